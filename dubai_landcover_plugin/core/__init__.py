@@ -1,0 +1,1 @@
+"""The engine: everything that reads, classifies and writes. Never imports ``qgis``."""
