@@ -1,0 +1,60 @@
+# Two environments: .venv (the engine: torch, rasterio, no QGIS) and .venv-qgis (QGIS's own Python, no torch).
+# Paths are relative throughout, so that the folder may have any name.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint package bench lock clean
+
+PY := .venv/bin/python
+QGIS_ENV := QT_QPA_PLATFORM=offscreen
+SHIPPED := dubai_landcover_plugin training
+QGIS_SIDE := dubai_landcover_plugin/__init__.py dubai_landcover_plugin/__main__.py dubai_landcover_plugin/plugin.py \
+	dubai_landcover_plugin/gui dubai_landcover_plugin/processing dubai_landcover_plugin/runner \
+	$(addprefix dubai_landcover_plugin/core/,__init__.py errors.py classes.py request.py model_spec.py monitor.py)
+
+help:
+	@echo "make demo                  install what is missing, segment a synthetic town in QGIS, show the result"
+	@echo "make demo RASTER=own.tif   the same with a raster of your own"
+	@echo "make test                  install what is missing, run all tests"
+	@echo "make lint                  ruff, mypy, bandit, detect-secrets, vermin"
+	@echo "make package               build/dubai_landcover_plugin and its zip"
+	@echo "make bench                 speed and memory on this machine"
+	@echo "make setup                 only install what is missing"
+	@echo "make lock                  raise the versions in requirements/"
+	@echo "make clean                 remove what these commands made, environments included"
+
+setup:
+	@.ci/setup.sh qgis engine qgis-tests
+
+package:
+	@/usr/bin/env python3 .ci/package.py
+
+demo:
+	@.ci/setup.sh qgis engine
+	@$(MAKE) --no-print-directory package
+	@$(PY) tests/demo.py $(if $(RASTER),--raster "$(RASTER)")
+
+test: setup package
+	@echo "==> Engine tests"
+	@$(PY) -m pytest -q
+	@echo "==> QGIS tests"
+	@$(QGIS_ENV) .venv-qgis/bin/python -m pytest -q
+
+lint:
+	@.ci/setup.sh engine
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -m bandit -q -c pyproject.toml -r $(SHIPPED)
+	@$(PY) .ci/secrets.py
+	@$(PY) -m vermin --quiet --no-tips --violations --eval-annotations --target=3.9- $(wildcard $(QGIS_SIDE))
+
+bench:
+	@.ci/setup.sh engine
+	@$(PY) -m tests.benchmarks.segment
+
+lock:
+	@.ci/setup.sh engine
+	@.ci/lock.sh
+
+clean:
+	rm -rf build dist .venv .venv-qgis .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,59 @@
+"""What every test gets: the right half of the suite, fixed seeds, the folder of shared data."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import random
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared" / "data"
+IN_QGIS = importlib.util.find_spec("qgis") is not None
+
+settings.register_profile("fixed", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("fixed")
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave each test module to the environment it is for: those that say ``mark.qgis`` to QGIS's own Python."""
+    if collection_path.name.startswith("test_") and collection_path.suffix == ".py":
+        for_qgis = "mark.qgis" in collection_path.read_text(encoding="utf-8")
+        return True if for_qgis != IN_QGIS else None
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip tests of the shared data where there are none."""
+    if not SHARED.is_dir():
+        skip = pytest.mark.skip(reason="needs the folder shared/ beside the repository")
+        for item in items:
+            if item.get_closest_marker("shared"):
+                item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def fixed_seed() -> None:
+    """Start every test from the same random state, whatever ran before it."""
+    random.seed(0)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(0)
+    if "torch" in sys.modules:
+        sys.modules["torch"].manual_seed(0)
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Folder of the shared data: ``dubai``, ``mosaics``, ``rasters``. Mark the test ``shared``."""
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def clean_environment() -> dict[str, str]:
+    """Environment for child processes without what would lead them to another Python or GDAL."""
+    prefixes = ("PYTHON", "PROJ_", "GDAL_", "QGIS_", "PIP_")
+    return {key: value for key, value in os.environ.items() if not key.startswith(prefixes)}
