@@ -1,0 +1,161 @@
+"""Model files: one ``.safetensors`` holds the weights and, in its header, everything needed to use them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from dubai_landcover_plugin.core.errors import BundleError, ModelError
+from dubai_landcover_plugin.core.model_spec import (
+    BUNDLE_SUFFIX,
+    HEADER_KEY,
+    BundleMetadata,
+    find_model,
+    read_metadata,
+)
+from dubai_landcover_plugin.core.models import SegmentationModel, build_model
+
+_REMEDY = "Export the model again with the training module, or update this software."
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ModelBundle:
+    """A model ready for use.
+
+    Args:
+        metadata: What it is and how to feed it.
+        model: The network, in evaluation mode, float32, on the CPU, without gradients.
+        digest: SHA-256 of the file, hexadecimal.
+    """
+
+    metadata: BundleMetadata
+    model: SegmentationModel
+    digest: str
+
+
+def save_bundle(path: str | Path, metadata: BundleMetadata, model: SegmentationModel, half: bool = True) -> str:
+    """Write a bundle whole or not at all and return its SHA-256.
+
+    Number of parameters, stride and receptive radius are taken from ``model``.
+
+    Args:
+        path: Target, ending in ``.safetensors``; replaced if it exists.
+        metadata: What the model is and how to feed it.
+        model: The trained network that ``metadata.spec`` describes.
+        half: Store weights as float16. Vectors (biases and normalization) stay float32: they are small and
+            their range is wide.
+
+    Raises:
+        BundleError: if weights and description do not fit, a weight is not finite, or the file cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != BUNDLE_SUFFIX:
+        raise BundleError(f"Model files end in {BUNDLE_SUFFIX}, got '{path.name}'.")
+    tensors = {key: _stored(key, value, half) for key, value in model.state_dict().items()}
+    _compare(str(path), {key: tuple(value.shape) for key, value in tensors.items()}, _empty_model(metadata, str(path)))
+    described = replace(
+        metadata,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        stride=model.stride,
+        receptive_radius=model.receptive_radius,
+    )
+    header = {HEADER_KEY: json.dumps(described.to_stac_item(), ensure_ascii=False)}
+    partial = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, partial, metadata=header)
+        with partial.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        digest = file_digest(partial)
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise BundleError(f"The model {path} cannot be written: {error}.", "Check the folder and its space.") from error
+    return digest
+
+
+def load_bundle(name_or_path: str | Path) -> ModelBundle:
+    """Read a bundle by installed name or path.
+
+    The description is validated before a weight is read, and the names and shapes of all weights before memory is
+    taken for one.
+
+    Raises:
+        BundleError: if there is no such model, or its file is of another kind, damaged or contradicts itself.
+    """
+    path = find_model(str(name_or_path))
+    if path.suffix.lower() != BUNDLE_SUFFIX:
+        raise BundleError(
+            f"{path.name} is no {BUNDLE_SUFFIX} file; other kinds of model files are refused.",
+            "Files such as .pt and .pth can run code when opened. Export the model with the training module.",
+        )
+    metadata = read_metadata(path)
+    model = _empty_model(metadata, str(path))
+    try:
+        with safe_open(path, framework="pt", device="cpu") as stored:
+            shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in stored.keys()}  # noqa: SIM118
+            _compare(str(path), shapes, model)
+            weights = {key: _loaded(key, stored.get_tensor(key), model, path) for key in shapes}
+    except (OSError, SafetensorError) as error:
+        raise BundleError(f"The weights in {path} cannot be read: {error}.", _REMEDY) from error
+    model.load_state_dict(weights, strict=True, assign=True)
+    return ModelBundle(metadata, model.eval().requires_grad_(False), file_digest(path))
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _empty_model(metadata: BundleMetadata, source: str) -> SegmentationModel:
+    """Build the described network without memory for its weights."""
+    try:
+        with torch.device("meta"):
+            return build_model(metadata.spec)
+    except ModelError as error:
+        raise BundleError(f"{source} describes a network that cannot be built: {error}", _REMEDY) from error
+
+
+def _compare(source: str, shapes: dict[str, tuple[int, ...]], model: SegmentationModel) -> None:
+    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    missing, surplus = sorted(set(wanted) - set(shapes)), sorted(set(shapes) - set(wanted))
+    unequal = [
+        f"{key}: {shapes[key]} instead of {wanted[key]}" for key in sorted(wanted) if shapes.get(key, wanted[key]) != wanted[key]
+    ]
+    for what, names in (("lacks", missing), ("has unknown", surplus), ("has misshapen", unequal)):
+        if names:
+            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+            raise BundleError(f"{source} {what} weights: {'; '.join(names[:3])}{more}.", _REMEDY)
+
+
+def _stored(key: str, value: torch.Tensor, half: bool) -> torch.Tensor:
+    value = value.detach().cpu()
+    if half and value.is_floating_point() and value.ndim > 1:
+        value = value.half()
+    if value.is_floating_point() and not torch.isfinite(value).all():
+        raise BundleError(f"The weight {key} is not finite.", "Train with a lower learning rate or export with half=False.")
+    return value.contiguous()
+
+
+def _loaded(key: str, value: torch.Tensor, model: SegmentationModel, path: Path) -> torch.Tensor:
+    """Return a weight in the type that the network computes in."""
+    wanted = model.state_dict()[key].dtype
+    if value.is_floating_point() != wanted.is_floating_point:
+        raise BundleError(f"{path}: the weight {key} is of type {value.dtype}, not {wanted}.", _REMEDY)
+    value = value.to(wanted)
+    if value.is_floating_point() and not torch.isfinite(value).all():
+        raise BundleError(f"{path}: the weight {key} is not finite.", _REMEDY)
+    return value

@@ -1,0 +1,1 @@
+"""Training of land-cover models: ``python -m training train|evaluate|export``."""

@@ -1,0 +1,62 @@
+"""How well a model agrees with the labels, image by image as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from PIL import Image
+from torch import nn
+
+from dubai_landcover_plugin.core.classes import ClassScheme
+from dubai_landcover_plugin.core.preprocessing import Standardize
+from training.data import IGNORE, LabelledImage
+from training.metrics import Confusion
+
+
+def predict_labels(model: nn.Module, standardize: Standardize, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+    """Return (H, W) uint8 channel indices for an (H, W, 3) uint8 image in one forward pass."""
+    device = next(model.parameters()).device
+    chip = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].to(device)  # (1, 3, H, W)
+    with torch.inference_mode():
+        logits = model(standardize(chip).contiguous(memory_format=torch.channels_last))
+    channels: npt.NDArray[np.uint8] = logits[0].argmax(dim=0).to(torch.uint8).cpu().numpy()
+    return channels
+
+
+def evaluate_images(
+    model: nn.Module, standardize: Standardize, images: Iterable[LabelledImage], classes: int
+) -> dict[str, Confusion]:
+    """Return the confusion matrix of each image, by name; the model's mode is restored."""
+    was_training = model.training
+    model.eval()
+    results = {}
+    for image in images:
+        predicted = predict_labels(model, standardize, image.pixels)
+        results[image.name] = Confusion.of(image.labels, predicted, classes)
+    model.train(was_training)
+    return results
+
+
+def total(results: dict[str, Confusion], classes: int) -> Confusion:
+    """Return the sum over all images."""
+    return sum(results.values(), start=Confusion.empty(classes))
+
+
+def colour(channels: npt.NDArray[np.uint8], scheme: ClassScheme) -> npt.NDArray[np.uint8]:
+    """Return an (H, W, 3) uint8 picture of (H, W) channel indices; ignored pixels are grey."""
+    table = np.full((256, 3), scheme.unlabeled.rgb, np.uint8)
+    table[: len(scheme.classes)] = [entry.rgb for entry in scheme.classes]
+    table[IGNORE] = scheme.unlabeled.rgb
+    return table[channels]
+
+
+def draw_comparison(
+    path: str | Path, image: LabelledImage, predicted: npt.NDArray[np.uint8], scheme: ClassScheme
+) -> None:
+    """Write image, labels and prediction side by side as a PNG."""
+    panels = [image.pixels, colour(image.labels, scheme), colour(predicted, scheme)]
+    Image.fromarray(np.concatenate(panels, axis=1)).save(path)

