@@ -30,6 +30,20 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--run", dest="folder", required=True, help="folder of the run, e.g. runs/dubai")
     train.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
     train.set_defaults(run=_train)
+    evaluate = commands.add_parser("evaluate", help="compare a model file with labels")
+    evaluate.add_argument("model", help="model file, or name of an installed one")
+    evaluate.add_argument("--data", required=True, help="folder with 'Tile N/images' and 'Tile N/masks'")
+    evaluate.add_argument("--tiles", type=int, nargs="+", help="only these tiles")
+    evaluate.add_argument("--output", help="JSON file for the figures")
+    evaluate.add_argument("--pictures", help="folder for pictures of image, labels and prediction")
+    evaluate.set_defaults(run=_evaluate)
+    export = commands.add_parser("export", help="make a model file and its card from a checkpoint")
+    export.add_argument("checkpoint", help="for example runs/dubai/last.ckpt")
+    export.add_argument("output", help="for example resources/models/dubai.safetensors")
+    export.add_argument("--validation", help="validation.json whose figures describe the model")
+    export.add_argument("--split", default="", help="how those validation images were chosen, in words")
+    export.add_argument("--trained-by", default="", help="command line that trained the model, for the card")
+    export.set_defaults(run=_export)
     return parser
 
 
@@ -41,6 +55,21 @@ def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config)
     training, validation = load_split(options.data, config.data.validate_tiles, say)
     Run(config, training, validation, options.folder, options.resume).go(say=say)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from training.evaluate import evaluate_bundle
+
+    evaluate_bundle(options.model, options.data, options.tiles, options.output, options.pictures)
+
+
+def _export(options: argparse.Namespace) -> None:
+    from training.export import export_bundle
+
+    metadata = export_bundle(
+        options.checkpoint, options.output, options.validation, options.split, options.trained_by
+    )
+    print(f"{options.output}: {metadata.title}, {metadata.parameters:,} weights")
 
 
 if __name__ == "__main__":

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,9 +13,11 @@ import torch
 from PIL import Image
 from torch import nn
 
+from dubai_landcover_plugin.core.bundle import load_bundle
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.preprocessing import Standardize
-from training.data import IGNORE, LabelledImage
+from training.data import IGNORE, LabelledImage, find_pairs, load_image
+from training.errors import DatasetError
 from training.metrics import Confusion
 
 
@@ -60,3 +64,48 @@ def draw_comparison(
     """Write image, labels and prediction side by side as a PNG."""
     panels = [image.pixels, colour(image.labels, scheme), colour(predicted, scheme)]
     Image.fromarray(np.concatenate(panels, axis=1)).save(path)
+
+
+def evaluate_bundle(
+    model: str,
+    root: str | Path,
+    tiles: Sequence[int] | None = None,
+    output: str | Path | None = None,
+    pictures: str | Path | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, Any]:
+    """Compare a model file with the labels below ``root`` and return the figures, pooled over all images.
+
+    Args:
+        model: Model file, or name of an installed one.
+        root: Folder of the dataset.
+        tiles: Tiles to look at; None for all.
+        output: JSON file for the figures, or None.
+        pictures: Folder for a PNG of each image, its labels and the prediction, or None.
+        say: Receives one line for each image and the figures.
+
+    Raises:
+        BundleError: if the model cannot be loaded.
+        DatasetError: if there is no labelled image in those tiles.
+    """
+    bundle = load_bundle(model)
+    standardize = Standardize(bundle.metadata.mean, bundle.metadata.std)
+    classes = len(bundle.metadata.scheme.classes)
+    pairs = [pair for pair in find_pairs(root) if pair.mask is not None and (not tiles or pair.tile in tiles)]
+    if not pairs:
+        raise DatasetError(f"There is no labelled image in tiles {list(tiles or [])} of {root}.")
+    results = {}
+    for pair in pairs:
+        image = load_image(pair, bundle.metadata.scheme)
+        predicted = predict_labels(bundle.model, standardize, image.pixels)
+        results[pair.name] = Confusion.of(image.labels, predicted, classes)
+        say(f"{pair.name}: accuracy {results[pair.name].accuracy:.3f}")
+        if pictures is not None:
+            Path(pictures).mkdir(parents=True, exist_ok=True)
+            draw_comparison(Path(pictures) / f"{pair.name.replace('/', '_')}.png", image, predicted, bundle.metadata.scheme)
+    figures = total(results, classes).to_json([entry.name for entry in bundle.metadata.scheme.classes])
+    text = json.dumps(figures, indent=2)
+    say(text)
+    if output is not None:
+        Path(output).write_text(text, encoding="utf-8")
+    return figures

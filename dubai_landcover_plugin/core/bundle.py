@@ -104,7 +104,8 @@ def load_bundle(name_or_path: str | Path) -> ModelBundle:
         with safe_open(path, framework="pt", device="cpu") as stored:
             shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in stored.keys()}  # noqa: SIM118
             _compare(str(path), shapes, model)
-            weights = {key: _loaded(key, stored.get_tensor(key), model, path) for key in shapes}
+            types = {key: value.dtype for key, value in model.state_dict().items()}
+            weights = {key: _loaded(key, stored.get_tensor(key), types[key], path) for key in shapes}
     except (OSError, SafetensorError) as error:
         raise BundleError(f"The weights in {path} cannot be read: {error}.", _REMEDY) from error
     model.load_state_dict(weights, strict=True, assign=True)
@@ -150,9 +151,8 @@ def _stored(key: str, value: torch.Tensor, half: bool) -> torch.Tensor:
     return value.contiguous()
 
 
-def _loaded(key: str, value: torch.Tensor, model: SegmentationModel, path: Path) -> torch.Tensor:
+def _loaded(key: str, value: torch.Tensor, wanted: torch.dtype, path: Path) -> torch.Tensor:
     """Return a weight in the type that the network computes in."""
-    wanted = model.state_dict()[key].dtype
     if value.is_floating_point() != wanted.is_floating_point:
         raise BundleError(f"{path}: the weight {key} is of type {value.dtype}, not {wanted}.", _REMEDY)
     value = value.to(wanted)
