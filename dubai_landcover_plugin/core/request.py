@@ -319,6 +319,7 @@ def _frozen(value: Any) -> Any:
     return tuple(_frozen(item) for item in value) if isinstance(value, (list, tuple)) else value
 
 
-def dumps(value: Any) -> str:
-    """Return compact, key-sorted JSON: equal requests give equal text."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+def dumps(value: Any, indent: int | None = None) -> str:
+    """Return key-sorted JSON, compact unless indented: equal requests give equal text."""
+    separators = (",", ":") if indent is None else None
+    return json.dumps(value, sort_keys=True, separators=separators, indent=indent, ensure_ascii=False)

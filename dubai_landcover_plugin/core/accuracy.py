@@ -1,0 +1,116 @@
+"""How well two class maps agree: the confusion matrix and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dubai_landcover_plugin.core.errors import GeoreferenceError
+from dubai_landcover_plugin.core.polygons import read_classified
+
+IGNORE = 255
+"""Label of pixels that count neither in training nor in a comparison."""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Pixel counts: rows are the labelled class, columns the predicted one.
+
+    Args:
+        counts: (K, K) int64.
+    """
+
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, classes: int) -> Confusion:
+        """Return a matrix of zeros."""
+        return cls(np.zeros((classes, classes), np.int64))
+
+    @classmethod
+    def of(cls, labels: npt.NDArray[np.uint8], predicted: npt.NDArray[np.uint8], classes: int) -> Confusion:
+        """Count (H, W) channel indices; pixels where either is ``IGNORE`` are left out."""
+        counted = (labels != IGNORE) & (predicted != IGNORE)
+        pairs = labels[counted].astype(np.int64) * classes + predicted[counted]
+        return cls(np.bincount(pairs, minlength=classes * classes).reshape(classes, classes))
+
+    def __add__(self, other: Confusion) -> Confusion:
+        return Confusion(self.counts + other.counts)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of labelled pixels that got their class; NaN without any."""
+        return float(_ratio(np.trace(self.counts), self.counts.sum()))
+
+    @property
+    def precision(self) -> npt.NDArray[np.float64]:
+        """(K,) share of the predicted pixels that are right; NaN for a class never predicted."""
+        return _ratio(np.diag(self.counts), self.counts.sum(axis=0))
+
+    @property
+    def recall(self) -> npt.NDArray[np.float64]:
+        """(K,) share of the labelled pixels that were found; NaN for a class never labelled."""
+        return _ratio(np.diag(self.counts), self.counts.sum(axis=1))
+
+    @property
+    def iou(self) -> npt.NDArray[np.float64]:
+        """(K,) intersection over union; NaN for a class neither labelled nor predicted."""
+        hits = np.diag(self.counts)
+        return _ratio(hits, self.counts.sum(axis=0) + self.counts.sum(axis=1) - hits)
+
+    def to_json(self, names: list[str]) -> dict[str, Any]:
+        """Return all figures, rounded to four digits; undefined ones are None and left out of means."""
+        figures = {"iou": self.iou, "precision": self.precision, "recall": self.recall}
+        return {
+            "pixels": int(self.counts.sum()),
+            "accuracy": _rounded(self.accuracy),
+            "miou": _rounded(_mean(self.iou)),
+            "mean_precision": _rounded(_mean(self.precision)),
+            "mean_recall": _rounded(_mean(self.recall)),
+            "classes": {
+                name: {figure: _rounded(values[channel]) for figure, values in figures.items()}
+                for channel, name in enumerate(names)
+            },
+            "confusion": self.counts.tolist(),
+        }
+
+
+def compare_maps(truth: str | Path, predicted: str | Path) -> dict[str, Any]:
+    """Compare a classified raster with the truth on the same grid; Unlabeled and nodata are left out.
+
+    Returns:
+        The figures of :meth:`Confusion.to_json`.
+
+    Raises:
+        GeoreferenceError: if the grids differ.
+        RasterOpenError: if either is no class map.
+    """
+    reference, result = read_classified(truth), read_classified(predicted)
+    if reference.ids.shape != result.ids.shape or not reference.grid.transform.almost_equals(result.grid.transform):
+        raise GeoreferenceError(
+            f"{truth} and {predicted} lie on different grids: {reference.ids.shape} and {result.ids.shape} px.",
+            "Resample one to the other's pixels first.",
+        )
+    scheme = result.scheme
+    channels = np.full(256, IGNORE, np.uint8)
+    channels[list(scheme.ids)] = np.arange(len(scheme.ids))
+    confusion = Confusion.of(channels[reference.ids], channels[result.ids], len(scheme.ids))
+    return confusion.to_json([entry.name for entry in scheme.classes])
+
+
+def _ratio(part: Any, whole: Any) -> npt.NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.true_divide(part, whole), np.float64)
+
+
+def _mean(values: npt.NDArray[np.float64]) -> float:
+    defined = values[np.isfinite(values)]
+    return float(defined.mean()) if defined.size else float("nan")
+
+
+def _rounded(value: float) -> float | None:
+    return round(float(value), 4) if np.isfinite(value) else None

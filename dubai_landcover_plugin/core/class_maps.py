@@ -1,0 +1,214 @@
+"""From blended probabilities to rows of class ids on the raster's own pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from dubai_landcover_plugin.core.blending import FinishedBlock, Floats
+from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme
+from dubai_landcover_plugin.core.raster import Grid, RasterSource
+from dubai_landcover_plugin.core.windows import TileGrid, Window
+from dubai_landcover_plugin.core.writer import LandCoverWriter
+
+CONFIDENCE_NODATA = 255
+_CHUNK_VALUES = 1 << 23  # probabilities held at once while resampling
+
+Bytes = npt.NDArray[np.uint8]
+Bools = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How probabilities become a class.
+
+    Args:
+        scheme: Classes in the order of the channels.
+        min_confidence: Below this highest probability a pixel is Unlabeled, 0..1.
+    """
+
+    scheme: ClassScheme
+    min_confidence: float = 0.0
+
+    def __call__(self, probabilities: Floats, valid: Bools) -> tuple[Bytes, Bytes]:
+        """Return class ids and confidence in percent, each (H, W), for (K, H, W) and (H, W)."""
+        ids = np.array(self.scheme.ids, np.uint8)
+        highest = probabilities.max(axis=0)
+        labels = ids[probabilities.argmax(axis=0)]
+        labels[highest < self.min_confidence] = self.scheme.unlabeled.id
+        labels[~valid] = NODATA_ID
+        confidence = np.rint(highest * 100.0).clip(0, 100).astype(np.uint8)
+        confidence[~valid] = CONFIDENCE_NODATA
+        return labels, confidence
+
+
+@dataclass
+class MapOutputs:
+    """Where finished rows go, and what was counted on the way.
+
+    Args:
+        grid: The raster's own pixels.
+        classes: Writer of the class ids.
+        confidence: Writer of the confidence, or None.
+    """
+
+    grid: Grid
+    classes: LandCoverWriter
+    confidence: LandCoverWriter | None
+    pixels: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
+    area_m2: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(256))
+    row: int = 0
+
+    def write_rows(self, labels: Bytes, confidence: Bytes) -> None:
+        """Append rows of class ids and confidence, (n, W) each."""
+        counts = np.bincount(labels.ravel(), minlength=256)
+        self.pixels += counts
+        size = self.grid.pixel_size_m(self.row + len(labels) / 2)
+        if size is not None:
+            self.area_m2 += counts * (size[0] * size[1])
+        self.classes.write_rows(labels)
+        if self.confidence is not None:
+            self.confidence.write_rows(confidence)
+        self.row += len(labels)
+
+
+class ClassMaps(Protocol):
+    """Takes what the windows give and writes rows as soon as they are complete."""
+
+    def saw(self, window: Window, valid: Bools) -> None:
+        """Take the validity mask of a window, (H, W), before its finished blocks."""
+
+    def put(self, block: FinishedBlock) -> None:
+        """Take finished probabilities; blocks come row band by row band, left to right."""
+
+
+class NativeMaps:
+    """Class maps where the model saw the raster's own pixels.
+
+    Args:
+        tiles: The windows.
+        decision: How probabilities become a class.
+        outputs: Where rows go.
+    """
+
+    def __init__(self, tiles: TileGrid, decision: Decision, outputs: MapOutputs) -> None:
+        self._decision = decision
+        self._outputs = outputs
+        height, width = tiles.window_shape[0], tiles.width
+        self._valid = np.zeros((height, width), bool)  # of the current band
+        self._labels = np.zeros((height, width), np.uint8)
+        self._confidence = np.zeros((height, width), np.uint8)
+
+    def saw(self, window: Window, valid: Bools) -> None:
+        """See :meth:`ClassMaps.saw`."""
+        self._valid[:, window.cols] = valid
+
+    def put(self, block: FinishedBlock) -> None:
+        """See :meth:`ClassMaps.put`."""
+        _, rows, cols = block.probabilities.shape
+        place = slice(0, rows), slice(block.col, block.col + cols)
+        self._labels[place], self._confidence[place] = self._decision(block.probabilities, self._valid[place])
+        if block.col + cols == self._labels.shape[1]:
+            self._outputs.write_rows(self._labels[:rows].copy(), self._confidence[:rows].copy())
+
+
+class Interpolation:
+    """Along one axis, from working pixels to the raster's own: linear where these are finer, mean where coarser.
+
+    Args:
+        working: Number of working pixels.
+        native: Number of the raster's own pixels.
+    """
+
+    def __init__(self, working: int, native: int) -> None:
+        self.native = native
+        self._coarser = working > native
+        if self._coarser:
+            self._edges = np.arange(native + 1, dtype=np.int64) * working // native
+        else:
+            centre = (np.arange(native) + 0.5) * (working / native) - 0.5
+            centre = centre.clip(0, working - 1)
+            self._lower = np.floor(centre).astype(np.int64)
+            self._upper = np.minimum(self._lower + 1, working - 1)
+            self._fraction = (centre - self._lower).astype(np.float32)
+
+    def needed(self, first: int, last: int) -> tuple[int, int]:
+        """Return the half-open range of working pixels needed for native pixels ``first`` to ``last`` (excluded)."""
+        if self._coarser:
+            return int(self._edges[first]), int(self._edges[last])
+        return int(self._lower[first]), int(self._upper[last - 1]) + 1
+
+    def __call__(self, values: Floats, axis: int, first: int, last: int, offset: int = 0) -> Floats:
+        """Return native pixels ``first`` to ``last`` (excluded) along ``axis``; ``values`` start at ``offset``."""
+        shape = [1] * values.ndim
+        shape[axis] = last - first
+        if self._coarser:
+            edges = self._edges[first : last + 1] - offset
+            held = np.take(values, np.arange(edges[0], edges[-1]), axis)
+            sums: Floats = np.add.reduceat(held, edges[:-1] - edges[0], axis)
+            return sums / np.diff(edges).astype(np.float32).reshape(shape)
+        fraction = self._fraction[first:last].reshape(shape)
+        lower = np.take(values, self._lower[first:last] - offset, axis)
+        upper = np.take(values, self._upper[first:last] - offset, axis)
+        between: Floats = lower + (upper - lower) * fraction
+        return between
+
+
+class ResampledMaps:
+    """Class maps where the model saw pixels of another size than the raster's.
+
+    Args:
+        tiles: The windows over the working pixels.
+        decision: How probabilities become a class.
+        outputs: Where rows go.
+        source: A source of its own, read for the validity of the raster's own pixels.
+    """
+
+    def __init__(self, tiles: TileGrid, decision: Decision, outputs: MapOutputs, source: RasterSource) -> None:
+        self._decision = decision
+        self._outputs = outputs
+        self._source = source
+        self._rows = Interpolation(tiles.height, outputs.grid.height)
+        self._cols = Interpolation(tiles.width, outputs.grid.width)
+        self._height = tiles.height
+        classes = len(decision.scheme.classes)
+        self._held = np.zeros((classes, 0, tiles.width), np.float32)  # complete working rows still needed
+        self._first = 0  # working row of the first held
+        self._band = np.zeros((classes, tiles.window_shape[0], tiles.width), np.float32)
+
+    def saw(self, window: Window, valid: Bools) -> None:
+        """Ignore the working mask: validity is that of the raster's own pixels."""
+
+    def put(self, block: FinishedBlock) -> None:
+        """See :meth:`ClassMaps.put`."""
+        _, rows, cols = block.probabilities.shape
+        self._band[:, :rows, block.col : block.col + cols] = block.probabilities
+        if block.col + cols == self._band.shape[2]:
+            self._held = np.concatenate([self._held, self._band[:, :rows]], axis=1)
+            self._write_complete()
+
+    def _write_complete(self) -> None:
+        grid = self._outputs.grid
+        available = self._first + self._held.shape[1]
+        step = max(_CHUNK_VALUES // (self._held.shape[0] * grid.width), 1)
+        while self._outputs.row < grid.height:
+            first = self._outputs.row
+            last = min(first + step, grid.height)
+            while last > first and self._rows.needed(first, last)[1] > available:
+                last -= 1
+            if last == first:
+                break
+            self._write(first, last)
+        if self._outputs.row < grid.height:
+            keep = self._rows.needed(self._outputs.row, self._outputs.row + 1)[0]
+            self._held = self._held[:, keep - self._first :].copy()
+            self._first = keep
+
+    def _write(self, first: int, last: int) -> None:
+        rows = self._rows(self._held, 1, first, last, self._first)
+        probabilities = self._cols(rows, 2, 0, self._cols.native)
+        valid = self._source.read(Window(first, 0, last - first, self._outputs.grid.width)).valid
+        self._outputs.write_rows(*self._decision(probabilities, valid))

@@ -1,0 +1,51 @@
+"""Class names beside a GeoTIFF: the sidecar (``.aux.xml``) from which every GDAL program takes its legend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from xml.sax.saxutils import escape
+
+from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme
+
+_FIELDS = (("Value", 0, 5), ("Class", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8), ("Pixels", 1, 1))
+"""Columns of the attribute table: name, GDAL's type (0 integer, 1 real, 2 text) and usage."""
+
+
+def legend_path(path: str | Path) -> Path:
+    """Return where GDAL looks for the legend of a raster."""
+    return Path(f"{path}.aux.xml")
+
+
+def legend_xml(scheme: ClassScheme, pixels: Mapping[int, int]) -> str:
+    """Return category names and a raster attribute table.
+
+    Args:
+        scheme: The classes.
+        pixels: Pixels of each class id.
+
+    Source:
+        GDAL's persistent auxiliary metadata, https://gdal.org/en/stable/user/raster_data_model.html
+    """
+    names = {NODATA_ID: "No data", **{entry.id: entry.name for entry in scheme.entries}}
+    categories = "".join(
+        f"      <Category>{escape(names.get(value, ''))}</Category>\n" for value in range(max(names) + 1)
+    )
+    fields = "".join(
+        f'      <FieldDefn index="{index}"><Name>{name}</Name><Type>{kind}</Type><Usage>{usage}</Usage></FieldDefn>\n'
+        for index, (name, kind, usage) in enumerate(_FIELDS)
+    )
+    rows = "".join(
+        f'      <Row index="{index}">'
+        + "".join(f"<F>{escape(str(v))}</F>" for v in (entry.id, entry.name, *entry.rgb, pixels.get(entry.id, 0)))
+        + "</Row>\n"
+        for index, entry in enumerate(scheme.entries)
+    )
+    return (
+        "<PAMDataset>\n"
+        '  <PAMRasterBand band="1">\n'
+        f"    <CategoryNames>\n{categories}    </CategoryNames>\n"
+        f'    <GDALRasterAttributeTable tableType="thematic">\n{fields}{rows}    </GDALRasterAttributeTable>\n'
+        "  </PAMRasterBand>\n"
+        "</PAMDataset>\n"
+    )

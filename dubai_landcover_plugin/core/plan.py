@@ -1,0 +1,160 @@
+"""What a run will do, settled before any work: pixels, windows, batch, stretch, disk."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+
+from dubai_landcover_plugin.core.errors import RequestError
+from dubai_landcover_plugin.core.model_spec import BundleMetadata
+from dubai_landcover_plugin.core.preprocessing import Stretch
+from dubai_landcover_plugin.core.raster import Grid, RasterSource
+from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.windows import TileGrid
+
+GSD_TOLERANCE = 1.5  # a model copes with what it saw in training: 0.7 to 1.5 times its scale
+MOST_UPSAMPLING = 8.0  # beyond, no detail that the model knows can be there
+_BYTES_PER_PIXEL = 0.35  # of the outputs on disk, compressed, with overviews; a generous bound for real class maps
+
+
+@dataclass(frozen=True)
+class WorkGrid:
+    """The pixels that the model sees: the raster's own, or others at the model's GSD.
+
+    Args:
+        height: Rows.
+        width: Columns.
+        scale: Raster pixels for each working pixel, along rows and columns; (1, 1) for the raster's own.
+    """
+
+    height: int
+    width: int
+    scale: tuple[float, float] = (1.0, 1.0)
+
+    @property
+    def is_native(self) -> bool:
+        """Whether these are the raster's own pixels."""
+        return self.scale == (1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything settled before the first window.
+
+    Args:
+        work: The pixels that the model sees.
+        tiles: The windows over them.
+        batch: Windows for each forward pass.
+        stretch: From pixel values to 8 bits.
+        notes: What the log should say.
+        warnings: What the user should know.
+    """
+
+    work: WorkGrid
+    tiles: TileGrid
+    batch: int
+    stretch: Stretch
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class _Talk:
+    notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def make_plan(request: SegmentationRequest, source: RasterSource, metadata: BundleMetadata, device: str) -> Plan:
+    """Settle how a run goes.
+
+    Raises:
+        RequestError: if window, overlap or stretch do not fit the raster.
+        RasterReadError: if the sample for the stretch cannot be read.
+    """
+    options = request.options
+    talk = _Talk()
+    work = _work_grid(source.grid, metadata.gsd, options, talk)
+    window = options.window or metadata.window
+    overlap = window // 4 if options.overlap is None else options.overlap
+    if overlap > window // 2:
+        raise RequestError(
+            f"The overlap must be at most half the window, {window // 2} px, got {overlap} px.",
+            "Lower the overlap or raise the window.",
+        )
+    tiles = TileGrid(work.height, work.width, window, overlap)
+    batch = options.batch or (8 if device == "cuda" else 2)
+    stretch = _stretch(source, options, talk)
+    height, width = tiles.window_shape
+    talk.notes.append(
+        f"{source.grid.height}×{source.grid.width} px, {len(tiles)} windows of {height}×{width} px, "
+        f"overlap {overlap} px, batch {batch}."
+    )
+    _check_disk(request, source.grid, talk)
+    return Plan(work, tiles, batch, stretch, tuple(talk.notes), tuple(talk.warnings))
+
+
+def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, talk: _Talk) -> WorkGrid:
+    native = WorkGrid(grid.height, grid.width)
+    size = (options.gsd, options.gsd) if options.gsd is not None else grid.pixel_size_m()
+    if size is None:
+        talk.warnings.append(
+            f"The pixel size is unknown: the model, made for {model_gsd:g} m/px, sees the pixels as they are. "
+            "State the ground sampling distance if it is another."
+        )
+        return native
+    across, down = size
+    scale = (model_gsd / down, model_gsd / across)
+    told = f"The raster has {across:.3g}×{down:.3g} m/px, the model was made for {model_gsd:g} m/px"
+    if all(1 / GSD_TOLERANCE <= value <= GSD_TOLERANCE for value in scale):
+        talk.notes.append(f"{told}: the pixels are read as they are.")
+        return native
+    if options.gsd_mode == "never":
+        talk.warnings.append(f"{told}: the pixels are read as they are, because resampling is switched off.")
+        return native
+    if min(scale) < 1 / MOST_UPSAMPLING:
+        talk.warnings.append(
+            f"{told}: the raster is too coarse to show what the model looks for. "
+            "The pixels are read as they are; do not trust the classes."
+        )
+        return native
+    height, width = max(round(grid.height / scale[0]), 1), max(round(grid.width / scale[1]), 1)
+    talk.notes.append(
+        f"{told}: it is read at {model_gsd:g} m/px ({height}×{width} px); the classes are written on its own pixels."
+    )
+    return WorkGrid(height, width, (grid.height / height, grid.width / width))
+
+
+def _stretch(source: RasterSource, options: SegmentOptions, talk: _Talk) -> Stretch:
+    bands = 3 if source.has_palette else len(source.bands)
+    if options.limits is not None:
+        if len(options.limits) not in (1, bands):
+            raise RequestError(
+                f"The stretch needs a low and a high value for each of {bands} bands, got {len(options.limits)} pairs."
+            )
+        return Stretch(options.limits if len(options.limits) == bands else options.limits * bands)
+    if source.dtype == "uint8":
+        return Stretch.identity(bands)
+    if options.stretch == "none":
+        if source.dtype.kind not in "iu":
+            raise RequestError(
+                f"A raster of type {source.dtype} has no full range to stretch from.",
+                "Use the automatic stretch, or give a low and a high value for each band.",
+            )
+        return Stretch(((0.0, float(2 ** (8 * source.dtype.itemsize - (source.dtype.kind == "i")) - 1)),) * bands)
+    sample = source.read_sample()
+    stretch = Stretch.from_sample(sample.values, sample.valid)
+    limits = ", ".join(f"{low:.6g}–{high:.6g}" for low, high in stretch.limits)
+    talk.notes.append(f"{source.dtype} values are stretched from {limits} (2nd to 98th percentile of each band).")
+    return stretch
+
+
+def _check_disk(request: SegmentationRequest, grid: Grid, talk: _Talk) -> None:
+    folder = os.path.dirname(os.path.abspath(request.output))
+    free = shutil.disk_usage(folder).free
+    need = grid.height * grid.width * _BYTES_PER_PIXEL * (2 if request.confidence else 1)
+    told = f"about {need / 1e6:,.0f} MB for the results, {free / 1e6:,.0f} MB free in {folder}"
+    if free < need:
+        talk.warnings.append(f"The disk may be too small: {told}.")
+    else:
+        talk.notes.append(f"Disk: {told}.")

@@ -1,0 +1,279 @@
+"""Polygons of a classified raster: along pixel edges, neighbours share theirs, written whole or not at all."""
+
+from __future__ import annotations
+
+import math
+import shutil
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyogrio
+import pyogrio.raw
+import rasterio
+import rasterio.features
+import shapely
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+
+from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.core.errors import ClassSchemeError, OutputError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.core.raster import Grid
+from dubai_landcover_plugin.core.record import scheme_from_tags
+from dubai_landcover_plugin.core.request import VECTOR_SUFFIXES, PolygonsRequest
+from dubai_landcover_plugin.core.writer import check_writable, partial_path, replace_file
+
+_STALE = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qmd")  # indices of an older shapefile that would now lie
+
+
+@dataclass(frozen=True)
+class ClassifiedRaster:
+    """A class map in memory: ids (H, W) uint8, its place and its classes."""
+
+    ids: npt.NDArray[np.uint8]
+    grid: Grid
+    scheme: ClassScheme
+
+
+@dataclass(frozen=True)
+class ClassPolygons:
+    """Polygons with their classes.
+
+    Args:
+        geometries: (N,) shapely polygons in the CRS.
+        class_ids: (N,) raster ids.
+        areas: (N,) m², or px without a CRS.
+        perimeters: (N,) m, or px without a CRS.
+    """
+
+    geometries: npt.NDArray[np.object_]
+    class_ids: npt.NDArray[np.uint8]
+    areas: npt.NDArray[np.float64]
+    perimeters: npt.NDArray[np.float64]
+
+    def where(self, chosen: npt.NDArray[np.bool_]) -> ClassPolygons:
+        """Return the polygons for which ``chosen``, (N,), is true."""
+        return ClassPolygons(
+            self.geometries[chosen], self.class_ids[chosen], self.areas[chosen], self.perimeters[chosen]
+        )
+
+
+def read_classified(path: str | Path) -> ClassifiedRaster:
+    """Read a raster made by Segment Land Cover.
+
+    Raises:
+        RasterOpenError: if it cannot be opened or is no class map.
+        RasterReadError: if a block is damaged.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            dataset = rasterio.open(path)
+    except (RasterioError, RasterioIOError) as error:
+        raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
+    with dataset:
+        remedy = "Choose a classified raster made by Segment Land Cover."
+        if dataset.count != 1 or dataset.dtypes[0] != "uint8":
+            raise RasterOpenError(
+                f"{path} is no class map: {dataset.count} band(s) of {dataset.dtypes[0]}, one of uint8 is needed.", remedy
+            )
+        try:
+            scheme = scheme_from_tags(dataset.tags())
+        except ClassSchemeError as error:
+            raise RasterOpenError(f"{path} is no class map: {error.message}", remedy) from error
+        try:
+            ids = dataset.read(1)
+        except (RasterioError, RasterioIOError) as error:
+            raise RasterReadError(f"{path} cannot be read: {error.__cause__ or error}.", remedy) from error
+        return ClassifiedRaster(ids, Grid(dataset.height, dataset.width, dataset.transform, dataset.crs), scheme)
+
+
+def trace_polygons(
+    raster: ClassifiedRaster, min_area: float, simplify: float, monitor: Monitor | None = None
+) -> ClassPolygons:
+    """Return the polygons of all classes, 4-connected.
+
+    Regions smaller than ``min_area`` first go to their largest neighbour, so that no gaps open; outlines are simplified
+    as one coverage, so that neighbours still share their edges (Visvalingam–Whyatt, GEOS).
+
+    Args:
+        raster: The class map.
+        min_area: Smallest region, m² (px without a CRS).
+        simplify: Tolerance, m (px without a CRS); 0 keeps pixel edges.
+        monitor: Asked between the stages whether to stop.
+    """
+    monitor = monitor or SilentMonitor()
+    grid = raster.grid
+    size = grid.pixel_size_m() or (1.0, 1.0)
+    ids, valid = raster.ids, raster.ids != NODATA_ID
+    smallest = math.ceil(min_area / (size[0] * size[1]) - 1e-9)
+    if smallest > 1:
+        ids = rasterio.features.sieve(ids, smallest, mask=valid, connectivity=4)
+    raise_if_cancelled(monitor)
+    shapes = list(rasterio.features.shapes(ids, mask=valid, connectivity=4))
+    raise_if_cancelled(monitor)
+    class_ids = np.array([value for _, value in shapes], np.uint8)
+    pixels = shapely.polygons([]) if not shapes else _to_polygons([shape for shape, _ in shapes])
+    if simplify > 0 and len(pixels):
+        pixels = shapely.coverage_simplify(pixels, simplify / math.sqrt(size[0] * size[1]))
+    raise_if_cancelled(monitor)
+    areas, perimeters = _measure(pixels, grid)
+    return ClassPolygons(_place(pixels, grid), class_ids, areas, perimeters).where(areas >= min_area)
+
+
+def write_class_polygons(
+    raster_path: Path, vector_path: Path, min_area: float, simplify: float, monitor: Monitor | None = None
+) -> int:
+    """Write the polygons of all classes into one vector file; return how many.
+
+    Raises:
+        LandCoverError: if the raster is no class map or the file cannot be written.
+    """
+    raster = read_classified(raster_path)
+    polygons = trace_polygons(raster, min_area, simplify, monitor)
+    _write(vector_path, polygons, raster)
+    return len(polygons.geometries)
+
+
+def export_polygons(request: PolygonsRequest, monitor: Monitor | None = None) -> dict[str, Any]:
+    """Write one vector file for each chosen class.
+
+    Returns:
+        ``files``, ``counts`` and ``area_m2`` by class name, and ``warnings``.
+
+    Raises:
+        LandCoverError: if the raster is no class map, a class is unknown or a file cannot be written.
+    """
+    monitor = monitor or SilentMonitor()
+    raster = read_classified(request.input)
+    wanted = [_find_class(raster.scheme, name) for name in request.classes]
+    folder = Path(request.output_folder)
+    paths = {entry.name: folder / f"{entry.name.lower().replace(' ', '_')}{request.suffix}" for entry in wanted}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.", "Choose another folder.") from error
+    for path in paths.values():
+        check_writable(path, request.overwrite, (request.input,))
+    monitor.report(0, len(wanted) + 1, "tracing")
+    polygons = trace_polygons(raster, request.min_area, request.simplify, monitor)
+    counts: dict[str, int] = {}
+    areas: dict[str, float] = {}
+    notes = []
+    for done, entry in enumerate(wanted, 1):
+        raise_if_cancelled(monitor)
+        monitor.report(done, len(wanted) + 1, entry.name)
+        own = polygons.where(polygons.class_ids == entry.id)
+        _write(paths[entry.name], own, raster)
+        counts[entry.name] = len(own.geometries)
+        areas[entry.name] = round(float(own.areas.sum()), 3)
+        if not len(own.geometries):
+            notes.append(f"No polygon of class {entry.name} is as large as {request.min_area:g}: its file is empty.")
+            monitor.log("warning", notes[-1])
+    monitor.report(1, 1, "")
+    return {
+        "files": {name: str(path) for name, path in paths.items()},
+        "counts": counts,
+        "area_m2": areas if raster.grid.crs is not None else None,
+        "warnings": notes,
+    }
+
+
+def _find_class(scheme: ClassScheme, name: str) -> LandCoverClass:
+    for entry in scheme.entries:
+        if str(entry.id) == name.strip():
+            return entry
+    return scheme.by_name(name)
+
+
+def _to_polygons(shapes: list[dict[str, Any]]) -> npt.NDArray[np.object_]:
+    """Build polygons from GeoJSON-like shapes, all at once."""
+    rings: list[list[tuple[float, float]]] = []
+    owners: list[int] = []
+    for index, shape in enumerate(shapes):
+        rings.extend(shape["coordinates"])
+        owners.extend([index] * len(shape["coordinates"]))
+    points = np.concatenate([np.asarray(ring, np.float64) for ring in rings])
+    of_ring = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    polygons: npt.NDArray[np.object_] = shapely.polygons(shapely.linearrings(points, indices=of_ring), indices=owners)
+    return polygons
+
+
+def _measure(pixels: npt.NDArray[np.object_], grid: Grid) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return area and perimeter on the ground of polygons in pixel coordinates, each with its own local scale."""
+    if grid.crs is None:
+        return shapely.area(pixels), shapely.length(pixels)
+    # The scale changes with the row at most; sample it densely enough for a country and interpolate.
+    rows = np.linspace(0, grid.height, 65)
+    sizes = np.array([grid.pixel_size_m(row) for row in rows])
+    middle = shapely.get_y(shapely.centroid(pixels))
+    across, down = np.interp(middle, rows, sizes[:, 0]), np.interp(middle, rows, sizes[:, 1])
+    return shapely.area(pixels) * across * down, shapely.length(pixels) * np.sqrt(across * down)
+
+
+def _place(pixels: npt.NDArray[np.object_], grid: Grid) -> npt.NDArray[np.object_]:
+    """Move polygons from pixel coordinates to the CRS."""
+    t = grid.transform
+    matrix = np.array([[t.a, t.d], [t.b, t.e]])
+    placed: npt.NDArray[np.object_] = shapely.transform(pixels, lambda points: points @ matrix + (t.c, t.f))
+    return placed
+
+
+def _write(path: Path, polygons: ClassPolygons, raster: ClassifiedRaster) -> None:
+    """Write a vector file into a folder of its own, count what arrived, then move it into place."""
+    names = {entry.id: entry.name for entry in raster.scheme.entries}
+    unit = "m" if raster.grid.crs is not None else "px"
+    fields = {
+        "class_id": polygons.class_ids.astype(np.int32),
+        "class": np.array([names.get(int(value), "") for value in polygons.class_ids], object),
+        "area_m2" if unit == "m" else "area_px": polygons.areas,
+        f"perim_{unit}": polygons.perimeters,
+    }
+    driver = VECTOR_SUFFIXES[path.suffix.lower()]
+    crs = None if raster.grid.crs is None else raster.grid.crs.to_wkt()
+    folder = partial_path(path).with_suffix(".folder")
+    try:
+        folder.mkdir()
+        _write_layer(folder / path.name, polygons.geometries, fields, crs, driver)
+        parts = sorted(folder.iterdir(), key=lambda part: part.suffix == path.suffix)  # the main part last
+        for suffix in _STALE if driver == "ESRI Shapefile" else ():
+            path.with_suffix(suffix).unlink(missing_ok=True)
+        for part in parts:
+            replace_file(part, path.with_name(part.name))
+    except (OSError, RuntimeError, ValueError) as error:
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"{path} could not be written: {error}.", "Free some space or choose another folder.") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_layer(
+    path: Path, geometries: npt.NDArray[np.object_], fields: dict[str, Any], crs: str | None, driver: str
+) -> None:
+    options: dict[str, str] = {}
+    if driver == "ESRI Shapefile":
+        options = {"ENCODING": "UTF-8"}
+    elif driver == "GeoJSON" and crs is not None:
+        options = {"RFC7946": "YES"}  # longitude and latitude, as the standard wants
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pyogrio warns where there is no CRS; the run has told already
+        pyogrio.raw.write(
+            str(path),
+            geometry=shapely.to_wkb(geometries),
+            field_data=list(fields.values()),
+            fields=list(fields),
+            geometry_type="Polygon",
+            crs=crs,
+            driver=driver,
+            layer=path.stem,
+            layer_options=options,
+        )
+    arrived = pyogrio.read_info(str(path), force_feature_count=True)["features"]
+    if arrived != len(geometries):
+        raise OutputError(
+            f"{path.name} holds {arrived} of {len(geometries)} polygons.", "Free some space or choose another folder."
+        )

@@ -1,0 +1,339 @@
+"""Reads rasters: the only room that opens an input.
+
+A :class:`RasterSource` hides how a file tells its bands, its nodata and its place on the ground.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from affine import Affine
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.windows import Window as RasterioWindow
+
+from dubai_landcover_plugin.core.errors import BandError, GeoreferenceError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.core.geodesy import pixel_size
+from dubai_landcover_plugin.core.windows import Window
+
+_SAMPLE_SIDE = 1024  # px of the decimated read that the stretch is taken from
+_WARP_REMEDY = "Warp it first (Raster > Projections > Warp in QGIS), or ask for pixel space to work without a position."
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Where pixels lie: shape, affine transform (pixel corner to CRS) and CRS."""
+
+    height: int
+    width: int
+    transform: Affine
+    crs: CRS | None
+
+    def pixel_size_m(self, row: float | None = None) -> tuple[float, float] | None:
+        """Return the ground size of a pixel, m along columns and rows, at ``row`` (default: the centre).
+
+        None without a CRS.
+        """
+        if self.crs is None:
+            return None
+        middle = self.height / 2 if row is None else row
+        return pixel_size(self.crs, self.transform, self.width / 2, middle)
+
+    def gsd(self) -> float | None:
+        """Return the ground sampling distance at the centre, m/px; None without a CRS."""
+        size = self.pixel_size_m()
+        return None if size is None else math.sqrt(size[0] * size[1])
+
+    def window(self, extent: tuple[float, float, float, float]) -> Window:
+        """Return the pixels touched by ``extent`` (xmin, ymin, xmax, ymax in the CRS).
+
+        Raises:
+            GeoreferenceError: if the extent misses the raster.
+        """
+        west, south, east, north = extent
+        inverse = ~self.transform
+        corners = [inverse @ (x, y) for x in (west, east) for y in (south, north)]
+        slack = 1e-6  # px: an extent written with rounded numbers must not gain a column
+        left = max(math.floor(min(x for x, _ in corners) + slack), 0)
+        right = min(math.ceil(max(x for x, _ in corners) - slack), self.width)
+        top = max(math.floor(min(y for _, y in corners) + slack), 0)
+        bottom = min(math.ceil(max(y for _, y in corners) - slack), self.height)
+        if left >= right or top >= bottom:
+            own = [self.transform @ (x, y) for x in (0, self.width) for y in (0, self.height)]
+            bounds = [min(x for x, _ in own), min(y for _, y in own), max(x for x, _ in own), max(y for _, y in own)]
+            raise GeoreferenceError(
+                f"The extent {_listed(extent)} does not touch the raster, which covers {_listed(bounds)}.",
+                "Give xmin, ymin, xmax, ymax in the raster's CRS.",
+            )
+        return Window(top, left, bottom - top, right - left)
+
+
+@dataclass(frozen=True)
+class Chip:
+    """Pixels of one window.
+
+    Args:
+        values: (C, H, W) in the raster's own type.
+        valid: (H, W) true where the raster holds data.
+    """
+
+    values: npt.NDArray[np.generic]
+    valid: npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class SourceOptions:
+    """What the user says about a raster; see :class:`~dubai_landcover_plugin.core.request.SegmentOptions`."""
+
+    bands: tuple[int, ...] | None = None
+    crs: str | None = None
+    nodata: float | None = None
+    pixel_space: bool = False
+    extent: tuple[float, float, float, float] | None = None
+
+
+class RasterSource:
+    """An open raster, cut to the wanted bands and extent.
+
+    Use as a context manager; not safe to share between threads.
+
+    Args:
+        path: Anything GDAL opens.
+        wanted: Common names of the bands that the model reads, e.g. ``("red", "green", "blue")``.
+        options: The user's overrides.
+
+    Raises:
+        RasterOpenError: if GDAL cannot open it or it holds no plain numbers.
+        BandError: if it lacks bands.
+        GeoreferenceError: if its position is ambiguous or the extent misses it.
+    """
+
+    def __init__(self, path: str, wanted: tuple[str, ...], options: SourceOptions | None = None) -> None:
+        self.path = path
+        self._options = options or SourceOptions()
+        self.notes: list[str] = []
+        self._dataset = _open(path)
+        try:
+            whole = self._georeference()
+            self._palette = _palette(self._dataset)
+            self.bands = self._choose_bands(wanted)
+            self._alpha = _alpha_band(self._dataset, self.bands)
+            self._origin = Window(0, 0, whole.height, whole.width)
+            if self._options.extent is not None:
+                self._origin = whole.window(self._options.extent)
+            shift = Affine.translation(self._origin.col, self._origin.row)
+            self.grid = Grid(self._origin.height, self._origin.width, whole.transform * shift, whole.crs)
+        except BaseException:
+            self._dataset.close()
+            raise
+
+    def __enter__(self) -> RasterSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._dataset.close()
+
+    @property
+    def dtype(self) -> np.dtype[np.generic]:
+        """Type of the pixel values that :meth:`read` returns."""
+        return np.dtype(np.uint8 if self._palette is not None else self._dataset.dtypes[self.bands[0] - 1])
+
+    @property
+    def has_palette(self) -> bool:
+        """Whether one band of palette indices is expanded to red, green and blue."""
+        return self._palette is not None
+
+    @property
+    def ground_control_points(self) -> tuple[list[GroundControlPoint], CRS | None]:
+        """Ground control points and their CRS, to be handed on to an output in pixel space."""
+        points, crs = self._dataset.gcps
+        return list(points), crs
+
+    def read(self, window: Window, shape: tuple[int, int] | None = None, scale: tuple[float, float] = (1, 1)) -> Chip:
+        """Read one window.
+
+        Args:
+            window: Pixels of the wanted grid.
+            shape: Height and width of that grid where it is not the raster's own; then pixels are averaged, or
+                interpolated where the wanted grid is finer.
+            scale: Raster pixels for each pixel of the wanted grid, along rows and columns.
+
+        Raises:
+            RasterReadError: if a block cannot be decoded.
+        """
+        height_scale, width_scale = scale if shape else (1.0, 1.0)
+        area = RasterioWindow(
+            self._origin.col + window.col * width_scale,
+            self._origin.row + window.row * height_scale,
+            window.width * width_scale,
+            window.height * height_scale,
+        )
+        coarser = max(height_scale, width_scale) > 1
+        method = Resampling.nearest
+        if shape and self._palette is None:
+            method = Resampling.average if coarser else Resampling.bilinear
+        try:
+            return self._read(area, (window.height, window.width), method)
+        except (RasterioError, RasterioIOError) as error:
+            cause = error.__cause__ or error
+            raise RasterReadError(
+                f"{self.path} cannot be read at {window}: {cause}.",
+                "The file is damaged there: copy it again, or choose an extent without that part.",
+            ) from error
+
+    def read_sample(self) -> Chip:
+        """Read the whole raster, decimated to at most 1024 px a side; for the stretch.
+
+        Raises:
+            RasterReadError: if a block cannot be decoded.
+        """
+        height, width = self._dataset.height, self._dataset.width
+        step = max(height, width) / _SAMPLE_SIDE
+        shape = (max(round(height / max(step, 1)), 1), max(round(width / max(step, 1)), 1))
+        try:
+            return self._read(RasterioWindow(0, 0, width, height), shape, Resampling.nearest)
+        except (RasterioError, RasterioIOError) as error:
+            raise RasterReadError(
+                f"{self.path} cannot be read: {error.__cause__ or error}.", "The file is damaged: copy it again."
+            ) from error
+
+    def _read(self, area: RasterioWindow, shape: tuple[int, int], method: Resampling) -> Chip:
+        dataset, bands = self._dataset, list(self.bands)
+        values = dataset.read(bands, window=area, out_shape=(len(bands), *shape), resampling=method)
+        valid = np.ones(shape, bool)
+        own = [dataset.nodatavals[band - 1] for band in bands]
+        for nodata in (own, [self._options.nodata] * len(bands)):
+            marks = [band == value for band, value in zip(values, nodata, strict=True) if value is not None]
+            if marks:
+                valid &= ~np.all(marks, axis=0)  # dark pixels may be 0 in one band and still be data
+        if self._alpha is not None:
+            valid &= dataset.read(self._alpha, window=area, out_shape=shape, resampling=method) > 0
+        elif MaskFlags.per_dataset in dataset.mask_flag_enums[bands[0] - 1]:
+            valid &= dataset.read_masks(bands[0], window=area, out_shape=shape, resampling=method) > 0
+        if np.issubdtype(values.dtype, np.floating):
+            valid &= np.isfinite(values).all(axis=0)
+        if self._palette is not None:
+            values = self._palette[values[0]].transpose(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+        return Chip(values, valid)
+
+    def _choose_bands(self, wanted: tuple[str, ...]) -> tuple[int, ...]:
+        count = self._dataset.count
+        chosen = self._options.bands
+        if chosen is not None:
+            if len(chosen) != len(wanted):
+                raise BandError(
+                    f"The model reads {len(wanted)} bands ({', '.join(wanted)}), got {len(chosen)}: {list(chosen)}.",
+                    "Give one band number for each, in that order.",
+                )
+            if max(chosen) > count:
+                raise BandError(f"Band {max(chosen)} was asked for. {self._band_list()}", "Choose among those.")
+            self._palette = None
+            return chosen
+        if self._palette is not None:
+            self.notes.append("The palette was expanded to red, green and blue.")
+            return (1,)
+        names = [interpretation.name for interpretation in self._dataset.colorinterp]
+        if all(name in names for name in wanted):
+            return tuple(names.index(name) + 1 for name in wanted)
+        plain = [index for index, name in enumerate(names, 1) if name != "alpha"]
+        if len(plain) < len(wanted):
+            raise BandError(
+                f"The model reads {len(wanted)} bands ({', '.join(wanted)}). {self._band_list()}",
+                "Use a raster with these bands, or choose the bands yourself (one band may be given several times).",
+            )
+        bands = tuple(plain[: len(wanted)])
+        self.notes.append(
+            f"The raster does not say which of its {count} bands are {', '.join(wanted)}: "
+            f"bands {', '.join(map(str, bands))} were taken in that order."
+        )
+        return bands
+
+    def _band_list(self) -> str:
+        names = [
+            f"{index} ({interpretation.name}, {kind})"
+            for index, (interpretation, kind) in enumerate(
+                zip(self._dataset.colorinterp, self._dataset.dtypes, strict=True), 1
+            )
+        ]
+        return f"{Path(self.path).name} has {self._dataset.count} band(s): {', '.join(names)}."
+
+    def _georeference(self) -> Grid:
+        dataset = self._dataset
+        crs = dataset.crs
+        if self._options.crs:
+            try:
+                crs = CRS.from_user_input(self._options.crs)
+            except CRSError as error:
+                raise GeoreferenceError(
+                    f"The CRS '{self._options.crs}' is unknown: {error}.", "Give one such as EPSG:32640."
+                ) from error
+        if dataset.transform.is_identity and (dataset.gcps[0] or dataset.rpcs):
+            points = len(dataset.gcps[0])
+            what = f"{points} ground control points" if points else "rational polynomials (RPC)"
+            if not self._options.pixel_space:
+                raise GeoreferenceError(f"{Path(self.path).name} has {what} but no transform to a CRS.", _WARP_REMEDY)
+            crs = None
+        elif dataset.transform.determinant == 0:
+            raise GeoreferenceError(
+                f"{Path(self.path).name} has a transform without area.", "Georeference the raster again."
+            )
+        if crs is None:
+            self.notes.append("The raster has no CRS: the result has none either, and no areas in m² are given.")
+        return Grid(dataset.height, dataset.width, dataset.transform, crs)
+
+
+def _open(path: str) -> rasterio.DatasetReader:
+    """Open a raster of plain numbers.
+
+    Raises:
+        RasterOpenError: if there is none.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said in a note, in the user's words
+            dataset = rasterio.open(path)
+    except (RasterioError, RasterioIOError) as error:
+        raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
+    if dataset.count == 0:
+        inside = dataset.subdatasets
+        dataset.close()
+        remedy = f"Choose one of: {', '.join(inside[:8])}." if inside else "Choose a raster file."
+        raise RasterOpenError(f"{path} holds no raster bands.", remedy)
+    kinds = set(dataset.dtypes)
+    if any(kind.startswith("complex") for kind in kinds):
+        dataset.close()
+        raise RasterOpenError(f"{path} holds complex numbers ({', '.join(kinds)}).", "Convert it to real numbers first.")
+    return dataset
+
+
+def _palette(dataset: rasterio.DatasetReader) -> npt.NDArray[np.uint8] | None:
+    """Return the colours of a palette raster as (256, 3) uint8, or None where there is no palette."""
+    if dataset.count != 1 or dataset.colorinterp[0] != ColorInterp.palette or dataset.dtypes[0] != "uint8":
+        return None
+    colours = np.zeros((256, 3), np.uint8)
+    for value, colour in dataset.colormap(1).items():
+        colours[value] = colour[:3]
+    return colours
+
+
+def _alpha_band(dataset: rasterio.DatasetReader, bands: tuple[int, ...]) -> int | None:
+    """Return the number of the alpha band, unless the user reads it as data."""
+    for index, interpretation in enumerate(dataset.colorinterp, 1):
+        if interpretation == ColorInterp.alpha and index not in bands:
+            return index
+    return None
+
+
+def _listed(numbers: tuple[float, ...] | list[float]) -> str:
+    return ", ".join(f"{number:.10g}" for number in numbers)

@@ -1,0 +1,160 @@
+"""The engine as a process: one request in, JSON lines out.
+
+Standard input: a first line ``{"protocol": 1, "task": ..., "request": {...}}``; later perhaps ``{"cancel": true}``. The end
+of standard input means that nobody listens any more: the worker leaves at once.
+
+Standard output, one JSON object a line, ``type`` first: ``hello`` (protocol, versions, device), ``progress`` (done, total,
+text), ``log`` (level, text), then ``result`` (value) or ``error`` (code, message, remedy). Exit status 0 after a result,
+1 after an error.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from typing import IO, Any
+
+from dubai_landcover_plugin.core.errors import LandCoverError, ProtocolError
+from dubai_landcover_plugin.core.monitor import Monitor
+
+PROTOCOL = 1
+Task = Callable[[dict[str, Any], Monitor], dict[str, Any]]
+
+
+class LineMonitor:
+    """Reports as JSON lines; cancelled by a message."""
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._cancelled = threading.Event()
+
+    def send(self, kind: str, **values: Any) -> None:
+        """Write one message."""
+        line = json.dumps({"type": kind, **values}, ensure_ascii=True)
+        with self._lock:
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    def report(self, done: int, total: int, text: str = "") -> None:
+        """See :class:`Monitor`."""
+        self.send("progress", done=done, total=total, text=text)
+
+    def log(self, level: str, text: str) -> None:
+        """See :class:`Monitor`."""
+        self.send("log", level=level, text=text)
+
+    def cancel(self) -> None:
+        """Ask the run to stop."""
+        self._cancelled.set()
+
+    def cancelled(self) -> bool:
+        """See :class:`Monitor`."""
+        return self._cancelled.is_set()
+
+
+def main() -> int:
+    """Serve one request; return the exit status."""
+    monitor = LineMonitor(_claim_stdout())
+    try:
+        task, request = _read_task(sys.stdin.readline())
+        threading.Thread(target=_listen, args=(sys.stdin, monitor), daemon=True).start()
+        _say_hello(monitor)
+        value = _TASKS[task](request, monitor)
+    except LandCoverError as error:
+        monitor.send("error", code=error.code, message=error.message, remedy=error.remedy)
+        return 1
+    except MemoryError:
+        remedy = "Lower the window or the batch, or close other programs."
+        monitor.send("error", code="memory", message="There is not enough memory.", remedy=remedy)
+        return 1
+    except Exception as error:
+        traceback.print_exc()
+        message = f"The engine failed unexpectedly: {type(error).__name__}: {error}"
+        monitor.send("error", code="bug", message=message, remedy="Please report it with the log.")
+        return 1
+    monitor.send("result", value=value)
+    return 0
+
+
+def _claim_stdout() -> IO[str]:
+    """Keep standard output for the protocol: whatever libraries print goes to standard error."""
+    protocol = os.dup(1)
+    os.dup2(2, 1)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    return os.fdopen(protocol, "w", encoding="utf-8", newline="\n")
+
+
+def _read_task(line: str) -> tuple[str, dict[str, Any]]:
+    try:
+        message = json.loads(line)
+        protocol, task, request = message["protocol"], message["task"], message.get("request", {})
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ProtocolError(f"The first line is no request: {line[:200]!r}.", "Start the worker from the plugin.") from error
+    if protocol != PROTOCOL:
+        raise ProtocolError(
+            f"Plugin and engine speak different protocols, {protocol} and {PROTOCOL}.", "Install the plugin again."
+        )
+    if task not in _TASKS:
+        raise ProtocolError(f"The task '{task}' is unknown; there is {', '.join(_TASKS)}.")
+    return task, request
+
+
+def _listen(stream: IO[str], monitor: LineMonitor) -> None:
+    """Take messages until the plugin is gone; then leave, so that no orphan goes on."""
+    for line in stream:
+        try:
+            wanted = bool(json.loads(line).get("cancel"))
+        except (ValueError, AttributeError):
+            continue
+        if wanted:
+            monitor.cancel()
+    from dubai_landcover_plugin.core.writer import remove_partials
+
+    remove_partials()
+    os._exit(1)
+
+
+def _say_hello(monitor: LineMonitor) -> None:
+    from dubai_landcover_plugin.core.predictor import choose_device
+    from dubai_landcover_plugin.core.record import versions
+
+    monitor.send("hello", protocol=PROTOCOL, versions=versions(), device=choose_device())
+
+
+def _segment(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
+    from dubai_landcover_plugin.core.request import SegmentationRequest
+    from dubai_landcover_plugin.core.segment import segment_raster
+
+    return segment_raster(SegmentationRequest.from_json(request), monitor).to_json()
+
+
+def _batch(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
+    from dubai_landcover_plugin.core.batch import run_batch
+    from dubai_landcover_plugin.core.request import BatchRequest
+
+    return run_batch(BatchRequest.from_json(request), monitor)
+
+
+def _polygons(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
+    from dubai_landcover_plugin.core.polygons import export_polygons
+    from dubai_landcover_plugin.core.request import PolygonsRequest
+
+    return export_polygons(PolygonsRequest.from_json(request), monitor)
+
+
+def _doctor(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
+    from dubai_landcover_plugin.core.doctor import examine
+
+    return examine()
+
+
+_TASKS: dict[str, Task] = {"segment": _segment, "batch": _batch, "polygons": _polygons, "doctor": _doctor}
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,350 @@
+"""Writes rasters that are whole or not there: verified block by block, then moved into place.
+
+Why not simply ``rasterio.open(path, "w")``: closing swallows GDAL's errors, so that a full disk leaves a file that opens
+and reads with wrong pixels, and a killed process leaves one that opens as all nodata.
+"""
+
+from __future__ import annotations
+
+import glob
+import logging
+import os
+import shutil
+import socket
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.windows import Window as RasterioWindow
+
+from dubai_landcover_plugin.core.errors import OutputError
+from dubai_landcover_plugin.core.raster import Grid
+
+BLOCK = 512  # px
+_SMALLEST_OVERVIEW = 256  # px
+_REMEDY = "Free some space or choose another folder; nothing was left at the output path."
+
+
+_partials: set[Path] = set()  # every name that this process may have written under
+
+
+def partial_path(path: str | Path) -> Path:
+    """Return the name under which this process writes ``path`` until it is whole."""
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.partial{path.suffix}")
+    _partials.add(partial)
+    return partial
+
+
+def remove_partials() -> None:
+    """Remove whatever this process has not finished; for a process that must leave at once."""
+    for partial in _partials:
+        for name in partial.parent.glob(f"{glob.escape(partial.with_suffix('').name)}*"):
+            with suppress(OSError):
+                shutil.rmtree(name) if name.is_dir() else name.unlink()
+
+
+def check_writable(path: str | Path, overwrite: bool, inputs: tuple[str, ...] = ()) -> None:
+    """Refuse an output before any work is done; sweep up what a killed run of this machine left.
+
+    Raises:
+        OutputError: if the folder is missing or not writable, the file exists and may not be replaced, or it is one
+            of the inputs.
+    """
+    path = Path(path)
+    for source in inputs:
+        if path.resolve() == Path(source).resolve():
+            raise OutputError(f"The output {path} is the input itself.", "Choose another output path.")
+    if not path.parent.is_dir():
+        raise OutputError(f"The folder {path.parent} does not exist.", "Make it first, or choose another.")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is no file.", "Choose another output path.")
+    if path.exists() and not overwrite:
+        raise OutputError(f"{path} exists.", "Choose another output path, or allow overwriting.")
+    _sweep(path)
+    probe = partial_path(path).with_suffix(".probe")
+    try:
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"The folder {path.parent} is not writable: {error.strerror}.", "Choose another folder."
+        ) from error
+
+
+def _sweep(path: Path) -> None:
+    """Remove partial files of processes of this machine that are gone."""
+    prefix = f".{path.name}.{socket.gethostname()}-"
+    for name in glob.glob(f"{glob.escape(str(path.with_name(prefix)))}*.partial*"):
+        number = Path(name).name[len(prefix) :].split(".")[0]
+        if number.isdigit() and int(number) != os.getpid() and not _is_alive(int(number)):
+            with suppress(OSError):
+                os.unlink(name)
+
+
+def _is_alive(process: int) -> bool:
+    if os.name == "nt":
+        return True  # no harmless probe there: os.kill would end it
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def replace_file(partial: Path, path: Path) -> None:
+    """Move a finished file into place: on disk first, then under its name.
+
+    Raises:
+        OutputError: if the file system refuses.
+    """
+    try:
+        with partial.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        os.replace(partial, path)
+        if os.name != "nt":
+            folder = os.open(path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+    except OSError as error:
+        raise OutputError(
+            f"{path} could not be put into place: {error.strerror}.", "Close programs that hold the file open."
+        ) from error
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a small text file, UTF-8, whole or not at all.
+
+    Raises:
+        OutputError: if the file system refuses.
+    """
+    path = Path(path)
+    partial = partial_path(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        replace_file(partial, path)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        if isinstance(error, OutputError):
+            raise
+        raise OutputError(f"{path} could not be written: {error.strerror}.", _REMEDY) from error
+
+
+@dataclass(frozen=True)
+class RasterStyle:
+    """What a written band means.
+
+    Args:
+        nodata: Value of pixels without data.
+        description: Name of the band.
+        colours: Palette: red, green, blue for each value; None writes a grey band.
+        overviews: How overviews are resampled.
+    """
+
+    nodata: int
+    description: str
+    colours: Mapping[int, tuple[int, int, int]] | None = None
+    overviews: Resampling = Resampling.mode
+
+
+class _GdalErrors(logging.Handler):
+    """Collects what GDAL says while a file is written, because closing does not raise."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+class LandCoverWriter:
+    """Writes one 8-bit band, row by row from the top; a context manager.
+
+    Leaving the block without :meth:`commit`, by an error or not, removes what was written.
+
+    Args:
+        path: Where the GeoTIFF goes.
+        grid: Its shape and place.
+        style: Nodata, palette and name.
+        control_points: Ground control points to hand on, with their CRS, where the grid has none.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        grid: Grid,
+        style: RasterStyle,
+        control_points: tuple[list[GroundControlPoint], CRS | None] = ([], None),
+    ) -> None:
+        self.path = Path(path)
+        self._grid = grid
+        self._style = style
+        self._partial = partial_path(self.path)
+        self._pending = np.zeros((0, grid.width), np.uint8)
+        self._written = 0  # rows on disk
+        self._checksums: list[int] = []
+        self._errors = _GdalErrors()
+        logging.getLogger("rasterio").addHandler(self._errors)
+        self._environment = rasterio.Env(GDAL_TIFF_OVR_BLOCKSIZE=str(BLOCK), COMPRESS_OVERVIEW="DEFLATE")
+        self._environment.__enter__()
+        self._dataset: rasterio.io.DatasetWriter | None = None
+        try:
+            self._dataset = self._create(control_points)
+        except BaseException:
+            self.abort()
+            raise
+
+    def __enter__(self) -> LandCoverWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+    def write_rows(self, rows: npt.NDArray[np.uint8]) -> None:
+        """Append rows, (n, width) uint8.
+
+        Raises:
+            OutputError: if they do not fit or the disk is full.
+        """
+        room = self._grid.height - self._written - len(self._pending)
+        if rows.dtype != np.uint8 or rows.shape[1:] != (self._grid.width,) or len(rows) > room:
+            raise OutputError(
+                f"{rows.dtype} rows of shape {rows.shape} do not fit: {room} rows of {self._grid.width} px are missing."
+            )
+        self._pending = np.concatenate([self._pending, rows])
+        while len(self._pending) >= BLOCK:
+            self._write_blocks(self._pending[:BLOCK])
+            self._pending = self._pending[BLOCK:]
+
+    def commit(self, tags: Mapping[str, str]) -> None:
+        """Write the last rows, overviews and tags, read all of it back, and move the file into place.
+
+        Raises:
+            OutputError: if rows are missing or the file does not hold what was written.
+        """
+        if len(self._pending):
+            self._write_blocks(self._pending)
+            self._pending = self._pending[:0]
+        if self._written != self._grid.height or self._dataset is None:
+            raise OutputError(f"{self.path}: {self._written} of {self._grid.height} rows were written.")
+        try:
+            self._dataset.close()
+            self._dataset = None
+            self._raise_gdal_errors()
+            self._finish(tags)
+            self._raise_gdal_errors()
+            self._verify()
+        except (RasterioError, RasterioIOError, OSError) as error:
+            if isinstance(error, OutputError):
+                raise
+            raise OutputError(f"{self.path} could not be written: {error}.", _REMEDY) from error
+        replace_file(self._partial, self.path)
+
+    def abort(self) -> None:
+        """Close everything and remove what is not in place."""
+        if self._dataset is not None:
+            with suppress(RasterioError, RasterioIOError, OSError):
+                self._dataset.close()
+            self._dataset = None
+        if self._errors in logging.getLogger("rasterio").handlers:
+            logging.getLogger("rasterio").removeHandler(self._errors)
+            self._environment.__exit__(None, None, None)
+        for name in (self._partial, Path(f"{self._partial}.aux.xml")):
+            with suppress(OSError):
+                name.unlink()
+
+    def _create(self, control_points: tuple[list[GroundControlPoint], CRS | None]) -> rasterio.io.DatasetWriter:
+        grid = self._grid
+        place: dict[str, object] = {"transform": grid.transform, "crs": grid.crs}
+        if grid.crs is None and control_points[0]:
+            place = {"gcps": control_points[0], "crs": control_points[1]}
+        try:
+            dataset = rasterio.open(
+                self._partial,
+                "w",
+                driver="GTiff",
+                height=grid.height,
+                width=grid.width,
+                count=1,
+                dtype="uint8",
+                nodata=self._style.nodata,
+                tiled=True,
+                blockxsize=BLOCK,
+                blockysize=BLOCK,
+                compress="deflate",
+                bigtiff="if_safer",
+                **place,
+            )
+        except (RasterioError, RasterioIOError) as error:
+            raise OutputError(f"{self.path} could not be created: {error}.", _REMEDY) from error
+        if self._style.colours is not None:
+            dataset.write_colormap(1, dict(self._style.colours))
+        dataset.set_band_description(1, self._style.description)
+        return dataset
+
+    def _write_blocks(self, rows: npt.NDArray[np.uint8]) -> None:
+        if self._dataset is None:
+            raise OutputError(f"{self.path} is closed.")
+        window = RasterioWindow(0, self._written, self._grid.width, len(rows))
+        try:
+            self._dataset.write(np.ascontiguousarray(rows), 1, window=window)
+        except (RasterioError, RasterioIOError) as error:
+            raise OutputError(f"{self.path} could not be written: {error}.", _REMEDY) from error
+        self._raise_gdal_errors()
+        self._checksums.append(zlib.crc32(rows.tobytes()))
+        self._written += len(rows)
+
+    def _overview_factors(self) -> list[int]:
+        factors, factor = [], 2
+        while max(self._grid.height, self._grid.width) / factor * 2 > _SMALLEST_OVERVIEW:
+            factors.append(factor)
+            factor *= 2
+        return factors
+
+    def _finish(self, tags: Mapping[str, str]) -> None:
+        with rasterio.open(self._partial, "r+") as dataset:
+            dataset.update_tags(**tags)
+            factors = self._overview_factors()
+            if factors:
+                dataset.build_overviews(factors, self._style.overviews)
+
+    def _verify(self) -> None:
+        """Read the file as a stranger would and compare with what was meant."""
+        with rasterio.open(self._partial) as dataset:
+            if dataset.shape != (self._grid.height, self._grid.width):
+                raise OutputError(f"{self.path} came out with the wrong shape {dataset.shape}.", _REMEDY)
+            for index, checksum in enumerate(self._checksums):
+                row = index * BLOCK
+                height = min(BLOCK, self._grid.height - row)
+                rows = dataset.read(1, window=RasterioWindow(0, row, self._grid.width, height))
+                if zlib.crc32(rows.tobytes()) != checksum:
+                    raise OutputError(f"{self.path} reads back differently at rows {row}–{row + height - 1}.", _REMEDY)
+            levels = dataset.overviews(1)
+            if len(levels) != len(self._overview_factors()):
+                raise OutputError(f"{self.path} lacks overviews.", _REMEDY)
+        for level in range(len(levels)):
+            with rasterio.open(self._partial, overview_level=level) as overview:
+                for _, window in overview.block_windows(1):
+                    overview.read(1, window=window)  # raises where a block is damaged
+
+    def _raise_gdal_errors(self) -> None:
+        if self._errors.texts:
+            raise OutputError(f"{self.path} could not be written: {self._errors.texts[0]}.", _REMEDY)
