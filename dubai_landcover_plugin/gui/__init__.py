@@ -1,0 +1,1 @@
+"""Windows of the plugin: settings page and the engine's set-up."""

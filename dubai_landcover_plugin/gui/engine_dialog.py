@@ -1,0 +1,160 @@
+"""The window that sets up and checks the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from qgis.core import QgsApplication
+from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtGui import QCloseEvent
+from qgis.PyQt.QtWidgets import QDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QTextEdit, QVBoxLayout, QWidget
+
+from dubai_landcover_plugin.core.errors import LandCoverError
+from dubai_landcover_plugin.core.monitor import Monitor
+from dubai_landcover_plugin.gui.engine_task import EngineTask
+from dubai_landcover_plugin.runner.installer import NEEDED_MB, install_engine
+from dubai_landcover_plugin.runner.interpreter import engine_folder
+from dubai_landcover_plugin.runner.run import run_task
+from dubai_landcover_plugin.runner.settings import engine_interpreter, profile_folder
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("DubaiLandCover", text)
+
+
+def requirements_folder() -> Path:
+    """Return the folder of the locked requirements: in the installed plugin, or beside the package in the sources."""
+    package = Path(__file__).resolve().parents[1]
+    inside = package / "requirements"
+    return inside if inside.is_dir() else package.parent / "requirements"
+
+
+class EngineDialog(QDialog):
+    """Shows which engine is in use, builds one, and checks it."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle(_tr("Dubai Land Cover: engine"))
+        self.resize(760, 480)
+        self._task: EngineTask | None = None
+        self._state = QLabel()
+        self._state.setWordWrap(True)
+        self._log = QTextEdit()
+        self._log.setReadOnly(True)
+        self._progress = QProgressBar()
+        self._progress.setRange(0, 100)
+        self._set_up = QPushButton(_tr("Set up"))
+        self._set_up.clicked.connect(self._start_set_up)
+        self._check = QPushButton(_tr("Check"))
+        self._check.clicked.connect(self._start_check)
+        self._cancel = QPushButton(_tr("Cancel"))
+        self._cancel.clicked.connect(self._cancel_task)
+        close = QPushButton(_tr("Close"))
+        close.clicked.connect(self.close)
+
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._set_up)
+        buttons.addWidget(self._check)
+        buttons.addStretch()
+        buttons.addWidget(self._cancel)
+        buttons.addWidget(close)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self._explanation())
+        layout.addWidget(self._state)
+        layout.addWidget(self._log, 1)
+        layout.addWidget(self._progress)
+        layout.addLayout(buttons)
+        self._show_state()
+
+    def _explanation(self) -> QLabel:
+        label = QLabel(
+            _tr(
+                "Land cover is computed by a Python environment of its own, so that its libraries cannot disturb QGIS. "
+                "Setting it up downloads PyTorch, rasterio and shapely (a few minutes, up to {size} GB on disk) "
+                "into {folder}."
+            ).format(size=NEEDED_MB / 1000, folder=engine_folder(profile_folder()))
+        )
+        label.setWordWrap(True)
+        return label
+
+    def _show_state(self) -> None:
+        """Say which engine is in use and enable what can be done."""
+        running = self._task is not None
+        try:
+            found = engine_interpreter()
+            self._state.setText(
+                "<b>"
+                + _tr("Engine in use: {path} (from {origin})").format(
+                    path=escape(found.path), origin=escape(found.origin)
+                )
+                + "</b>"
+            )
+            self._check.setEnabled(not running)
+        except LandCoverError as error:
+            self._state.setText(f"<b>{escape(error.message)}</b>")
+            self._check.setEnabled(False)
+        self._set_up.setEnabled(not running)
+        self._cancel.setEnabled(running)
+
+    def _start_set_up(self) -> None:
+        folder, requirements = profile_folder(), requirements_folder()
+        self._start(_tr("Set up the land-cover engine"), lambda monitor: install_engine(folder, requirements, monitor))
+
+    def _start_check(self) -> None:
+        try:
+            python = engine_interpreter().path
+        except LandCoverError as error:
+            self._say("warning", str(error))
+            return
+        self._start(_tr("Check the land-cover engine"), lambda monitor: run_task(python, "doctor", {}, monitor))
+
+    def _start(self, title: str, work: Callable[[Monitor], Any]) -> None:
+        self._log.clear()
+        self._progress.setValue(0)
+        self._task = EngineTask(title, work)
+        self._task.said.connect(self._say)
+        self._task.ended.connect(self._end)
+        self._task.progressChanged.connect(lambda percent: self._progress.setValue(int(percent)))
+        QgsApplication.taskManager().addTask(self._task)
+        self._show_state()
+
+    def _say(self, level: str, text: str) -> None:
+        shown = escape(text).replace("\n", "<br>")
+        self._log.append(f'<span style="color:#b35900">{shown}</span>' if level == "warning" else shown)
+
+    def _end(self, succeeded: bool) -> None:
+        """Show how the task ended."""
+        task, self._task = self._task, None
+        if task is not None and succeeded:
+            self._progress.setValue(100)
+            if isinstance(task.value, dict):
+                self._show_report(task.value)
+            self._log.append(f"<b>{_tr('Done.')}</b>")
+        elif task is not None:
+            self._progress.setValue(0)
+            self._say("warning", task.error or _tr("Cancelled."))
+        self._show_state()
+
+    def _show_report(self, report: dict[str, Any]) -> None:
+        """List what the engine says of itself."""
+        for name, version in report.get("versions", {}).items():
+            self._say("info", f"{name} {version}")
+        self._say("info", _tr("Device: {name}").format(name=report.get("device", "")))
+        models = [
+            model.get("name", "") if isinstance(model, dict) else str(model) for model in report.get("models", [])
+        ]
+        self._say("info", _tr("Models: {names}").format(names=", ".join(models) or _tr("none")))
+        for problem in report.get("problems", []):
+            self._say("warning", str(problem))
+
+    def _cancel_task(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Stop what runs before the window goes."""
+        self._cancel_task()
+        super().closeEvent(event)

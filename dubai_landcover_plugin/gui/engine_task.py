@@ -1,0 +1,63 @@
+"""Long work of the engine's set-up, outside the window's thread."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from qgis.core import QgsTask
+from qgis.PyQt.QtCore import pyqtSignal
+
+from dubai_landcover_plugin.core.errors import LandCoverError
+from dubai_landcover_plugin.core.monitor import Monitor
+
+
+class EngineTask(QgsTask):
+    """Runs one function of a monitor and tells about it by signals.
+
+    Args:
+        title: Shown in QGIS's list of tasks.
+        work: Called with this task as its monitor (see ``core.monitor``).
+    """
+
+    said = pyqtSignal(str, str)
+    """Level and text of a message."""
+
+    ended = pyqtSignal(bool)
+    """Whether the work succeeded; emitted in the main thread."""
+
+    def __init__(self, title: str, work: Callable[[Monitor], Any]) -> None:
+        super().__init__(title, QgsTask.Flag.CanCancel)
+        self._work = work
+        self.value: Any = None
+        self.error = ""
+
+    def run(self) -> bool:
+        """Do the work; called in another thread."""
+        try:
+            self.value = self._work(self)
+        except LandCoverError as error:
+            self.error = str(error)
+            return False
+        except Exception as error:  # a bug must not end in silence, and QGIS would only print it
+            self.error = f"{type(error).__name__}: {error}"
+            return False
+        return True
+
+    def finished(self, result: bool) -> None:
+        """Tell that it is over; called in the main thread."""
+        self.ended.emit(result)
+
+    def report(self, done: int, total: int, text: str = "") -> None:
+        """Move the progress bar."""
+        self.setProgress(100.0 * done / max(total, 1))
+        if text:
+            self.said.emit("info", text)
+
+    def log(self, level: str, text: str) -> None:
+        """Pass a message on."""
+        self.said.emit(level, text)
+
+    def cancelled(self) -> bool:
+        """Return whether the user pressed Cancel."""
+        return bool(self.isCanceled())

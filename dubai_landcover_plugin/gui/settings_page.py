@@ -1,0 +1,92 @@
+"""The plugin's page in QGIS's options."""
+
+from __future__ import annotations
+
+from qgis.core import QgsSettings
+from qgis.gui import QgsFileWidget, QgsOptionsPageWidget, QgsOptionsWidgetFactory
+from qgis.PyQt.QtCore import QCoreApplication
+from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from dubai_landcover_plugin.core.errors import LandCoverError
+from dubai_landcover_plugin.gui.engine_dialog import EngineDialog
+from dubai_landcover_plugin.processing.resources import resource
+from dubai_landcover_plugin.runner.settings import (
+    INTERPRETER,
+    MODEL_FOLDER,
+    NATURAL_COLOURS,
+    engine_interpreter,
+    natural_colours,
+    text_setting,
+)
+
+
+def _tr(text: str) -> str:
+    return QCoreApplication.translate("DubaiLandCover", text)
+
+
+class SettingsPage(QgsOptionsPageWidget):
+    """Engine interpreter, folder of models, colours of results."""
+
+    def __init__(self, parent: QWidget | None) -> None:
+        super().__init__(parent)
+        self._python = QgsFileWidget()
+        self._python.setStorageMode(QgsFileWidget.StorageMode.GetFile)
+        self._python.setFilePath(text_setting(INTERPRETER))
+        self._python.lineEdit().setPlaceholderText(_tr("The engine set up from the menu"))
+        self._models = QgsFileWidget()
+        self._models.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
+        self._models.setFilePath(text_setting(MODEL_FOLDER))
+        self._models.lineEdit().setPlaceholderText(_tr("Only the models shipped and your own folder"))
+        self._natural = QCheckBox(_tr("Draw results in natural colours"))
+        self._natural.setChecked(natural_colours())
+        self._state = QLabel()
+        self._state.setWordWrap(True)
+        set_up = QPushButton(_tr("Set up the engine…"))
+        set_up.clicked.connect(self._open_engine_dialog)
+
+        form = QFormLayout()
+        form.addRow(_tr("Engine's Python"), self._python)
+        form.addRow(_tr("Folder of models"), self._models)
+        form.addRow("", self._natural)
+        form.addRow("", set_up)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self._state)
+        layout.addStretch()
+        self._show_state()
+
+    def apply(self) -> None:
+        """Keep what was entered; QGIS calls this on OK."""
+        settings = QgsSettings()
+        settings.setValue(INTERPRETER, self._python.filePath().strip())
+        settings.setValue(MODEL_FOLDER, self._models.filePath().strip())
+        settings.setValue(NATURAL_COLOURS, self._natural.isChecked())
+
+    def _open_engine_dialog(self) -> None:
+        EngineDialog(self).exec()
+        self._show_state()
+
+    def _show_state(self) -> None:
+        try:
+            found = engine_interpreter()
+            self._state.setText(
+                _tr("Engine in use: {path} (from {origin}).").format(path=found.path, origin=found.origin)
+            )
+        except LandCoverError as error:
+            self._state.setText(str(error))
+
+
+class SettingsPageFactory(QgsOptionsWidgetFactory):
+    """Makes the page when the options open."""
+
+    def __init__(self) -> None:
+        super().__init__("Dubai Land Cover", QIcon(resource("icons/landcover.svg")), "dubai_landcover")
+
+    def icon(self) -> QIcon:
+        """Return the icon beside the page's name."""
+        return QIcon(resource("icons/landcover.svg"))
+
+    def createWidget(self, parent: QWidget | None = None) -> SettingsPage:
+        """Return a new page."""
+        return SettingsPage(parent)

@@ -1,0 +1,89 @@
+"""Puts the provider, the settings page and the menu into QGIS, and takes them out again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qgis.core import QgsApplication
+from qgis.PyQt.QtCore import QCoreApplication, QLocale, QTranslator
+from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtWidgets import QAction
+
+from dubai_landcover_plugin.processing.provider import DubaiLandCoverProvider
+from dubai_landcover_plugin.processing.resources import resource
+
+MENU = "Dubai Land Cover"
+
+
+class DubaiLandCoverPlugin:
+    """The plugin as QGIS sees it.
+
+    Args:
+        iface: QGIS's interface; None in ``qgis_process``.
+    """
+
+    def __init__(self, iface: Any) -> None:
+        self._iface = iface
+        self._provider: DubaiLandCoverProvider | None = None
+        self._translator: QTranslator | None = None
+        self._options_factory: Any = None
+        self._actions: list[QAction] = []
+
+    def initProcessing(self) -> None:
+        """Register the provider; all that ``qgis_process`` needs."""
+        self._load_translation()
+        self._provider = DubaiLandCoverProvider()
+        QgsApplication.processingRegistry().addProvider(self._provider)
+
+    def initGui(self) -> None:
+        """Register everything."""
+        from dubai_landcover_plugin.gui.settings_page import SettingsPageFactory  # not wanted by qgis_process
+
+        self.initProcessing()
+        self._options_factory = SettingsPageFactory()
+        self._iface.registerOptionsWidgetFactory(self._options_factory)
+        self._add_action(self._translated("Segment Land Cover…"), self._open_algorithm)
+        self._add_action(self._translated("Set up the engine…"), self._open_engine_dialog)
+
+    def unload(self) -> None:
+        """Take everything out again."""
+        for action in self._actions:
+            self._iface.removePluginMenu(MENU, action)
+            action.deleteLater()
+        self._actions.clear()
+        if self._options_factory is not None:
+            self._iface.unregisterOptionsWidgetFactory(self._options_factory)
+            self._options_factory = None
+        if self._provider is not None:
+            QgsApplication.processingRegistry().removeProvider(self._provider)
+            self._provider = None
+        if self._translator is not None:
+            QCoreApplication.removeTranslator(self._translator)
+            self._translator = None
+
+    def _add_action(self, text: str, called: Any) -> None:
+        action = QAction(QIcon(resource("icons/landcover.svg")), text, self._iface.mainWindow())
+        action.triggered.connect(called)
+        self._iface.addPluginToMenu(MENU, action)
+        self._actions.append(action)
+
+    def _open_algorithm(self) -> None:
+        import processing  # QGIS's own plugin; it is loaded after this module
+
+        processing.execAlgorithmDialog("dubailandcover:segmentlandcover", {})
+
+    def _open_engine_dialog(self) -> None:
+        from dubai_landcover_plugin.gui.engine_dialog import EngineDialog
+
+        EngineDialog(self._iface.mainWindow()).exec()
+
+    def _load_translation(self) -> None:
+        """Load the texts of the user's language where there are any."""
+        translator = QTranslator()
+        if translator.load(QLocale(), "landcover", "_", resource("translations")):
+            QCoreApplication.installTranslator(translator)
+            self._translator = translator
+
+    @staticmethod
+    def _translated(text: str) -> str:
+        return QCoreApplication.translate("DubaiLandCover", text)

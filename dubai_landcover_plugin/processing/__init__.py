@@ -1,0 +1,1 @@
+"""Processing provider and algorithms: parameters in, request out, results styled."""

@@ -1,0 +1,41 @@
+"""Lets the engine's messages reach the user through QGIS."""
+
+from __future__ import annotations
+
+import time
+
+from qgis.core import QgsProcessingFeedback
+
+_SECONDS_BETWEEN_LINES = 5.0
+
+
+class FeedbackMonitor:
+    """A run's monitor (see ``core.monitor``) on top of a Processing feedback.
+
+    QGIS writes every progress text into the log, so they are thinned out.
+    """
+
+    def __init__(self, feedback: QgsProcessingFeedback) -> None:
+        self._feedback = feedback
+        self._last_line = 0.0
+        self._last_stage = ""
+
+    def report(self, done: int, total: int, text: str = "") -> None:
+        """Move the progress bar; show the throughput now and then."""
+        if total > 0:
+            self._feedback.setProgress(100.0 * min(done / total, 1.0))
+        now = time.monotonic()
+        if text and text != self._last_stage and now - self._last_line >= _SECONDS_BETWEEN_LINES:
+            self._last_line, self._last_stage = now, text
+            self._feedback.setProgressText(text)
+
+    def log(self, level: str, text: str) -> None:
+        """Show a message."""
+        if level == "warning":
+            self._feedback.pushWarning(text)
+        else:
+            self._feedback.pushInfo(text)
+
+    def cancelled(self) -> bool:
+        """Return whether the user pressed Cancel."""
+        return bool(self._feedback.isCanceled())

@@ -1,0 +1,284 @@
+"""Parameters that several algorithms share, and what they mean for the engine."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingParameterBand,
+    QgsProcessingParameterBoolean,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterFile,
+    QgsProcessingParameterNumber,
+    QgsProcessingParameterString,
+)
+
+from dubai_landcover_plugin.core.errors import BundleError, RequestError
+from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, user_model_folder
+from dubai_landcover_plugin.core.request import DEFAULT_MODEL, DEVICES, PRECISIONS, STRETCHES, SegmentOptions
+from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.runner.settings import available_models
+
+_INTEGER = QgsProcessingParameterNumber.Type.Integer
+_DOUBLE = QgsProcessingParameterNumber.Type.Double
+
+
+def add_model(algorithm: LandCoverAlgorithm) -> None:
+    """Add the choice of a model: one of those installed, or a file."""
+    names = list(available_models())
+    default = DEFAULT_MODEL if DEFAULT_MODEL in names else (names[0] if names else None)
+    algorithm.add(
+        QgsProcessingParameterEnum(
+            "MODEL", tr("Model"), options=names, defaultValue=default, optional=True, usesStaticStrings=True
+        ),
+        tr(
+            "An installed model. Models lie in the plugin, in {folder} and in the folder of the plugin's settings."
+        ).format(folder=user_model_folder()),
+    )
+    algorithm.add(
+        QgsProcessingParameterFile("MODEL_FILE", tr("Model file"), extension=BUNDLE_SUFFIX[1:], optional=True),
+        tr(
+            "A model that is not in the list, such as one you have trained; it is used instead of the one chosen above."
+        ),
+        advanced=True,
+    )
+
+
+def add_min_confidence(algorithm: LandCoverAlgorithm) -> None:
+    """Add the confidence below which a pixel becomes Unlabeled."""
+    algorithm.add(
+        _number("MIN_CONFIDENCE", tr("Minimum confidence"), _DOUBLE, 0.0, 1.0, default=0.0),
+        tr(
+            "Pixels whose most probable class is less probable than this become Unlabeled. 0 labels every pixel; "
+            "0.6 leaves out what the model is unsure of."
+        ),
+    )
+
+
+def add_advanced(algorithm: LandCoverAlgorithm) -> None:
+    """Add how the engine works, what it computes on and how it reads pixels."""
+    _add_computation(algorithm)
+    _add_reading(algorithm)
+
+
+def _add_computation(algorithm: LandCoverAlgorithm) -> None:
+    algorithm.add(
+        _number("WINDOW", tr("Window size (px)"), _INTEGER, 16, 8192),
+        tr("Side of the squares that the raster is computed in. Empty takes the model's. Lower it if memory runs out."),
+        advanced=True,
+    )
+    algorithm.add(
+        _number("OVERLAP", tr("Overlap (px)"), _INTEGER, 0, 4096),
+        tr(
+            "What neighbouring windows share, at most half a window; it hides seams. Empty takes a quarter of the "
+            "window."
+        ),
+        advanced=True,
+    )
+    algorithm.add(
+        _number("BATCH", tr("Batch size (windows)"), _INTEGER, 1, 1024),
+        tr("Windows that are computed at once. Empty chooses one that suits the device. Lower it if memory runs out."),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterEnum(
+            "DEVICE", tr("Device"), options=list(DEVICES), defaultValue="auto", usesStaticStrings=True
+        ),
+        tr("Where to compute: auto takes an NVIDIA (cuda) or Apple (mps) graphics card where there is one, else cpu."),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterEnum(
+            "PRECISION", tr("Precision"), options=list(PRECISIONS), defaultValue="auto", usesStaticStrings=True
+        ),
+        tr(
+            "Arithmetic of the network. auto takes the fastest that the device computes well; float32 is the reference."
+        ),
+        advanced=True,
+    )
+
+
+def _add_reading(algorithm: LandCoverAlgorithm) -> None:
+    algorithm.add(
+        QgsProcessingParameterBoolean(
+            "MATCH_GSD", tr("Read at the model's ground sampling distance"), defaultValue=True
+        ),
+        tr(
+            "A raster whose pixels are more than 1.5 times finer or coarser than those the model has learnt from is "
+            "resampled while it is read. The result has the raster's own pixels either way."
+        ),
+        advanced=True,
+    )
+    algorithm.add(
+        _number("GSD", tr("Ground sampling distance of the raster (m/px)"), _DOUBLE, 1e-6),
+        tr("For rasters that do not tell, or tell wrong. Empty takes it from the raster's georeference."),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterEnum(
+            "STRETCH",
+            tr("Stretch of 16-bit and float rasters"),
+            options=list(STRETCHES),
+            defaultValue="auto",
+            usesStaticStrings=True,
+        ),
+        tr("auto stretches each band from its 2nd to its 98th percentile; none takes the full range of the data type."),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterString("LIMITS", tr("Stretch limits"), optional=True),
+        tr("A low and a high value for each band, such as 0,3000;0,3000;0,2500. Replaces the stretch above."),
+        advanced=True,
+    )
+    algorithm.add(
+        _number("NODATA", tr("Additional nodata value"), _DOUBLE),
+        tr("Pixels with this value in all bands are left out, on top of the nodata value that the file names."),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterBoolean(
+            "PIXEL_SPACE", tr("Accept rasters with ground control points only"), defaultValue=False
+        ),
+        tr(
+            "Such a raster is not warped yet. If this is checked it is classified in pixel coordinates, and the result "
+            "has no CRS and no areas; if not, it is refused."
+        ),
+        advanced=True,
+    )
+
+
+def add_polygon_shape(algorithm: LandCoverAlgorithm, advanced: bool) -> None:
+    """Add the smallest polygon and the tolerance of outlines."""
+    algorithm.add(
+        _number("MIN_AREA", tr("Smallest polygon (m²)"), _DOUBLE, 0.0, default=20.0),
+        tr("Smaller polygons are left out. In pixels where the raster has no CRS."),
+        advanced=advanced,
+    )
+    algorithm.add(
+        _number("SIMPLIFY", tr("Simplification tolerance (m)"), _DOUBLE, 0.0, default=1.0),
+        tr("How far an outline may move from the pixel edges; 0 keeps the edges. In pixels where there is no CRS."),
+        advanced=advanced,
+    )
+
+
+def add_bands(algorithm: LandCoverAlgorithm) -> None:
+    """Add the choice of bands, in the order that the model reads them."""
+    algorithm.add(
+        QgsProcessingParameterBand(
+            "BANDS",
+            tr("Bands, in the order red, green, blue"),
+            parentLayerParameterName="INPUT",
+            optional=True,
+            allowMultiple=True,
+        ),
+        tr(
+            "Empty finds the bands by their colour interpretation, else takes the first. Choose them for rasters whose "
+            "bands are stored in another order."
+        ),
+    )
+
+
+def _number(
+    name: str, description: str, kind: Any, low: float = -math.inf, high: float = math.inf, default: float | None = None
+) -> QgsProcessingParameterNumber:
+    """Return a number parameter; without a default it is optional."""
+    parameter = QgsProcessingParameterNumber(name, description, kind, default, optional=default is None)
+    if low > -math.inf:
+        parameter.setMinimum(low)
+    if high < math.inf:
+        parameter.setMaximum(high)
+    return parameter
+
+
+def chosen_model(algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext) -> Path:
+    """Return the model file that the parameters name.
+
+    Raises:
+        BundleError: if the model is not installed or none was chosen.
+    """
+    file = algorithm.parameterAsFile(parameters, "MODEL_FILE", context)
+    if file:
+        return Path(file)
+    installed = available_models()
+    given = parameters.get("MODEL")  # read as it is: QGIS replaces a name that it does not know by the default
+    name = given if isinstance(given, str) and given else algorithm.parameterAsEnumString(parameters, "MODEL", context)
+    if name in installed:
+        return installed[name]
+    names = ", ".join(installed) or tr("none")
+    if not name:
+        raise BundleError(
+            tr("No model was chosen. Installed: {names}.").format(names=names),
+            tr("Choose a model or give a model file; models can be put into {folder}.").format(
+                folder=user_model_folder()
+            ),
+        )
+    raise BundleError(
+        tr("The model '{name}' is not installed.").format(name=name),
+        tr("Choose one of those installed ({names}) or give a model file.").format(names=names),
+    )
+
+
+def segment_options(
+    algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext, crs_override: str = ""
+) -> SegmentOptions:
+    """Return the engine's options for the parameters.
+
+    Raises:
+        BundleError: if there is no such model.
+        RequestError: if a value is out of range.
+    """
+
+    def number(name: str) -> float | None:
+        given = algorithm.parameterDefinition(name) is not None and parameters.get(name) is not None
+        return algorithm.parameterAsDouble(parameters, name, context) if given and parameters[name] != "" else None
+
+    def whole(name: str) -> int | None:
+        value = number(name)
+        return None if value is None else int(value)
+
+    has_bands = algorithm.parameterDefinition("BANDS") is not None
+    bands = tuple(algorithm.parameterAsInts(parameters, "BANDS", context)) if has_bands else ()
+    return SegmentOptions(
+        model=str(chosen_model(algorithm, parameters, context)),
+        bands=bands or None,
+        min_confidence=algorithm.parameterAsDouble(parameters, "MIN_CONFIDENCE", context),
+        window=whole("WINDOW"),
+        overlap=whole("OVERLAP"),
+        batch=whole("BATCH"),
+        device=algorithm.parameterAsEnumString(parameters, "DEVICE", context),
+        precision=algorithm.parameterAsEnumString(parameters, "PRECISION", context),
+        gsd_mode="auto" if algorithm.parameterAsBool(parameters, "MATCH_GSD", context) else "never",
+        gsd=number("GSD"),
+        crs=crs_override or None,
+        nodata=number("NODATA"),
+        stretch=algorithm.parameterAsEnumString(parameters, "STRETCH", context),
+        limits=stretch_limits(algorithm.parameterAsString(parameters, "LIMITS", context)),
+        pixel_space=algorithm.parameterAsBool(parameters, "PIXEL_SPACE", context),
+        min_area=algorithm.parameterAsDouble(parameters, "MIN_AREA", context),
+        simplify=algorithm.parameterAsDouble(parameters, "SIMPLIFY", context),
+        overwrite=True,  # Processing has asked the user already
+    )
+
+
+def stretch_limits(text: str) -> tuple[tuple[float, float], ...] | None:
+    """Return the stretch in ``low,high;low,high;…``, or None for an empty text.
+
+    Raises:
+        RequestError: if the text is something else or a low value is not below its high one.
+    """
+    if not text.strip():
+        return None
+    try:
+        pairs = [tuple(float(value) for value in part.split(",")) for part in text.strip().strip(";").split(";")]
+    except ValueError:
+        pairs = [()]
+    if any(len(pair) != 2 or not pair[0] < pair[1] for pair in pairs):
+        raise RequestError(
+            tr("The stretch limits '{text}' are not pairs of a low and a higher value.").format(text=text),
+            tr("Write one pair for each band, such as 0,3000;0,3000;0,2500."),
+        )
+    return tuple((pair[0], pair[1]) for pair in pairs)

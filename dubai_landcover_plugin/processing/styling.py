@@ -1,0 +1,163 @@
+"""How results look in QGIS: colours and names of classes, a ramp for confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from qgis.core import (
+    QgsCategorizedSymbolRenderer,
+    QgsColorRampShader,
+    QgsFillSymbol,
+    QgsMapLayer,
+    QgsPalettedRasterRenderer,
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingLayerPostProcessorInterface,
+    QgsRasterLayer,
+    QgsRasterShader,
+    QgsRendererCategory,
+    QgsSingleBandPseudoColorRenderer,
+    QgsVectorLayer,
+)
+from qgis.PyQt.QtGui import QColor
+
+from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
+
+CLASS_FIELD = "class_id"
+NATURAL_COLOURS = {1: "#3F7FB5", 2: "#E3CFA4", 3: "#6B6F76", 4: "#B5533C", 5: "#5B9A46", 6: "#C9C9C9"}
+"""Colours that people expect, for the classes of the Dubai dataset."""
+
+_CONFIDENCE_STOPS = ((0, "#440154"), (25, "#3B528B"), (50, "#21918C"), (75, "#5EC962"), (100, "#FDE725"))
+"""Percent and colour: the viridis ramp, which reads well in print and for the colour-blind."""
+
+
+def class_colours(scheme: ClassScheme, natural: bool = False) -> dict[int, str]:
+    """Return a colour for each class id; natural ones exist for the Dubai classes only."""
+    colours = {entry.id: entry.colour for entry in scheme.entries}
+    return {**colours, **NATURAL_COLOURS} if natural and scheme == DUBAI else colours
+
+
+def style_classes(layer: QgsRasterLayer, scheme: ClassScheme, natural: bool = False) -> None:
+    """Give a classified raster its classes' colours and names."""
+    colours = class_colours(scheme, natural)
+    entries = [
+        QgsPalettedRasterRenderer.Class(entry.id, QColor(colours[entry.id]), entry.name) for entry in scheme.entries
+    ]
+    layer.setRenderer(QgsPalettedRasterRenderer(layer.dataProvider(), 1, entries))
+    layer.triggerRepaint()
+
+
+def style_confidence(layer: QgsRasterLayer) -> None:
+    """Give a confidence raster (percent) a ramp from dark to bright."""
+    ramp = QgsColorRampShader(0, 100, None, QgsColorRampShader.Type.Interpolated)
+    ramp.setColorRampItemList(
+        [QgsColorRampShader.ColorRampItem(value, QColor(colour), f"{value} %") for value, colour in _CONFIDENCE_STOPS]
+    )
+    shader = QgsRasterShader(0, 100)
+    shader.setRasterShaderFunction(ramp)
+    renderer = QgsSingleBandPseudoColorRenderer(layer.dataProvider(), 1, shader)
+    renderer.setClassificationMin(0)
+    renderer.setClassificationMax(100)
+    layer.setRenderer(renderer)
+    layer.triggerRepaint()
+
+
+def style_polygons(layer: QgsVectorLayer, scheme: ClassScheme, natural: bool = False) -> None:
+    """Draw class polygons in their classes' colours; a layer without class ids stays as it is."""
+    if layer.fields().indexOf(CLASS_FIELD) < 0:
+        return
+    present = layer.uniqueValues(layer.fields().indexOf(CLASS_FIELD))
+    categories = [
+        QgsRendererCategory(entry.id, _symbol(colour), entry.name)
+        for entry, colour in _with_colours(scheme, class_colours(scheme, natural))
+        if entry.id in present
+    ]
+    layer.setRenderer(QgsCategorizedSymbolRenderer(CLASS_FIELD, categories))
+    layer.triggerRepaint()
+
+
+def _with_colours(scheme: ClassScheme, colours: Mapping[int, str]) -> list[tuple]:
+    return [(entry, colours[entry.id]) for entry in scheme.entries]
+
+
+def _symbol(colour: str) -> QgsFillSymbol:
+    """Return a half-transparent fill with a darker outline, so that the image below stays readable."""
+    fill = QColor(colour)
+    fill.setAlpha(140)
+    outline = QColor(colour).darker(160)
+    return QgsFillSymbol.createSimple(
+        {
+            "color": f"{fill.red()},{fill.green()},{fill.blue()},{fill.alpha()}",
+            "outline_color": f"{outline.red()},{outline.green()},{outline.blue()},255",
+            "outline_width": "0.2",
+        }
+    )
+
+
+class LayerStyler(QgsProcessingLayerPostProcessorInterface):
+    """Styles a layer when QGIS has loaded it into the project.
+
+    Args:
+        kind: ``classes``, ``confidence`` or ``polygons``.
+        scheme: The classes.
+        natural: Natural colours rather than the dataset's.
+    """
+
+    def __init__(self, kind: str, scheme: ClassScheme, natural: bool) -> None:
+        super().__init__()
+        self._kind = kind
+        self._scheme = scheme
+        self._natural = natural
+
+    def postProcessLayer(
+        self,
+        layer: QgsMapLayer,
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> None:
+        """Style the layer according to its kind."""
+        if self._kind == "polygons" and isinstance(layer, QgsVectorLayer):
+            style_polygons(layer, self._scheme, self._natural)
+        elif self._kind == "confidence" and isinstance(layer, QgsRasterLayer):
+            style_confidence(layer)
+        elif self._kind == "classes" and isinstance(layer, QgsRasterLayer):
+            style_classes(layer, self._scheme, self._natural)
+
+
+@lru_cache(maxsize=64)
+def layer_styler(kind: str, scheme: ClassScheme, natural: bool) -> LayerStyler:
+    """Return the styler for these arguments. QGIS keeps no reference of its own, so the cache does."""
+    return LayerStyler(kind, scheme, natural)
+
+
+@dataclass(frozen=True)
+class ResultStyle:
+    """How the results of one run are drawn and named.
+
+    Args:
+        scheme: The classes.
+        natural: Natural colours rather than the dataset's.
+        source: Name of the raster that was classified.
+    """
+
+    scheme: ClassScheme
+    natural: bool
+    source: str
+
+    def on_load(self, context: QgsProcessingContext, path: str | None, kind: str, title: str) -> None:
+        """Name and style a result when QGIS loads it; nothing happens where it will not be loaded.
+
+        Args:
+            context: Knows what will be loaded.
+            path: The result, as it was given by the destination parameter.
+            kind: ``classes``, ``confidence`` or ``polygons``.
+            title: Description of the destination parameter; a name that the user gave stays.
+        """
+        if not path or not context.willLoadLayerOnCompletion(path):
+            return
+        details = context.layerToLoadOnCompletionDetails(path)
+        if details.name in ("", title):
+            details.name = f"{title}: {self.source}"
+        details.setPostProcessor(layer_styler(kind, self.scheme, self.natural))

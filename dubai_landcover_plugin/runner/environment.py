@@ -1,0 +1,42 @@
+"""Environment variables that the engine may see.
+
+QGIS sets variables that point Python, GDAL and PROJ at QGIS's own files. The engine brings its own, so it must not
+see them. ``os.environ`` itself is never changed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+
+_FOREIGN_PREFIXES = ("PYTHON", "PROJ_", "GDAL_", "OGR_", "QGIS_", "QT_", "DYLD_", "CONDA_")
+_FOREIGN_NAMES = frozenset({"LD_LIBRARY_PATH", "LD_PRELOAD", "VIRTUAL_ENV", "GRASS_PREFIX", "GISBASE"})
+_INSTALLER_PREFIXES = ("PIP_", "UV_")
+
+
+def engine_environment(environment: Mapping[str, str] | None = None, for_installer: bool = False) -> dict[str, str]:
+    """Return a copy of ``environment`` without what would lead the engine to QGIS's libraries.
+
+    Args:
+        environment: Defaults to this process's.
+        for_installer: Keep the settings of pip and uv, which name mirrors and proxies.
+    """
+    source = os.environ if environment is None else environment
+    prefixes = _FOREIGN_PREFIXES if for_installer else _FOREIGN_PREFIXES + _INSTALLER_PREFIXES
+    kept = {
+        name: value
+        for name, value in source.items()
+        if not name.upper().startswith(prefixes) and name.upper() not in _FOREIGN_NAMES
+    }
+    if sys.platform == "win32":
+        _drop_qgis_folders(kept, source)
+    return kept
+
+
+def _drop_qgis_folders(kept: dict[str, str], source: Mapping[str, str]) -> None:
+    """Remove QGIS's own folders from PATH: its DLLs would be found before the engine's."""
+    root = source.get("OSGEO4W_ROOT", "").rstrip("\\/").casefold()
+    for name in [name for name in kept if name.upper() == "PATH"]:
+        folders = kept[name].split(os.pathsep)
+        kept[name] = os.pathsep.join(item for item in folders if not root or not item.casefold().startswith(root))

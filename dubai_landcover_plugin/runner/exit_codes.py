@@ -1,0 +1,48 @@
+"""What an exit code of the engine means to a user."""
+
+from __future__ import annotations
+
+import signal
+
+MEMORY_REMEDY = "Lower the window size or the batch size, restrict the extent, or close other programs."
+_MEMORY_SIGNS = ("MemoryError", "bad_alloc", "can't allocate memory", "Cannot allocate memory", "CUDA out of memory")
+_WINDOWS_CODES = {
+    0xC0000005: "it crashed (access violation)",
+    0xC0000017: "the system ran out of memory",
+    0xC00000FD: "it crashed (stack overflow)",
+    0xC0000135: "a library it needs is missing",
+    0xC000013A: "it was interrupted",
+}
+
+
+def explain_exit(code: int | None, log_tail: str) -> tuple[str, str]:
+    """Return why a worker ended, as the end of a sentence, and what to do about it.
+
+    Args:
+        code: Exit code as ``subprocess`` gives it: negative is a signal; None means that it did not end by itself.
+        log_tail: The last lines of its error output.
+    """
+    setup = "Choose Plugins > Dubai Land Cover > Set up the engine… again."
+    if code is None:
+        return "it stopped answering", "Try again; if it happens again, send the log with a report."
+    if code < 0:
+        return _explain_signal(-code)
+    if code > 128 and code - 128 in (signal.SIGTERM, 9, 11):
+        return _explain_signal(code - 128)  # a wrapper script reports signals this way
+    if any(sign in log_tail for sign in _MEMORY_SIGNS) or code == 0xC0000017:
+        return "it ran out of memory", MEMORY_REMEDY
+    if "No module named" in log_tail or code == 0xC0000135:
+        return f"a library it needs is missing (exit code {code})", setup
+    if code in _WINDOWS_CODES:
+        return _WINDOWS_CODES[code], "Try again with device cpu; if it happens again, send the log with a report."
+    return f"its exit code was {code}", "The last lines of its log say more."
+
+
+def _explain_signal(number: int) -> tuple[str, str]:
+    if number == 9:
+        return "the system killed it, probably because memory ran out (signal 9)", MEMORY_REMEDY
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = "unknown"
+    return f"it crashed (signal {number}, {name})", "Try again with device cpu and precision float32."

@@ -1,0 +1,184 @@
+"""Runs one task in the engine and waits for its answer."""
+
+from __future__ import annotations
+
+import json
+import queue
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dubai_landcover_plugin.core.errors import LandCoverError, ProtocolError, RunCancelled
+from dubai_landcover_plugin.core.monitor import Monitor
+from dubai_landcover_plugin.runner.environment import engine_environment
+from dubai_landcover_plugin.runner.errors import WorkerDiedError, WorkerError
+from dubai_landcover_plugin.runner.exit_codes import explain_exit
+from dubai_landcover_plugin.runner.temporaries import output_folders, remove_temporaries
+from dubai_landcover_plugin.runner.worker_process import END, WorkerProcess, worker_command
+
+PROTOCOL = 1
+POLL_SECONDS = 0.1
+CANCEL_GRACE_SECONDS = 1.2
+EXIT_GRACE_SECONDS = 5.0
+SLOW_START_SECONDS = 20.0
+MAX_FOREIGN_LINES = 50
+
+
+def run_task(
+    python: str, task: str, request: Mapping[str, Any], monitor: Monitor, command: Sequence[str] | None = None
+) -> dict[str, Any]:
+    """Run ``task`` in a worker and return its result.
+
+    Args:
+        python: Interpreter of the engine.
+        task: ``segment``, ``batch``, ``polygons`` or ``doctor``.
+        request: The task's request as plain JSON.
+        monitor: Hears progress and messages; may cancel.
+        command: Replaces the worker's command line.
+
+    Returns:
+        The ``value`` of the worker's result message.
+
+    Raises:
+        EngineMissingError: if the interpreter cannot be started.
+        WorkerError: if the engine refused or failed.
+        WorkerDiedError: if it ended without an answer.
+        ProtocolError: if it speaks another language.
+        RunCancelled: if the monitor asked to stop.
+    """
+    with WorkerProcess(command or worker_command(python), engine_environment()) as worker:
+        worker.send({"protocol": PROTOCOL, "task": task, "request": dict(request)})
+        conversation = _Conversation(worker, monitor)
+        try:
+            return conversation.result()
+        except LandCoverError as error:
+            worker.kill()
+            if not isinstance(error, WorkerError):  # a worker that could still answer has tidied up itself
+                remove_temporaries(output_folders(task, request), conversation.pid)
+            raise
+
+
+class _Conversation:
+    """What is known of a run while its messages arrive."""
+
+    def __init__(self, worker: WorkerProcess, monitor: Monitor) -> None:
+        self.pid = worker.pid
+        self._worker = worker
+        self._monitor = monitor
+        self._started = time.monotonic()
+        self._greeted = False
+        self._waiting_told = False
+        self._foreign_lines = 0
+        self._cancelled_at: float | None = None
+
+    def result(self) -> dict[str, Any]:
+        """Read messages until the result; see :func:`run_task` for what it raises."""
+        while True:
+            self._watch_cancel()
+            try:
+                line = self._worker.read(POLL_SECONDS)
+            except queue.Empty:
+                self._mention_slow_start()
+                continue
+            if line is END:
+                raise self._early_end()
+            message = self._parsed(line)
+            if message is not None and message["type"] == "result":
+                return self._value(message)
+            if message is not None:
+                self._handle(message)
+
+    def _watch_cancel(self) -> None:
+        """Pass a wish to cancel on; after the grace period stop waiting for the worker."""
+        now = time.monotonic()
+        if self._cancelled_at is None and self._monitor.cancelled():
+            self._cancelled_at = now
+            self._worker.send({"cancel": True})
+        elif self._cancelled_at is not None and now - self._cancelled_at > CANCEL_GRACE_SECONDS:
+            raise RunCancelled("The run was cancelled; unfinished files were removed.")
+
+    def _mention_slow_start(self) -> None:
+        if not self._greeted and not self._waiting_told and time.monotonic() - self._started > SLOW_START_SECONDS:
+            self._waiting_told = True
+            self._monitor.log("info", "Still waiting for the engine to start; the first start can take a minute.")
+
+    def _parsed(self, line: bytes) -> dict[str, Any] | None:
+        """Return the message in a line; a line that is none is logged, too many of them end the run."""
+        try:
+            message = json.loads(line)
+        except ValueError:
+            message = None
+        if isinstance(message, dict) and isinstance(message.get("type"), str):
+            return message
+        text = line.decode("utf-8", errors="replace").strip()[:200]
+        self._foreign_lines += 1
+        if self._foreign_lines <= 3 and text:
+            self._monitor.log("warning", f"The engine printed something that is no message: {text}")
+        if self._foreign_lines > MAX_FOREIGN_LINES:
+            raise ProtocolError(
+                f"The engine printed more than {MAX_FOREIGN_LINES} lines that are no messages, the last: {text}",
+                "Check that the engine's Python prints nothing when it starts.",
+            )
+        return None
+
+    def _handle(self, message: Mapping[str, Any]) -> None:
+        """Pass on one message that is no result."""
+        kind = message["type"]
+        if kind == "hello":
+            self._greet(message)
+        elif kind == "progress":
+            self._monitor.report(_whole(message, "done"), _whole(message, "total"), str(message.get("text", "")))
+        elif kind == "log":
+            self._monitor.log(str(message.get("level", "info")), str(message.get("text", "")))
+        elif kind == "error":
+            raise self._error(message)
+
+    def _greet(self, message: Mapping[str, Any]) -> None:
+        """Check that the worker speaks our protocol."""
+        if message.get("protocol") != PROTOCOL:
+            raise ProtocolError(
+                f"The engine speaks protocol {message.get('protocol')}, the plugin {PROTOCOL}.",
+                "Restart QGIS after an update of the plugin; if it stays, install the plugin again.",
+            )
+        self._greeted = True
+        pid = message.get("pid")  # differs from the process we started where a launcher starts the real Python
+        self.pid = pid if isinstance(pid, int) else self.pid
+        versions = message.get("versions")
+        listed = (
+            ", ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, dict) else ""
+        )
+        self._monitor.log("info", f"Engine started on {message.get('device', 'an unnamed device')}: {listed}")
+
+    def _value(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a result's value after the worker has ended in peace."""
+        value = message.get("value")
+        if not isinstance(value, dict):
+            raise ProtocolError(f"The engine's result is no object but {type(value).__name__}.")
+        self._worker.close_input()
+        self._worker.wait(EXIT_GRACE_SECONDS)
+        return value
+
+    def _error(self, message: Mapping[str, Any]) -> LandCoverError:
+        """Return the worker's error as ours, after giving it time to tidy up."""
+        self._worker.close_input()
+        self._worker.wait(POLL_SECONDS if self._cancelled_at is not None else EXIT_GRACE_SECONDS)
+        code = str(message.get("code", "error"))
+        text, remedy = str(message.get("message", "")), str(message.get("remedy", ""))
+        if code == RunCancelled.code:
+            return RunCancelled(text or "The run was cancelled.", remedy)
+        return WorkerError(code, text or f"The engine failed with code '{code}' and gave no reason.", remedy)
+
+    def _early_end(self) -> LandCoverError:
+        """Return why the worker ended without an answer."""
+        if self._cancelled_at is not None:
+            return RunCancelled("The run was cancelled; unfinished files were removed.")
+        code = self._worker.wait(POLL_SECONDS * 10)
+        tail = self._worker.log_tail()
+        reason, remedy = explain_exit(code, tail)
+        log = f"\nLast lines of the engine's log:\n{tail}\n" if tail else ""
+        return WorkerDiedError(f"The engine ended without an answer: {reason}.{log}", remedy)
+
+
+def _whole(message: Mapping[str, Any], key: str) -> int:
+    value = message.get(key, 0)
+    return int(value) if isinstance(value, (int, float)) else 0

@@ -1,0 +1,183 @@
+"""One engine process: starts it, exchanges JSON lines with it, and makes sure that it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import subprocess  # nosec B404: the engine is another interpreter
+import sys
+import tempfile
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dubai_landcover_plugin.runner.errors import EngineMissingError
+
+MAX_LINE_BYTES = 64 * 2**20
+_TAIL_BYTES = 4096
+_TAIL_LINES = 20
+
+BOOTSTRAP = (
+    "import sys; folder = sys.argv[1]; sys.path.insert(0, folder); import dubai_landcover_plugin; "
+    "sys.path.remove(folder); from dubai_landcover_plugin.core import worker; sys.exit(worker.main())"
+)
+"""Imports the package from its folder, but nothing else that lies beside it: other plugins must not shadow numpy."""
+
+END = None
+"""What :meth:`WorkerProcess.read` gives when the worker will say no more."""
+
+
+def worker_command(python: str) -> list[str]:
+    """Return the command line of a worker of this very package."""
+    package = Path(__file__).resolve().parents[1]
+    return [python, "-I", "-X", "utf8", "-c", BOOTSTRAP, str(package.parent)]
+
+
+class WorkerProcess:
+    """A running engine. Use as a context manager: leaving it ends the process and everything it started.
+
+    Args:
+        command: Program and arguments.
+        environment: All variables that the process sees.
+        merge_errors: Read error output as lines too, instead of keeping it in the log file.
+
+    Raises:
+        EngineMissingError: if the program cannot be started.
+    """
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], merge_errors: bool = False) -> None:
+        handle, name = tempfile.mkstemp(prefix="landcover_engine_", suffix=".log")
+        self.log_path = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as log:
+                self._process = subprocess.Popen(  # nosec B603: no shell, the user's own interpreter
+                    list(command),
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.STDOUT if merge_errors else log,
+                    env=dict(environment),
+                    cwd=tempfile.gettempdir(),
+                    **_own_group(),
+                )
+        except OSError as error:
+            self.log_path.unlink(missing_ok=True)
+            raise EngineMissingError(
+                f"The engine's Python '{command[0]}' cannot be started: {error.strerror or error}.",
+                "Choose Plugins > Dubai Land Cover > Set up the engine… again.",
+            ) from error
+        self.pid = self._process.pid
+        self._lines: queue.Queue[bytes | None] = queue.Queue()
+        threading.Thread(target=self._pump, name="landcover-engine-reader", daemon=True).start()
+
+    def __enter__(self) -> WorkerProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        self.log_path.unlink(missing_ok=True)
+
+    def _pump(self) -> None:
+        """Move lines from the pipe to the queue, so that reading them can time out."""
+        stream = self._process.stdout
+        try:
+            while stream is not None:
+                line = stream.readline(MAX_LINE_BYTES)
+                if not line:
+                    break
+                self._lines.put(line)
+        except (OSError, ValueError):  # the pipe was closed under us
+            pass
+        finally:
+            self._lines.put(END)
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Send one message; a worker that is gone already is noticed by :meth:`read`."""
+        stream = self._process.stdin
+        if stream is None or stream.closed:
+            return
+        try:
+            stream.write(json.dumps(message).encode("ascii") + b"\n")
+            stream.flush()
+        except OSError:
+            self.close_input()
+
+    def close_input(self) -> None:
+        """Tell the worker that nothing more comes; it ends."""
+        stream = self._process.stdin
+        if stream is not None and not stream.closed:
+            try:
+                stream.close()
+            except OSError:
+                return  # it is gone already
+
+    def read(self, timeout: float) -> bytes | None:
+        """Return the next line, or ``END`` when there will be none.
+
+        Raises:
+            queue.Empty: if nothing came within ``timeout`` seconds.
+        """
+        try:
+            return self._lines.get(timeout=timeout)
+        except queue.Empty:
+            if self._process.poll() is None:
+                raise
+        try:  # it is dead: what is in the pipe still counts, a grandchild that holds the pipe open does not
+            return self._lines.get(timeout=0.5)
+        except queue.Empty:
+            return END
+
+    def wait(self, seconds: float) -> int | None:
+        """Return the exit code, or None if the worker still runs after ``seconds``."""
+        try:
+            return self._process.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def kill(self) -> None:
+        """End the worker and everything it started, at once."""
+        self.close_input()
+        if sys.platform == "win32":
+            _kill_tree_windows(self._process)
+        else:
+            try:
+                os.killpg(self.pid, signal.SIGKILL)
+            except (ProcessLookupError, PermissionError):  # macOS answers so for a group of zombies
+                self._process.kill()
+        self.wait(5.0)
+
+    def log_tail(self) -> str:
+        """Return the last lines of the worker's error output."""
+        try:
+            with self.log_path.open("rb") as stream:
+                stream.seek(max(0, self.log_path.stat().st_size - _TAIL_BYTES))
+                text = stream.read().decode("utf-8", errors="replace")
+        except OSError:
+            return ""
+        return "\n".join(text.splitlines()[-_TAIL_LINES:]).strip()
+
+
+def _own_group() -> dict[str, Any]:
+    """Return the Popen arguments that make the process the head of a group of its own."""
+    if sys.platform == "win32":
+        return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
+    return {"start_new_session": True}
+
+
+def _kill_tree_windows(process: subprocess.Popen[bytes]) -> None:
+    """End a process and its children; a virtual environment's python.exe starts the real one as a child."""
+    if process.poll() is not None:
+        return
+    taskkill = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
+    try:
+        subprocess.run(  # nosec B603: a program of the system, a number as argument
+            [taskkill, "/F", "/T", "/PID", str(process.pid)],
+            check=False,
+            capture_output=True,
+            timeout=5,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        process.kill()
