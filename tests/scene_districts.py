@@ -24,7 +24,7 @@ VILLA_ROOFS: tuple[Colour, ...] = (
 SHED_ROOFS: tuple[Colour, ...] = ((238, 238, 236), (222, 220, 214), (196, 200, 206), (170, 178, 190), (206, 196, 178))
 TREE: Colour = (54, 64, 40)
 GRASS: Colour = (92, 100, 74)
-YARD: Colour = (198, 186, 172)
+YARD: Colour = (186, 174, 162)
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _draw_plot(canvas: Canvas, u: float, v: float, width: float, depth: float, f
     if rng.random() < 0.06:
         return
     canvas.fill(rectangle(u, v, width, depth), tinted(rng, (226, 220, 212), 0.03), LAND)
-    canvas.fill(rectangle(u, v, width - 0.9, depth - 0.9), tinted(rng, YARD, 0.07), LAND)
+    canvas.fill(rectangle(u, v, width - 0.9, depth - 0.9), tinted(rng, YARD, 0.10), LAND)
     if rng.random() < 0.6:
         canvas.fill(rectangle(u, v + front * 0.3 * depth, width - 3, 0.32 * depth), tinted(rng, GRASS, 0.1), VEGETATION)
     roof = tinted(rng, VILLA_ROOFS[rng.integers(len(VILLA_ROOFS))], 0.04)

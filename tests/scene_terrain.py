@@ -59,7 +59,7 @@ def _mix(first: Array, second: tuple[float, float, float], share: Array) -> Arra
 
 def _sand(rng: np.random.Generator, size: int, gsd: float, shore: Array) -> Array:
     """Bright sand: pale crusts, greyish flats, dune ripples in places, a damp rim at the water."""
-    base = np.array([[214, 198, 182], [222, 210, 202], [206, 190, 176]][rng.integers(3)], np.float32)
+    base = np.array([[214, 198, 182], [222, 210, 202], [212, 206, 202]][rng.integers(3)], np.float32)
     broad = fractal(rng, size, 260 / gsd)
     fine = fractal(rng, size, 14 / gsd, 3)
     sand = base + (13 * broad + 7 * fine)[..., None] * np.array([1.0, 0.98, 0.94], np.float32)

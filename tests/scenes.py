@@ -178,10 +178,12 @@ def _photograph(
     ):
         where = truth == class_id
         picture[where] *= (1 + fine * grain + coarse * stains)[where][:, None]
-    picture = 0.76 * picture + 0.06 * sum(np.roll(picture, shift, axis) for shift in (-1, 1) for axis in (0, 1))
+    around = sum(np.roll(picture, shift, axis) for shift in (-1, 1) for axis in (0, 1)) / 4
+    picture = picture + rng.uniform(-0.25, 0.45) * (picture - around)  # from a soft lens to a sharpened product
     picture = 0.8 * picture + 0.2 * picture.mean(axis=2, keepdims=True)
-    contrast, warmth = rng.uniform(1.04, 1.22), rng.uniform(0.97, 1.03)
+    picture = 255 * (np.clip(picture, 0, 255) / 255) ** rng.uniform(1.0, 1.5)
+    contrast, warmth = rng.uniform(1.08, 1.3), rng.uniform(0.94, 1.03)
     light = np.array([warmth, 1.0, 2 - warmth], np.float32) * (1 + 0.03 * smoothstep(stains, -1, 1))[..., None]
-    picture = (picture * light - 128) * contrast + 128 - 6
+    picture = (picture * light - 128) * contrast + 132
     picture += rng.normal(0, 2.6, picture.shape) + rng.normal(0, 1.6, picture.shape[:2])[..., None]
     return np.clip(picture, 0, 255).astype(np.uint8)
