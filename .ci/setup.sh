@@ -48,10 +48,11 @@ install_uv() {
         command -v apt-get >/dev/null && apt_install "to make virtual environments" python3-venv ca-certificates
         say "Installing uv into .tools"
         /usr/bin/python3 -m venv .tools
-        .tools/bin/python -m pip install --quiet 'uv>=0.9'
+        .tools/bin/python -m pip install --quiet 'uv>=0.9,<1'
     fi
-    # A folder of wheels that pip is set to use: uv does not read pip's settings.
+    # Folders of wheels that pip is set to use: uv does not read pip's settings.
     wheels=${PIP_FIND_LINKS:-$(.tools/bin/python -m pip config get global.find-links 2>/dev/null || true)}
+    wheels=$(echo $wheels | tr ' ' ',')
 }
 
 # Python 3.11 to 3.13, those of torch-cpu.txt, before any other that the locks cover.
