@@ -76,6 +76,7 @@ def write_scene(path: str | Path, seed: int = 7, size: int = 1024, gsd: float = 
     from rasterio.transform import from_origin
 
     from dubai_landcover_plugin.core.classes import DUBAI, NODATA_ID
+    from dubai_landcover_plugin.core.record import class_tags
 
     path = Path(path)
     truth_path = path.with_name(f"{path.stem}_truth.tif")
@@ -88,6 +89,7 @@ def write_scene(path: str | Path, seed: int = 7, size: int = 1024, gsd: float = 
         file.write(np.moveaxis(scene.image, -1, 0))
     with rasterio.open(truth_path, "w", count=1, nodata=NODATA_ID, **profile) as file:
         file.write(scene.truth, 1)
+        file.update_tags(**class_tags(DUBAI))
         file.write_colormap(1, {entry.id: (*entry.rgb, 255) for entry in DUBAI.entries})
     return path, truth_path
 
