@@ -6,6 +6,8 @@ import os
 import shutil
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from dubai_landcover_plugin.core.errors import RequestError
 from dubai_landcover_plugin.core.model_spec import BundleMetadata
 from dubai_landcover_plugin.core.preprocessing import Stretch
@@ -146,6 +148,13 @@ def _stretch(source: RasterSource, options: SegmentOptions, talk: _Talk) -> Stre
     stretch = Stretch.from_sample(sample.values, sample.valid)
     limits = ", ".join(f"{low:.6g}–{high:.6g}" for low, high in stretch.limits)
     talk.notes.append(f"{source.dtype} values are stretched from {limits} (2nd to 98th percentile of each band).")
+    flat = [
+        str(band)
+        for band, values in zip(source.bands, sample.values, strict=False)
+        if sample.valid.any() and np.ptp(values[sample.valid]) == 0
+    ]
+    if flat:
+        talk.warnings.append(f"Band {', '.join(flat)} has one value everywhere: there is nothing to tell classes by.")
     return stretch
 
 

@@ -55,10 +55,14 @@ class Stretch:
         """
         limits = []
         for band in sample:
-            values = band[valid & np.isfinite(band)]
-            low, high = np.percentile(values, (LOW_PERCENT, HIGH_PERCENT)) if values.size else (0.0, 1.0)
-            if not low < high:  # a flat band: any slope will do, but it must be finite
-                high = low + max(abs(float(low)) * 1e-6, 1.0)
+            values = band[valid & np.isfinite(band)].astype(np.float64)
+            if not values.size:
+                values = np.zeros(1)
+            low, high = np.percentile(values, (LOW_PERCENT, HIGH_PERCENT))
+            if not low < high:  # nearly all of one value
+                low, high = values.min(), values.max()
+            if not low < high:  # flat: any slope will do, but it must be finite
+                high = low + max(abs(low) * 1e-6, 1.0)
             limits.append((float(low), float(high)))
         return cls(tuple(limits))
 

@@ -131,7 +131,7 @@ class RasterSource:
             if self._options.extent is not None:
                 self._origin = whole.window(self._options.extent)
             shift = Affine.translation(self._origin.col, self._origin.row)
-            self.grid = Grid(self._origin.height, self._origin.width, whole.transform * shift, whole.crs)
+            self.grid = Grid(self._origin.height, self._origin.width, whole.transform @ shift, whole.crs)
         except BaseException:
             self._dataset.close()
             raise
@@ -186,9 +186,8 @@ class RasterSource:
         try:
             return self._read(area, (window.height, window.width), method)
         except (RasterioError, RasterioIOError) as error:
-            cause = error.__cause__ or error
             raise RasterReadError(
-                f"{self.path} cannot be read at {window}: {cause}.",
+                f"{self.path} cannot be read at {window}: {_cause(error)}.",
                 "The file is damaged there: copy it again, or choose an extent without that part.",
             ) from error
 
@@ -205,7 +204,7 @@ class RasterSource:
             return self._read(RasterioWindow(0, 0, width, height), shape, Resampling.nearest)
         except (RasterioError, RasterioIOError) as error:
             raise RasterReadError(
-                f"{self.path} cannot be read: {error.__cause__ or error}.", "The file is damaged: copy it again."
+                f"{self.path} cannot be read: {_cause(error)}.", "The file is damaged: copy it again."
             ) from error
 
     def _read(self, area: RasterioWindow, shape: tuple[int, int], method: Resampling) -> Chip:
@@ -333,6 +332,10 @@ def _alpha_band(dataset: rasterio.DatasetReader, bands: tuple[int, ...]) -> int 
         if interpretation == ColorInterp.alpha and index not in bands:
             return index
     return None
+
+
+def _cause(error: BaseException) -> str:
+    return str(error.__cause__ or error).rstrip(".")
 
 
 def _listed(numbers: tuple[float, ...] | list[float]) -> str:

@@ -1,0 +1,91 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dubai_landcover_plugin.core.errors import RequestError
+from dubai_landcover_plugin.core.request import (
+    BatchRequest,
+    PolygonsRequest,
+    SegmentationRequest,
+    SegmentationResult,
+    SegmentOptions,
+    dumps,
+)
+
+
+@given(
+    st.builds(
+        SegmentOptions,
+        bands=st.none() | st.lists(st.integers(1, 9), min_size=1, max_size=4).map(tuple),
+        min_confidence=st.floats(0, 1),
+        window=st.none() | st.integers(16, 8192),
+        nodata=st.none() | st.floats(-1e6, 1e6),
+        limits=st.none() | st.just(((0.0, 1.0), (2.0, 3.0))),
+        device=st.sampled_from(["auto", "cpu", "cuda"]),
+    )
+)
+def test_requests_survive_json(options):
+    request = SegmentationRequest("in.tif", "out.tif", options, (0.0, 0.0, 1.0, 2.0), polygons="p.gpkg")
+    assert SegmentationRequest.from_json(json.loads(dumps(request.to_json()))) == request
+    batch = BatchRequest("folder", "out", options=options)
+    assert BatchRequest.from_json(json.loads(dumps(batch.to_json()))) == batch
+
+
+def test_results_and_polygon_requests_survive_json():
+    result = SegmentationResult("o.tif", "o.json", None, None, None, 1, 2, {"Water": 2}, None, 2, 1, 0.1, "cpu", "f", "h")
+    assert SegmentationResult.from_json(json.loads(dumps(result.to_json()))) == result
+    polygons = PolygonsRequest("c.tif", "out")
+    assert PolygonsRequest.from_json(json.loads(dumps(polygons.to_json()))) == polygons
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"window": 8}, r"window must be in 16\.\.8192, got 8"),
+        ({"min_confidence": 1.5}, r"min_confidence must be in 0\.\.1, got 1.5"),
+        ({"min_confidence": float("nan")}, "min_confidence"),
+        ({"overlap": -1}, "overlap must be at least 0"),
+        ({"window": 64, "overlap": 33}, "at most half the window, 32 px, got 33 px"),
+        ({"batch": 0}, "batch must be at least 1"),
+        ({"device": "tpu"}, "device must be one of auto"),
+        ({"bands": (0,)}, "Bands count from 1"),
+        ({"bands": ()}, "Bands count from 1"),
+        ({"gsd": 0}, "gsd must be at least"),
+        ({"model": ""}, "model is needed"),
+    ],
+)
+def test_options_out_of_range_tell_value_and_limit(options, text):
+    with pytest.raises(RequestError, match=text):
+        SegmentOptions(**options)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ({"input": "", "output": "o.tif"}, "needed"),
+        ({"input": "i.tif", "output": "o.png"}, "must end in .tif"),
+        ({"input": "i.tif", "output": "o.tif", "polygons": "p.dxf"}, "must end in .gpkg"),
+        ({"input": "i.tif", "output": "o.tif", "report": "r.pdf"}, "must end in .html"),
+        ({"input": "i.tif", "output": "o.tif", "confidence": "o.tif"}, "different paths"),
+        ({"input": "i.tif", "output": "o.tif", "extent": (1, 0, 0, 1)}, "xmin < xmax"),
+    ],
+)
+def test_requests_that_no_run_can_serve_are_refused(arguments, text):
+    with pytest.raises(RequestError, match=text):
+        SegmentationRequest(**arguments)
+
+
+def test_unknown_keys_are_refused():
+    with pytest.raises(RequestError, match="Unknown keys in SegmentationRequest: colour"):
+        SegmentationRequest.from_json({"input": "a", "output": "b.tif", "colour": 1})
+    with pytest.raises(RequestError, match="Unknown keys in SegmentOptions: speed"):
+        SegmentationRequest.from_json({"input": "a", "output": "b.tif", "options": {"speed": 1}})
+
+
+def test_missing_and_mistyped_keys_are_refused():
+    with pytest.raises(RequestError, match="output"):
+        SegmentationRequest.from_json({"input": "a"})
+    with pytest.raises(RequestError):
+        SegmentationRequest.from_json({"input": "a", "output": "b.tif", "options": {"window": "wide"}})
