@@ -25,6 +25,7 @@ help:
 
 setup:
 	@.ci/setup.sh qgis engine qgis-tests
+	@echo "==> Ready. Engine: DUBAI_LANDCOVER_PYTHON=$(CURDIR)/$(PY)"
 
 package:
 	@/usr/bin/env python3 .ci/package.py

@@ -118,6 +118,8 @@ def main() -> None:
     if raster is not None and not raster.is_file():
         raise SystemExit(f"There is no raster {raster}.")
     folder = BUILD / "demo" / (raster.stem if raster else "town")
+    if raster is not None and folder in raster.parents:
+        raise SystemExit(f"{raster} lies in the folder of the results, which is emptied first: copy it elsewhere.")
     shutil.rmtree(folder, ignore_errors=True)  # results of an earlier run would pass for this one's
     folder.mkdir(parents=True)
     truth_path = None
