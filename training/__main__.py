@@ -66,9 +66,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     from training.export import export_bundle
 
-    metadata = export_bundle(
-        options.checkpoint, options.output, options.validation, options.split, options.trained_by
-    )
+    metadata = export_bundle(options.checkpoint, options.output, options.validation, options.split, options.trained_by)
     print(f"{options.output}: {metadata.title}, {metadata.parameters:,} weights")
 
 

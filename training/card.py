@@ -32,7 +32,8 @@ def _overview(metadata: BundleMetadata, size: int) -> str:
     classes = "\n".join(f"| {entry.id} | {entry.name} | {entry.colour} |" for entry in metadata.scheme.classes)
     return (
         f"# Model card: {metadata.name}\n\n{metadata.title}.\n\n"
-        f"- Architecture: `{metadata.spec.architecture}`, {metadata.parameters:,} weights, file of {size / 1e6:.1f} MB\n"
+        f"- Architecture: `{metadata.spec.architecture}`, {metadata.parameters:,} weights, "
+        f"file of {size / 1e6:.1f} MB\n"
         f"- Input: {', '.join(metadata.bands)}, 8 bit, about {metadata.gsd:g} m per pixel, "
         f"windows of {metadata.window} px (multiples of {metadata.stride} px)\n"
         f"- Licence: {metadata.licence}\n\n| id | class | colour |\n|---|---|---|\n{classes}"

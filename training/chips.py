@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import Protocol, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,16 @@ from training.config import ChipConfig, DataConfig
 from training.data import IGNORE, LabelledImage
 from training.errors import DatasetError
 
-SceneFunction = Callable[[int, int], tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]]
+
+class DrawnScene(Protocol):
+    """A synthetic picture (H, W, 3) uint8 and its true class ids (H, W) uint8."""
+
+    image: npt.NDArray[np.uint8]
+    truth: npt.NDArray[np.uint8]
+
+
+SceneFunction = Callable[[int, int], DrawnScene]
+"""Draws the scene of a seed with sides of so many px."""
 
 
 class ChipSampler:
@@ -95,12 +104,14 @@ def draw_scenes(config: DataConfig, scheme: ClassScheme = DUBAI) -> list[Labelle
     try:
         function = cast(SceneFunction, getattr(importlib.import_module(module), name))
     except (ImportError, AttributeError) as error:
-        raise DatasetError(f"The scenes '{config.scenes}' cannot be loaded: {error}.", "Give module:function.") from error
+        raise DatasetError(
+            f"The scenes '{config.scenes}' cannot be loaded: {error}.", "Give module:function."
+        ) from error
     channels = np.full(256, IGNORE, np.uint8)
     for channel, entry in enumerate(scheme.classes):
         channels[entry.id] = channel
     scenes = []
     for seed in range(config.scene_seed, config.scene_seed + config.scene_count):
-        pixels, truth = function(seed, config.scene_size)
-        scenes.append(LabelledImage(f"scene{seed}", pixels, channels[truth]))
+        scene = function(seed, config.scene_size)
+        scenes.append(LabelledImage(f"scene{seed}", scene.image, channels[scene.truth]))
     return scenes

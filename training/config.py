@@ -94,7 +94,9 @@ class ChipConfig:
     gain: float = 0.08
 
     def __post_init__(self) -> None:
-        _require(self.size >= 16 and self.batch >= 1, f"size must be >= 16 and batch >= 1, got {self.size}, {self.batch}.")
+        _require(
+            self.size >= 16 and self.batch >= 1, f"size must be >= 16 and batch >= 1, got {self.size}, {self.batch}."
+        )
         _require(0 < self.scale[0] <= self.scale[1], f"scale must be positive and rise, got {self.scale}.")
 
 
@@ -121,7 +123,10 @@ class OptimizerConfig:
     average: float = 0.99
 
     def __post_init__(self) -> None:
-        _require(self.steps >= 1 and 0 <= self.warmup, f"steps must be >= 1 and warmup >= 0, got {self.steps}, {self.warmup}.")
+        _require(
+            self.steps >= 1 and self.warmup >= 0,
+            f"steps must be >= 1 and warmup >= 0, got {self.steps}, {self.warmup}.",
+        )
         _require(self.rate > 0 and self.encoder_rate > 0 and self.clip > 0, "Rates and clip must be positive.")
         _require(0 <= self.average < 1, f"average must lie in 0..1, got {self.average}.")
 
@@ -187,7 +192,11 @@ class TrainingConfig:
             ConfigError: for unknown sections or keys and for values out of range.
         """
         kinds = {item.name: item.default_factory for item in fields(cls)}
-        _require(not set(value) - set(kinds), f"Unknown sections: {sorted(set(value) - set(kinds))}.", f"Known: {list(kinds)}.")
+        _require(
+            not set(value) - set(kinds),
+            f"Unknown sections: {sorted(set(value) - set(kinds))}.",
+            f"Known: {list(kinds)}.",
+        )
         return cls(**{name: _section(name, kinds[name], table) for name, table in value.items()})
 
 

@@ -24,7 +24,7 @@ from training.metrics import Confusion
 def predict_labels(model: nn.Module, standardize: Standardize, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return (H, W) uint8 channel indices for an (H, W, 3) uint8 image in one forward pass."""
     device = next(model.parameters()).device
-    chip = torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)[None].to(device)  # (1, 3, H, W)
+    chip = torch.tensor(pixels).permute(2, 0, 1)[None].to(device)  # (1, 3, H, W)
     with torch.inference_mode():
         logits = model(standardize(chip).contiguous(memory_format=torch.channels_last))
     channels: npt.NDArray[np.uint8] = logits[0].argmax(dim=0).to(torch.uint8).cpu().numpy()
@@ -102,7 +102,9 @@ def evaluate_bundle(
         say(f"{pair.name}: accuracy {results[pair.name].accuracy:.3f}")
         if pictures is not None:
             Path(pictures).mkdir(parents=True, exist_ok=True)
-            draw_comparison(Path(pictures) / f"{pair.name.replace('/', '_')}.png", image, predicted, bundle.metadata.scheme)
+            draw_comparison(
+                Path(pictures) / f"{pair.name.replace('/', '_')}.png", image, predicted, bundle.metadata.scheme
+            )
     figures = total(results, classes).to_json([entry.name for entry in bundle.metadata.scheme.classes])
     text = json.dumps(figures, indent=2)
     say(text)

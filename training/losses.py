@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from training.config import LossConfig
 from training.data import IGNORE
@@ -29,9 +29,7 @@ class FocalLoss(nn.Module):
 
     alpha: torch.Tensor | None
 
-    def __init__(
-        self, gamma: float = 2.0, alpha: Sequence[float] | None = None, ignore_index: int = IGNORE
-    ) -> None:
+    def __init__(self, gamma: float = 2.0, alpha: Sequence[float] | None = None, ignore_index: int = IGNORE) -> None:
         super().__init__()
         if gamma < 0:
             raise ConfigError(f"gamma must be at least 0, got {gamma}.")
@@ -41,7 +39,7 @@ class FocalLoss(nn.Module):
     def forward(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
         """Return a scalar for (N, K, H, W) logits and (N, H, W) int64 labels; 0 if no pixel is labelled."""
         # (N, H, W), 0 where ignored
-        surprise = F.cross_entropy(logits, labels, reduction="none", ignore_index=self.ignore_index)
+        surprise = functional.cross_entropy(logits, labels, reduction="none", ignore_index=self.ignore_index)
         weight = (labels != self.ignore_index).to(logits.dtype)
         if self.alpha is not None:
             weight = weight * self.alpha[labels.clamp(max=len(self.alpha) - 1)]
@@ -68,7 +66,7 @@ class DiceLoss(nn.Module):
         """Return a scalar for (N, K, H, W) logits and (N, H, W) int64 labels; 0 if no pixel is labelled."""
         classes = logits.shape[1]
         labelled = (labels != self.ignore_index).unsqueeze(1)  # (N, 1, H, W)
-        truth = F.one_hot(labels.clamp(max=classes - 1), classes).movedim(-1, 1) * labelled  # (N, K, H, W)
+        truth = functional.one_hot(labels.clamp(max=classes - 1), classes).movedim(-1, 1) * labelled  # (N, K, H, W)
         probabilities = logits.softmax(dim=1) * labelled
         axes = (0, 2, 3)
         both = (probabilities * truth).sum(axes)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 
 from dubai_landcover_plugin.core.errors import BundleError, ModelError
 from dubai_landcover_plugin.core.model_spec import (
@@ -72,8 +72,9 @@ def save_bundle(path: str | Path, metadata: BundleMetadata, model: SegmentationM
     partial = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, metadata=header)
-        with partial.open("rb+") as stream:
+        with partial.open("wb") as stream:  # not save_file: it makes files that only their owner can read
+            stream.write(save(tensors, header))
+            stream.flush()
             os.fsync(stream.fileno())
         digest = file_digest(partial)
         os.replace(partial, path)
@@ -100,6 +101,7 @@ def load_bundle(name_or_path: str | Path) -> ModelBundle:
         )
     metadata = read_metadata(path)
     model = _empty_model(metadata, str(path))
+    _compare_geometry(str(path), metadata, model)
     try:
         with safe_open(path, framework="pt", device="cpu") as stored:
             shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in stored.keys()}  # noqa: SIM118
@@ -130,11 +132,24 @@ def _empty_model(metadata: BundleMetadata, source: str) -> SegmentationModel:
         raise BundleError(f"{source} describes a network that cannot be built: {error}", _REMEDY) from error
 
 
+def _compare_geometry(source: str, metadata: BundleMetadata, model: SegmentationModel) -> None:
+    """Refuse a wrong stride or radius: windows are laid out by them."""
+    said, true = (metadata.stride, metadata.receptive_radius), (model.stride, model.receptive_radius)
+    if said != true:
+        raise BundleError(
+            f"{source} says that its network has a stride of {said[0]} px and a receptive radius of {said[1]} px; "
+            f"it has a stride of {true[0]} px and a radius of {true[1]} px.",
+            _REMEDY,
+        )
+
+
 def _compare(source: str, shapes: dict[str, tuple[int, ...]], model: SegmentationModel) -> None:
     wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     missing, surplus = sorted(set(wanted) - set(shapes)), sorted(set(shapes) - set(wanted))
     unequal = [
-        f"{key}: {shapes[key]} instead of {wanted[key]}" for key in sorted(wanted) if shapes.get(key, wanted[key]) != wanted[key]
+        f"{key}: {shapes[key]} instead of {wanted[key]}"
+        for key in sorted(wanted)
+        if shapes.get(key, wanted[key]) != wanted[key]
     ]
     for what, names in (("lacks", missing), ("has unknown", surplus), ("has misshapen", unequal)):
         if names:
@@ -147,7 +162,9 @@ def _stored(key: str, value: torch.Tensor, half: bool) -> torch.Tensor:
     if half and value.is_floating_point() and value.ndim > 1:
         value = value.half()
     if value.is_floating_point() and not torch.isfinite(value).all():
-        raise BundleError(f"The weight {key} is not finite.", "Train with a lower learning rate or export with half=False.")
+        raise BundleError(
+            f"The weight {key} is not finite.", "Train with a lower learning rate or export with half=False."
+        )
     return value.contiguous()
 
 

@@ -6,7 +6,7 @@ from typing import cast
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from dubai_landcover_plugin.core.errors import ModelError
 
@@ -35,7 +35,7 @@ class SegmentationModel(nn.Module):
         below, right = -height % self.stride, -width % self.stride
         if below or right:
             # repeated edge pixels look more like ground than a black frame does
-            chips = F.pad(chips, (0, right, 0, below), mode="replicate")
+            chips = functional.pad(chips, (0, right, 0, below), mode="replicate")
         return self.logits(chips)[..., :height, :width]
 
 

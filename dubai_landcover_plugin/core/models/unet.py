@@ -57,7 +57,8 @@ class UNet(SegmentationModel):
 
 def _radius(depth: int) -> int:
     """Return a bound on how far a pixel's answer looks, px: convolutions, pooling and interpolation added up."""
-    convolutions = 2 * sum(2**level for level in range(depth + 1)) + 2 * sum(2**level for level in range(depth))
-    pooling = sum(2**level for level in range(depth))
-    interpolation = sum(2 ** (level + 1) for level in range(depth))
+    above = (1 << depth) - 1  # 1 + 2 + 4 + …: pixels of all levels but the deepest
+    convolutions = 2 * (above + (1 << depth)) + 2 * above
+    pooling = above
+    interpolation = 2 * above
     return convolutions + pooling + interpolation

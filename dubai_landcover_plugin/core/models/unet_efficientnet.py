@@ -7,7 +7,7 @@ from typing import cast
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from dubai_landcover_plugin.core.errors import ModelError
 from dubai_landcover_plugin.core.models.layers import OutConv, SegmentationModel, Up, require_positive
@@ -50,7 +50,7 @@ class ConvNorm(nn.Module):
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Return (N, out, H / stride, W / stride) for (N, in, H, W)."""
         if any(self.shift):
-            features = F.pad(features, (*self.shift, *self.shift))
+            features = functional.pad(features, (*self.shift, *self.shift))
         return cast(torch.Tensor, self.activation(self.norm(self.conv(features))))
 
 
@@ -148,4 +148,4 @@ class UNetEfficientNet(SegmentationModel):
         for up, skip in zip(self.decoder, reversed(skips), strict=True):
             features = up(features, skip)
         coarse = self.head(features)  # (N, K, H / 2, W / 2)
-        return F.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+        return functional.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)

@@ -6,7 +6,7 @@ from typing import cast
 
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 from dubai_landcover_plugin.core.errors import ModelError
 from dubai_landcover_plugin.core.models.layers import OutConv, SegmentationModel, Up, require_positive
@@ -39,9 +39,9 @@ class PositionalEmbedding(nn.Module):
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return (N, dim, h, w) for (N, dim, h, w), any h and w."""
         size = tokens.shape[-2:]
-        table = self.table
+        table: torch.Tensor = self.table
         if table.shape[-2:] != size:
-            table = F.interpolate(table, size=size, mode="bicubic", align_corners=False)
+            table = functional.interpolate(table, size=size, mode="bicubic", align_corners=False)
         return tokens + table
 
 
@@ -64,7 +64,7 @@ class SelfAttention(nn.Module):
         count, length, dim = tokens.shape
         parts = self.split(tokens).view(count, length, 3, self.heads, dim // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (N, heads, L, dim / heads)
-        seen = F.scaled_dot_product_attention(query, key, value)
+        seen = functional.scaled_dot_product_attention(query, key, value)
         return cast(torch.Tensor, self.merge(seen.transpose(1, 2).reshape(count, length, dim)))
 
 
@@ -79,9 +79,7 @@ class TransformerBlock(nn.Module):
         self.attention_norm = nn.LayerNorm(dim)
         self.attention = SelfAttention(dim, heads)
         self.forward_norm = nn.LayerNorm(dim)
-        self.feed_forward = nn.Sequential(
-            nn.Linear(dim, dim * widening), nn.GELU(), nn.Linear(dim * widening, dim)
-        )
+        self.feed_forward = nn.Sequential(nn.Linear(dim, dim * widening), nn.GELU(), nn.Linear(dim * widening, dim))
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:
         """Return (N, L, dim) for (N, L, dim)."""
@@ -123,12 +121,16 @@ class TransformerEncoder(nn.Module):
         if self.pool == "cls":
             tokens = torch.cat([self.cls.expand(count, -1, -1), tokens], dim=1)
         tokens = self.norm(self.blocks(tokens))
+        return self._with_context(tokens).transpose(1, 2).reshape(count, dim, height, width)
+
+    def _with_context(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return (N, h * w, dim): each patch's token plus the pooled sequence."""
         if self.pool == "cls":
-            summary, tokens = tokens[:, :1], tokens[:, 1:]
-            tokens = tokens + self.context(summary)
-        elif self.pool == "mean":
-            tokens = tokens + self.context(tokens.mean(dim=1, keepdim=True))
-        return tokens.transpose(1, 2).reshape(count, dim, height, width)
+            patches: torch.Tensor = tokens[:, 1:]
+            return patches + cast(torch.Tensor, self.context(tokens[:, :1]))
+        if self.pool == "mean":
+            return tokens + cast(torch.Tensor, self.context(tokens.mean(dim=1, keepdim=True)))
+        return tokens
 
 
 @register("vit")
