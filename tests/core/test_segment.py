@@ -1,0 +1,366 @@
+"""The invariants of a run, from file to file."""
+
+import json
+import os
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dubai_landcover_plugin.core.errors import (
+    BandError,
+    BundleError,
+    GeoreferenceError,
+    OutputError,
+    RasterReadError,
+    RequestError,
+    RunCancelled,
+)
+from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.segment import segment_raster
+
+from .conftest import ONE_METRE, random_pixels, stub_bundle, whole_image_classes, write_raster
+
+
+class Listener:
+    """Keeps what a run says; cancels after ``patience`` progress reports."""
+
+    def __init__(self, patience=None):
+        self.lines, self.progress, self.patience = [], [], patience
+
+    def report(self, done, total, text=""):
+        self.progress.append((done, total))
+
+    def log(self, level, text):
+        self.lines.append((level, text))
+
+    def cancelled(self):
+        return self.patience is not None and len(self.progress) >= self.patience
+
+
+def run(path, bundle, listener=None, extent=None, **options):
+    output = path.with_name("classes.tif")
+    outputs = {key: options.pop(key) for key in ("confidence", "polygons", "report") if key in options}
+    request = SegmentationRequest(
+        str(path), str(output), SegmentOptions(**{"overwrite": True, **options}), extent, **outputs
+    )
+    result = segment_raster(request, listener, bundle)
+    with rasterio.open(output) as dataset:
+        return dataset.read(1), result
+
+
+@settings(max_examples=40)
+@given(
+    st.integers(1, 70), st.integers(1, 70), st.sampled_from([16, 24, 32]), st.integers(1, 3), st.integers(0, 2), st.data()
+)
+def test_result_is_that_of_the_whole_image(tmp_path_factory, height, width, window, batch, radius, data):
+    """Whatever shape, window, overlap and batch: each pixel once, and as if the network had seen all at once."""
+    overlap = data.draw(st.integers(2 * radius, window // 2))
+    path = tmp_path_factory.mktemp("run") / "input.tif"
+    pixels = random_pixels(height, width, seed=height * 71 + width)
+    write_raster(path, pixels)
+    bundle = stub_bundle(radius)
+    classes, result = run(path, bundle, window=window, overlap=overlap, batch=batch)
+    assert (classes == whole_image_classes(bundle, pixels)).all()
+    assert result.valid_pixels == height * width == sum(result.pixels.values())
+    assert result.area_m2 == {name: float(count) for name, count in result.pixels.items()}
+
+
+@settings(max_examples=15)
+@given(st.integers(20, 60), st.integers(20, 60), st.integers(1, 4), st.integers(0, 16))
+def test_result_does_not_depend_on_batch_even_where_windows_disagree(tmp_path_factory, height, width, batch, overlap):
+    """A network that looks farther than the overlap gives window edges that differ; batches must not add to it."""
+    path = tmp_path_factory.mktemp("run") / "input.tif"
+    write_raster(path, random_pixels(height, width))
+    bundle = stub_bundle(3)
+    one, _ = run(path, bundle, window=32, overlap=overlap, batch=1)
+    many, _ = run(path, bundle, window=32, overlap=overlap, batch=batch)
+    assert (one == many).all()
+
+
+@settings(max_examples=25)
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(0, 1), st.integers(0, 2**31))
+def test_invalid_pixels_come_out_as_nodata_and_valid_ones_do_not(tmp_path_factory, height, width, share, seed):
+    pixels = random_pixels(height, width, seed)
+    valid = np.random.default_rng(seed).random((height, width)) < share
+    pixels[:, ~valid] = 0
+    path = tmp_path_factory.mktemp("run") / "input.tif"
+    write_raster(path, pixels, nodata=0)
+    bundle = stub_bundle()
+    classes, result = run(path, bundle, window=16, overlap=4)
+    assert ((classes > 0) == valid).all()
+    assert (classes[valid] == whole_image_classes(bundle, pixels)[valid]).all()
+    assert result.valid_pixels == valid.sum()
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [ONE_METRE, Affine(1, 0, 500, 0, 1, 900), Affine.translation(500, 900) @ Affine.rotation(25)],
+    ids=["north-up", "south-up", "rotated"],
+)
+def test_output_lies_on_the_input(tmp_path, transform):
+    path = write_raster(tmp_path / "input.tif", random_pixels(40, 30), transform=transform)
+    run(path, stub_bundle())
+    with rasterio.open(path) as source, rasterio.open(tmp_path / "classes.tif") as output:
+        assert output.transform.almost_equals(source.transform)
+        assert output.crs == source.crs
+        assert output.shape == source.shape
+
+
+def test_empty_windows_are_not_computed(tmp_path):
+    pixels = random_pixels(96, 96)
+    pixels[:, 32:] = 0
+    path = write_raster(tmp_path / "input.tif", pixels, nodata=0)
+    _, result = run(path, stub_bundle(), window=32, overlap=0)
+    assert result.windows == 3
+
+
+def test_raster_without_a_valid_pixel_is_all_nodata_and_told(tmp_path):
+    path = write_raster(tmp_path / "input.tif", np.zeros((3, 40, 40), np.uint8), nodata=0)
+    classes, result = run(path, stub_bundle())
+    assert not classes.any()
+    assert any("no valid pixel" in warning for warning in result.warnings)
+
+
+def test_minimum_confidence_makes_unlabeled(tmp_path):
+    path = write_raster(tmp_path / "input.tif", random_pixels(40, 40))
+    confidence = str(tmp_path / "confidence.tif")
+    classes, result = run(path, stub_bundle(), min_confidence=0.6, confidence=confidence)
+    with rasterio.open(confidence) as dataset:
+        percent = dataset.read(1)
+        assert dataset.nodata == 255
+    assert (classes[percent < 60] == 6).all()
+    assert (classes[percent > 60] < 6).all()
+    assert 0 < result.pixels["Unlabeled"] == (classes == 6).sum() < 1600
+
+
+def test_extent_gives_the_same_classes_as_the_whole(tmp_path):
+    path = write_raster(tmp_path / "input.tif", random_pixels(60, 50))
+    whole, _ = run(path, stub_bundle())
+    part, result = run(path, stub_bundle(), extent=(300_010, 2_779_960, 300_030, 2_779_990))
+    assert (part == whole[10:40, 10:30]).all()
+    assert (result.height, result.width) == (30, 20)
+
+
+class TestGroundSamplingDistance:
+    def test_blocks_of_fine_pixels_get_the_class_of_their_mean(self, tmp_path):
+        coarse = random_pixels(20, 24)
+        fine = coarse.repeat(4, axis=1).repeat(4, axis=2)
+        path = write_raster(tmp_path / "input.tif", fine, transform=ONE_METRE @ Affine.scale(0.25))
+        bundle = stub_bundle()
+        listener = Listener()
+        classes, result = run(path, bundle, listener)
+        expected = whole_image_classes(bundle, coarse)
+        # Between the centres of four working pixels classes are interpolated; at the centres they are exact.
+        centres = np.add.outer(np.arange(1, 80, 4), np.zeros(24, int)), np.add.outer(np.zeros(20, int), np.arange(1, 96, 4))
+        assert (classes[centres] == expected).mean() > 0.9
+        assert classes.shape == (80, 96)
+        assert result.area_m2 is not None
+        assert sum(result.area_m2.values()) == pytest.approx(20 * 24)
+        assert any("read at 1 m/px (20×24 px)" in text for _, text in listener.lines)
+
+    @pytest.mark.parametrize("scale", [0.3, 0.11, 2.7, 5.0])
+    @pytest.mark.parametrize("shape", [(1, 1), (33, 47), (64, 5)])
+    def test_every_valid_pixel_gets_a_class(self, tmp_path, scale, shape):
+        pixels = random_pixels(*shape)
+        pixels[:, ::3, ::2] = 0
+        path = write_raster(tmp_path / "input.tif", pixels, transform=ONE_METRE @ Affine.scale(scale), nodata=0)
+        classes, _ = run(path, stub_bundle(), window=16, overlap=4)
+        assert ((classes > 0) == (pixels[0] > 0)).all()
+
+    @pytest.mark.parametrize("scale", [0.37, 3.1])
+    def test_windows_do_not_show(self, tmp_path, scale):
+        path = write_raster(tmp_path / "input.tif", random_pixels(90, 70), transform=ONE_METRE @ Affine.scale(scale))
+        small, _ = run(path, stub_bundle(), window=16, overlap=4)
+        large, _ = run(path, stub_bundle(), window=512, overlap=0)
+        assert (small == large).mean() > 0.9999
+
+    @pytest.mark.parametrize(
+        ("scale", "options", "text"),
+        [
+            (1.4, {}, "read as they are"),
+            (0.25, {"gsd_mode": "never"}, "resampling is switched off"),
+            (0.25, {"gsd": 1.0}, "read as they are"),
+            (30.0, {}, "too coarse"),
+        ],
+    )
+    def test_pixels_are_taken_as_they_are_where_that_is_right(self, tmp_path, scale, options, text):
+        pixels = random_pixels(20, 20)
+        path = write_raster(tmp_path / "input.tif", pixels, transform=ONE_METRE @ Affine.scale(scale))
+        bundle, listener = stub_bundle(), Listener()
+        classes, _ = run(path, bundle, listener, **options)
+        assert (classes == whole_image_classes(bundle, pixels)).all()
+        assert any(text in line for _, line in listener.lines)
+
+
+class TestStretch:
+    def test_sixteen_bits_are_stretched_once_for_the_raster(self, tmp_path):
+        rng = np.random.default_rng(0)
+        pixels = rng.integers(200, 4000, (3, 64, 64), np.uint16)
+        path = write_raster(tmp_path / "input.tif", pixels)
+        bundle, listener = stub_bundle(), Listener()
+        classes, _ = run(path, bundle, listener, window=16, overlap=0)
+        low, high = np.percentile(pixels.reshape(3, -1), (2, 98), axis=1)
+        scaled = (pixels - low[:, None, None]) / (high - low)[:, None, None]
+        eight = np.rint(scaled.clip(0, 1) * 255).astype(np.uint8)
+        assert (classes == whole_image_classes(bundle, eight)).mean() > 0.999
+        assert any("uint16 values are stretched from" in text for _, text in listener.lines)
+
+    def test_explicit_limits(self, tmp_path):
+        eight = random_pixels(20, 20)
+        path = write_raster(tmp_path / "input.tif", eight.astype(np.float32) * 2 + 7)
+        bundle = stub_bundle()
+        classes, _ = run(path, bundle, limits=((7.0, 517.0),))
+        assert (classes == whole_image_classes(bundle, eight)).all()
+
+    @pytest.mark.parametrize(
+        ("kind", "options", "text"),
+        [
+            (np.float32, {"stretch": "none"}, "float32 has no full range"),
+            (np.uint8, {"limits": ((0, 1), (0, 1))}, "each of 3 bands, got 2 pairs"),
+        ],
+    )
+    def test_impossible_stretches_are_refused(self, tmp_path, kind, options, text):
+        path = write_raster(tmp_path / "input.tif", random_pixels(20, 20).astype(kind))
+        with pytest.raises(RequestError, match=text):
+            run(path, stub_bundle(), **options)
+
+    def test_flat_raster_is_told(self, tmp_path):
+        path = write_raster(tmp_path / "input.tif", np.full((3, 20, 20), 900, np.uint16))
+        _, result = run(path, stub_bundle())
+        assert any("one value everywhere" in warning for warning in result.warnings)
+
+
+class TestOutputs:
+    def test_file_names_its_classes_and_its_run(self, tmp_path):
+        path = write_raster(tmp_path / "input.tif", random_pixels(300, 40))
+        _, result = run(path, stub_bundle(), report=str(tmp_path / "r.html"), polygons=str(tmp_path / "p.gpkg"))
+        with rasterio.open(tmp_path / "classes.tif") as dataset:
+            tags = dataset.tags()
+            assert dataset.overviews(1)
+            assert dataset.nodata == 0
+            assert dataset.colorinterp[0].name == "palette"
+        assert tags["CLASS_4"] == "Building #3C1098"
+        record = json.loads((tmp_path / "classes.run.json").read_text())
+        tagged = json.loads(tags["LANDCOVER_RUN"])
+        for key in ("request", "model", "versions", "input"):
+            assert record[key] == tagged[key]
+        assert record["result"]["pixels"] == result.pixels
+        assert record["versions"]["rasterio"] == rasterio.__version__
+        assert "<Category>Building</Category>" in (tmp_path / "classes.tif.aux.xml").read_text()
+        assert "Building" in (tmp_path / "r.html").read_text()
+        assert sorted(os.listdir(tmp_path)) == [
+            "classes.run.json", "classes.tif", "classes.tif.aux.xml", "input.tif", "p.gpkg", "r.html",
+        ]  # fmt: skip
+
+    def test_without_crs_there_are_no_areas(self, tmp_path):
+        path = write_raster(tmp_path / "input.tif", random_pixels(20, 20), crs=None)
+        _, result = run(path, stub_bundle(), report=str(tmp_path / "r.html"))
+        assert result.area_m2 is None
+        assert any("no CRS" in warning for warning in result.warnings)
+
+    def test_areas_in_degrees_are_those_of_the_ellipsoid(self, tmp_path):
+        transform = Affine(1e-5, 0, 55, 0, -1e-5, 25)
+        path = write_raster(tmp_path / "input.tif", random_pixels(50, 50), crs="EPSG:4326", transform=transform)
+        _, result = run(path, stub_bundle())
+        # 0.0005° of longitude by 0.0005° of latitude at 25° N
+        assert sum(result.area_m2.values()) == pytest.approx(50.452 * 55.389, rel=1e-3)
+
+    def test_progress_ends_at_the_end(self, tmp_path):
+        path = write_raster(tmp_path / "input.tif", random_pixels(80, 80))
+        listener = Listener()
+        run(path, stub_bundle(), listener)
+        shares = [done / total for done, total in listener.progress]
+        assert shares == sorted(shares)
+        assert (shares[0], shares[-1]) == (0, 1)
+
+
+class TestFailures:
+    @pytest.fixture
+    def source(self, tmp_path):
+        return write_raster(tmp_path / "input.tif", random_pixels(60, 60))
+
+    def refuse(self, request, error, text, listener=None, bundle=None):
+        folder = os.path.dirname(request.input)
+        before = {name: (os.path.getsize(os.path.join(folder, name))) for name in os.listdir(folder)}
+        with pytest.raises(error, match=text):
+            segment_raster(request, listener, bundle or stub_bundle())
+        assert {name: (os.path.getsize(os.path.join(folder, name))) for name in os.listdir(folder)} == before
+
+    def test_output_on_the_input(self, source):
+        options = SegmentOptions(overwrite=True)
+        self.refuse(SegmentationRequest(str(source), str(source), options), OutputError, "is the input itself")
+        linked = source.with_name("linked.tif")
+        linked.symlink_to(source)
+        self.refuse(SegmentationRequest(str(source), str(linked), options), OutputError, "is the input itself")
+
+    @pytest.mark.parametrize("what", ["output", "confidence", "polygons", "report"])
+    def test_existing_outputs_are_kept(self, source, what):
+        names = {"output": "o.tif", "confidence": "c.tif", "polygons": "p.shp", "report": "r.html"}
+        paths = {key: str(source.with_name(name)) for key, name in names.items()}
+        source.with_name(names[what]).write_text("mine")
+        self.refuse(SegmentationRequest(str(source), **paths), OutputError, "exists")
+
+    def test_cancel_leaves_nothing(self, source):
+        request = SegmentationRequest(str(source), str(source.with_name("o.tif")))
+        self.refuse(request, RunCancelled, "cancelled", Listener(patience=2))
+
+    def test_damaged_block_leaves_nothing(self, tmp_path):
+        path = write_raster(
+            tmp_path / "input.tif", random_pixels(128, 128), tiled=True, blockxsize=16, blockysize=16, compress="deflate"
+        )
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2 : len(content) // 2 + 600] = bytes(600)
+        path.write_bytes(content)
+        request = SegmentationRequest(str(path), str(tmp_path / "o.tif"), confidence=str(tmp_path / "c.tif"))
+        self.refuse(request, RasterReadError, r"input.tif cannot be read at rows \d+–\d+")
+
+    def test_extent_outside(self, source):
+        request = SegmentationRequest(str(source), str(source.with_name("o.tif")), extent=(0, 0, 1, 1))
+        self.refuse(request, GeoreferenceError, "does not touch")
+
+    def test_bands_missing(self, tmp_path):
+        path = write_raster(tmp_path / "input.tif", random_pixels(20, 20, bands=2))
+        self.refuse(SegmentationRequest(str(path), str(tmp_path / "o.tif")), BandError, "has 2 band")
+
+    def test_overlap_beyond_the_models_window(self, source):
+        request = SegmentationRequest(str(source), str(source.with_name("o.tif")), SegmentOptions(overlap=17))
+        self.refuse(request, RequestError, "at most half the window, 16 px, got 17 px")
+
+    def test_unknown_model(self, source):
+        request = SegmentationRequest(str(source), str(source.with_name("o.tif")), SegmentOptions(model="nosuch"))
+        with pytest.raises(BundleError, match="no model 'nosuch'"):
+            segment_raster(request)
+
+    def test_failure_inside_the_network_leaves_nothing(self, source):
+        bundle = stub_bundle()
+        bundle.model.layers[0] = None
+        request = SegmentationRequest(str(source), str(source.with_name("o.tif")))
+        self.refuse(request, TypeError, "NoneType", bundle=bundle)
+
+    def test_polygons_that_fail_leave_the_raster(self, source, monkeypatch):
+        def fail(*arguments):
+            raise OutputError("The disk is full.")
+
+        monkeypatch.setattr("dubai_landcover_plugin.core.segment.write_class_polygons", fail)
+        output = source.with_name("o.tif")
+        request = SegmentationRequest(str(source), str(output), polygons=str(source.with_name("p.gpkg")))
+        with pytest.raises(OutputError, match=r"o.tif is complete, but then: The disk is full"):
+            segment_raster(request, bundle=stub_bundle())
+        assert output.exists()
+
+
+def test_an_awkward_class_scheme_is_kept(tmp_path):
+    """Ids that are not 1..5 in order come out as the scheme says."""
+    bundle = stub_bundle()
+    classes = tuple(replace(entry, id=entry.id * 10) for entry in bundle.metadata.scheme.classes)
+    scheme = replace(bundle.metadata.scheme, classes=classes)
+    bundle = replace(bundle, metadata=replace(bundle.metadata, scheme=scheme))
+    pixels = random_pixels(30, 30)
+    path = write_raster(tmp_path / "input.tif", pixels)
+    ids, _ = run(path, bundle)
+    assert (ids == whole_image_classes(bundle, pixels) * 10).all()
