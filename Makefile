@@ -62,4 +62,4 @@ lock:
 	@.ci/lock.sh
 
 clean:
-	rm -rf build dist .venv .venv-qgis .tools .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist .venv .venv-qgis .tools .qgis-settings .pytest_cache .mypy_cache .ruff_cache .hypothesis

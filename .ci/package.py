@@ -17,8 +17,16 @@ from pathlib import Path, PurePosixPath
 NAME = "dubai_landcover_plugin"
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
-FOLDERS = (NAME, "resources", "requirements")
-FILES = ("metadata.txt", "LICENSE", "README.md", "CHANGELOG.md")
+FOLDERS = (NAME, "resources")
+FILES = (
+    "requirements/engine.txt",
+    "requirements/torch.txt",
+    "requirements/torch-cpu.txt",
+    "metadata.txt",
+    "LICENSE",
+    "README.md",
+    "CHANGELOG.md",
+)
 LIMIT_BYTES = 25_000_000
 REQUIRED_KEYS = (
     "name", "description", "about", "version", "qgisMinimumVersion", "author", "email", "tracker", "repository",
@@ -43,7 +51,7 @@ def tracked() -> list[str]:
         *FILES,
     ]
     try:
-        listed = subprocess.run(command, check=True, capture_output=True).stdout.decode()  # noqa: S603  # nosec B603
+        listed = subprocess.run(command, check=True, capture_output=True).stdout.decode()  # nosec B603
     except (OSError, subprocess.CalledProcessError):  # an unpacked archive has no git
         found = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
         paths = [path.relative_to(ROOT).as_posix() for path in [*found, *(ROOT / name for name in FILES)]]
