@@ -81,7 +81,8 @@ class SettingsPageFactory(QgsOptionsWidgetFactory):
     """Makes the page when the options open."""
 
     def __init__(self) -> None:
-        super().__init__("Dubai Land Cover", QIcon(resource("icons/landcover.svg")), "dubai_landcover")
+        super().__init__()
+        self.setTitle("Dubai Land Cover")
 
     def icon(self) -> QIcon:
         """Return the icon beside the page's name."""

@@ -81,9 +81,8 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
         Raises:
             QgsProcessingException: with the engine's message and remedy.
         """
-        feedback.pushInfo(
-            tr("Request, to repeat with the command line (landcover {task} --request FILE):").format(task=task)
-        )
+        hint = tr("Request; 'landcover segment --request FILE' repeats it:") if task == "segment" else tr("Request:")
+        feedback.pushInfo(hint)
         feedback.pushCommandInfo(dumps(request))
         try:
             interpreter = engine_interpreter()

@@ -98,10 +98,10 @@ def engine_path(layer: QgsRasterLayer) -> str:
     path = str(parts.get("path") or "")
     if not path or "authcfg=" in source or parts.get("openOptions") or parts.get("credentialOptions"):
         return ""
-    if path.startswith("/vsimem/"):
+    if source.startswith("/vsimem/"):
         return ""
-    if parts.get("layerName") or not os.path.exists(path):
-        return source  # a subdataset or a connection string such as /vsicurl/…
+    if parts.get("vsiPrefix") or parts.get("layerName") or not os.path.exists(path):
+        return source  # inside an archive, on the web, a subdataset or a connection string
     return os.path.abspath(path)
 
 

@@ -87,7 +87,8 @@ class SegmentLandCover(LandCoverAlgorithm):
             "<b>Confidence</b>: how sure the model is of each pixel, in percent. <b>Report</b>: areas, chart and run "
             "record as HTML.</p>"
             "<p>The computation runs in a process of its own and can be cancelled at any time; a cancelled run leaves "
-            "no file behind. The log shows the request, which <i>landcover segment</i> repeats on a server.</p>"
+            "no file behind. The log shows the request, which <i>landcover segment --request</i> repeats on a "
+            "server.</p>"
         )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
@@ -189,7 +190,10 @@ class SegmentLandCover(LandCoverAlgorithm):
         extent = self.parameterAsExtent(parameters, "EXTENT", context, source.crs)
         gsd = self.parameterAsDouble(parameters, "DRAWING_GSD", context) or model.gsd
         with opened_for_engine(source, extent, gsd, context.transformContext(), feedback) as (path, engine_extent):
-            request = request_for(path, engine_extent, options, paths)
+            try:
+                request = request_for(path, engine_extent, options, paths)
+            except LandCoverError as error:
+                raise QgsProcessingException(str(error)) from error
             result = SegmentationResult.from_json(self.run_engine("segment", request.to_json(), feedback))
         report_areas(result, feedback)
         style = ResultStyle(model.scheme, natural_colours(), source.name)

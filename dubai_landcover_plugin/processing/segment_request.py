@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback
+from qgis.core import QgsProcessing, QgsProcessingContext, QgsProcessingFeedback
 
 from dubai_landcover_plugin.core.errors import BandError, RequestError
 from dubai_landcover_plugin.core.model_spec import read_metadata
@@ -26,6 +27,7 @@ def check_parameters(
     Raises:
         LandCoverError: naming the value, the limit and the remedy.
     """
+    check_suffixes(algorithm, parameters)
     options = segment_options(algorithm, parameters, context)
     model = read_metadata(options.model)
     layer = algorithm.parameterAsRasterLayer(parameters, "INPUT", context)
@@ -48,6 +50,23 @@ def check_parameters(
         if path and _same_file(destination_text(parameters.get(name)), path):
             raise RequestError(
                 tr("The result would replace the raster {path}.").format(path=path), tr("Choose another file.")
+            )
+
+
+def check_suffixes(algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any]) -> None:
+    """Refuse destinations in formats that the engine does not write.
+
+    Raises:
+        RequestError: naming the path and the formats.
+    """
+    provider = algorithm.provider()
+    rasters, vectors = provider.supportedOutputRasterLayerExtensions(), provider.supportedOutputVectorLayerExtensions()
+    for name, allowed in {"OUTPUT": rasters, "CONFIDENCE": rasters, "POLYGONS": vectors}.items():
+        target = destination_text(parameters.get(name))
+        if target and target != QgsProcessing.TEMPORARY_OUTPUT and Path(target).suffix.lower()[1:] not in allowed:
+            raise RequestError(
+                tr("{name} cannot be written to '{target}'.").format(name=name, target=target),
+                tr("Choose a file that ends in {suffixes}.").format(suffixes=", ".join(f".{one}" for one in allowed)),
             )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
@@ -21,6 +20,7 @@ from qgis.core import (
     QgsSingleBandPseudoColorRenderer,
     QgsVectorLayer,
 )
+from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QColor
 
 from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
@@ -65,7 +65,7 @@ def style_confidence(layer: QgsRasterLayer) -> None:
 
 
 def style_polygons(layer: QgsVectorLayer, scheme: ClassScheme, natural: bool = False) -> None:
-    """Draw class polygons in their classes' colours; a layer without class ids stays as it is."""
+    """Draw class polygons in their classes' colours; a layer without known class ids stays as it is."""
     if layer.fields().indexOf(CLASS_FIELD) < 0:
         return
     present = layer.uniqueValues(layer.fields().indexOf(CLASS_FIELD))
@@ -74,8 +74,9 @@ def style_polygons(layer: QgsVectorLayer, scheme: ClassScheme, natural: bool = F
         for entry, colour in _with_colours(scheme, class_colours(scheme, natural))
         if entry.id in present
     ]
-    layer.setRenderer(QgsCategorizedSymbolRenderer(CLASS_FIELD, categories))
-    layer.triggerRepaint()
+    if categories:
+        layer.setRenderer(QgsCategorizedSymbolRenderer(CLASS_FIELD, categories))
+        layer.triggerRepaint()
 
 
 def _with_colours(scheme: ClassScheme, colours: Mapping[int, str]) -> list[tuple]:
@@ -126,10 +127,16 @@ class LayerStyler(QgsProcessingLayerPostProcessorInterface):
             style_classes(layer, self._scheme, self._natural)
 
 
-@lru_cache(maxsize=64)
+_ALIVE: list[LayerStyler] = []
+"""Stylers that QGIS may still call. It deletes the C++ half with the context; until then the Python half is
+kept here."""
+
+
 def layer_styler(kind: str, scheme: ClassScheme, natural: bool) -> LayerStyler:
-    """Return the styler for these arguments. QGIS keeps no reference of its own, so the cache does."""
-    return LayerStyler(kind, scheme, natural)
+    """Return a new styler for one layer; two layers must not share one, for each context deletes its own."""
+    _ALIVE[:] = [styler for styler in _ALIVE if not sip.isdeleted(styler)]
+    _ALIVE.append(LayerStyler(kind, scheme, natural))
+    return _ALIVE[-1]
 
 
 @dataclass(frozen=True)

@@ -70,13 +70,17 @@ class WorkerProcess:
             ) from error
         self.pid = self._process.pid
         self._lines: queue.Queue[bytes | None] = queue.Queue()
-        threading.Thread(target=self._pump, name="landcover-engine-reader", daemon=True).start()
+        self._reader = threading.Thread(target=self._pump, name="landcover-engine-reader", daemon=True)
+        self._reader.start()
 
     def __enter__(self) -> WorkerProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.kill()
+        self._reader.join(timeout=1.0)
+        if self._process.stdout is not None and not self._reader.is_alive():
+            self._process.stdout.close()
         self.log_path.unlink(missing_ok=True)
 
     def _pump(self) -> None:

@@ -1,0 +1,154 @@
+"""The plugin loads, unloads and imports nothing that QGIS lacks."""
+
+from __future__ import annotations
+
+import configparser
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from qgis.core import QgsApplication
+
+import dubai_landcover_plugin
+from dubai_landcover_plugin.gui.engine_dialog import EngineDialog, requirements_folder
+from dubai_landcover_plugin.gui.settings_page import SettingsPage
+from dubai_landcover_plugin.plugin import DubaiLandCoverPlugin
+from dubai_landcover_plugin.runner.settings import available_models, natural_colours, text_setting
+
+pytestmark = pytest.mark.qgis
+PACKAGE = Path(dubai_landcover_plugin.__file__).parent
+ALGORITHMS = {"segmentlandcover", "segmentfolder", "exportclasspolygons"}
+
+
+class FakeInterface:
+    """What the plugin asks of QGIS's interface."""
+
+    def __init__(self) -> None:
+        self.menu: list = []
+        self.factories: list = []
+
+    def mainWindow(self) -> None:  # noqa: N802
+        return None
+
+    def addPluginToMenu(self, _: str, action: object) -> None:  # noqa: N802
+        self.menu.append(action)
+
+    def removePluginMenu(self, _: str, action: object) -> None:  # noqa: N802
+        self.menu.remove(action)
+
+    def registerOptionsWidgetFactory(self, factory: object) -> None:  # noqa: N802
+        self.factories.append(factory)
+
+    def unregisterOptionsWidgetFactory(self, factory: object) -> None:  # noqa: N802
+        self.factories.remove(factory)
+
+
+def test_these_tests_run_the_folder_that_users_get():
+    assert PACKAGE.parent.name == "build"
+    assert (PACKAGE / "metadata.txt").is_file()
+
+
+def test_load_and_unload_are_symmetric(qgis_app: QgsApplication, qgis_processing: object):
+    interface = FakeInterface()
+    for _ in range(2):
+        plugin = DubaiLandCoverPlugin(interface)
+        plugin.initGui()
+        provider = qgis_app.processingRegistry().providerById("dubailandcover")
+        assert {algorithm.name() for algorithm in provider.algorithms()} == ALGORITHMS
+        assert len(interface.menu) == 2
+        assert len(interface.factories) == 1
+        plugin.unload()
+        assert qgis_app.processingRegistry().providerById("dubailandcover") is None
+        assert interface.menu == []
+        assert interface.factories == []
+
+
+def test_the_provider_has_an_icon_of_its_own(provider: object):
+    assert Path(provider.svgIconPath()).is_file()
+    image = provider.icon().pixmap(32, 32).toImage()
+    colours = {image.pixelColor(x, y).name() for x in range(0, 32, 3) for y in range(0, 32, 3)}
+    assert len(colours) > 5
+
+
+def test_the_metadata_names_what_exists():
+    metadata = configparser.ConfigParser(interpolation=None)
+    metadata.read(PACKAGE / "metadata.txt", encoding="utf-8")
+    general = metadata["general"]
+    assert (PACKAGE / general["icon"]).is_file()
+    assert general["hasProcessingProvider"] == "yes"
+    assert (general["qgisMinimumVersion"], general["qgisMaximumVersion"]) == ("3.22", "4.99")
+
+
+def test_the_plugin_side_imports_without_the_engines_libraries():
+    blocked = ["torch", "rasterio", "shapely", "pyogrio", "safetensors", "numpy"]
+    program = (
+        "import importlib, pkgutil, sys\n"
+        f"sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
+        f"sys.modules.update(dict.fromkeys({blocked!r}))\n"
+        "before = list(sys.path)\n"
+        "import dubai_landcover_plugin as plugin\n"
+        "names = ['plugin'] + [f'core.{n}' for n in ('errors', 'classes', 'request', 'model_spec', 'monitor')]\n"
+        "for room in ('processing', 'runner', 'gui'):\n"
+        "    package = importlib.import_module(f'dubai_landcover_plugin.{room}')\n"
+        "    names += [f'{room}.{m.name}' for m in pkgutil.iter_modules(package.__path__)]\n"
+        "for name in names:\n"
+        "    importlib.import_module(f'dubai_landcover_plugin.{name}')\n"
+        "assert sys.path == before, 'sys.path was changed'\n"
+        "print(len(names))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 20
+
+
+def test_the_settings_page_keeps_what_is_entered(tmp_path: Path, provider: object):
+    page = SettingsPage(None)
+    page._python.setFilePath("/some/python")
+    page._models.setFilePath(str(tmp_path))
+    page._natural.setChecked(True)
+    page.apply()
+    assert text_setting("dubai_landcover/interpreter") == "/some/python"
+    assert natural_colours()
+    again = SettingsPage(None)
+    assert again._python.filePath() == "/some/python"
+    assert "/some/python" in again._state.text()
+
+
+def test_models_of_the_folder_in_the_settings_are_offered(tmp_path: Path, provider: object):
+    page = SettingsPage(None)
+    page._models.setFilePath(str(tmp_path))
+    page.apply()
+    shipped = available_models()
+    (tmp_path / "my_model.safetensors").write_bytes(next(iter(shipped.values())).read_bytes())
+    assert available_models()["my_model"] == tmp_path / "my_model.safetensors"
+    assert "my_model" in provider.algorithm("segmentlandcover").create().parameterDefinition("MODEL").options()
+
+
+def test_the_engine_dialog_checks_the_engine(provider: object):
+    dialog = EngineDialog()
+    assert dialog._check.isEnabled()
+    dialog._check.click()
+    assert not dialog._set_up.isEnabled()
+    deadline = time.monotonic() + 120
+    while dialog._task is not None and time.monotonic() < deadline:
+        QgsApplication.processEvents()
+        time.sleep(0.02)
+    text = dialog._log.toPlainText()
+    assert "torch" in text
+    assert "Done." in text
+    assert dialog._set_up.isEnabled()
+
+
+def test_the_engine_dialog_without_an_engine_says_so(qgis_app: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("DUBAI_LANDCOVER_PYTHON", str(tmp_path / "gone"))
+    dialog = EngineDialog()
+    assert "does not exist" in dialog._state.text()
+    assert not dialog._check.isEnabled()
+    assert dialog._set_up.isEnabled()
+
+
+def test_the_requirements_ship_with_the_plugin():
+    assert requirements_folder() == PACKAGE / "requirements"
+    assert (requirements_folder() / "engine.txt").is_file()

@@ -1,0 +1,200 @@
+"""The algorithms with the real engine, in the plugin folder that users get."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import processing
+import pytest
+from osgeo import ogr
+from qgis.core import (
+    QgsCategorizedSymbolRenderer,
+    QgsCoordinateReferenceSystem,
+    QgsPalettedRasterRenderer,
+    QgsProcessingException,
+    QgsProject,
+    QgsRasterLayer,
+    QgsSingleBandPseudoColorRenderer,
+    QgsVectorLayer,
+)
+
+from dubai_landcover_plugin.core.classes import DUBAI
+from tests.processing.qgis_fixtures import RecordingFeedback, town, write_classes, write_raster
+
+pytestmark = [pytest.mark.qgis, pytest.mark.usefixtures("provider")]
+FAST = {"WINDOW": 64, "DEVICE": "cpu"}
+GRID = Callable[[str], tuple]
+VALUES = Callable[[str], np.ndarray]
+
+
+def run(name: str, values: dict[str, Any], feedback: RecordingFeedback | None = None) -> dict[str, Any]:
+    return processing.run(f"dubailandcover:{name}", values, feedback=feedback or RecordingFeedback())
+
+
+def features(path: str) -> list[dict[str, Any]]:
+    layer = QgsVectorLayer(path, "polygons", "ogr")
+    assert layer.isValid(), path
+    return [dict(zip(layer.fields().names(), feature.attributes())) for feature in layer.getFeatures()]
+
+
+def test_segment_gives_every_output_on_the_inputs_grid(
+    raster: str, tmp_path: Path, feedback: RecordingFeedback, grid_of: GRID, values_of: VALUES
+):
+    names = {"OUTPUT": "o.tif", "POLYGONS": "o.gpkg", "CONFIDENCE": "c.tif", "REPORT": "r.html"}
+    paths = {key: str(tmp_path / "results" / name) for key, name in names.items()}
+    (tmp_path / "results").mkdir()
+    result = run("segmentlandcover", {"INPUT": raster, **paths, **FAST}, feedback)
+    assert {key: result[key] for key in paths} == paths
+    assert grid_of(paths["OUTPUT"]) == grid_of(paths["CONFIDENCE"]) == grid_of(raster)
+    classes = values_of(paths["OUTPUT"])
+    assert set(np.unique(classes)) <= set(DUBAI.ids)
+    assert result["VALID_PIXELS"] == classes.size
+    pixels = json.loads(result["PIXELS"])
+    for entry in DUBAI.classes:
+        assert pixels[entry.name] == np.count_nonzero(classes == entry.id)
+    assert sum(json.loads(result["AREAS"]).values()) == pytest.approx(classes.size, rel=2e-3)
+    assert 0 < values_of(paths["CONFIDENCE"]).max() <= 100
+    assert features(paths["POLYGONS"])
+    assert "<html" in Path(paths["REPORT"]).read_text(encoding="utf-8")
+    assert json.loads(Path(result["RECORD"]).read_text(encoding="utf-8"))
+    request = json.loads(feedback.texts("command")[0])
+    assert request["input"] == raster
+    assert request["options"]["window"] == 64
+    assert not [name for name in os.listdir(tmp_path / "results") if name.startswith(".")]
+
+
+def test_results_load_named_and_styled(raster: str):
+    values = dict.fromkeys(("OUTPUT", "POLYGONS", "CONFIDENCE"), "TEMPORARY_OUTPUT")
+    processing.runAndLoadResults("dubailandcover:segmentlandcover", {"INPUT": raster, **values, **FAST})
+    layers = {layer.name(): layer for layer in QgsProject.instance().mapLayers().values()}
+    assert set(layers) == {"Land cover: town", "Polygons: town", "Confidence: town"}
+    renderer = layers["Land cover: town"].renderer()
+    assert isinstance(renderer, QgsPalettedRasterRenderer)
+    shown = {(int(c.value), c.label, c.color.name().upper()) for c in renderer.classes()}
+    assert shown == {(c.id, c.name, c.colour) for c in DUBAI.entries}
+    assert isinstance(layers["Confidence: town"].renderer(), QgsSingleBandPseudoColorRenderer)
+    polygons = layers["Polygons: town"].renderer()
+    assert isinstance(polygons, QgsCategorizedSymbolRenderer)
+    assert {c.label() for c in polygons.categories()} <= {c.name for c in DUBAI.entries}
+    assert polygons.categories()
+    del renderer, polygons
+    layers.clear()
+
+
+def test_an_extent_cuts_and_another_crs_of_the_layer_counts(tmp_path: Path, grid_of: GRID):
+    raster = write_raster(tmp_path / "plain.tif", town())
+    layer = QgsRasterLayer(raster, "plain")
+    layer.setCrs(QgsCoordinateReferenceSystem("EPSG:32639"))
+    QgsProject.instance().addMapLayer(layer)
+    values = {"INPUT": layer.id(), "OUTPUT": str(tmp_path / "o.tif"), "EXTENT": "300010,300050,2779930,2779970", **FAST}
+    run("segmentlandcover", values)
+    assert grid_of(str(tmp_path / "o.tif")) == (40, 40, (300010, 1, 0, 2779970, 0, -1), "32639")
+    del layer
+
+
+def test_an_extent_on_a_raster_without_georeference_means_the_pixels_seen(tmp_path: Path, values_of: VALUES):
+    raster = write_raster(tmp_path / "plain.tif", town(64, 64), epsg=None)
+    extent = QgsRasterLayer(raster, "plain").extent()
+    whole = run("segmentlandcover", {"INPUT": raster, "OUTPUT": str(tmp_path / "whole.tif"), **FAST})
+    assert json.loads(whole["AREAS"]) == {}
+    upper = f"{extent.xMinimum()},{extent.xMaximum()},{extent.yMaximum() - 32},{extent.yMaximum()}"
+    values = {"INPUT": raster, "OUTPUT": str(tmp_path / "upper.tif"), "EXTENT": upper, "WINDOW": 32, "OVERLAP": 0}
+    run("segmentlandcover", values)
+    assert values_of(str(tmp_path / "upper.tif")).shape == (32, 64)
+    first = run("segmentlandcover", {"INPUT": write_raster(tmp_path / "cut.tif", town(64, 64)[:, :32], epsg=None),
+                                     "OUTPUT": str(tmp_path / "cut_o.tif"), "WINDOW": 32, "OVERLAP": 0})  # fmt: skip
+    assert np.array_equal(values_of(str(tmp_path / "upper.tif")), values_of(first["OUTPUT"]))
+
+
+def test_an_error_of_the_engine_reaches_the_user_and_leaves_no_file(tmp_path: Path):
+    raster = write_raster(tmp_path / "two.tif", town()[:2])
+    with pytest.raises(QgsProcessingException, match=r"3 bands.*2 band"):
+        run("segmentlandcover", {"INPUT": raster, "OUTPUT": str(tmp_path / "o.tif")})
+    assert sorted(os.listdir(tmp_path)) == ["two.tif"]
+
+
+def test_cancel_takes_less_than_two_seconds_and_leaves_no_file(tmp_path: Path):
+    raster = write_raster(tmp_path / "large.tif", town(2000, 2000))
+    feedback = RecordingFeedback()
+    moments: list[float] = []
+
+    def cancel(percent: float) -> None:
+        if percent > 0 and not moments:
+            moments.append(time.monotonic())
+            feedback.cancel()
+
+    feedback.progressChanged.connect(cancel)
+    values = {"INPUT": raster, "OUTPUT": str(tmp_path / "o.tif"), "POLYGONS": str(tmp_path / "o.gpkg"), "WINDOW": 128}
+    with pytest.raises(QgsProcessingException, match="cancelled"):
+        run("segmentlandcover", values, feedback)
+    assert time.monotonic() - moments[0] < 2
+    assert sorted(os.listdir(tmp_path)) == ["large.tif"]
+
+
+def test_segment_folder_goes_on_after_a_failure_and_skips_what_is_done(tmp_path: Path, feedback: RecordingFeedback):
+    (tmp_path / "in" / "inner").mkdir(parents=True)
+    write_raster(tmp_path / "in" / "a.tif", town(40, 48))
+    write_raster(tmp_path / "in" / "inner" / "b.tif", town(48, 40))
+    write_raster(tmp_path / "in" / "one_band.tif", town(40, 40)[:1])
+    values = {
+        "INPUT_FOLDER": str(tmp_path / "in"), "OUTPUT_FOLDER": str(tmp_path / "out"), "RECURSIVE": True,
+        "POLYGON_FORMAT": "geojson", **FAST,
+    }  # fmt: skip
+    result = run("segmentfolder", values, feedback)
+    assert (result["DONE"], result["SKIPPED"], result["FAILED"]) == (2, 0, 1)
+    assert any("one_band.tif" in text for text in feedback.texts("error"))
+    assert Path(result["MANIFEST_CSV"]).is_file()
+    made = sorted(path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*.geojson"))
+    assert len(made) == 2
+    assert made[1].startswith("inner/")
+    again = run("segmentfolder", values)
+    assert (again["DONE"], again["SKIPPED"], again["FAILED"]) == (0, 2, 1)
+
+
+@pytest.mark.parametrize("suffix", ["shp", "gpkg", "geojson", "fgb"])
+def test_export_writes_one_file_for_each_class(tmp_path: Path, suffix: str):
+    raster = write_classes(tmp_path / "classes.tif")
+    values = {"INPUT": raster, "OUTPUT_FOLDER": str(tmp_path / "vectors"), "FORMAT": suffix, "SIMPLIFY": 0}
+    result = run("exportclasspolygons", values)
+    assert json.loads(result["COUNTS"]) == {"Building": 1, "Road": 1}
+    assert Path(result["BUILDING"]).suffix == f".{suffix}"
+    assert Path(result["ROAD"]).is_file()
+    (building,) = features(result["BUILDING"])
+    assert (building["class_id"], building["class"]) == (4, "Building")
+    assert json.loads(result["AREAS"])["Building"] == pytest.approx(200, rel=2e-3)
+    assert ogr.Open(result["BUILDING"]) is not None
+
+
+def test_exported_polygons_load_styled(tmp_path: Path):
+    raster = write_classes(tmp_path / "classes.tif")
+    values = {"INPUT": raster, "OUTPUT_FOLDER": "TEMPORARY_OUTPUT", "CLASSES": ["Building"]}
+    processing.runAndLoadResults("dubailandcover:exportclasspolygons", values)
+    (layer,) = QgsProject.instance().mapLayers().values()
+    assert layer.name() == "Building: classes"
+    assert [category.label() for category in layer.renderer().categories()] == ["Building"]
+    del layer
+
+
+@pytest.mark.shared
+def test_a_real_mosaic_is_covered_to_the_pixel(shared: Path, tmp_path: Path, grid_of: GRID, values_of: VALUES):
+    source = shared / "mosaics" / "dubai_tile1.tif"
+    _, _, transform, code = grid_of(str(source))
+    west, north = transform[0] + 700, transform[3] - 500
+    values = {
+        "INPUT": str(source), "OUTPUT": str(tmp_path / "o.tif"), "POLYGONS": str(tmp_path / "o.fgb"),
+        "EXTENT": f"{west},{west + 320},{north - 288},{north}", "WINDOW": 256,
+    }  # fmt: skip
+    result = run("segmentlandcover", values)
+    assert grid_of(result["OUTPUT"]) == (320, 288, (west, 1, 0, north, 0, -1), code)
+    assert result["VALID_PIXELS"] == 320 * 288
+    assert (values_of(result["OUTPUT"]) > 0).all()
+    areas = {entry.name: 0.0 for entry in DUBAI.entries}
+    for feature in features(result["POLYGONS"]):
+        areas[feature["class"]] += feature["area_m2"]
+    assert sum(areas.values()) == pytest.approx(320 * 288, rel=0.05)
