@@ -130,7 +130,8 @@ def _batch(parsed: argparse.Namespace, monitor: TerminalMonitor) -> int:
         _print_json(outcome)
     else:
         sys.stdout.write(
-            f"{outcome['done']} done, {outcome['skipped']} skipped, {outcome['failed']} failed: {outcome['manifest_csv']}\n"
+            f"{outcome['done']} done, {outcome['skipped']} skipped, {outcome['failed']} failed: "
+            f"{outcome['manifest_csv']}\n"
         )
     return 1 if outcome["failed"] else 0
 
@@ -205,6 +206,10 @@ def _doctor(parsed: argparse.Namespace, monitor: TerminalMonitor) -> int:
     return 1 if found["problems"] else 0
 
 
+def _print_json(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
 def _options(parsed: argparse.Namespace) -> SegmentOptions:
     return SegmentOptions(
         model=parsed.model,
@@ -253,7 +258,9 @@ def _parser() -> argparse.ArgumentParser:
     batch = _command(commands, "batch", _batch, "classify a folder of rasters")
     batch.add_argument("folder")
     batch.add_argument("output_folder")
-    batch.add_argument("--pattern", default=BatchRequest.pattern, help="file name patterns, separated by ; (%(default)s)")
+    batch.add_argument(
+        "--pattern", default=BatchRequest.pattern, help="file name patterns, separated by ; (%(default)s)"
+    )
     batch.add_argument("--recursive", action="store_true", help="look into subfolders")
     batch.add_argument("--polygons", metavar="SUFFIX", choices=tuple(VECTOR_SUFFIXES), help="polygons for each raster")
     batch.add_argument("--confidence", action="store_true", help="a confidence raster for each")
@@ -264,7 +271,9 @@ def _parser() -> argparse.ArgumentParser:
     polygons = _command(commands, "polygons", _polygons, "class polygons of a classified raster")
     polygons.add_argument("input")
     polygons.add_argument("output_folder")
-    polygons.add_argument("--classes", nargs="+", default=list(PolygonsRequest.classes), help="names or ids (%(default)s)")
+    polygons.add_argument(
+        "--classes", nargs="+", default=list(PolygonsRequest.classes), help="names or ids (%(default)s)"
+    )
     polygons.add_argument("--format", default="shp", choices=[suffix[1:] for suffix in VECTOR_SUFFIXES])
     _add_polygon_options(polygons)
 
@@ -305,6 +314,8 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_polygon_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--min-area", type=float, default=SegmentOptions.min_area, help="smallest polygon, m² (%(default)s)")
+    parser.add_argument(
+        "--min-area", type=float, default=SegmentOptions.min_area, help="smallest polygon, m² (%(default)s)"
+    )
     parser.add_argument("--simplify", type=float, default=SegmentOptions.simplify, help="tolerance, m (%(default)s)")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")

@@ -64,12 +64,13 @@ def find_rasters(request: BatchRequest) -> list[Path]:
     if not folder.is_dir():
         raise RequestError(f"The folder {folder} does not exist.", "Choose another folder.")
     patterns = [part.strip().lower() for part in request.pattern.split(";") if part.strip()]
+    results_inside = folder.resolve() in results.parents
     found = []
     for path in folder.rglob("*") if request.recursive else folder.glob("*"):
         name = path.name.lower()
         if name.startswith(".") or path.stem.endswith((CLASSES_ENDING, CONFIDENCE_ENDING)) or not path.is_file():
             continue
-        if results != folder.resolve() and results in path.resolve().parents:
+        if results_inside and results in path.resolve().parents:
             continue
         if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
             found.append(path)
@@ -120,7 +121,9 @@ def _essence(request: dict[str, Any]) -> str:
     return dumps({**request, "options": options})
 
 
-def run_batch(request: BatchRequest, monitor: Monitor | None = None, bundle: ModelBundle | None = None) -> dict[str, Any]:
+def run_batch(
+    request: BatchRequest, monitor: Monitor | None = None, bundle: ModelBundle | None = None
+) -> dict[str, Any]:
     """Segment a folder; one failing raster is reported and the others go on.
 
     Returns:

@@ -49,8 +49,7 @@ def axis_weights(length: int, starts: list[int], size: int, overlap: int, trim: 
         weights.append(weight)
         total[start : start + size] += weight
     return [
-        (weight / total[start : start + size]).astype(np.float32)
-        for weight, start in zip(weights, starts, strict=True)
+        (weight / total[start : start + size]).astype(np.float32) for weight, start in zip(weights, starts, strict=True)
     ]
 
 

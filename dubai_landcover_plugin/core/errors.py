@@ -94,7 +94,7 @@ class OutOfMemoryError(LandCoverError, MemoryError):
     code = "memory"
 
 
-class RunCancelled(LandCoverError):
+class RunCancelled(LandCoverError):  # noqa: N818 (a wish of the user, no fault)
     """The user asked the run to stop."""
 
     code = "cancelled"

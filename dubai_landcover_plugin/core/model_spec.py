@@ -131,7 +131,7 @@ class BundleMetadata:
                     },
                     "value_scaling": [
                         {"type": "z-score", "mean": 255 * mean, "stddev": 255 * std}
-                        for mean, std in zip(self.mean, self.std)  # noqa: B905 (Python 3.9 in QGIS)
+                        for mean, std in zip(self.mean, self.std)
                     ],
                 }
             ],

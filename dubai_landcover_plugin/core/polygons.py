@@ -78,7 +78,8 @@ def read_classified(path: str | Path) -> ClassifiedRaster:
         remedy = "Choose a classified raster made by Segment Land Cover."
         if dataset.count != 1 or dataset.dtypes[0] != "uint8":
             raise RasterOpenError(
-                f"{path} is no class map: {dataset.count} band(s) of {dataset.dtypes[0]}, one of uint8 is needed.", remedy
+                f"{path} is no class map: {dataset.count} band(s) of {dataset.dtypes[0]}, one of uint8 is needed.",
+                remedy,
             )
         try:
             scheme = scheme_from_tags(dataset.tags())
@@ -116,7 +117,7 @@ def trace_polygons(
     shapes = list(rasterio.features.shapes(ids, mask=valid, connectivity=4))
     raise_if_cancelled(monitor)
     class_ids = np.array([value for _, value in shapes], np.uint8)
-    pixels = shapely.polygons([]) if not shapes else _to_polygons([shape for shape, _ in shapes])
+    pixels = _to_polygons([shape for shape, _ in shapes], _junctions(ids))
     if simplify > 0 and len(pixels):
         pixels = shapely.coverage_simplify(pixels, simplify / math.sqrt(size[0] * size[1]))
     raise_if_cancelled(monitor)
@@ -189,16 +190,42 @@ def _find_class(scheme: ClassScheme, name: str) -> LandCoverClass:
     return scheme.by_name(name)
 
 
-def _to_polygons(shapes: list[dict[str, Any]]) -> npt.NDArray[np.object_]:
-    """Build polygons from GeoJSON-like shapes, all at once."""
+def _junctions(ids: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Return the pixel corners, (H + 1, W + 1), where more than two borders meet."""
+    cells = np.pad(ids, 1)
+    degree = (cells[:-1, :-1] != cells[:-1, 1:]).astype(np.uint8)  # the border going up from each corner
+    degree += cells[1:, :-1] != cells[1:, 1:]
+    degree += cells[:-1, :-1] != cells[1:, :-1]
+    degree += cells[:-1, 1:] != cells[1:, 1:]
+    junctions: npt.NDArray[np.bool_] = degree > 2
+    return junctions
+
+
+def _to_polygons(shapes: list[dict[str, Any]], junctions: npt.NDArray[np.bool_]) -> npt.NDArray[np.object_]:
+    """Build polygons from GeoJSON-like shapes in pixel coordinates.
+
+    Polygonising leaves out vertices on straight edges, also where a third polygon's corner touches. They are put back:
+    without them neighbours would be simplified apart.
+    """
+    if not shapes:
+        return np.empty(0, object)
     rings: list[list[tuple[float, float]]] = []
     owners: list[int] = []
     for index, shape in enumerate(shapes):
         rings.extend(shape["coordinates"])
         owners.extend([index] * len(shape["coordinates"]))
-    points = np.concatenate([np.asarray(ring, np.float64) for ring in rings])
+    corners = np.concatenate([np.asarray(ring, np.int64) for ring in rings])  # (V, 2) column, row
     of_ring = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
-    polygons: npt.NDArray[np.object_] = shapely.polygons(shapely.linearrings(points, indices=of_ring), indices=owners)
+    # Walk every edge in steps of a pixel; keep corners and junctions.
+    ahead = np.roll(corners, -1, axis=0) - corners
+    ahead[np.append(of_ring[1:] != of_ring[:-1], True)] = 0  # no edge leaves the last corner of a ring
+    steps = np.maximum(np.abs(ahead).sum(axis=1), 1)
+    start = np.repeat(np.cumsum(steps) - steps, steps)
+    along = np.arange(len(start)) - start
+    points = np.repeat(corners, steps, axis=0) + np.repeat(np.sign(ahead), steps, axis=0) * along[:, None]
+    kept = (along == 0) | junctions[points[:, 1], points[:, 0]]
+    lines = shapely.linearrings(points[kept].astype(np.float64), indices=np.repeat(of_ring, steps)[kept])
+    polygons: npt.NDArray[np.object_] = shapely.polygons(lines, indices=owners)
     return polygons
 
 
@@ -206,8 +233,8 @@ def _measure(pixels: npt.NDArray[np.object_], grid: Grid) -> tuple[npt.NDArray[n
     """Return area and perimeter on the ground of polygons in pixel coordinates, each with its own local scale."""
     if grid.crs is None:
         return shapely.area(pixels), shapely.length(pixels)
-    # The scale changes with the row at most; sample it densely enough for a country and interpolate.
-    rows = np.linspace(0, grid.height, 65)
+    # Where the scale changes, it does so with the row; sampled densely enough for a country.
+    rows = np.linspace(0, grid.height, 1 if grid.has_constant_scale else 65)
     sizes = np.array([grid.pixel_size_m(row) for row in rows])
     middle = shapely.get_y(shapely.centroid(pixels))
     across, down = np.interp(middle, rows, sizes[:, 0]), np.interp(middle, rows, sizes[:, 1])
@@ -246,7 +273,9 @@ def _write(path: Path, polygons: ClassPolygons, raster: ClassifiedRaster) -> Non
     except (OSError, RuntimeError, ValueError) as error:
         if isinstance(error, OutputError):
             raise
-        raise OutputError(f"{path} could not be written: {error}.", "Free some space or choose another folder.") from error
+        raise OutputError(
+            f"{path} could not be written: {error}.", "Free some space or choose another folder."
+        ) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 
@@ -22,7 +23,7 @@ from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError, Ra
 from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.errors import BandError, GeoreferenceError, RasterOpenError, RasterReadError
-from dubai_landcover_plugin.core.geodesy import pixel_size
+from dubai_landcover_plugin.core.geodesy import ellipsoid_pixel_size, plane_factor, plane_pixel_size
 from dubai_landcover_plugin.core.windows import Window
 
 _SAMPLE_SIDE = 1024  # px of the decimated read that the stretch is taken from
@@ -38,6 +39,15 @@ class Grid:
     transform: Affine
     crs: CRS | None
 
+    @cached_property
+    def _plane_factor(self) -> float | None:
+        return None if self.crs is None else plane_factor(self.crs)
+
+    @property
+    def has_constant_scale(self) -> bool:
+        """Whether all pixels have the same size on the ground."""
+        return self.crs is None or self._plane_factor is not None
+
     def pixel_size_m(self, row: float | None = None) -> tuple[float, float] | None:
         """Return the ground size of a pixel, m along columns and rows, at ``row`` (default: the centre).
 
@@ -45,8 +55,10 @@ class Grid:
         """
         if self.crs is None:
             return None
+        if self._plane_factor is not None:
+            return plane_pixel_size(self.transform, self._plane_factor)
         middle = self.height / 2 if row is None else row
-        return pixel_size(self.crs, self.transform, self.width / 2, middle)
+        return ellipsoid_pixel_size(self.crs, self.transform, self.width / 2, middle)
 
     def gsd(self) -> float | None:
         """Return the ground sampling distance at the centre, m/px; None without a CRS."""
@@ -312,7 +324,9 @@ def _open(path: str) -> rasterio.DatasetReader:
     kinds = set(dataset.dtypes)
     if any(kind.startswith("complex") for kind in kinds):
         dataset.close()
-        raise RasterOpenError(f"{path} holds complex numbers ({', '.join(kinds)}).", "Convert it to real numbers first.")
+        raise RasterOpenError(
+            f"{path} holds complex numbers ({', '.join(kinds)}).", "Convert it to real numbers first."
+        )
     return dataset
 
 

@@ -81,7 +81,5 @@ def scheme_from_tags(tags: Mapping[str, str]) -> ClassScheme:
             entries.append({"id": int(key[6:]), "name": name, "colour": colour})
     entries.sort(key=lambda entry: int(str(entry["id"])))
     if len(entries) < 2:
-        raise ClassSchemeError(
-            "The raster has no class names.", "Use a raster made by Segment Land Cover."
-        )
+        raise ClassSchemeError("The raster has no class names.", "Use a raster made by Segment Land Cover.")
     return ClassScheme.from_json({"classes": entries[:-1], "unlabeled": entries[-1]})

@@ -13,7 +13,8 @@ body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 52rem; marg
 h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; } th, td { padding: .35rem .6rem; border-bottom: 1px solid #ddd; }
 th { text-align: left; } td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
-.key { display: inline-block; width: .9em; height: .9em; border-radius: 2px; margin-right: .5em; vertical-align: -.1em; }
+.key { display: inline-block; width: .9em; height: .9em; border-radius: 2px; }
+.key { margin-right: .5em; vertical-align: -.1em; }
 .bar { height: .9em; border-radius: 2px; } .warning { background: #fff4d6; padding: .4rem .8rem; border-radius: 4px; }
 pre { background: #f5f5f5; padding: .8rem; overflow-x: auto; font-size: 12px; } .small { color: #666; }
 """
@@ -45,11 +46,11 @@ def _class_table(result: dict[str, Any], scheme: ClassScheme) -> str:
     rows = []
     for entry in scheme.entries:
         pixels = result["pixels"][entry.name]
-        share = 100 * pixels / total
+        share, length = 100 * pixels / total, 100 * pixels / most
         area = "–" if areas is None else f"{areas[entry.name] / 1e4:,.2f}"
         rows.append(
             f'<tr><td><span class="key" style="background:{entry.colour}"></span>{escape(entry.name)}</td>'
-            f'<td style="width:45%"><div class="bar" style="background:{entry.colour};width:{100 * pixels / most:.2f}%">'
+            f'<td style="width:45%"><div class="bar" style="background:{entry.colour};width:{length:.2f}%">'
             f'</div></td><td class="number">{share:.1f} %</td><td class="number">{area}</td>'
             f'<td class="number">{pixels:,}</td></tr>'
         )

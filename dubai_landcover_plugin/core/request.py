@@ -303,7 +303,9 @@ def _from_json(cls: type[_Request], value: Mapping[str, Any]) -> _Request:
     known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
     unknown = sorted(set(value) - known)
     if unknown:
-        raise RequestError(f"Unknown keys in {cls.__name__}: {', '.join(unknown)}.", f"Known: {', '.join(sorted(known))}.")
+        raise RequestError(
+            f"Unknown keys in {cls.__name__}: {', '.join(unknown)}.", f"Known: {', '.join(sorted(known))}."
+        )
     arguments = {key: _frozen(item) for key, item in value.items()}
     if isinstance(arguments.get("options"), Mapping):
         arguments["options"] = _from_json(SegmentOptions, arguments["options"])

@@ -88,9 +88,7 @@ def _check_outputs(request: SegmentationRequest) -> None:
         check_writable(path, request.options.overwrite, (request.input,))
 
 
-def _tell(
-    monitor: Monitor, bundle: ModelBundle, predictor: Predictor, source: RasterSource, plan: Plan
-) -> list[str]:
+def _tell(monitor: Monitor, bundle: ModelBundle, predictor: Predictor, source: RasterSource, plan: Plan) -> list[str]:
     """Log what was settled; return the warnings."""
     metadata = bundle.metadata
     monitor.log(
@@ -258,15 +256,15 @@ def _result(
     )
 
 
-def _commit(
-    request: SegmentationRequest, bundle: ModelBundle, outputs: MapOutputs, result: SegmentationResult
-) -> None:
+def _commit(request: SegmentationRequest, bundle: ModelBundle, outputs: MapOutputs, result: SegmentationResult) -> None:
     """Verify the rasters and move them into place, the classified one last."""
-    record = run_record(request, bundle.metadata, result)
-    if outputs.confidence is not None:
-        outputs.confidence.commit({"LANDCOVER_RUN": dumps(record)})
+    record = dumps(run_record(request, bundle.metadata, result))
     scheme = bundle.metadata.scheme
-    outputs.classes.commit({"LANDCOVER_RUN": dumps(record), **class_tags(scheme)})
+    outputs.classes.finish({"LANDCOVER_RUN": record, **class_tags(scheme)})
+    if outputs.confidence is not None:
+        outputs.confidence.finish({"LANDCOVER_RUN": record})
+        outputs.confidence.place()
+    outputs.classes.place()
     write_text(legend_path(request.output), legend_xml(scheme, {i: int(n) for i, n in enumerate(outputs.pixels)}))
 
 
@@ -281,7 +279,9 @@ def _write_extras(
                 Path(request.output), Path(request.polygons), options.min_area, options.simplify, monitor
             )
         if request.report:
-            write_text(request.report, report_html(run_record(request, bundle.metadata, result), bundle.metadata.scheme))
+            write_text(
+                request.report, report_html(run_record(request, bundle.metadata, result), bundle.metadata.scheme)
+            )
     except LandCoverError as error:
         if isinstance(error, OutputError):
             raise OutputError(

@@ -1,11 +1,11 @@
 """The engine as a process: one request in, JSON lines out.
 
-Standard input: a first line ``{"protocol": 1, "task": ..., "request": {...}}``; later perhaps ``{"cancel": true}``. The end
-of standard input means that nobody listens any more: the worker leaves at once.
+Standard input: a first line ``{"protocol": 1, "task": ..., "request": {...}}``; later perhaps ``{"cancel": true}``.
+The end of standard input means that nobody listens any more: the worker leaves at once.
 
-Standard output, one JSON object a line, ``type`` first: ``hello`` (protocol, versions, device), ``progress`` (done, total,
-text), ``log`` (level, text), then ``result`` (value) or ``error`` (code, message, remedy). Exit status 0 after a result,
-1 after an error.
+Standard output, one JSON object a line, ``type`` first: ``hello`` (protocol, versions, device), ``progress`` (done,
+total, text), ``log`` (level, text), then ``result`` (value) or ``error`` (code, message, remedy). Exit status 0 after a
+result, 1 after an error.
 """
 
 from __future__ import annotations
@@ -95,7 +95,9 @@ def _read_task(line: str) -> tuple[str, dict[str, Any]]:
         message = json.loads(line)
         protocol, task, request = message["protocol"], message["task"], message.get("request", {})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ProtocolError(f"The first line is no request: {line[:200]!r}.", "Start the worker from the plugin.") from error
+        raise ProtocolError(
+            f"The first line is no request: {line[:200]!r}.", "Start the worker from the plugin."
+        ) from error
     if protocol != PROTOCOL:
         raise ProtocolError(
             f"Plugin and engine speak different protocols, {protocol} and {PROTOCOL}.", "Install the plugin again."

@@ -1,7 +1,7 @@
 """Writes rasters that are whole or not there: verified block by block, then moved into place.
 
-Why not simply ``rasterio.open(path, "w")``: closing swallows GDAL's errors, so that a full disk leaves a file that opens
-and reads with wrong pixels, and a killed process leaves one that opens as all nodata.
+Why not simply ``rasterio.open(path, "w")``: closing swallows GDAL's errors, so that a full disk leaves a file that
+opens and reads with wrong pixels, and a killed process leaves one that opens as all nodata.
 """
 
 from __future__ import annotations
@@ -176,7 +176,8 @@ class _GdalErrors(logging.Handler):
 class LandCoverWriter:
     """Writes one 8-bit band, row by row from the top; a context manager.
 
-    Leaving the block without :meth:`commit`, by an error or not, removes what was written.
+    Call :meth:`finish`, then :meth:`place`. Leaving the block without them, by an error or not, removes what was
+    written.
 
     Args:
         path: Where the GeoTIFF goes.
@@ -234,8 +235,8 @@ class LandCoverWriter:
             self._write_blocks(self._pending[:BLOCK])
             self._pending = self._pending[BLOCK:]
 
-    def commit(self, tags: Mapping[str, str]) -> None:
-        """Write the last rows, overviews and tags, read all of it back, and move the file into place.
+    def finish(self, tags: Mapping[str, str]) -> None:
+        """Write the last rows, overviews and tags, and read all of it back.
 
         Raises:
             OutputError: if rows are missing or the file does not hold what was written.
@@ -249,14 +250,24 @@ class LandCoverWriter:
             self._dataset.close()
             self._dataset = None
             self._raise_gdal_errors()
-            self._finish(tags)
+            self._add_overviews(tags)
             self._raise_gdal_errors()
             self._verify()
         except (RasterioError, RasterioIOError, OSError) as error:
             if isinstance(error, OutputError):
                 raise
             raise OutputError(f"{self.path} could not be written: {error}.", _REMEDY) from error
+
+    def place(self) -> None:
+        """Move the finished file into place; sidecars of a file that it replaces would lie and go.
+
+        Raises:
+            OutputError: if the file system refuses.
+        """
         replace_file(self._partial, self.path)
+        for suffix in (".aux.xml", ".ovr", ".msk"):
+            with suppress(OSError):
+                os.unlink(f"{self.path}{suffix}")
 
     def abort(self) -> None:
         """Close everything and remove what is not in place."""
@@ -319,7 +330,7 @@ class LandCoverWriter:
             factor *= 2
         return factors
 
-    def _finish(self, tags: Mapping[str, str]) -> None:
+    def _add_overviews(self, tags: Mapping[str, str]) -> None:
         with rasterio.open(self._partial, "r+") as dataset:
             dataset.update_tags(**tags)
             factors = self._overview_factors()

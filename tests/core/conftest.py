@@ -101,9 +101,9 @@ def raster(tmp_path: Path) -> Callable[..., Path]:
 
 @pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A real bundle file: an untrained U-Net of base width 4."""
+    """A real bundle file: an untrained U-Net of width 4."""
     torch.manual_seed(0)
-    spec = ModelSpec("unet", arguments={"base_width": 4})
+    spec = ModelSpec("unet", arguments={"width": 4})
     path = tmp_path_factory.mktemp("models") / "tiny.safetensors"
     save_bundle(path, replace(METADATA, name="tiny", spec=spec, window=64, stride=16), build_model(spec))
     return path

@@ -51,7 +51,7 @@ def test_blocks_give_back_a_field_that_windows_agree_on(height, width, size, dat
         for block in blender.add(window, field[:, window.rows, window.cols]):
             _, rows, cols = block.probabilities.shape
             place = slice(block.row, block.row + rows), slice(block.col, block.col + cols)
-            blended[:, *place] = block.probabilities
+            blended[(slice(None), *place)] = block.probabilities
             seen[place] += 1
     assert (seen == 1).all()  # each pixel is handed out once
     np.testing.assert_allclose(blended, field, atol=1e-5)

@@ -2,7 +2,11 @@ import pytest
 from affine import Affine
 from rasterio.crs import CRS
 
-from dubai_landcover_plugin.core.geodesy import pixel_size
+from dubai_landcover_plugin.core.raster import Grid
+
+
+def pixel_size(crs, transform, col, row):
+    return Grid(1, 2 * col or 1, transform, crs).pixel_size_m(row)
 
 
 def test_projected_pixels_count_in_their_plane():

@@ -34,7 +34,9 @@ def test_requests_survive_json(options):
 
 
 def test_results_and_polygon_requests_survive_json():
-    result = SegmentationResult("o.tif", "o.json", None, None, None, 1, 2, {"Water": 2}, None, 2, 1, 0.1, "cpu", "f", "h")
+    result = SegmentationResult(
+        "o.tif", "o.json", None, None, None, 1, 2, {"Water": 2}, None, 2, 1, 0.1, "cpu", "f", "h"
+    )
     assert SegmentationResult.from_json(json.loads(dumps(result.to_json()))) == result
     polygons = PolygonsRequest("c.tif", "out")
     assert PolygonsRequest.from_json(json.loads(dumps(polygons.to_json()))) == polygons

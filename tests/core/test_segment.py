@@ -55,7 +55,12 @@ def run(path, bundle, listener=None, extent=None, **options):
 
 @settings(max_examples=40)
 @given(
-    st.integers(1, 70), st.integers(1, 70), st.sampled_from([16, 24, 32]), st.integers(1, 3), st.integers(0, 2), st.data()
+    st.integers(1, 70),
+    st.integers(1, 70),
+    st.sampled_from([16, 24, 32]),
+    st.integers(1, 3),
+    st.integers(0, 2),
+    st.data(),
 )
 def test_result_is_that_of_the_whole_image(tmp_path_factory, height, width, window, batch, radius, data):
     """Whatever shape, window, overlap and batch: each pixel once, and as if the network had seen all at once."""
@@ -156,7 +161,10 @@ class TestGroundSamplingDistance:
         classes, result = run(path, bundle, listener)
         expected = whole_image_classes(bundle, coarse)
         # Between the centres of four working pixels classes are interpolated; at the centres they are exact.
-        centres = np.add.outer(np.arange(1, 80, 4), np.zeros(24, int)), np.add.outer(np.zeros(20, int), np.arange(1, 96, 4))
+        centres = (
+            np.add.outer(np.arange(1, 80, 4), np.zeros(24, int)),
+            np.add.outer(np.zeros(20, int), np.arange(1, 96, 4)),
+        )
         assert (classes[centres] == expected).mean() > 0.9
         assert classes.shape == (80, 96)
         assert result.area_m2 is not None
@@ -311,7 +319,12 @@ class TestFailures:
 
     def test_damaged_block_leaves_nothing(self, tmp_path):
         path = write_raster(
-            tmp_path / "input.tif", random_pixels(128, 128), tiled=True, blockxsize=16, blockysize=16, compress="deflate"
+            tmp_path / "input.tif",
+            random_pixels(128, 128),
+            tiled=True,
+            blockxsize=16,
+            blockysize=16,
+            compress="deflate",
         )
         content = bytearray(path.read_bytes())
         content[len(content) // 2 : len(content) // 2 + 600] = bytes(600)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,7 +17,7 @@ def test_starts_cover_the_axis_with_the_overlap_and_few_windows(length, size, da
     assert starts == sorted(set(starts))
     assert starts[-1] + size >= length
     assert starts[-1] == max(length - size, 0)
-    assert all(later - earlier <= size - overlap for earlier, later in zip(starts, starts[1:], strict=False))
+    assert all(later - earlier <= size - overlap for earlier, later in pairwise(starts))
     assert len(starts) == 1 + -(-max(length - size, 0) // (size - overlap))
 
 

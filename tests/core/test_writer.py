@@ -32,7 +32,8 @@ def write(path, pixels, rows_at_once=100):
     with LandCoverWriter(path, grid(*pixels.shape), STYLE) as writer:
         for row in range(0, len(pixels), rows_at_once):
             writer.write_rows(pixels[row : row + rows_at_once])
-        writer.commit({"KEY": "value"})
+        writer.finish({"KEY": "value"})
+        writer.place()
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (511, 30), (512, 512), (1300, 700)])
@@ -56,12 +57,15 @@ def test_rows_come_back_with_place_palette_tags_and_overviews(tmp_path, shape):
     "rows", [np.zeros((2, 9), np.uint8), np.zeros((2, 10), np.int16), np.zeros((13, 10), np.uint8)]
 )
 def test_rows_that_do_not_fit_are_refused(tmp_path, rows):
-    with LandCoverWriter(tmp_path / "o.tif", grid(12, 10), STYLE) as writer, pytest.raises(OutputError, match="do not fit"):
+    with (
+        LandCoverWriter(tmp_path / "o.tif", grid(12, 10), STYLE) as writer,
+        pytest.raises(OutputError, match="do not fit"),
+    ):
         writer.write_rows(rows)
     assert os.listdir(tmp_path) == []
 
 
-def test_leaving_without_commit_leaves_nothing(tmp_path):
+def test_leaving_without_finish_leaves_nothing(tmp_path):
     with LandCoverWriter(tmp_path / "o.tif", grid(12, 10), STYLE) as writer:
         writer.write_rows(np.ones((12, 10), np.uint8))
     assert os.listdir(tmp_path) == []
@@ -71,7 +75,7 @@ def test_missing_rows_are_refused(tmp_path):
     with LandCoverWriter(tmp_path / "o.tif", grid(12, 10), STYLE) as writer:
         writer.write_rows(np.ones((5, 10), np.uint8))
         with pytest.raises(OutputError, match="5 of 12 rows"):
-            writer.commit({})
+            writer.finish({})
     assert os.listdir(tmp_path) == []
 
 
@@ -79,9 +83,14 @@ def test_an_error_keeps_the_older_file(tmp_path):
     path = tmp_path / "o.tif"
     write(path, np.ones((12, 10), np.uint8))
     before = path.read_bytes()
-    with pytest.raises(ZeroDivisionError), LandCoverWriter(path, grid(12, 10), STYLE) as writer:
-        writer.write_rows(np.zeros((5, 10), np.uint8))
-        _ = 1 / 0
+
+    def fail_half_way():
+        with LandCoverWriter(path, grid(12, 10), STYLE) as writer:
+            writer.write_rows(np.zeros((5, 10), np.uint8))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
     assert path.read_bytes() == before
 
 

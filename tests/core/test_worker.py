@@ -1,0 +1,176 @@
+"""The worker as the plugin starts it: a process, JSON lines, real files."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+import rasterio
+
+from dubai_landcover_plugin.core.request import (
+    BatchRequest,
+    PolygonsRequest,
+    SegmentationRequest,
+    SegmentationResult,
+    SegmentOptions,
+)
+
+from .conftest import ROOT, random_pixels, write_raster
+
+COMMAND = [
+    sys.executable,
+    "-I",
+    "-c",
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); "
+    "from dubai_landcover_plugin.core.worker import main; sys.exit(main())",
+    str(ROOT),
+]
+
+
+@pytest.fixture
+def start(clean_environment):
+    """Start a worker with a first line; it is gone at the end whatever happens."""
+    started = []
+
+    def begin(line):
+        process = subprocess.Popen(
+            COMMAND,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=clean_environment,
+        )
+        started.append(process)
+        process.stdin.write(line if isinstance(line, str) else json.dumps(line) + "\n")
+        process.stdin.flush()
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+        for stream in (process.stdin, process.stdout, process.stderr):
+            stream.close()
+
+
+def task(name, request=None):
+    return {"protocol": 1, "task": name, "request": {} if request is None else request.to_json()}
+
+
+def segmentation(tmp_path, model, size=100, **options):
+    source = write_raster(tmp_path / "input.tif", random_pixels(size, size))
+    return SegmentationRequest(str(source), str(tmp_path / "o.tif"), SegmentOptions(model=str(model), **options))
+
+
+def test_segment_says_hello_then_progress_then_result(start, tmp_path, tiny_model):
+    process = start(task("segment", segmentation(tmp_path, tiny_model)))
+    lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
+    assert process.wait(30) == 0
+    assert lines[0]["type"] == "hello"
+    assert lines[0]["protocol"] == 1
+    assert lines[0]["versions"]["rasterio"] == rasterio.__version__
+    assert {"progress", "log"} <= {line["type"] for line in lines}
+    assert lines[-1]["type"] == "result"
+    result = SegmentationResult.from_json(lines[-1]["value"])
+    assert result.valid_pixels == 10_000
+    with rasterio.open(result.output) as dataset:
+        assert dataset.shape == (100, 100)
+
+
+def test_polygons_batch_and_doctor(start, tmp_path, tiny_model):
+    source = segmentation(tmp_path, tiny_model)
+    batch = BatchRequest(str(tmp_path), str(tmp_path / "out"), options=source.options)
+    process = start(task("batch", batch))
+    lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
+    assert lines[-1]["value"]["done"] == 1
+    classified = lines[-1]["value"]["items"][0]["output"]
+    process = start(task("polygons", PolygonsRequest(classified, str(tmp_path / "v"), ("Water",), min_area=0)))
+    lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
+    assert os.path.isfile(lines[-1]["value"]["files"]["Water"])
+    process = start(task("doctor"))
+    lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
+    assert lines[-1]["value"]["python"] == sys.executable
+
+
+def test_error_carries_code_message_and_remedy(start, tmp_path, tiny_model):
+    request = segmentation(tmp_path, tiny_model)
+    (tmp_path / "input.tif").write_bytes(b"damaged")
+    process = start(task("segment", request))
+    lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
+    assert process.wait(30) == 1
+    assert lines[-1]["type"] == "error"
+    assert lines[-1]["code"] == "raster-open"
+    assert "input.tif" in lines[-1]["message"]
+    assert lines[-1]["remedy"]
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("hello?\n", "no request"),
+        ("[1]\n", "no request"),
+        ("\n", "no request"),
+        (json.dumps({"protocol": 99, "task": "segment", "request": {}}) + "\n", "different protocols, 99 and 1"),
+        (json.dumps({"protocol": 1, "task": "fly", "request": {}}) + "\n", "task 'fly' is unknown"),
+        (json.dumps({"protocol": 1, "task": "segment", "request": {"input": "a"}}) + "\n", "output"),
+    ],
+)
+def test_nonsense_is_answered(start, line, text):
+    process = start(line)
+    lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
+    assert process.wait(30) == 1
+    assert lines[-1]["type"] == "error"
+    assert text in lines[-1]["message"]
+
+
+def wait_for_progress(process):
+    for line in iter(process.stdout.readline, ""):
+        message = json.loads(line)
+        if message["type"] == "progress" and message["done"] > 0:
+            return
+    pytest.fail("no progress came")
+
+
+def slow(tmp_path, model):
+    return task("segment", segmentation(tmp_path, model, 1500, window=32, overlap=16, batch=1))
+
+
+def test_cancel_ends_the_run_within_two_seconds_and_leaves_nothing(start, tmp_path, tiny_model):
+    process = start(slow(tmp_path, tiny_model))
+    wait_for_progress(process)
+    asked = time.monotonic()
+    process.stdin.write('{"cancel": true}\n')
+    process.stdin.flush()
+    lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
+    assert process.wait(30) == 1
+    assert time.monotonic() - asked < 2
+    assert lines[-1]["code"] == "cancelled"
+    assert os.listdir(tmp_path) == ["input.tif"]
+
+
+def test_end_of_input_ends_the_worker_and_leaves_nothing(start, tmp_path, tiny_model):
+    process = start(slow(tmp_path, tiny_model))
+    wait_for_progress(process)
+    process.stdin.close()
+    assert process.wait(10) == 1
+    assert os.listdir(tmp_path) == ["input.tif"]
+
+
+def test_what_libraries_print_does_not_reach_the_protocol(start, tmp_path):
+    script = (
+        "import sys, os; sys.path.insert(0, sys.argv.pop(1));"
+        "from dubai_landcover_plugin.core import worker;"
+        "worker._TASKS['doctor'] = lambda request, monitor: (print('noise'), os.write(1, b'more noise'), {})[2];"
+        "sys.exit(worker.main())"
+    )
+    process = subprocess.run(
+        [sys.executable, "-I", "-c", script, str(ROOT)],
+        input=json.dumps(task("doctor")) + "\n" + " " * 10,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "noise" not in process.stdout
