@@ -33,7 +33,7 @@ def add_model(algorithm: LandCoverAlgorithm) -> None:
     default = DEFAULT_MODEL if DEFAULT_MODEL in names else (names[0] if names else None)
     algorithm.add(
         QgsProcessingParameterEnum(
-            "MODEL", tr("Model"), options=names, defaultValue=default, optional=True, usesStaticStrings=True
+            "MODEL", tr("Model"), options=names, defaultValue=default, optional=not names, usesStaticStrings=True
         ),
         tr(
             "An installed model. Models lie in the plugin, in {folder} and in the folder of the plugin's settings."
@@ -114,7 +114,7 @@ def _add_reading(algorithm: LandCoverAlgorithm) -> None:
         advanced=True,
     )
     algorithm.add(
-        _number("GSD", tr("Ground sampling distance of the raster (m/px)"), _DOUBLE, 1e-6),
+        _number("GSD", tr("Ground sampling distance of the raster (m/px)"), _DOUBLE, 0.0001),
         tr("For rasters that do not tell, or tell wrong. Empty takes it from the raster's georeference."),
         advanced=True,
     )
@@ -191,6 +191,8 @@ def _number(
         parameter.setMinimum(low)
     if high < math.inf:
         parameter.setMaximum(high)
+    if kind == _DOUBLE:
+        parameter.setMetadata({"widget_wrapper": {"decimals": 2 if default is not None else 4}})
     return parameter
 
 

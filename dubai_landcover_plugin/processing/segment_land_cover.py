@@ -117,6 +117,7 @@ class SegmentLandCover(LandCoverAlgorithm):
             optional=True,
         )
         parameter.setMinimum(0.001)
+        parameter.setMetadata({"widget_wrapper": {"decimals": 3}})
         self.add(
             parameter,
             tr("How finely a web layer is drawn before it is classified. Empty takes what the model has learnt from."),
@@ -197,7 +198,7 @@ class SegmentLandCover(LandCoverAlgorithm):
             result = SegmentationResult.from_json(self.run_engine("segment", request.to_json(), feedback))
         report_areas(result, feedback)
         style = ResultStyle(model.scheme, natural_colours(), source.name)
-        style.on_load(context, paths.get("OUTPUT"), "classes", tr("Land cover"))
-        style.on_load(context, paths.get("CONFIDENCE"), "confidence", tr("Confidence"))
-        style.on_load(context, paths.get("POLYGONS"), "polygons", tr("Polygons"))
+        style.on_load(context, paths.get("OUTPUT"), "classes", tr("Land cover"), paths["OUTPUT"])
+        style.on_load(context, paths.get("CONFIDENCE"), "confidence", tr("Confidence"), paths["OUTPUT"])
+        style.on_load(context, paths.get("POLYGONS"), "polygons", tr("Polygons"), paths["OUTPUT"])
         return outputs(result, paths)

@@ -24,6 +24,7 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QColor
 
 from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
+from dubai_landcover_plugin.processing.layer_order import set_sort_key, sort_layers
 
 CLASS_FIELD = "class_id"
 NATURAL_COLOURS = {1: "#3F7FB5", 2: "#E3CFA4", 3: "#6B6F76", 4: "#B5533C", 5: "#5B9A46", 6: "#C9C9C9"}
@@ -102,41 +103,34 @@ class LayerStyler(QgsProcessingLayerPostProcessorInterface):
 
     Args:
         kind: ``classes``, ``confidence`` or ``polygons``.
-        scheme: The classes.
-        natural: Natural colours rather than the dataset's.
+        style: How the results of the run are drawn.
+        run: The same text for all layers of a run, to sort them; empty leaves their order.
     """
 
-    def __init__(self, kind: str, scheme: ClassScheme, natural: bool) -> None:
+    def __init__(self, kind: str, style: ResultStyle, run: str) -> None:
         super().__init__()
         self._kind = kind
-        self._scheme = scheme
-        self._natural = natural
+        self._style = style
+        self._run = run
 
     def postProcessLayer(
-        self,
-        layer: QgsMapLayer,
-        context: QgsProcessingContext,
-        feedback: QgsProcessingFeedback,
+        self, layer: QgsMapLayer, context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> None:
         """Style the layer according to its kind."""
+        style = self._style
         if self._kind == "polygons" and isinstance(layer, QgsVectorLayer):
-            style_polygons(layer, self._scheme, self._natural)
+            style_polygons(layer, style.scheme, style.natural)
         elif self._kind == "confidence" and isinstance(layer, QgsRasterLayer):
             style_confidence(layer)
         elif self._kind == "classes" and isinstance(layer, QgsRasterLayer):
-            style_classes(layer, self._scheme, self._natural)
+            style_classes(layer, style.scheme, style.natural)
+        if self._run and context.project() is not None:
+            sort_layers(context.project(), layer, self._kind, self._run)
 
 
 _ALIVE: list[LayerStyler] = []
 """Stylers that QGIS may still call. It deletes the C++ half with the context; until then the Python half is
-kept here."""
-
-
-def layer_styler(kind: str, scheme: ClassScheme, natural: bool) -> LayerStyler:
-    """Return a new styler for one layer; two layers must not share one, for each context deletes its own."""
-    _ALIVE[:] = [styler for styler in _ALIVE if not sip.isdeleted(styler)]
-    _ALIVE.append(LayerStyler(kind, scheme, natural))
-    return _ALIVE[-1]
+kept here. Two layers must not share one."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +147,7 @@ class ResultStyle:
     natural: bool
     source: str
 
-    def on_load(self, context: QgsProcessingContext, path: str | None, kind: str, title: str) -> None:
+    def on_load(self, context: QgsProcessingContext, path: str | None, kind: str, title: str, run: str = "") -> None:
         """Name and style a result when QGIS loads it; nothing happens where it will not be loaded.
 
         Args:
@@ -161,10 +155,14 @@ class ResultStyle:
             path: The result, as it was given by the destination parameter.
             kind: ``classes``, ``confidence`` or ``polygons``.
             title: Description of the destination parameter; a name that the user gave stays.
+            run: The same text for all layers of a run, to sort them; empty leaves their order.
         """
         if not path or not context.willLoadLayerOnCompletion(path):
             return
         details = context.layerToLoadOnCompletionDetails(path)
         if details.name in ("", title):
             details.name = f"{title}: {self.source}"
-        details.setPostProcessor(layer_styler(kind, self.scheme, self.natural))
+        set_sort_key(details, kind)
+        _ALIVE[:] = [styler for styler in _ALIVE if not sip.isdeleted(styler)]
+        _ALIVE.append(LayerStyler(kind, self, run))
+        details.setPostProcessor(_ALIVE[-1])

@@ -82,6 +82,7 @@ def test_batch_mode(provider: Any, tmp_path: Path):
         while panel.batchRowCount() < len(rows):
             panel.addRow()
         fill_rows(panel, rows)
+        panel.checkLoadLayersOnCompletion.setChecked(True)
         dialog.runAlgorithm()
     finally:
         dialog.close()

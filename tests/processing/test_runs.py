@@ -83,6 +83,11 @@ def test_results_load_named_and_styled(raster: str):
     assert isinstance(polygons, QgsCategorizedSymbolRenderer)
     assert {c.label() for c in polygons.categories()} <= {c.name for c in DUBAI.entries}
     assert polygons.categories()
+    shown = [node.name().split(":")[0] for node in QgsProject.instance().layerTreeRoot().findLayers()]
+    assert shown == ["Polygons", "Land cover", "Confidence"]
+    hidden = QgsProject.instance().layerTreeRoot().findLayer(layers["Confidence: town"].id())
+    assert not hidden.itemVisibilityChecked()
+    del hidden
     del renderer, polygons
     layers.clear()
 
