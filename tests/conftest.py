@@ -19,11 +19,18 @@ settings.register_profile("fixed", derandomize=True, deadline=None, suppress_hea
 settings.load_profile("fixed")
 
 
+def belongs_here(module: Path) -> bool:
+    """Return whether a test module is for this environment: ``mark.qgis`` means QGIS's own Python."""
+    return ("mark.qgis" in module.read_text(encoding="utf-8")) == IN_QGIS
+
+
 def pytest_ignore_collect(collection_path: Path) -> bool | None:
-    """Leave each test module to the environment it is for: those that say ``mark.qgis`` to QGIS's own Python."""
+    """Leave the other environment's modules alone, and folders that hold nothing else, conftest.py included."""
+    if collection_path.is_dir():
+        modules = list(collection_path.rglob("test_*.py"))
+        return True if modules and not any(map(belongs_here, modules)) else None
     if collection_path.name.startswith("test_") and collection_path.suffix == ".py":
-        for_qgis = "mark.qgis" in collection_path.read_text(encoding="utf-8")
-        return True if for_qgis != IN_QGIS else None
+        return None if belongs_here(collection_path) else True
     return None
 
 
