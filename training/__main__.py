@@ -29,6 +29,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("--data", required=True, help="folder with 'Tile N/images' and 'Tile N/masks'")
     train.add_argument("--run", dest="folder", required=True, help="folder of the run, e.g. runs/dubai")
     train.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint")
+    train.add_argument("--start-from", help="checkpoint of another run whose weights are the start")
     train.set_defaults(run=_train)
     evaluate = commands.add_parser("evaluate", help="compare a model file with labels")
     evaluate.add_argument("model", help="model file, or name of an installed one")
@@ -54,7 +55,7 @@ def _train(options: argparse.Namespace) -> None:
     say = partial(print, flush=True)
     config = load_config(options.config)
     training, validation = load_split(options.data, config.data.validate_tiles, say)
-    Run(config, training, validation, options.folder, options.resume).go(say=say)
+    Run(config, training, validation, options.folder, options.resume, options.start_from).go(say=say)
 
 
 def _evaluate(options: argparse.Namespace) -> None:

@@ -119,6 +119,7 @@ class Run:
         validation: Images to validate on; may be empty.
         folder: Where everything goes.
         resume: Go on from ``last.ckpt`` if there is one.
+        start_from: Checkpoint of another run whose averaged weights are the start, or None.
     """
 
     def __init__(
@@ -128,6 +129,7 @@ class Run:
         validation: Sequence[LabelledImage],
         folder: str | Path,
         resume: bool = False,
+        start_from: str | Path | None = None,
     ) -> None:
         self.config, self.validation, self.folder = config, validation, Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -138,6 +140,8 @@ class Run:
         self.fabric.launch()
         checkpoint = load_checkpoint(self.folder / CHECKPOINT) if resume and self._exists() else None
         self.model = make_model(config, pretrained=config.model.pretrained and checkpoint is None)
+        if start_from is not None and checkpoint is None:
+            load_weights(self.model, load_checkpoint(Path(start_from)).average)
         self.average = WeightAverage(self.model, config.optimizer.average)
         self.optimizer = make_optimizer(self.model, config)
         self.step, self._earlier = 0, 0.0

@@ -117,6 +117,15 @@ def test_a_checkpoint_is_data_and_no_code(tmp_path: Path) -> None:
         load_checkpoint(path)
 
 
+def test_a_run_can_start_from_the_weights_of_another(tmp_path: Path) -> None:
+    start(tmp_path / "first").go(say=quiet)
+    path = tmp_path / "first" / CHECKPOINT
+    second = Run(CONFIG, IMAGES, VALIDATION, tmp_path / "second", start_from=path)
+    average = load_checkpoint(path).average
+    assert second.step == 0
+    assert all(torch.equal(value, average[key]) for key, value in second.model.state_dict().items())
+
+
 def test_the_rate_rises_then_falls_to_zero() -> None:
     config = OptimizerConfig(steps=100, warmup=10)
     factors = [learning_rate_factor(step, config) for step in range(101)]
