@@ -78,7 +78,7 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
     talk = _Talk()
     work = _work_grid(source.grid, metadata.gsd, options, talk)
     window = options.window or metadata.window
-    overlap = window // 4 if options.overlap is None else options.overlap
+    overlap = window // 8 if options.overlap is None else options.overlap
     if overlap > window // 2:
         raise RequestError(
             f"The overlap must be at most half the window, {window // 2} px, got {overlap} px.",

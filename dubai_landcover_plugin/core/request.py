@@ -48,7 +48,7 @@ class SegmentOptions:
         bands: 1-based bands in the order the model wants; None finds them by colour interpretation.
         min_confidence: Pixels whose highest probability is lower become Unlabeled, 0..1.
         window: Side of a window, px; None takes the model's.
-        overlap: What neighbouring windows share, px; None takes a quarter of the window.
+        overlap: What neighbouring windows share, px; None takes an eighth of the window.
         batch: Windows per forward pass; None chooses.
         device: Where to compute.
         precision: Arithmetic of the network.
@@ -82,7 +82,7 @@ class SegmentOptions:
     limits: tuple[tuple[float, float], ...] | None = None
     pixel_space: bool = False
     min_area: float = 20.0
-    simplify: float = 1.0
+    simplify: float = 2.0
     overwrite: bool = False
 
     def __post_init__(self) -> None:
@@ -226,7 +226,7 @@ class PolygonsRequest:
     classes: tuple[str, ...] = ("Building", "Road")
     suffix: str = ".shp"
     min_area: float = 20.0
-    simplify: float = 1.0
+    simplify: float = 2.0
     overwrite: bool = False
 
     def __post_init__(self) -> None:

@@ -74,7 +74,7 @@ def _add_computation(algorithm: LandCoverAlgorithm) -> None:
     algorithm.add(
         _number("OVERLAP", tr("Overlap (px)"), _INTEGER, 0, 4096),
         tr(
-            "What neighbouring windows share, at most half a window; it hides seams. Empty takes a quarter of the "
+            "What neighbouring windows share, at most half a window; it hides seams. Empty takes an eighth of the "
             "window."
         ),
         advanced=True,
