@@ -23,6 +23,7 @@ from dubai_landcover_plugin.runner.interpreter import COMPLETE_MARK, engine_fold
 from dubai_landcover_plugin.runner.worker_process import END, WorkerProcess
 
 NEEDED_MB = 3000
+NEEDED_WITH_CUDA_MB = 9000
 _LOWEST, _BELOW = (3, 10), (3, 14)
 _PROBE = "import ensurepip, sys, venv; print('.'.join(map(str, sys.version_info[:2])))"
 
@@ -45,24 +46,15 @@ class Installer:
             return [self.uv, "venv", "--python", self.python or ">=3.11,<3.14", str(folder)]
         return [self.python, "-I", "-m", "venv", str(folder)]
 
-    def install(self, folder: Path, requirements: Path, cpu_torch: bool = False) -> list[str]:
-        """Return the command that installs a locked file; ``cpu_torch`` looks where torch's CPU builds are."""
+    def install(self, folder: Path, files: Sequence[Path], cpu_torch: bool = False) -> list[str]:
+        """Return the command that installs locked files; ``cpu_torch`` looks where torch's CPU builds are."""
         python = str(environment_python(folder))
+        locked = [part for file in files for part in ("-r", str(file))]
         if self.uv:
             backend = ["--torch-backend", "cpu"] if cpu_torch else []
-            return [
-                self.uv,
-                "pip",
-                "install",
-                "--python",
-                python,
-                "--require-hashes",
-                *backend,
-                "-r",
-                str(requirements),
-            ]
+            return [self.uv, "pip", "install", "--python", python, "--require-hashes", *backend, *locked]
         options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--require-hashes"]
-        return [python, "-I", "-m", "pip", "install", *options, "-r", str(requirements)]
+        return [python, "-I", "-m", "pip", "install", *options, *locked]
 
 
 def find_installer(monitor: Monitor) -> Installer:
@@ -101,14 +93,14 @@ def install_engine(profile_folder: str | Path, requirements: Path, monitor: Moni
     """
     folder = engine_folder(profile_folder)
     installer = find_installer(monitor)
-    _check_space(folder)
+    _check_space(folder, NEEDED_MB)
     _remove(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         monitor.report(0, 4, "Making the environment")
         _run(installer.make_environment(folder), monitor)
         monitor.report(1, 4, "Installing the engine's libraries")
-        _run(installer.install(folder, requirements / "engine.txt"), monitor)
+        _run(installer.install(folder, [requirements / "engine.txt"]), monitor)
         monitor.report(2, 4, "Installing torch")
         _install_torch(installer, folder, requirements, monitor)
         monitor.report(3, 4, "Checking")
@@ -124,13 +116,25 @@ def install_engine(profile_folder: str | Path, requirements: Path, monitor: Moni
 
 def _install_torch(installer: Installer, folder: Path, requirements: Path, monitor: Monitor) -> None:
     """Install torch: without CUDA where there is no NVIDIA card and such a build is within reach, else PyPI's."""
+    engine = requirements / "engine.txt"  # holds the hashes of what torch needs
     if sys.platform != "darwin" and shutil.which("nvidia-smi") is None:
-        try:
-            _run(installer.install(folder, requirements / "torch-cpu.txt", cpu_torch=True), monitor)
-            return
-        except EngineSetupError:
-            monitor.log("warning", "torch's CPU build is not within reach; taking the larger one from PyPI.")
-    _run(installer.install(folder, requirements / "torch.txt"), monitor)
+        for tool, cpu_torch in _torch_attempts(installer, folder):
+            try:
+                _run(tool.install(folder, [engine, requirements / "torch-cpu.txt"], cpu_torch), monitor)
+                return
+            except EngineSetupError:
+                continue
+        monitor.log("warning", "torch's CPU build is not within reach; taking the larger one from PyPI.")
+    if sys.platform == "linux":
+        _check_space(folder, NEEDED_WITH_CUDA_MB)
+    _run(installer.install(folder, [engine, requirements / "torch.txt"]), monitor)
+
+
+def _torch_attempts(installer: Installer, folder: Path) -> list[tuple[Installer, bool]]:
+    """Return how to look for torch's CPU build: where pip or uv are set to look, then where uv knows it is."""
+    own_uv = environment_python(folder).with_name("uv.exe" if sys.platform == "win32" else "uv")
+    uv = installer.uv or (str(own_uv) if own_uv.is_file() else "")
+    return [(installer, False), *([(Installer(uv, installer.python), True)] if uv else [])]
 
 
 def _run(command: Sequence[str], monitor: Monitor) -> None:
@@ -199,7 +203,7 @@ def _probe(python: str) -> tuple[int, ...] | None:
         return None
 
 
-def _check_space(folder: Path) -> None:
+def _check_space(folder: Path, needed: int) -> None:
     """Refuse to start what cannot end well.
 
     Raises:
@@ -207,9 +211,9 @@ def _check_space(folder: Path) -> None:
     """
     place = next(parent for parent in folder.parents if parent.is_dir())
     free = shutil.disk_usage(place).free // 10**6
-    if free < NEEDED_MB:
+    if free < needed:
         raise EngineSetupError(
-            f"Setting up the engine needs {NEEDED_MB} MB, {place} has {free} MB free.",
+            f"Setting up the engine needs {needed} MB, {place} has {free} MB free.",
             "Free some space, then try again.",
         )
 

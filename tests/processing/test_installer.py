@@ -77,8 +77,19 @@ def test_a_build_takes_the_small_torch_and_is_found_afterwards(tmp_path: Path, m
 
 def test_without_a_small_torch_the_large_one_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monitor = RecordingMonitor()
+    monkeypatch.setattr(installer, "NEEDED_WITH_CUDA_MB", 1)
     build(tmp_path, monkeypatch, monitor, failing="torch-cpu.txt")
     assert steps(monitor)[:4] == ["venv", "engine.txt", "torch-cpu.txt", "torch.txt"]
+
+
+def test_a_uv_in_the_environment_looks_further_for_the_small_torch(tmp_path: Path):
+    python = environment_python(tmp_path)
+    fake_program(python.with_name("uv"))
+    pip = Installer("", "/usr/bin/python3")
+    attempts = installer._torch_attempts(pip, tmp_path)
+    assert attempts[0] == (pip, False)
+    tool, cpu_torch = attempts[1]
+    assert "--torch-backend" in tool.install(tmp_path, [tmp_path / "torch-cpu.txt"], cpu_torch)
 
 
 def test_a_failing_step_leaves_nothing_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -112,7 +123,7 @@ def test_every_locked_file_that_is_installed_ships():
 
 def test_uv_and_pip_insist_on_hashes(tmp_path: Path):
     for tool in (Installer("/bin/uv", "/usr/bin/python3"), Installer("", "/usr/bin/python3")):
-        assert "--require-hashes" in tool.install(tmp_path, tmp_path / "engine.txt")
+        assert "--require-hashes" in tool.install(tmp_path, [tmp_path / "engine.txt"])
 
 
 def test_a_python_that_cannot_make_environments_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
