@@ -11,10 +11,11 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
+from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
 from training.augment import orient, vary_radiometry
 from training.config import ChipConfig, DataConfig
-from training.data import IGNORE, LabelledImage
+from training.data import LabelledImage
 from training.errors import DatasetError
 
 

@@ -14,11 +14,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
 from training.errors import DatasetError
-
-IGNORE = 255
-"""Label of pixels that count for nothing: Unlabeled and black."""
 
 _BLACK = (0, 0, 0)
 

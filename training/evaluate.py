@@ -13,12 +13,12 @@ import torch
 from PIL import Image
 from torch import nn
 
+from dubai_landcover_plugin.core.accuracy import IGNORE, Confusion
 from dubai_landcover_plugin.core.bundle import load_bundle
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.preprocessing import Standardize
-from training.data import IGNORE, LabelledImage, find_pairs, load_image
+from training.data import LabelledImage, find_pairs, load_image
 from training.errors import DatasetError
-from training.metrics import Confusion
 
 
 def predict_labels(model: nn.Module, standardize: Standardize, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:

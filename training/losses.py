@@ -8,8 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from dubai_landcover_plugin.core.accuracy import IGNORE
 from training.config import LossConfig
-from training.data import IGNORE
 from training.errors import ConfigError
 
 

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from dubai_landcover_plugin.core.accuracy import IGNORE
 from tests.training.dataset import LOOKS, make_image
 from training.augment import orient, vary_radiometry
 from training.chips import ChipSampler, cut, draw_scenes
 from training.config import ChipConfig, DataConfig
-from training.data import IGNORE, LabelledImage
+from training.data import LabelledImage
 from training.errors import DatasetError
 
 STILL = ChipConfig(size=32, batch=6, brightness=0, contrast=0, gamma=0, gain=0)
@@ -87,8 +88,8 @@ def test_large_images_are_drawn_in_proportion_to_their_area() -> None:
         )
 
     sampler = ChipSampler([flat(0, 100), flat(1, 200)], STILL, 1)
-    drawn = torch.cat([sampler.batch(step)[1][:, 0, 0] for step in range(200)])
-    assert drawn.float().mean() == pytest.approx(0.8, abs=0.05)
+    drawn = torch.cat([sampler.batch(step)[1][:, 0, 0] for step in range(60)])
+    assert drawn.float().mean() == pytest.approx(0.8, abs=0.08)
 
 
 def test_scenes_take_their_share_and_their_ids_become_channels() -> None:

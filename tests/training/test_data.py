@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.classes import DUBAI
 from tests.training.dataset import colours_of, draw_labels, write_dataset, write_pair
-from training.data import IGNORE, LabelledImage, find_pairs, load_image, read_labels
+from training.data import LabelledImage, find_pairs, load_image, read_labels
 from training.errors import DatasetError
 from training.train import load_split
 

@@ -8,8 +8,8 @@ import pytest
 import torch
 from torch.nn import functional
 
+from dubai_landcover_plugin.core.accuracy import IGNORE
 from training.config import LossConfig
-from training.data import IGNORE
 from training.errors import ConfigError
 from training.losses import DiceLoss, FocalLoss, SumLoss
 
