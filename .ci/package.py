@@ -85,7 +85,7 @@ def problems(inside: dict[str, Path]) -> list[str]:
             found.append(f"{name} is a link.")
         with source.open("rb") as stream:
             start = stream.read(4)
-        if source.suffix in BINARY_SUFFIXES or start.startswith(BINARY_STARTS):
+        if PurePosixPath(name).suffix in BINARY_SUFFIXES or start.startswith(BINARY_STARTS):
             found.append(f"{name} is a binary.")
         if source.stat().st_mode & stat.S_IXUSR:
             found.append(f"{name} is executable.")
