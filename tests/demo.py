@@ -85,6 +85,9 @@ def print_areas(record: dict[str, Any], truth: dict[str, Any] | None) -> None:
         print(f"{name:12}{count / total:8.1%}{area:>14}{text}")
     if truth:
         print(f"\nAgreement with the truth: accuracy {truth['accuracy']:.3f}, mean IoU {truth['miou']:.3f}")
+        print(
+            "(The truth counts roofs and crowns; the labels that the model has learnt from count whole plots and groves.)"
+        )
 
 
 def _legend_order(name: str) -> int:
