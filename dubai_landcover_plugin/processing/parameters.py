@@ -154,12 +154,12 @@ def _add_reading(algorithm: LandCoverAlgorithm) -> None:
 def add_polygon_shape(algorithm: LandCoverAlgorithm, advanced: bool) -> None:
     """Add the smallest polygon and the tolerance of outlines."""
     algorithm.add(
-        _number("MIN_AREA", tr("Smallest polygon (m²)"), _DOUBLE, 0.0, default=20.0),
+        _number("MIN_AREA", tr("Smallest polygon (m²)"), _DOUBLE, 0.0, default=SegmentOptions.min_area),
         tr("Smaller polygons are left out. In pixels where the raster has no CRS."),
         advanced=advanced,
     )
     algorithm.add(
-        _number("SIMPLIFY", tr("Simplification tolerance (m)"), _DOUBLE, 0.0, default=1.0),
+        _number("SIMPLIFY", tr("Simplification tolerance (m)"), _DOUBLE, 0.0, default=SegmentOptions.simplify),
         tr("How far an outline may move from the pixel edges; 0 keeps the edges. In pixels where there is no CRS."),
         advanced=advanced,
     )

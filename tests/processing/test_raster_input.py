@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,10 @@ import numpy as np
 import pytest
 from osgeo import gdal
 from qgis.core import (
+    QgsApplication,
     QgsCoordinateTransformContext,
+    QgsProcessingAlgRunnerTask,
+    QgsProcessingContext,
     QgsProcessingException,
     QgsProject,
     QgsRasterLayer,
@@ -127,3 +131,28 @@ def test_segment_a_web_layer(web_layer: QgsRasterLayer, tmp_path: Path, grid_of:
     assert grid_of(result["OUTPUT"])[3] == "3857"
     assert (values_of(result["OUTPUT"]) > 0).all()
     assert result["VALID_PIXELS"] == pytest.approx(100 * 80, rel=0.06)
+
+
+@pytest.mark.parametrize("kind", ["file", "web"])
+def test_the_toolbox_runs_it_in_another_thread(
+    web_layer: QgsRasterLayer, raster: str, tmp_path: Path, kind: str, provider: Any
+):
+    target = str(tmp_path / "o.tif")
+    values = {"INPUT": raster if kind == "file" else web_layer.id(), "OUTPUT": target, **FAST}
+    values["EXTENT"] = "300000,300060,2779940,2780000" if kind == "file" else "6146000,6146066,2895000,2895066"
+    context, feedback = QgsProcessingContext(), RecordingFeedback()
+    context.setProject(QgsProject.instance())
+    outcome: list[tuple[bool, dict]] = []
+    task = QgsProcessingAlgRunnerTask(provider.algorithm("segmentlandcover"), values, context, feedback)
+    task.executed.connect(lambda done, results: outcome.append((done, results)))
+    QgsApplication.taskManager().addTask(task)
+    deadline = time.monotonic() + 120
+    while not outcome and time.monotonic() < deadline:
+        QgsApplication.processEvents()
+        time.sleep(0.02)
+    assert outcome, "the task did not end"
+    done, results = outcome[0]
+    assert done, feedback.lines
+    assert (gdal.Open(target).ReadAsArray() > 0).all()
+    assert results["OUTPUT"] == target
+    del task

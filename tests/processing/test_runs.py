@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import processing
 import pytest
-from osgeo import ogr
+from osgeo import gdal, ogr
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsCoordinateReferenceSystem,
@@ -106,12 +106,11 @@ def test_an_extent_cuts_and_another_crs_of_the_layer_counts(tmp_path: Path, grid
 def test_an_extent_on_a_raster_without_georeference_means_the_pixels_seen(tmp_path: Path, values_of: VALUES):
     raster = write_raster(tmp_path / "plain.tif", town(64, 64), epsg=None)
     extent = QgsRasterLayer(raster, "plain").extent()
-    whole = run("segmentlandcover", {"INPUT": raster, "OUTPUT": str(tmp_path / "whole.tif"), **FAST})
-    assert json.loads(whole["AREAS"]) == {}
     upper = f"{extent.xMinimum()},{extent.xMaximum()},{extent.yMaximum() - 32},{extent.yMaximum()}"
     values = {"INPUT": raster, "OUTPUT": str(tmp_path / "upper.tif"), "EXTENT": upper, "WINDOW": 32, "OVERLAP": 0}
-    run("segmentlandcover", values)
+    cut = run("segmentlandcover", values)
     assert values_of(str(tmp_path / "upper.tif")).shape == (32, 64)
+    assert json.loads(cut["AREAS"]) == {}
     first = run("segmentlandcover", {"INPUT": write_raster(tmp_path / "cut.tif", town(64, 64)[:, :32], epsg=None),
                                      "OUTPUT": str(tmp_path / "cut_o.tif"), "WINDOW": 32, "OVERLAP": 0})  # fmt: skip
     assert np.array_equal(values_of(str(tmp_path / "upper.tif")), values_of(first["OUTPUT"]))
@@ -203,3 +202,29 @@ def test_a_real_mosaic_is_covered_to_the_pixel(shared: Path, tmp_path: Path, gri
     for feature in features(result["POLYGONS"]):
         areas[feature["class"]] += feature["area_m2"]
     assert sum(areas.values()) == pytest.approx(320 * 288, rel=0.05)
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("name", "values", "words"),
+    [
+        ("rio-tiler__cog_gcps.tif", {}, ["ground control points", "Warp"]),
+        ("rasterio__RGBA.uint16.tif", {"BANDS": [3, 2, 1], "MATCH_GSD": False}, None),
+        ("rasterio__corrupt.tif", {}, ["rasterio__corrupt.tif"]),
+        ("rio-tiler__inverted_lat.tif", {}, ["bands"]),
+    ],
+)
+def test_rasters_of_other_people(shared: Path, tmp_path: Path, name: str, values: dict, words: list[str] | None):
+    target = {"INPUT": str(shared / "rasters" / name), "OUTPUT": str(tmp_path / "o.tif"), "WINDOW": 128, **values}
+    if words is None:
+        result = run("segmentlandcover", target)
+        before, after = gdal.Open(target["INPUT"]), gdal.Open(result["OUTPUT"])
+        assert (after.RasterXSize, after.RasterYSize) == (before.RasterXSize, before.RasterYSize)
+        assert after.GetGeoTransform(can_return_null=True) == before.GetGeoTransform(can_return_null=True)
+        assert result["VALID_PIXELS"] > 0
+        return
+    with pytest.raises(QgsProcessingException) as caught:
+        run("segmentlandcover", target)
+    for word in words:
+        assert word in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
