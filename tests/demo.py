@@ -86,7 +86,7 @@ def print_areas(record: dict[str, Any], truth: dict[str, Any] | None) -> None:
     if truth:
         print(f"\nAgreement with the truth: accuracy {truth['accuracy']:.3f}, mean IoU {truth['miou']:.3f}")
         print(
-            "(The truth counts roofs and crowns; the labels that the model has learnt from count whole plots and groves.)"
+            "(The truth counts single roofs and trees; the labels that taught the model count whole plots and groves.)"
         )
 
 
