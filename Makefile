@@ -35,11 +35,12 @@ demo:
 	@$(MAKE) --no-print-directory package
 	@$(PY) tests/demo.py $(if $(RASTER),--raster "$(RASTER)")
 
+# Both halves run, whatever the first one finds.
 test: setup package
-	@echo "==> Engine tests"
-	@$(PY) -m pytest -q
-	@echo "==> QGIS tests"
-	@$(QGIS_ENV) .venv-qgis/bin/python -m pytest -q
+	@failed=0; \
+	echo "==> Engine tests"; $(PY) -m pytest -q || failed=1; \
+	echo "==> QGIS tests"; $(QGIS_ENV) .venv-qgis/bin/python -m pytest -q || failed=1; \
+	exit $$failed
 
 lint:
 	@.ci/setup.sh engine
