@@ -76,7 +76,7 @@ def raster_input(layer: QgsRasterLayer) -> RasterInput:
     own = provider.crs()
     override = ""
     if path and not flipped and layer.crs().isValid() and layer.crs() != own:
-        override = layer.crs().authid() or layer.crs().toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT2_2019)
+        override = layer.crs().authid() or layer.crs().toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED)
     return RasterInput(
         name=layer.name(),
         path=path,
@@ -200,13 +200,12 @@ def _write(
     block_feedback.progressChanged.connect(feedback.setProgress)
     feedback.canceled.connect(block_feedback.cancel)
     error = writer.writeRaster(pipe, columns, rows, area, source.crs, transform_context, block_feedback)
-    if feedback.isCanceled() or error == QgsRasterFileWriter.WriterError.WriteCanceled:
+    if feedback.isCanceled():
         raise QgsProcessingException("The run was cancelled; nothing was written.")
     messages = "; ".join(block_feedback.errors())
     if error != QgsRasterFileWriter.WriterError.NoError or not os.path.exists(path):
-        raise QgsProcessingException(
-            f"The layer '{source.name}' could not be drawn to {path} (error {int(error)}). {messages}".strip()
-        )
+        code = getattr(error, "value", error)
+        raise QgsProcessingException(f"The layer '{source.name}' could not be drawn (error {code}). {messages}".strip())
     if messages:
         feedback.pushWarning(f"While drawing '{source.name}': {messages}")
 

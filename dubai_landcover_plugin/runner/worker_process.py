@@ -6,7 +6,7 @@ import json
 import os
 import queue
 import signal
-import subprocess  # nosec B404: the engine is another interpreter
+import subprocess  # the engine is another interpreter  # nosec B404
 import sys
 import tempfile
 import threading
@@ -53,7 +53,7 @@ class WorkerProcess:
         self.log_path = Path(name)
         try:
             with os.fdopen(handle, "wb") as log:
-                self._process = subprocess.Popen(  # nosec B603: no shell, the user's own interpreter
+                self._process = subprocess.Popen(  # no shell, the user's own interpreter  # nosec B603
                     list(command),
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -176,7 +176,7 @@ def _kill_tree_windows(process: subprocess.Popen[bytes]) -> None:
         return
     taskkill = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")
     try:
-        subprocess.run(  # nosec B603: a program of the system, a number as argument
+        subprocess.run(  # a program of the system, a number as argument  # nosec B603
             [taskkill, "/F", "/T", "/PID", str(process.pid)],
             check=False,
             capture_output=True,

@@ -15,6 +15,7 @@ import pytest
 from osgeo import gdal
 from qgis.core import (
     QgsApplication,
+    QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
     QgsProcessingAlgRunnerTask,
     QgsProcessingContext,
@@ -156,3 +157,11 @@ def test_the_toolbox_runs_it_in_another_thread(
     assert (gdal.Open(target).ReadAsArray() > 0).all()
     assert results["OUTPUT"] == target
     del task
+
+
+def test_a_crs_without_a_code_is_handed_over_as_text(raster: str):
+    layer = QgsRasterLayer(raster, "town")
+    layer.setCrs(QgsCoordinateReferenceSystem.fromProj("+proj=tmerc +lat_0=24 +lon_0=55.1 +k=1 +x_0=1000 +datum=WGS84"))
+    text = raster_input(layer).crs_override
+    assert "55.1" in text
+    assert "Transverse" in text
