@@ -3,9 +3,9 @@
 Standard input: a first line ``{"protocol": 1, "task": ..., "request": {...}}``; later perhaps ``{"cancel": true}``.
 The end of standard input means that nobody listens any more: the worker leaves at once.
 
-Standard output, one JSON object a line, ``type`` first: ``hello`` (protocol, versions, device), ``progress`` (done,
-total, text), ``log`` (level, text), then ``result`` (value) or ``error`` (code, message, remedy). Exit status 0 after a
-result, 1 after an error.
+Standard output, one JSON object a line, ``type`` first: ``hello`` (protocol, pid, versions, device), ``progress``
+(done, total, text), ``log`` (level, text), then ``result`` (value) or ``error`` (code, message, remedy). Exit status 0
+after a result, 1 after an error.
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _say_hello(monitor: LineMonitor) -> None:
     from dubai_landcover_plugin.core.predictor import choose_device
     from dubai_landcover_plugin.core.record import versions
 
-    monitor.send("hello", protocol=PROTOCOL, versions=versions(), device=choose_device())
+    monitor.send("hello", protocol=PROTOCOL, pid=os.getpid(), versions=versions(), device=choose_device())
 
 
 def _segment(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:

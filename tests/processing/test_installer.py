@@ -24,7 +24,9 @@ from dubai_landcover_plugin.runner.interpreter import (
 from tests.processing.test_runner import RecordingMonitor
 
 REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements"
-SCRIPT = """#!{python}
+# A shebang cannot hold a path with spaces; a shell can.
+SCRIPT = """#!/bin/sh
+"exec" "{python}" "$0" "$@"
 import pathlib, sys, time
 step = "venv" if "venv" in sys.argv else pathlib.Path(sys.argv[-1]).name
 print("step", step, flush=True)
