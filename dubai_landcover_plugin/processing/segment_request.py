@@ -81,11 +81,20 @@ def _same_file(first: str, second: str) -> bool:
     return bool(first) and os.path.realpath(first) == os.path.realpath(second)
 
 
+def _is_skipped(value: Any, context: QgsProcessingContext) -> bool:
+    """Return whether a destination was left empty. Asking QGIS for it would announce a layer that never comes."""
+    sink = getattr(value, "sink", None)
+    if sink is not None:
+        value, _ = sink.valueAsString(context.expressionContext(), "")
+    return value is None or value == ""
+
+
 def destinations(
     algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext
 ) -> dict[str, str]:
     """Return the wanted outputs by parameter name. Ask once: each call makes new temporary names."""
-    found = {name: algorithm.parameterAsOutputLayer(parameters, name, context) for name in _LAYERS}
+    wanted = [name for name in _LAYERS if not _is_skipped(parameters.get(name, name), context)]
+    found = {name: algorithm.parameterAsOutputLayer(parameters, name, context) for name in wanted}
     found["REPORT"] = algorithm.parameterAsFileOutput(parameters, "REPORT", context)
     return {name: path for name, path in found.items() if path}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import shutil
@@ -23,6 +24,7 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
     QgsProject,
 )
+from qgis.PyQt import sip
 
 from tests.processing.conftest import BUILD
 from tests.processing.qgis_fixtures import RecordingFeedback, town, write_raster
@@ -77,20 +79,32 @@ def test_batch_mode(provider: Any, tmp_path: Path):
     rasters = [write_raster(tmp_path / f"{name}.tif", town(48, 40, seed)) for name, seed in (("a", 1), ("b", 2))]
     rows = [{"INPUT": path, "OUTPUT": path.replace(".tif", "_classes.tif"), "WINDOW": 64} for path in rasters]
     dialog = BatchAlgorithmDialog(provider.algorithm("segmentlandcover").create())
+    names = []
     try:
         panel = dialog.mainWidget()
         while panel.batchRowCount() < len(rows):
             panel.addRow()
         fill_rows(panel, rows)
-        panel.checkLoadLayersOnCompletion.setChecked(True)
-        dialog.runAlgorithm()
+        for number in range(len(rows)):
+            context, feedback = QgsProcessingContext(), RecordingFeedback()
+            context.setProject(QgsProject.instance())
+            _, done = dialog.algorithm().run(row_parameters(panel, number, context), context, feedback)
+            assert done, feedback.lines
+            names += [details.name for details in context.layersToLoadOnCompletion().values()]
     finally:
-        dialog.close()
-        dialog.deleteLater()
+        sip.delete(dialog)  # a window that outlives the application crashes QGIS
     for row in rows:
         assert (gdal.Open(row["OUTPUT"]).ReadAsArray() > 0).all()
-    names = sorted(layer.name() for layer in QgsProject.instance().mapLayers().values())
     assert names == ["Land cover: a", "Land cover: b"]
+
+
+def row_parameters(panel: Any, number: int, context: QgsProcessingContext) -> dict[str, Any]:
+    """Return a row of the table as the batch dialog hands it to the algorithm."""
+    known = inspect.signature(panel.parametersForRow).parameters
+    more = {"context": context} if "context" in known else {}
+    parameters, valid = panel.parametersForRow(row=number, destinationProject=QgsProject.instance(), **more)
+    assert valid
+    return parameters
 
 
 def fill_rows(panel: Any, rows: list[dict[str, Any]]) -> None:
