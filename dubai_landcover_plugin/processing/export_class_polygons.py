@@ -102,6 +102,10 @@ class ExportClassPolygons(LandCoverAlgorithm):
             tr("shp: shapefile; gpkg: GeoPackage; geojson: GeoJSON; fgb: FlatGeobuf."),
         )
         add_polygon_shape(self, advanced=False)
+        self._add_rarely_needed()
+        self._add_outputs()
+
+    def _add_rarely_needed(self) -> None:
         self.add(
             QgsProcessingParameterString("OTHER_CLASSES", tr("Classes of another model"), optional=True),
             tr(
@@ -115,7 +119,6 @@ class ExportClassPolygons(LandCoverAlgorithm):
             tr("Add one layer for each class to the project when the run is done."),
             advanced=True,
         )
-        self._add_outputs()
 
     def _add_outputs(self) -> None:
         self.add(

@@ -62,7 +62,8 @@ def add_min_confidence(algorithm: LandCoverAlgorithm) -> None:
 def add_advanced(algorithm: LandCoverAlgorithm) -> None:
     """Add how the engine works, what it computes on and how it reads pixels."""
     _add_computation(algorithm)
-    _add_reading(algorithm)
+    _add_resolution(algorithm)
+    _add_values(algorithm)
 
 
 def _add_computation(algorithm: LandCoverAlgorithm) -> None:
@@ -102,7 +103,7 @@ def _add_computation(algorithm: LandCoverAlgorithm) -> None:
     )
 
 
-def _add_reading(algorithm: LandCoverAlgorithm) -> None:
+def _add_resolution(algorithm: LandCoverAlgorithm) -> None:
     algorithm.add(
         QgsProcessingParameterBoolean(
             "MATCH_GSD", tr("Read at the model's ground sampling distance"), defaultValue=True
@@ -118,6 +119,9 @@ def _add_reading(algorithm: LandCoverAlgorithm) -> None:
         tr("For rasters that do not tell, or tell wrong. Empty takes it from the raster's georeference."),
         advanced=True,
     )
+
+
+def _add_values(algorithm: LandCoverAlgorithm) -> None:
     algorithm.add(
         QgsProcessingParameterEnum(
             "STRETCH",
