@@ -284,6 +284,7 @@ def _write_layer(
     path: Path, geometries: npt.NDArray[np.object_], fields: dict[str, Any], crs: str | None, driver: str
 ) -> None:
     options: dict[str, str] = {}
+    of_file = {"VERSION": "1.2"} if driver == "GPKG" else {}  # newer ones make older QGIS warn
     if driver == "ESRI Shapefile":
         options = {"ENCODING": "UTF-8"}
     elif driver == "GeoJSON" and crs is not None:
@@ -300,6 +301,7 @@ def _write_layer(
             driver=driver,
             layer=path.stem,
             layer_options=options,
+            dataset_options=of_file,
         )
     arrived = pyogrio.read_info(str(path), force_feature_count=True)["features"]
     if arrived != len(geometries):

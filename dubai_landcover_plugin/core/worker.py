@@ -33,6 +33,7 @@ class LineMonitor:
         self._stream = stream
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
+        self.finished = False
 
     def send(self, kind: str, **values: Any) -> None:
         """Write one message."""
@@ -78,6 +79,7 @@ def main() -> int:
         message = f"The engine failed unexpectedly: {type(error).__name__}: {error}"
         monitor.send("error", code="bug", message=message, remedy="Please report it with the log.")
         return 1
+    monitor.finished = True
     monitor.send("result", value=value)
     return 0
 
@@ -116,10 +118,11 @@ def _listen(stream: IO[str], monitor: LineMonitor) -> None:
             continue
         if wanted:
             monitor.cancel()
-    from dubai_landcover_plugin.core.writer import remove_partials
+    if not monitor.finished:
+        from dubai_landcover_plugin.core.writer import remove_partials
 
-    remove_partials()
-    os._exit(1)
+        remove_partials()
+        os._exit(1)
 
 
 def _say_hello(monitor: LineMonitor) -> None:
