@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeVar
+from dataclasses import MISSING, asdict, dataclass, field, fields
+from typing import Any, Callable, TypeVar
 
 from dubai_landcover_plugin.core.errors import RequestError
 
@@ -21,6 +22,57 @@ VECTOR_SUFFIXES = {".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".geojson": "GeoJS
 DEFAULT_MODEL = "dubai"
 
 _Request = TypeVar("_Request")
+_Check = Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    whole_or_real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return whole_or_real and abs(value) <= sys.float_info.max  # no NaN passes
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and _is_number(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _list_of(check: _Check, length: int | None = None) -> _Check:
+    def is_list(value: Any) -> bool:
+        return isinstance(value, (tuple, list)) and length in (None, len(value)) and all(map(check, value))
+
+    return is_list
+
+
+def _table_of(check: _Check) -> _Check:
+    return lambda value: isinstance(value, Mapping) and all(map(_is_text, value)) and all(map(check, value.values()))
+
+
+_KINDS: dict[str, tuple[_Check, str]] = {  # by annotation: how to tell, and what the user reads
+    "str": (_is_text, "a text"),
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+    "int": (_is_whole, "a whole number"),
+    "float": (_is_number, "a finite number"),
+    "None": (lambda value: value is None, "null"),
+    "tuple[int, ...]": (_list_of(_is_whole), "a list of whole numbers"),
+    "tuple[str, ...]": (_list_of(_is_text), "a list of texts"),
+    "tuple[float, float, float, float]": (_list_of(_is_number, 4), "a list of 4 finite numbers"),
+    "tuple[tuple[float, float], ...]": (_list_of(_list_of(_is_number, 2)), "a list of pairs of finite numbers"),
+    "dict[str, int]": (_table_of(_is_whole), "an object of whole numbers"),
+    "dict[str, float]": (_table_of(_is_number), "an object of finite numbers"),
+    "SegmentOptions": (lambda value: isinstance(value, SegmentOptions), "an object of options"),
+}
+
+
+def _check_types(value: Any) -> None:
+    """Refuse a field whose value is not of its annotated type."""
+    for item in fields(value):
+        kinds = [_KINDS[kind] for kind in str(item.type).split(" | ")]
+        given = getattr(value, item.name)
+        if not any(check(given) for check, _ in kinds):
+            expected = " or ".join(text for _, text in kinds)
+            raise RequestError(f"{item.name} must be {expected}, got {given!r:.100}.")
 
 
 def _one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
@@ -56,7 +108,7 @@ class SegmentOptions:
             1.5 times; ``never`` reads the pixels as they are.
         gsd: Ground sampling distance of the input, m/px, where the file does not tell or tells wrong.
         crs: Coordinate reference system that overrides the file's, anything PROJ reads.
-        nodata: Value that counts as nodata on top of what the file says.
+        nodata: Finite value that counts as nodata on top of what the file says; NaN always does.
         stretch: ``auto`` stretches 16-bit and float rasters to their 2nd and 98th percentile; ``none`` takes the
             full range of the type.
         limits: Explicit stretch, a low and a high value for each band.
@@ -86,6 +138,7 @@ class SegmentOptions:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        _check_types(self)
         _one_of("device", self.device, DEVICES)
         _one_of("precision", self.precision, PRECISIONS)
         _one_of("gsd_mode", self.gsd_mode, GSD_MODES)
@@ -131,6 +184,7 @@ class SegmentationRequest:
     report: str | None = None
 
     def __post_init__(self) -> None:
+        _check_types(self)
         if not self.input or not self.output:
             raise RequestError("An input and an output path are needed.")
         for name in ("output", "confidence"):
@@ -191,6 +245,7 @@ class BatchRequest:
     options: SegmentOptions = field(default_factory=SegmentOptions)
 
     def __post_init__(self) -> None:
+        _check_types(self)
         if not self.folder or not self.output_folder:
             raise RequestError("A folder of rasters and an output folder are needed.")
         if not [part for part in self.pattern.split(";") if part.strip()]:
@@ -230,6 +285,7 @@ class PolygonsRequest:
     overwrite: bool = False
 
     def __post_init__(self) -> None:
+        _check_types(self)
         if not self.input or not self.output_folder:
             raise RequestError("A classified raster and an output folder are needed.")
         if not self.classes:
@@ -288,6 +344,9 @@ class SegmentationResult:
     model_hash: str
     warnings: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        _check_types(self)
+
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready description."""
         return asdict(self)
@@ -300,21 +359,22 @@ class SegmentationResult:
 
 def _from_json(cls: type[_Request], value: Mapping[str, Any]) -> _Request:
     """Build ``cls`` from plain JSON: lists become tuples, ``options`` its own class."""
-    known = {item.name for item in fields(cls)}  # type: ignore[arg-type]
-    unknown = sorted(set(value) - known)
+    if not isinstance(value, Mapping):
+        raise RequestError(f"{cls.__name__} must be an object, got {value!r:.100}.")
+    known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
+    unknown = sorted(map(str, set(value) - set(known)))
     if unknown:
         raise RequestError(
             f"Unknown keys in {cls.__name__}: {', '.join(unknown)}.", f"Known: {', '.join(sorted(known))}."
         )
+    needed = [name for name, item in known.items() if item.default is MISSING and item.default_factory is MISSING]
+    missing = [name for name in needed if name not in value]
+    if missing:
+        raise RequestError(f"Missing keys in {cls.__name__}: {', '.join(missing)}.", "Add them.")
     arguments = {key: _frozen(item) for key, item in value.items()}
     if isinstance(arguments.get("options"), Mapping):
         arguments["options"] = _from_json(SegmentOptions, arguments["options"])
-    try:
-        return cls(**arguments)
-    except TypeError as error:
-        if isinstance(error, RequestError):
-            raise
-        raise RequestError(f"{cls.__name__}: {error}.") from error
+    return cls(**arguments)
 
 
 def _frozen(value: Any) -> Any:
@@ -322,6 +382,10 @@ def _frozen(value: Any) -> Any:
 
 
 def dumps(value: Any, indent: int | None = None) -> str:
-    """Return key-sorted JSON, compact unless indented: equal requests give equal text."""
+    """Return key-sorted JSON, compact unless indented: equal requests give equal text.
+
+    Raises:
+        ValueError: for NaN and infinity, which JSON has not.
+    """
     separators = (",", ":") if indent is None else None
-    return json.dumps(value, sort_keys=True, separators=separators, indent=indent, ensure_ascii=False)
+    return json.dumps(value, sort_keys=True, separators=separators, indent=indent, ensure_ascii=False, allow_nan=False)

@@ -1,4 +1,5 @@
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -91,3 +92,74 @@ def test_missing_and_mistyped_keys_are_refused():
         SegmentationRequest.from_json({"input": "a"})
     with pytest.raises(RequestError):
         SegmentationRequest.from_json({"input": "a", "output": "b.tif", "options": {"window": "wide"}})
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"window": 64.5}, "window must be a whole number or null, got 64.5"),
+        ({"window": True}, "window must be a whole number or null, got True"),
+        ({"window": "wide"}, "window must be a whole number or null, got 'wide'"),
+        ({"window": 10**400}, "window must be a whole number"),
+        ({"bands": (1.5, 2)}, r"bands must be a list of whole numbers or null, got \(1.5, 2\)"),
+        ({"bands": 3}, "bands must be a list of whole numbers or null, got 3"),
+        ({"min_confidence": None}, "min_confidence must be a finite number, got None"),
+        ({"min_confidence": False}, "min_confidence must be a finite number, got False"),
+        ({"nodata": math.nan}, "nodata must be a finite number or null, got nan"),
+        ({"gsd": math.inf}, "gsd must be a finite number or null, got inf"),
+        ({"simplify": "2"}, "simplify must be a finite number, got '2'"),
+        ({"overwrite": 1}, "overwrite must be true or false, got 1"),
+        ({"overwrite": "false"}, "overwrite must be true or false, got 'false'"),
+        ({"device": None}, "device must be a text, got None"),
+        ({"crs": 32640}, "crs must be a text or null, got 32640"),
+        ({"limits": ((0, 1, 2),)}, "limits must be a list of pairs of finite numbers or null"),
+        ({"limits": ((0, math.nan),)}, "limits must be a list of pairs of finite numbers or null"),
+    ],
+)
+def test_options_of_a_wrong_type_tell_key_type_and_value(options, text):
+    with pytest.raises(RequestError, match=text):
+        SegmentOptions(**options)
+    with pytest.raises(RequestError, match=text):
+        SegmentationRequest.from_json({"input": "a", "output": "b.tif", "options": options})
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({"input": 1}, "input must be a text, got 1"),
+        ({"output": None}, "output must be a text, got None"),
+        ({"extent": [0, 0, 1]}, "extent must be a list of 4 finite numbers or null"),
+        ({"extent": [0, 0, 1, math.inf]}, "extent must be a list of 4 finite numbers or null"),
+        ({"extent": "0,0,1,1"}, "extent must be a list of 4 finite numbers or null, got '0,0,1,1'"),
+        ({"options": None}, "options must be an object of options, got None"),
+        ({"options": [1]}, "options must be an object of options"),
+        ({"report": 3}, "report must be a text or null, got 3"),
+    ],
+)
+def test_requests_of_a_wrong_type_tell_key_type_and_value(changes, text):
+    with pytest.raises(RequestError, match=text):
+        SegmentationRequest.from_json({"input": "a", "output": "b.tif", **changes})
+
+
+@pytest.mark.parametrize("kind", [SegmentationRequest, BatchRequest, PolygonsRequest, SegmentationResult])
+@pytest.mark.parametrize("value", [None, [], "text", 3])
+def test_what_is_no_object_is_no_request(kind, value):
+    with pytest.raises(RequestError, match=f"{kind.__name__} must be an object"):
+        kind.from_json(value)
+
+
+def test_folder_and_polygon_requests_check_types_too():
+    with pytest.raises(RequestError, match="recursive must be true or false, got 'yes'"):
+        BatchRequest("a", "b", recursive="yes")
+    with pytest.raises(RequestError, match=r"classes must be a list of texts, got \(1,\)"):
+        PolygonsRequest("a", "b", classes=(1,))
+
+
+def test_whole_numbers_are_numbers():
+    options = SegmentOptions(gsd=1, nodata=-9999, limits=((0, 200),))
+    assert SegmentationRequest("a", "b.tif", options, (0, 0, 1, 1)).options.gsd == 1
+
+
+def test_json_has_no_nan():
+    with pytest.raises(ValueError, match="JSON"):
+        dumps({"value": math.nan})
