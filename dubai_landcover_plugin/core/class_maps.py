@@ -11,6 +11,7 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.blending import FinishedBlock, Floats
 from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.core.raster import Grid, RasterSource
+from dubai_landcover_plugin.core.resampling import Interpolation
 from dubai_landcover_plugin.core.windows import TileGrid, Window
 from dubai_landcover_plugin.core.writer import LandCoverWriter
 
@@ -115,48 +116,6 @@ class NativeMaps:
             self._outputs.write_rows(self._labels[:rows].copy(), self._confidence[:rows].copy())
 
 
-class Interpolation:
-    """Along one axis, from working pixels to the raster's own: linear where these are finer, mean where coarser.
-
-    Args:
-        working: Number of working pixels.
-        native: Number of the raster's own pixels.
-    """
-
-    def __init__(self, working: int, native: int) -> None:
-        self.native = native
-        self._coarser = working > native
-        if self._coarser:
-            self._edges = np.arange(native + 1, dtype=np.int64) * working // native
-        else:
-            centre = (np.arange(native) + 0.5) * (working / native) - 0.5
-            centre = centre.clip(0, working - 1)
-            self._lower = np.floor(centre).astype(np.int64)
-            self._upper = np.minimum(self._lower + 1, working - 1)
-            self._fraction = (centre - self._lower).astype(np.float32)
-
-    def needed(self, first: int, last: int) -> tuple[int, int]:
-        """Return the half-open range of working pixels needed for native pixels ``first`` to ``last`` (excluded)."""
-        if self._coarser:
-            return int(self._edges[first]), int(self._edges[last])
-        return int(self._lower[first]), int(self._upper[last - 1]) + 1
-
-    def __call__(self, values: Floats, axis: int, first: int, last: int, offset: int = 0) -> Floats:
-        """Return native pixels ``first`` to ``last`` (excluded) along ``axis``; ``values`` start at ``offset``."""
-        shape = [1] * values.ndim
-        shape[axis] = last - first
-        if self._coarser:
-            edges = self._edges[first : last + 1] - offset
-            held = np.take(values, np.arange(edges[0], edges[-1]), axis)
-            sums: Floats = np.add.reduceat(held, edges[:-1] - edges[0], axis)
-            return sums / np.diff(edges).astype(np.float32).reshape(shape)
-        fraction = self._fraction[first:last].reshape(shape)
-        lower = np.take(values, self._lower[first:last] - offset, axis)
-        upper = np.take(values, self._upper[first:last] - offset, axis)
-        between: Floats = lower + (upper - lower) * fraction
-        return between
-
-
 class ResampledMaps:
     """Class maps where the model saw pixels of another size than the raster's.
 
@@ -210,5 +169,8 @@ class ResampledMaps:
     def _write(self, first: int, last: int) -> None:
         rows = self._rows(self._held, 1, first, last, self._first)
         probabilities = self._cols(rows, 2, 0, self._cols.native)
-        valid = self._source.read(Window(first, 0, last - first, self._outputs.grid.width)).valid
+        # Beside windows without data the interpolation has met zeros: what there is counts in full.
+        total = probabilities.sum(axis=0)
+        probabilities /= np.maximum(total, 1e-6)
+        valid = self._source.read(Window(first, 0, last - first, self._outputs.grid.width)).valid & (total > 1e-6)
         self._outputs.write_rows(*self._decision(probabilities, valid))

@@ -7,6 +7,7 @@ import shutil
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from dubai_landcover_plugin.core.errors import RequestError
 from dubai_landcover_plugin.core.model_spec import BundleMetadata
@@ -149,13 +150,16 @@ def _stretch(source: RasterSource, options: SegmentOptions, talk: _Talk) -> Stre
     limits = ", ".join(f"{low:.6g}–{high:.6g}" for low, high in stretch.limits)
     talk.notes.append(f"{source.dtype} values are stretched from {limits} (2nd to 98th percentile of each band).")
     flat = [
-        str(band)
-        for band, values in zip(source.bands, sample.values, strict=False)
-        if sample.valid.any() and np.ptp(values[sample.valid]) == 0
+        str(band) for band, values in zip(source.bands, sample.values, strict=False) if _is_flat(values[sample.valid])
     ]
     if flat:
         talk.warnings.append(f"Band {', '.join(flat)} has one value everywhere: there is nothing to tell classes by.")
     return stretch
+
+
+def _is_flat(values: npt.NDArray[np.floating]) -> bool:
+    known = values[np.isfinite(values)]
+    return known.size > 0 and bool(np.ptp(known) == 0)
 
 
 def _check_disk(request: SegmentationRequest, grid: Grid, talk: _Talk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import shutil
 import warnings
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ from dubai_landcover_plugin.core.record import scheme_from_tags
 from dubai_landcover_plugin.core.request import VECTOR_SUFFIXES, PolygonsRequest
 from dubai_landcover_plugin.core.writer import check_writable, partial_path, replace_file
 
+_PARTS = {
+    ".shp": (".shp", ".dbf", ".shx", ".prj", ".cpg"),
+    ".gpkg": (".gpkg", ".gpkg-wal", ".gpkg-shm", ".gpkg-journal"),
+}
+"""Files that belong to a vector file and are replaced with it."""
 _STALE = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qmd")  # indices of an older shapefile that would now lie
 
 
@@ -59,6 +65,26 @@ class ClassPolygons:
         return ClassPolygons(
             self.geometries[chosen], self.class_ids[chosen], self.areas[chosen], self.perimeters[chosen]
         )
+
+
+def vector_files(path: str | Path) -> list[Path]:
+    """Return every file that writing the vector file replaces, itself first."""
+    path = Path(path)
+    return [path, *(path.with_suffix(part) for part in _PARTS.get(path.suffix, ())[1:])]
+
+
+def check_vector_writable(path: str | Path, overwrite: bool, inputs: tuple[str, ...] = ()) -> None:
+    """Refuse a vector file before any work is done, for the sake of any of its parts.
+
+    Raises:
+        OutputError: as :func:`~dubai_landcover_plugin.core.writer.check_writable`; or if the file is a GeoPackage with
+            changes that only its journal holds, because a program has it open.
+    """
+    for part in vector_files(path):
+        check_writable(part, overwrite, inputs)
+    journal = Path(path).with_suffix(".gpkg-wal")
+    if str(path).endswith(".gpkg") and journal.is_file() and journal.stat().st_size:
+        raise OutputError(f"{path} is open in another program.", "Close the layer there, in QGIS too.")
 
 
 def read_classified(path: str | Path) -> ClassifiedRaster:
@@ -110,19 +136,21 @@ def trace_polygons(
     grid = raster.grid
     size = grid.pixel_size_m() or (1.0, 1.0)
     ids, valid = raster.ids, raster.ids != NODATA_ID
-    smallest = math.ceil(min_area / (size[0] * size[1]) - 1e-9)
-    if smallest > 1:
+    # Larger than the raster, no region would be left to join.
+    smallest = math.ceil(min(min_area / (size[0] * size[1]), ids.size) - 1e-9)
+    if 1 < smallest < ids.size:
         ids = rasterio.features.sieve(ids, smallest, mask=valid, connectivity=4)
     raise_if_cancelled(monitor)
     shapes = list(rasterio.features.shapes(ids, mask=valid, connectivity=4))
     raise_if_cancelled(monitor)
     class_ids = np.array([value for _, value in shapes], np.uint8)
     pixels = _to_polygons([shape for shape, _ in shapes], _junctions(ids))
+    large_enough = _areas(pixels, grid) >= min_area  # as classified: simplifying must not tear holes
     if simplify > 0 and len(pixels):
         pixels = shapely.coverage_simplify(pixels, simplify / math.sqrt(size[0] * size[1]))
     raise_if_cancelled(monitor)
-    areas, perimeters = _measure(pixels, grid)
-    return ClassPolygons(_place(pixels, grid), class_ids, areas, perimeters).where(areas >= min_area)
+    areas, perimeters = _areas(pixels, grid), _perimeters(pixels, grid)
+    return ClassPolygons(_place(pixels, grid), class_ids, areas, perimeters).where(large_enough)
 
 
 def write_class_polygons(
@@ -152,13 +180,13 @@ def export_polygons(request: PolygonsRequest, monitor: Monitor | None = None) ->
     raster = read_classified(request.input)
     wanted = [_find_class(raster.scheme, name) for name in request.classes]
     folder = Path(request.output_folder)
-    paths = {entry.name: folder / f"{entry.name.lower().replace(' ', '_')}{request.suffix}" for entry in wanted}
+    paths = {entry.name: folder / f"{_file_stem(entry.name)}{request.suffix}" for entry in wanted}
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.", "Choose another folder.") from error
     for path in paths.values():
-        check_writable(path, request.overwrite, (request.input,))
+        check_vector_writable(path, request.overwrite, (request.input,))
     monitor.report(0, len(wanted) + 1, "tracing")
     polygons = trace_polygons(raster, request.min_area, request.simplify, monitor)
     counts: dict[str, int] = {}
@@ -181,6 +209,10 @@ def export_polygons(request: PolygonsRequest, monitor: Monitor | None = None) ->
         "area_m2": areas if raster.grid.crs is not None else None,
         "warnings": notes,
     }
+
+
+def _file_stem(name: str) -> str:
+    return re.sub(r"[^\w-]+", "_", name.lower())
 
 
 def _find_class(scheme: ClassScheme, name: str) -> LandCoverClass:
@@ -229,16 +261,31 @@ def _to_polygons(shapes: list[dict[str, Any]], junctions: npt.NDArray[np.bool_])
     return polygons
 
 
-def _measure(pixels: npt.NDArray[np.object_], grid: Grid) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return area and perimeter on the ground of polygons in pixel coordinates, each with its own local scale."""
-    if grid.crs is None:
-        return shapely.area(pixels), shapely.length(pixels)
+def _scales(rows: npt.NDArray[np.float64], grid: Grid) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the size of pixels at ``rows``, m along columns and m along rows; 1 without a CRS."""
     # Where the scale changes, it does so with the row; sampled densely enough for a country.
-    rows = np.linspace(0, grid.height, 1 if grid.has_constant_scale else 65)
-    sizes = np.array([grid.pixel_size_m(row) for row in rows])
-    middle = shapely.get_y(shapely.centroid(pixels))
-    across, down = np.interp(middle, rows, sizes[:, 0]), np.interp(middle, rows, sizes[:, 1])
-    return shapely.area(pixels) * across * down, shapely.length(pixels) * np.sqrt(across * down)
+    known = np.linspace(0, grid.height, 1 if grid.has_constant_scale else 65)
+    sizes = np.array([grid.pixel_size_m(row) or (1.0, 1.0) for row in known])
+    return np.interp(rows, known, sizes[:, 0]), np.interp(rows, known, sizes[:, 1])
+
+
+def _areas(pixels: npt.NDArray[np.object_], grid: Grid) -> npt.NDArray[np.float64]:
+    """Return the area on the ground, m² (px without a CRS), of polygons in pixel coordinates."""
+    across, down = _scales(shapely.get_y(shapely.centroid(pixels)), grid)
+    areas: npt.NDArray[np.float64] = shapely.area(pixels) * across * down
+    return areas
+
+
+def _perimeters(pixels: npt.NDArray[np.object_], grid: Grid) -> npt.NDArray[np.float64]:
+    """Return the length of the outlines on the ground, m (px without a CRS), holes included."""
+    rings, of_polygon = shapely.get_rings(pixels, return_index=True)
+    points, of_ring = shapely.get_coordinates(rings, return_index=True)
+    steps = np.diff(points, axis=0)
+    same = of_ring[1:] == of_ring[:-1]
+    across, down = _scales((points[1:, 1] + points[:-1, 1]) / 2, grid)
+    perimeters = np.zeros(len(pixels))
+    np.add.at(perimeters, of_polygon[of_ring[1:]][same], np.hypot(steps[:, 0] * across, steps[:, 1] * down)[same])
+    return perimeters
 
 
 def _place(pixels: npt.NDArray[np.object_], grid: Grid) -> npt.NDArray[np.object_]:
@@ -260,13 +307,16 @@ def _write(path: Path, polygons: ClassPolygons, raster: ClassifiedRaster) -> Non
         f"perim_{unit}": polygons.perimeters,
     }
     driver = VECTOR_SUFFIXES[path.suffix.lower()]
-    crs = None if raster.grid.crs is None else raster.grid.crs.to_wkt()
+    place = raster.grid.crs
+    crs = None if place is None else place.to_wkt()
+    on_earth = place is not None and (place.is_geographic or place.is_projected)
     folder = partial_path(path).with_suffix(".folder")
     try:
         folder.mkdir()
-        _write_layer(folder / path.name, polygons.geometries, fields, crs, driver)
+        _write_layer(folder / path.name, polygons.geometries, fields, crs, driver, on_earth)
         parts = sorted(folder.iterdir(), key=lambda part: part.suffix == path.suffix)  # the main part last
-        for suffix in _STALE if driver == "ESRI Shapefile" else ():
+        stale = _STALE if driver == "ESRI Shapefile" else _PARTS.get(path.suffix, ())[1:]
+        for suffix in stale:
             path.with_suffix(suffix).unlink(missing_ok=True)
         for part in parts:
             replace_file(part, path.with_name(part.name))
@@ -281,13 +331,18 @@ def _write(path: Path, polygons: ClassPolygons, raster: ClassifiedRaster) -> Non
 
 
 def _write_layer(
-    path: Path, geometries: npt.NDArray[np.object_], fields: dict[str, Any], crs: str | None, driver: str
+    path: Path,
+    geometries: npt.NDArray[np.object_],
+    fields: dict[str, Any],
+    crs: str | None,
+    driver: str,
+    on_earth: bool,
 ) -> None:
     options: dict[str, str] = {}
     of_file = {"VERSION": "1.2"} if driver == "GPKG" else {}  # newer ones make older QGIS warn
     if driver == "ESRI Shapefile":
         options = {"ENCODING": "UTF-8"}
-    elif driver == "GeoJSON" and crs is not None:
+    elif driver == "GeoJSON" and on_earth:
         options = {"RFC7946": "YES"}  # longitude and latitude, as the standard wants
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pyogrio warns where there is no CRS; the run has told already

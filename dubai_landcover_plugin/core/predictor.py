@@ -84,7 +84,13 @@ class Predictor:
                 batch = torch.from_numpy(chips).to(self.device)
                 batch = self._standardize(batch).contiguous(memory_format=torch.channels_last)
                 logits = self._model(batch)  # (N, K, H, W)
-            return torch.softmax(logits.float(), dim=1).cpu().numpy()
+                probabilities = torch.softmax(logits.float(), dim=1)
+            if not bool(probabilities.sum().isfinite()):
+                raise DeviceError(
+                    f"The network gave results that are no numbers, on {self.device} in {self.precision}.",
+                    "Choose precision float32.",
+                )
+            return probabilities.cpu().numpy()
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise self._out_of_memory(chips) from error
         except RuntimeError as error:

@@ -24,9 +24,11 @@ from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.errors import BandError, GeoreferenceError, RasterOpenError, RasterReadError
 from dubai_landcover_plugin.core.geodesy import ellipsoid_pixel_size, plane_factor, plane_pixel_size
+from dubai_landcover_plugin.core.resampling import cell_sums
 from dubai_landcover_plugin.core.windows import Window
 
 _SAMPLE_SIDE = 1024  # px of the decimated read that the stretch is taken from
+_MEAN_PIXELS = 1 << 22  # raster pixels held while averaging
 _WARP_REMEDY = "Warp it first (Raster > Projections > Warp in QGIS), or ask for pixel space to work without a position."
 
 
@@ -143,7 +145,11 @@ class RasterSource:
             if self._options.extent is not None:
                 self._origin = whole.window(self._options.extent)
             shift = Affine.translation(self._origin.col, self._origin.row)
-            self.grid = Grid(self._origin.height, self._origin.width, whole.transform @ shift, whole.crs)
+            transform = whole.transform @ shift
+            if self._options.extent is not None and whole.crs is None and whole.transform.is_identity:
+                # GIS draw a raster without a place downwards from y = 0; its part must lie on it.
+                transform = Affine(1, 0, self._origin.col, 0, -1, -self._origin.row)
+            self.grid = Grid(self._origin.height, self._origin.width, transform, whole.crs)
         except BaseException:
             self._dataset.close()
             raise
@@ -159,7 +165,14 @@ class RasterSource:
     @property
     def dtype(self) -> np.dtype[np.generic]:
         """Type of the pixel values that :meth:`read` returns."""
-        return np.dtype(np.uint8 if self._palette is not None else self._dataset.dtypes[self.bands[0] - 1])
+        if self._palette is not None:
+            return np.dtype(np.uint8)
+        return np.result_type(*(np.dtype(self._dataset.dtypes[band - 1]) for band in self.bands))
+
+    @property
+    def files(self) -> list[str]:
+        """Every file that the raster consists of, those behind a virtual raster too."""
+        return list(self._dataset.files)
 
     @property
     def has_palette(self) -> bool:
@@ -170,7 +183,11 @@ class RasterSource:
     def ground_control_points(self) -> tuple[list[GroundControlPoint], CRS | None]:
         """Ground control points and their CRS, to be handed on to an output in pixel space."""
         points, crs = self._dataset.gcps
-        return list(points), crs
+        row, col = self._origin.row, self._origin.col
+        return [
+            GroundControlPoint(point.row - row, point.col - col, point.x, point.y, point.z, point.id, point.info)
+            for point in points
+        ], crs
 
     def read(self, window: Window, shape: tuple[int, int] | None = None, scale: tuple[float, float] = (1, 1)) -> Chip:
         """Read one window.
@@ -192,11 +209,13 @@ class RasterSource:
             window.height * height_scale,
         )
         coarser = max(height_scale, width_scale) > 1
-        method = Resampling.nearest
-        if shape and self._palette is None:
-            method = Resampling.average if coarser else Resampling.bilinear
+        size = (window.height, window.width)
         try:
-            return self._read(area, (window.height, window.width), method)
+            if not shape or self._palette is not None:
+                return self._read(area, size, Resampling.nearest)
+            if not self._hides_nodata:
+                return self._read(area, size, Resampling.average if coarser else Resampling.bilinear)
+            return self._read_means(area, size) if coarser else self._read(area, size, Resampling.nearest)
         except (RasterioError, RasterioIOError) as error:
             raise RasterReadError(
                 f"{self.path} cannot be read at {window}: {_cause(error)}.",
@@ -206,6 +225,8 @@ class RasterSource:
     def read_sample(self) -> Chip:
         """Read the whole raster, decimated to at most 1024 px a side; for the stretch.
 
+        Values are float64; those that are nodata in their own band are NaN.
+
         Raises:
             RasterReadError: if a block cannot be decoded.
         """
@@ -213,30 +234,73 @@ class RasterSource:
         step = max(height, width) / _SAMPLE_SIDE
         shape = (max(round(height / max(step, 1)), 1), max(round(width / max(step, 1)), 1))
         try:
-            return self._read(RasterioWindow(0, 0, width, height), shape, Resampling.nearest)
+            chip = self._read(RasterioWindow(0, 0, width, height), shape, Resampling.nearest)
+            values = chip.values.astype(np.float64)
+            for band, nodata in zip(values, self._nodata(), strict=False):
+                band[np.isin(band, nodata)] = np.nan
+            return Chip(values, chip.valid)
         except (RasterioError, RasterioIOError) as error:
             raise RasterReadError(
-                f"{self.path} cannot be read: {_cause(error)}.", "The file is damaged: copy it again."
+                f"{self.path} cannot be read whole: {_cause(error)}.",
+                "The file is damaged: copy it again, or state stretch limits and choose an extent without that part.",
             ) from error
 
+    @property
+    def _hides_nodata(self) -> bool:
+        """Whether pixels may be invalid without GDAL knowing: then GDAL must not average them."""
+        floating = self.dtype.kind == "f" and not all(
+            value is not None and np.isnan(value) for value in self._dataset.nodatavals
+        )
+        return floating or self._options.nodata is not None
+
+    def _nodata(self) -> list[list[float]]:
+        """Return the nodata values of each band: the file's and the user's."""
+        own = [self._dataset.nodatavals[band - 1] for band in self.bands]
+        return [[value for value in (nodata, self._options.nodata) if value is not None] for nodata in own]
+
     def _read(self, area: RasterioWindow, shape: tuple[int, int], method: Resampling) -> Chip:
-        dataset, bands = self._dataset, list(self.bands)
-        values = dataset.read(bands, window=area, out_shape=(len(bands), *shape), resampling=method)
-        valid = np.ones(shape, bool)
-        own = [dataset.nodatavals[band - 1] for band in bands]
-        for nodata in (own, [self._options.nodata] * len(bands)):
-            marks = [band == value for band, value in zip(values, nodata, strict=True) if value is not None]
-            if marks:
-                valid &= ~np.all(marks, axis=0)  # dark pixels may be 0 in one band and still be data
+        dataset = self._dataset
+        how = {"window": area, "resampling": method}
+        if len({dataset.dtypes[band - 1] for band in self.bands}) == 1:
+            values = dataset.read(list(self.bands), out_shape=(len(self.bands), *shape), **how)
+        else:
+            values = np.stack([dataset.read(band, out_shape=shape, **how) for band in self.bands])  # the widest type
+        marks = [np.isin(band, nodata) for band, nodata in zip(values, self._nodata(), strict=True)]
+        valid = ~np.all(marks, axis=0)  # dark pixels may be 0 in one band and still be data
         if self._alpha is not None:
-            valid &= dataset.read(self._alpha, window=area, out_shape=shape, resampling=method) > 0
-        elif MaskFlags.per_dataset in dataset.mask_flag_enums[bands[0] - 1]:
-            valid &= dataset.read_masks(bands[0], window=area, out_shape=shape, resampling=method) > 0
+            valid &= dataset.read(self._alpha, out_shape=shape, **how) > 0
+        flags = dataset.mask_flag_enums[self.bands[0] - 1]
+        if not {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha} & set(flags):  # a mask of its own
+            valid &= dataset.read_masks(self.bands[0], out_shape=shape, **how) > 0
         if np.issubdtype(values.dtype, np.floating):
             valid &= np.isfinite(values).all(axis=0)
         if self._palette is not None:
             values = self._palette[values[0]].transpose(2, 0, 1)  # (H, W, 3) -> (3, H, W)
         return Chip(values, valid)
+
+    def _read_means(self, area: RasterioWindow, shape: tuple[int, int]) -> Chip:
+        """Read the mean of the valid pixels in each cell; a few rows of cells at a time."""
+        height, width = shape
+        row_edges = np.linspace(area.row_off, area.row_off + area.height, height + 1).clip(0, self._dataset.height)
+        col_edges = np.linspace(area.col_off, area.col_off + area.width, width + 1).clip(0, self._dataset.width)
+        left, right = math.floor(col_edges[0]), math.ceil(col_edges[-1])
+        step = max(int(_MEAN_PIXELS / (right - left) / max(area.height / height, 1)), 1)
+        values = np.zeros((len(self.bands), height, width))
+        valid = np.zeros(shape, bool)
+        for first in range(0, height, step):
+            edges = row_edges[first : first + step + 1]
+            top, bottom = math.floor(edges[0]), math.ceil(edges[-1])
+            window = RasterioWindow(left, top, right - left, bottom - top)
+            chip = self._read(window, (bottom - top, right - left), Resampling.nearest)
+            shares = chip.valid.astype(np.float64)
+            counts = cell_sums(cell_sums(shares, edges - top, 0), col_edges - left, 1)
+            sums = cell_sums(np.where(chip.valid, chip.values, 0).astype(np.float64), edges - top, 1)
+            rows = slice(first, first + len(edges) - 1)
+            valid[rows] = counts > 1e-6
+            values[:, rows] = cell_sums(sums, col_edges - left, 2) / np.maximum(counts, 1e-6)
+        if self.dtype.kind in "iu":
+            values = np.rint(values)
+        return Chip(values.astype(self.dtype), valid)
 
     def _choose_bands(self, wanted: tuple[str, ...]) -> tuple[int, ...]:
         count = self._dataset.count

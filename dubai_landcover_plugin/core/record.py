@@ -65,7 +65,8 @@ def run_record(request: SegmentationRequest, metadata: BundleMetadata, result: S
 
 def class_tags(scheme: ClassScheme) -> dict[str, str]:
     """Return GeoTIFF tags that name the classes, e.g. ``CLASS_4=Building #3C1098``."""
-    return {f"CLASS_{entry.id}": f"{entry.name} {entry.colour}" for entry in scheme.entries}
+    named = {f"CLASS_{entry.id}": f"{entry.name} {entry.colour}" for entry in scheme.entries}
+    return {**named, "UNLABELED_CLASS": str(scheme.unlabeled.id)}
 
 
 def scheme_from_tags(tags: Mapping[str, str]) -> ClassScheme:
@@ -82,4 +83,8 @@ def scheme_from_tags(tags: Mapping[str, str]) -> ClassScheme:
     entries.sort(key=lambda entry: int(str(entry["id"])))
     if len(entries) < 2:
         raise ClassSchemeError("The raster has no class names.", "Use a raster made by Segment Land Cover.")
-    return ClassScheme.from_json({"classes": entries[:-1], "unlabeled": entries[-1]})
+    last = str(tags.get("UNLABELED_CLASS", entries[-1]["id"]))
+    unlabeled = next((entry for entry in entries if str(entry["id"]) == last), entries[-1])
+    return ClassScheme.from_json(
+        {"classes": [entry for entry in entries if entry is not unlabeled], "unlabeled": unlabeled}
+    )

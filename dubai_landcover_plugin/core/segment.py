@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -28,7 +29,7 @@ from dubai_landcover_plugin.core.errors import LandCoverError, OutputError
 from dubai_landcover_plugin.core.legend import legend_path, legend_xml
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.plan import Plan, make_plan
-from dubai_landcover_plugin.core.polygons import write_class_polygons
+from dubai_landcover_plugin.core.polygons import check_vector_writable, vector_files, write_class_polygons
 from dubai_landcover_plugin.core.predictor import Predictor
 from dubai_landcover_plugin.core.raster import RasterSource, SourceOptions
 from dubai_landcover_plugin.core.record import class_tags, record_path, run_record
@@ -54,10 +55,11 @@ def segment_raster(
     """
     started = time.perf_counter()
     monitor = monitor or SilentMonitor()
-    _check_outputs(request)
+    _check_outputs(request, (request.input,))
     bundle = bundle or load_bundle(request.options.model)
     with ExitStack() as stack:
         source = stack.enter_context(_open_source(request, bundle))
+        _check_outputs(request, (request.input, *source.files))
         predictor = Predictor(bundle, request.options.device, request.options.precision)
         plan = make_plan(request, source, bundle.metadata, predictor.device)
         warnings = _tell(monitor, bundle, predictor, source, plan)
@@ -81,11 +83,23 @@ def _open_source(request: SegmentationRequest, bundle: ModelBundle) -> RasterSou
     return RasterSource(request.input, bundle.metadata.bands, chosen)
 
 
-def _check_outputs(request: SegmentationRequest) -> None:
-    wanted = [request.output, request.confidence, request.polygons, request.report]
-    record = str(record_path(request.output))
-    for path in [path for path in (*wanted, record) if path]:
-        check_writable(path, request.options.overwrite, (request.input,))
+def _check_outputs(request: SegmentationRequest, inputs: tuple[str, ...]) -> None:
+    """Refuse outputs that cannot be written, or that are one another or an input under another name.
+
+    Raises:
+        OutputError: if one is refused.
+    """
+    wanted = [request.output, request.confidence, request.report, str(record_path(request.output))]
+    paths = [path for path in wanted if path]
+    for path in paths:
+        check_writable(path, request.options.overwrite, inputs)
+    if request.polygons:
+        check_vector_writable(request.polygons, request.options.overwrite, inputs)
+        paths += map(str, vector_files(request.polygons))
+    places = [os.path.normcase(os.path.realpath(path)) for path in paths]
+    for path, place in zip(paths, places, strict=True):
+        if places.count(place) > 1:
+            raise OutputError(f"{path} would be written twice.", "Give each output a path of its own.")
 
 
 def _tell(monitor: Monitor, bundle: ModelBundle, predictor: Predictor, source: RasterSource, plan: Plan) -> list[str]:
@@ -263,8 +277,9 @@ def _commit(request: SegmentationRequest, bundle: ModelBundle, outputs: MapOutpu
     outputs.classes.finish({"LANDCOVER_RUN": record, **class_tags(scheme)})
     if outputs.confidence is not None:
         outputs.confidence.finish({"LANDCOVER_RUN": record})
-        outputs.confidence.place()
     outputs.classes.place()
+    if outputs.confidence is not None:
+        outputs.confidence.place()
     write_text(legend_path(request.output), legend_xml(scheme, {i: int(n) for i, n in enumerate(outputs.pixels)}))
 
 

@@ -32,6 +32,7 @@ from dubai_landcover_plugin.core.raster import Grid
 
 BLOCK = 512  # px
 _SMALLEST_OVERVIEW = 256  # px
+_LONGEST_NAME = 150  # bytes; file systems take 255, and unfinished files have longer names
 _REMEDY = "Free some space or choose another folder; nothing was left at the output path."
 
 
@@ -41,6 +42,10 @@ _partials: set[Path] = set()  # every name that this process may have written un
 def partial_path(path: str | Path) -> Path:
     """Return the name under which this process writes ``path`` until it is whole."""
     path = Path(path)
+    if len(path.name.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
+        raise OutputError(
+            f"The file name {path.name[:40]}… has more than {_LONGEST_NAME} bytes.", "Choose a shorter one."
+        )
     partial = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.partial{path.suffix}")
     _partials.add(partial)
     return partial
@@ -48,10 +53,9 @@ def partial_path(path: str | Path) -> Path:
 
 def remove_partials() -> None:
     """Remove whatever this process has not finished; for a process that must leave at once."""
-    for partial in _partials:
+    for partial in list(_partials):
         for name in partial.parent.glob(f"{glob.escape(partial.with_suffix('').name)}*"):
-            with suppress(OSError):
-                shutil.rmtree(name) if name.is_dir() else name.unlink()
+            _remove(name)
 
 
 def check_writable(path: str | Path, overwrite: bool, inputs: tuple[str, ...] = ()) -> None:
@@ -63,7 +67,7 @@ def check_writable(path: str | Path, overwrite: bool, inputs: tuple[str, ...] = 
     """
     path = Path(path)
     for source in inputs:
-        if path.resolve() == Path(source).resolve():
+        if path.resolve() == Path(source).resolve() or _is_same_file(path, source):
             raise OutputError(f"The output {path} is the input itself.", "Choose another output path.")
     if not path.parent.is_dir():
         raise OutputError(f"The folder {path.parent} does not exist.", "Make it first, or choose another.")
@@ -71,6 +75,14 @@ def check_writable(path: str | Path, overwrite: bool, inputs: tuple[str, ...] = 
         raise OutputError(f"{path} is no file.", "Choose another output path.")
     if path.exists() and not overwrite:
         raise OutputError(f"{path} exists.", "Choose another output path, or allow overwriting.")
+    if path.exists():
+        try:
+            os.rename(path, path)  # Windows refuses where another program holds the file
+        except OSError as error:
+            raise OutputError(
+                f"{path} cannot be replaced: {error.strerror}.",
+                "Close it in other programs, QGIS too, or choose another.",
+            ) from error
     _sweep(path)
     probe = partial_path(path).with_suffix(".probe")
     try:
@@ -82,14 +94,26 @@ def check_writable(path: str | Path, overwrite: bool, inputs: tuple[str, ...] = 
         ) from error
 
 
+def _is_same_file(path: Path, other: str) -> bool:
+    try:
+        return path.samefile(other)
+    except OSError:
+        return False
+
+
 def _sweep(path: Path) -> None:
     """Remove partial files of processes of this machine that are gone."""
     prefix = f".{path.name}.{socket.gethostname()}-"
     for name in glob.glob(f"{glob.escape(str(path.with_name(prefix)))}*.partial*"):
         number = Path(name).name[len(prefix) :].split(".")[0]
         if number.isdigit() and int(number) != os.getpid() and not _is_alive(int(number)):
-            with suppress(OSError):
-                os.unlink(name)
+            _remove(Path(name))
+
+
+def _remove(path: Path) -> None:
+    """Remove a file or a folder, if the file system lets us."""
+    with suppress(OSError):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 def _is_alive(process: int) -> bool:
@@ -135,11 +159,11 @@ def write_text(path: str | Path, text: str) -> None:
     path = Path(path)
     partial = partial_path(path)
     try:
-        partial.write_text(text, encoding="utf-8")
+        # A file name that is no UTF-8 comes out escaped.
+        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
         replace_file(partial, path)
     except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
+        _remove(partial)
         if isinstance(error, OutputError):
             raise
         raise OutputError(f"{path} could not be written: {error.strerror}.", _REMEDY) from error
@@ -265,6 +289,7 @@ class LandCoverWriter:
             OutputError: if the file system refuses.
         """
         replace_file(self._partial, self.path)
+        _partials.discard(self._partial)
         for suffix in (".aux.xml", ".ovr", ".msk"):
             with suppress(OSError):
                 os.unlink(f"{self.path}{suffix}")

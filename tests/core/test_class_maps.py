@@ -3,8 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dubai_landcover_plugin.core.class_maps import CONFIDENCE_NODATA, Decision, Interpolation
+from dubai_landcover_plugin.core.class_maps import CONFIDENCE_NODATA, Decision
 from dubai_landcover_plugin.core.classes import DUBAI
+from dubai_landcover_plugin.core.resampling import Interpolation, cell_sums
 
 
 def test_decision_takes_the_highest_and_rounds_to_percent():
@@ -54,3 +55,18 @@ def test_coarser_pixels_are_means():
 def test_equal_pixels_stay(working, native):
     values = np.arange(7, dtype=np.float32)[None]
     assert (Interpolation(working, native)(values, 1, 0, native) == values).all()
+
+
+def test_means_are_not_shifted():
+    """A ramp stays a ramp with the same middle, whatever the ratio."""
+    for working, native in ((1510, 1000), (442, 260), (17, 9)):
+        ramp = (np.arange(working, dtype=np.float32) + 0.5)[None] / working
+        centres = (np.arange(native) + 0.5) / native
+        shift = (Interpolation(working, native)(ramp, 1, 0, native)[0] - centres) * native  # px
+        assert abs(shift.mean()) < 1e-3
+        assert abs(shift).max() < 0.15  # a cut pixel counts as if it lay in the middle of its share
+
+
+def test_cells_share_the_pixels_that_their_edges_cut():
+    sums = cell_sums(np.array([[1.0, 2.0, 4.0]]), np.array([0.0, 1.5, 3.0]), 1)
+    assert sums.tolist() == [[2.0, 5.0]]

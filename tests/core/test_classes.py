@@ -44,3 +44,8 @@ def test_tags_of_another_raster_are_refused():
 def test_legend_escapes_names():
     scheme = ClassScheme((LandCoverClass(1, "Salt & sand", "#FFFFFF"),), LandCoverClass(2, "Unlabeled", "#999999"))
     assert "Salt &amp; sand" in legend_xml(scheme, {1: 5})
+
+
+def test_unlabeled_need_not_be_the_last_id():
+    low = ClassScheme((LandCoverClass(2, "Salt", "#FFFFFF"),), LandCoverClass(1, "Unlabeled", "#999999"))
+    assert scheme_from_tags(class_tags(low)) == low

@@ -192,3 +192,63 @@ def test_geojson_is_json(class_map, tmp_path):
     outcome = export_polygons(PolygonsRequest(str(class_map), str(tmp_path / "v"), ("Road",), ".geojson"))
     with open(outcome["files"]["Road"], encoding="utf-8") as stream:
         assert json.load(stream)["type"] == "FeatureCollection"
+
+
+@pytest.mark.parametrize("min_area", [20.0, 1e6])
+def test_smallest_area_beyond_the_raster_is_no_crash(min_area):
+    assert len(trace_polygons(classified(np.full((3, 3), 2)), min_area, 2).geometries) == 0
+
+
+def test_simplifying_tears_no_holes():
+    rng = np.random.default_rng(1)
+    coarse = rng.random((3, 30, 30)).repeat(4, axis=1).repeat(4, axis=2)
+    ids = coarse.argmax(0).astype(np.uint8) + 1
+    polygons = trace_polygons(classified(ids), 20, 2)
+    covered = shapely.union_all(polygons.geometries)
+    assert shapely.get_num_interior_rings(covered) == 0
+    assert covered.area > 0.99 * ids.size
+
+
+def test_perimeter_of_a_strip_in_degrees():
+    ids = np.zeros((10, 60), np.uint8)
+    ids[4, 5:55] = 3
+    transform = Affine(1e-5, 0, 55, 0, -1e-5, 60)
+    polygons = trace_polygons(classified(ids, transform, rasterio.crs.CRS.from_epsg(4326)), 0, 0)
+    assert polygons.perimeters == pytest.approx([2 * 50 * 0.5580 + 2 * 1.1141], rel=1e-3)
+
+
+def test_parts_of_a_shapefile_are_kept_too(class_map, tmp_path):
+    folder = tmp_path / "v"
+    folder.mkdir()
+    (folder / "building.dbf").write_bytes(b"a table of the user")
+    with pytest.raises(OutputError, match=r"building.dbf exists"):
+        export_polygons(PolygonsRequest(str(class_map), str(folder), ("Building",)))
+    assert (folder / "building.dbf").read_bytes() == b"a table of the user"
+
+
+def test_geopackage_with_pending_edits_is_refused(class_map, tmp_path):
+    request = PolygonsRequest(str(class_map), str(tmp_path / "v"), ("Building",), ".gpkg", overwrite=True)
+    export_polygons(request)
+    journal = tmp_path / "v" / "building.gpkg-wal"
+    journal.write_bytes(b"pending")
+    with pytest.raises(OutputError, match="open in another program"):
+        export_polygons(request)
+    assert journal.exists()
+    journal.write_bytes(b"")
+    export_polygons(request)
+    assert not journal.exists()
+
+
+def test_geojson_of_a_local_crs(class_map, tmp_path):
+    local = 'LOCAL_CS["site grid",UNIT["metre",1]]'
+    with rasterio.open(class_map, "r+") as dataset:
+        dataset.crs = rasterio.crs.CRS.from_wkt(local)
+    outcome = export_polygons(PolygonsRequest(str(class_map), str(tmp_path / "v"), ("Road",), ".geojson"))
+    assert pyogrio.read_info(outcome["files"]["Road"])["features"] == 1
+
+
+def test_class_names_cannot_leave_the_folder(class_map, tmp_path):
+    with rasterio.open(class_map, "r+") as dataset:
+        dataset.update_tags(CLASS_4="../Out side #3C1098")
+    outcome = export_polygons(PolygonsRequest(str(class_map), str(tmp_path / "v"), ("4",), ".gpkg"))
+    assert outcome["files"] == {"../Out side": str(tmp_path / "v" / "_out_side.gpkg")}

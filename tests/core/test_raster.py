@@ -213,3 +213,88 @@ def test_what_is_no_raster_is_refused(tmp_path, content):
 def test_complex_numbers_are_refused(raster):
     with pytest.raises(RasterOpenError, match="complex"):
         read(raster(np.ones((3, 12, 10), np.complex64), photometric="MINISBLACK"))
+
+
+class TestHiddenNodata:
+    """Invalid pixels that GDAL does not know of must not be averaged into their neighbours."""
+
+    @pytest.mark.parametrize(("hole", "options"), [(np.nan, None), (7.0, SourceOptions(nodata=7.0))])
+    def test_means_are_those_of_the_valid_pixels(self, raster, hole, options):
+        pixels = np.full((3, 12, 10), 200, np.float32)
+        pixels[:, ::2] = hole
+        with RasterSource(str(raster(pixels)), RGB, options) as source:
+            chip = source.read(Window(0, 0, 6, 5), (6, 5), (2.0, 2.0))
+        assert chip.valid.all()
+        assert (chip.values == 200).all()
+
+    def test_means_are_weighted_by_area(self, raster):
+        pixels = np.arange(30, dtype=np.float32).reshape(1, 1, 30).repeat(3, axis=0).repeat(4, axis=1)
+        with RasterSource(str(raster(pixels)), RGB) as source:
+            chip = source.read(Window(0, 0, 2, 12), (2, 12), (2.0, 2.5))
+        expected = [0.8, 3.2, 5.8, 8.2]  # (0 + 1 + 2/2) / 2.5, (2/2 + 3 + 4) / 2.5, ...
+        assert chip.values[0, 0, :4] == pytest.approx(expected)
+
+    def test_holes_larger_than_a_cell_stay_holes(self, raster):
+        pixels = np.full((3, 12, 12), 50, np.float32)
+        pixels[:, :6] = np.nan
+        with RasterSource(str(raster(pixels)), RGB) as source:
+            chip = source.read(Window(0, 0, 4, 4), (4, 4), (3.0, 3.0))
+        assert chip.valid.tolist() == [[False] * 4] * 2 + [[True] * 4] * 2
+
+
+def test_control_points_follow_the_extent(raster):
+    points = [GroundControlPoint(row, col, 55 + col, 25 - row) for row, col in ((0, 0), (0, 9), (11, 0))]
+    path = raster(random_pixels(12, 10), transform=Affine.identity(), crs=None)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.gcps = points, "EPSG:4326"
+    with RasterSource(str(path), RGB, SourceOptions(pixel_space=True, extent=(4, 6, 9, 11))) as source:
+        shifted, _ = source.ground_control_points
+    assert [(point.row, point.col, point.x) for point in shifted] == [(-6, -4, 55), (-6, 5, 64), (5, -4, 55)]
+
+
+def test_part_of_a_raster_without_a_place_lies_where_gis_draw_it(raster):
+    path = raster(random_pixels(12, 10), crs=None, transform=Affine.identity())
+    with RasterSource(str(path), RGB, SourceOptions(extent=(2, 3, 8, 9))) as source:
+        assert source.grid.transform == Affine(1, 0, 2, 0, -1, -3)
+
+
+def test_mask_of_a_virtual_raster_counts(raster, tmp_path):
+    pixels = random_pixels(12, 10)
+    image = raster(pixels)
+    mask = raster(np.repeat(np.array([255, 0], np.uint8), 60).reshape(1, 12, 10), "mask.tif")
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{band}"><ColorInterp>{colour}</ColorInterp>'
+        f"<SimpleSource><SourceFilename>{image}</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource>"
+        f'<MaskBand><VRTRasterBand dataType="Byte"><SimpleSource><SourceFilename>{mask}</SourceFilename>'
+        "<SourceBand>1</SourceBand></SimpleSource></VRTRasterBand></MaskBand></VRTRasterBand>"
+        for band, colour in enumerate(("Red", "Green", "Blue"), 1)
+    )
+    path = tmp_path / "masked.vrt"
+    path.write_text(f'<VRTDataset rasterXSize="10" rasterYSize="12">{bands}</VRTDataset>')
+    with RasterSource(str(path), RGB) as source:
+        assert source.read(ALL).valid.sum() == 60
+        assert {str(image), str(path)} <= set(source.files)
+
+
+def test_bands_of_different_types_get_the_widest(raster, tmp_path):
+    small, large = raster(random_pixels(12, 10)), raster(np.full((1, 12, 10), 60_000, np.uint16), "large.tif")
+    sources = ((small, 1, "Byte", "Red"), (large, 1, "UInt16", "Green"), (small, 2, "Byte", "Blue"))
+    bands = "".join(
+        f'<VRTRasterBand dataType="{kind}" band="{index}"><ColorInterp>{colour}</ColorInterp><SimpleSource>'
+        f"<SourceFilename>{file}</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>"
+        for index, (file, band, kind, colour) in enumerate(sources, 1)
+    )
+    path = tmp_path / "mixed.vrt"
+    path.write_text(f'<VRTDataset rasterXSize="10" rasterYSize="12">{bands}</VRTDataset>')
+    chip, source = read(path)
+    assert source.dtype == chip.values.dtype == np.uint16
+    assert (chip.values[1] == 60_000).all()
+
+
+def test_sample_leaves_out_what_is_nodata_in_one_band(raster):
+    pixels = np.full((3, 12, 10), 300, np.int16)
+    pixels[0, :3] = -9999
+    with RasterSource(str(raster(pixels, nodata=-9999)), RGB) as source:
+        sample = source.read_sample()
+    assert np.nanmin(sample.values[0]) == 300
+    assert sample.valid.all()

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from dubai_landcover_plugin.core.errors import (
     BandError,
     BundleError,
+    DeviceError,
     GeoreferenceError,
     OutputError,
     RasterReadError,
@@ -179,6 +181,18 @@ class TestGroundSamplingDistance:
         path = write_raster(tmp_path / "input.tif", pixels, transform=ONE_METRE @ Affine.scale(scale), nodata=0)
         classes, _ = run(path, stub_bundle(), window=16, overlap=4)
         assert ((classes > 0) == (pixels[0] > 0)).all()
+
+    def test_undeclared_holes_do_not_become_a_class(self, tmp_path):
+        pixels = np.full((3, 160, 160), 90, np.float32)
+        holes = pixels.copy()
+        holes[:, ::4, ::4] = np.nan
+        transform = ONE_METRE @ Affine.scale(0.2)
+        limits = ((0.0, 255.0),)
+        whole, _ = run(write_raster(tmp_path / "a.tif", pixels, transform=transform), stub_bundle(), limits=limits)
+        part, _ = run(write_raster(tmp_path / "b.tif", holes, transform=transform), stub_bundle(), limits=limits)
+        valid = np.isfinite(holes[0])
+        assert (part[valid] == whole[valid]).all()
+        assert not part[~valid].any()
 
     @pytest.mark.parametrize("scale", [0.37, 3.1])
     def test_windows_do_not_show(self, tmp_path, scale):
@@ -354,6 +368,24 @@ class TestFailures:
         bundle.model.layers[0] = None
         request = SegmentationRequest(str(source), str(source.with_name("o.tif")))
         self.refuse(request, TypeError, "NoneType", bundle=bundle)
+
+    def test_output_under_two_names(self, source):
+        other = source.parent / "." / "sub" / ".." / "o.tif"
+        (source.parent / "sub").mkdir()
+        request = SegmentationRequest(str(source), str(source.with_name("o.tif")), confidence=str(other))
+        self.refuse(request, OutputError, "would be written twice")
+
+    def test_output_on_a_file_behind_a_virtual_raster(self, source):
+        virtual = source.with_name("v.vrt")
+        rasterio.shutil.copy(source, virtual, driver="VRT")
+        request = SegmentationRequest(str(virtual), str(source), SegmentOptions(overwrite=True))
+        self.refuse(request, OutputError, "is the input itself")
+
+    def test_network_without_numbers(self, source):
+        bundle = stub_bundle()
+        bundle.model.layers[0].weight.data[:] = np.nan
+        request = SegmentationRequest(str(source), str(source.with_name("o.tif")))
+        self.refuse(request, DeviceError, "no numbers", bundle=bundle)
 
     def test_polygons_that_fail_leave_the_raster(self, source, monkeypatch):
         def fail(*arguments):

@@ -217,3 +217,42 @@ def test_text_is_written_whole(tmp_path):
     assert os.listdir(tmp_path) == ["a.json"]
     with pytest.raises(OutputError, match="could not be written"):
         write_text(tmp_path / "none" / "a.json", "{}")
+
+
+def test_a_folder_of_a_dead_process_is_swept_up(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    name = partial_path(tmp_path / "b.shp").with_suffix(".folder").name.replace(f"-{os.getpid()}.", f"-{dead.pid}.")
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "b.shp").touch()
+    check_writable(tmp_path / "b.shp", True)
+    assert os.listdir(tmp_path) == []
+
+
+def test_names_too_long_for_an_unfinished_file_are_told(tmp_path):
+    with pytest.raises(OutputError, match="more than 150 bytes"):
+        check_writable(tmp_path / ("a" * 200 + ".tif"), True)
+
+
+def test_hard_links_to_the_input_are_refused(tmp_path):
+    source = tmp_path / "in.tif"
+    source.touch()
+    os.link(source, tmp_path / "link.tif")
+    with pytest.raises(OutputError, match="is the input itself"):
+        check_writable(tmp_path / "link.tif", True, (str(source),))
+
+
+def test_a_file_held_by_another_program_is_noticed_before_work(tmp_path, monkeypatch):
+    (tmp_path / "o.tif").touch()
+
+    def refuse(old, new):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(OutputError, match="cannot be replaced"):
+        check_writable(tmp_path / "o.tif", True)
+
+
+def test_text_with_a_broken_file_name_is_escaped(tmp_path):
+    write_text(tmp_path / "a.json", '"caf\udce9"')
+    assert (tmp_path / "a.json").read_bytes() == b'"caf\\udce9"'

@@ -1,0 +1,70 @@
+"""Between grids of different pixel size over the same ground, along one axis at a time."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+def cell_sums(values: npt.NDArray[np.floating], edges: npt.NDArray[np.floating], axis: int) -> npt.NDArray[np.float64]:
+    """Return the sum of pixels in each cell along ``axis``; a pixel cut by an edge counts in both, by its shares.
+
+    Args:
+        values: Any shape.
+        edges: (n + 1,) rising positions between 0 and the length of the axis; cell i lies between edges i and i + 1.
+        axis: The axis that the cells divide.
+    """
+    moved = np.moveaxis(values, axis, -1)
+    running = np.zeros((*moved.shape[:-1], moved.shape[-1] + 1))
+    np.cumsum(moved, axis=-1, out=running[..., 1:])
+    whole = np.minimum(np.floor(edges).astype(np.int64), moved.shape[-1])
+    share = edges - whole
+    after = np.minimum(whole + 1, moved.shape[-1])
+    at_edges = running[..., whole] * (1 - share) + running[..., after] * share
+    return np.moveaxis(np.diff(at_edges, axis=-1), -1, axis)
+
+
+class Interpolation:
+    """Along one axis, from working pixels to the raster's own: linear where these are finer, mean where coarser.
+
+    Args:
+        working: Number of working pixels.
+        native: Number of the raster's own pixels.
+    """
+
+    def __init__(self, working: int, native: int) -> None:
+        self.native = native
+        self._coarser = working > native
+        if self._coarser:
+            self._edges = np.arange(native + 1) * (working / native)
+            self._edges[-1] = working
+        else:
+            centre = (np.arange(native) + 0.5) * (working / native) - 0.5
+            centre = centre.clip(0, working - 1)
+            self._lower = np.floor(centre).astype(np.int64)
+            self._upper = np.minimum(self._lower + 1, working - 1)
+            self._fraction = (centre - self._lower).astype(np.float32)
+
+    def needed(self, first: int, last: int) -> tuple[int, int]:
+        """Return the half-open range of working pixels needed for native pixels ``first`` to ``last`` (excluded)."""
+        if self._coarser:
+            return int(np.floor(self._edges[first])), int(np.ceil(self._edges[last]))
+        return int(self._lower[first]), int(self._upper[last - 1]) + 1
+
+    def __call__(self, values: Floats, axis: int, first: int, last: int, offset: int = 0) -> Floats:
+        """Return native pixels ``first`` to ``last`` (excluded) along ``axis``; ``values`` start at ``offset``."""
+        shape = [1] * values.ndim
+        shape[axis] = last - first
+        if self._coarser:
+            begin, end = self.needed(first, last)
+            held = np.take(values, np.arange(begin - offset, end - offset), axis)
+            edges = self._edges[first : last + 1]
+            means = cell_sums(held, edges - begin, axis) / np.diff(edges).reshape(shape)
+            return means.astype(np.float32)
+        fraction = self._fraction[first:last].reshape(shape)
+        lower = np.take(values, self._lower[first:last] - offset, axis)
+        upper = np.take(values, self._upper[first:last] - offset, axis)
+        between: Floats = lower + (upper - lower) * fraction
+        return between
