@@ -7,7 +7,9 @@ import fnmatch
 import io
 import json
 import os
+from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,18 @@ from typing import Any
 from dubai_landcover_plugin.core.bundle import ModelBundle, load_bundle
 from dubai_landcover_plugin.core.errors import LandCoverError, OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.core.polygons import vector_files
 from dubai_landcover_plugin.core.record import input_identity, record_path
 from dubai_landcover_plugin.core.request import BatchRequest, SegmentationRequest, SegmentationResult, dumps
 from dubai_landcover_plugin.core.segment import segment_raster
 from dubai_landcover_plugin.core.writer import write_text
 
 CLASSES_ENDING, CONFIDENCE_ENDING = "_landcover", "_confidence"
+MANIFEST_CSV, MANIFEST_JSON = "landcover_manifest.csv", "landcover_manifest.json"
+_COLUMNS = ("input", "output", "status", "seconds", "message")
 _STEPS = 1000  # progress within one raster
+_CLOCK = 5.0  # s, by which clocks of file systems may differ
+_NO_RECORD = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass
@@ -85,12 +92,7 @@ def find_rasters(request: BatchRequest) -> list[Path]:
 def requests_of(request: BatchRequest) -> Iterator[SegmentationRequest]:
     """Yield one request for each raster; outputs mirror the tree of the folder."""
     rasters = find_rasters(request)
-    stems = [path.with_suffix("") for path in rasters]
-    for path in rasters:
-        relative = path.relative_to(request.folder)
-        alone = stems.count(path.with_suffix("")) == 1
-        stem = path.stem if alone else path.name.replace(".", "_")
-        base = Path(request.output_folder) / relative.parent / stem
+    for path, base in zip(rasters, _bases(rasters, request)):
         yield SegmentationRequest(
             input=str(path),
             output=f"{base}{CLASSES_ENDING}.tif",
@@ -101,24 +103,141 @@ def requests_of(request: BatchRequest) -> Iterator[SegmentationRequest]:
         )
 
 
-def is_done(request: SegmentationRequest, model_hash: str) -> bool:
-    """Return whether this very request, model and input have given these outputs already."""
-    outputs = [request.output, request.confidence, request.polygons, request.report]
+def _bases(rasters: list[Path], request: BatchRequest) -> list[Path]:
+    """Return for each raster what its outputs' names start with; no two are equal, whatever the case of letters."""
+    stems = Counter(_folded(path.with_suffix("")) for path in rasters)
+    taken = {stem for stem, count in stems.items() if count == 1}
+    bases = []
+    for path in rasters:
+        place = path.with_suffix("")
+        if stems[_folded(place)] > 1:
+            place = _free(path.with_name(path.name.replace(".", "_")), taken)
+        bases.append(Path(request.output_folder) / place.relative_to(request.folder))
+    return bases
+
+
+def _free(place: Path, taken: set[str]) -> Path:
+    """Return the place, with a number where it is taken already; take it."""
+    free, number = place, 2
+    while _folded(free) in taken:
+        free, number = place.with_name(f"{place.name}_{number}"), number + 1
+    taken.add(_folded(free))
+    return free
+
+
+def _folded(path: Path) -> str:
+    return str(path).casefold()
+
+
+def earlier_result(request: SegmentationRequest, model_hash: str) -> SegmentationResult | None:
+    """Return what this very request, model and input have given already; None where anything differs or lacks."""
     try:
-        record = json.loads(record_path(request.output).read_text(encoding="utf-8"))
+        record = _record(request.output)
         same = (
             _essence(record["request"]) == _essence(request.to_json())
             and record["input"] == input_identity(request.input)
             and record["model"]["sha256"] == model_hash
+            and all(map(os.path.isfile, _outputs(request.to_json())))
         )
-    except (OSError, ValueError, KeyError, TypeError):
-        return False
-    return same and all(os.path.isfile(path) for path in outputs if path)
+        return SegmentationResult.from_json(record["result"]) if same else None
+    except _NO_RECORD:
+        return None
 
 
-def _essence(request: dict[str, Any]) -> str:
-    options = {key: value for key, value in request["options"].items() if key != "overwrite"}
-    return dumps({**request, "options": options})
+def _record(output: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(record_path(output).read_text(encoding="utf-8"))
+    return record
+
+
+def _essence(request: dict[str, Any]) -> dict[str, Any]:
+    """Return what tells two requests apart, paths resolved; models are compared by their hash."""
+    options = {key: value for key, value in request["options"].items() if key not in ("overwrite", "model")}
+    paths = {key: _resolved(request[key]) for key in ("input", "output", "confidence", "polygons", "report")}
+    essence: dict[str, Any] = json.loads(dumps({**request, **paths, "options": options}))
+    return essence
+
+
+def _resolved(path: str | None) -> str | None:
+    return path and os.path.normcase(os.path.realpath(path))
+
+
+def _outputs(request: dict[str, Any]) -> list[str]:
+    return [request[key] for key in ("output", "confidence", "polygons", "report") if request[key]]
+
+
+def _files(request: dict[str, Any]) -> list[str]:
+    """Return every file that a request's outputs may consist of."""
+    parts = vector_files(request["polygons"]) if request["polygons"] else []
+    return [*_outputs(request), *map(str, parts)]
+
+
+def _may_replace(job: SegmentationRequest) -> SegmentationRequest:
+    """Allow a request to replace what an earlier batch made of the same input and nobody has changed since.
+
+    Raises:
+        OutputError: if somebody has changed it.
+    """
+    try:
+        record = record_path(job.output)
+        written = record.stat().st_mtime
+        earlier = _record(job.output)["request"]
+        made = {_resolved(path) for path in _files(earlier)}
+        is_own = _resolved(earlier["input"]) == _resolved(job.input)
+    except _NO_RECORD:
+        return job
+    present = [path for path in _files(job.to_json()) if os.path.exists(path)]
+    if job.options.overwrite or not is_own or not made.issuperset(map(_resolved, present)):
+        return job
+    for path in present:
+        if os.path.getmtime(path) > written + _CLOCK:
+            raise OutputError(
+                f"{path} exists and was changed after it was made; it is kept.",
+                "Move it elsewhere, or allow overwriting.",
+            )
+    return replace(job, options=replace(job.options, overwrite=True))
+
+
+class _Manifest:
+    """What became of each raster, of earlier batches into the same folder too.
+
+    Raises:
+        OutputError: if a file of a manifest's name is none of ours.
+    """
+
+    def __init__(self, folder: Path, request: BatchRequest) -> None:
+        self.table, self.file = folder / MANIFEST_CSV, folder / MANIFEST_JSON
+        self._request = request.to_json()
+        self._items = {_resolved(item["output"]): item for item in self._earlier()}
+
+    def add(self, item: BatchItem) -> None:
+        """Write the manifest anew, so that a killed run leaves a true one."""
+        self._items[_resolved(item.output)] = asdict(item)
+        items = list(self._items.values())
+        write_text(self.file, dumps({"request": self._request, "items": items}, indent=2))
+        names = list(dict.fromkeys(name for item in items for name in item["pixels"]))
+        table = io.StringIO()
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow([*_COLUMNS, *(f"{name}_m2" for name in names)])
+        for listed in items:
+            areas = [listed["area_m2"].get(name, "") for name in names]
+            rows.writerow([*(listed[key] for key in _COLUMNS), *areas])
+        write_text(self.table, table.getvalue())
+
+    def _earlier(self) -> list[dict[str, Any]]:
+        path = self.table
+        try:
+            if path.exists() and not path.read_text(encoding="utf-8-sig").startswith(",".join(_COLUMNS)):
+                raise ValueError("other columns")
+            path = self.file
+            manifest = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"request": {}, "items": []}
+            if not isinstance(manifest["request"], dict):
+                raise TypeError("no request")
+            return [asdict(BatchItem(**item)) for item in manifest["items"]]
+        except _NO_RECORD as error:
+            raise OutputError(
+                f"{path} exists and is no manifest of this tool ({type(error).__name__}: {error}).",
+                "Move it elsewhere, or choose another output folder.",
+            ) from error
 
 
 def run_batch(
@@ -138,18 +257,19 @@ def run_batch(
     bundle = bundle or load_bundle(request.options.model)
     folder = Path(request.output_folder)
     _make_folder(folder)
+    manifest = _Manifest(folder, request)
     items: list[BatchItem] = []
     for index, job in enumerate(jobs):
         raise_if_cancelled(monitor)
         name = str(Path(job.input).relative_to(request.folder))
         part = _Part(monitor, name, index, len(jobs))
         items.append(_run_one(job, bundle, part, request.redo))
-        _write_manifest(folder, request, items)
+        manifest.add(items[-1])
     monitor.report(1, 1, "")
     counts = {status: sum(item.status == status for item in items) for status in ("done", "skipped", "failed")}
     return {
-        "manifest_csv": str(folder / "manifest.csv"),
-        "manifest_json": str(folder / "manifest.json"),
+        "manifest_csv": str(manifest.table),
+        "manifest_json": str(manifest.file),
         **counts,
         "items": [asdict(item) for item in items],
     }
@@ -163,13 +283,13 @@ def _make_folder(folder: Path) -> None:
 
 
 def _run_one(job: SegmentationRequest, bundle: ModelBundle, monitor: Monitor, redo: bool) -> BatchItem:
-    if not redo and is_done(job, bundle.digest):
+    earlier = None if redo else earlier_result(job, bundle.digest)
+    if earlier is not None:
         monitor.log("info", "done before with the same input, model and parameters; skipped.")
-        earlier = json.loads(record_path(job.output).read_text(encoding="utf-8"))["result"]
-        return _item(job, "skipped", SegmentationResult.from_json(earlier))
+        return _item(job, "skipped", earlier)
     try:
         _make_folder(Path(job.output).parent)
-        return _item(job, "done", segment_raster(job, monitor, bundle))
+        return _item(job, "done", _segment(_may_replace(job), monitor, bundle))
     except RunCancelled:
         raise
     except LandCoverError as error:
@@ -185,15 +305,13 @@ def _item(job: SegmentationRequest, status: str, result: SegmentationResult) -> 
     return BatchItem(job.input, job.output, status, message, result.seconds, result.area_m2 or {}, result.pixels)
 
 
-def _write_manifest(folder: Path, request: BatchRequest, items: list[BatchItem]) -> None:
-    """Write the manifest anew after each raster, so that a killed run leaves a true one."""
-    listed = [asdict(item) for item in items]
-    write_text(folder / "manifest.json", dumps({"request": request.to_json(), "items": listed}, indent=2))
-    names = list(dict.fromkeys(name for item in items for name in item.pixels))
-    table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
-    rows.writerow(["input", "output", "status", "seconds", "message", *(f"{name}_m2" for name in names)])
-    for item in items:
-        areas = [item.area_m2.get(name, "") for name in names]
-        rows.writerow([item.input, item.output, item.status, item.seconds, item.message, *areas])
-    write_text(folder / "manifest.csv", table.getvalue())
+def _segment(job: SegmentationRequest, monitor: Monitor, bundle: ModelBundle) -> SegmentationResult:
+    """Segment; a record written thereby becomes as young as what was written after it, see :func:`_may_replace`."""
+    record = record_path(job.output)
+    before = record.stat().st_mtime_ns if record.exists() else None
+    try:
+        return segment_raster(job, monitor, bundle)
+    finally:
+        with suppress(OSError):
+            if record.stat().st_mtime_ns != before:
+                os.utime(record)
