@@ -6,6 +6,8 @@ import importlib.util
 import os
 import random
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,19 @@ def fixed_seed() -> None:
 def shared() -> Path:
     """Folder of the shared data: ``dubai``, ``mosaics``, ``rasters``. Mark the test ``shared``."""
     return SHARED
+
+
+@pytest.fixture
+def stretched() -> Callable[[float], float]:
+    """Limits in seconds, longer where other programs take the processor away just now."""
+
+    def stretch(seconds: float) -> float:
+        wall, busy = time.perf_counter(), time.process_time()
+        while time.process_time() - busy < 0.2:
+            pass
+        return seconds * max((time.perf_counter() - wall) / 0.2, 1.0)
+
+    return stretch
 
 
 @pytest.fixture(scope="session")

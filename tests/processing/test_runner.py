@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -153,18 +154,22 @@ def test_a_result_that_is_no_object_is_refused():
         run_fake("no_object")
 
 
-def test_cancel_is_obeyed():
+def test_cancel_is_obeyed(stretched: Callable[[float], float]):
     monitor = RecordingMonitor(cancel=True)
     with pytest.raises(RunCancelled, match="nothing was written"):
         run_fake("polite", monitor)
-    assert time.monotonic() - monitor.cancelled_at < 2
+    taken = time.monotonic() - monitor.cancelled_at
+    assert taken < stretched(2)
 
 
-def test_cancel_ends_a_stubborn_worker_and_its_child_and_removes_its_files(tmp_path: Path):
+def test_cancel_ends_a_stubborn_worker_and_its_child_and_removes_its_files(
+    tmp_path: Path, stretched: Callable[[float], float]
+):
     monitor = RecordingMonitor(cancel=True)
     with pytest.raises(RunCancelled):
         run_fake("stubborn", monitor, {"output": str(tmp_path / "a.tif")})
-    assert time.monotonic() - monitor.cancelled_at < 2
+    taken = time.monotonic() - monitor.cancelled_at
+    assert taken < stretched(2)
     assert ends_within(monitor.number_after("child"), 2)
     left = {path.name for path in tmp_path.iterdir()}
     assert f".a.tif.{socket.gethostname()}-1.partial.tif" in left

@@ -123,7 +123,7 @@ def test_an_error_of_the_engine_reaches_the_user_and_leaves_no_file(tmp_path: Pa
     assert sorted(os.listdir(tmp_path)) == ["two.tif"]
 
 
-def test_cancel_takes_less_than_two_seconds_and_leaves_no_file(tmp_path: Path):
+def test_cancel_takes_less_than_two_seconds_and_leaves_no_file(tmp_path: Path, stretched: Callable[[float], float]):
     raster = write_raster(tmp_path / "large.tif", town(2000, 2000))
     feedback = RecordingFeedback()
     moments: list[float] = []
@@ -137,7 +137,8 @@ def test_cancel_takes_less_than_two_seconds_and_leaves_no_file(tmp_path: Path):
     values = {"INPUT": raster, "OUTPUT": str(tmp_path / "o.tif"), "POLYGONS": str(tmp_path / "o.gpkg"), "WINDOW": 128}
     with pytest.raises(QgsProcessingException, match="cancelled"):
         run("segmentlandcover", values, feedback)
-    assert time.monotonic() - moments[0] < 2
+    taken = time.monotonic() - moments[0]
+    assert taken < stretched(2)
     assert sorted(os.listdir(tmp_path)) == ["large.tif"]
 
 
