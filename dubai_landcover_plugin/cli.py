@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from dubai_landcover_plugin.core.errors import LandCoverError
+from dubai_landcover_plugin.core.errors import LandCoverError, RequestError, RunCancelled
 from dubai_landcover_plugin.core.model_spec import installed_models, read_metadata
 from dubai_landcover_plugin.core.request import (
     DEFAULT_MODEL,
@@ -26,34 +28,54 @@ from dubai_landcover_plugin.core.request import (
     SegmentOptions,
 )
 
+CANCELLED = 130  # exit status, as of a program that Ctrl+C ended
+
 
 class TerminalMonitor:
-    """Progress on standard error; Ctrl+C asks the run to stop."""
+    """Progress on standard error; Ctrl+C asks the run to stop, and so do the signals that end a process."""
 
     def __init__(self) -> None:
         self._cancelled = False
         self._live = sys.stderr.isatty()
-        signal.signal(signal.SIGINT, self._interrupt)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Take signals as a wish to stop; those that the caller of the process ignores stay ignored (nohup)."""
+        numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+        earlier = {number: signal.getsignal(number) for number in numbers}
+        heard = [number for number in numbers if earlier[number] not in (signal.SIG_IGN, None)]
+        for number in heard:
+            signal.signal(number, self._interrupt)
+        try:
+            yield
+        finally:
+            for number in heard:
+                signal.signal(number, earlier[number])
 
     def report(self, done: int, total: int, text: str = "") -> None:
         """Redraw the progress line, where there is a terminal."""
         if self._live:
-            sys.stderr.write(f"\r\033[K{100 * done / max(total, 1):5.1f} %  {text}")
-            sys.stderr.flush()
+            self._write(f"\r\033[K{100 * done / max(total, 1):5.1f} %  {text}")
 
     def log(self, level: str, text: str) -> None:
         """Print a message on a line of its own."""
         start = "\r\033[K" if self._live else ""
-        sys.stderr.write(f"{start}{'Warning: ' if level == 'warning' else ''}{text}\n")
+        self._write(f"{start}{'Warning: ' if level == 'warning' else ''}{text}\n")
 
     def cancelled(self) -> bool:
-        """Return whether Ctrl+C was pressed."""
+        """Return whether somebody asked the run to stop."""
         return self._cancelled
 
     def finish(self) -> None:
         """Clear the progress line."""
         if self._live:
-            sys.stderr.write("\r\033[K")
+            self._write("\r\033[K")
+
+    @staticmethod
+    def _write(text: str) -> None:
+        with suppress(OSError):  # the terminal may be gone
+            sys.stderr.write(text)
+            sys.stderr.flush()
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._cancelled:
@@ -62,25 +84,60 @@ class TerminalMonitor:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; return the exit status: 0 done, 1 failed, 2 wrong use."""
+    """Run the command line; return the exit status: 0 done, 1 failed, 2 wrong use, 130 cancelled."""
     parsed = _parser().parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # file names may be anything
     monitor = TerminalMonitor()
     try:
-        status: int = parsed.run(parsed, monitor)
+        if not parsed.polls:
+            return _run(parsed, monitor)
+        with monitor.listening():
+            return _run(parsed, monitor)
+    except RunCancelled as error:
+        monitor.finish()
+        monitor.log("error", f"landcover: {error.message}")
+        return CANCELLED
+    except KeyboardInterrupt:
+        monitor.finish()
+        return CANCELLED
     except LandCoverError as error:
         monitor.finish()
-        sys.stderr.write(f"landcover: {error.message}\n")
+        monitor.log("error", f"landcover: {error.message}")
         if error.remedy:
-            sys.stderr.write(f"           {error.remedy}\n")
+            monitor.log("error", f"           {error.remedy}")
         return 1
+
+
+def _run(parsed: argparse.Namespace, monitor: TerminalMonitor) -> int:
+    status: int = parsed.run(parsed, monitor)
     return status
+
+
+def _read_request(path: str) -> SegmentationRequest:
+    """Read a request from a JSON file.
+
+    Raises:
+        RequestError: if the file cannot be read, is no JSON or no request.
+    """
+    try:
+        return SegmentationRequest.from_json(json.loads(Path(path).read_text(encoding="utf-8-sig")))
+    except RequestError as error:
+        raise RequestError(f"The request in {path} cannot be used: {error.message}", error.remedy) from error
+    except OSError as error:
+        raise RequestError(f"The request {path} cannot be read: {error.strerror}.", "Give another file.") from error
+    except (ValueError, RecursionError) as error:
+        raise RequestError(
+            f"The request {path} is no JSON: {error}.", "Save it again from the log of Segment Land Cover."
+        ) from error
 
 
 def _segment(parsed: argparse.Namespace, monitor: TerminalMonitor) -> int:
     from dubai_landcover_plugin.core.segment import segment_raster
 
     if parsed.request:
-        request = SegmentationRequest.from_json(json.loads(Path(parsed.request).read_text(encoding="utf-8")))
+        request = _read_request(parsed.request)
     else:
         request = SegmentationRequest(
             input=parsed.input or "",
@@ -207,7 +264,7 @@ def _doctor(parsed: argparse.Namespace, monitor: TerminalMonitor) -> int:
 
 
 def _print_json(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")  # ASCII is JSON in every encoding
 
 
 def _options(parsed: argparse.Namespace) -> SegmentOptions:
@@ -285,12 +342,15 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_POLLING = ("segment", "batch", "polygons")  # these look at the monitor; the others Ctrl+C ends at once
+
+
 def _command(
     commands: Any, name: str, run: Callable[[argparse.Namespace, TerminalMonitor], int], text: str
 ) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text.capitalize() + ".")
     command.add_argument("--json", action="store_true", help="print the outcome as JSON")
-    command.set_defaults(run=run)
+    command.set_defaults(run=run, polls=name in _POLLING)
     return command
 
 

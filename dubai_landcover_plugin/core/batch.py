@@ -232,12 +232,20 @@ class _Manifest:
             manifest = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"request": {}, "items": []}
             if not isinstance(manifest["request"], dict):
                 raise TypeError("no request")
-            return [asdict(BatchItem(**item)) for item in manifest["items"]]
+            return [_listed(item) for item in manifest["items"]]
         except _NO_RECORD as error:
             raise OutputError(
                 f"{path} exists and is no manifest of this tool ({type(error).__name__}: {error}).",
                 "Move it elsewhere, or choose another output folder.",
             ) from error
+
+
+def _listed(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item of a manifest as read from a file."""
+    known = BatchItem(**item)
+    if not (isinstance(known.output, str) and isinstance(known.area_m2, dict) and isinstance(known.pixels, dict)):
+        raise TypeError("an item of other types")
+    return asdict(known)
 
 
 def run_batch(

@@ -1,27 +1,67 @@
-"""What is installed, what is missing, and what to do about it."""
+"""What is installed, what is missing, and what to do about it. Answers whatever package is broken."""
 
 from __future__ import annotations
 
+import importlib
+import platform
 import shutil
 import sys
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.errors import BundleError, DeviceError
+from dubai_landcover_plugin.core.errors import BundleError, LandCoverError
 from dubai_landcover_plugin.core.model_spec import installed_models, model_folders, read_metadata
-from dubai_landcover_plugin.core.predictor import choose_device, choose_precision
-from dubai_landcover_plugin.core.record import versions
 from dubai_landcover_plugin.core.request import DEFAULT_MODEL
+
+PACKAGES = ("torch", "numpy", "rasterio", "shapely", "pyogrio", "safetensors")
+_REMEDY = "Set up the engine again."
 
 
 def examine() -> dict[str, Any]:
     """Return interpreter, versions, device, models, and a list of problems with their remedies."""
-    problems = []
-    found = versions()
-    missing = [name for name, version in found.items() if version == "missing"]
-    if missing:
-        problems.append(f"Missing packages: {', '.join(missing)}. Set up the engine again.")
-    models = []
+    found, problems = _packages()
+    models, of_models = _models()
+    device, precision, of_device = ("unknown", "unknown", []) if problems else _device()
+    return {
+        "python": sys.executable,
+        "package": str(Path(__file__).resolve().parents[1]),
+        "versions": found,
+        "device": device,
+        "precision": precision,
+        "free_disk_gb": round(shutil.disk_usage(Path.home()).free / 1e9, 1),
+        "models": models,
+        "problems": problems + of_models + of_device,
+    }
+
+
+def _packages() -> tuple[dict[str, str], list[str]]:
+    """Return versions and problems of what must be importable: what is listed as installed may still be broken."""
+    found, problems = {"python": platform.python_version()}, []
+    for name in PACKAGES:
+        try:
+            importlib.import_module(name)
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "unknown"
+        except Exception as error:  # a broken package raises whatever its loading raises
+            is_missing = isinstance(error, ModuleNotFoundError) and error.name == name
+            found[name] = "missing" if is_missing else "broken"
+            reason = "is missing" if is_missing else f"cannot be loaded ({type(error).__name__}: {error})"
+            problems.append(f"The package {name} {reason}. {_REMEDY}")
+    if not problems:
+        try:
+            from dubai_landcover_plugin.core.record import versions
+
+            found = {**versions(), **found}
+        except Exception as error:
+            problems.append(f"The engine cannot be loaded ({type(error).__name__}: {error}). {_REMEDY}")
+    return found, problems
+
+
+def _models() -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the installed models, and problems with them."""
+    models, problems = [], []
     for name, path in installed_models().items():
         try:
             metadata = read_metadata(path)
@@ -31,19 +71,17 @@ def examine() -> dict[str, Any]:
     if DEFAULT_MODEL not in [model["name"] for model in models]:
         folders = ", ".join(map(str, model_folders())) or "no model folder"
         problems.append(f"The default model '{DEFAULT_MODEL}' was not found in {folders}. Install the plugin again.")
-    device, precision = "cpu", "float32"
+    return models, problems
+
+
+def _device() -> tuple[str, str, list[str]]:
+    """Return device, precision and problems with them."""
     try:
+        from dubai_landcover_plugin.core.predictor import choose_device, choose_precision
+
         device = choose_device()
-        precision = choose_precision("auto", device)
-    except DeviceError as error:
-        problems.append(str(error))
-    return {
-        "python": sys.executable,
-        "package": str(Path(__file__).resolve().parents[1]),
-        "versions": found,
-        "device": device,
-        "precision": precision,
-        "free_disk_gb": round(shutil.disk_usage(Path.home()).free / 1e9, 1),
-        "models": models,
-        "problems": problems,
-    }
+        return device, choose_precision("auto", device), []
+    except LandCoverError as error:
+        return "unknown", "unknown", [str(error)]
+    except Exception as error:  # a broken driver raises whatever it raises
+        return "unknown", "unknown", [f"No device answers ({type(error).__name__}: {error}). {_REMEDY}"]

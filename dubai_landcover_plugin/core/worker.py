@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import platform
 import sys
 import threading
 import traceback
@@ -65,7 +66,7 @@ def main() -> int:
     try:
         task, request = _read_task(sys.stdin.readline())
         threading.Thread(target=_listen, args=(sys.stdin, monitor), daemon=True).start()
-        _say_hello(monitor)
+        _say_hello(monitor, task)
         value = _TASKS[task](request, monitor)
     except LandCoverError as error:
         monitor.send("error", code=error.code, message=error.message, remedy=error.remedy)
@@ -73,6 +74,11 @@ def main() -> int:
     except MemoryError:
         remedy = "Lower the window or the batch, or close other programs."
         monitor.send("error", code="memory", message="There is not enough memory.", remedy=remedy)
+        return 1
+    except ImportError as error:
+        traceback.print_exc()
+        message = f"A package of the engine cannot be loaded: {error}."
+        monitor.send("error", code="engine", message=message, remedy="Check the engine, and set it up again.")
         return 1
     except Exception as error:
         traceback.print_exc()
@@ -104,32 +110,51 @@ def _read_task(line: str) -> tuple[str, dict[str, Any]]:
         raise ProtocolError(
             f"Plugin and engine speak different protocols, {protocol} and {PROTOCOL}.", "Install the plugin again."
         )
-    if task not in _TASKS:
+    if not isinstance(task, str) or task not in _TASKS:
         raise ProtocolError(f"The task '{task}' is unknown; there is {', '.join(_TASKS)}.")
     return task, request
 
 
 def _listen(stream: IO[str], monitor: LineMonitor) -> None:
     """Take messages until the plugin is gone; then leave, so that no orphan goes on."""
-    for line in stream:
-        try:
-            wanted = bool(json.loads(line).get("cancel"))
-        except (ValueError, AttributeError):
-            continue
-        if wanted:
-            monitor.cancel()
-    if not monitor.finished:
-        from dubai_landcover_plugin.core.writer import remove_partials
+    try:
+        for line in stream:
+            try:
+                wanted = bool(json.loads(line).get("cancel"))
+            except (ValueError, AttributeError):
+                continue
+            if wanted:
+                monitor.cancel()
+    finally:
+        if not monitor.finished:
+            _leave()
 
-        remove_partials()
+
+def _leave() -> None:
+    """Tidy up and end the process at once, even where tidying fails."""
+    try:
+        writer = sys.modules.get("dubai_landcover_plugin.core.writer")  # where nobody loaded it, nothing was written
+        remove = getattr(writer, "remove_partials", None)
+        if remove is not None:
+            remove()
+    except Exception:
+        traceback.print_exc()
+    finally:
         os._exit(1)
 
 
-def _say_hello(monitor: LineMonitor) -> None:
-    from dubai_landcover_plugin.core.predictor import choose_device
-    from dubai_landcover_plugin.core.record import versions
+def _say_hello(monitor: LineMonitor, task: str) -> None:
+    """Greet; the doctor must be reached even where packages are broken."""
+    try:
+        from dubai_landcover_plugin.core.predictor import choose_device
+        from dubai_landcover_plugin.core.record import versions
 
-    monitor.send("hello", protocol=PROTOCOL, pid=os.getpid(), versions=versions(), device=choose_device())
+        found, device = versions(), choose_device()
+    except Exception:  # a broken package raises whatever its loading raises
+        if task != "doctor":
+            raise
+        found, device = {"python": platform.python_version()}, "unknown"
+    monitor.send("hello", protocol=PROTOCOL, pid=os.getpid(), versions=found, device=device)
 
 
 def _segment(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:

@@ -276,6 +276,10 @@ def test_manifest_keeps_the_rows_of_earlier_batches(folder, tmp_path):
         ("landcover_manifest.json", '{"name": "app"}'),
         ("landcover_manifest.json", '{"request": {}, "items": [{"output": 3}]}'),
         ("landcover_manifest.json", "[]"),
+        (
+            "landcover_manifest.json",
+            '{"request": {}, "items": [{"input": "a", "output": "b", "status": "done", "pixels": 3}]}',
+        ),
         ("landcover_manifest.json", "no json"),
     ],
 )

@@ -1,4 +1,8 @@
 import json
+import os
+import signal
+import subprocess
+import sys
 
 import pytest
 import rasterio
@@ -6,7 +10,7 @@ import rasterio
 from dubai_landcover_plugin.cli import main
 from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions, dumps
 
-from .conftest import random_pixels, write_raster
+from .conftest import ROOT, random_pixels, write_raster
 
 
 @pytest.fixture
@@ -103,3 +107,113 @@ def test_doctor_and_models(capsys):
     main(["models", "--json"])
     listed = json.loads(capsys.readouterr().out)
     assert listed == [{key: model[key] for key in ("name", "title", "gsd", "path")} for model in found["models"]]
+
+
+SHELL = "import sys; sys.path.insert(0, sys.argv.pop(1)); from dubai_landcover_plugin.cli import main; sys.exit(main())"
+
+
+def start(*arguments, before="", **keywords):
+    command = [sys.executable, "-I", "-X", "utf8", "-c", before + SHELL, str(ROOT), *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_signals_cancel_the_run_and_leave_nothing(tmp_path, tiny_model, name):
+    source = write_raster(tmp_path / "input.tif", random_pixels(1500, 1500))
+    arguments = ["--model", tiny_model, "--window", 32, "--overlap", 16, "--batch", 1]
+    with start("segment", source, tmp_path / "o.tif", *arguments) as process:
+        assert "Model tiny" in process.stderr.readline()
+        process.send_signal(getattr(signal, name))
+        printed = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "cancelled" in printed[1]
+    assert "Traceback" not in printed[1]
+    assert os.listdir(tmp_path) == ["input.tif"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+def test_signals_that_the_caller_ignores_stay_ignored(tmp_path, tiny_model):
+    source = write_raster(tmp_path / "input.tif", random_pixels(200, 200))
+    before = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); "
+    with start("segment", source, tmp_path / "o.tif", "--model", tiny_model, before=before) as process:
+        assert "Model tiny" in process.stderr.readline()
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=120)
+    assert process.returncode == 0
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of Unix")
+@pytest.mark.parametrize(
+    ("arguments", "place"),
+    [
+        (["accuracy", "a", "b"], "accuracy.compare_maps"),
+        (["doctor"], "doctor.examine"),
+    ],
+)
+def test_commands_that_poll_nothing_end_at_ctrl_c(arguments, place):
+    module, name = place.split(".")
+    before = (
+        f"import sys, time; sys.path.insert(0, sys.argv[1]); from dubai_landcover_plugin.core import {module};"
+        f"{module}.{name} = lambda *paths: (print('ready', flush=True), time.sleep(600)); "
+    )
+    with start(*arguments, before=before) as process:
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        printed = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "Traceback" not in printed[1]
+
+
+def test_handlers_are_put_back(source, tmp_path, tiny_model):
+    before = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
+    assert main(["segment", str(source), str(tmp_path / "o.tif"), "--model", str(tiny_model)]) == 0
+    assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (None, "cannot be read"),
+        (b"{", "is no JSON"),
+        (b"\xff\xfe", "is no JSON"),
+        (b"[" * 100_000, "is no JSON"),
+        (b"[1]", "SegmentationRequest must be an object"),
+        (b'{"input": "a"}', "Missing keys in SegmentationRequest: output"),
+        (b'{"input": "a", "output": "b.tif", "options": {"nodata": NaN}}', "nodata must be a finite number"),
+    ],
+)
+def test_request_files_that_no_run_can_use_are_told(tmp_path, capsys, content, text):
+    path = tmp_path / "request.json"
+    if content is not None:
+        path.write_bytes(content)
+    assert main(["segment", "--request", str(path)]) == 1
+    printed = capsys.readouterr().err
+    assert str(path) in printed
+    assert text in printed
+
+
+def test_request_file_may_be_a_folder_or_have_a_byte_order_mark(source, tmp_path, tiny_model, capsys):
+    assert main(["segment", "--request", str(tmp_path)]) == 1
+    assert "cannot be read" in capsys.readouterr().err
+    request = SegmentationRequest(str(source), str(tmp_path / "o.tif"), SegmentOptions(model=str(tiny_model)))
+    (tmp_path / "request.json").write_text(dumps(request.to_json()), encoding="utf-8-sig")
+    assert main(["segment", "--request", str(tmp_path / "request.json")]) == 0
+
+
+@pytest.mark.parametrize("flags", [[], ["--json"]])
+def test_names_that_are_no_utf8_are_printed_escaped(tmp_path, tiny_model, flags):
+    folder = os.path.join(os.fsencode(tmp_path), b"caf\xe9")
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pytest.skip("the file system takes UTF-8 names only")
+    folder = os.fsdecode(folder)
+    source = write_raster(tmp_path / "a.tif", random_pixels(20, 20))
+    os.rename(source, os.path.join(folder, "a.tif"))
+    with start("batch", folder, os.path.join(folder, "out"), "--model", tiny_model, *flags) as process:
+        printed = process.communicate(timeout=120)
+    assert "Traceback" not in printed[1]
+    assert "caf\\udce9" in printed[0]
+    if flags:
+        assert json.loads(printed[0])["items"][0]["input"] == os.path.join(folder, "a.tif")

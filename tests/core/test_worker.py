@@ -174,3 +174,60 @@ def test_what_libraries_print_does_not_reach_the_protocol(start, tmp_path):
         check=False,
     )
     assert "noise" not in process.stdout
+
+
+@pytest.mark.parametrize("fault", ["OSError('gone')", "RuntimeError('changed during iteration')"])
+def test_end_of_input_ends_the_worker_even_where_tidying_fails(clean_environment, fault):
+    script = (
+        "import sys, time; sys.path.insert(0, sys.argv.pop(1));"
+        "from dubai_landcover_plugin.core import worker, writer\n"
+        "def fail():\n"
+        f"    raise {fault}\n"
+        "writer.remove_partials = fail\n"
+        "worker._TASKS['doctor'] = lambda request, monitor: time.sleep(600) or {}\n"
+        "sys.exit(worker.main())"
+    )
+    process = subprocess.run(
+        [sys.executable, "-I", "-c", script, str(ROOT)],
+        input=json.dumps(task("doctor")) + "\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=clean_environment,
+    )
+    assert process.returncode == 1
+
+
+def test_messages_that_are_no_text_end_the_worker(clean_environment):
+    script = (
+        "import sys, time; sys.path.insert(0, sys.argv.pop(1));"
+        "from dubai_landcover_plugin.core import worker;"
+        "worker._TASKS['doctor'] = lambda request, monitor: time.sleep(600) or {};"
+        "sys.exit(worker.main())"
+    )
+    process = subprocess.run(
+        [sys.executable, "-I", "-X", "utf8", "-c", script, str(ROOT)],
+        input=(json.dumps(task("doctor")) + "\n").encode() + b"\n" * 9000 + b"[" * 200_000 + b"\n",
+        capture_output=True,
+        check=False,
+        timeout=120,
+        env=clean_environment,
+    )
+    assert process.returncode == 1
+    assert b"result" not in process.stdout
+
+
+def test_names_that_are_no_utf8_cross_the_protocol(start, tmp_path, tiny_model):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    write_raster(folder / "a.tif", random_pixels(20, 20))
+    try:
+        os.rename(folder / "a.tif", os.path.join(os.fsencode(folder), b"caf\xe9.tif"))
+    except OSError:
+        pytest.skip("the file system takes UTF-8 names only")
+    options = SegmentOptions(model=str(tiny_model))
+    process = start(task("batch", BatchRequest(str(folder), str(tmp_path / "out"), options=options)))
+    lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
+    assert lines[-1]["type"] == "result", lines[-1]
+    assert lines[-1]["value"]["items"][0]["input"].endswith("caf\udce9.tif")
