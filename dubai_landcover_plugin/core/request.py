@@ -87,7 +87,7 @@ def _at_least(name: str, value: float | None, low: float, high: float = math.inf
 
 
 def _vector_path(name: str, path: str | None) -> None:
-    if path is not None and not path.lower().endswith(tuple(VECTOR_SUFFIXES)):
+    if path is not None and not path.endswith(tuple(VECTOR_SUFFIXES)):
         raise RequestError(f"{name} must end in {', '.join(VECTOR_SUFFIXES)}, got '{path}'.")
 
 

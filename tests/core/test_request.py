@@ -70,6 +70,7 @@ def test_options_out_of_range_tell_value_and_limit(options, text):
         ({"input": "", "output": "o.tif"}, "needed"),
         ({"input": "i.tif", "output": "o.png"}, "must end in .tif"),
         ({"input": "i.tif", "output": "o.tif", "polygons": "p.dxf"}, "must end in .gpkg"),
+        ({"input": "i.tif", "output": "o.tif", "polygons": "p.SHP"}, "must end in .gpkg"),
         ({"input": "i.tif", "output": "o.tif", "report": "r.pdf"}, "must end in .html"),
         ({"input": "i.tif", "output": "o.tif", "confidence": "o.tif"}, "different paths"),
         ({"input": "i.tif", "output": "o.tif", "extent": (1, 0, 0, 1)}, "xmin < xmax"),

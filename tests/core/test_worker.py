@@ -138,7 +138,7 @@ def slow(tmp_path, model):
     return task("segment", segmentation(tmp_path, model, 1500, window=32, overlap=16, batch=1))
 
 
-def test_cancel_ends_the_run_within_two_seconds_and_leaves_nothing(start, tmp_path, tiny_model):
+def test_cancel_ends_the_run_within_two_seconds_and_leaves_nothing(start, tmp_path, tiny_model, stretched):
     process = start(slow(tmp_path, tiny_model))
     wait_for_progress(process)
     asked = time.monotonic()
@@ -146,7 +146,8 @@ def test_cancel_ends_the_run_within_two_seconds_and_leaves_nothing(start, tmp_pa
     process.stdin.flush()
     lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
     assert process.wait(30) == 1
-    assert time.monotonic() - asked < 2
+    taken = time.monotonic() - asked
+    assert taken < stretched(2)
     assert lines[-1]["code"] == "cancelled"
     assert os.listdir(tmp_path) == ["input.tif"]
 
