@@ -112,8 +112,15 @@ def test_doctor_and_models(capsys):
 SHELL = "import sys; sys.path.insert(0, sys.argv.pop(1)); from dubai_landcover_plugin.cli import main; sys.exit(main())"
 
 
+LISTEN = (
+    "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+    "[signal.signal(getattr(signal, name), signal.SIG_DFL) for name in ('SIGTERM', 'SIGHUP') if hasattr(signal, name)];"
+)
+"""Hears signals even where the tests themselves run in the background and inherit deaf ears."""
+
+
 def start(*arguments, before="", **keywords):
-    command = [sys.executable, "-I", "-X", "utf8", "-c", before + SHELL, str(ROOT), *map(str, arguments)]
+    command = [sys.executable, "-I", "-X", "utf8", "-c", LISTEN + before + SHELL, str(ROOT), *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **keywords)
 
 
