@@ -9,7 +9,6 @@ import json
 import os
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -297,7 +296,7 @@ def _run_one(job: SegmentationRequest, bundle: ModelBundle, monitor: Monitor, re
         return _item(job, "skipped", earlier)
     try:
         _make_folder(Path(job.output).parent)
-        return _item(job, "done", _segment(_may_replace(job), monitor, bundle))
+        return _item(job, "done", segment_raster(_may_replace(job), monitor, bundle))
     except RunCancelled:
         raise
     except LandCoverError as error:
@@ -311,15 +310,3 @@ def _run_one(job: SegmentationRequest, bundle: ModelBundle, monitor: Monitor, re
 def _item(job: SegmentationRequest, status: str, result: SegmentationResult) -> BatchItem:
     message = " ".join(result.warnings)
     return BatchItem(job.input, job.output, status, message, result.seconds, result.area_m2 or {}, result.pixels)
-
-
-def _segment(job: SegmentationRequest, monitor: Monitor, bundle: ModelBundle) -> SegmentationResult:
-    """Segment; a record written thereby becomes as young as what was written after it, see :func:`_may_replace`."""
-    record = record_path(job.output)
-    before = record.stat().st_mtime_ns if record.exists() else None
-    try:
-        return segment_raster(job, monitor, bundle)
-    finally:
-        with suppress(OSError):
-            if record.stat().st_mtime_ns != before:
-                os.utime(record)

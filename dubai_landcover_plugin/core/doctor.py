@@ -10,11 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from dubai_landcover_plugin.core import PACKAGES
 from dubai_landcover_plugin.core.errors import BundleError, LandCoverError
 from dubai_landcover_plugin.core.model_spec import installed_models, model_folders, read_metadata
 from dubai_landcover_plugin.core.request import DEFAULT_MODEL
 
-PACKAGES = ("torch", "numpy", "rasterio", "shapely", "pyogrio", "safetensors")
 _REMEDY = "Set up the engine again."
 
 

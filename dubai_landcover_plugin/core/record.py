@@ -11,13 +11,13 @@ from typing import Any
 
 import rasterio
 
+from dubai_landcover_plugin.core import PACKAGES
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.errors import ClassSchemeError
 from dubai_landcover_plugin.core.model_spec import BundleMetadata
 from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentationResult
 
 PLUGIN_VERSION = "0.1.0"
-_PACKAGES = ("torch", "numpy", "rasterio", "shapely", "pyogrio", "safetensors")
 
 
 def record_path(output: str | Path) -> Path:
@@ -29,7 +29,7 @@ def record_path(output: str | Path) -> Path:
 def versions() -> dict[str, str]:
     """Return the versions of everything that computes."""
     found = {"dubai_landcover": PLUGIN_VERSION, "python": platform.python_version(), "gdal": rasterio.__gdal_version__}
-    for package in _PACKAGES:
+    for package in PACKAGES:
         try:
             found[package] = version(package)
         except PackageNotFoundError:

@@ -6,9 +6,10 @@ import os
 import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,8 +73,14 @@ def segment_raster(
         result = _result(request, bundle, predictor, outputs, windows, started, warnings)
         _commit(request, bundle, outputs, result)
     result = replace(result, seconds=round(time.perf_counter() - started, 3))
-    write_text(record_path(request.output), dumps(run_record(request, bundle.metadata, result), indent=2))
-    _write_extras(request, bundle, result, monitor)
+    record = run_record(request, bundle.metadata, result)
+    write_text(result.record, dumps(record, indent=2))
+    try:
+        _write_extras(request, bundle, record, monitor)
+    finally:
+        # The record stays the youngest file of a run: what is younger was changed by somebody else.
+        with suppress(OSError):
+            os.utime(result.record)
     return result
 
 
@@ -283,9 +290,7 @@ def _commit(request: SegmentationRequest, bundle: ModelBundle, outputs: MapOutpu
     write_text(legend_path(request.output), legend_xml(scheme, {i: int(n) for i, n in enumerate(outputs.pixels)}))
 
 
-def _write_extras(
-    request: SegmentationRequest, bundle: ModelBundle, result: SegmentationResult, monitor: Monitor
-) -> None:
+def _write_extras(request: SegmentationRequest, bundle: ModelBundle, record: dict[str, Any], monitor: Monitor) -> None:
     """Write polygons and report from the finished raster."""
     try:
         if request.polygons:
@@ -294,9 +299,7 @@ def _write_extras(
                 Path(request.output), Path(request.polygons), options.min_area, options.simplify, monitor
             )
         if request.report:
-            write_text(
-                request.report, report_html(run_record(request, bundle.metadata, result), bundle.metadata.scheme)
-            )
+            write_text(request.report, report_html(record, bundle.metadata.scheme))
     except LandCoverError as error:
         if isinstance(error, OutputError):
             raise OutputError(
