@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import nn
 
+from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
+from dubai_landcover_plugin.core.errors import LandCoverError
 from training.config import TrainingConfig
 from training.errors import TrainingError
 
-_VERSION = 1
+LAST, BEST = "last.ckpt", "best.ckpt"
+_VERSION = 2
+_DUBAI_TITLE = (
+    "Semantic segmentation of aerial imagery, Humans in the Loop with the Mohammed Bin Rashid Space Centre, CC0 1.0"
+)
+_LISTED = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """State of a run after ``step`` steps.
+    """State of a run after ``step`` steps, and what a model file made of it has to say.
 
     Args:
         config: What the run is made of.
@@ -27,6 +35,14 @@ class Checkpoint:
         average: Their moving average, which is evaluated and exported.
         optimizer: State of the optimizer.
         seconds: Time spent so far.
+        scheme: Classes in the order of the network's outputs.
+        title: The dataset in one sentence; empty if unknown.
+        split: What was trained and validated on, in words; empty if unknown.
+        figures: Validation of ``average`` at this step, as :meth:`Confusion.to_json` gives it; empty without one.
+        best: Best mean IoU of the run so far, or None.
+        stale: Epochs since then.
+        losses: Losses since the last row of the log.
+        version: Of the file it was read from.
     """
 
     config: TrainingConfig
@@ -35,6 +51,14 @@ class Checkpoint:
     average: dict[str, torch.Tensor]
     optimizer: dict[str, Any]
     seconds: float
+    scheme: ClassScheme = DUBAI
+    title: str = ""
+    split: str = ""
+    figures: dict[str, Any] = field(default_factory=dict)
+    best: float | None = None
+    stale: int = 0
+    losses: tuple[float, ...] = ()
+    version: int = _VERSION
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -44,24 +68,20 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
         TrainingError: if it cannot be written.
     """
     partial = path.with_name(f".{path.name}.partial")
-    content = {
-        "version": _VERSION,
-        "config": checkpoint.config.to_json(),
-        "step": checkpoint.step,
-        "model": checkpoint.model,
-        "average": checkpoint.average,
-        "optimizer": checkpoint.optimizer,
-        "seconds": checkpoint.seconds,
-    }
+    content = {item.name: getattr(checkpoint, item.name) for item in fields(checkpoint)}
+    content |= {"config": checkpoint.config.to_json(), "scheme": checkpoint.scheme.to_json(), "version": _VERSION}
     try:
         with partial.open("wb") as stream:
             torch.save(content, stream)
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(partial, path)
-    except (OSError, RuntimeError) as error:
+    except (OSError, RuntimeError) as error:  # torch's own writer raises RuntimeError
         partial.unlink(missing_ok=True)
-        raise TrainingError(f"The checkpoint {path} cannot be written: {error}.", "Free some space.") from error
+        raise TrainingError(
+            f"The checkpoint {path} cannot be written: {error}.",
+            "Free some space; --resume then goes on from the one before.",
+        ) from error
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
@@ -75,20 +95,74 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except Exception as error:  # torch raises many kinds for a damaged file
         raise TrainingError(f"The checkpoint {path} cannot be read: {error}.") from error
     version = content.get("version") if isinstance(content, dict) else None
-    if version != _VERSION:
-        raise TrainingError(f"{path} is no checkpoint of version {_VERSION}, but of {version}.")
-    config = TrainingConfig.from_mapping(content.pop("config"))
-    content.pop("version")
-    return Checkpoint(config=config, **content)
+    if version not in (1, _VERSION):
+        raise TrainingError(f"{path} is no checkpoint of version 1 or {_VERSION}, but of {version}.")
+    if version == 1:
+        content = _from_version_1(content)
+    try:
+        content["config"] = TrainingConfig.from_mapping(content["config"])
+        content["scheme"] = ClassScheme.from_json(content["scheme"])
+        return Checkpoint(**content)
+    except (LandCoverError, KeyError, TypeError) as error:
+        raise TrainingError(f"The checkpoint {path} contradicts itself: {error}.") from error
 
 
-def load_weights(model: nn.Module, weights: dict[str, torch.Tensor]) -> None:
+def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
+    """Return the content of the first version as the second has it: the Dubai classes, the split by tiles."""
+    config = {name: dict(table) for name, table in content["config"].items()}
+    tiles = config["data"].pop("validate_tiles", ())
+    epoch = config["run"].pop("validate_every", 0)
+    if epoch:
+        config["run"]["epoch"] = epoch
+    split = f"Tiles {', '.join(map(str, tiles))} kept out of training to validate on." if tiles else ""
+    return {**content, "config": config, "scheme": DUBAI.to_json(), "title": _DUBAI_TITLE, "split": split}
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
     """Fill a model.
 
     Raises:
         TrainingError: listing what differs, if the weights belong to another architecture.
     """
-    try:
-        model.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        raise TrainingError(f"The checkpoint belongs to another network. {error}") from error
+    differences = compare_weights(model.state_dict(), weights)
+    if differences:
+        raise TrainingError(
+            f"The checkpoint belongs to another network. {' '.join(differences)}",
+            "Use the [model] section that it was trained with.",
+        )
+    model.load_state_dict(dict(weights), strict=True)
+
+
+def compare_weights(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> list[str]:
+    """Return sentences on what is missing in ``given``, what it has besides, and which shapes differ."""
+    shapes = [
+        f"{name} ({_shape(given[name])} instead of {_shape(value)})"
+        for name, value in wanted.items()
+        if name in given and given[name].shape != value.shape
+    ]
+    listed = (
+        ("Missing", [name for name in wanted if name not in given]),
+        ("Unexpected", [name for name in given if name not in wanted]),
+        ("Of another shape", shapes),
+    )
+    return [f"{what} ({len(names)}): {_some(names)}." for what, names in listed if names]
+
+
+def _shape(tensor: torch.Tensor) -> str:
+    return "×".join(map(str, tensor.shape)) or "scalar"
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _LISTED
+    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
+
+
+def config_differences(earlier: TrainingConfig, now: TrainingConfig) -> dict[str, tuple[Any, Any]]:
+    """Return both values of each key that differs, by ``section.key``."""
+    before, after = earlier.to_json(), now.to_json()
+    return {
+        f"{section}.{key}": (before[section][key], value)
+        for section, table in after.items()
+        for key, value in table.items()
+        if before[section][key] != value
+    }

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from dubai_landcover_plugin.core.model_spec import ModelSpec
 from training.errors import ConfigError
+from training.tables import build_section, override
 
 if sys.version_info >= (3, 11):
     import tomllib
 else:
     import tomli as tomllib
-
-_Section = TypeVar("_Section")
 
 
 def _require(condition: bool, message: str, remedy: str = "") -> None:
@@ -25,10 +25,16 @@ def _require(condition: bool, message: str, remedy: str = "") -> None:
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
-    """Which images are seen.
+    """What the images and labels are; paths are relative to the folder of the data.
 
     Args:
-        validate_tiles: Tiles kept out of training and used for validation.
+        title: One sentence for model cards: name and licence of the data; empty for what the layout tells.
+        classes: Class table, CSV or JSON; empty looks for ``classes.csv`` and ``classes.json``.
+        labels: Vector file of labelled polygons; empty looks for ``labels.gpkg``, ``.shp`` and ``.geojson``.
+        layer: Layer of that file; needed where it has several.
+        field: Its field with the class, by name or id; empty looks for ``class``, ``class_id`` and ``name``.
+        bands: 1-based bands that are red, green and blue; empty finds them as a run does.
+        block: Side of the blocks that rasters with polygons are cut into, px.
         scenes: ``module:function`` that draws synthetic scenes, or empty.
         scene_share: Share of chips taken from synthetic scenes, 0..1.
         scene_count: How many scenes are drawn.
@@ -36,7 +42,13 @@ class DataConfig:
         scene_size: Side of a scene, px.
     """
 
-    validate_tiles: tuple[int, ...] = ()
+    title: str = ""
+    classes: str = ""
+    labels: str = ""
+    layer: str = ""
+    field: str = ""
+    bands: tuple[int, ...] = ()
+    block: int = 1024
     scenes: str = ""
     scene_share: float = 0.0
     scene_count: int = 12
@@ -44,8 +56,58 @@ class DataConfig:
     scene_size: int = 768
 
     def __post_init__(self) -> None:
+        _require(
+            not self.bands or (len(self.bands) == 3 and min(self.bands) >= 1),
+            f"bands must be three numbers from 1, got {list(self.bands)}.",
+            "Name the bands that are red, green and blue.",
+        )
+        _require(self.block >= 64, f"block must be at least 64 px, got {self.block}.")
         _require(0 <= self.scene_share < 1, f"scene_share must lie in 0..1, got {self.scene_share}.")
         _require(self.scene_count > 0 and self.scene_size > 0, "scene_count and scene_size must be positive.")
+
+
+SPLITS = ("none", "seed", "location", "patch", "list")
+
+
+@dataclass(frozen=True, slots=True)
+class SplitConfig:
+    """Which labelled images are kept out of training to validate on; see :mod:`training.splits`.
+
+    Args:
+        kind: ``none``, ``seed``, ``location``, ``patch`` or ``list``.
+        fold: Which of ``groups`` is kept out by ``location``, from 0.
+        groups: What ``location`` keeps out together: lists of names of groups; empty takes the data's own.
+        validation: Names of images or groups that ``list`` keeps out.
+        exclude: Names of images left out altogether, for instance for broken labels.
+        seed: Of ``seed`` and ``patch``.
+        images: How many images ``seed`` keeps out.
+        share: Share of the patches that ``patch`` keeps out, 0..1.
+        patch: Side of its patches, px.
+    """
+
+    kind: str = "none"
+    fold: int = 0
+    groups: tuple[tuple[str, ...], ...] = ()
+    validation: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    seed: int = 101
+    images: int = 7
+    share: float = 0.2
+    patch: int = 256
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "groups", tuple(tuple(group) for group in self.groups))  # TOML has lists
+        _require(self.kind in SPLITS, f"split.kind must be one of {', '.join(SPLITS)}, got '{self.kind}'.")
+        _require(
+            self.fold >= 0 and self.images >= 1, f"fold counts from 0, images from 1; got {self.fold}, {self.images}."
+        )
+        _require(0 < self.share < 1, f"share must lie between 0 and 1, got {self.share}.")
+        _require(self.patch >= 16, f"patch must be at least 16 px, got {self.patch}.")
+        _require(
+            self.kind != "list" or bool(self.validation),
+            "split.kind is 'list', but split.validation names no image.",
+            "List names of images or groups, or choose another kind.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,26 +140,37 @@ class ChipConfig:
     Args:
         size: Side of a chip, px.
         scale: Smallest and largest magnification.
-        batch: Chips for each step.
+        batch: Chips that go through the network at once, on each device.
+        balance: Share of chips that are centred on a pixel of a class drawn with equal chances, 0..1.
+        area_power: How often an image is drawn: 1 in proportion to its area, 0.5 to the area's root, 0 equally often.
         brightness: Largest shift, share of the full range.
         contrast: Largest relative change of contrast.
         gamma: Largest change of the logarithm of gamma.
         gain: Largest relative change of a single band.
+        saturation: Largest relative change of the distance of colours from grey.
+        blur: Largest standard deviation of a Gaussian blur, px.
     """
 
     size: int = 256
     scale: tuple[float, float] = (0.7, 1.5)
     batch: int = 8
+    balance: float = 0.0
+    area_power: float = 1.0
     brightness: float = 0.12
     contrast: float = 0.25
     gamma: float = 0.25
     gain: float = 0.08
+    saturation: float = 0.0
+    blur: float = 0.0
 
     def __post_init__(self) -> None:
         _require(
             self.size >= 16 and self.batch >= 1, f"size must be >= 16 and batch >= 1, got {self.size}, {self.batch}."
         )
         _require(0 < self.scale[0] <= self.scale[1], f"scale must be positive and rise, got {self.scale}.")
+        _require(0 <= self.balance <= 1, f"balance must lie in 0..1, got {self.balance}.")
+        _require(0 <= self.area_power <= 1, f"area_power must lie in 0..1, got {self.area_power}.")
+        _require(0 <= self.blur <= 4, f"blur must lie in 0..4 px, got {self.blur}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +184,7 @@ class OptimizerConfig:
         weight_decay: Decoupled decay of the weights.
         warmup: Steps over which the rate rises.
         clip: Largest gradient norm.
+        accumulate: Batches whose gradients are averaged for one step.
         average: Decay of the moving average of the weights that is evaluated and exported; 0 for none.
     """
 
@@ -120,6 +194,7 @@ class OptimizerConfig:
     weight_decay: float = 1e-2
     warmup: int = 50
     clip: float = 1.0
+    accumulate: int = 1
     average: float = 0.99
 
     def __post_init__(self) -> None:
@@ -128,22 +203,51 @@ class OptimizerConfig:
             f"steps must be >= 1 and warmup >= 0, got {self.steps}, {self.warmup}.",
         )
         _require(self.rate > 0 and self.encoder_rate > 0 and self.clip > 0, "Rates and clip must be positive.")
+        _require(self.accumulate >= 1, f"accumulate must be at least 1, got {self.accumulate}.")
         _require(0 <= self.average < 1, f"average must lie in 0..1, got {self.average}.")
 
 
 @dataclass(frozen=True, slots=True)
 class LossConfig:
-    """Focal loss plus a share of soft Dice.
+    """A weighted sum of losses; see :mod:`training.losses`.
 
     Args:
-        gamma: Focusing parameter; 0 gives cross entropy.
-        alpha: Weight of each class, or empty for equal weights.
+        focal: Weight of the focal loss.
+        gamma: Its focusing parameter; 0 gives cross entropy.
+        alpha: Its weight of each class; empty for equal weights, ``balanced`` for one over the square root of the
+            class's share of the training labels.
+        smoothing: Share of the label that it spreads over all classes, 0..1.
         dice: Weight of the soft Dice loss.
+        lovasz: Weight of the Lovász-Softmax loss.
+        border: Labelled pixels nearer than this to another class are border pixels, px; 0 for none.
+        border_weight: Weight of border pixels, 0..1.
     """
 
+    focal: float = 1.0
     gamma: float = 0.75
-    alpha: tuple[float, ...] = ()
+    alpha: tuple[float, ...] | str = ()
+    smoothing: float = 0.0
     dice: float = 0.5
+    lovasz: float = 0.0
+    border: int = 0
+    border_weight: float = 0.0
+
+    def __post_init__(self) -> None:
+        weights = (self.focal, self.dice, self.lovasz)
+        _require(
+            min(weights) >= 0 and sum(weights) > 0,
+            f"focal, dice and lovasz must be at least 0 and one of them positive, got {weights}.",
+        )
+        _require(self.gamma >= 0, f"gamma must be at least 0, got {self.gamma}.")
+        if isinstance(self.alpha, str):
+            _require(self.alpha == "balanced", f"alpha must be weights or 'balanced', got '{self.alpha}'.")
+        else:
+            _require(all(weight >= 0 for weight in self.alpha), f"alpha must be at least 0, got {self.alpha}.")
+        _require(0 <= self.smoothing < 1, f"smoothing must lie in 0..1, got {self.smoothing}.")
+        _require(
+            self.border >= 0 and 0 <= self.border_weight <= 1,
+            f"border must be at least 0 and border_weight lie in 0..1, got {self.border} and {self.border_weight}.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,21 +256,46 @@ class RunConfig:
 
     Args:
         seed: Of everything random.
-        threads: CPU threads; 0 leaves the default.
-        accelerator: As Lightning Fabric names it.
+        threads: CPU threads of each process; 0 leaves the default.
+        accelerator: ``auto``, ``cpu``, ``cuda`` or another that Lightning Fabric knows.
+        devices: How many on each node, ``auto`` for all.
+        num_nodes: Number of nodes.
+        strategy: How devices share the work, as Lightning Fabric names it; ``auto`` is DDP for more than one.
         precision: As Lightning Fabric names it, e.g. ``32-true`` or ``bf16-mixed``.
+        epoch: Steps after which the model is validated, drawn and saved.
+        patience: Epochs without a better mean IoU after which the run ends; 0 for never.
         log_every: Steps between log rows.
-        save_every: Steps between checkpoints.
-        validate_every: Steps between validations; 0 for at the end only.
+        save_every: Steps between further saves of ``last.ckpt``; 0 for after each epoch only.
+        pictures: How many places the picture of an epoch shows; 0 for no picture.
+        tensorboard: Write TensorBoard logs.
     """
 
     seed: int = 1
     threads: int = 0
-    accelerator: str = "cpu"
-    precision: Any = "32-true"
+    accelerator: str = "auto"
+    devices: int | str = 1
+    num_nodes: int = 1
+    strategy: str = "auto"
+    precision: str = "32-true"
+    epoch: int = 100
+    patience: int = 0
     log_every: int = 20
-    save_every: int = 100
-    validate_every: int = 0
+    save_every: int = 0
+    pictures: int = 4
+    tensorboard: bool = True
+
+    def __post_init__(self) -> None:
+        _require(
+            self.epoch >= 1 and self.log_every >= 1,
+            f"epoch and log_every must be at least 1 step, got {self.epoch} and {self.log_every}.",
+        )
+        for name in ("seed", "threads", "patience", "save_every", "pictures"):
+            _require(getattr(self, name) >= 0, f"{name} must be at least 0, got {getattr(self, name)}.")
+        _require(
+            self.devices == "auto" or (isinstance(self.devices, int) and self.devices >= 1),
+            f"devices must be at least 1 or 'auto', got {self.devices!r}.",
+        )
+        _require(self.num_nodes >= 1, f"num_nodes must be at least 1, got {self.num_nodes}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +303,7 @@ class TrainingConfig:
     """All of the above."""
 
     data: DataConfig = field(default_factory=DataConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     chips: ChipConfig = field(default_factory=ChipConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
@@ -191,30 +321,33 @@ class TrainingConfig:
         Raises:
             ConfigError: for unknown sections or keys and for values out of range.
         """
-        kinds = {item.name: item.default_factory for item in fields(cls)}
+        kinds = _sections()
         _require(
             not set(value) - set(kinds),
-            f"Unknown sections: {sorted(set(value) - set(kinds))}.",
-            f"Known: {list(kinds)}.",
+            f"Unknown sections: {', '.join(sorted(set(value) - set(kinds)))}.",
+            f"Known: {', '.join(kinds)}.",
         )
-        return cls(**{name: _section(name, kinds[name], table) for name, table in value.items()})
+        return cls(**{name: build_section(name, kinds[name], table) for name, table in value.items()})
 
 
-def _section(name: str, kind: Any, table: dict[str, Any]) -> Any:
-    known = {item.name for item in fields(kind)}
-    unknown = sorted(set(table) - known)
-    _require(not unknown, f"Unknown keys in [{name}]: {', '.join(unknown)}.", f"Known: {', '.join(sorted(known))}.")
-    return kind(**{key: tuple(item) if isinstance(item, list) else item for key, item in table.items()})
+def _sections() -> dict[str, Any]:
+    return {item.name: item.default_factory for item in fields(TrainingConfig)}
 
 
-def load_config(path: str | Path) -> TrainingConfig:
+def load_config(path: str | Path, settings: Sequence[str] = ()) -> TrainingConfig:
     """Read a TOML file.
+
+    Args:
+        path: The file.
+        settings: ``section.key=value`` that go before what the file says.
 
     Raises:
         ConfigError: if it cannot be read or says something unknown.
     """
     try:
         with Path(path).open("rb") as stream:
-            return TrainingConfig.from_mapping(tomllib.load(stream))
-    except (OSError, tomllib.TOMLDecodeError) as error:
+            tables = tomllib.load(stream)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"The configuration {path} cannot be read: {error}.") from error
+    TrainingConfig.from_mapping(tables)  # so that a fault of the file is not taken for one of the settings
+    return TrainingConfig.from_mapping(override(_sections(), tables, settings))
