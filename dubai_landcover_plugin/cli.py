@@ -277,6 +277,7 @@ def _options(parsed: argparse.Namespace) -> SegmentOptions:
         batch=parsed.batch,
         device=parsed.device,
         precision=parsed.precision,
+        tta=parsed.tta,
         gsd_mode=parsed.gsd_mode,
         gsd=parsed.gsd,
         crs=parsed.crs,
@@ -363,6 +364,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch", type=int, metavar="N")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--tta", action="store_true", help="test-time augmentation: four times slower, a little better")
     parser.add_argument("--gsd-mode", choices=GSD_MODES, default="auto", help="read at the model's GSD, or never")
     parser.add_argument("--gsd", type=float, metavar="M", help="ground sampling distance of the input, m/px")
     parser.add_argument("--crs", help="override the CRS, e.g. EPSG:32640")

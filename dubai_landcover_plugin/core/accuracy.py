@@ -16,6 +16,10 @@ IGNORE = 255
 """Label of pixels that count neither in training nor in a comparison."""
 
 
+MEANS = {"iou": "miou", "precision": "mean_precision", "recall": "mean_recall", "f1": "mean_f1"}
+"""Name of the mean over classes of each figure."""
+
+
 @dataclass(frozen=True)
 class Confusion:
     """Pixel counts: rows are the labelled class, columns the predicted one.
@@ -62,17 +66,28 @@ class Confusion:
         hits = np.diag(self.counts)
         return _ratio(hits, self.counts.sum(axis=0) + self.counts.sum(axis=1) - hits)
 
+    @property
+    def f1(self) -> npt.NDArray[np.float64]:
+        """(K,) harmonic mean of precision and recall; NaN for a class neither labelled nor predicted."""
+        return _ratio(2 * np.diag(self.counts), self.counts.sum(axis=0) + self.counts.sum(axis=1))
+
+    def class_figures(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Return the figures of the classes, (K,) each."""
+        return {"iou": self.iou, "precision": self.precision, "recall": self.recall, "f1": self.f1}
+
+    def headline(self) -> dict[str, float]:
+        """Return accuracy and the means over classes; undefined figures are left out of means."""
+        means = {MEANS[figure]: mean_of_defined(values) for figure, values in self.class_figures().items()}
+        return {"accuracy": self.accuracy, **means}
+
     def to_json(self, names: list[str]) -> dict[str, Any]:
         """Return all figures, rounded to four digits; undefined ones are None and left out of means."""
-        figures = {"iou": self.iou, "precision": self.precision, "recall": self.recall}
+        figures = self.class_figures()
         return {
             "pixels": int(self.counts.sum()),
-            "accuracy": _rounded(self.accuracy),
-            "miou": _rounded(_mean(self.iou)),
-            "mean_precision": _rounded(_mean(self.precision)),
-            "mean_recall": _rounded(_mean(self.recall)),
+            **{name: rounded(value) for name, value in self.headline().items()},
             "classes": {
-                name: {figure: _rounded(values[channel]) for figure, values in figures.items()}
+                name: {figure: rounded(values[channel]) for figure, values in figures.items()}
                 for channel, name in enumerate(names)
             },
             "confusion": self.counts.tolist(),
@@ -107,10 +122,12 @@ def _ratio(part: Any, whole: Any) -> npt.NDArray[np.float64]:
         return np.asarray(np.true_divide(part, whole), np.float64)
 
 
-def _mean(values: npt.NDArray[np.float64]) -> float:
+def mean_of_defined(values: npt.NDArray[np.float64]) -> float:
+    """Return the mean of the finite values; NaN without any."""
     defined = values[np.isfinite(values)]
     return float(defined.mean()) if defined.size else float("nan")
 
 
-def _rounded(value: float) -> float | None:
+def rounded(value: float) -> float | None:
+    """Return a figure with four digits for JSON; None for one that is not defined."""
     return round(float(value), 4) if np.isfinite(value) else None

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
+from safetensors.torch import load_file, save
 
 from dubai_landcover_plugin.core.errors import BundleError, ModelError
 from dubai_landcover_plugin.core.model_spec import (
@@ -68,7 +68,31 @@ def save_bundle(path: str | Path, metadata: BundleMetadata, model: SegmentationM
         stride=model.stride,
         receptive_radius=model.receptive_radius,
     )
-    header = {HEADER_KEY: json.dumps(described.to_stac_item(), ensure_ascii=False)}
+    return _write(path, tensors, described)
+
+
+def describe_anew(path: str | Path, metadata: BundleMetadata) -> str:
+    """Give a bundle another description, with the weights as they are; return its new SHA-256.
+
+    Args:
+        path: The bundle; replaced whole or not at all.
+        metadata: The new description.
+
+    Raises:
+        BundleError: if the file is no bundle, the description is of another network, or it cannot be written.
+    """
+    path = Path(path)
+    load_bundle(path)
+    tensors = load_file(path)
+    shapes = {key: tuple(value.shape) for key, value in tensors.items()}
+    model = _empty_model(metadata, str(path))
+    _compare(str(path), shapes, model)
+    _compare_geometry(str(path), metadata, model)
+    return _write(path, tensors, metadata)
+
+
+def _write(path: Path, tensors: dict[str, torch.Tensor], metadata: BundleMetadata) -> str:
+    header = {HEADER_KEY: json.dumps(metadata.to_stac_item(), ensure_ascii=False)}
     partial = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

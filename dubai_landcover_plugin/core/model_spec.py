@@ -8,6 +8,7 @@ needed to rebuild and to feed the model.
 from __future__ import annotations
 
 import json
+import math
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -65,6 +66,8 @@ class BundleMetadata:
         window: Side of the window that suits the model, px.
         stride: Total stride of the network, px; windows are multiples of it.
         receptive_radius: How far a pixel's answer looks, px; None where everything counts.
+        temperature: What logits are divided by before the softmax, > 0: it makes the confidence as high as the share
+            of right pixels, and changes no class. Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599.
         parameters: Number of weights.
         licence: SPDX identifier.
         dataset: What it was trained on.
@@ -83,6 +86,7 @@ class BundleMetadata:
     window: int = 512
     stride: int = 32
     receptive_radius: int | None = None
+    temperature: float = 1.0
     parameters: int = 0
     licence: str = "GPL-2.0-or-later"
     dataset: str = ""
@@ -105,6 +109,11 @@ class BundleMetadata:
             raise BundleError(
                 f"The model '{self.name}' needs a positive GSD and a window that is a multiple of its stride, "
                 f"got {self.gsd} m/px, {self.window} px and {self.stride} px."
+            )
+        if not (math.isfinite(self.temperature) and self.temperature > 0):
+            raise BundleError(
+                f"The model '{self.name}' needs a finite temperature above 0, got {self.temperature}.",
+                "Use 1 for a model that was not calibrated.",
             )
 
     def to_stac_item(self) -> dict[str, Any]:
@@ -154,6 +163,7 @@ class BundleMetadata:
             "landcover:window": self.window,
             "landcover:stride": self.stride,
             "landcover:receptive_radius": self.receptive_radius,
+            "landcover:temperature": self.temperature,
             "landcover:dataset": self.dataset,
             "landcover:metrics": self.metrics,
             "landcover:training": self.training,
@@ -200,6 +210,7 @@ class BundleMetadata:
                 window=int(properties["landcover:window"]),
                 stride=int(properties["landcover:stride"]),
                 receptive_radius=None if radius is None else int(radius),
+                temperature=float(properties.get("landcover:temperature", 1.0)),  # older bundles have none
                 parameters=int(properties["mlm:total_parameters"]),
                 licence=str(properties["license"]),
                 dataset=str(properties["landcover:dataset"]),

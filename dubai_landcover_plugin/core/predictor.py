@@ -12,6 +12,9 @@ from dubai_landcover_plugin.core.bundle import ModelBundle
 from dubai_landcover_plugin.core.errors import DeviceError, OutOfMemoryError
 from dubai_landcover_plugin.core.preprocessing import Standardize
 
+FLIPS: tuple[tuple[int, ...], ...] = ((), (-1,), (-2,), (-2, -1))
+"""Axes that test-time augmentation mirrors: none, left-right, up-down, both (half a turn)."""
+
 _PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
@@ -64,13 +67,17 @@ class Predictor:
         bundle: The model.
         device: Where to compute; see :func:`choose_device`.
         precision: Arithmetic; see :func:`choose_precision`.
+        tta: Test-time augmentation: average the probabilities of :data:`FLIPS`. They keep the shape of a chip, square
+            or not, and need no more memory, only as many times the work.
     """
 
-    def __init__(self, bundle: ModelBundle, device: str = "auto", precision: str = "auto") -> None:
+    def __init__(self, bundle: ModelBundle, device: str = "auto", precision: str = "auto", tta: bool = False) -> None:
         self.device = choose_device(device)
         self.precision = choose_precision(precision, self.device)
         metadata = bundle.metadata
         self._standardize = Standardize(metadata.mean, metadata.std)
+        self._temperature = metadata.temperature
+        self._flips = FLIPS if tta else FLIPS[:1]
         self._model = bundle.model.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
     def __call__(self, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -81,10 +88,12 @@ class Predictor:
         """
         try:
             with torch.inference_mode(), self._arithmetic():
-                batch = torch.from_numpy(chips).to(self.device)
-                batch = self._standardize(batch).contiguous(memory_format=torch.channels_last)
-                logits = self._model(batch)  # (N, K, H, W)
-                probabilities = torch.softmax(logits.float(), dim=1)
+                batch = self._standardize(torch.from_numpy(chips).to(self.device))  # (N, C, H, W)
+                probabilities = self._probabilities(batch, self._flips[0])
+                for axes in self._flips[1:]:
+                    probabilities += self._probabilities(batch, axes)
+                if len(self._flips) > 1:
+                    probabilities /= len(self._flips)
             if not bool(probabilities.sum().isfinite()):
                 raise DeviceError(
                     f"The network gave results that are no numbers, on {self.device} in {self.precision}.",
@@ -97,6 +106,24 @@ class Predictor:
             if "memory" in str(error).lower() and "alloc" in str(error).lower():
                 raise self._out_of_memory(chips) from error
             raise
+
+    def logits(self, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+        """Return what the network itself says of chips, (N, K, H, W) float32: no temperature, no augmentation."""
+        with torch.inference_mode(), self._arithmetic():
+            answer = self._answer(self._standardize(torch.from_numpy(chips).to(self.device)))
+        return answer.cpu().numpy()
+
+    def _answer(self, batch: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self._model(batch.contiguous(memory_format=torch.channels_last))  # (N, K, H, W)
+        return logits.float()
+
+    def _probabilities(self, batch: torch.Tensor, axes: tuple[int, ...]) -> torch.Tensor:
+        """Return (N, K, H, W) float32 for a batch that is mirrored along ``axes`` and back."""
+        logits = self._answer(batch.flip(axes) if axes else batch)
+        if self._temperature != 1.0:
+            logits = logits / self._temperature
+        probabilities = torch.softmax(logits, dim=1)
+        return probabilities.flip(axes) if axes else probabilities
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[object]:
         if self.precision == "float32":

@@ -104,6 +104,7 @@ class SegmentOptions:
         batch: Windows per forward pass; None chooses.
         device: Where to compute.
         precision: Arithmetic of the network.
+        tta: Test-time augmentation: average the answers for each window and its three mirror images.
         gsd_mode: ``auto`` reads at the model's ground sampling distance when the raster's differs by more than
             1.5 times; ``never`` reads the pixels as they are.
         gsd: Ground sampling distance of the input, m/px, where the file does not tell or tells wrong.
@@ -126,6 +127,7 @@ class SegmentOptions:
     batch: int | None = None
     device: str = "auto"
     precision: str = "auto"
+    tta: bool = False
     gsd_mode: str = "auto"
     gsd: float | None = None
     crs: str | None = None

@@ -61,7 +61,7 @@ def segment_raster(
     with ExitStack() as stack:
         source = stack.enter_context(_open_source(request, bundle))
         _check_outputs(request, (request.input, *source.files))
-        predictor = Predictor(bundle, request.options.device, request.options.precision)
+        predictor = Predictor(bundle, request.options.device, request.options.precision, request.options.tta)
         plan = make_plan(request, source, bundle.metadata, predictor.device)
         warnings = _tell(monitor, bundle, predictor, source, plan)
         outputs = _open_outputs(stack, request, bundle, source)

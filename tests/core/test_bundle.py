@@ -14,7 +14,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dubai_landcover_plugin.core import bundle as bundle_module
-from dubai_landcover_plugin.core.bundle import load_bundle, save_bundle
+from dubai_landcover_plugin.core.bundle import describe_anew, load_bundle, save_bundle
 from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.errors import BundleError
 from dubai_landcover_plugin.core.model_spec import HEADER_KEY, BundleMetadata, ModelSpec, read_metadata
@@ -81,6 +81,36 @@ def test_half_weights_are_computed_in_full_precision(path: Path, model: Segmenta
 def test_an_installed_name_is_found(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dubai_landcover_plugin.core.model_spec.user_model_folder", lambda: tmp_path)
     assert load_bundle("small").metadata.name == "small"
+
+
+class TestTemperature:
+    def test_it_is_kept(self, path: Path) -> None:
+        weights = load_file(path)
+        digest = describe_anew(path, replace(read_metadata(path), temperature=1.75))
+        loaded = load_bundle(path)
+        assert loaded.metadata.temperature == 1.75
+        assert loaded.digest == digest
+        stored = load_file(path)
+        assert {key: value.dtype for key, value in stored.items()} == {k: v.dtype for k, v in weights.items()}
+        assert all(torch.equal(stored[key], value) for key, value in weights.items())
+
+    def test_bundles_without_one_have_1(self, path: Path) -> None:
+        item = read_metadata(path).to_stac_item()
+        assert item["properties"].pop("landcover:temperature") == 1.0
+        rewrite(path, load_file(path), item)
+        assert load_bundle(path).metadata.temperature == 1.0
+
+    @pytest.mark.parametrize("value", [0.0, -1.0, float("nan"), float("inf")])
+    def test_impossible_ones_are_refused(self, value: float) -> None:
+        with pytest.raises(BundleError, match=f"temperature above 0, got {value}"):
+            replace(METADATA, temperature=value)
+
+    def test_another_networks_description_is_refused(self, path: Path) -> None:
+        before = path.read_bytes()
+        other = replace(read_metadata(path), spec=ModelSpec("unet", arguments={"width": 8, "depth": 2}))
+        with pytest.raises(BundleError, match="misshapen"):
+            describe_anew(path, other)
+        assert path.read_bytes() == before
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".onnx", ".pkl"])

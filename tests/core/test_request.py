@@ -25,6 +25,7 @@ from dubai_landcover_plugin.core.request import (
         nodata=st.none() | st.floats(-1e6, 1e6),
         limits=st.none() | st.just(((0.0, 1.0), (2.0, 3.0))),
         device=st.sampled_from(["auto", "cpu", "cuda"]),
+        tta=st.booleans(),
     )
 )
 def test_requests_survive_json(options):
@@ -57,6 +58,7 @@ def test_results_and_polygon_requests_survive_json():
         ({"bands": ()}, "Bands count from 1"),
         ({"gsd": 0}, "gsd must be at least"),
         ({"model": ""}, "model is needed"),
+        ({"tta": 1}, "tta must be true or false, got 1"),
     ],
 )
 def test_options_out_of_range_tell_value_and_limit(options, text):

@@ -132,7 +132,7 @@ def test_values_become_the_engines_options(algorithm: MAKE, context: QgsProcessi
     made = algorithm("segmentlandcover")
     values = {
         "BANDS": [3, 2, 1], "MIN_CONFIDENCE": 0.4, "WINDOW": 128, "OVERLAP": 0, "BATCH": 3, "DEVICE": "cpu",
-        "PRECISION": "float32", "MATCH_GSD": False, "GSD": 0.5, "NODATA": 0, "STRETCH": "none",
+        "PRECISION": "float32", "TTA": True, "MATCH_GSD": False, "GSD": 0.5, "NODATA": 0, "STRETCH": "none",
         "LIMITS": "0,10;0,20;5,30", "PIXEL_SPACE": True, "MIN_AREA": 7, "SIMPLIFY": 0,
     }  # fmt: skip
     options = segment_options(made, values, context, "EPSG:32640")
@@ -143,6 +143,7 @@ def test_values_become_the_engines_options(algorithm: MAKE, context: QgsProcessi
     assert options.limits == ((0, 10), (0, 20), (5, 30))
     assert (options.min_confidence, options.min_area, options.simplify) == (0.4, 7, 0)
     assert options.pixel_space
+    assert options.tta
     assert options.overwrite
 
 
@@ -154,6 +155,7 @@ def test_nothing_given_leaves_the_choice_to_the_engine(algorithm: MAKE, context:
             options.window is options.overlap is options.batch is options.gsd is options.nodata is options.crs is None
         )
         assert options.limits is None
+        assert not options.tta
         assert options.gsd_mode == options.device == options.precision == options.stretch == "auto"
         assert Path(options.model).stem == "dubai"
 
