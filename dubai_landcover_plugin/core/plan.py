@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.errors import RequestError
 from dubai_landcover_plugin.core.model_spec import BundleMetadata
-from dubai_landcover_plugin.core.predictor import FLIPS
+from dubai_landcover_plugin.core.predictor import VIEWS
 from dubai_landcover_plugin.core.preprocessing import Stretch
 from dubai_landcover_plugin.core.raster import Grid, RasterSource
 from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
@@ -95,7 +95,7 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
         f"overlap {overlap} px, batch {batch}."
     )
     if options.tta:
-        talk.notes.append(f"Test-time augmentation: every window is computed {len(FLIPS)} times.")
+        talk.notes.append(f"Test-time augmentation: every window is computed {VIEWS} times.")
     _check_disk(request, source.grid, talk)
     return Plan(work, tiles, batch, stretch, tuple(talk.notes), tuple(talk.warnings))
 

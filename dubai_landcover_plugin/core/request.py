@@ -104,7 +104,7 @@ class SegmentOptions:
         batch: Windows per forward pass; None chooses.
         device: Where to compute.
         precision: Arithmetic of the network.
-        tta: Test-time augmentation: average the answers for each window and its three mirror images.
+        tta: Test-time augmentation: average the answers for each window turned by 0, 90, 180 and 270 degrees.
         gsd_mode: ``auto`` reads at the model's ground sampling distance when the raster's differs by more than
             1.5 times; ``never`` reads the pixels as they are.
         gsd: Ground sampling distance of the input, m/px, where the file does not tell or tells wrong.

@@ -104,7 +104,7 @@ def _add_computation(algorithm: LandCoverAlgorithm) -> None:
     algorithm.add(
         QgsProcessingParameterBoolean("TTA", tr("Test-time augmentation"), defaultValue=False),
         tr(
-            "Average the model's answers for each window and its three mirror images. The classes get a little better; "
+            "Average the model's answers for each window and its three quarter turns. The classes get a little better; "
             "it takes about four times as long."
         ),
         advanced=True,
