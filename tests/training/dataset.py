@@ -1,11 +1,16 @@
-"""A tiny dataset in the layout of the real one."""
+"""Tiny data in every layout that training reads."""
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pyogrio.raw
+import rasterio
+import shapely
+from affine import Affine
 from PIL import Image
 
 from dubai_landcover_plugin.core.classes import DUBAI
@@ -35,8 +40,8 @@ def colours_of(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.array([entry.rgb for entry in DUBAI.classes], np.uint8)[labels]
 
 
-def write_pair(root: Path, tile: int, number: int, mask: Image.Image | None, size: tuple[int, int] = (80, 96)) -> None:
-    """Write an image of ``size`` (width, height) and its mask, if there is one."""
+def write_pair(root: Path, tile: int, number: int, mask: Image.Image | None, size: tuple[int, int] = (80, 96)) -> Path:
+    """Write an image of ``size`` (width, height) and its mask, if there is one, in the layout of the Dubai dataset."""
     image = make_image(10 * tile + number, size[1], size[0])
     for folder in ("images", "masks"):
         (root / f"Tile {tile}" / folder).mkdir(parents=True, exist_ok=True)
@@ -44,6 +49,7 @@ def write_pair(root: Path, tile: int, number: int, mask: Image.Image | None, siz
     Image.fromarray(image.pixels).save(root / f"Tile {tile}" / "images" / f"{name}.jpg", quality=95)
     if mask is not None:
         mask.save(root / f"Tile {tile}" / "masks" / f"{name}.png")
+    return root
 
 
 def write_dataset(root: Path, tiles: tuple[int, ...] = (1, 2), parts: int = 2) -> Path:
@@ -52,3 +58,56 @@ def write_dataset(root: Path, tiles: tuple[int, ...] = (1, 2), parts: int = 2) -
         for number in range(1, parts + 1):
             write_pair(root, tile, number, Image.fromarray(colours_of(draw_labels(10 * tile + number))))
     return root
+
+
+def write_image(path: Path, values: npt.NDArray[np.generic]) -> Path:
+    """Write (H, W) or (H, W, C) values without a place on the ground, as the suffix says."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(path)
+    return path
+
+
+def write_raster(
+    path: Path,
+    values: npt.NDArray[np.generic],
+    crs: str | None = "EPSG:32640",
+    origin: tuple[float, float] = (300000.0, 2800000.0),
+    size: float = 1.0,
+    transform: Affine | None = None,
+    **profile: object,
+) -> Path:
+    """Write (H, W, C) values as a GeoTIFF whose pixels are ``size`` units wide."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    height, width, bands = values.shape
+    place = transform or Affine.translation(*origin) @ Affine.scale(size, -size)
+    kind = values.dtype.name
+    with rasterio.open(
+        path, "w", "GTiff", width, height, bands, crs, place, kind, **{"photometric": "RGB", **profile}
+    ) as dataset:
+        dataset.write(values.transpose(2, 0, 1))
+    return path
+
+
+def write_polygons(
+    path: Path,
+    geometries: list[shapely.Geometry],
+    classes: list[object],
+    field: str = "class",
+    crs: str | None = "EPSG:32640",
+    layer: str | None = None,
+    **options: object,
+) -> Path:
+    """Write features with one field."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pyogrio warns where there is no CRS
+        pyogrio.raw.write(
+            str(path),
+            geometry=shapely.to_wkb(np.array(geometries, object)),
+            field_data=[np.array(classes)],
+            fields=[field],
+            geometry_type=geometries[0].geom_type,
+            crs=crs,
+            layer=layer,
+            **options,
+        )
+    return path

@@ -1,0 +1,131 @@
+"""Class tables that people write: ``classes.csv`` or ``classes.json`` with id, name and colour of each class."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.core.errors import ClassSchemeError
+from training.errors import DatasetError
+
+_NAMES = ("classes.csv", "classes.json")
+_SPELLINGS = {"color": "colour", "ignored": "unlabeled", "unlabelled": "unlabeled"}
+_FIELDS = {"id", "name", "colour", "unlabeled"}
+_UNLABELED = {"unlabeled", "unlabelled", "ignored"}
+_REMEDY = (
+    'Give each class a row such as 1,Water,#E2A929 below "id,name,colour"; a column unlabeled may mark one with yes.'
+)
+
+
+def find_scheme(root: Path, table: str = "") -> tuple[ClassScheme, str]:
+    """Return the classes of the data in ``root`` and where they come from, in words.
+
+    Args:
+        root: Folder of the data.
+        table: Class table, relative to it; empty looks for ``classes.csv`` and ``classes.json``, else takes the
+            classes of the Dubai dataset.
+
+    Raises:
+        DatasetError: if there are two tables, or the table cannot be read or contradicts itself.
+    """
+    if table:
+        return read_class_table(root / table), table
+    found = [name for name in _NAMES if (root / name).is_file()]
+    if len(found) > 1:
+        raise DatasetError(f"{root} has {' and '.join(found)}.", "Keep one of them, or say which: data.classes.")
+    if found:
+        return read_class_table(root / found[0]), found[0]
+    return DUBAI, "no class table: the classes of the Dubai dataset"
+
+
+def read_class_table(path: Path) -> ClassScheme:
+    """Return the classes of a CSV or JSON table.
+
+    One row may be marked as unlabeled, by its name or in a column of that name: its pixels do not count. Its id may
+    be 0.
+
+    Raises:
+        DatasetError: with the file's name and row.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"The class table {path} cannot be read: {error}.", "Save it as UTF-8 text.") from error
+    rows = _json_rows(text, path) if path.suffix.lower() == ".json" else _csv_rows(text)
+    rows = [_spelled(row, number, path) for number, row in enumerate(rows, 1)]
+    marked = [row for row in rows if _is_unlabeled(row)]
+    if len(marked) > 1:
+        raise DatasetError(f"{path} marks {len(marked)} classes as unlabeled.", "Mark one at most.")
+    classes = [_class(row, number, path) for number, row in enumerate(rows, 1) if not _is_unlabeled(row)]
+    if not classes:
+        raise DatasetError(f"{path} lists no class.", _REMEDY)
+    free = next(value for value in range(len(classes) + 1, 0, -1) if value not in {entry.id for entry in classes})
+    unlabeled = replace(DUBAI.unlabeled, id=free)
+    if marked:
+        number = rows.index(marked[0]) + 1
+        given = {key: value for key, value in marked[0].items() if str(value or "").strip() not in ("", "0")}
+        unlabeled = _class({"id": free, "colour": unlabeled.colour, **given}, number, path)  # ids start at 1
+    return _scheme(classes, unlabeled, path)
+
+
+def _csv_rows(text: str) -> list[dict[str, Any]]:
+    header = text.split("\n", 1)[0]
+    delimiter = max(",;\t", key=header.count)  # spreadsheets of many countries write semicolons
+    rows = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
+    return [row for row in rows if any(value and value.strip() for value in row.values() if isinstance(value, str))]
+
+
+def _json_rows(text: str, path: Path) -> list[Any]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise DatasetError(f"The class table {path} is no JSON: {error}.", "Mend it there.") from error
+    if isinstance(value, dict) and isinstance(value.get("classes"), list):  # as ClassScheme.to_json() writes it
+        unlabeled = value.get("unlabeled")
+        return [*value["classes"], *([{**unlabeled, "unlabeled": True}] if isinstance(unlabeled, dict) else [])]
+    if not isinstance(value, list):
+        raise DatasetError(f"The class table {path} is no list of classes.", 'Write [{"id": 1, "name": …}, …].')
+    return value
+
+
+def _spelled(row: Any, number: int, path: Path) -> dict[str, Any]:
+    """Return a row with our own names of fields."""
+    if not isinstance(row, dict):
+        raise DatasetError(f"{path}, class {number} is no table of fields: {row!r:.80}.", _REMEDY)
+    named = {_SPELLINGS.get(key, key): value for key, value in ((_key(key), value) for key, value in row.items())}
+    if set(named) - _FIELDS or not {"id", "name", "colour"} <= set(named):
+        raise DatasetError(f"{path}, class {number} has the fields {', '.join(map(str, row))}.", _REMEDY)
+    return named
+
+
+def _key(key: Any) -> str:
+    return str(key).strip().casefold()
+
+
+def _is_unlabeled(row: dict[str, Any]) -> bool:
+    marked = str(row.get("unlabeled") or "").strip().casefold() in {"1", "true", "yes", "x"}
+    return marked or str(row["name"]).strip().casefold() in _UNLABELED
+
+
+def _class(row: dict[str, Any], number: int, path: Path) -> LandCoverClass:
+    try:
+        colour = str(row["colour"]).strip().upper()
+        return LandCoverClass(int(str(row["id"]).strip()), str(row["name"] or "").strip(), colour)
+    except ClassSchemeError as error:
+        raise DatasetError(f"{path}, class {number}: {error.message}", _REMEDY) from error
+    except ValueError as error:
+        raise DatasetError(f"{path}, class {number}: the id must be a whole number, got {row['id']!r}.") from error
+
+
+def _scheme(classes: list[LandCoverClass], unlabeled: LandCoverClass, path: Path) -> ClassScheme:
+    colours = [entry.colour for entry in classes]
+    if len(set(colours)) != len(colours):
+        raise DatasetError(f"{path} gives one colour to several classes: {', '.join(colours)}.", "Choose others.")
+    try:
+        return ClassScheme(tuple(classes), unlabeled)
+    except ClassSchemeError as error:
+        raise DatasetError(f"{path}: {error.message}", _REMEDY) from error

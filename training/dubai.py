@@ -1,0 +1,95 @@
+"""The Dubai dataset as it really is.
+
+Layout: ``Tile N/images/NAME.jpg`` with ``Tile N/masks/NAME.png``; its ``classes.json`` lists other colours than the
+masks have and is not read. Source: "Semantic segmentation of aerial imagery", Humans in the Loop and Mohammed Bin
+Rashid Space Centre, CC0 1.0.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
+from training.config import DataConfig
+from training.dataset import Dataset, Entry, LabelledImage
+from training.errors import DatasetError
+from training.masks import load_pair
+
+TITLE = "Semantic segmentation of aerial imagery, Humans in the Loop with the Mohammed Bin Rashid Space Centre, CC0 1.0"
+FOLDS = (("tile4", "tile7", "tile8"), ("tile5", "tile6"), ("tile1", "tile3"), ("tile2",))
+"""Tiles 4, 7 and 8 overlap on the ground, 5 and 6 seem to be neighbours."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePair:
+    """Where an image and its mask are; ``mask`` is None for an unlabelled image."""
+
+    tile: int
+    image: Path
+    mask: Path | None
+
+    @property
+    def group(self) -> str:
+        """The tile, such as ``tile1``."""
+        return f"tile{self.tile}"
+
+    @property
+    def name(self) -> str:
+        """Short name such as ``tile1/image_part_003``."""
+        return f"{self.group}/{self.image.stem}"
+
+
+def find_pairs(root: str | Path) -> list[ImagePair]:
+    """List the images below ``root``, sorted by tile and name; those without a mask are unlabelled.
+
+    Raises:
+        DatasetError: if there are none.
+    """
+    pairs = []
+    for image in sorted(Path(root).glob("Tile */images/*.jpg")):
+        number = re.fullmatch(r"Tile (\d+)", image.parents[1].name)
+        if number:
+            mask = image.parents[1] / "masks" / f"{image.stem}.png"
+            pairs.append(ImagePair(int(number[1]), image, mask if mask.is_file() else None))
+    if not pairs:
+        raise DatasetError(f"There are no images under {root}.", "They lie in 'Tile N/images/NAME.jpg' there.")
+    return sorted(pairs, key=lambda pair: (pair.tile, pair.image.name))
+
+
+def load_image(pair: ImagePair, scheme: ClassScheme = DUBAI) -> LabelledImage:
+    """Decode an image and its mask.
+
+    Raises:
+        DatasetError: if there is no mask, or sizes or colours do not fit.
+    """
+    if pair.mask is None:
+        raise DatasetError(f"{pair.name} has no mask.", "Leave it out or label it.")
+    return load_pair(pair.name, pair.group, pair.image, pair.mask, scheme)
+
+
+def open_dubai(config: DataConfig, root: Path) -> Dataset:
+    """List the images of the Dubai dataset.
+
+    Raises:
+        DatasetError: if there is no image with a mask.
+    """
+    pairs = find_pairs(root)
+    entries = tuple(
+        Entry(pair.name, pair.group, pair.image, partial(load_image, pair)) for pair in pairs if pair.mask is not None
+    )
+    if not entries:
+        raise DatasetError(f"No image under {root} has a mask.", "Masks lie in 'Tile N/masks/NAME.png' there.")
+    known = {entry.group for entry in entries}
+    listed = {group for fold in FOLDS for group in fold}
+    folds = [tuple(group for group in fold if group in known) for fold in FOLDS]
+    others = [(group,) for group in sorted(known - listed)]
+    return Dataset(
+        title=config.title or TITLE,
+        scheme=DUBAI,
+        entries=entries,
+        unlabelled=tuple(pair.name for pair in pairs if pair.mask is None),
+        folds=tuple(fold for fold in [*folds, *others] if fold),
+    )

@@ -1,0 +1,178 @@
+"""Reads a vector layer of labelled polygons: geometry, class and place of each."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyogrio
+import pyogrio.raw
+import rasterio.warp
+import shapely
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+
+from dubai_landcover_plugin.core.accuracy import IGNORE
+from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme
+from dubai_landcover_plugin.core.errors import ClassSchemeError
+from training.errors import DatasetError
+
+FIELDS = ("class", "class_id", "name")
+_POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelLayer:
+    """Labelled polygons, in the order of the file.
+
+    Args:
+        path: The file.
+        geometries: (N,) shapely polygons.
+        channels: (N,) uint8 channel index, or ``IGNORE`` where a polygon says that its area is unlabelled.
+        crs: Of the geometries.
+        notes: What the user should know.
+    """
+
+    path: Path
+    geometries: npt.NDArray[np.object_]
+    channels: npt.NDArray[np.uint8]
+    crs: CRS
+    notes: tuple[str, ...] = ()
+
+    def moved_to(self, crs: CRS) -> LabelLayer:
+        """Return the polygons in another CRS; those that have no place in it are left out."""
+        if crs == self.crs:
+            return self
+        moved = shapely.transform(self.geometries, lambda points: _transformed(points, self.crs, crs))
+        inside = np.isfinite(shapely.bounds(moved)).all(axis=1)
+        return LabelLayer(self.path, moved[inside], self.channels[inside], crs, self.notes)
+
+
+def _transformed(points: npt.NDArray[np.float64], origin: CRS, target: CRS) -> npt.NDArray[np.float64]:
+    xs, ys = rasterio.warp.transform(origin, target, points[:, 0], points[:, 1])
+    return np.column_stack((xs, ys))
+
+
+def is_on_earth(crs: CRS | None) -> bool:
+    """Return whether positions in a CRS can be found in another; false without one."""
+    return crs is not None and bool(crs.is_geographic or crs.is_projected)
+
+
+def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = "") -> LabelLayer:
+    """Read the polygons of a vector file and their classes.
+
+    Args:
+        path: GeoPackage, shapefile, GeoJSON or what else GDAL reads.
+        scheme: The classes.
+        layer: Its layer; needed where several have geometries.
+        field: Field with the name or id of the class; empty takes ``class``, ``class_id`` or ``name``.
+
+    Raises:
+        DatasetError: with the file's name, if it cannot be read, has no CRS, no polygons, no such layer or field, or
+            names a class that does not exist.
+    """
+    try:
+        layer = layer or _only_layer(path)
+        info = pyogrio.read_info(str(path), layer=layer)
+        field = _class_field(list(info["fields"]), field, path)
+        meta, _, wkb, columns = pyogrio.raw.read(str(path), layer=layer, columns=[field], force_2d=True)
+        geometries = shapely.from_wkb(wkb)
+    except DatasetError:
+        raise
+    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, shapely.GEOSException) as error:
+        raise DatasetError(f"The layer of polygons {path} cannot be read: {error}.", "Check file and layer.") from error
+    crs = _crs(meta["crs"], path)
+    usable = np.isin(shapely.get_type_id(geometries), _POLYGONS) & ~shapely.is_empty(geometries)
+    if not usable.any():
+        raise DatasetError(f"{path} holds {len(geometries)} features but no polygon.", "Draw or export polygons.")
+    channels, without = _channels(columns[0][usable], scheme, path, field)
+    notes = [f"Polygons: {usable.sum()} of {path.name}, classes in its field '{field}'."]
+    if not usable.all():
+        notes.append(f"{path}: {(~usable).sum()} features are no polygons and are not used; buffer lines and points.")
+    if without:
+        notes.append(f"{path}: {without} polygons have no class; their area counts as unlabelled.")
+    broken = ~shapely.is_valid(geometries[usable])
+    if broken.any():
+        notes.append(
+            f"{path}: {broken.sum()} polygons cross themselves; run Fix Geometries in QGIS if they look wrong."
+        )
+    return LabelLayer(path, geometries[usable], channels, crs, tuple(notes))
+
+
+def _only_layer(path: Path) -> str:
+    layers = [str(name) for name, kind in pyogrio.list_layers(str(path)) if kind is not None]
+    if len(layers) != 1:
+        raise DatasetError(
+            f"{path} has {len(layers)} layers with geometries: {', '.join(layers)}.",
+            'Say which one has the labels: data.layer = "NAME".',
+        )
+    return layers[0]
+
+
+def _class_field(known: list[str], wanted: str, path: Path) -> str:
+    for candidate in (wanted,) if wanted else FIELDS:
+        for name in known:
+            if name.casefold() == candidate.casefold():
+                return name
+    raise DatasetError(
+        f"{path} has no field '{wanted or ', '.join(FIELDS)}'; its fields: {', '.join(known) or 'none'}.",
+        'Say which one has the names or ids of the classes: data.field = "NAME".',
+    )
+
+
+def _crs(value: str | None, path: Path) -> CRS:
+    try:
+        crs = CRS.from_user_input(value) if value else None
+    except CRSError:
+        crs = None
+    if not is_on_earth(crs):
+        raise DatasetError(
+            f"{path} has no coordinate reference system, so its polygons have no place on the images.",
+            "Set the layer's CRS in QGIS and export it again; a shapefile needs its .prj file.",
+        )
+    return crs
+
+
+def _channels(
+    values: npt.NDArray[Any], scheme: ClassScheme, path: Path, field: str
+) -> tuple[npt.NDArray[np.uint8], int]:
+    """Return the channel of each value, and how many values are missing."""
+    table: dict[Any, int | None] = {}
+    found = [table[value] if value in table else table.setdefault(value, _channel(value, scheme)) for value in values]
+    unknown = [repr(value) for value, channel in table.items() if channel is None]
+    if unknown:
+        named = ", ".join(f"{entry.id} {entry.name}" for entry in scheme.entries)
+        raise DatasetError(
+            f"{path}, field '{field}': {', '.join(unknown[:8])} name no class.",
+            f"The classes are {named}: mend the field, or add a class table classes.csv to the data.",
+        )
+    without = sum(_is_missing(value) for value in values)
+    return np.array(found, np.uint8), without
+
+
+def _is_missing(value: Any) -> bool:
+    return value is None or (isinstance(value, float) and math.isnan(value)) or str(value).strip() == ""
+
+
+def _channel(value: Any, scheme: ClassScheme) -> int | None:
+    """Return the channel of a name or id, ``IGNORE`` for none and Unlabeled, None for an unknown one."""
+    if _is_missing(value):
+        return IGNORE
+    text = str(value).strip()
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    try:
+        if not math.isnan(number):
+            ids = (*scheme.ids, scheme.unlabeled.id, NODATA_ID)
+            place = ids.index(number) if number in ids else None
+            return place if place is None or place < len(scheme.ids) else IGNORE
+        entry = scheme.by_name(text)
+        return IGNORE if entry == scheme.unlabeled else scheme.classes.index(entry)
+    except ClassSchemeError:
+        return None

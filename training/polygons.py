@@ -1,0 +1,231 @@
+"""Rasters with labelled polygons: ``images/*.tif`` and ``labels.gpkg``.
+
+Rasters may be of any size: they are cut into blocks, of which those that touch a polygon are loaded one by one. What
+no polygon covers is ignored. Where polygons overlap, the later feature counts.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import rasterio.features
+import rasterio.warp
+import shapely
+from affine import Affine
+from rasterio.crs import CRS
+
+from dubai_landcover_plugin.core.accuracy import IGNORE
+from dubai_landcover_plugin.core.preprocessing import Stretch
+from dubai_landcover_plugin.core.windows import Window
+from training.class_table import find_scheme
+from training.config import DataConfig
+from training.dataset import Dataset, Entry, LabelledImage
+from training.errors import DatasetError
+from training.layers import LabelLayer, is_on_earth, read_layer
+from training.pixels import list_images, open_image, stretch_of, to_pixels
+
+_GSD_SPREAD = 1.5  # a model copes with what it saw in training: 0.7 to 1.5 times its scale
+
+
+class LabelledRaster:
+    """A raster and the polygons on it, which are kept in its pixel coordinates (column, row).
+
+    Args:
+        name: Short name.
+        path: File.
+        layer: Polygons in any CRS.
+        bands: That stand for red, green and blue; empty finds them.
+
+    Raises:
+        DatasetError: with the file's name, if it cannot be opened, is not RGB or has no CRS.
+    """
+
+    def __init__(self, name: str, path: Path, layer: LabelLayer, bands: tuple[int, ...] = ()) -> None:
+        self.name, self.path, self._bands = name, path, bands
+        with open_image(path, bands) as source:
+            self.grid = source.grid
+            self.notes = tuple(f"{path}: {note}" for note in source.notes if "CRS" not in note)
+        if not is_on_earth(self.grid.crs):
+            raise DatasetError(
+                f"{path} has no coordinate reference system, so no polygon has a place on it.",
+                "Set the CRS it was made in (Raster > Projections > Assign Projection in QGIS).",
+            )
+        moved = layer.moved_to(self.grid.crs)
+        inverse = ~self.grid.transform
+        matrix = np.array([[inverse.a, inverse.d], [inverse.b, inverse.e]])
+        shapes = shapely.transform(moved.geometries, lambda points: points @ matrix + (inverse.c, inverse.f))
+        left, top, right, bottom = shapely.bounds(shapes).T
+        here = (right > 0) & (bottom > 0) & (left < self.grid.width) & (top < self.grid.height)
+        self._shapes, self._channels = shapes[here], moved.channels[here]
+        self._tree = shapely.STRtree(self._shapes)
+
+    @cached_property
+    def _stretch(self) -> Stretch:
+        with open_image(self.path, self._bands) as source:
+            return stretch_of(source)
+
+    @property
+    def footprint(self) -> shapely.Polygon:
+        """Bounds in longitude and latitude."""
+        grid = self.grid
+        corners = [grid.transform @ corner for corner in ((0, 0), (grid.width, 0), (0, grid.height))]
+        corners.append(grid.transform @ (grid.width, grid.height))
+        xs, ys = zip(*corners, strict=True)
+        return shapely.box(
+            *rasterio.warp.transform_bounds(grid.crs, CRS.from_epsg(4326), min(xs), min(ys), max(xs), max(ys))
+        )
+
+    def windows(self, block: int) -> list[Window]:
+        """Return the blocks that touch a labelled polygon, row by row; at most ``block`` px wide, none overlap."""
+        rows, cols = _edges(self.grid.height, block), _edges(self.grid.width, block)
+        top, left = (part.ravel() for part in np.meshgrid(rows[:-1], cols[:-1], indexing="ij"))
+        bottom, right = (part.ravel() for part in np.meshgrid(rows[1:], cols[1:], indexing="ij"))
+        blocks, polygons = self._tree.query(shapely.box(left, top, right, bottom), predicate="intersects")
+        touched = np.unique(blocks[self._channels[polygons] != IGNORE])
+        return [Window(int(top[i]), int(left[i]), int(bottom[i] - top[i]), int(right[i] - left[i])) for i in touched]
+
+    def labels(self, window: Window, reverse: bool = False) -> npt.NDArray[np.uint8]:
+        """Return (H, W) uint8 channel indices, ``IGNORE`` outside polygons; ``reverse`` lets earlier features win."""
+        chosen = np.sort(self._tree.query(_box(window)))
+        if reverse:
+            chosen = chosen[::-1]
+        if not len(chosen):
+            return np.full((window.height, window.width), IGNORE, np.uint8)
+        labels: npt.NDArray[np.uint8] = rasterio.features.rasterize(
+            [(self._shapes[i], int(self._channels[i])) for i in chosen],
+            out_shape=(window.height, window.width),
+            fill=IGNORE,
+            transform=Affine.translation(window.col, window.row),
+            dtype="uint8",
+        )
+        return labels
+
+    def load(self, window: Window, name: str, group: str) -> LabelledImage:
+        """Read a block and its labels; pixels without data are ignored.
+
+        Raises:
+            DatasetError: with the file's name, if the raster is damaged there.
+        """
+        with open_image(self.path, self._bands) as source:
+            chip = source.read(window)
+            pixels = to_pixels(chip, self._stretch)
+        labels = self.labels(window)
+        labels[~chip.valid] = IGNORE
+        return LabelledImage(name, pixels, labels, group)
+
+    def contradictions(self, window: Window) -> tuple[str, ...]:
+        """Name the pixels of a block that polygons of different classes claim."""
+        disputed = int((self.labels(window) != self.labels(window, reverse=True)).sum())
+        if not disputed:
+            return ()
+        return (f"{disputed} px lie in overlapping polygons of different classes; the later feature counts.",)
+
+
+def _edges(length: int, block: int) -> npt.NDArray[np.int64]:
+    """Return the edges of as few blocks as possible, all of nearly one length."""
+    return np.linspace(0, length, -(-length // block) + 1).round().astype(np.int64)
+
+
+def _box(window: Window) -> shapely.Polygon:
+    return shapely.box(window.col, window.row, window.col + window.width, window.row + window.height)
+
+
+def open_polygons(config: DataConfig, root: Path, labels: Path) -> Dataset:
+    """List the blocks of the rasters in ``images`` that the polygons of ``labels`` touch.
+
+    A raster that cannot be used becomes an entry that cannot be loaded, so that all of them can be told at once.
+
+    Raises:
+        DatasetError: if there is no raster, the layer is wrong, or no polygon lies on a raster.
+    """
+    scheme, source = find_scheme(root, config.classes)
+    paths = list_images(root / "images")
+    if not paths:
+        raise DatasetError(f"There are no images in {root / 'images'}.", "Put georeferenced rasters there.")
+    layer = read_layer(labels, scheme, config.layer, config.field)
+    rasters, broken = [], []
+    for path in paths:
+        name = path.relative_to(root / "images").with_suffix("").as_posix()
+        try:
+            rasters.append(LabelledRaster(name, path, layer, config.bands))
+        except DatasetError as error:
+            broken.append(Entry(name, name, path, partial(_refuse, error)))
+    cut = {raster.name: _entries(raster, config.block, alone=len(paths) == 1) for raster in rasters}
+    entries = [*(entry for blocks in cut.values() for entry in blocks), *broken]
+    if not entries:
+        raise DatasetError(
+            f"No polygon of {labels} lies on a raster: they cover {_place(layer)}, but {paths[0].name} covers "
+            f"{_bounds(rasters[0].footprint.bounds)} in longitude and latitude.",
+            "Check the CRS of layer and rasters.",
+        )
+    notes = [f"Classes: {source}.", *layer.notes, *_resolution(rasters)]
+    notes.extend(note for raster in rasters for note in raster.notes)
+    return Dataset(
+        title=config.title or f"Rasters and polygons of the folder '{root.resolve().name}', licence not stated",
+        scheme=scheme,
+        entries=tuple(sorted(entries, key=lambda entry: entry.name)),
+        unlabelled=tuple(name for name, blocks in cut.items() if not blocks),
+        folds=_folds([raster for raster in rasters if cut[raster.name]], cut),
+        notes=tuple(notes),
+    )
+
+
+def _refuse(error: DatasetError) -> LabelledImage:
+    raise error
+
+
+def _entries(raster: LabelledRaster, block: int, alone: bool) -> list[Entry]:
+    """Return the blocks of a raster; where it is the only one, its quarters are the places."""
+    entries = []
+    for window in raster.windows(block):
+        lower = 2 * window.row + window.height > raster.grid.height
+        right = 2 * window.col + window.width > raster.grid.width
+        quarter = f"{'lower' if lower else 'upper'}-{'right' if right else 'left'}"
+        group = f"{raster.name}/{quarter}" if alone else raster.name
+        name = f"{raster.name}/r{window.row:05d}c{window.col:05d}"
+        load, check = partial(raster.load, window, name, group), partial(raster.contradictions, window)
+        entries.append(Entry(name, group, raster.path, load, check))
+    return entries
+
+
+def _folds(rasters: list[LabelledRaster], cut: dict[str, list[Entry]]) -> tuple[tuple[str, ...], ...]:
+    """Return the groups that lie together: rasters that overlap on the ground, such as those of several years."""
+    places: list[tuple[shapely.Geometry, set[str]]] = []
+    for raster in rasters:
+        area, names = raster.footprint, {entry.group for entry in cut[raster.name]}
+        if len(rasters) == 1:
+            return tuple((name,) for name in sorted(names))
+        apart = []
+        for other, groups in places:
+            if other.intersection(area).area > 0.01 * min(other.area, area.area):
+                area, names = other.union(area), names | groups
+            else:
+                apart.append((other, groups))
+        places = [*apart, (area, names)]
+    return tuple(sorted(tuple(sorted(names)) for _, names in places))
+
+
+def _resolution(rasters: list[LabelledRaster]) -> list[str]:
+    sizes = sorted((gsd, raster.path.name) for raster in rasters if (gsd := raster.grid.gsd()) is not None)
+    if not sizes:
+        return []
+    (finest, fine), (coarsest, coarse) = sizes[0], sizes[-1]
+    if coarsest <= _GSD_SPREAD * finest:
+        return [f"The pixels are {finest:.3g} m wide: set model.gsd to it."]
+    return [
+        f"The pixels are {finest:.3g} m ({fine}) to {coarsest:.3g} m wide ({coarse}): a model is made for one width. "
+        "Resample the rasters to it, or train on one kind."
+    ]
+
+
+def _place(layer: LabelLayer) -> str:
+    west, south, east, north = shapely.total_bounds(layer.moved_to(CRS.from_epsg(4326)).geometries)
+    return _bounds((west, south, east, north))
+
+
+def _bounds(bounds: tuple[float, float, float, float]) -> str:
+    west, south, east, north = bounds
+    return f"{west:.5f} to {east:.5f}, {south:.5f} to {north:.5f}"
