@@ -1,4 +1,4 @@
-"""Command line: ``python -m training train|evaluate|export``."""
+"""Command line: ``python -m training train|evaluate|export|card``."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from dubai_landcover_plugin.core.errors import LandCoverError
 
@@ -38,14 +39,33 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--output", help="JSON file for the figures")
     evaluate.add_argument("--pictures", help="folder for pictures of image, labels and prediction")
     evaluate.set_defaults(run=_evaluate)
-    export = commands.add_parser("export", help="make a model file and its card from a checkpoint")
-    export.add_argument("checkpoint", help="for example runs/dubai/last.ckpt")
-    export.add_argument("output", help="for example resources/models/dubai.safetensors")
-    export.add_argument("--validation", help="validation.json whose figures describe the model")
-    export.add_argument("--split", default="", help="how those validation images were chosen, in words")
-    export.add_argument("--trained-by", default="", help="command line that trained the model, for the card")
-    export.set_defaults(run=_export)
+    _add_export(commands)
     return parser
+
+
+def _add_export(commands: Any) -> None:
+    export = commands.add_parser("export", help="make a model file and its card, or an ONNX file")
+    export.add_argument("source", help="checkpoint, for example runs/dubai/best.ckpt, or a .safetensors model file")
+    export.add_argument("output", help="file ending in .safetensors or .onnx; its stem names the model")
+    export.add_argument("--title", default="", help="one sentence about the model")
+    export.add_argument("--figures", "--validation", help="JSON file of an evaluation whose figures describe the model")
+    export.add_argument("--split", default="", help="how the images of that evaluation were chosen, in words")
+    export.add_argument("--trained-by", default="", help="command line that trained the model, for the card")
+    export.add_argument("--notes", help="Markdown file with your own observations, for the card")
+    export.add_argument("--temperature", type=float, help="what logits are divided by, as `calibrate` fits it")
+    export.add_argument("--licence", default="", help="SPDX identifier, default GPL-2.0-or-later")
+    export.add_argument("--data", help="folder of labelled data whose first image is compared on, besides noise")
+    export.add_argument(
+        "--fixed-window",
+        type=int,
+        metavar="PX",
+        help="the only window an ONNX file takes; Deepness wants it fixed. Default: any size",
+    )
+    export.add_argument("--stac", action="store_true", help="write the STAC item as a JSON file beside the model too")
+    export.set_defaults(run=_export)
+    card = commands.add_parser("card", help="write the card of a model file anew")
+    card.add_argument("model", help=".safetensors model file")
+    card.set_defaults(run=_card)
 
 
 def _train(options: argparse.Namespace) -> None:
@@ -65,10 +85,24 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from training.export import export_bundle
+    from training.export import Remarks, export_model
 
-    metadata = export_bundle(options.checkpoint, options.output, options.validation, options.split, options.trained_by)
-    print(f"{options.output}: {metadata.title}, {metadata.parameters:,} weights")
+    remarks = Remarks(
+        title=options.title,
+        figures=options.figures,
+        split=options.split,
+        command=options.trained_by,
+        notes=options.notes,
+        temperature=options.temperature,
+        licence=options.licence,
+    )
+    export_model(options.source, options.output, remarks, options.data, options.fixed_window, options.stac)
+
+
+def _card(options: argparse.Namespace) -> None:
+    from training.card import rewrite_card
+
+    print(rewrite_card(options.model))
 
 
 if __name__ == "__main__":

@@ -5,8 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.model_spec import BundleMetadata
+from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, BundleMetadata, read_metadata
 from training.errors import TrainingError
+from training.files import write_whole
+
+_HEADLINE = {
+    "accuracy": "pixel accuracy",
+    "miou": "mean IoU",
+    "mean_precision": "mean precision",
+    "mean_recall": "mean recall",
+    "mean_f1": "mean F1",
+    "boundary_iou": "mean boundary IoU",
+    "ece": "expected calibration error",
+}
+_OF_CLASSES = {
+    "iou": "IoU",
+    "precision": "precision",
+    "recall": "recall",
+    "f1": "F1",
+    "boundary_iou": "boundary IoU",
+}
+_DUBAI_MARK = "Mohammed Bin Rashid Space Centre"
+_DUBAI_DATA = (
+    "Eight tiles of Dubai; images without a mask were left out, and pixels drawn as Unlabeled or black did not count. "
+    "The ground sampling distance is an estimate, the images carry no position."
+)
+_DUBAI_LIMITS = (
+    "The labels are coarse: whole blocks are drawn as Building, gardens and yards inside them too, and some borders "
+    "break where images meet. The model inherits that. It has seen one desert city in one set of images; other "
+    "climates, seasons and sensors will give worse results."
+)
 
 
 def write_card(path: Path, metadata: BundleMetadata, size: int) -> None:
@@ -18,14 +46,30 @@ def write_card(path: Path, metadata: BundleMetadata, size: int) -> None:
     sections = [
         _overview(metadata, size),
         _data(metadata),
-        _metrics(metadata.metrics),
+        _metrics(metadata),
+        _calibration(metadata),
+        _confusions(metadata.metrics),
         _limits(metadata),
         _training(metadata.training),
+        _terms(metadata),
     ]
-    try:
-        path.write_text("\n\n".join(section for section in sections if section) + "\n", encoding="utf-8")
-    except OSError as error:
-        raise TrainingError(f"The card {path} cannot be written: {error}.") from error
+    write_whole(path, "\n\n".join(section for section in sections if section) + "\n")
+
+
+def rewrite_card(model: str | Path) -> Path:
+    """Write the card of a bundle anew, from what the bundle says of itself, and return its path.
+
+    Raises:
+        TrainingError: if the file is no bundle or the card cannot be written.
+        BundleError: if the bundle cannot be read.
+    """
+    model = Path(model)
+    if model.suffix != BUNDLE_SUFFIX:
+        raise TrainingError(f"Cards are made for {BUNDLE_SUFFIX} files, got '{model.name}'.")
+    metadata = read_metadata(model)
+    card = model.with_suffix(".md")
+    write_card(card, metadata, model.stat().st_size)
+    return card
 
 
 def _overview(metadata: BundleMetadata, size: int) -> str:
@@ -41,64 +85,142 @@ def _overview(metadata: BundleMetadata, size: int) -> str:
 
 
 def _data(metadata: BundleMetadata) -> str:
-    encoder = metadata.training.get("encoder")
-    pretraining = f"\n\nThe encoder started from: {encoder}." if encoder else ""
-    scenes = metadata.training.get("config", {}).get("data", {}).get("scene_share", 0)
-    synthetic = f"\n\n{scenes:.0%} of the training chips come from synthetic scenes." if scenes else ""
-    return (
-        f"## Data\n\n{metadata.dataset}. Eight tiles of Dubai; images without a mask were left out, and pixels drawn "
-        "as Unlabeled or black did not count. The ground sampling distance is an estimate, the images carry no "
-        f"position.{synthetic}{pretraining}"
-    )
+    training = metadata.training
+    paragraphs = [f"{metadata.dataset or 'The data were not described'}."]
+    if _DUBAI_MARK in metadata.dataset:
+        paragraphs[0] += f" {_DUBAI_DATA}"
+    if training.get("split"):
+        paragraphs.append(f"Split of the training: {training['split']}")
+    scenes = training.get("config", {}).get("data", {}).get("scene_share", 0)
+    if scenes:
+        paragraphs.append(f"{scenes:.0%} of the training chips come from synthetic scenes.")
+    if training.get("encoder"):
+        paragraphs.append(f"The encoder started from: {training['encoder']}.")
+    return "## Data\n\n" + "\n\n".join(paragraphs)
 
 
-def _metrics(figures: dict[str, Any]) -> str:
-    if not figures:
+def _metrics(metadata: BundleMetadata) -> str:
+    figures = metadata.metrics
+    if "classes" not in figures:
         return ""
+    intervals = figures.get("intervals") or {}
+    paragraphs = [figures.get("split", ""), _headline(figures, intervals), _table(figures, intervals)]
+    if intervals:
+        paragraphs.append(
+            "In brackets: 95 % intervals by bootstrap over images. Images of one place are alike, so for a new place "
+            "expect more spread than that."
+        )
+    return "## Metrics\n\n" + "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+
+
+def _headline(figures: dict[str, Any], intervals: dict[str, Any]) -> str:
+    how = "with test-time augmentation" if figures.get("tta") else "without test-time augmentation"
+    pixels = f"On {figures['pixels'] / 1e6:.1f} million labelled pixels, {how}:\n\n" if "pixels" in figures else ""
     rows = "\n".join(
-        f"| {name} | {_text(entry['iou'])} | {_text(entry['precision'])} | {_text(entry['recall'])} |"
+        f"| {words} | {_text(figures[key], intervals.get(key))} |"
+        for key, words in _HEADLINE.items()
+        if figures.get(key) is not None
+    )
+    return f"{pixels}| figure | value |\n|---|---|\n{rows}"
+
+
+def _table(figures: dict[str, Any], intervals: dict[str, Any]) -> str:
+    known = [key for key in _OF_CLASSES if any(key in entry for entry in figures["classes"].values())]
+    spread = intervals.get("classes") or {}
+    rows = [
+        f"| {name} | " + " | ".join(_text(entry.get(key), spread.get(name, {}).get(key)) for key in known) + " |"
         for name, entry in figures["classes"].items()
-    )
-    return (
-        f"## Metrics\n\n{figures['split']}\n\n"
-        f"{figures['pixels'] / 1e6:.1f} million labelled pixels, whole images, no test-time augmentation: "
-        f"pixel accuracy {_text(figures['accuracy'])}, mean IoU {_text(figures['miou'])}.\n\n"
-        "| class | IoU | precision | recall |\n|---|---|---|---|\n"
-        f"{rows}\n| mean | {_text(figures['miou'])} | {_text(figures['mean_precision'])} | "
-        f"{_text(figures['mean_recall'])} |\n\n{_confusions(figures)}"
-    )
+    ]
+    head = f"| class | {' | '.join(_OF_CLASSES[key] for key in known)} |\n|{'---|' * (len(known) + 1)}"
+    return "\n".join([head, *rows])
+
+
+def _calibration(metadata: BundleMetadata) -> str:
+    error, temperature = metadata.metrics.get("ece"), metadata.temperature
+    if error is None and temperature == 1:
+        return ""
+    sentences = []
+    if temperature == 1:
+        sentences.append("The confidence is as the network gives it (temperature 1).")
+    else:
+        sentences.append(
+            f"Logits are divided by a temperature of {temperature:.3f} before the softmax, so that a confidence of "
+            "80 % is right about 8 times in 10. Classes do not change by it."
+        )
+    if error is not None:
+        excess = metadata.metrics.get("excess_confidence")
+        tendency = ""
+        if excess is not None and abs(excess) >= 0.005:
+            tendency = f"; on average it is {abs(excess):.3f} too {'sure' if excess > 0 else 'unsure'} of itself"
+        sentences.append(f"The expected calibration error is {error:.3f}{tendency}.")
+    return "## Calibration\n\n" + " ".join(sentences)
 
 
 def _confusions(figures: dict[str, Any]) -> str:
     """Name, for each class, where most of its missed pixels went."""
-    names = list(figures["classes"])
+    names = list(figures.get("classes", {}))
+    rows = figures.get("confusion", [])
+    if not names or len(rows) != len(names):
+        return ""
     sentences = []
-    for row, name in zip(figures["confusion"], names, strict=True):
+    for row, name in zip(rows, names, strict=True):
         labelled = sum(row)
         wrong = {other: count for other, count in zip(names, row, strict=True) if other != name and count}
         if labelled and wrong:
             other = max(wrong, key=lambda key: wrong[key])
             sentences.append(f"- {wrong[other] / labelled:.0%} of the pixels labelled {name} were called {other}")
-    return "Most frequent confusion of each class:\n\n" + "\n".join(sentences) if sentences else ""
+    listed = "\n".join(sentences)
+    return f"## What it confuses\n\nMost frequent confusion of each class:\n\n{listed}" if sentences else ""
 
 
 def _limits(metadata: BundleMetadata) -> str:
-    return (
-        "## Limits\n\nThe labels are coarse: whole blocks are drawn as Building, gardens and yards inside them too, "
-        "and some borders break where images meet. The model inherits that. It has seen one desert city in one set "
-        "of images; other climates, seasons and sensors will give worse results. Resample imagery whose pixels are "
-        f"much finer or coarser than {metadata.gsd:g} m."
+    paragraphs = [_DUBAI_LIMITS] if _DUBAI_MARK in metadata.dataset else []
+    paragraphs.append(
+        f"Resample imagery whose pixels are much finer or coarser than {metadata.gsd:g} m; this project's tools do so "
+        "by themselves where the raster says its pixel size."
     )
+    if metadata.training.get("notes"):
+        paragraphs.append(metadata.training["notes"])
+    return "## Limits and observations\n\n" + "\n\n".join(paragraphs)
 
 
 def _training(training: dict[str, Any]) -> str:
     if not training:
         return ""
-    lines = [f"{training['steps']} steps in {training['minutes']} min, torch {training['torch']}."]
+    facts = {
+        "Length": f"{training['steps']} steps in {training['minutes']} min" if "steps" in training else "",
+        "Hardware": training.get("machine") or (f"torch {training['torch']}" if "torch" in training else ""),
+        "Commit": training.get("commit", ""),
+        "Exported": training.get("finished", ""),
+        "Agreement of the file's 16-bit weights with the checkpoint": _parity(training.get("parity")),
+    }
+    lines = ["\n".join(f"- {what}: {text}" for what, text in facts.items() if text)]
     if training.get("command"):
         lines.append(f"```\n{training['command']}\n```")
     return "## Training\n\n" + "\n\n".join(lines)
 
 
-def _text(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+def _parity(parity: dict[str, Any] | None) -> str:
+    if not parity:
+        return ""
+    return (
+        f"{100 * parity['agreement']:.2f} % of {parity['pixels'] / 1e6:.2g} million pixels in the same class, largest "
+        f"difference of a probability {parity['deviation']:g} ({parity['chips']})"
+    )
+
+
+def _terms(metadata: BundleMetadata) -> str:
+    sentences = [f"The weights are under {metadata.licence}."]
+    if metadata.training.get("encoder"):
+        sentences.append("They started from encoder weights under Apache-2.0 and keep that notice.")
+    if _DUBAI_MARK in metadata.dataset:
+        sentences.append("The images and labels are in the public domain (CC0 1.0).")
+    return "## Terms\n\n" + " ".join(sentences)
+
+
+def _text(value: float | None, interval: list[float | None] | None = None) -> str:
+    if value is None:
+        return "–"
+    if not interval or None in interval:
+        return f"{value:.3f}"
+    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"

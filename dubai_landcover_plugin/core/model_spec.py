@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.classes import ClassScheme
+from dubai_landcover_plugin.core.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.core.errors import BundleError
 
 HEADER_KEY = "stac_item"
@@ -117,47 +118,24 @@ class BundleMetadata:
             )
 
     def to_stac_item(self) -> dict[str, Any]:
-        """Return the STAC item that goes into the bundle's header."""
-        shape = [self.window, self.window]
+        """Return the STAC item that goes into the bundle's header; valid if ``name`` is one that STAC allows."""
+        bands = [{"name": band, "data_type": "uint8"} for band in self.bands]
+        encoder = self.training.get("encoder") or None
         properties = {
             "datetime": self.training.get("finished", "1970-01-01T00:00:00Z"),
             "title": self.title,
             "license": self.licence,
             "gsd": self.gsd,
+            "bands": bands,
             "mlm:name": self.name,
             "mlm:architecture": self.spec.architecture,
             "mlm:tasks": ["semantic-segmentation"],
             "mlm:framework": "PyTorch",
             "mlm:total_parameters": self.parameters,
-            "mlm:input": [
-                {
-                    "name": "chips",
-                    "bands": list(self.bands),
-                    "input": {
-                        "shape": [-1, self.spec.in_channels, *shape],
-                        "dim_order": ["batch", "bands", "height", "width"],
-                        "data_type": "uint8",
-                    },
-                    "value_scaling": [
-                        {"type": "z-score", "mean": 255 * mean, "stddev": 255 * std}
-                        for mean, std in zip(self.mean, self.std)
-                    ],
-                }
-            ],
-            "mlm:output": [
-                {
-                    "name": "land cover",
-                    "tasks": ["semantic-segmentation"],
-                    "result": {
-                        "shape": [-1, self.spec.classes, *shape],
-                        "dim_order": ["batch", "classes", "height", "width"],
-                        "data_type": "float32",
-                    },
-                    "classification:classes": [
-                        {"value": c.id, "name": c.name, "color_hint": c.colour[1:]} for c in self.scheme.classes
-                    ],
-                }
-            ],
+            "mlm:pretrained": encoder is not None,
+            "mlm:pretrained_source": encoder,
+            "mlm:input": [self._input()],
+            "mlm:output": [self._output()],
             "landcover:spec": self.spec.to_json(),
             "landcover:scheme": self.scheme.to_json(),
             "landcover:window": self.window,
@@ -170,7 +148,7 @@ class BundleMetadata:
         }
         return {
             "type": "Feature",
-            "stac_version": "1.0.0",
+            "stac_version": "1.1.0",
             "stac_extensions": [_MLM_SCHEMA, _CLASSIFICATION_SCHEMA],
             "id": self.name,
             "geometry": None,
@@ -181,9 +159,39 @@ class BundleMetadata:
                     "href": f"./{self.name}{BUNDLE_SUFFIX}",
                     "type": "application/octet-stream; framework=safetensors",
                     "roles": ["mlm:model", "mlm:weights"],
-                    "mlm:artifact_type": "safetensors",
+                    "mlm:artifact_type": "safetensors.torch.save_file",
+                    "bands": bands,  # STAC allows them in properties only where an asset has them too
                 }
             },
+        }
+
+    def _input(self) -> dict[str, Any]:
+        return {
+            "name": "chips",
+            "bands": list(self.bands),
+            "input": {
+                "shape": [-1, self.spec.in_channels, self.window, self.window],
+                "dim_order": ["batch", "bands", "height", "width"],
+                "data_type": "uint8",
+            },
+            "value_scaling": [
+                {"type": "z-score", "mean": 255 * mean, "stddev": 255 * std} for mean, std in zip(self.mean, self.std)
+            ],
+        }
+
+    def _output(self) -> dict[str, Any]:
+        return {
+            "name": "land cover",
+            "tasks": ["semantic-segmentation"],
+            "result": {
+                "shape": [-1, self.spec.classes, self.window, self.window],
+                "dim_order": ["batch", "classes", "height", "width"],
+                "data_type": "float32",
+            },
+            "classification:classes": [
+                {"value": c.id, "name": _plain(c), "title": c.name, "color_hint": c.colour[1:]}
+                for c in self.scheme.classes
+            ],
         }
 
     @classmethod
@@ -222,6 +230,11 @@ class BundleMetadata:
                 f"The model's description is damaged: {type(error).__name__}: {error}.",
                 "Fetch or export the model again.",
             ) from error
+
+
+def _plain(entry: LandCoverClass) -> str:
+    """Return a class's name in the letters that the classification extension allows."""
+    return re.sub(r"[^0-9A-Za-z_-]+", "-", entry.name).strip("-") or f"class-{entry.id}"
 
 
 def read_metadata(path: str | Path) -> BundleMetadata:

@@ -1,0 +1,199 @@
+"""From a network to an ONNX file that ONNX Runtime and the QGIS plugin Deepness run.
+
+The graph goes from pixels on the scale 0..1 to class probabilities; standardization, padding to the network's stride
+and temperature are inside, so that nothing around it can be done wrongly.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.nn import functional
+
+from dubai_landcover_plugin.core.model_spec import HEADER_KEY, BundleMetadata
+from dubai_landcover_plugin.core.models import SegmentationModel
+from training.errors import TrainingError
+from training.files import write_whole
+from training.parity import Parity, ProbabilityNetwork, compare, random_chips, require
+from training.stac import onnx_item
+
+ONNX_SUFFIX = ".onnx"
+INPUT, OUTPUT = "input", "probabilities"
+OPSET = 17
+"""The newest that ONNX Runtime 1.12 reads, which is the oldest that Deepness installs."""
+MOST_DEVIATION = 1e-3
+_OVERLAP_PERCENT = 15
+_NAMES = {0: "batch", 2: "height", 3: "width"}
+
+
+class _AnySize(ProbabilityNetwork):
+    """The same, with padding that is part of the graph whatever size it is traced with."""
+
+    def __init__(self, model: SegmentationModel, metadata: BundleMetadata) -> None:
+        super().__init__(model, metadata.mean, metadata.std, metadata.temperature)
+        self.logits = model.logits
+        self.stride = model.stride
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return (N, K, H, W) probabilities for (N, C, H, W) pixels on the scale 0..1."""
+        height, width = pixels.shape[-2:]
+        right, below = -width % self.stride, -height % self.stride
+        chips = functional.pad(self.standardize(pixels), (0, right, 0, below), mode="replicate")
+        return self.probabilities(self.logits(chips)[..., :height, :width])
+
+
+def export_onnx(
+    path: str | Path,
+    metadata: BundleMetadata,
+    model: SegmentationModel,
+    window: int | None = None,
+    pixels: torch.Tensor | None = None,
+) -> Parity:
+    """Write an ONNX file that was compared with the network in ONNX Runtime.
+
+    Args:
+        path: Target, ending in ``.onnx``; replaced if it exists.
+        metadata: What the model is and how to feed it.
+        model: The network, in evaluation mode.
+        window: Side of the only window that the file takes, px; None for windows of any size. The number of windows
+            in a batch is free either way.
+        pixels: (1, C, H, W) float32 on the scale 0..1 of a real image, to compare on besides random chips.
+
+    Raises:
+        TrainingError: if a package is missing, the window does not fit, the file's results differ by more than
+            ``MOST_DEVIATION``, or it cannot be written.
+    """
+    path = Path(path)
+    if path.suffix != ONNX_SUFFIX:
+        raise TrainingError(f"ONNX files end in {ONNX_SUFFIX}, got '{path.name}'.")
+    if window is not None and (window < 1 or window % metadata.stride):
+        raise TrainingError(
+            f"A fixed window must be a multiple of the network's stride, {metadata.stride} px, got {window} px.",
+            f"Give {max(round(window / metadata.stride), 1) * metadata.stride}.",
+        )
+    graph = _trace(metadata, model, window)
+    parity = _parity(graph, metadata, model, window, pixels)
+    described = import_package("onnx").load_from_string(graph)
+    import_package("onnx.helper").set_model_props(described, _keys(path, metadata, window, parity))
+    write_whole(path, described.SerializeToString())
+    return parity
+
+
+def deepness_keys(metadata: BundleMetadata, window: int | None = None) -> dict[str, str]:
+    """Return what Deepness reads from a file's metadata, each value as JSON.
+
+    The threshold is 0 because below it Deepness would give a pixel its first class, Water. Mean and deviation are
+    those of no standardization, which is in the graph: versions before 0.6 would not do it.
+
+    Source: https://qgis-plugin-deepness.readthedocs.io/en/latest/creators/creators_add_metadata_to_model.html, and
+    the code, which reads ``tile_size`` where the page says ``tiles_size``.
+    """
+    side = metadata.window if window is None else window
+    values: dict[str, Any] = {
+        "model_type": "Segmentor",
+        "class_names": {str(channel): entry.name for channel, entry in enumerate(metadata.scheme.classes)},
+        "resolution": 100 * metadata.gsd,
+        "tile_size": side,
+        "tiles_size": side,
+        "tiles_overlap": _OVERLAP_PERCENT,
+        "seg_thresh": 0.0,
+        "seg_small_segment": 0,
+        "standardization_mean": [0.0] * len(metadata.bands),
+        "standardization_std": [1.0] * len(metadata.bands),
+    }
+    return {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
+
+
+def _keys(path: Path, metadata: BundleMetadata, window: int | None, parity: Parity) -> dict[str, str]:
+    item = onnx_item(metadata, path, window)
+    item["properties"]["landcover:training"] |= {"onnx_parity": parity.to_json()}
+    own = {
+        "author": "Dubai Land Cover",
+        "license": metadata.licence,
+        "dataset": metadata.dataset,
+        HEADER_KEY: json.dumps(item, ensure_ascii=False),
+    }
+    return deepness_keys(metadata, window) | own
+
+
+def _trace(metadata: BundleMetadata, model: SegmentationModel, window: int | None) -> bytes:
+    """Return the graph as bytes, its weights included."""
+    import_package("onnx")
+    bands = len(metadata.bands)
+    if window is None:
+        network: ProbabilityNetwork = _AnySize(model, metadata)
+        # sides that are no multiples and differ, so that nothing in the graph can rest on them
+        example = random_chips((2, bands, 3 * model.stride + 1, 5 * model.stride + 3))
+        names = {INPUT: _NAMES, OUTPUT: _NAMES}
+    else:
+        network = ProbabilityNetwork(model, metadata.mean, metadata.std, metadata.temperature)
+        example = random_chips((2, bands, window, window))
+        names = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
+    buffer = io.BytesIO()
+    with warnings.catch_warnings(), torch.no_grad():
+        # about constants in the trace, and that this exporter is the older one; the result is compared afterwards
+        warnings.simplefilter("ignore")
+        # not the newer exporter: it needs one more package and does not write opset 17
+        torch.onnx.export(
+            network.eval(),
+            (example,),
+            buffer,  # type: ignore[arg-type]
+            input_names=[INPUT],
+            output_names=[OUTPUT],
+            dynamic_axes=names,
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    return buffer.getvalue()
+
+
+def _parity(
+    graph: bytes,
+    metadata: BundleMetadata,
+    model: SegmentationModel,
+    window: int | None,
+    pixels: torch.Tensor | None,
+) -> Parity:
+    session = import_package("onnxruntime").InferenceSession(graph, providers=["CPUExecutionProvider"])
+
+    def run(batch: torch.Tensor) -> torch.Tensor:
+        return torch.from_numpy(session.run([OUTPUT], {INPUT: batch.numpy()})[0])
+
+    reference = ProbabilityNetwork(model, metadata.mean, metadata.std, metadata.temperature).eval()
+    bands = len(metadata.bands)
+    batches = [random_chips((count, bands, height, width)) for count, height, width in _sizes(metadata, window)]
+    chips = "random chips"
+    if pixels is not None and (window is None or pixels.shape[-2:] == (window, window)):
+        batches.append(pixels)
+        chips += " and a real one"
+    return require(compare(reference, run, batches, chips), MOST_DEVIATION)
+
+
+def _sizes(metadata: BundleMetadata, window: int | None) -> Sequence[tuple[int, int, int]]:
+    """Return (N, H, W) of the batches that are compared."""
+    if window is not None:
+        return (1, window, window), (3, window, window)
+    side, stride = metadata.window, metadata.stride
+    return (1, side, side), (3, 2 * stride, 4 * stride), (2, stride + 1, 3 * stride - 1), (1, 1, 1)
+
+
+def import_package(name: str) -> Any:
+    """Return an optional package.
+
+    Raises:
+        TrainingError: if it is not installed.
+    """
+    try:
+        return importlib.import_module(name)
+    except ImportError as error:
+        raise TrainingError(
+            f"ONNX files need the package {name.split('.')[0]}, which is not installed.",
+            "Install the extra 'training': pip install .[training]",
+        ) from error

@@ -1,0 +1,85 @@
+"""The description of a model as a file of its own: a STAC item with the Machine Learning Model extension.
+
+Source: https://github.com/stac-extensions/mlm, version 1.5, and https://github.com/radiantearth/stac-spec, version 1.1.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, BundleMetadata
+from training.errors import TrainingError
+from training.files import write_whole
+
+_NAME = re.compile(r"^[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]$")
+
+
+def check_name(name: str) -> str:
+    """Return a model's name if a STAC item may bear it.
+
+    Raises:
+        TrainingError: if it may not.
+    """
+    if not _NAME.match(name):
+        raise TrainingError(
+            f"A model cannot be named '{name}': STAC wants at least three characters, first a letter, then letters, "
+            "digits, spaces and _ . - with a letter or digit at the end.",
+            "Give the output file another name.",
+        )
+    return name
+
+
+def onnx_item(metadata: BundleMetadata, path: Path, window: int | None = None) -> dict[str, Any]:
+    """Return the STAC item of an ONNX file that was made of a bundle or checkpoint.
+
+    Args:
+        metadata: What the model is.
+        path: The file.
+        window: Side of the only window that it takes, px; None for any.
+    """
+    item = copy.deepcopy(metadata.to_stac_item())
+    properties = item["properties"]
+    sides = [-1, -1] if window is None else [window, window]
+    (given,), (result,) = properties["mlm:input"], properties["mlm:output"]
+    given["name"] = "input"
+    given["input"] |= {"shape": [-1, len(metadata.bands), *sides], "data_type": "float32"}
+    given["value_scaling"] = [{"type": "min-max", "minimum": 0, "maximum": 255}]
+    result["result"]["shape"] = [-1, len(metadata.scheme.classes), *sides]
+    properties["mlm:framework"] = "ONNX"
+    item["id"] = f"{metadata.name}-onnx"
+    item["assets"]["model"] |= {
+        "href": f"./{path.name}",
+        "type": "application/octet-stream; framework=onnx",
+        "roles": ["mlm:model"],
+        "mlm:artifact_type": "onnx",
+    }
+    return item
+
+
+def write_stac_item(model: str | Path, metadata: BundleMetadata, window: int | None = None) -> Path:
+    """Write the STAC item of a model file beside it and return its path.
+
+    It is ``NAME.json`` for a bundle and ``NAME.onnx.json`` for an ONNX file, so that both may lie in one folder.
+
+    Args:
+        model: The model file, a bundle or an ONNX file.
+        metadata: What it is.
+        window: Side of the only window that an ONNX file takes, px; None for any.
+
+    Raises:
+        TrainingError: if it cannot be written.
+    """
+    model = Path(model)
+    if model.suffix == BUNDLE_SUFFIX:
+        item = metadata.to_stac_item()
+        item["assets"]["model"]["href"] = f"./{model.name}"
+        path = model.with_suffix(".json")
+    else:
+        item = onnx_item(metadata, model, window)
+        path = model.with_name(f"{model.name}.json")
+    write_whole(path, json.dumps(item, indent=2, ensure_ascii=False) + "\n")
+    return path
