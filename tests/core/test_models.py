@@ -155,6 +155,25 @@ class TestUNetEfficientNet(ArchitectureTests):
     parameters = 4_107_685
 
 
+class TestUNetEfficientNetTransformer(TestUNetEfficientNet):
+    small: ClassVar = {"widths": [8, 8, 8, 8], "blocks": 1, "dim": 16, "heads": 2, "grid": 4}
+    parameters = 7_497_189
+
+    def pinned_arguments(self) -> dict[str, Any]:
+        return {"blocks": 4}
+
+
+def test_a_new_bottleneck_hardly_changes_a_trained_network() -> None:
+    """Its weights load into a network with transformer blocks, which then answers almost alike."""
+    plain = build_model(ModelSpec("unet_efficientnet", arguments={"widths": [8, 8, 8, 8]})).eval()
+    hybrid = build_model(ModelSpec("unet_efficientnet", arguments={"widths": [8, 8, 8, 8], "blocks": 2})).eval()
+    missing, unexpected = hybrid.load_state_dict(plain.state_dict(), strict=False)
+    assert not unexpected
+    assert all(name.startswith("bottleneck.") for name in missing)
+    chips = torch.rand(1, 3, 64, 64)
+    torch.testing.assert_close(hybrid(chips), plain(chips), rtol=0, atol=0.05)
+
+
 def test_every_architecture_has_its_tests() -> None:
     tested = {kind.architecture for kind in (TestUNet, TestViT, TestUNetViT, TestUNetEfficientNet)}
     assert tested == set(architectures())

@@ -12,6 +12,7 @@ from torch.nn import functional
 from dubai_landcover_plugin.core.errors import ModelError
 from dubai_landcover_plugin.core.models.layers import OutConv, SegmentationModel, Up, require_positive
 from dubai_landcover_plugin.core.models.registry import register
+from dubai_landcover_plugin.core.models.vit import TransformerBottleneck
 
 # kernel, stride, expansion, channels, repeats: table 1 of the paper at width and depth 1
 _STAGES = (
@@ -121,17 +122,36 @@ class UNetEfficientNet(SegmentationModel):
         in_channels: Bands of the input.
         classes: Output channels.
         widths: Channels of the decoder at strides 16, 8, 4 and 2.
+        blocks: Number of transformer blocks over the deepest features, one token for 32 × 32 px; 0 for none.
+        dim: Width of a token.
+        heads: Attention heads of each block.
+        grid: Side of the learned positional grid, tokens.
+
+    With ``blocks`` this is the hybrid of Chen et al. 2021 (TransUNet), https://arxiv.org/abs/2102.04306: a transformer
+    over the features of a convolutional encoder.
     """
 
     stride = 32
 
-    def __init__(self, in_channels: int = 3, classes: int = 5, widths: Sequence[int] = (160, 80, 48, 32)) -> None:
+    def __init__(
+        self,
+        in_channels: int = 3,
+        classes: int = 5,
+        widths: Sequence[int] = (160, 80, 48, 32),
+        blocks: int = 0,
+        dim: int = 256,
+        heads: int = 8,
+        grid: int = 16,
+    ) -> None:
         super().__init__()
         require_positive(in_channels=in_channels, classes=classes)
         if len(widths) != len(TAP_CHANNELS) - 1:
             raise ModelError(f"widths needs {len(TAP_CHANNELS) - 1} values, got {list(widths)}.")
         require_positive(**{f"widths[{index}]": width for index, width in enumerate(widths)})
         self.encoder = EfficientNetLite0(in_channels)
+        self.bottleneck: nn.Module = nn.Identity()
+        if blocks:
+            self.bottleneck = TransformerBottleneck(TAP_CHANNELS[-1], dim, blocks, heads, grid, pool="none")
         below = (TAP_CHANNELS[-1], *widths[:-1])
         self.decoder = nn.ModuleList(
             Up(channels, skip, width)
@@ -140,11 +160,12 @@ class UNetEfficientNet(SegmentationModel):
         self.head = OutConv(widths[-1], classes)
         # on the way up each level adds bilinear interpolation (1 px below) and two 3×3 convolutions
         ascent = sum(2 * jump + 2 * jump for jump in (16, 8, 4, 2)) + 2
-        self.receptive_radius = self.encoder.radius() + ascent
+        self.receptive_radius = None if blocks else self.encoder.radius() + ascent
 
     def logits(self, chips: torch.Tensor) -> torch.Tensor:
         """Return (N, K, H, W) logits for (N, C, H, W) chips, H and W multiples of 32."""
         *skips, features = self.encoder(chips)
+        features = self.bottleneck(features)  # (N, 320, H / 32, W / 32)
         for up, skip in zip(self.decoder, reversed(skips), strict=True):
             features = up(features, skip)
         coarse = self.head(features)  # (N, K, H / 2, W / 2)

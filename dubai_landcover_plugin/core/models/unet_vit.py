@@ -2,28 +2,9 @@
 
 from __future__ import annotations
 
-from typing import cast
-
-import torch
-from torch import nn
-
 from dubai_landcover_plugin.core.models.registry import register
 from dubai_landcover_plugin.core.models.unet import UNet
-from dubai_landcover_plugin.core.models.vit import TransformerEncoder
-
-
-class TransformerBottleneck(nn.Module):
-    """Narrows the deepest features to tokens, lets them attend to each other and adds the result back."""
-
-    def __init__(self, channels: int, dim: int, depth: int, heads: int, grid: int, pool: str) -> None:
-        super().__init__()
-        self.narrow = nn.Conv2d(channels, dim, kernel_size=1)
-        self.encoder = TransformerEncoder(dim, depth, heads, grid, pool)
-        self.widen = nn.Conv2d(dim, channels, kernel_size=1)
-
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Return (N, channels, h, w) for (N, channels, h, w)."""
-        return cast(torch.Tensor, features + self.widen(self.encoder(self.narrow(features))))
+from dubai_landcover_plugin.core.models.vit import TransformerBottleneck
 
 
 @register("unet_vit")

@@ -133,6 +133,25 @@ class TransformerEncoder(nn.Module):
         return tokens
 
 
+class TransformerBottleneck(nn.Module):
+    """Narrows the deepest features to tokens, lets them attend to each other and adds the result back.
+
+    What is added starts close to zero, so that a new bottleneck hardly changes a trained network.
+    """
+
+    def __init__(self, channels: int, dim: int, depth: int, heads: int, grid: int, pool: str) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(channels, dim, kernel_size=1)
+        self.encoder = TransformerEncoder(dim, depth, heads, grid, pool)
+        self.widen = nn.Conv2d(dim, channels, kernel_size=1)
+        nn.init.trunc_normal_(self.widen.weight, std=1e-3)
+        nn.init.zeros_(cast(torch.Tensor, self.widen.bias))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return (N, channels, h, w) for (N, channels, h, w)."""
+        return cast(torch.Tensor, features + self.widen(self.encoder(self.narrow(features))))
+
+
 @register("vit")
 class ViT(SegmentationModel):
     """Patches, transformer blocks, and convolutions that double the resolution until it is that of the pixels.
