@@ -43,16 +43,41 @@ class LabelLayer:
     crs: CRS
     notes: tuple[str, ...] = ()
 
-    def moved_to(self, crs: CRS) -> LabelLayer:
-        """Return the polygons in another CRS; those that have no place in it are left out."""
+    def near(self, bounds: tuple[float, float, float, float], crs: CRS) -> LabelLayer:
+        """Return the polygons that may touch west, south, east, north in another CRS, in that CRS.
+
+        Raises:
+            DatasetError: if a polygon there is so large that parts of it have no place in that CRS.
+        """
         if crs == self.crs:
-            return self
-        moved = shapely.transform(self.geometries, lambda points: _transformed(points, self.crs, crs))
-        inside = np.isfinite(shapely.bounds(moved)).all(axis=1)
-        return LabelLayer(self.path, moved[inside], self.channels[inside], crs, self.notes)
+            return self._where(bounds)
+        try:
+            # Only what is near is moved: far away, a position may have no place in the other CRS.
+            around = rasterio.warp.transform_bounds(crs, self.crs, *bounds)
+        except Exception:  # GDAL's errors are private; no place in the layer's CRS means that no polygon is there
+            return self._where((np.inf, np.inf, -np.inf, -np.inf))
+        close = self._where(around)
+        try:
+            shapes = shapely.transform(close.geometries, lambda points: transformed(points, self.crs, crs))
+        except Exception as error:  # as above
+            raise DatasetError(
+                f"The polygons of {self.path} cannot be brought to {crs.to_string()}: {error}.",
+                "Reproject the layer to the CRS of the rasters and mend it there.",
+            ) from error
+        return LabelLayer(self.path, shapes, close.channels, crs, self.notes)
+
+    def _where(self, bounds: tuple[float, float, float, float]) -> LabelLayer:
+        west, south, east, north = bounds
+        left, bottom, right, top = shapely.bounds(self.geometries).T
+        across = (right >= west) & (left <= east)
+        if west > east:  # the antimeridian lies between
+            across = np.full_like(across, np.isfinite(west))
+        close = across & (top >= south) & (bottom <= north)
+        return LabelLayer(self.path, self.geometries[close], self.channels[close], self.crs, self.notes)
 
 
-def _transformed(points: npt.NDArray[np.float64], origin: CRS, target: CRS) -> npt.NDArray[np.float64]:
+def transformed(points: npt.NDArray[np.float64], origin: CRS, target: CRS) -> npt.NDArray[np.float64]:
+    """Return (N, 2) positions in another CRS; GDAL raises where there is none."""
     xs, ys = rasterio.warp.transform(origin, target, points[:, 0], points[:, 1])
     return np.column_stack((xs, ys))
 

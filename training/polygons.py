@@ -6,13 +6,13 @@ no polygon covers is ignored. Where polygons overlap, the later feature counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import rasterio.features
-import rasterio.warp
 import shapely
 from affine import Affine
 from rasterio.crs import CRS
@@ -24,7 +24,7 @@ from training.class_table import find_scheme
 from training.config import DataConfig
 from training.dataset import Dataset, Entry, LabelledImage
 from training.errors import DatasetError
-from training.layers import LabelLayer, is_on_earth, read_layer
+from training.layers import LabelLayer, is_on_earth, read_layer, transformed
 from training.pixels import list_images, open_image, stretch_of, to_pixels
 
 _GSD_SPREAD = 1.5  # a model copes with what it saw in training: 0.7 to 1.5 times its scale
@@ -48,12 +48,17 @@ class LabelledRaster:
         with open_image(path, bands) as source:
             self.grid = source.grid
             self.notes = tuple(f"{path}: {note}" for note in source.notes if "CRS" not in note)
-        if not is_on_earth(self.grid.crs):
+        self.crs = self.grid.crs
+        if not is_on_earth(self.crs):
             raise DatasetError(
                 f"{path} has no coordinate reference system, so no polygon has a place on it.",
                 "Set the CRS it was made in (Raster > Projections > Assign Projection in QGIS).",
             )
-        moved = layer.moved_to(self.grid.crs)
+        corners = self._corners()
+        west, south = corners.min(axis=0)
+        east, north = corners.max(axis=0)
+        self.bounds = (float(west), float(south), float(east), float(north))
+        moved = layer.near(self.bounds, self.crs)
         inverse = ~self.grid.transform
         matrix = np.array([[inverse.a, inverse.d], [inverse.b, inverse.e]])
         shapes = shapely.transform(moved.geometries, lambda points: points @ matrix + (inverse.c, inverse.f))
@@ -67,16 +72,15 @@ class LabelledRaster:
         with open_image(self.path, self._bands) as source:
             return stretch_of(source)
 
-    @property
-    def footprint(self) -> shapely.Polygon:
-        """Bounds in longitude and latitude."""
-        grid = self.grid
-        corners = [grid.transform @ corner for corner in ((0, 0), (grid.width, 0), (0, grid.height))]
-        corners.append(grid.transform @ (grid.width, grid.height))
-        xs, ys = zip(*corners, strict=True)
-        return shapely.box(
-            *rasterio.warp.transform_bounds(grid.crs, CRS.from_epsg(4326), min(xs), min(ys), max(xs), max(ys))
-        )
+    def _corners(self) -> npt.NDArray[np.float64]:
+        """Return the corners, (4, 2), in the raster's CRS."""
+        height, width = self.grid.height, self.grid.width
+        corners = ((0, 0), (width, 0), (width, height), (0, height))
+        return np.array([self.grid.transform @ corner for corner in corners])
+
+    def footprint(self, crs: CRS) -> shapely.Polygon:
+        """Return the outline in another CRS."""
+        return shapely.Polygon(transformed(self._corners(), self.crs, crs))
 
     def windows(self, block: int) -> list[Window]:
         """Return the blocks that touch a labelled polygon, row by row; at most ``block`` px wide, none overlap."""
@@ -156,11 +160,7 @@ def open_polygons(config: DataConfig, root: Path, labels: Path) -> Dataset:
     cut = {raster.name: _entries(raster, config.block, alone=len(paths) == 1) for raster in rasters}
     entries = [*(entry for blocks in cut.values() for entry in blocks), *broken]
     if not entries:
-        raise DatasetError(
-            f"No polygon of {labels} lies on a raster: they cover {_place(layer)}, but {paths[0].name} covers "
-            f"{_bounds(rasters[0].footprint.bounds)} in longitude and latitude.",
-            "Check the CRS of layer and rasters.",
-        )
+        raise _apart(layer, rasters[0])
     notes = [f"Classes: {source}.", *layer.notes, *_resolution(rasters)]
     notes.extend(note for raster in rasters for note in raster.notes)
     return Dataset(
@@ -168,7 +168,7 @@ def open_polygons(config: DataConfig, root: Path, labels: Path) -> Dataset:
         scheme=scheme,
         entries=tuple(sorted(entries, key=lambda entry: entry.name)),
         unlabelled=tuple(name for name, blocks in cut.items() if not blocks),
-        folds=_folds([raster for raster in rasters if cut[raster.name]], cut),
+        folds=_folds([raster for raster in rasters if cut[raster.name]], cut, layer.crs),
         notes=tuple(notes),
     )
 
@@ -191,11 +191,11 @@ def _entries(raster: LabelledRaster, block: int, alone: bool) -> list[Entry]:
     return entries
 
 
-def _folds(rasters: list[LabelledRaster], cut: dict[str, list[Entry]]) -> tuple[tuple[str, ...], ...]:
+def _folds(rasters: list[LabelledRaster], cut: dict[str, list[Entry]], crs: CRS) -> tuple[tuple[str, ...], ...]:
     """Return the groups that lie together: rasters that overlap on the ground, such as those of several years."""
     places: list[tuple[shapely.Geometry, set[str]]] = []
     for raster in rasters:
-        area, names = raster.footprint, {entry.group for entry in cut[raster.name]}
+        area, names = raster.footprint(crs), {entry.group for entry in cut[raster.name]}
         if len(rasters) == 1:
             return tuple((name,) for name in sorted(names))
         apart = []
@@ -221,11 +221,15 @@ def _resolution(rasters: list[LabelledRaster]) -> list[str]:
     ]
 
 
-def _place(layer: LabelLayer) -> str:
-    west, south, east, north = shapely.total_bounds(layer.moved_to(CRS.from_epsg(4326)).geometries)
-    return _bounds((west, south, east, north))
+def _apart(layer: LabelLayer, raster: LabelledRaster) -> DatasetError:
+    return DatasetError(
+        f"No polygon of {layer.path} lies on a raster: they cover {_told(shapely.total_bounds(layer.geometries))} in "
+        f"{layer.crs.to_string():.40}, but {raster.path.name} covers {_told(raster.bounds)} in "
+        f"{raster.crs.to_string():.40}.",
+        "Check the CRS of layer and rasters.",
+    )
 
 
-def _bounds(bounds: tuple[float, float, float, float]) -> str:
+def _told(bounds: Sequence[float]) -> str:
     west, south, east, north = bounds
-    return f"{west:.5f} to {east:.5f}, {south:.5f} to {north:.5f}"
+    return f"{west:.10g} to {east:.10g}, {south:.10g} to {north:.10g}"
