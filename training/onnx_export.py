@@ -78,11 +78,14 @@ def export_onnx(
             f"A fixed window must be a multiple of the network's stride, {metadata.stride} px, got {window} px.",
             f"Give {max(round(window / metadata.stride), 1) * metadata.stride}.",
         )
-    graph = _trace(metadata, model, window)
-    parity = _parity(graph, metadata, model, window, pixels)
-    described = import_package("onnx").load_from_string(graph)
-    import_package("onnx.helper").set_model_props(described, _keys(path, metadata, window, parity))
-    write_whole(path, described.SerializeToString())
+    file = import_package("onnx").load_from_string(_trace(metadata, model, window))
+    if window is not None:
+        # the tracer leaves them open, and Deepness refuses outputs that are not square
+        for axis in (2, 3):
+            file.graph.output[0].type.tensor_type.shape.dim[axis].dim_value = window
+    parity = _parity(file.SerializeToString(), metadata, model, window, pixels)
+    import_package("onnx.helper").set_model_props(file, _keys(path, metadata, window, parity))
+    write_whole(path, file.SerializeToString())
     return parity
 
 
@@ -125,7 +128,6 @@ def _keys(path: Path, metadata: BundleMetadata, window: int | None, parity: Pari
 
 def _trace(metadata: BundleMetadata, model: SegmentationModel, window: int | None) -> bytes:
     """Return the graph as bytes, its weights included."""
-    import_package("onnx")
     bands = len(metadata.bands)
     if window is None:
         network: ProbabilityNetwork = _AnySize(model, metadata)
