@@ -1,9 +1,15 @@
-"""Random chips cut from images in memory; the draw of a step depends on seed and step alone, so runs can resume."""
+"""Random chips cut from images in memory.
+
+The draw of a batch depends on the seed, the step and the batch's number within the step alone: runs can resume, and
+several processes that share the batches of a step see what one process would see in turn.
+"""
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Protocol, cast
 
 import numpy as np
@@ -15,7 +21,7 @@ from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
 from training.augment import orient, vary_radiometry
 from training.config import ChipConfig, DataConfig
-from training.data import LabelledImage
+from training.dataset import LabelledImage
 from training.errors import DatasetError
 
 
@@ -29,16 +35,68 @@ class DrawnScene(Protocol):
 SceneFunction = Callable[[int, int], DrawnScene]
 """Draws the scene of a seed with sides of so many px."""
 
+_POSITIONS = 2048  # kept for each class and image: 16 kB
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Chips that go through the network at once.
+
+    Args:
+        chips: (N, 3, S, S) float32 on 0..255.
+        labels: (N, S, S) int64.
+        names: Image that each chip was cut from.
+    """
+
+    chips: torch.Tensor
+    labels: torch.Tensor
+    names: tuple[str, ...]
+
+
+class ClassPlaces:
+    """Where the pixels of each class are: a random sample of at most 2048 in each image.
+
+    Args:
+        images: Labelled images.
+        seed: Of the sample.
+    """
+
+    def __init__(self, images: Sequence[LabelledImage], seed: int) -> None:
+        draw = np.random.default_rng((seed, len(images)))
+        counts = np.array([np.bincount(image.labels.ravel(), minlength=256)[:IGNORE] for image in images], np.float64)
+        self.classes = np.flatnonzero(counts.sum(axis=0))
+        chances = counts[:, self.classes] / counts[:, self.classes].sum(axis=0)
+        self._chances = dict(zip(self.classes.tolist(), chances.T, strict=True))  # of each image, by class
+        self._places: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
+        for number, image in enumerate(images):
+            for channel in np.flatnonzero(counts[number]):
+                found = np.flatnonzero(image.labels == channel)
+                if len(found) > _POSITIONS:
+                    found = draw.choice(found, _POSITIONS, replace=False)
+                places = np.stack(np.unravel_index(found, image.labels.shape), axis=1)  # (P, 2) row, column
+                self._places[number, int(channel)] = places.astype(np.int32)
+
+    def draw(self, draw: np.random.Generator) -> tuple[int, tuple[int, int]]:
+        """Return the number of an image and a row and column there: every class has the same chance."""
+        channel = int(self.classes[draw.integers(len(self.classes))])
+        number = int(draw.choice(len(self._chances[channel]), p=self._chances[channel]))
+        places = self._places[number, channel]
+        row, col = places[draw.integers(len(places))]
+        return number, (int(row), int(col))
+
 
 class ChipSampler:
     """Draws batches of augmented chips.
 
     Args:
-        images: Real images; larger ones are drawn more often, in proportion to their area.
+        images: Real images.
         scenes: Synthetic images.
         scene_share: Share of chips that come from ``scenes``.
-        config: Size, scale and variation of chips.
+        config: Size, scale, variation and choice of chips.
         seed: Of the run.
+
+    Raises:
+        DatasetError: if there is no image.
     """
 
     def __init__(
@@ -50,39 +108,79 @@ class ChipSampler:
         scene_share: float = 0.0,
     ) -> None:
         if not images:
-            raise DatasetError("There is no labelled image to train on.")
+            raise DatasetError("There is no labelled image to train on.", "Label one or keep fewer to validate on.")
         self._images, self._scenes = list(images), list(scenes)
         self._scene_share = scene_share if scenes else 0.0
         self._config, self._seed = config, seed
-        areas = np.array([image.labels.size for image in images], np.float64)
+        areas = np.array([image.labels.size for image in images], np.float64) ** config.area_power
         self._chances = areas / areas.sum()
+        self._places = ClassPlaces(images, seed) if config.balance else None
 
-    def batch(self, step: int, rank: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the chips of one step: (N, 3, S, S) float32 on 0..255 and (N, S, S) int64 labels."""
-        draw = np.random.default_rng((self._seed, step, rank))
-        chips = [self._chip(draw) for _ in range(self._config.batch)]
-        pixels = torch.from_numpy(np.stack([chip[0] for chip in chips])).permute(0, 3, 1, 2)
-        labels = torch.from_numpy(np.stack([chip[1] for chip in chips])).long()
-        return vary_radiometry(pixels, self._config, draw), labels
+    def batch(self, step: int, part: int = 0) -> Batch:
+        """Return the batch number ``part`` of a step."""
+        draw = np.random.default_rng((self._seed, step, part))
+        drawn = [self._chip(draw) for _ in range(self._config.batch)]
+        pixels = torch.from_numpy(np.stack([chip[0] for chip in drawn])).permute(0, 3, 1, 2)
+        labels = torch.from_numpy(np.stack([chip[1] for chip in drawn])).long()
+        return Batch(vary_radiometry(pixels, self._config, draw), labels, tuple(chip[2] for chip in drawn))
 
-    def _chip(self, draw: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        if draw.random() < self._scene_share:
-            image = self._scenes[draw.integers(len(self._scenes))]
-        else:
-            image = self._images[draw.choice(len(self._images), p=self._chances)]
+    def _chip(self, draw: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], str]:
+        image, centre = self._choose(draw)
         low, high = self._config.scale
         scale = float(np.exp(draw.uniform(np.log(low), np.log(high))))
-        pixels, labels = cut(image, self._config.size, scale, draw)
-        return orient(pixels, labels, int(draw.integers(8)))
+        pixels, labels = cut(image, self._config.size, scale, draw, centre)
+        return *orient(pixels, labels, int(draw.integers(8))), image.name
+
+    def _choose(self, draw: np.random.Generator) -> tuple[LabelledImage, tuple[int, int] | None]:
+        """Return an image and, for a balanced chip, the pixel to centre on."""
+        if draw.random() < self._scene_share:
+            return self._scenes[draw.integers(len(self._scenes))], None
+        if self._places is not None and self._places.classes.size and draw.random() < self._config.balance:
+            number, centre = self._places.draw(draw)
+            return self._images[number], centre
+        return self._images[draw.choice(len(self._images), p=self._chances)], None
+
+
+class AheadSampler:
+    """Draws the next batch in a thread of its own while the network computes on this one.
+
+    Args:
+        draw: From step and part to a batch; a pure function, so that drawing ahead changes nothing.
+    """
+
+    def __init__(self, draw: Callable[[int, int], Batch]) -> None:
+        self._draw = draw
+        self._thread = ThreadPoolExecutor(1, "chips")
+        self._drawn: tuple[tuple[int, int], Future[Batch]] | None = None
+
+    def take(self, step: int, part: int, following: tuple[int, int]) -> Batch:
+        """Return the batch of a step and part and begin to draw that of ``following``."""
+        if self._drawn is None or self._drawn[0] != (step, part):
+            self._drawn = ((step, part), self._thread.submit(self._draw, step, part))
+        batch = self._drawn[1].result()
+        self._drawn = (following, self._thread.submit(self._draw, *following))
+        return batch
 
 
 def cut(
-    image: LabelledImage, size: int, scale: float, draw: np.random.Generator
+    image: LabelledImage, size: int, scale: float, draw: np.random.Generator, centre: tuple[int, int] | None = None
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Return a random chip (S, S, 3) and its labels (S, S), magnified by ``scale`` as far as the image allows."""
+    """Return a chip (S, S, 3) and its labels (S, S), magnified by ``scale`` as far as the image allows.
+
+    Args:
+        image: What is cut.
+        size: S, px.
+        scale: Magnification.
+        draw: Places the chip where there is no ``centre``.
+        centre: Row and column that lie in the middle of the chip, or as near to it as the border allows.
+    """
     height, width = image.labels.shape
     side = min(max(round(size / scale), 1), height, width)
-    row, col = int(draw.integers(height - side + 1)), int(draw.integers(width - side + 1))
+    if centre is None:
+        row, col = int(draw.integers(height - side + 1)), int(draw.integers(width - side + 1))
+    else:
+        row = min(max(centre[0] - side // 2, 0), height - side)
+        col = min(max(centre[1] - side // 2, 0), width - side)
     pixels = image.pixels[row : row + side, col : col + side]
     labels = image.labels[row : row + side, col : col + side]
     if side == size:

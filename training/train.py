@@ -2,240 +2,350 @@
 
 from __future__ import annotations
 
-import copy
-import csv
+import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import torch
 from lightning_fabric import Fabric
-from torch import nn
 
-from dubai_landcover_plugin.core.classes import DUBAI
-from dubai_landcover_plugin.core.models import build_model
-from dubai_landcover_plugin.core.models.unet_efficientnet import UNetEfficientNet
+from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.preprocessing import Standardize
-from training.checkpoint import Checkpoint, load_checkpoint, load_weights, save_checkpoint
-from training.chips import ChipSampler, draw_scenes
-from training.config import OptimizerConfig, TrainingConfig
-from training.data import LabelledImage, find_pairs, load_image
+from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, load_weights, save_checkpoint
+from training.chips import AheadSampler, Batch, ChipSampler, draw_scenes
+from training.config import LossConfig, TrainingConfig
+from training.curves import draw_curves
 from training.errors import TrainingError
-from training.evaluate import evaluate_images, total
-from training.losses import SumLoss
-from training.pretrained import MEAN, STD, load_imagenet_weights
+from training.files import write_whole
+from training.logs import LOG, Row, RunLog
+from training.losses import SumLoss, balanced_alpha
+from training.optimizer import WeightAverage, learning_rate_factor, make_optimizer
+from training.pretrained import MEAN, STD
+from training.snapshots import choose_places, draw_snapshot
+from training.splits import Split
+from training.starting import check_resumable, make_fabric, make_model, start_weights
+from training.validation import predict_labels, validate
 
-CHECKPOINT = "last.ckpt"
-_COLUMNS = ("step", "loss", "rate", "seconds", "accuracy", "miou")
-
-
-class WeightAverage:
-    """Exponential moving average of a model's weights and buffers.
-
-    Source: Polyak & Juditsky 1992, https://doi.org/10.1137/0330046, in its exponential form.
-
-    Args:
-        model: What is averaged; the average starts as its copy.
-        decay: Share of the old average kept at each step; less during the first steps.
-    """
-
-    def __init__(self, model: nn.Module, decay: float) -> None:
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        self._decay = decay
-
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Take in the weights after ``step`` steps."""
-        keep = min(self._decay, (1 + step) / (10 + step))
-        for mean, new in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(new, 1 - keep)
-            else:
-                mean.copy_(new)
-
-
-def learning_rate_factor(step: int, config: OptimizerConfig) -> float:
-    """Return the share of the highest rate for a step: linear warm-up, then cosine decay to zero."""
-    if step < config.warmup:
-        return (step + 1) / config.warmup
-    done = (step - config.warmup) / max(config.steps - config.warmup, 1)
-    return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
-
-
-def load_split(
-    root: str | Path, validate_tiles: Sequence[int], say: Callable[[str], None] = print
-) -> tuple[list[LabelledImage], list[LabelledImage]]:
-    """Return the images to train on and those to validate on, decoded; unlabelled ones are listed and left out."""
-    pairs = find_pairs(root)
-    unlabelled = [pair.name for pair in pairs if pair.mask is None]
-    if unlabelled:
-        say(f"{len(unlabelled)} of {len(pairs)} images have no mask and are left out: {', '.join(unlabelled)}")
-    labelled = [pair for pair in pairs if pair.mask is not None]
-    training = [load_image(pair) for pair in labelled if pair.tile not in validate_tiles]
-    validation = [load_image(pair) for pair in labelled if pair.tile in validate_tiles]
-    say(f"{len(training)} images to train on, {len(validation)} to validate on")
-    return training, validation
-
-
-def make_model(config: TrainingConfig, pretrained: bool) -> nn.Module:
-    """Return the network of a configuration, with ImageNet weights if asked for.
-
-    Raises:
-        TrainingError: if the architecture has no encoder that takes them.
-    """
-    model = build_model(config.model.spec(len(DUBAI.classes)))
-    if pretrained:
-        if not isinstance(model, UNetEfficientNet):
-            raise TrainingError(f"{config.model.architecture} has no ImageNet weights.", "Set pretrained = false.")
-        load_imagenet_weights(model.encoder)
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
-
-
-def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """Return AdamW; weights of a pretrained encoder get their own rate, biases and norms no decay."""
-    groups: dict[tuple[float, float], list[nn.Parameter]] = {}
-    for name, parameter in model.named_parameters():
-        encoder = config.model.pretrained and name.startswith("encoder.")
-        rate = config.optimizer.encoder_rate if encoder else config.optimizer.rate
-        decay = config.optimizer.weight_decay if parameter.ndim > 1 else 0.0
-        groups.setdefault((rate, decay), []).append(parameter)
-    return torch.optim.AdamW(
-        [
-            {"params": parameters, "lr": rate, "top": rate, "weight_decay": decay}
-            for (rate, decay), parameters in groups.items()
-        ]
-    )
+CHECKPOINT = LAST
+_PLACE = 256  # side of the places in the picture of an epoch, px
 
 
 class Run:
-    """A training run in a folder: ``last.ckpt``, ``log.csv``, ``config.json`` and ``validation.json``.
+    """A training run in a folder.
+
+    Every process of a run has one and does the same; only the first writes: ``last.ckpt``, ``best.ckpt``, ``log.csv``,
+    ``config.json``, ``validation.json``, ``pictures``, ``tensorboard`` and ``curves.png``.
 
     Args:
         config: What the run is made of.
-        training: Images to train on.
-        validation: Images to validate on; may be empty.
+        split: Images to train and to validate on.
+        scheme: Classes of the labels.
         folder: Where everything goes.
         resume: Go on from ``last.ckpt`` if there is one.
-        start_from: Checkpoint of another run whose averaged weights are the start, or None.
+        start_from: Checkpoint of another run, or model file, whose weights are the start, or None.
+        title: The dataset in one sentence, for model cards.
+        fabric: Devices, launched; None for those of ``config``.
+        say: Receives lines.
+
+    Raises:
+        TrainingError: if there is a run in the folder already, or it cannot be resumed with this configuration.
     """
 
     def __init__(
         self,
         config: TrainingConfig,
-        training: Sequence[LabelledImage],
-        validation: Sequence[LabelledImage],
+        split: Split,
+        scheme: ClassScheme,
         folder: str | Path,
         resume: bool = False,
         start_from: str | Path | None = None,
+        title: str = "",
+        fabric: Fabric | None = None,
+        say: Callable[[str], None] = print,
     ) -> None:
-        self.config, self.validation, self.folder = config, validation, Path(folder)
-        self.folder.mkdir(parents=True, exist_ok=True)
-        if config.run.threads:
-            torch.set_num_threads(config.run.threads)
-        torch.manual_seed(config.run.seed)
-        self.fabric = Fabric(accelerator=config.run.accelerator, devices=1, precision=config.run.precision)
-        self.fabric.launch()
-        checkpoint = load_checkpoint(self.folder / CHECKPOINT) if resume and self._exists() else None
-        self.model = make_model(config, pretrained=config.model.pretrained and checkpoint is None)
+        self.config, self.split, self.scheme = config, split, scheme
+        self.folder, self.title = Path(folder), title
+        self.fabric = fabric or make_fabric(config.run)
+        self.say = say if self.fabric.is_global_zero else _say_nothing
+        checkpoint = self._find_checkpoint(resume)
+        fresh = checkpoint is None and start_from is None
+        torch.manual_seed(config.run.seed)  # the initial weights, alike in every process
+        self.model = make_model(config, len(scheme.classes), pretrained=config.model.pretrained and fresh)
         if start_from is not None and checkpoint is None:
-            load_weights(self.model, load_checkpoint(Path(start_from)).average)
+            start_weights(self.model, start_from, scheme, self.say)
         self.average = WeightAverage(self.model, config.optimizer.average)
         self.optimizer = make_optimizer(self.model, config)
-        self.step, self._earlier = 0, 0.0
-        if checkpoint is not None:
-            self._restore(checkpoint)
         self._wrapped, self._wrapped_optimizer = self.fabric.setup(self.model, self.optimizer)
         self.average.model.to(self.fabric.device)
-        self.loss = SumLoss(config.loss).to(self.fabric.device)
+        self.loss = SumLoss(config.loss, self._alpha(config.loss)).to(self.fabric.device)
         self.standardize = Standardize(MEAN, STD)
-        self.sampler = ChipSampler(
-            training, config.chips, config.run.seed, draw_scenes(config.data), config.data.scene_share
-        )
-        (self.folder / "config.json").write_text(json.dumps(config.to_json(), indent=2), encoding="utf-8")
+        scenes = draw_scenes(config.data, scheme)
+        self.sampler = ChipSampler(split.training, config.chips, config.run.seed, scenes, config.data.scene_share)
+        self._ahead = AheadSampler(self.sampler.batch)
+        self.places = choose_places(split.validation or split.training, config.run.pictures, _PLACE)
+        self.step, self.seconds, self.stale = 0, 0.0, 0
+        self.best: float | None = None
+        self.figures: dict[str, Any] = {}  # of the validation at this very step
+        self.losses: list[float] = []  # since the last row of the log
+        if checkpoint is not None:
+            self._restore(checkpoint)
 
-    def _exists(self) -> bool:
-        return (self.folder / CHECKPOINT).is_file()
+    def _find_checkpoint(self, resume: bool) -> Checkpoint | None:
+        path = self.folder / LAST
+        if not path.is_file():
+            return None
+        if not resume:
+            raise TrainingError(
+                f"There is a run in {self.folder} already.", "Go on with it by --resume, or choose another folder."
+            )
+        checkpoint = load_checkpoint(path)
+        check_resumable(checkpoint, self.config, self.scheme, self.say)
+        if checkpoint.split != self.split.description:
+            self.say(f"The run was started with another split: {checkpoint.split}")
+        return checkpoint
 
     def _restore(self, checkpoint: Checkpoint) -> None:
-        if checkpoint.step > self.config.optimizer.steps:
-            raise TrainingError(f"The checkpoint has {checkpoint.step} steps, the run {self.config.optimizer.steps}.")
         load_weights(self.model, checkpoint.model)
         load_weights(self.average.model, checkpoint.average)
         self.optimizer.load_state_dict(checkpoint.optimizer)
-        self.step, self._earlier = checkpoint.step, checkpoint.seconds
+        self.step, self.seconds, self.figures = checkpoint.step, checkpoint.seconds, checkpoint.figures
+        self.best, self.stale, self.losses = checkpoint.best, checkpoint.stale, list(checkpoint.losses)
 
-    def go(self, until: int | None = None, say: Callable[[str], None] = print) -> None:
-        """Train until ``until`` steps or the configured end, logging, saving and validating on the way.
+    def _alpha(self, config: LossConfig) -> tuple[float, ...] | None:
+        if config.alpha != "balanced":
+            return None
+        alpha = balanced_alpha(self.split.training, len(self.scheme.classes))
+        listed = ", ".join(
+            f"{entry.name} {weight:.2f}" for entry, weight in zip(self.scheme.classes, alpha, strict=True)
+        )
+        self.say(f"Weights of the classes in the focal loss: {listed}")
+        return alpha
+
+    def go(self, until: int | None = None) -> None:
+        """Train to the configured end or until ``until`` steps: log, validate, draw and save on the way.
 
         Raises:
-            TrainingError: if the loss is no finite number; the last checkpoint stays.
+            TrainingError: if the loss is no finite number, or something cannot be written; the last checkpoint stays.
         """
-        config, started = self.config.run, time.monotonic() - self._earlier
-        end = min(until or self.config.optimizer.steps, self.config.optimizer.steps)
+        config, steps = self.config.run, self.config.optimizer.steps
+        end = min(until or steps, steps)
+        started = time.monotonic() - self.seconds
         self.model.train()
-        recent: list[float] = []
-        while self.step < end:
-            recent.append(self._one_step())
-            self.step += 1
-            seconds = time.monotonic() - started
-            finished = self.step == end
-            figures: dict[str, Any] = {}
-            if self.validation and (finished or (config.validate_every and self.step % config.validate_every == 0)):
-                figures = self._validate()
-            if finished or self.step % config.save_every == 0:
-                self._save(seconds)
-            if finished or figures or self.step % config.log_every == 0:
-                self._log(sum(recent) / len(recent), seconds, figures, say)
-                recent.clear()
+        with self._open_log() as log:
+            clock = _Clock(self.config.chips.batch * self.config.optimizer.accumulate * self.fabric.world_size)
+            while self.step < end and not self._stalled():
+                self.losses.append(self._one_step())
+                self.step += 1
+                self.seconds = time.monotonic() - started
+                speed = clock.tick()
+                log.tick(self.losses[-1], speed)
+                epoch_ends = self.step % config.epoch == 0 or self.step == steps
+                self.figures = self._validate() if epoch_ends else {}
+                if epoch_ends or self.step % config.log_every == 0:
+                    self._write_row(log, speed)
+                if epoch_ends:
+                    self._end_epoch(log)
+                elif self.step == end or (config.save_every and self.step % config.save_every == 0):
+                    self._save(LAST)
+                if not self.losses:  # a row was written
+                    clock.restart()
+            self._finish(log)
+
+    def _open_log(self) -> RunLog:
+        writes = self.fabric.is_global_zero
+        with self._writing():
+            if writes:
+                text = json.dumps(self.config.to_json(), indent=2)
+                write_whole(self.folder / "config.json", text)
+            names = [entry.name for entry in self.scheme.classes]
+            run = self.config.run
+            return RunLog(self.folder, names, self.step, self.config.optimizer.steps, run.tensorboard, self.say, writes)
+
+    def _write_row(self, log: RunLog, speed: float) -> None:
+        rate = max(group["lr"] for group in self.optimizer.param_groups)
+        epoch = -(-self.step // self.config.run.epoch)
+        loss = sum(self.losses) / len(self.losses)
+        with self._writing():
+            log.add(Row(self.step, epoch, loss, rate, speed, self.seconds, self.figures))
+        self.losses.clear()
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Turn a full disk and the like into an error that says how to go on."""
+        try:
+            yield
+        except OSError as error:
+            raise TrainingError(
+                f"The run cannot write to {self.folder}: {error}.",
+                "Free some space; --resume then goes on from the last checkpoint.",
+            ) from error
 
     def _one_step(self) -> float:
-        factor = learning_rate_factor(self.step, self.config.optimizer)
+        """Take one step of the optimizer and return the loss, mean over all chips of all processes."""
+        config = self.config.optimizer
+        factor = learning_rate_factor(self.step, config)
         for group in self.optimizer.param_groups:
             group["lr"] = group["top"] * factor
-        chips, labels = self.fabric.to_device(self.sampler.batch(self.step, self.fabric.global_rank))
-        chips = self.standardize(chips).contiguous(memory_format=torch.channels_last)
-        loss = self.loss(self._wrapped(chips).float(), labels)
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise TrainingError(f"The loss is {value} at step {self.step}.", "Lower the learning rate.")
-        self._wrapped_optimizer.zero_grad(set_to_none=True)
-        self.fabric.backward(loss)
-        self.fabric.clip_gradients(self._wrapped, self._wrapped_optimizer, max_norm=self.config.optimizer.clip)
+        losses: list[torch.Tensor] = []
+        names: list[str] = []
+        for turn in range(config.accumulate):
+            batch, part = self._next_batch(turn)
+            names += batch.names
+            torch.manual_seed(_seed(self.config.run.seed, self.step, part))  # what is random inside the network
+            chips, labels = self.fabric.to_device((batch.chips, batch.labels))
+            chips = self.standardize(chips).contiguous(memory_format=torch.channels_last)
+            with self.fabric.no_backward_sync(self._wrapped, enabled=turn + 1 < config.accumulate):
+                loss = self.loss(self._wrapped(chips).float(), labels)
+                self.fabric.backward(loss / config.accumulate)
+            losses.append(loss.detach())
+        value = self._checked(torch.stack(losses), names)
+        self._clip(names)
         self._wrapped_optimizer.step()
+        self._wrapped_optimizer.zero_grad(set_to_none=True)
         self.average.update(self.model, self.step)
         return value
 
-    def _validate(self) -> dict[str, Any]:
-        classes = len(DUBAI.classes)
-        results = evaluate_images(self.average.model, self.standardize, self.validation, classes)
-        figures = total(results, classes).to_json([entry.name for entry in DUBAI.classes])
-        text = json.dumps({"step": self.step, **figures}, indent=2)
-        (self.folder / "validation.json").write_text(text, encoding="utf-8")
-        return figures
+    def _next_batch(self, turn: int) -> tuple[Batch, int]:
+        """Return the batch of this process in a turn, and its number among all batches of the step."""
+        world, rank = self.fabric.world_size, self.fabric.global_rank
+        part = turn * world + rank
+        last = turn + 1 == self.config.optimizer.accumulate
+        following = (self.step + 1, rank) if last else (self.step, part + world)
+        return self._ahead.take(self.step, part, following), part
 
-    def _save(self, seconds: float) -> None:
-        save_checkpoint(
-            self.folder / CHECKPOINT,
-            Checkpoint(
-                self.config,
-                self.step,
-                self.model.state_dict(),
-                self.average.model.state_dict(),
-                self.optimizer.state_dict(),
-                seconds,
-            ),
+    def _checked(self, losses: torch.Tensor, names: list[str]) -> float:
+        """Return the mean loss of all processes, after all have seen that it is a number."""
+        gathered = cast(torch.Tensor, self.fabric.all_gather(losses))
+        values = gathered.reshape(self.fabric.world_size, -1).tolist()  # (processes, turns)
+        for rank, row in enumerate(values):
+            wrong = [value for value in row if not math.isfinite(value)]
+            if wrong:
+                raise self._diverged(f"The loss is {wrong[0]}", self.fabric.broadcast(names, src=rank))
+        return float(np.mean(values))
+
+    def _clip(self, names: list[str]) -> None:
+        # in float16 the scaler skips steps whose gradients overflow; elsewhere they would spoil the weights
+        strict = self.config.run.precision != "16-mixed"
+        try:
+            self.fabric.clip_gradients(
+                self._wrapped, self._wrapped_optimizer, self.config.optimizer.clip, error_if_nonfinite=strict
+            )
+        except RuntimeError as error:
+            if "non-finite" not in str(error):
+                raise
+            raise self._diverged("A gradient is no finite number", names) from error
+
+    def _diverged(self, what: str, names: list[str]) -> TrainingError:
+        path = self.folder / LAST
+        kept = f"{path} stays as it was." if path.is_file() else "There is no checkpoint yet."
+        return TrainingError(
+            f"{what} in step {self.step + 1}, with chips of {', '.join(sorted(set(names)))}. {kept}",
+            "Look at these images; else lower optimizer.rate or set run.precision to 32-true.",
         )
 
-    def _log(self, loss: float, seconds: float, figures: dict[str, Any], say: Callable[[str], None]) -> None:
-        rate = max(group["lr"] for group in self.optimizer.param_groups)
-        row = (self.step, f"{loss:.5f}", f"{rate:.3g}", f"{seconds:.0f}", figures.get("accuracy"), figures.get("miou"))
-        path = self.folder / "log.csv"
-        with path.open("a", newline="", encoding="utf-8") as stream:
-            writer = csv.writer(stream)
-            if stream.tell() == 0:
-                writer.writerow(_COLUMNS)
-            writer.writerow(row)
-        say("  ".join(f"{name} {value}" for name, value in zip(_COLUMNS, row, strict=True) if value is not None))
+    def _validate(self) -> dict[str, Any]:
+        """Return the figures of the averaged weights on the validation images; empty without any."""
+        if not self.split.validation:
+            return {}
+        if self.fabric.world_size > 1:  # running means of norms differ between processes: the first one's count
+            for value in self.average.model.state_dict().values():
+                torch.distributed.broadcast(value, 0)
+        confusion = validate(
+            self.average.model,
+            self.standardize,
+            self.split.validation,
+            len(self.scheme.classes),
+            self.config.model.window,
+            self.fabric,
+        )
+        return confusion.to_json([entry.name for entry in self.scheme.classes])
+
+    def _end_epoch(self, log: RunLog) -> None:
+        """Remember whether the epoch was the best, save, and draw the picture."""
+        miou = self.figures.get("miou")
+        better = miou is not None and (self.best is None or miou > self.best)
+        self.best = miou if better else self.best
+        self.stale = 0 if better or not self.figures else self.stale + 1
+        if better:
+            self._save(BEST)
+        self._save(LAST)
+        if not self.fabric.is_global_zero:
+            return
+        with self._writing():
+            if self.figures:
+                text = json.dumps({"step": self.step, "split": self.split.description, **self.figures}, indent=2)
+                write_whole(self.folder / "validation.json", text)
+            if self.places:
+                self._draw(log)
+
+    def _draw(self, log: RunLog) -> None:
+        def predict(pixels: Any) -> Any:
+            return predict_labels(self.average.model, self.standardize, pixels, self.config.model.window)
+
+        where = "validation images" if self.split.validation else "training images"
+        title = f"Step {self.step}, {where}"
+        if self.figures:
+            title += f": accuracy {self.figures['accuracy']}, mean IoU {self.figures['miou']} over all of them"
+        picture = draw_snapshot(self.places, predict, self.scheme, title)
+        (self.folder / "pictures").mkdir(exist_ok=True)
+        picture.save(self.folder / "pictures" / f"step_{self.step:06d}.png")
+        log.show(picture, self.step)
+
+    def _stalled(self) -> bool:
+        return bool(self.config.run.patience) and self.stale >= self.config.run.patience
+
+    def _finish(self, log: RunLog) -> None:
+        if self._stalled() and self.best is not None:
+            log.tell(f"Stopped at step {self.step}: no better mean IoU for {self.stale} epochs (best {self.best:.4f}).")
+        if self.fabric.is_global_zero:
+            with self._writing():
+                draw_curves(self.folder / LOG, self.folder / "curves.png")
+        self.fabric.barrier()
+
+    def _save(self, name: str) -> None:
+        if not self.fabric.is_global_zero:
+            return
+        checkpoint = Checkpoint(
+            self.config,
+            self.step,
+            self.model.state_dict(),
+            self.average.model.state_dict(),
+            self.optimizer.state_dict(),
+            self.seconds,
+            self.scheme,
+            self.title,
+            self.split.description,
+            self.figures,
+            self.best,
+            self.stale,
+            tuple(self.losses),
+        )
+        save_checkpoint(self.folder / name, checkpoint)
+
+
+class _Clock:
+    """Chips/s since the last restart."""
+
+    def __init__(self, chips: int) -> None:
+        self._chips = chips
+        self.restart()
+
+    def restart(self) -> None:
+        self._steps, self._started = 0, time.monotonic()
+
+    def tick(self) -> float:
+        self._steps += 1
+        return self._steps * self._chips / max(time.monotonic() - self._started, 1e-9)
+
+
+def _seed(run: int, step: int, part: int) -> int:
+    return int(np.random.SeedSequence((run, step, part)).generate_state(1)[0])
+
+
+def _say_nothing(text: str) -> None:
+    pass

@@ -1,0 +1,168 @@
+"""What a run tells: rows of ``log.csv``, TensorBoard, lines or a progress bar."""
+
+from __future__ import annotations
+
+import csv
+import io
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+from training.curves import read_log
+from training.files import write_whole
+
+LOG = "log.csv"
+_BOARD = "tensorboard"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the log.
+
+    Args:
+        step: Optimizer steps done.
+        epoch: Epochs begun.
+        loss: Mean loss since the row before.
+        rate: Highest learning rate of the step.
+        speed: Chips/s of all devices since the row before.
+        seconds: Time spent on the run so far.
+        figures: Validation, as :meth:`Confusion.to_json` gives it; empty without one.
+    """
+
+    step: int
+    epoch: int
+    loss: float
+    rate: float
+    speed: float
+    seconds: float
+    figures: dict[str, Any] = field(default_factory=dict)
+
+
+class RunLog:
+    """Where the first process of a run writes; a context manager.
+
+    Rows of a log that lie after ``step`` (of a run that was killed after its last checkpoint) are removed.
+
+    Args:
+        folder: Of the run.
+        classes: Names of the classes.
+        step: Steps done before.
+        steps: Steps of the whole run.
+        board: Write TensorBoard logs too.
+        say: Receives lines.
+        writes: Whether this process writes at all.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        classes: Sequence[str],
+        step: int,
+        steps: int,
+        board: bool = True,
+        say: Callable[[str], None] = print,
+        writes: bool = True,
+    ) -> None:
+        self._path, self._classes, self._steps = folder / LOG, list(classes), steps
+        self._columns = ["step", "epoch", "loss", "rate", "chips_per_second", "seconds", "accuracy", "miou"]
+        self._columns += [f"iou {name}" for name in classes]
+        self._say, self._writes = say, writes
+        self._first, self._started = step, time.monotonic()
+        if writes:
+            self._keep_until(step)
+        self._board = SummaryWriter(str(folder / _BOARD), purge_step=step + 1) if board and writes else None
+        silent = not writes or not sys.stderr.isatty()
+        self._bar = tqdm(total=steps, initial=step, unit="step", dynamic_ncols=True, disable=silent, smoothing=0.05)
+
+    def __enter__(self) -> RunLog:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.close()
+        if self._board is not None:
+            self._board.close()
+
+    def tick(self, loss: float, speed: float) -> None:
+        """Move the bar on by one step."""
+        self._bar.set_postfix(loss=f"{loss:.3f}", chips_per_s=f"{speed:.1f}", refresh=False)
+        self._bar.update()
+
+    def add(self, row: Row) -> None:
+        """Write a row.
+
+        Raises:
+            OSError: if it cannot be written.
+        """
+        if not self._writes:
+            return
+        values = self._values(row)
+        with self._path.open("a", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, self._columns)
+            if stream.tell() == 0:
+                writer.writeheader()
+            writer.writerow(values)
+        if self._board is not None:
+            for name in ("loss", "rate", "chips_per_second"):
+                self._board.add_scalar(f"training/{name}", float(values[name]), row.step)
+            for name in self._columns[6:]:
+                if values[name] is not None:
+                    self._board.add_scalar(f"validation/{name}", float(values[name]), row.step)
+            self._board.flush()
+        if self._bar.disable or row.figures:
+            self.tell(self._line(row))
+
+    def show(self, picture: Image.Image, step: int) -> None:
+        """Put a picture into TensorBoard."""
+        if self._board is not None:
+            self._board.add_image("predictions", np.asarray(picture), step, dataformats="HWC")
+
+    def tell(self, text: str) -> None:
+        """Say a line above the bar."""
+        with tqdm.external_write_mode():
+            self._say(text)
+
+    def _values(self, row: Row) -> dict[str, Any]:
+        classes = row.figures.get("classes", {})
+        return {
+            "step": row.step,
+            "epoch": row.epoch,
+            "loss": f"{row.loss:.5f}",
+            "rate": f"{row.rate:.3g}",
+            "chips_per_second": f"{row.speed:.2f}",
+            "seconds": f"{row.seconds:.0f}",
+            "accuracy": row.figures.get("accuracy"),
+            "miou": row.figures.get("miou"),
+        } | {f"iou {name}": classes.get(name, {}).get("iou") for name in self._classes}
+
+    def _line(self, row: Row) -> str:
+        parts = [f"step {row.step}/{self._steps}", f"loss {row.loss:.4f}", f"rate {row.rate:.2g}"]
+        parts.append(f"{row.speed:.1f} chips/s")
+        if row.step > self._first:
+            left = (time.monotonic() - self._started) / (row.step - self._first) * (self._steps - row.step)
+            parts.append(f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left")
+        for name, key in (("accuracy", "accuracy"), ("mIoU", "miou")):
+            if row.figures.get(key) is not None:
+                parts.append(f"{name} {row.figures[key]:.3f}")
+        return "  ".join(parts)
+
+    def _keep_until(self, step: int) -> None:
+        rows = [row for row in read_log(self._path) if int(row["step"]) <= step]
+        if not rows:
+            self._path.unlink(missing_ok=True)
+            return
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, self._columns, extrasaction="ignore")
+        writer.writeheader()
+        writer.writerows(rows)
+        write_whole(self._path, text.getvalue())

@@ -1,0 +1,150 @@
+"""What a run starts with: devices, network, weights, and whether an earlier checkpoint belongs to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.utilities.exceptions import MisconfigurationException
+from torch import nn
+
+from dubai_landcover_plugin.core.bundle import load_bundle
+from dubai_landcover_plugin.core.classes import ClassScheme
+from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX
+from dubai_landcover_plugin.core.models import SegmentationModel, build_model
+from dubai_landcover_plugin.core.models.unet_efficientnet import UNetEfficientNet
+from training.checkpoint import Checkpoint, compare_weights, config_differences, load_checkpoint
+from training.config import RunConfig, TrainingConfig
+from training.errors import TrainingError
+from training.pretrained import load_imagenet_weights
+
+_MAY_CHANGE = ("optimizer.steps", "data.title")  # and all of [run] but the seed
+_LEAST_SHARE = 0.5
+
+
+def make_fabric(config: RunConfig) -> Fabric:
+    """Return the devices of a run, launched: from here on every process runs the same lines.
+
+    Raises:
+        TrainingError: if they are not there.
+    """
+    try:
+        fabric = Fabric(
+            accelerator=config.accelerator,
+            strategy=config.strategy,
+            devices=config.devices,
+            num_nodes=config.num_nodes,
+            precision=config.precision,  # type: ignore[arg-type]
+        )
+    except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
+        raise TrainingError(
+            f"The devices that [run] asks for cannot be had: {error}",
+            "Set run.accelerator, run.devices, run.strategy and run.precision.",
+        ) from error
+    fabric.launch()
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    return fabric
+
+
+def make_model(config: TrainingConfig, classes: int, pretrained: bool) -> SegmentationModel:
+    """Return the network of a configuration, with ImageNet weights if asked for.
+
+    Raises:
+        TrainingError: if the architecture has no encoder that takes them.
+    """
+    model = build_model(config.model.spec(classes))
+    if pretrained:
+        if not isinstance(model, UNetEfficientNet):
+            raise TrainingError(f"{config.model.architecture} has no ImageNet weights.", "Set pretrained = false.")
+        load_imagenet_weights(model.encoder)
+    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def start_weights(
+    model: nn.Module, source: str | Path, scheme: ClassScheme, say: Callable[[str], None] = print
+) -> None:
+    """Fill a network with what fits of trained weights; the rest stays as it was initialised, and is told.
+
+    The output layer is left out where the classes are others.
+
+    Args:
+        model: The network.
+        source: Checkpoint of another run, whose averaged weights are taken, or a ``.safetensors`` model file.
+        scheme: Classes of the new run.
+        say: Receives what did not fit.
+
+    Raises:
+        TrainingError: listing what differs, if less than half of the network would be filled.
+        BundleError: if the model file cannot be read.
+    """
+    weights, theirs = _trained_weights(Path(source))
+    wanted = model.state_dict()
+    same = [entry.name for entry in theirs.classes] == [entry.name for entry in scheme.classes]
+    if not same:
+        weights = {name: value for name, value in weights.items() if not name.startswith("head.")}
+    fits = {name: weights[name] for name in wanted if name in weights and weights[name].shape == wanted[name].shape}
+    share = sum(value.numel() for value in fits.values()) / max(sum(value.numel() for value in wanted.values()), 1)
+    differences = " ".join(compare_weights(wanted, weights))
+    if share < _LEAST_SHARE:
+        raise TrainingError(
+            f"{source} belongs to another network: only {share:.0%} of the weights fit. {differences}",
+            "Start from a model with the same [model] section.",
+        )
+    model.load_state_dict(fits, strict=False)
+    if differences:
+        reason = "" if same else " The classes differ, so the output layer is new."
+        say(f"Started from {source}, which fills {share:.1%} of the network.{reason} {differences}")
+
+
+def _trained_weights(source: Path) -> tuple[Mapping[str, torch.Tensor], ClassScheme]:
+    if source.suffix == BUNDLE_SUFFIX:
+        bundle = load_bundle(str(source))
+        return bundle.model.state_dict(), bundle.metadata.scheme
+    checkpoint = load_checkpoint(source)
+    return checkpoint.average, checkpoint.scheme
+
+
+def check_resumable(
+    checkpoint: Checkpoint, config: TrainingConfig, scheme: ClassScheme, say: Callable[[str], None] = print
+) -> None:
+    """Refuse to go on with other settings than before; number of steps and [run] may change, but for the seed.
+
+    Raises:
+        TrainingError: naming each key that differs, with both values.
+    """
+    if checkpoint.version == 1:
+        raise TrainingError(
+            "The checkpoint is of version 1, from before a run could be resumed exactly.",
+            "Start a new run from its weights (--start-from), or export it as it is.",
+        )
+    if checkpoint.scheme != scheme:
+        ours, theirs = (", ".join(entry.name for entry in known.classes) for known in (scheme, checkpoint.scheme))
+        raise TrainingError(
+            f"The checkpoint knows the classes {theirs}; the data have {ours}.",
+            "Use the data of the run, or start a new one from its weights (--start-from).",
+        )
+    if checkpoint.step > config.optimizer.steps:
+        raise TrainingError(
+            f"The checkpoint has {checkpoint.step} steps, the run {config.optimizer.steps}.",
+            "Raise optimizer.steps or use a new folder.",
+        )
+    differences = config_differences(checkpoint.config, config)
+    refused = {key: pair for key, pair in differences.items() if not _may_change(key)}
+    if refused:
+        raise TrainingError(
+            f"The run was started with other settings: {_told(refused)}.",
+            "Use those (config.json in its folder), or start a new run from its weights (--start-from).",
+        )
+    if differences:
+        say(f"Going on with other settings than before: {_told(differences)}.")
+
+
+def _may_change(key: str) -> bool:
+    return key in _MAY_CHANGE or (key.startswith("run.") and key != "run.seed")
+
+
+def _told(differences: Mapping[str, tuple[object, object]]) -> str:
+    return "; ".join(f"{key} was {before!r}, now {now!r}" for key, (before, now) in differences.items())
