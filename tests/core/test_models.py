@@ -36,6 +36,18 @@ class ArchitectureTests:
         assert logits.shape == (2, 4, *size)
         assert torch.isfinite(logits).all()
 
+    def test_coarse_logits_are_those_before_enlarging(self) -> None:
+        model = self.build().eval()
+        step = model.output_stride
+        chips = torch.randn(1, 3, 2 * model.stride, 3 * model.stride)
+        with torch.inference_mode():
+            coarse, fine = model(chips, coarse=True), model(chips)
+            odd = model(chips[..., :-1], coarse=True)
+        assert coarse.shape[-2:] == (chips.shape[-2] // step, chips.shape[-1] // step)
+        assert odd.shape[-1] == -(-(chips.shape[-1] - 1) // step)
+        enlarged = torch.nn.functional.interpolate(coarse, scale_factor=step, mode="bilinear")
+        torch.testing.assert_close(enlarged, fine)
+
     def test_gradients_reach_every_parameter(self) -> None:
         model = self.build().train()
         logits = model(torch.randn(2, 3, 64, 96))

@@ -15,28 +15,43 @@ class SegmentationModel(nn.Module):
     """Base of every network: (N, C, H, W) float chips to (N, K, H, W) logits, for any H, W >= 1.
 
     Subclasses set ``stride`` and ``receptive_radius`` and implement :meth:`logits` for sides that are multiples
-    of ``stride``; padding and cropping happen here.
+    of ``stride``; padding, enlarging and cropping happen here.
 
     Attributes:
         stride: Total stride, px. Shifting the input by a multiple of it shifts the output alike.
+        output_stride: Pixels of the input for one of :meth:`logits`; they are enlarged bilinearly.
         receptive_radius: How far a pixel's answer looks, px; None where it looks everywhere.
     """
 
     stride: int = 1
+    output_stride: int = 1
     receptive_radius: int | None = None
 
     def logits(self, chips: torch.Tensor) -> torch.Tensor:
-        """Return (N, K, H, W) logits for (N, C, H, W) chips whose sides are multiples of ``stride``."""
+        """Return (N, K, H, W) logits for (N, C, H, W) chips whose sides are multiples of ``stride``.
+
+        H and W of the logits are those of the chips divided by ``output_stride``.
+        """
         raise NotImplementedError
 
-    def forward(self, chips: torch.Tensor) -> torch.Tensor:
-        """Return (N, K, H, W) logits for standardized (N, C, H, W) chips of any size."""
+    def forward(self, chips: torch.Tensor, coarse: bool = False) -> torch.Tensor:
+        """Return (N, K, H, W) logits for standardized (N, C, H, W) chips of any size.
+
+        Args:
+            chips: What is looked at.
+            coarse: Leave the logits at one for each square of ``output_stride`` px; training is faster so.
+        """
         height, width = chips.shape[-2:]
         below, right = -height % self.stride, -width % self.stride
         if below or right:
             # repeated edge pixels look more like ground than a black frame does
             chips = functional.pad(chips, (0, right, 0, below), mode="replicate")
-        return self.logits(chips)[..., :height, :width]
+        logits = self.logits(chips)
+        if coarse:
+            return logits[..., : -(-height // self.output_stride), : -(-width // self.output_stride)]
+        if self.output_stride > 1:
+            logits = functional.interpolate(logits, scale_factor=self.output_stride, mode="bilinear")
+        return logits[..., :height, :width]
 
 
 class DoubleConv(nn.Sequential):

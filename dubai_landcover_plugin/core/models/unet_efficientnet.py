@@ -132,6 +132,7 @@ class UNetEfficientNet(SegmentationModel):
     """
 
     stride = 32
+    output_stride = 2
 
     def __init__(
         self,
@@ -163,10 +164,9 @@ class UNetEfficientNet(SegmentationModel):
         self.receptive_radius = None if blocks else self.encoder.radius() + ascent
 
     def logits(self, chips: torch.Tensor) -> torch.Tensor:
-        """Return (N, K, H, W) logits for (N, C, H, W) chips, H and W multiples of 32."""
+        """Return (N, K, H / 2, W / 2) logits for (N, C, H, W) chips, H and W multiples of 32."""
         *skips, features = self.encoder(chips)
         features = self.bottleneck(features)  # (N, 320, H / 32, W / 32)
         for up, skip in zip(self.decoder, reversed(skips), strict=True):
             features = up(features, skip)
-        coarse = self.head(features)  # (N, K, H / 2, W / 2)
-        return functional.interpolate(coarse, scale_factor=2, mode="bilinear", align_corners=False)
+        return cast(torch.Tensor, self.head(features))
