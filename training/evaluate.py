@@ -1,113 +1,207 @@
-"""How well a model agrees with the labels, image by image as a whole."""
+"""How well a model agrees with labels, through the very path that a run of Segment Land Cover takes.
+
+Each image is segmented by :func:`~dubai_landcover_plugin.core.segment.segment_raster` into a class raster and a
+confidence raster in a temporary folder, and these are compared with the labels. So what differs between training and a
+run (windows, blending, half-precision weights, decoding, stretch) is in the figures.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterable, Sequence
+import tempfile
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
-from PIL import Image
-from torch import nn
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning
 
-from dubai_landcover_plugin.core.accuracy import IGNORE, Confusion
-from dubai_landcover_plugin.core.bundle import load_bundle
+from dubai_landcover_plugin.core.accuracy import IGNORE
+from dubai_landcover_plugin.core.bundle import ModelBundle
+from dubai_landcover_plugin.core.class_maps import CONFIDENCE_NODATA
 from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.preprocessing import Standardize
-from training.data import LabelledImage, find_pairs, load_image
+from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.segment import segment_raster
+from training.boundary import DISTANCE
+from training.dataset import Dataset, Entry, LabelledImage
 from training.errors import DatasetError
+from training.evaluation import Evaluation, ImageResult
+from training.pixels import open_image
+from training.scores import Counts
+from training.selection import Selection
+
+Pixels = npt.NDArray[np.uint8]
+Draw = Callable[[LabelledImage, Pixels, ImageResult], None]
+"""Receives an image with labels in the model's channels, the predicted channels, and what was counted."""
 
 
-def predict_labels(model: nn.Module, standardize: Standardize, pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    """Return (H, W) uint8 channel indices for an (H, W, 3) uint8 image in one forward pass."""
-    device = next(model.parameters()).device
-    chip = torch.tensor(pixels).permute(2, 0, 1)[None].to(device)  # (1, 3, H, W)
-    with torch.inference_mode():
-        logits = model(standardize(chip).contiguous(memory_format=torch.channels_last))
-    channels: npt.NDArray[np.uint8] = logits[0].argmax(dim=0).to(torch.uint8).cpu().numpy()
-    return channels
-
-
-def evaluate_images(
-    model: nn.Module, standardize: Standardize, images: Iterable[LabelledImage], classes: int
-) -> dict[str, Confusion]:
-    """Return the confusion matrix of each image, by name; the model's mode is restored."""
-    was_training = model.training
-    model.eval()
-    results = {}
-    for image in images:
-        predicted = predict_labels(model, standardize, image.pixels)
-        results[image.name] = Confusion.of(image.labels, predicted, classes)
-    model.train(was_training)
-    return results
-
-
-def total(results: dict[str, Confusion], classes: int) -> Confusion:
-    """Return the sum over all images."""
-    return sum(results.values(), start=Confusion.empty(classes))
-
-
-def colour(channels: npt.NDArray[np.uint8], scheme: ClassScheme) -> npt.NDArray[np.uint8]:
-    """Return an (H, W, 3) uint8 picture of (H, W) channel indices; ignored pixels are grey."""
-    table = np.full((256, 3), scheme.unlabeled.rgb, np.uint8)
-    table[: len(scheme.classes)] = [entry.rgb for entry in scheme.classes]
-    table[IGNORE] = scheme.unlabeled.rgb
-    return table[channels]
-
-
-def draw_comparison(
-    path: str | Path, image: LabelledImage, predicted: npt.NDArray[np.uint8], scheme: ClassScheme
-) -> None:
-    """Write image, labels and prediction side by side as a PNG."""
-    panels = [image.pixels, colour(image.labels, scheme), colour(predicted, scheme)]
-    Image.fromarray(np.concatenate(panels, axis=1)).save(path)
-
-
-def evaluate_bundle(
-    model: str,
-    root: str | Path,
-    tiles: Sequence[int] | None = None,
-    output: str | Path | None = None,
-    pictures: str | Path | None = None,
-    say: Callable[[str], None] = print,
-) -> dict[str, Any]:
-    """Compare a model file with the labels below ``root`` and return the figures, pooled over all images.
+@dataclass(frozen=True, slots=True)
+class Segmented:
+    """What a run wrote for an image.
 
     Args:
-        model: Model file, or name of an installed one.
-        root: Folder of the dataset.
-        tiles: Tiles to look at; None for all.
-        output: JSON file for the figures, or None.
-        pictures: Folder for a PNG of each image, its labels and the prediction, or None.
-        say: Receives one line for each image and the figures.
+        ids: (H, W) uint8 class ids, 0 for no data.
+        confidence: (H, W) uint8 percent, 255 for no data.
+        warnings: Of the run.
+    """
+
+    ids: Pixels
+    confidence: Pixels
+    warnings: tuple[str, ...]
+
+
+def segment_image(
+    image: LabelledImage, path: Path, bundle: ModelBundle, options: SegmentOptions, folder: Path
+) -> Segmented:
+    """Segment the file of an image; where it is only a part of its file, segment its pixels.
+
+    Args:
+        image: The image.
+        path: Its file.
+        bundle: The model.
+        options: How to segment.
+        folder: For temporary files.
 
     Raises:
-        BundleError: if the model cannot be loaded.
-        DatasetError: if there is no labelled image in those tiles.
+        LandCoverError: whatever stops the run.
     """
-    bundle = load_bundle(model)
-    standardize = Standardize(bundle.metadata.mean, bundle.metadata.std)
-    classes = len(bundle.metadata.scheme.classes)
-    pairs = [pair for pair in find_pairs(root) if pair.mask is not None and (not tiles or pair.tile in tiles)]
-    if not pairs:
-        raise DatasetError(f"There is no labelled image in tiles {list(tiles or [])} of {root}.")
-    results = {}
-    for pair in pairs:
-        image = load_image(pair, bundle.metadata.scheme)
-        predicted = predict_labels(bundle.model, standardize, image.pixels)
-        results[pair.name] = Confusion.of(image.labels, predicted, classes)
-        say(f"{pair.name}: accuracy {results[pair.name].accuracy:.3f}")
-        if pictures is not None:
-            Path(pictures).mkdir(parents=True, exist_ok=True)
-            draw_comparison(
-                Path(pictures) / f"{pair.name.replace('/', '_')}.png", image, predicted, bundle.metadata.scheme
+    with open_image(path, options.bands or ()) as source:
+        is_whole = (source.grid.height, source.grid.width) == image.labels.shape
+    if not is_whole:
+        path, options = _write_pixels(folder / "image.tif", image.pixels), replace(options, bands=None)
+    request = SegmentationRequest(
+        input=str(path.resolve()),
+        output=str(folder / "classes.tif"),
+        options=replace(options, overwrite=True),
+        confidence=str(folder / "confidence.tif"),
+    )
+    with _without_warnings():
+        result = segment_raster(request, bundle=bundle)
+    return Segmented(_read(folder / "classes.tif"), _read(folder / "confidence.tif"), result.warnings)
+
+
+def _write_pixels(path: Path, pixels: Pixels) -> Path:
+    height, width, bands = pixels.shape
+    profile = {"driver": "GTiff", "height": height, "width": width, "count": bands, "dtype": "uint8"}
+    with _without_warnings(), rasterio.open(path, "w", photometric="RGB", **profile) as dataset:
+        dataset.write(pixels.transpose(2, 0, 1))
+    return path
+
+
+def _read(path: Path) -> Pixels:
+    with _without_warnings(), rasterio.open(path) as dataset:
+        values: Pixels = dataset.read(1)
+        return values
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Images without a place on the ground are usual here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        yield
+
+
+def evaluate(
+    bundle: ModelBundle,
+    dataset: Dataset,
+    selection: Selection,
+    options: SegmentOptions,
+    distance: int = DISTANCE,
+    say: Callable[[str], None] = print,
+    draw: Draw | None = None,
+) -> Evaluation:
+    """Compare a model with the labels of the chosen images.
+
+    Args:
+        bundle: The model.
+        dataset: Where the images are from.
+        selection: The images.
+        options: How to segment; the minimum confidence must be 0.
+        distance: Of the boundary IoU, px.
+        say: Receives a line for each image.
+        draw: Receives each image and its prediction, or None.
+
+    Raises:
+        DatasetError: if an image cannot be loaded, or the labels have a class that the model does not know.
+        LandCoverError: whatever stops a run.
+    """
+    metadata = bundle.metadata
+    results, told = [], dict[str, None]()
+    for entry in selection.entries:
+        image, segmented, seconds = _segment(entry, bundle, options)
+        image = in_channels_of(metadata.scheme, dataset.scheme, image)
+        told.update(dict.fromkeys(segmented.warnings))
+        predicted = _to_channels(segmented.ids, metadata.scheme)
+        confidence = np.where(segmented.confidence == CONFIDENCE_NODATA, 0, segmented.confidence) / 100
+        counts = Counts.of(image.labels, predicted, confidence, metadata.spec.classes, distance)
+        results.append(ImageResult(entry.name, entry.group, counts, seconds))
+        headline = counts.headline()
+        say(f"{entry.name}: accuracy {headline['accuracy']:.3f}, mIoU {headline['miou']:.3f}, {seconds:.1f} s")
+        if draw is not None:
+            draw(image, predicted, results[-1])
+    return Evaluation(
+        models=(describe(bundle),),
+        data=dataset.title,
+        split=selection.description,
+        settings={
+            "tta": options.tta,
+            "device": options.device,
+            "precision": options.precision,
+            "window": options.window,
+            "overlap": options.overlap,
+            "boundary_px": distance,
+        },
+        scheme=metadata.scheme,
+        images=tuple(results),
+        warnings=tuple(told),
+    )
+
+
+def _segment(entry: Entry, bundle: ModelBundle, options: SegmentOptions) -> tuple[LabelledImage, Segmented, float]:
+    image = entry.load()
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="landcover-evaluate-") as folder:
+        segmented = segment_image(image, entry.image, bundle, options, Path(folder))
+    return image, segmented, time.perf_counter() - started
+
+
+def describe(bundle: ModelBundle) -> dict[str, Any]:
+    """Return what a report says of a model."""
+    metadata = bundle.metadata
+    return {
+        "name": metadata.name,
+        "architecture": metadata.spec.architecture,
+        "sha256": bundle.digest,
+        "temperature": metadata.temperature,
+    }
+
+
+def in_channels_of(model: ClassScheme, dataset: ClassScheme, image: LabelledImage) -> LabelledImage:
+    """Return an image whose labels count the model's channels instead of the dataset's; classes match by name.
+
+    Raises:
+        DatasetError: if the model lacks a class.
+    """
+    names = [entry.name.casefold() for entry in model.classes]
+    table = np.full(256, IGNORE, np.uint8)
+    for channel, entry in enumerate(dataset.classes):
+        if entry.name.casefold() not in names:
+            raise DatasetError(
+                f"The labels have the class '{entry.name}', which the model does not know: it knows "
+                f"{', '.join(known.name for known in model.classes)}.",
+                "Name the classes alike, or evaluate a model of these classes.",
             )
-    figures = total(results, classes).to_json([entry.name for entry in bundle.metadata.scheme.classes])
-    text = json.dumps(figures, indent=2)
-    say(text)
-    if output is not None:
-        Path(output).write_text(text, encoding="utf-8")
-    return figures
+        table[channel] = names.index(entry.name.casefold())
+    return replace(image, labels=table[image.labels])
+
+
+def _to_channels(ids: Pixels, scheme: ClassScheme) -> Pixels:
+    table = np.full(256, IGNORE, np.uint8)
+    table[list(scheme.ids)] = np.arange(len(scheme.ids))
+    return table[ids]

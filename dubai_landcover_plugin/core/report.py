@@ -8,7 +8,7 @@ from typing import Any
 
 from dubai_landcover_plugin.core.classes import ClassScheme
 
-_STYLE = """
+STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #222; max-width: 52rem; margin: 2rem auto; padding: 0 1rem; }
 h1 { font-size: 1.5rem; margin-bottom: 0; } h2 { font-size: 1.1rem; margin-top: 2rem; }
 table { border-collapse: collapse; width: 100%; } th, td { padding: .35rem .6rem; border-bottom: 1px solid #ddd; }
@@ -30,7 +30,7 @@ def report_html(record: dict[str, Any], scheme: ClassScheme) -> str:
     warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in result["warnings"])
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Land cover</title>'
-        f"<style>{_STYLE}</style></head><body>\n"
+        f"<style>{STYLE}</style></head><body>\n"
         f"<h1>Land cover</h1>\n<p>{escape(record['request']['input'])}<br>"
         f'<span class="small">{escape(facts)} · {escape(record["finished"])}</span></p>\n'
         f"{warnings}\n<h2>Classes</h2>\n{_class_table(result, scheme)}\n"

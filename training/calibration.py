@@ -1,0 +1,133 @@
+"""One number that makes a model as sure of itself as it is right: the temperature that its logits are divided by.
+
+Source: Guo et al. 2017, On Calibration of Modern Neural Networks, https://arxiv.org/abs/1706.04599, section 4.2. The
+temperature minimises the negative log likelihood of the labels; no class changes.
+
+It is fitted to single windows. Where windows overlap and with test-time augmentation, probabilities are averaged, which
+makes them a little less sure; evaluate to see what that does.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.nn import functional
+
+from dubai_landcover_plugin.core.accuracy import IGNORE
+from dubai_landcover_plugin.core.bundle import ModelBundle
+from dubai_landcover_plugin.core.predictor import Predictor
+from dubai_landcover_plugin.core.windows import TileGrid
+from training.dataset import LabelledImage
+from training.errors import DatasetError
+from training.reliability import Reliability
+
+LIMITS = (0.05, 20.0)
+_SHARE = 0.05  # of the labelled pixels: neighbours tell the same
+_MOST = 1_000_000  # px
+_STEPS = 100
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A fitted temperature.
+
+    Args:
+        temperature: Divides the logits.
+        pixels: Sample that it was fitted to.
+        nll: Mean negative log likelihood before (temperature 1) and after.
+        ece: Expected calibration error before and after.
+    """
+
+    temperature: float
+    pixels: int
+    nll: tuple[float, float]
+    ece: tuple[float, float]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready description."""
+        return {
+            "temperature": round(self.temperature, 4),
+            "pixels": self.pixels,
+            "nll": [round(value, 4) for value in self.nll],
+            "ece": [round(value, 4) for value in self.ece],
+        }
+
+    def __str__(self) -> str:
+        return json.dumps(self.to_json())
+
+
+def sample_logits(
+    bundle: ModelBundle, images: Iterable[LabelledImage], device: str = "auto", precision: str = "auto", seed: int = 0
+) -> tuple[Floats, npt.NDArray[np.int64]]:
+    """Return the logits (n, K) and labels (n,) of a random sample of labelled pixels, at most a million.
+
+    Args:
+        bundle: The model.
+        images: Images with labels in the model's channels.
+        device: Where to compute.
+        precision: Arithmetic of the network.
+        seed: Of the sample.
+
+    Raises:
+        DatasetError: if no pixel is labelled.
+    """
+    predictor = Predictor(bundle, device, precision)
+    draw = np.random.default_rng(seed)
+    logits, labels = [], []
+    for image in images:
+        height, width = image.labels.shape
+        for window in TileGrid(height, width, bundle.metadata.window, bundle.metadata.window // 8):
+            wanted = image.labels[window.rows, window.cols]
+            chosen = (wanted != IGNORE) & (draw.random(wanted.shape) < _SHARE)
+            if chosen.any():
+                chip = image.pixels[window.rows, window.cols].transpose(2, 0, 1)
+                answer = predictor.logits(np.ascontiguousarray(chip)[None])[0]  # (K, H, W)
+                logits.append(answer[:, chosen].T)
+                labels.append(wanted[chosen].astype(np.int64))
+    if not logits:
+        raise DatasetError("No pixel is labelled: there is nothing to fit a temperature to.", "Choose other images.")
+    values, classes = np.concatenate(logits), np.concatenate(labels)
+    if len(classes) > _MOST:
+        kept = draw.choice(len(classes), _MOST, replace=False)
+        values, classes = values[kept], classes[kept]
+    return values, classes
+
+
+def fit_temperature(logits: Floats, labels: npt.NDArray[np.int64]) -> Calibration:
+    """Return the temperature within :data:`LIMITS` that makes the labels most likely.
+
+    Args:
+        logits: (n, K).
+        labels: (n,) channel of each.
+    """
+    values, wanted = torch.from_numpy(logits).double(), torch.from_numpy(labels)
+    low, high = (math.log(limit) for limit in LIMITS)
+    logarithm = torch.zeros((), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([logarithm], max_iter=_STEPS, line_search_fn="strong_wolfe")
+
+    def loss() -> torch.Tensor:
+        optimizer.zero_grad()
+        value = functional.cross_entropy(values / logarithm.clamp(low, high).exp(), wanted)
+        value.backward()  # type: ignore[no-untyped-call]
+        return value
+
+    optimizer.step(loss)  # type: ignore[no-untyped-call]
+    temperature = math.exp(min(max(float(logarithm.detach()), low), high))
+    before, after = (_quality(values / divisor, wanted) for divisor in (1.0, temperature))
+    return Calibration(temperature, len(labels), (before[0], after[0]), (before[1], after[1]))
+
+
+def _quality(logits: torch.Tensor, labels: torch.Tensor) -> tuple[float, float]:
+    """Return negative log likelihood and expected calibration error."""
+    confidence, channels = torch.softmax(logits, 1).max(1)
+    error = Reliability.of(confidence.numpy(), (channels == labels).numpy()).error
+    return float(functional.cross_entropy(logits, labels)), error

@@ -1,0 +1,182 @@
+"""The subcommands ``evaluate`` and ``calibrate``."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dubai_landcover_plugin.core.request import DEVICES, PRECISIONS
+from training.errors import ConfigError
+
+if TYPE_CHECKING:
+    from dubai_landcover_plugin.core.bundle import ModelBundle
+    from training.config import TrainingConfig
+    from training.dataset import Dataset
+    from training.evaluation import Evaluation
+    from training.selection import Selection
+
+
+def add_commands(commands: Any) -> None:
+    """Add both to the command line."""
+    evaluate = commands.add_parser("evaluate", help="compare a model file with labels, or pool such comparisons")
+    evaluate.add_argument("model", nargs="?", help="model file, or name of an installed one")
+    _add_choice(evaluate)
+    _add_computation(evaluate)
+    evaluate.add_argument("--tta", action="store_true", help="test-time augmentation")
+    evaluate.add_argument("--window", type=int, metavar="PX", help="side of the windows; default the model's")
+    evaluate.add_argument("--overlap", type=int, metavar="PX", help="of neighbouring windows; default an eighth")
+    evaluate.add_argument("--boundary", type=int, metavar="PX", help="distance of the boundary IoU (5)")
+    evaluate.add_argument(
+        "--output", metavar="FILE.json", help="figures and counts; a .md and a .html appear beside it"
+    )
+    evaluate.add_argument("--log", metavar="log.csv", help="log of the training run, for curves on the page")
+    evaluate.add_argument("--pictures", metavar="FOLDER", help="for a PNG of each image with labels and prediction")
+    evaluate.add_argument("--pool", nargs="+", metavar="FILE.json", help="pool earlier evaluations instead")
+    evaluate.set_defaults(run=_evaluate)
+
+    calibrate = commands.add_parser("calibrate", help="fit a model file's temperature and store it in the file")
+    calibrate.add_argument("model", help="model file")
+    _add_choice(calibrate)
+    _add_computation(calibrate)
+    calibrate.add_argument("--temperature", type=float, help="store this one instead of fitting it")
+    calibrate.add_argument("--dry-run", action="store_true", help="fit and tell, but leave the file as it is")
+    calibrate.set_defaults(run=_calibrate)
+
+
+def _add_choice(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data", metavar="FOLDER", help="labelled data, as for training")
+    parser.add_argument(
+        "--validation", action="store_true", help="only the images that the model's own training kept out"
+    )
+    parser.add_argument(
+        "--config", metavar="FILE.toml", help="only the images that this configuration's split keeps out"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of it, e.g. split.fold=2"
+    )
+    parser.add_argument("--groups", nargs="+", default=[], metavar="NAME", help="only these places, e.g. tile1 tile3")
+    parser.add_argument("--names", nargs="+", default=[], metavar="NAME", help="only these images")
+
+
+def _add_computation(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from training.evaluation import load_evaluation, pool
+    from training.evaluation_files import check_output, write_evaluation
+    from training.evaluation_text import markdown
+
+    if options.output:
+        check_output(options.output)  # before hours of work
+    strips: dict[str, Any] = {}
+    earlier = [load_evaluation(path) for path in options.pool or ()]
+    evaluation = pool(earlier) if earlier else _compare(options, strips)
+    print(f"\n{markdown(evaluation.to_json())}")
+    if options.output:
+        for path in write_evaluation(options.output, evaluation, options.log, strips):
+            print(path)
+
+
+def _compare(options: argparse.Namespace, strips: dict[str, Any]) -> Evaluation:
+    from dubai_landcover_plugin.core.bundle import load_bundle
+    from dubai_landcover_plugin.core.request import SegmentOptions
+    from training.boundary import DISTANCE
+    from training.evaluate import evaluate
+    from training.evaluation_page import STRIP_WIDTH
+    from training.pictures import save_comparison, strip
+
+    if not options.model:
+        raise ConfigError("There is no model to evaluate.", "Name one, or pool earlier evaluations with --pool.")
+    bundle = load_bundle(options.model)
+    config, dataset, selection = _choose(options, bundle)
+    scheme = bundle.metadata.scheme
+
+    def draw(image: Any, predicted: Any, result: Any) -> None:
+        if options.output:
+            strips[result.name] = strip(image, predicted, scheme, STRIP_WIDTH)
+        if options.pictures:
+            save_comparison(Path(options.pictures) / f"{result.name.replace('/', '_')}.png", image, predicted, scheme)
+
+    return evaluate(
+        bundle,
+        dataset,
+        selection,
+        SegmentOptions(
+            model=options.model,
+            bands=config.data.bands or None,
+            tta=options.tta,
+            device=options.device,
+            precision=options.precision,
+            window=options.window,
+            overlap=options.overlap,
+        ),
+        DISTANCE if options.boundary is None else options.boundary,
+        partial(print, flush=True),
+        draw,
+    )
+
+
+def _choose(options: argparse.Namespace, bundle: ModelBundle) -> tuple[TrainingConfig, Dataset, Selection]:
+    """Return the configuration that names data and split, the data, and the images wanted."""
+    from training.config import TrainingConfig, load_config
+    from training.data import open_dataset
+    from training.selection import select
+
+    if not options.data:
+        raise ConfigError("There is no data.", "Give the folder of labelled data with --data.")
+    if options.validation and options.config:
+        raise ConfigError("--validation and --config both choose the images.", "Give one of them.")
+    if options.set and not options.config:
+        raise ConfigError("--set changes a configuration, but there is none.", "Give it with --config.")
+    config = TrainingConfig()
+    if options.config:
+        config = load_config(options.config, options.set)
+    elif options.validation:
+        config = _own_config(bundle)
+    dataset = open_dataset(config.data, options.data)
+    split = config.split if options.config or options.validation else None
+    return config, dataset, select(dataset, split, options.names, options.groups)
+
+
+def _own_config(bundle: ModelBundle) -> TrainingConfig:
+    from training.config import TrainingConfig
+
+    try:
+        return TrainingConfig.from_mapping(bundle.metadata.training["config"])
+    except (KeyError, ConfigError) as error:
+        raise ConfigError(
+            f"The model '{bundle.metadata.name}' does not tell which images its training kept out: {error}.",
+            "Give its configuration with --config, or choose images by --groups or --names.",
+        ) from error
+
+
+def _calibrate(options: argparse.Namespace) -> None:
+    from dataclasses import replace
+
+    from dubai_landcover_plugin.core.bundle import describe_anew, load_bundle
+    from dubai_landcover_plugin.core.model_spec import find_model
+    from training.calibration import fit_temperature, sample_logits
+    from training.evaluate import in_channels_of
+
+    bundle = load_bundle(options.model)
+    told: dict[str, Any] = {"temperature": options.temperature}
+    if options.temperature is None:
+        _, dataset, selection = _choose(options, bundle)
+        images = (in_channels_of(bundle.metadata.scheme, dataset.scheme, entry.load()) for entry in selection.entries)
+        fitted = fit_temperature(*sample_logits(bundle, images, options.device, options.precision))
+        told = {**fitted.to_json(), "images": selection.description}
+        print(
+            f"Temperature {fitted.temperature:.4g}. On {fitted.pixels:,} px the negative log likelihood goes from "
+            f"{fitted.nll[0]:.4f} to {fitted.nll[1]:.4f}, the expected calibration error from {fitted.ece[0]:.4f} to "
+            f"{fitted.ece[1]:.4f}. {selection.description}"
+        )
+    if options.dry_run:
+        return
+    path = find_model(options.model)
+    training = {**bundle.metadata.training, "calibration": told}
+    describe_anew(path, replace(bundle.metadata, temperature=float(told["temperature"]), training=training))
+    print(f"{path} now has temperature {told['temperature']:.4g}.")

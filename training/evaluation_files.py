@@ -1,0 +1,58 @@
+"""Writes an evaluation as JSON, Markdown and HTML."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from PIL import Image
+
+from training.errors import ConfigError
+from training.evaluation import Evaluation
+from training.evaluation_page import page
+from training.evaluation_text import markdown
+from training.files import write_whole
+
+
+def check_output(output: str | Path) -> Path:
+    """Return the JSON file that an evaluation goes to.
+
+    Raises:
+        ConfigError: if its name does not end in .json.
+    """
+    path = Path(output)
+    if path.suffix.lower() != ".json":
+        raise ConfigError(f"The figures go to a .json file, got '{path.name}'.", "Markdown and HTML appear beside it.")
+    return path
+
+
+def write_evaluation(
+    output: str | Path,
+    evaluation: Evaluation,
+    log: str | Path | None = None,
+    pictures: Mapping[str, Image.Image] | None = None,
+) -> list[Path]:
+    """Write ``NAME.json`` and, beside it, ``NAME.md`` and ``NAME.html``; return the three.
+
+    Args:
+        output: Path ending in ``.json``.
+        evaluation: What was measured.
+        log: ``log.csv`` of the training run for the curves, or None.
+        pictures: Strips of four panels by image name for the page.
+
+    Raises:
+        ConfigError: if ``output`` ends otherwise.
+        DatasetError: if the log cannot be read.
+        TrainingError: if a file cannot be written.
+    """
+    path = check_output(output)
+    value = evaluation.to_json()
+    content = {
+        path: json.dumps(value, indent=1, ensure_ascii=False) + "\n",
+        path.with_suffix(".md"): markdown(value),
+        path.with_suffix(".html"): page(evaluation, value, Path(log) if log else None, pictures or {}),
+    }
+    for target, text in content.items():
+        write_whole(target, text)
+    return list(content)

@@ -1,0 +1,86 @@
+"""An evaluation as Markdown, and the words that all its reports share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+HEADLINE = {
+    "accuracy": "Pixel accuracy",
+    "miou": "Mean IoU",
+    "mean_precision": "Mean precision",
+    "mean_recall": "Mean recall",
+    "mean_f1": "Mean F1",
+    "boundary_iou": "Mean boundary IoU",
+    "ece": "Expected calibration error",
+}
+CLASS_FIGURES = {
+    "iou": "IoU",
+    "precision": "Precision",
+    "recall": "Recall",
+    "f1": "F1",
+    "boundary_iou": "Boundary IoU",
+}
+
+
+def number(value: float | None) -> str:
+    """Return a figure with three digits; a dash for one that is not defined."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def with_interval(value: float | None, interval: Sequence[float | None] | None) -> str:
+    """Return a figure and its interval, such as ``0.812 (0.790–0.834)``."""
+    if not interval or value is None:
+        return number(value)
+    return f"{number(value)} ({number(interval[0])}–{number(interval[1])})"
+
+
+def facts(value: Mapping[str, Any]) -> list[str]:
+    """Return what a reader must know of an evaluation's JSON, each in a few words."""
+    settings = value["settings"]
+    kinds = ", ".join(dict.fromkeys(model["architecture"] for model in value["models"]))
+    megapixels = value["pixels"] / 1e6
+    return [
+        kinds,
+        f"{len(value['images'])} images, {megapixels:.1f} million labelled pixels",
+        value["data"],
+        "with test-time augmentation" if settings["tta"] else "no test-time augmentation",
+        f"boundary IoU within {settings['boundary_px']} px",
+        f"{value['seconds']:.0f} s",
+    ]
+
+
+def markdown(value: Mapping[str, Any]) -> str:
+    """Return an evaluation's JSON as Markdown."""
+    names = ", ".join(model["name"] for model in value["models"])
+    facts_told = "\n".join(f"- {fact}" for fact in facts(value))
+    intervals = value["intervals"]
+    headline = "\n".join(
+        f"| {told} | {with_interval(value[key], intervals.get(key))} |" for key, told in HEADLINE.items()
+    )
+    by_class = "\n".join(
+        f"| {name} | "
+        + " | ".join(
+            with_interval(figures[key], intervals.get("classes", {}).get(name, {}).get(key)) for key in CLASS_FIGURES
+        )
+        + " |"
+        for name, figures in value["classes"].items()
+    )
+    classes = list(value["classes"])
+    return (
+        f"# Evaluation of {names}\n\n{value['split']}\n\n{facts_told}\n\n"
+        f"| figure | value (95 % interval) |\n|---|---|\n{headline}\n\n"
+        f"| class | {' | '.join(CLASS_FIGURES.values())} |\n|{'---|' * (len(CLASS_FIGURES) + 1)}\n{by_class}\n\n"
+        "Where the pixels of each labelled class (row) went (column), percent of the row:\n\n"
+        f"| | {' | '.join(classes)} |\n|{'---|' * (len(classes) + 1)}\n{_rows(value['confusion'], classes)}\n\n"
+        "Intervals by drawing images with replacement. Images of one place are alike: a new place can lie outside.\n"
+    )
+
+
+def _rows(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
+    lines = []
+    for name, row in zip(names, counts, strict=True):
+        labelled = sum(row)
+        shares = " | ".join(f"{100 * count / labelled:.1f}" if labelled else "–" for count in row)
+        lines.append(f"| {name} | {shares} |")
+    return "\n".join(lines)

@@ -1,0 +1,68 @@
+"""Image, labels, prediction and where these two differ, side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from dubai_landcover_plugin.core.accuracy import IGNORE
+from dubai_landcover_plugin.core.classes import ClassScheme
+from training.dataset import LabelledImage
+from training.errors import TrainingError
+
+PANELS = ("image", "labels", "prediction", "disagreement")
+_WRONG = np.array((214, 39, 40), np.uint8)
+_GAP = 6  # px of white between panels of a strip
+
+Pixels = npt.NDArray[np.uint8]
+
+
+def colour(channels: Pixels, scheme: ClassScheme) -> Pixels:
+    """Return an (H, W, 3) uint8 picture of (H, W) channel indices; ignored pixels are grey."""
+    table = np.full((256, 3), scheme.unlabeled.rgb, np.uint8)
+    table[: len(scheme.classes)] = [entry.rgb for entry in scheme.classes]
+    return table[channels]
+
+
+def disagreement(image: LabelledImage, predicted: Pixels) -> Pixels:
+    """Return an (H, W, 3) uint8 picture: the image pale, wrong pixels red, ignored ones dark."""
+    grey = image.pixels.mean(axis=2, keepdims=True)
+    picture = np.broadcast_to(155 + grey * (100 / 255), image.pixels.shape).astype(np.uint8)
+    ignored = (image.labels == IGNORE) | (predicted == IGNORE)
+    wrong = ~ignored & (image.labels != predicted)
+    picture[wrong] = (0.35 * grey[wrong] + 0.65 * _WRONG).astype(np.uint8)
+    picture[ignored] = picture[ignored] // 2
+    return picture
+
+
+def panels(image: LabelledImage, predicted: Pixels, scheme: ClassScheme) -> list[Pixels]:
+    """Return the four :data:`PANELS`, (H, W, 3) uint8 each."""
+    return [image.pixels, colour(image.labels, scheme), colour(predicted, scheme), disagreement(image, predicted)]
+
+
+def save_comparison(path: Path, image: LabelledImage, predicted: Pixels, scheme: ClassScheme) -> None:
+    """Write the panels side by side, pixel by pixel, as a PNG.
+
+    Raises:
+        TrainingError: if it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.concatenate(panels(image, predicted, scheme), axis=1)).save(path)
+    except OSError as error:
+        raise TrainingError(f"The picture {path} cannot be written: {error}.", "Free some space.") from error
+
+
+def strip(image: LabelledImage, predicted: Pixels, scheme: ClassScheme, width: int) -> Image.Image:
+    """Return the panels side by side, at most ``width`` px wide altogether."""
+    side = (width - 3 * _GAP) // 4
+    shrink = min(1.0, side / image.labels.shape[1])
+    size = tuple(max(round(shrink * length), 1) for length in reversed(image.labels.shape))
+    joined = Image.new("RGB", (4 * size[0] + 3 * _GAP, size[1]), "white")
+    for index, panel in enumerate(panels(image, predicted, scheme)):
+        small = Image.fromarray(panel).resize((size[0], size[1]), Image.Resampling.BOX)
+        joined.paste(small, (index * (size[0] + _GAP), 0))
+    return joined

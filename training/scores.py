@@ -1,0 +1,164 @@
+"""What an evaluation counts in each image, what follows from the sums, and how far chance could have moved that."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dubai_landcover_plugin.core.accuracy import IGNORE, Confusion, mean_of_defined, rounded
+from training.boundary import boundary_counts, boundary_iou
+from training.reliability import Reliability
+
+RESAMPLES = 2000
+PERCENTILES = (2.5, 97.5)  # a 95 % interval
+_SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Pixel counts of one image, or summed over any.
+
+    Args:
+        confusion: Labelled against predicted classes.
+        border: (K, 2) intersection and union of border regions, see :func:`training.boundary.boundary_counts`.
+        reliability: Pixels by confidence.
+    """
+
+    confusion: Confusion
+    border: npt.NDArray[np.int64]
+    reliability: Reliability
+
+    @classmethod
+    def of(
+        cls,
+        labels: npt.NDArray[np.uint8],
+        predicted: npt.NDArray[np.uint8],
+        confidence: npt.NDArray[np.floating],
+        classes: int,
+        distance: int,
+    ) -> Counts:
+        """Count one image.
+
+        Args:
+            labels: (H, W) channel indices, or ``IGNORE``.
+            predicted: Likewise.
+            confidence: (H, W) highest probability, 0..1.
+            classes: Number of classes K.
+            distance: Of the boundary IoU, px.
+        """
+        known = (labels != IGNORE) & (predicted != IGNORE)
+        return cls(
+            Confusion.of(labels, predicted, classes),
+            boundary_counts(labels, predicted, classes, distance),
+            Reliability.of(confidence[known], labels[known] == predicted[known]),
+        )
+
+    @classmethod
+    def total(cls, counts: Sequence[Counts]) -> Counts:
+        """Return the sum of at least one."""
+        first, *others = counts
+        for other in others:
+            first = cls(
+                first.confusion + other.confusion, first.border + other.border, first.reliability + other.reliability
+            )
+        return first
+
+    def headline(self) -> dict[str, float]:
+        """Return the figures of the whole map; undefined ones are NaN."""
+        return {
+            **self.confusion.headline(),
+            "boundary_iou": mean_of_defined(boundary_iou(self.border)),
+            "ece": self.reliability.error,
+        }
+
+    def class_figures(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Return the figures of the classes, (K,) each."""
+        return {**self.confusion.class_figures(), "boundary_iou": boundary_iou(self.border)}
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the counts, JSON-ready."""
+        return {
+            "confusion": self.confusion.counts.tolist(),
+            "border": self.border.tolist(),
+            "reliability": [[int(pixels), int(right), round(total, 3)] for pixels, right, total in self._bins()],
+        }
+
+    def _bins(self) -> list[list[float]]:
+        bins: list[list[float]] = self.reliability.sums.tolist()
+        return bins
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Counts:
+        """Rebuild counts from :meth:`to_json`."""
+        return cls(
+            Confusion(np.array(value["confusion"], np.int64)),
+            np.array(value["border"], np.int64),
+            Reliability(np.array(value["reliability"], np.float64)),
+        )
+
+
+def figures_json(counts: Sequence[Counts], names: Sequence[str]) -> dict[str, Any]:
+    """Return the figures pooled over images, with intervals, JSON-ready.
+
+    Args:
+        counts: Of each image, at least one.
+        names: Of the classes.
+    """
+    total = Counts.total(counts)
+    by_class = total.class_figures()
+    return {
+        "pixels": int(total.confusion.counts.sum()),
+        **{name: rounded(value) for name, value in total.headline().items()},
+        "excess_confidence": rounded(total.reliability.excess),
+        "classes": {
+            name: {figure: rounded(values[channel]) for figure, values in by_class.items()}
+            for channel, name in enumerate(names)
+        },
+        "intervals": bootstrap(counts, names),
+        "confusion": total.confusion.counts.tolist(),
+        "reliability": total.reliability.table(),
+    }
+
+
+def bootstrap(counts: Sequence[Counts], names: Sequence[str], resamples: int = RESAMPLES) -> dict[str, Any]:
+    """Return 95 % intervals of all figures: images are drawn with replacement and pooled, again and again.
+
+    Images of one place are alike, so the truth for a new place is wider. Source: Efron & Tibshirani 1993, An
+    Introduction to the Bootstrap, chapter 13 (percentile intervals).
+
+    Args:
+        counts: Of each image.
+        names: Of the classes.
+        resamples: How often.
+
+    Returns:
+        ``[low, high]`` for each figure, those of the classes under ``classes``; nothing for fewer than two images.
+    """
+    images = len(counts)
+    if images < 2:
+        return {}
+    draws = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1 / images), resamples)  # (B, n)
+    confusions = np.tensordot(draws, np.stack([one.confusion.counts for one in counts]), 1)  # (B, K, K)
+    borders = np.tensordot(draws, np.stack([one.border for one in counts]), 1)  # (B, K, 2)
+    bins = np.tensordot(draws, np.stack([one.reliability.sums for one in counts]), 1)  # (B, 15, 3)
+    drawn = [Counts(Confusion(c), b, Reliability(r)) for c, b, r in zip(confusions, borders, bins, strict=True)]
+    headlines = [one.headline() for one in drawn]
+    by_class = [one.class_figures() for one in drawn]
+    return {
+        **{name: _interval(np.array([one[name] for one in headlines])) for name in headlines[0]},
+        "classes": {
+            name: {figure: _interval(np.array([one[figure][channel] for one in by_class])) for figure in by_class[0]}
+            for channel, name in enumerate(names)
+        },
+    }
+
+
+def _interval(values: npt.NDArray[np.float64]) -> list[float | None]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a class that no resample has: NaN, which becomes None
+        return [rounded(value) for value in np.nanpercentile(values, PERCENTILES)]
