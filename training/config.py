@@ -334,20 +334,24 @@ def _sections() -> dict[str, Any]:
     return {item.name: item.default_factory for item in fields(TrainingConfig)}
 
 
-def load_config(path: str | Path, settings: Sequence[str] = ()) -> TrainingConfig:
+def load_config(path: str | Path | None, settings: Sequence[str] = ()) -> TrainingConfig:
     """Read a TOML file.
 
     Args:
-        path: The file.
+        path: The file; None for the defaults.
         settings: ``section.key=value`` that go before what the file says.
 
     Raises:
         ConfigError: if it cannot be read or says something unknown.
     """
-    try:
-        with Path(path).open("rb") as stream:
-            tables = tomllib.load(stream)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError(f"The configuration {path} cannot be read: {error}.") from error
+    tables = {} if path is None else _read_toml(Path(path))
     TrainingConfig.from_mapping(tables)  # so that a fault of the file is not taken for one of the settings
     return TrainingConfig.from_mapping(override(_sections(), tables, settings))
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as stream:
+            return tomllib.load(stream)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"The configuration {path} cannot be read: {error}.") from error

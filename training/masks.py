@@ -33,7 +33,7 @@ def open_masks(config: DataConfig, root: Path) -> Dataset:
         DatasetError: if there is no image with a mask, two masks have one name, or the class table is wrong.
     """
     scheme, source = find_scheme(root, config.classes)
-    images, masks = _by_name(root / "images"), _by_name(root / "masks")
+    images, masks = list_images(root / "images"), list_images(root / "masks")
     if not images:
         raise DatasetError(f"There are no images in {root / 'images'}.", "Put .tif, .png or .jpg files there.")
     entries = tuple(
@@ -51,17 +51,6 @@ def open_masks(config: DataConfig, root: Path) -> Dataset:
     unlabelled = tuple(name for name in images if name not in masks)
     title = config.title or f"Images and masks of the folder '{root.resolve().name}', licence not stated"
     return Dataset(title, scheme, entries, unlabelled, notes=(f"Classes: {source}.", *lonely))
-
-
-def _by_name(folder: Path) -> dict[str, Path]:
-    """Return the image files below ``folder`` by their path without suffix."""
-    found: dict[str, Path] = {}
-    for path in list_images(folder):
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        if name in found:
-            raise DatasetError(f"{found[name]} and {path} have one name.", "Rename or remove one of them.")
-        found[name] = path
-    return found
 
 
 def _group(name: str) -> str:

@@ -104,6 +104,18 @@ def read_band(path: Path) -> tuple[Chip, Grid]:
         return source.read(Window(0, 0, source.grid.height, source.grid.width)), source.grid
 
 
-def list_images(folder: Path) -> list[Path]:
-    """Return the image files in ``folder`` and in the folders below, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+def list_images(folder: Path) -> dict[str, Path]:
+    """Return the image files in ``folder`` and in the folders below, by their path without suffix; sorted.
+
+    Raises:
+        DatasetError: if two differ in their suffix alone.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.suffix.lower() not in IMAGE_SUFFIXES or not path.is_file():
+            continue
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in found:
+            raise DatasetError(f"{found[name]} and {path} have one name.", "Rename or remove one of them.")
+        found[name] = path
+    return dict(sorted(found.items()))

@@ -48,7 +48,7 @@ class LabelledRaster:
         with open_image(path, bands) as source:
             self.grid = source.grid
             self.notes = tuple(f"{path}: {note}" for note in source.notes if "CRS" not in note)
-        self.crs = self.grid.crs
+        self.crs: CRS = self.grid.crs
         if not is_on_earth(self.crs):
             raise DatasetError(
                 f"{path} has no coordinate reference system, so no polygon has a place on it.",
@@ -151,8 +151,7 @@ def open_polygons(config: DataConfig, root: Path, labels: Path) -> Dataset:
         raise DatasetError(f"There are no images in {root / 'images'}.", "Put georeferenced rasters there.")
     layer = read_layer(labels, scheme, config.layer, config.field)
     rasters, broken = [], []
-    for path in paths:
-        name = path.relative_to(root / "images").with_suffix("").as_posix()
+    for name, path in paths.items():
         try:
             rasters.append(LabelledRaster(name, path, layer, config.bands))
         except DatasetError as error:
@@ -187,7 +186,7 @@ def _entries(raster: LabelledRaster, block: int, alone: bool) -> list[Entry]:
         group = f"{raster.name}/{quarter}" if alone else raster.name
         name = f"{raster.name}/r{window.row:05d}c{window.col:05d}"
         load, check = partial(raster.load, window, name, group), partial(raster.contradictions, window)
-        entries.append(Entry(name, group, raster.path, load, check))
+        entries.append(Entry(name, group, raster.path, load, check, window))
     return entries
 
 

@@ -1,0 +1,273 @@
+"""Shows what an inspection found: as text, as pictures, as a page."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image, ImageDraw, ImageFont
+
+from dubai_landcover_plugin.core.classes import ClassScheme
+from dubai_landcover_plugin.core.report import STYLE
+from training.dataset import LabelledImage
+from training.errors import DatasetError
+from training.inspection import ImageReport, Inspection, sum_counts
+from training.pictures import colour
+
+_SIDE = 200  # px of a thumbnail
+_ACROSS = 4  # pairs of thumbnails in a row
+_ROWS = 10
+_MARGIN, _CAPTION = 10, 18
+_LONGEST = 100  # entries of a list
+
+
+def describe(found: Inspection) -> str:
+    """Return the whole inspection as text."""
+    dataset, images = found.dataset, found.images
+    lines = [dataset.title, _overview(found), ""]
+    lines += _table([_CLASS_HEADS, *_class_rows(found)], left=3)
+    lines += ["", *_table([_group_heads(found.scheme), *_group_rows(found)], left=1)]
+    if dataset.folds:
+        listed = " · ".join(f"{index}: {', '.join(fold)}" for index, fold in enumerate(dataset.folds))
+        lines += ["", f"Folds of split.kind = 'location': {listed}"]
+    if len(images) <= 100:
+        lines += ["", *_table([_IMAGE_HEADS, *_image_rows(found)], left=2)]
+    for title, texts in _findings(found):
+        lines += ["", f"{title}:", *(f"  - {text}" for text in texts)]
+    return "\n".join(lines)
+
+
+def _overview(found: Inspection) -> str:
+    images = found.images
+    parts = [f"{len(images)} labelled images", f"{len(found.dataset.unlabelled)} without labels"]
+    if images:
+        small, large = (choice(images, key=lambda image: image.pixels) for choice in (min, max))
+        parts.append(f"{len({image.group for image in images})} places")
+        parts.append(f"{small.width}×{small.height} to {large.width}×{large.height} px, {found.pixels / 1e6:.1f} Mpx")
+    return ", ".join(parts)
+
+
+_CLASS_HEADS = ("class", "id", "colour", "images", "pixels", "of labelled", "of all")
+
+
+def _class_rows(found: Inspection) -> list[tuple[str, ...]]:
+    counts = found.counts
+    labelled, everything = max(int(counts.sum()), 1), max(found.pixels, 1)
+    rows: list[tuple[str, ...]] = []
+    for channel, entry in enumerate(found.scheme.classes):
+        count, seen = int(counts[channel]), sum(bool(image.counts[channel]) for image in found.images)
+        share = (f"{count / labelled:.1%}", f"{count / everything:.1%}")
+        rows.append((entry.name, str(entry.id), entry.colour, str(seen), f"{count:,}", *share))
+    rest = found.pixels - int(counts.sum())
+    seen = sum(int(image.counts.sum()) < image.pixels for image in found.images)
+    rows.append(("unlabelled", "", "", str(seen), f"{rest:,}", "", f"{rest / everything:.1%}"))
+    return rows
+
+
+def _shares(images: Sequence[ImageReport], scheme: ClassScheme) -> tuple[str, ...]:
+    """Return the share of each class in the labelled pixels, then that of unlabelled ones in all."""
+    counts, pixels = sum_counts(images, scheme), sum(image.pixels for image in images)
+    labelled = max(int(counts.sum()), 1)
+    return (*(f"{count / labelled:.0%}" if count else "–" for count in counts), f"{1 - counts.sum() / pixels:.0%}")
+
+
+def _group_heads(scheme: ClassScheme) -> tuple[str, ...]:
+    return ("place", "images", "Mpx", *(entry.name for entry in scheme.classes), "unlabelled")
+
+
+def _group_rows(found: Inspection) -> list[tuple[str, ...]]:
+    return [
+        (group, str(len(images)), f"{sum(image.pixels for image in images) / 1e6:.1f}", *_shares(images, found.scheme))
+        for group, images in found.by_group()
+    ]
+
+
+_IMAGE_HEADS = ("image", "place", "px", "largest class", "unlabelled")
+
+
+def _image_rows(found: Inspection) -> list[tuple[str, ...]]:
+    rows: list[tuple[str, ...]] = []
+    for image in found.images:
+        largest, labelled = int(np.argmax(image.counts)), int(image.counts.sum())
+        name = found.scheme.classes[largest].name
+        told = f"{name} {image.counts[largest] / labelled:.0%}" if labelled else "–"
+        size = f"{image.width}×{image.height}"
+        rows.append((image.name, image.group, size, told, f"{1 - labelled / image.pixels:.0%}"))
+    return rows
+
+
+def _findings(found: Inspection) -> list[tuple[str, tuple[str, ...]]]:
+    unlabelled = found.dataset.unlabelled
+    lists = (
+        ("Errors, which stop training", _capped(found.errors)),
+        ("Problems", _capped(found.problems)),
+        ("Without labels, not used", (", ".join(unlabelled),) if unlabelled else ()),
+        ("Notes", _capped(found.dataset.notes)),
+    )
+    return [(title, texts) for title, texts in lists if texts]
+
+
+def _capped(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return texts if len(texts) <= _LONGEST else (*texts[:_LONGEST], f"and {len(texts) - _LONGEST} more")
+
+
+def _table(rows: Sequence[Sequence[str]], left: int) -> list[str]:
+    """Align columns; the first ``left`` to the left, the others to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(
+            cell.ljust(width) if column < left else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+class ContactSheet:
+    """Collects small pictures of images beside their labels.
+
+    Args:
+        scheme: For the colours of labels.
+        total: How many images will be shown; of more than fit, evenly chosen ones are kept.
+    """
+
+    def __init__(self, scheme: ClassScheme, total: int) -> None:
+        most = 4 * _ACROSS * _ROWS
+        self._chosen = set(np.linspace(0, total - 1, most).round().astype(int).tolist()) if total > most else None
+        self._scheme, self._seen = scheme, 0
+        self._pairs: list[tuple[str, Image.Image, Image.Image]] = []
+
+    def add(self, image: LabelledImage) -> None:
+        """Take in an image."""
+        if self._chosen is None or self._seen in self._chosen:
+            shrink = min(_SIDE / max(image.labels.shape), 1.0)
+            size = tuple(max(round(shrink * length), 1) for length in reversed(image.labels.shape))
+            picture = Image.fromarray(image.pixels).resize((size[0], size[1]), Image.Resampling.BOX)
+            labels = Image.fromarray(colour(image.labels, self._scheme))
+            self._pairs.append((image.name, picture, labels.resize((size[0], size[1]), Image.Resampling.NEAREST)))
+        self._seen += 1
+
+    def pages(self) -> list[Image.Image]:
+        """Return the sheets."""
+        step = _ACROSS * _ROWS
+        return [self._page(self._pairs[first : first + step]) for first in range(0, len(self._pairs), step)]
+
+    def _page(self, pairs: Sequence[tuple[str, Image.Image, Image.Image]]) -> Image.Image:
+        wide, high = 2 * _SIDE + 3 * _MARGIN, _SIDE + _CAPTION + _MARGIN
+        rows = -(-len(pairs) // _ACROSS)
+        sheet = Image.new("RGB", (_ACROSS * wide + _MARGIN, rows * high + _MARGIN + _CAPTION), "white")
+        draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
+        left = _MARGIN
+        for entry in (*self._scheme.classes, self._scheme.unlabeled):
+            draw.rectangle((left, 6, left + 12, 18), fill=entry.rgb)
+            draw.text((left + 18, 4), entry.name, "#222", font)
+            left += 40 + round(draw.textlength(entry.name, font))
+        for index, (name, picture, labels) in enumerate(pairs):
+            x = _MARGIN + index % _ACROSS * wide
+            y = _MARGIN + _CAPTION + index // _ACROSS * high
+            sheet.paste(picture, (x, y))
+            sheet.paste(labels, (x + picture.width + 2, y))
+            draw.text((x, y + picture.height + 1), _cut(name, 56), "#222", font)
+        return sheet
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else f"…{text[1 - length :]}"
+
+
+def draw_shares(found: Inspection) -> Figure:
+    """Return a chart: for each place and for all, the shares of the classes in its labelled pixels."""
+    places = list(found.by_group())[:40]
+    bars = [(f"all ({len(found.images)})", list(found.images))] if found.images else []
+    bars += [(f"{group} ({len(images)})", images) for group, images in places]
+    figure = Figure(figsize=(9, 1.4 + 0.36 * len(bars)), layout="constrained")
+    axes = figure.subplots()
+    left = np.zeros(len(bars))
+    counts = np.array([sum_counts(images, found.scheme) for _, images in bars]).reshape(len(bars), -1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    for channel, entry in enumerate(found.scheme.classes):
+        axes.barh([name for name, _ in bars], shares[:, channel], left=left, color=entry.colour, label=entry.name)
+        left += shares[:, channel]
+    axes.invert_yaxis()
+    axes.set(xlim=(0, 1), xlabel="share of the labelled pixels, by place (images)")
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside upper center", ncols=6, frameon=False)
+    return figure
+
+
+def save_pictures(found: Inspection, sheet: ContactSheet, folder: Path) -> list[Path]:
+    """Write ``shares.png`` and the contact sheets; return what was written.
+
+    Raises:
+        DatasetError: if the folder cannot be written.
+    """
+    written = [folder / "shares.png"]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        draw_shares(found).savefig(written[0], dpi=100)
+        for number, page in enumerate(sheet.pages(), 1):
+            written.append(folder / f"images_{number}.png")
+            page.save(written[-1])
+    except OSError as error:
+        raise DatasetError(f"The pictures cannot be written to {folder}: {error}.", "Choose another folder.") from error
+    return written
+
+
+def save_page(found: Inspection, sheet: ContactSheet, path: Path) -> None:
+    """Write :func:`page`.
+
+    Raises:
+        DatasetError: if it cannot be written.
+    """
+    try:
+        path.write_text(page(found, sheet), encoding="utf-8")
+    except OSError as error:
+        raise DatasetError(f"The page {path} cannot be written: {error}.", "Choose another place.") from error
+
+
+def page(found: Inspection, sheet: ContactSheet) -> str:
+    """Return a self-contained HTML page."""
+    chart = io.StringIO()
+    draw_shares(found).savefig(chart, format="svg")
+    svg = chart.getvalue()
+    svg = svg[svg.index("<svg") :].replace("<svg", '<svg role="img" aria-label="Shares of the classes"', 1)
+    sheets = "".join(f"<p>{_embedded(picture, number)}</p>" for number, picture in enumerate(sheet.pages(), 1))
+    findings = "".join(
+        f"<h2>{escape(title)}</h2><ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
+        for title, texts in _findings(found)
+    )
+    colours = [entry.colour for entry in found.scheme.classes]
+    style = f"{STYLE} body {{ max-width: 76rem; }} svg, img {{ max-width: 100%; height: auto; }}"
+    return (
+        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Labelled data</title>'
+        f"<style>{style}</style></head><body>\n<h1>Labelled data</h1>\n"
+        f'<p>{escape(found.dataset.title)}<br><span class="small">{escape(_overview(found))}</span></p>\n{findings}\n'
+        f"<h2>Classes</h2>\n{_html_table(_CLASS_HEADS, _class_rows(found), 3, colours)}\n"
+        f"<h2>Places</h2>\n{svg}\n{_html_table(_group_heads(found.scheme), _group_rows(found), 1)}\n"
+        f"<h2>Images and labels</h2>\n{sheets}\n{_html_table(_IMAGE_HEADS, _image_rows(found), 2)}\n</body></html>\n"
+    )
+
+
+def _html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int, keys: Sequence[str] = ()) -> str:
+    """Return a table, the first ``left`` columns aligned to the left; ``keys`` are colours before the first cells."""
+    kinds = ["" if column < left else ' class="number"' for column in range(len(heads))]
+    first = "".join(f'<th scope="col"{kind}>{escape(head)}</th>' for kind, head in zip(kinds, heads, strict=True))
+    body = ""
+    for row, key in zip(rows, [*keys, *[""] * (len(rows) - len(keys))], strict=True):
+        swatch = f'<span class="key" style="background:{key}"></span>' if key else ""
+        cells = [f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, row, strict=True)]
+        body += f"<tr>{cells[0].replace('<td>', f'<td>{swatch}', 1)}{''.join(cells[1:])}</tr>\n"
+    return f"<table><tr>{first}</tr>\n{body}</table>"
+
+
+def _embedded(picture: Image.Image, number: int) -> str:
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=85)
+    data = base64.b64encode(stream.getvalue()).decode()
+    return f'<img src="data:image/jpeg;base64,{data}" alt="Images beside their labels, sheet {number}">'
