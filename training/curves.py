@@ -32,7 +32,6 @@ def draw_curves(log: Path, target: Path) -> bool:
     figure = Figure(figsize=(11, 6.5), layout="constrained")
     loss, total, rate, classes = figure.subplots(2, 2).ravel()
     _plot(loss, rows, {"loss": "loss"}, "training loss")
-    loss.set_yscale("log")
     _plot(rate, rows, {"rate": "rate"}, "learning rate")
     _plot(total, rows, {"accuracy": "pixel accuracy", "miou": "mean IoU"}, "validation", dots=True)
     named = {name: name.removeprefix("iou ") for name in rows[0] if name.startswith("iou ")}
@@ -53,9 +52,9 @@ def _plot(
         if points:
             axes.plot(*zip(*points), label=name, color=_COLOURS.get(column), marker="o" if dots else None, ms=3)
             drawn = True
-    axes.set(title=title, xlabel="step")
+    axes.set(title=title, xlabel="step", xlim=(0, int(rows[-1]["step"]) * 1.02))
     axes.grid(alpha=0.3)
     if dots and drawn:
-        axes.legend(loc="lower right", fontsize="small")
+        axes.legend(loc="best", fontsize="small")
     elif not drawn:
         axes.text(0.5, 0.5, "no validation", ha="center", transform=axes.transAxes, color="grey")

@@ -21,7 +21,8 @@ _TRIES = 24
 def choose_places(images: Sequence[LabelledImage], count: int, side: int, seed: int = 0) -> list[LabelledImage]:
     """Return ``count`` square crops from images spread over the list; none from an empty list.
 
-    Of several random places in an image, the one that shows the most classes, then the most labelled pixels, is taken.
+    Of several random places in an image, one apart from those taken before is preferred, then the one with the most
+    classes, then with the most labelled pixels.
 
     Args:
         images: Where to choose.
@@ -30,23 +31,32 @@ def choose_places(images: Sequence[LabelledImage], count: int, side: int, seed: 
         seed: Of the choice.
     """
     draw = np.random.default_rng(seed)
-    chosen = [images[index * len(images) // count] for index in range(count)] if images else []
-    return [_best_place(image, side, draw) for image in chosen]
+    taken: dict[int, list[tuple[int, int]]] = {}
+    places = []
+    for number in [index * len(images) // count for index in range(count)] if images else []:
+        image, corners = images[number], taken.setdefault(number, [])
+        size = min(side, *image.labels.shape)
+        row, col = _best_corner(image, size, corners, draw)
+        corners.append((row, col))
+        rows, cols = slice(row, row + size), slice(col, col + size)
+        places.append(LabelledImage(image.name, image.pixels[rows, cols], image.labels[rows, cols], image.group))
+    return places
 
 
-def _best_place(image: LabelledImage, side: int, draw: np.random.Generator) -> LabelledImage:
+def _best_corner(
+    image: LabelledImage, size: int, taken: Sequence[tuple[int, int]], draw: np.random.Generator
+) -> tuple[int, int]:
     height, width = image.labels.shape
-    side = min(side, height, width)
-    best, place = (-1, -1), (0, 0)
+    best, corner = (-1, -1, -1), (0, 0)
     for _ in range(_TRIES):
-        row, col = int(draw.integers(height - side + 1)), int(draw.integers(width - side + 1))
-        labels = image.labels[row : row + side, col : col + side]
+        row, col = int(draw.integers(height - size + 1)), int(draw.integers(width - size + 1))
+        labels = image.labels[row : row + size, col : col + size]
         labels = labels[labels != IGNORE]
-        worth = (len(np.unique(labels)), labels.size)
+        apart = all(abs(row - other) >= size or abs(col - across) >= size for other, across in taken)
+        worth = (int(apart), len(np.unique(labels)), labels.size)
         if worth > best:
-            best, place = worth, (row, col)
-    rows, cols = (slice(start, start + side) for start in place)
-    return LabelledImage(image.name, image.pixels[rows, cols], image.labels[rows, cols], image.group)
+            best, corner = worth, (row, col)
+    return corner
 
 
 def draw_snapshot(

@@ -24,6 +24,7 @@ from training.errors import TrainingError
 from training.files import write_whole
 from training.logs import LOG, Row, RunLog
 from training.losses import SumLoss, balanced_alpha
+from training.machine import current_commit, describe_machine
 from training.optimizer import WeightAverage, learning_rate_factor, make_optimizer
 from training.pretrained import MEAN, STD
 from training.snapshots import choose_places, draw_snapshot
@@ -92,6 +93,7 @@ class Run:
         self.best: float | None = None
         self.figures: dict[str, Any] = {}  # of the validation at this very step
         self.losses: list[float] = []  # since the last row of the log
+        self.origin = describe_machine(), current_commit()
         if checkpoint is not None:
             self._restore(checkpoint)
 
@@ -233,7 +235,10 @@ class Run:
         strict = self.config.run.precision != "16-mixed"
         try:
             self.fabric.clip_gradients(
-                self._wrapped, self._wrapped_optimizer, self.config.optimizer.clip, error_if_nonfinite=strict
+                self._wrapped,
+                self._wrapped_optimizer,
+                max_norm=self.config.optimizer.clip,
+                error_if_nonfinite=strict,
             )
         except RuntimeError as error:
             if "non-finite" not in str(error):
@@ -302,7 +307,8 @@ class Run:
     def _finish(self, log: RunLog) -> None:
         if self._stalled() and self.best is not None:
             log.tell(f"Stopped at step {self.step}: no better mean IoU for {self.stale} epochs (best {self.best:.4f}).")
-        if self.fabric.is_global_zero:
+        ended = self._stalled() or self.step == self.config.optimizer.steps
+        if ended and self.fabric.is_global_zero:
             with self._writing():
                 draw_curves(self.folder / LOG, self.folder / "curves.png")
         self.fabric.barrier()
@@ -324,6 +330,7 @@ class Run:
             self.best,
             self.stale,
             tuple(self.losses),
+            *self.origin,
         )
         save_checkpoint(self.folder / name, checkpoint)
 
