@@ -114,7 +114,8 @@ def _metrics(metadata: BundleMetadata) -> str:
 
 
 def _headline(figures: dict[str, Any], intervals: dict[str, Any]) -> str:
-    how = "with test-time augmentation" if figures.get("tta") else "without test-time augmentation"
+    augmented = (figures.get("settings") or {}).get("tta", False)
+    how = f"{'with' if augmented else 'without'} test-time augmentation"
     pixels = f"On {figures['pixels'] / 1e6:.1f} million labelled pixels, {how}:\n\n" if "pixels" in figures else ""
     rows = "\n".join(
         f"| {words} | {_text(figures[key], intervals.get(key))} |"
@@ -189,9 +190,11 @@ def _training(training: dict[str, Any]) -> str:
         return ""
     facts = {
         "Length": f"{training['steps']} steps in {training['minutes']} min" if "steps" in training else "",
-        "Hardware": training.get("machine") or (f"torch {training['torch']}" if "torch" in training else ""),
+        "Hardware": training.get("machine", ""),
         "Commit": training.get("commit", ""),
-        "Exported": training.get("finished", ""),
+        "Exported": ", ".join(
+            training[key] for key in ("finished", "export_machine", "export_commit") if training.get(key)
+        ),
         "Agreement of the file's 16-bit weights with the checkpoint": _parity(training.get("parity")),
     }
     lines = ["\n".join(f"- {what}: {text}" for what, text in facts.items() if text)]

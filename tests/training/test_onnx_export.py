@@ -33,6 +33,7 @@ SPECS = {
         "unet_vit", arguments={"width": 4, "depth": 2, "dim": 16, "blocks": 1, "heads": 2, "grid": 4, "pool": "mean"}
     ),
     "unet_efficientnet": ModelSpec("unet_efficientnet"),
+    "hybrid": ModelSpec("unet_efficientnet", arguments={"blocks": 1, "dim": 16, "heads": 2, "grid": 4}),
 }
 SIZES = [(1, 64, 64), (3, 32, 96), (2, 33, 47), (1, 7, 130), (1, 1, 1)]
 
