@@ -18,6 +18,7 @@ from training.splits import class_counts
 _ALIKE = 4  # of 64 bits that the hashes of near-duplicates differ in at most
 _FLAT = 3.0  # grey levels: below this deviation an image has no hash, noise would make it
 _LISTED = 12
+_SPARSE = 0.2  # labelled share below which most random chips would show no label
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +118,7 @@ def inspect_dataset(
         if done % 50 == 0:
             say(f"{done} of {len(dataset.entries)} images read")
     problems = [
+        *_sparse(images),
         *_single_classes(images, dataset.scheme),
         *_missing_classes(images, dataset.scheme),
         *(f"{image.name}: {note}" for image in images for note in image.notes),
@@ -161,11 +163,23 @@ def _twins(images: list[ImageReport]) -> list[str]:
 
 
 def _single_classes(images: list[ImageReport], scheme: ClassScheme) -> list[str]:
-    single = [image for image in images if np.count_nonzero(image.counts) == 1]
+    """Name images that show one class on more than half of their pixels: labels may have been forgotten."""
+    single = [
+        image for image in images if np.count_nonzero(image.counts) == 1 and 2 * image.counts.sum() > image.pixels
+    ]
     named = [f"{image.name} is {scheme.classes[int(np.argmax(image.counts))].name} only" for image in single]
     if len(named) <= _LISTED:
         return [f"{text}: look whether its labels are complete." for text in named]
     return [f"{len(named)} images show a single class: {', '.join(named[:_LISTED])}…"]
+
+
+def _sparse(images: list[ImageReport]) -> list[str]:
+    labelled, pixels = sum(int(image.counts.sum()) for image in images), sum(image.pixels for image in images)
+    if not images or labelled > _SPARSE * pixels:
+        return []
+    return [
+        f"Only {labelled / pixels:.1%} of the pixels are labelled: set chips.balance = 1, so that each chip has some."
+    ]
 
 
 def _missing_classes(images: list[ImageReport], scheme: ClassScheme) -> list[str]:

@@ -73,7 +73,7 @@ def _shares(images: Sequence[ImageReport], scheme: ClassScheme) -> tuple[str, ..
     """Return the share of each class in the labelled pixels, then that of unlabelled ones in all."""
     counts, pixels = sum_counts(images, scheme), sum(image.pixels for image in images)
     labelled = max(int(counts.sum()), 1)
-    return (*(f"{count / labelled:.0%}" if count else "–" for count in counts), f"{1 - counts.sum() / pixels:.0%}")
+    return (*(f"{count / labelled:.0%}" if count else "–" for count in counts), f"{1 - counts.sum() / pixels:.1%}")
 
 
 def _group_heads(scheme: ClassScheme) -> tuple[str, ...]:
@@ -97,7 +97,7 @@ def _image_rows(found: Inspection) -> list[tuple[str, ...]]:
         name = found.scheme.classes[largest].name
         told = f"{name} {image.counts[largest] / labelled:.0%}" if labelled else "–"
         size = f"{image.width}×{image.height}"
-        rows.append((image.name, image.group, size, told, f"{1 - labelled / image.pixels:.0%}"))
+        rows.append((image.name, image.group, size, told, f"{1 - labelled / image.pixels:.1%}"))
     return rows
 
 
@@ -183,12 +183,12 @@ def _cut(text: str, length: int) -> str:
 def draw_shares(found: Inspection) -> Figure:
     """Return a chart: for each place and for all, the shares of the classes in its labelled pixels."""
     places = list(found.by_group())[:40]
-    bars = [(f"all ({len(found.images)})", list(found.images))] if found.images else []
+    bars = [(f"all ({len(found.images)})", list(found.images))]
     bars += [(f"{group} ({len(images)})", images) for group, images in places]
     figure = Figure(figsize=(9, 1.4 + 0.36 * len(bars)), layout="constrained")
     axes = figure.subplots()
     left = np.zeros(len(bars))
-    counts = np.array([sum_counts(images, found.scheme) for _, images in bars]).reshape(len(bars), -1)
+    counts = np.array([sum_counts(images, found.scheme) for _, images in bars])  # (N, K)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     for channel, entry in enumerate(found.scheme.classes):
         axes.barh([name for name, _ in bars], shares[:, channel], left=left, color=entry.colour, label=entry.name)
@@ -234,7 +234,7 @@ def save_page(found: Inspection, sheet: ContactSheet, path: Path) -> None:
 def page(found: Inspection, sheet: ContactSheet) -> str:
     """Return a self-contained HTML page."""
     chart = io.StringIO()
-    draw_shares(found).savefig(chart, format="svg")
+    draw_shares(found).savefig(chart, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     svg = chart.getvalue()
     svg = svg[svg.index("<svg") :].replace("<svg", '<svg role="img" aria-label="Shares of the classes"', 1)
     sheets = "".join(f"<p>{_embedded(picture, number)}</p>" for number, picture in enumerate(sheet.pages(), 1))
