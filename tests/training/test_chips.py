@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from tests.training.dataset import LOOKS, make_image
-from training.augment import orient, vary_radiometry
-from training.chips import ChipSampler, cut, draw_scenes
+from training.augment import blur, orient, vary_radiometry
+from training.chips import AheadSampler, Batch, ChipSampler, ClassPlaces, cut, draw_scenes
 from training.config import ChipConfig, DataConfig
-from training.data import LabelledImage
+from training.dataset import LabelledImage
 from training.errors import DatasetError
 
 STILL = ChipConfig(size=32, batch=6, brightness=0, contrast=0, gamma=0, gain=0)
@@ -27,15 +29,19 @@ def test_a_step_always_draws_the_same_chips_and_another_step_others() -> None:
     images = [make_image(1), make_image(2)]
     first, again = ChipSampler(images, ChipConfig(size=32), 7), ChipSampler(images, ChipConfig(size=32), 7)
     first.batch(0)
-    for one, other in zip(first.batch(3), again.batch(3), strict=True):
-        assert torch.equal(one, other)
-    assert not torch.equal(first.batch(3)[0], first.batch(4)[0])
-    assert not torch.equal(first.batch(3)[0], first.batch(3, rank=1)[0])
-    assert not torch.equal(first.batch(3)[0], ChipSampler(images, ChipConfig(size=32), 8).batch(3)[0])
+    one, other = first.batch(3), again.batch(3)
+    assert torch.equal(one.chips, other.chips)
+    assert torch.equal(one.labels, other.labels)
+    assert one.names == other.names
+    assert not torch.equal(one.chips, first.batch(4).chips)
+    assert not torch.equal(one.chips, first.batch(3, part=1).chips)
+    assert not torch.equal(one.chips, ChipSampler(images, ChipConfig(size=32), 8).batch(3).chips)
 
 
 def test_labels_stay_with_their_pixels() -> None:
-    chips, labels = ChipSampler([make_image(1, 200, 160)], STILL, 1).batch(0)
+    batch = ChipSampler([make_image(1, 200, 160)], STILL, 1).batch(0)
+    chips, labels = batch.chips, batch.labels
+    assert batch.names == ("image1",) * 6
     assert chips.shape == (6, 3, 32, 32)
     assert chips.dtype == torch.float32
     assert labels.shape == (6, 32, 32)
@@ -81,15 +87,98 @@ def test_radiometry_stays_in_range_and_does_nothing_at_zero() -> None:
     assert len(set(shift.round().tolist())) > 1, "each chip varies on its own"
 
 
-def test_large_images_are_drawn_in_proportion_to_their_area() -> None:
-    def flat(value: int, side: int) -> LabelledImage:
-        return LabelledImage(
-            str(value), np.full((side, side, 3), value, np.uint8), np.full((side, side), value, np.uint8)
-        )
+def test_less_saturation_brings_colours_nearer_to_grey_and_keeps_the_brightness() -> None:
+    chips = torch.rand(64, 3, 4, 4) * 128 + 64
+    varied = vary_radiometry(chips, replace(STILL, saturation=0.5), np.random.default_rng(0))
+    torch.testing.assert_close(varied.mean(dim=1), chips.mean(dim=1), atol=0.05, rtol=0)
+    ratio = varied.std(dim=1).mean(dim=(1, 2)) / chips.std(dim=1).mean(dim=(1, 2))
+    assert ratio.min() == pytest.approx(0.5, abs=0.1)
+    assert ratio.max() == pytest.approx(1.5, abs=0.1)
 
-    sampler = ChipSampler([flat(0, 100), flat(1, 200)], STILL, 1)
-    drawn = torch.cat([sampler.batch(step)[1][:, 0, 0] for step in range(60)])
-    assert drawn.float().mean() == pytest.approx(0.8, abs=0.08)
+
+def test_blur_is_a_gaussian_of_its_own_width_for_each_chip() -> None:
+    values = torch.zeros(3, 2, 41, 41)
+    values[:, :, 20, 20] = 1
+    widths = np.array([0.0, 1.0, 3.0])
+    smoothed = blur(values, widths)
+    torch.testing.assert_close(smoothed[0], values[0])
+    places = torch.arange(41.0) - 20
+    for index, width in ((1, 1.0), (2, 3.0)):
+        share = smoothed[index, 0]
+        assert share.sum().item() == pytest.approx(1, abs=1e-3)
+        assert (share.sum(dim=0) * places**2).sum().sqrt().item() == pytest.approx(width, rel=0.05)
+        assert torch.equal(share, smoothed[index, 1])
+    still, moved = (vary_radiometry(values, replace(STILL, blur=top), np.random.default_rng(0)) for top in (0.0, 2.0))
+    assert not torch.equal(still, moved)
+
+
+def test_what_is_switched_off_changes_no_other_draw() -> None:
+    chips = torch.rand(2, 3, 8, 8) * 255
+    config = ChipConfig(brightness=0.2)
+    plain = vary_radiometry(chips, config, np.random.default_rng(0))
+    again = vary_radiometry(chips, replace(config, saturation=0.0, blur=0.0), np.random.default_rng(0))
+    assert torch.equal(plain, again)
+
+
+def flat(value: int, side: int) -> LabelledImage:
+    """Return an image of one class whose pixels have the class's number."""
+    return LabelledImage(str(value), np.full((side, side, 3), value, np.uint8), np.full((side, side), value, np.uint8))
+
+
+@pytest.mark.parametrize(("power", "share"), [(1.0, 0.8), (0.5, 2 / 3), (0.0, 0.5)])
+def test_large_images_are_drawn_more_often_as_asked(power: float, share: float) -> None:
+    sampler = ChipSampler([flat(0, 100), flat(1, 200)], replace(STILL, area_power=power), 1)
+    drawn = torch.cat([sampler.batch(step).labels[:, 0, 0] for step in range(80)])
+    assert drawn.float().mean() == pytest.approx(share, abs=0.07)
+
+
+def test_balanced_chips_have_a_pixel_of_each_class_in_the_middle_equally_often() -> None:
+    labels = np.zeros((96, 96), np.uint8)
+    labels[40:44, 50:54], labels[70, 20], labels[:8] = 1, 3, IGNORE
+    image = LabelledImage("rare", np.repeat(labels[..., None], 3, axis=2), labels)
+    other = flat(0, 64)
+    config = replace(STILL, balance=1.0, scale=(1.0, 1.0), size=17)
+    sampler = ChipSampler([image, other], config, 1)
+    middles = torch.cat([sampler.batch(step).labels[:, 8, 8] for step in range(100)])
+    shares = {value: (middles == value).float().mean().item() for value in (0, 1, 3)}
+    assert sum(shares.values()) == pytest.approx(1, abs=0.03)  # near the border the chip is pushed inwards
+    assert all(share == pytest.approx(1 / 3, abs=0.07) for share in shares.values())
+    half = ChipSampler([image, other], replace(config, balance=0.5), 1)
+    rare = torch.cat([half.batch(step).labels[:, 8, 8] == 3 for step in range(100)])
+    assert rare.float().mean() == pytest.approx(1 / 6, abs=0.06)
+
+
+def test_the_index_of_places_is_small_and_knows_every_image() -> None:
+    places = ClassPlaces([flat(0, 200), flat(0, 100), flat(2, 50)], 1)
+    assert places.classes.tolist() == [0, 2]
+    assert max(len(found) for found in places._places.values()) == 2048
+    drawn = [places.draw(np.random.default_rng(seed)) for seed in range(300)]
+    share = [sum(number == index for number, _ in drawn) / 300 for index in range(3)]
+    assert share == pytest.approx([0.4, 0.1, 0.5], abs=0.07), "images of a class in proportion to its pixels there"
+    assert max(row for number, (row, _) in drawn if number == 0) > 150
+
+
+def test_drawing_ahead_changes_nothing() -> None:
+    sampler = ChipSampler([make_image(1), make_image(2)], ChipConfig(size=32, batch=2), 1)
+    calls: list[tuple[int, int]] = []
+
+    def draw(step: int, part: int) -> Batch:
+        calls.append((step, part))
+        return sampler.batch(step, part)
+
+    ahead = AheadSampler(draw)
+    order = [(0, 0), (0, 1), (1, 0), (7, 0)]  # the last one was not announced
+    for (step, part), following in zip(order, [*order[1:3], (2, 0), (8, 0)], strict=True):
+        assert torch.equal(ahead.take(step, part, following).chips, sampler.batch(step, part).chips)
+    assert calls[:5] == [(0, 0), (0, 1), (1, 0), (2, 0), (7, 0)]
+
+
+def test_faults_of_drawing_ahead_come_out() -> None:
+    def draw(step: int, part: int) -> Batch:
+        raise DatasetError("broken")
+
+    with pytest.raises(DatasetError, match="broken"):
+        AheadSampler(draw).take(0, 0, (1, 0))
 
 
 def test_scenes_take_their_share_and_their_ids_become_channels() -> None:
@@ -100,7 +189,7 @@ def test_scenes_take_their_share_and_their_ids_become_channels() -> None:
     assert (scenes[0].labels != IGNORE).any()
     ignored = LabelledImage("void", np.zeros((64, 64, 3), np.uint8), np.full((64, 64), IGNORE, np.uint8))
     sampler = ChipSampler([ignored], STILL, 1, scenes, config.scene_share)
-    share = torch.cat([(sampler.batch(step)[1] != IGNORE).flatten(1).any(dim=1) for step in range(60)])
+    share = torch.cat([(sampler.batch(step).labels != IGNORE).flatten(1).any(dim=1) for step in range(60)])
     assert share.float().mean() == pytest.approx(0.5, abs=0.1)
     assert draw_scenes(DataConfig()) == []
 

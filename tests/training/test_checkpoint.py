@@ -1,0 +1,155 @@
+"""Checkpoints and starting weights: what is read, and what is refused with which words."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from dubai_landcover_plugin.core.bundle import save_bundle
+from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.core.model_spec import BundleMetadata, ModelSpec
+from dubai_landcover_plugin.core.models import SegmentationModel, build_model
+from training.checkpoint import LAST, Checkpoint, compare_weights, load_checkpoint, load_weights, save_checkpoint
+from training.config import ModelConfig, TrainingConfig
+from training.errors import TrainingError
+from training.starting import check_resumable, start_weights
+
+OTHER = ClassScheme(
+    (LandCoverClass(1, "Forest", "#00FF00"), LandCoverClass(2, "Field", "#FFFF00")), LandCoverClass(9, "?", "#000000")
+)
+
+
+def build(width: int = 4, classes: int = 5, architecture: str = "unet", **arguments: object) -> SegmentationModel:
+    return build_model(ModelSpec(architecture, 3, classes, {"width": width, "depth": 1, **arguments}))
+
+
+def write(path: Path, model: SegmentationModel, scheme: ClassScheme = DUBAI) -> Path:
+    config = TrainingConfig(model=ModelConfig("unet", {"width": 4, "depth": 1}, False))
+    weights = model.state_dict()
+    save_checkpoint(
+        path, Checkpoint(config, 3, weights, weights, {}, 1.5, scheme, "Title", "Split", {"miou": 0.5}, 0.5)
+    )
+    return path
+
+
+def test_what_is_written_comes_back(tmp_path: Path) -> None:
+    model = build()
+    checkpoint = load_checkpoint(write(tmp_path / LAST, model, OTHER))
+    assert checkpoint.scheme == OTHER
+    assert (checkpoint.step, checkpoint.title, checkpoint.split, checkpoint.best) == (3, "Title", "Split", 0.5)
+    assert checkpoint.config.model.arguments == {"width": 4, "depth": 1}
+    assert all(torch.equal(checkpoint.model[name], value) for name, value in model.state_dict().items())
+    assert checkpoint.version == 2
+
+
+def test_version_1_means_the_dubai_classes_and_can_be_started_from_but_not_resumed(tmp_path: Path) -> None:
+    weights = build().state_dict()
+    path = tmp_path / LAST
+    config = {
+        "data": {"validate_tiles": (1, 3), "scene_share": 0.1},
+        "model": {"architecture": "unet", "arguments": {"width": 4, "depth": 1}, "pretrained": False},
+        "run": {"seed": 4, "save_every": 70, "validate_every": 140, "precision": "32-true"},
+    }
+    content = {"step": 7, "model": weights, "average": weights, "optimizer": {}, "seconds": 60.0}
+    torch.save({"version": 1, "config": config, **content}, path)
+    checkpoint = load_checkpoint(path)
+    assert checkpoint.scheme == DUBAI
+    assert "Humans in the Loop" in checkpoint.title
+    assert checkpoint.split == "Tiles 1, 3 kept out of training to validate on."
+    assert (checkpoint.step, checkpoint.config.run.seed, checkpoint.config.run.epoch) == (7, 4, 140)
+    assert checkpoint.config.data.scene_share == 0.1
+    model = build()
+    start_weights(model, path, DUBAI)
+    assert torch.equal(model.state_dict()["head.weight"], weights["head.weight"])
+    with pytest.raises(TrainingError, match=r"version 1.*--start-from"):
+        check_resumable(checkpoint, checkpoint.config, DUBAI)
+
+
+def test_a_checkpoint_is_data_and_no_code(tmp_path: Path) -> None:
+    path = tmp_path / LAST
+    torch.save({"version": 1, "config": os.system}, path)
+    with pytest.raises(TrainingError, match="cannot be read"):
+        load_checkpoint(path)
+    torch.save({"version": 99}, path)
+    with pytest.raises(TrainingError, match="of version 1 or 2, but of 99"):
+        load_checkpoint(path)
+    torch.save({"version": 2, "config": {"moodel": {}}, "scheme": DUBAI.to_json()}, path)
+    with pytest.raises(TrainingError, match=r"contradicts itself: Unknown sections: moodel"):
+        load_checkpoint(path)
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(TrainingError, match="cannot be read"):
+        load_checkpoint(path)
+    with pytest.raises(TrainingError, match="cannot be read"):
+        load_checkpoint(tmp_path / "none.ckpt")
+
+
+def test_weights_of_another_network_are_listed() -> None:
+    model, other = build(), build(width=8)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    given = {**other.state_dict(), "extra.weight": torch.zeros(1)}
+    del given["head.bias"]
+    with pytest.raises(TrainingError) as caught:
+        load_weights(model, given)
+    text = str(caught.value)
+    assert "Missing (1): head.bias." in text
+    assert "Unexpected (1): extra.weight." in text
+    assert "stem.0.weight (8×3×3×3 instead of 4×3×3×3)" in text
+    assert "more." in text, "a long list is cut"
+    assert "[model]" in text
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert compare_weights(before, before) == []
+
+
+def test_starting_fills_what_fits_and_tells_the_rest(tmp_path: Path) -> None:
+    source = write(tmp_path / "first.ckpt", build())
+    said: list[str] = []
+    model = build()
+    start_weights(model, source, DUBAI, said.append)
+    assert said == []
+    deeper = build(architecture="unet_vit", dim=4, blocks=1, heads=1, grid=2)
+    start_weights(deeper, source, DUBAI, said.append)
+    assert torch.equal(deeper.state_dict()["head.weight"], model.state_dict()["head.weight"])
+    assert "fills 84.3% of the network. Missing" in said[0]
+    assert "bottleneck.narrow.weight, " in said[0]
+    with pytest.raises(TrainingError, match=r"another network: only \d+% of the weights fit.*Of another shape"):
+        start_weights(build(width=8), source, DUBAI, said.append)
+
+
+def test_other_classes_get_a_new_output_layer(tmp_path: Path) -> None:
+    source = write(tmp_path / "first.ckpt", build())
+    trained = load_checkpoint(source).average
+    for scheme in (OTHER, replace(DUBAI, classes=tuple(reversed(DUBAI.classes)))):
+        said: list[str] = []
+        model = build(classes=len(scheme.classes))
+        fresh = model.state_dict()["head.weight"].clone()
+        start_weights(model, source, scheme, said.append)
+        assert torch.equal(model.state_dict()["stem.0.weight"], trained["stem.0.weight"])
+        assert torch.equal(model.state_dict()["head.weight"], fresh)
+        assert "The classes differ, so the output layer is new. Missing (2): head.weight, head.bias." in said[0]
+
+
+def test_a_model_file_can_be_the_start(tmp_path: Path) -> None:
+    trained = build()
+    metadata = BundleMetadata(
+        name="small",
+        title="Small",
+        spec=ModelSpec("unet", 3, 5, {"width": 4, "depth": 1}),
+        scheme=DUBAI,
+        bands=("red", "green", "blue"),
+        mean=(0.5,) * 3,
+        std=(0.5,) * 3,
+        gsd=1.0,
+        stride=trained.stride,
+        parameters=sum(parameter.numel() for parameter in trained.parameters()),
+    )
+    path = tmp_path / "small.safetensors"
+    save_bundle(path, metadata, trained)
+    model = build()
+    start_weights(model, path, DUBAI)
+    torch.testing.assert_close(
+        model.state_dict()["stem.0.weight"], trained.state_dict()["stem.0.weight"], rtol=1e-3, atol=1e-3
+    )
