@@ -63,7 +63,8 @@ def read_class_table(path: Path) -> ClassScheme:
     classes = [_class(row, number, path) for number, row in enumerate(rows, 1) if not _is_unlabeled(row)]
     if not classes:
         raise DatasetError(f"{path} lists no class.", _REMEDY)
-    free = next(value for value in range(len(classes) + 1, 0, -1) if value not in {entry.id for entry in classes})
+    # The highest, so that no mask has it by mistake, whose pixels would then be ignored without a word.
+    free = max(set(range(255)) - {entry.id for entry in classes})
     unlabeled = replace(DUBAI.unlabeled, id=free)
     if marked:
         number = rows.index(marked[0]) + 1

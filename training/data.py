@@ -6,12 +6,12 @@ from pathlib import Path
 
 from training.config import DataConfig
 from training.dataset import Dataset, Entry, LabelledImage
-from training.dubai import find_pairs, load_image, open_dubai
+from training.dubai import open_dubai
 from training.errors import DatasetError
 from training.masks import open_masks
 from training.polygons import open_polygons
 
-__all__ = ["Dataset", "Entry", "LabelledImage", "find_pairs", "load_image", "open_dataset"]
+__all__ = ["Dataset", "Entry", "LabelledImage", "open_dataset"]
 
 _LABELS = ("labels.gpkg", "labels.shp", "labels.geojson")
 _LAYOUTS = (

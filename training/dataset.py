@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.classes import ClassScheme
+from dubai_landcover_plugin.core.windows import Window
 from training.errors import DatasetError
 
 
@@ -48,6 +49,7 @@ class Entry:
         image: File that it comes from.
         load: Decodes image and labels. Raises a ``DatasetError`` with the file's name if that is impossible.
         check: Returns what a user should know about the labels beyond what can be seen in them.
+        window: The part of the file that it is; None for all of it, or where nobody knows.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Entry:
     image: Path
     load: Callable[[], LabelledImage]
     check: Callable[[], tuple[str, ...]] = tuple
+    window: Window | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
+from dubai_landcover_plugin.core.classes import DUBAI
 from training.config import DataConfig
-from training.dataset import Dataset, Entry, LabelledImage
+from training.dataset import Dataset, Entry
 from training.errors import DatasetError
 from training.masks import load_pair
 
@@ -59,17 +59,6 @@ def find_pairs(root: str | Path) -> list[ImagePair]:
     return sorted(pairs, key=lambda pair: (pair.tile, pair.image.name))
 
 
-def load_image(pair: ImagePair, scheme: ClassScheme = DUBAI) -> LabelledImage:
-    """Decode an image and its mask.
-
-    Raises:
-        DatasetError: if there is no mask, or sizes or colours do not fit.
-    """
-    if pair.mask is None:
-        raise DatasetError(f"{pair.name} has no mask.", "Leave it out or label it.")
-    return load_pair(pair.name, pair.group, pair.image, pair.mask, scheme)
-
-
 def open_dubai(config: DataConfig, root: Path) -> Dataset:
     """List the images of the Dubai dataset.
 
@@ -78,7 +67,11 @@ def open_dubai(config: DataConfig, root: Path) -> Dataset:
     """
     pairs = find_pairs(root)
     entries = tuple(
-        Entry(pair.name, pair.group, pair.image, partial(load_image, pair)) for pair in pairs if pair.mask is not None
+        Entry(
+            pair.name, pair.group, pair.image, partial(load_pair, pair.name, pair.group, pair.image, pair.mask, DUBAI)
+        )
+        for pair in pairs
+        if pair.mask is not None
     )
     if not entries:
         raise DatasetError(f"No image under {root} has a mask.", "Masks lie in 'Tile N/masks/NAME.png' there.")

@@ -48,8 +48,12 @@ def _overview(found: Inspection) -> str:
     if images:
         small, large = (choice(images, key=lambda image: image.pixels) for choice in (min, max))
         parts.append(f"{len({image.group for image in images})} places")
-        parts.append(f"{small.width}×{small.height} to {large.width}×{large.height} px, {found.pixels / 1e6:.1f} Mpx")
+        parts.append(f"{small.width}×{small.height} to {large.width}×{large.height} px, {_mpx(found.pixels)} Mpx")
     return ", ".join(parts)
+
+
+def _mpx(pixels: int) -> str:
+    return f"{pixels / 1e6:,.1f}" if pixels >= 1e6 else f"{pixels / 1e6:.2g}"
 
 
 _CLASS_HEADS = ("class", "id", "colour", "images", "pixels", "of labelled", "of all")
@@ -82,7 +86,7 @@ def _group_heads(scheme: ClassScheme) -> tuple[str, ...]:
 
 def _group_rows(found: Inspection) -> list[tuple[str, ...]]:
     return [
-        (group, str(len(images)), f"{sum(image.pixels for image in images) / 1e6:.1f}", *_shares(images, found.scheme))
+        (group, str(len(images)), _mpx(sum(image.pixels for image in images)), *_shares(images, found.scheme))
         for group, images in found.by_group()
     ]
 

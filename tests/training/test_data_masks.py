@@ -222,6 +222,13 @@ def test_unlabeled_may_be_absent_or_zero(tmp_path: Path) -> None:
         assert scheme.unlabeled.id not in scheme.ids
 
 
+def test_an_id_between_those_of_the_table_is_unknown(tmp_path: Path) -> None:
+    scheme = read_class_table(table(tmp_path, TABLE))
+    for value in (1, 2, 4, 8):
+        with pytest.raises(DatasetError, match=f"ids of no class: {value} "):
+            read_labels(write_image(tmp_path / "ids.png", np.full((2, 2), value, np.uint8)), scheme)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -216,6 +216,7 @@ def test_the_quarters_of_a_single_raster_are_its_places(tmp_path: Path) -> None:
     write_polygons(tmp_path / "labels.gpkg", [square(0, 0, 192, 160)], ["Land"])
     dataset = opened(tmp_path, block=64)
     assert len(dataset.entries) == 9
+    assert [entry.window for entry in dataset.entries][4] == Window(64, 53, 64, 54)
     assert {entry.group for entry in dataset.entries} == {
         "a/upper-left", "a/upper-right", "a/lower-left", "a/lower-right"
     }  # fmt: skip
