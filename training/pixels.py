@@ -112,8 +112,8 @@ def list_images(folder: Path) -> dict[str, Path]:
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() not in IMAGE_SUFFIXES or not path.is_file():
-            continue
+        if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith(".") or not path.is_file():
+            continue  # macOS writes ._a.tif beside a.tif
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
             raise DatasetError(f"{found[name]} and {path} have one name.", "Rename or remove one of them.")

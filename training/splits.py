@@ -18,6 +18,9 @@ from training.config import SplitConfig
 from training.dataset import Dataset, Entry, LabelledImage
 from training.errors import ConfigError, DatasetError
 
+_BYTES = 4  # of a pixel in memory: red, green, blue and label
+_MUCH = 4e9
+
 
 @dataclass(frozen=True, slots=True)
 class Split:
@@ -59,6 +62,7 @@ def make_split(dataset: Dataset, config: SplitConfig, say: Callable[[str], None]
         total = len(dataset.entries) + len(dataset.unlabelled)
         say(f"{len(dataset.unlabelled)} of {total} images have no labels and are left out: {_told(dataset.unlabelled)}")
     choice = choose(dataset, config)
+    _tell_memory((*choice.training, *choice.validation), say)
     training, validation = _load(choice.training, say), _load(choice.validation, say)
     if config.kind == "patch":
         training, validation = _divide(training, config)
@@ -177,6 +181,16 @@ def _check_names(names: Iterable[str], known: set[str], where: str) -> None:
 def _told(names: Sequence[str]) -> str:
     shown = ", ".join(names[:12])
     return shown if len(names) <= 12 else f"{shown} and {len(names) - 12} more"
+
+
+def _tell_memory(entries: Sequence[Entry], say: Callable[[str], None]) -> None:
+    """Tell how much the blocks of large rasters take; whole image files are small beside them."""
+    needed = sum(entry.window.height * entry.window.width * _BYTES for entry in entries if entry.window is not None)
+    if needed > _MUCH:
+        say(
+            f"{len(entries)} blocks are kept in memory, about {needed / 1e9:.0f} GB. If that is too much, lower "
+            "data.block, so that less around the polygons is kept, or train on fewer rasters."
+        )
 
 
 def _load(entries: Iterable[Entry], say: Callable[[str], None]) -> list[LabelledImage]:

@@ -108,7 +108,8 @@ def test_a_folder_of_images_and_masks_is_read(tmp_path: Path) -> None:
     write_pair(tmp_path, "town/c")
     write_image(tmp_path / "images" / "lonely.jpg", make_image(1).pixels)
     write_image(tmp_path / "masks" / "stray.png", colours_of(LABELS))
-    (tmp_path / "images" / "b.png.aux.xml").write_text("<x/>")
+    for leftover in ("b.png.aux.xml", "._b.png", "notes.txt"):
+        (tmp_path / "images" / leftover).write_text("no image")
     dataset = opened(tmp_path)
     assert [(entry.name, entry.group) for entry in dataset.entries] == [("b", "b"), ("town/c", "town")]
     assert dataset.unlabelled == ("lonely",)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.classes import DUBAI
+from dubai_landcover_plugin.core.windows import Window
 from tests.training.dataset import make_image, write_dataset, write_pair
 from training.config import DataConfig, SplitConfig, TrainingConfig, load_config
 from training.data import Dataset, Entry, LabelledImage, open_dataset
@@ -211,6 +212,20 @@ def test_a_damaged_image_is_named_and_can_be_left_out(tmp_path: Path) -> None:
     assert 'split.exclude = ["tile1/image_part_001"]' in caught.value.remedy
     split = make_split(dataset, SplitConfig(exclude=("tile1/image_part_001",)), quiet)
     assert len(split.training) == 3
+
+
+def test_blocks_that_fill_the_memory_are_told() -> None:
+    def made(side: int) -> Dataset:
+        window = Window(0, 0, side, side)
+        load = partial(image_of, "i", "g")
+        return Dataset("x", DUBAI, (Entry("i", "g", Path("i.tif"), load, window=window),))
+
+    said: list[str] = []
+    make_split(made(40_000), SplitConfig(), said.append)
+    assert "1 blocks are kept in memory, about 6 GB" in said[0]
+    said.clear()
+    make_split(made(1_000), SplitConfig(), said.append)
+    assert not [text for text in said if "memory" in text]
 
 
 @pytest.mark.shared
