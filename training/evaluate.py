@@ -25,8 +25,10 @@ from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.bundle import ModelBundle
 from dubai_landcover_plugin.core.class_maps import CONFIDENCE_NODATA
 from dubai_landcover_plugin.core.classes import ClassScheme
+from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.segment import segment_raster
+from dubai_landcover_plugin.core.windows import Window
 from training.boundary import DISTANCE
 from training.dataset import Dataset, Entry, LabelledImage
 from training.errors import DatasetError
@@ -56,13 +58,13 @@ class Segmented:
 
 
 def segment_image(
-    image: LabelledImage, path: Path, bundle: ModelBundle, options: SegmentOptions, folder: Path
+    entry: Entry, image: LabelledImage, bundle: ModelBundle, options: SegmentOptions, folder: Path
 ) -> Segmented:
-    """Segment the file of an image; where it is only a part of its file, segment its pixels.
+    """Segment the file of an image, or the extent of it that the image is; where that is not known, its pixels.
 
     Args:
+        entry: Where the image is from.
         image: The image.
-        path: Its file.
         bundle: The model.
         options: How to segment.
         folder: For temporary files.
@@ -70,19 +72,30 @@ def segment_image(
     Raises:
         LandCoverError: whatever stops the run.
     """
-    with open_image(path, options.bands or ()) as source:
-        is_whole = (source.grid.height, source.grid.width) == image.labels.shape
-    if not is_whole:
-        path, options = _write_pixels(folder / "image.tif", image.pixels), replace(options, bands=None)
+    with open_image(entry.image, options.bands or ()) as source:
+        grid = source.grid
     request = SegmentationRequest(
-        input=str(path.resolve()),
+        input=str(entry.image.resolve()),
         output=str(folder / "classes.tif"),
         options=replace(options, overwrite=True),
+        extent=None if entry.window is None else _extent(grid, entry.window),
         confidence=str(folder / "confidence.tif"),
     )
+    if request.extent is None and (grid.height, grid.width) != image.labels.shape:
+        pixels = _write_pixels(folder / "image.tif", image.pixels)
+        request = replace(request, input=str(pixels), options=replace(request.options, bands=None))
     with _without_warnings():
         result = segment_raster(request, bundle=bundle)
     return Segmented(_read(folder / "classes.tif"), _read(folder / "confidence.tif"), result.warnings)
+
+
+def _extent(grid: Grid, window: Window) -> tuple[float, float, float, float] | None:
+    """Return xmin, ymin, xmax, ymax of a window; None on a rotated grid, where it would hold more pixels."""
+    if grid.transform.b or grid.transform.d:
+        return None
+    corners = ((window.col, window.row), (window.col + window.width, window.row + window.height))
+    (left, right), (top, bottom) = (sorted(axis) for axis in zip(*(grid.transform @ c for c in corners), strict=True))
+    return left, top, right, bottom
 
 
 def _write_pixels(path: Path, pixels: Pixels) -> Path:
@@ -167,7 +180,7 @@ def _segment(entry: Entry, bundle: ModelBundle, options: SegmentOptions) -> tupl
     image = entry.load()
     started = time.perf_counter()
     with tempfile.TemporaryDirectory(prefix="landcover-evaluate-") as folder:
-        segmented = segment_image(image, entry.image, bundle, options, Path(folder))
+        segmented = segment_image(entry, image, bundle, options, Path(folder))
     return image, segmented, time.perf_counter() - started
 
 

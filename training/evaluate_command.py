@@ -68,8 +68,10 @@ def _add_computation(parser: argparse.ArgumentParser) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from training.evaluation import load_evaluation, pool
     from training.evaluation_files import check_output, write_evaluation
+    from training.evaluation_page import read_log
     from training.evaluation_text import markdown
 
+    log = read_log(options.log) if options.log else ()
     if options.output:
         check_output(options.output)  # before hours of work
     strips: dict[str, Any] = {}
@@ -77,7 +79,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     evaluation = pool(earlier) if earlier else _compare(options, strips)
     print(f"\n{markdown(evaluation.to_json())}")
     if options.output:
-        for path in write_evaluation(options.output, evaluation, options.log, strips):
+        for path in write_evaluation(options.output, evaluation, log, strips):
             print(path)
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from training.errors import ConfigError
 from training.evaluation import Evaluation
-from training.evaluation_page import page
+from training.evaluation_page import Log, page
 from training.evaluation_text import markdown
 from training.files import write_whole
 
@@ -30,7 +30,7 @@ def check_output(output: str | Path) -> Path:
 def write_evaluation(
     output: str | Path,
     evaluation: Evaluation,
-    log: str | Path | None = None,
+    log: Log = (),
     pictures: Mapping[str, Image.Image] | None = None,
 ) -> list[Path]:
     """Write ``NAME.json`` and, beside it, ``NAME.md`` and ``NAME.html``; return the three.
@@ -38,12 +38,11 @@ def write_evaluation(
     Args:
         output: Path ending in ``.json``.
         evaluation: What was measured.
-        log: ``log.csv`` of the training run for the curves, or None.
+        log: Of the training run, for the curves on the page.
         pictures: Strips of four panels by image name for the page.
 
     Raises:
         ConfigError: if ``output`` ends otherwise.
-        DatasetError: if the log cannot be read.
         TrainingError: if a file cannot be written.
     """
     path = check_output(output)
@@ -51,7 +50,7 @@ def write_evaluation(
     content = {
         path: json.dumps(value, indent=1, ensure_ascii=False) + "\n",
         path.with_suffix(".md"): markdown(value),
-        path.with_suffix(".html"): page(evaluation, value, Path(log) if log else None, pictures or {}),
+        path.with_suffix(".html"): page(evaluation, value, log, pictures or {}),
     }
     for target, text in content.items():
         write_whole(target, text)

@@ -37,23 +37,39 @@ caption { text-align: left; color: #555; font-size: 13px; padding-bottom: .3rem;
 )
 
 
-def page(
-    evaluation: Evaluation, value: Mapping[str, Any], log: Path | None, pictures: Mapping[str, Image.Image]
-) -> str:
+Log = Sequence[Mapping[str, str]]
+
+
+def read_log(path: str | Path) -> Log:
+    """Return the rows of the ``log.csv`` of a training run.
+
+    Raises:
+        DatasetError: if it cannot be read or is something else.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        for row in rows:
+            float(row["step"])
+        return rows
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DatasetError(
+            f"{path} is no log of a training run: {type(error).__name__}: {error}.", "Give the run's log.csv."
+        ) from error
+
+
+def page(evaluation: Evaluation, value: Mapping[str, Any], log: Log, pictures: Mapping[str, Image.Image]) -> str:
     """Return the page.
 
     Args:
         evaluation: What was measured.
         value: Its :meth:`~training.evaluation.Evaluation.to_json`.
-        log: ``log.csv`` of the training run for the curves, or None.
+        log: Of the training run, for the curves; may be empty.
         pictures: Strips of four panels by image name; may be empty.
-
-    Raises:
-        DatasetError: if the log cannot be read.
     """
     names = ", ".join(model["name"] for model in value["models"])
     warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in evaluation.warnings)
-    curves = "" if log is None else f"<h2>Training</h2>\n{_curves(log)}\n"
+    curves = f"<h2>Training</h2>\n{_curves(log)}\n" if log else ""
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Evaluation of {escape(names)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body><main>\n'
@@ -134,8 +150,8 @@ def _calibration(value: Mapping[str, Any]) -> str:
     )
     diagram = reliability_diagram(table, f"Reliability diagram: accuracy by confidence, calibration error {ece}")
     return (
-        f'<div class="charts"><div>{diagram}</div><div class="words"><p>Expected calibration error {ece} with temperature '
-        f"{temperatures}; on average the confidence is {shown} than the accuracy.</p>"
+        f'<div class="charts"><div>{diagram}</div><div class="words"><p>Expected calibration error {ece} with '
+        f"temperature {temperatures}; on average the confidence is {shown} than the accuracy.</p>"
         '<p class="small">Bars: share of right pixels among those of a confidence; the darker, the more pixels. '
         "Orange: the confidence itself. On the diagonal both are equal.</p>"
         '<details><summary>Table</summary><table><tr><th scope="col" class="number">Confidence</th>'
@@ -144,8 +160,7 @@ def _calibration(value: Mapping[str, Any]) -> str:
     )
 
 
-def _curves(log: Path) -> str:
-    rows = _read_log(log)
+def _curves(rows: Log) -> str:
     charts = []
     for wanted, title, low in ((("loss",), "Loss", 0.0), (("accuracy", "miou"), "Validation", None)):
         series: dict[str, Points] = {}
@@ -156,19 +171,6 @@ def _curves(log: Path) -> str:
         if series:
             charts.append(f"<div>{line_chart(series, f'{title} over the steps of training', 'step', low=low)}</div>")
     return f'<div class="charts">{"".join(charts)}</div>'
-
-
-def _read_log(path: Path) -> Sequence[Mapping[str, str]]:
-    try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
-        for row in rows:
-            float(row["step"])
-        return rows
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DatasetError(
-            f"{path} is no log of a training run: {type(error).__name__}: {error}.", "Give the run's log.csv."
-        ) from error
 
 
 def _pictures(value: Mapping[str, Any], pictures: Mapping[str, Image.Image]) -> str:
