@@ -84,8 +84,7 @@ def segment_image(
     if request.extent is None and (grid.height, grid.width) != image.labels.shape:
         pixels = _write_pixels(folder / "image.tif", image.pixels)
         request = replace(request, input=str(pixels), options=replace(request.options, bands=None))
-    with _without_warnings():
-        result = segment_raster(request, bundle=bundle)
+    result = segment_raster(request, bundle=bundle)
     return Segmented(_read(folder / "classes.tif"), _read(folder / "confidence.tif"), result.warnings)
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import socket
+import warnings
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,7 +25,7 @@ import rasterio
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.errors import OutputError
@@ -313,22 +314,24 @@ class LandCoverWriter:
         if grid.crs is None and control_points[0]:
             place = {"gcps": control_points[0], "crs": control_points[1]}
         try:
-            dataset = rasterio.open(
-                self._partial,
-                "w",
-                driver="GTiff",
-                height=grid.height,
-                width=grid.width,
-                count=1,
-                dtype="uint8",
-                nodata=self._style.nodata,
-                tiled=True,
-                blockxsize=BLOCK,
-                blockysize=BLOCK,
-                compress="deflate",
-                bigtiff="if_safer",
-                **place,
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # the source has said so in the user's words
+                dataset = rasterio.open(
+                    self._partial,
+                    "w",
+                    driver="GTiff",
+                    height=grid.height,
+                    width=grid.width,
+                    count=1,
+                    dtype="uint8",
+                    nodata=self._style.nodata,
+                    tiled=True,
+                    blockxsize=BLOCK,
+                    blockysize=BLOCK,
+                    compress="deflate",
+                    bigtiff="if_safer",
+                    **place,
+                )
         except (RasterioError, RasterioIOError) as error:
             raise OutputError(f"{self.path} could not be created: {error}.", _REMEDY) from error
         if self._style.colours is not None:

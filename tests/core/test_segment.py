@@ -346,6 +346,12 @@ class TestOutputs:
             "classes.run.json", "classes.tif", "classes.tif.aux.xml", "input.tif", "p.gpkg", "r.html",
         ]  # fmt: skip
 
+    def test_libraries_do_not_talk_about_a_raster_without_a_place(self, tmp_path, recwarn):
+        path = write_raster(tmp_path / "input.tif", random_pixels(20, 20), crs=None, transform=Affine.identity())
+        recwarn.clear()
+        segment_raster(SegmentationRequest(str(path), str(tmp_path / "o.tif")), bundle=stub_bundle())
+        assert [str(warning.message) for warning in recwarn.list] == []
+
     def test_without_crs_there_are_no_areas(self, tmp_path):
         path = write_raster(tmp_path / "input.tif", random_pixels(20, 20), crs=None)
         _, result = run(path, stub_bundle(), report=str(tmp_path / "r.html"))
