@@ -222,8 +222,9 @@ class Run:
 
     def _checked(self, losses: torch.Tensor, names: list[str]) -> float:
         """Return the mean loss of all processes, after all have seen that it is a number."""
-        gathered = cast(torch.Tensor, self.fabric.all_gather(losses))
-        values = gathered.reshape(self.fabric.world_size, -1).tolist()  # (processes, turns)
+        table = torch.zeros(self.fabric.world_size, len(losses), device=losses.device)  # (processes, turns)
+        table[self.fabric.global_rank] = losses
+        values = cast(torch.Tensor, self.fabric.all_reduce(table, reduce_op="sum")).tolist()
         for rank, row in enumerate(values):
             wrong = [value for value in row if not math.isfinite(value)]
             if wrong:
