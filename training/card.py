@@ -16,7 +16,6 @@ _HEADLINE = {
     "mean_recall": "mean recall",
     "mean_f1": "mean F1",
     "boundary_iou": "mean boundary IoU",
-    "ece": "expected calibration error",
 }
 _OF_CLASSES = {
     "iou": "IoU",
@@ -25,6 +24,7 @@ _OF_CLASSES = {
     "f1": "F1",
     "boundary_iou": "boundary IoU",
 }
+_SLIGHT = 0.005  # a mean excess of confidence that is not worth a word
 _DUBAI_MARK = "Mohammed Bin Rashid Space Centre"
 _DUBAI_DATA = (
     "Eight tiles of Dubai; images without a mask were left out, and pixels drawn as Unlabeled or black did not count. "
@@ -138,23 +138,34 @@ def _table(figures: dict[str, Any], intervals: dict[str, Any]) -> str:
 
 def _calibration(metadata: BundleMetadata) -> str:
     error, temperature = metadata.metrics.get("ece"), metadata.temperature
-    if error is None and temperature == 1:
+    fitted = metadata.training.get("calibration") or {}
+    if error is None and temperature == 1 and not fitted:
         return ""
-    sentences = []
-    if temperature == 1:
-        sentences.append("The confidence is as the network gives it (temperature 1).")
-    else:
+    sentences = ["The confidence is as the network gives it (temperature 1)."]
+    if temperature != 1:
+        sentences = [
+            f"Logits are divided by a temperature of {temperature:.3f} before the softmax; classes do not change by it."
+        ]
+    if fitted.get("ece"):
+        before, after = fitted["ece"]
         sentences.append(
-            f"Logits are divided by a temperature of {temperature:.3f} before the softmax, so that a confidence of "
-            "80 % is right about 8 times in 10. Classes do not change by it."
+            f"Fitting it lowered the expected calibration error from {before:.3f} to {after:.3f}"
+            f" ({fitted.get('pixels', 0):,} pixels). {fitted.get('images', '')}".rstrip()
         )
     if error is not None:
         excess = metadata.metrics.get("excess_confidence")
         tendency = ""
-        if excess is not None and abs(excess) >= 0.005:
+        if excess is not None and abs(excess) >= _SLIGHT:
             tendency = f"; on average it is {abs(excess):.3f} too {'sure' if excess > 0 else 'unsure'} of itself"
-        sentences.append(f"The expected calibration error is {error:.3f}{tendency}.")
+        sentences.append(
+            f"In the evaluation above the expected calibration error is {_text(error, _interval(metadata))}{tendency}."
+        )
     return "## Calibration\n\n" + " ".join(sentences)
+
+
+def _interval(metadata: BundleMetadata) -> list[float | None] | None:
+    interval: list[float | None] | None = (metadata.metrics.get("intervals") or {}).get("ece")
+    return interval
 
 
 def _confusions(figures: dict[str, Any]) -> str:
@@ -186,8 +197,6 @@ def _limits(metadata: BundleMetadata) -> str:
 
 
 def _training(training: dict[str, Any]) -> str:
-    if not training:
-        return ""
     facts = {
         "Length": f"{training['steps']} steps in {training['minutes']} min" if "steps" in training else "",
         "Hardware": training.get("machine", ""),
@@ -197,10 +206,11 @@ def _training(training: dict[str, Any]) -> str:
         ),
         "Agreement of the file's 16-bit weights with the checkpoint": _parity(training.get("parity")),
     }
-    lines = ["\n".join(f"- {what}: {text}" for what, text in facts.items() if text)]
+    paragraphs = ["\n".join(f"- {what}: {text}" for what, text in facts.items() if text)]
     if training.get("command"):
-        lines.append(f"```\n{training['command']}\n```")
-    return "## Training\n\n" + "\n\n".join(lines)
+        paragraphs.append(f"```\n{training['command']}\n```")
+    told = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+    return f"## Training\n\n{told}" if told else ""
 
 
 def _parity(parity: dict[str, Any] | None) -> str:

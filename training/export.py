@@ -17,8 +17,8 @@ from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, BundleMetadata
 from dubai_landcover_plugin.core.models import SegmentationModel, build_model
 from training.card import write_card
 from training.checkpoint import Checkpoint, load_checkpoint, load_weights
-from training.config import DataConfig
-from training.errors import TrainingError
+from training.config import DataConfig, TrainingConfig
+from training.errors import ConfigError, DatasetError, TrainingError
 from training.machine import current_commit, describe_machine
 from training.onnx_export import ONNX_SUFFIX, export_onnx
 from training.parity import Parity, ProbabilityNetwork, compare, random_chips, require
@@ -84,9 +84,18 @@ def load_source(path: str | Path, name: str, remarks: Remarks) -> Source:
     """
     if Path(path).suffix == BUNDLE_SUFFIX:
         bundle = load_bundle(path)
-        return Source(_remarked(replace(bundle.metadata, name=name), remarks), bundle.model, DataConfig())
+        metadata = _remarked(replace(bundle.metadata, name=name), remarks)
+        return Source(metadata, bundle.model, _data_of(metadata))
     checkpoint, model = load_average(path)
     return Source(_remarked(_describe(name, checkpoint, model), remarks), model, checkpoint.config.data)
+
+
+def _data_of(metadata: BundleMetadata) -> DataConfig:
+    """Return how the data of a bundle's training were read, as far as the bundle tells."""
+    try:
+        return TrainingConfig.from_mapping(metadata.training.get("config", {})).data
+    except ConfigError:  # of an older version
+        return DataConfig()
 
 
 def export_model(
@@ -165,6 +174,8 @@ def _real_chip(root: str | Path, config: DataConfig, side: int) -> torch.Tensor:
     from training.data import open_dataset
 
     dataset = open_dataset(config, root)
+    if not dataset.entries:
+        raise DatasetError(f"{root} has no labelled image to compare on.", "Leave --data out or give other data.")
     pixels = dataset.entries[0].load().pixels  # (H, W, 3) uint8
     top, left = ((length - min(length, side)) // 2 for length in pixels.shape[:2])
     chip = torch.from_numpy(pixels[top : top + side, left : left + side].copy())

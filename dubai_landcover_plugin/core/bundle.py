@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -103,7 +104,8 @@ def _write(path: Path, tensors: dict[str, torch.Tensor], metadata: BundleMetadat
         digest = file_digest(partial)
         os.replace(partial, path)
     except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a folder that is a file
+            partial.unlink(missing_ok=True)
         raise BundleError(f"The model {path} cannot be written: {error}.", "Check the folder and its space.") from error
     return digest
 
