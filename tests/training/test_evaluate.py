@@ -16,7 +16,7 @@ from PIL import Image
 
 from dubai_landcover_plugin.cli import main as landcover
 from dubai_landcover_plugin.core.accuracy import Confusion
-from dubai_landcover_plugin.core.bundle import load_bundle
+from dubai_landcover_plugin.core.bundle import describe_anew, load_bundle
 from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.core.request import SegmentOptions
 from tests.training.dataset import LOOKS, draw_labels, write_image, write_polygons, write_raster
@@ -72,8 +72,6 @@ def test_figures_are_those_of_the_maps(trained: MODEL, data: Path) -> None:
 
 
 def test_temperature_changes_calibration_alone(trained: MODEL, data: Path) -> None:
-    from dubai_landcover_plugin.core.bundle import describe_anew
-
     model = trained()
     before = measured(model, data).to_json()
     describe_anew(model, replace(load_bundle(model).metadata, temperature=6.0))
@@ -245,6 +243,15 @@ class TestCommand:
         places = {"MODEL": str(trained()), "DATA": str(data)}
         assert main(["evaluate", *(places.get(word, word) for word in arguments)]) == 1
         assert text in capsys.readouterr().err
+
+    def test_a_model_that_does_not_tell_its_split_is_refused(
+        self, trained: MODEL, data: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        model = trained()
+        for training in ({}, {"config": {"data": {"validate_tiles": [2]}}}):
+            describe_anew(model, replace(load_bundle(model).metadata, training=training))
+            assert main(["evaluate", str(model), "--data", str(data), "--validation"]) == 1
+            assert "does not tell which images its training kept out" in capsys.readouterr().err
 
     def test_a_configuration_chooses_the_images(self, trained: MODEL, data: Path, tmp_path: Path) -> None:
         config = tmp_path / "c.toml"
