@@ -44,6 +44,7 @@ class Checkpoint:
         losses: Losses since the last row of the log.
         machine: What the run was computed on, in words; empty if unknown.
         commit: State of the code that it was started with; empty if unknown.
+        started_from: Name of the file whose weights were the start; empty for none.
         version: Of the file it was read from.
     """
 
@@ -60,6 +61,7 @@ class Checkpoint:
     best: float | None = None
     stale: int = 0
     losses: tuple[float, ...] = ()
+    started_from: str = ""
     machine: str = ""
     commit: str = ""
     version: int = _VERSION

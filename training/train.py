@@ -77,6 +77,7 @@ class Run:
         fresh = checkpoint is None and start_from is None
         torch.manual_seed(config.run.seed)  # the initial weights, alike in every process
         self.model = make_model(config, len(scheme.classes), pretrained=config.model.pretrained and fresh)
+        self.started_from = Path(start_from).name if start_from is not None else ""
         if start_from is not None and checkpoint is None:
             start_weights(self.model, start_from, scheme, self.say)
         self.average = WeightAverage(self.model, config.optimizer.average)
@@ -117,6 +118,7 @@ class Run:
         self.optimizer.load_state_dict(checkpoint.optimizer)
         self.step, self.seconds, self.figures = checkpoint.step, checkpoint.seconds, checkpoint.figures
         self.best, self.stale, self.losses = checkpoint.best, checkpoint.stale, list(checkpoint.losses)
+        self.started_from = checkpoint.started_from
 
     def _alpha(self, config: LossConfig) -> tuple[float, ...] | None:
         if config.alpha != "balanced":
@@ -331,6 +333,7 @@ class Run:
             self.best,
             self.stale,
             tuple(self.losses),
+            self.started_from,
             *self.origin,
         )
         save_checkpoint(self.folder / name, checkpoint)

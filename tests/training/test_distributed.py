@@ -32,7 +32,8 @@ def launch(arguments: list[str]) -> None:
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pair")
-    launch(["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", WORKER, str(folder), "2"])
+    torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    launch([*torchrun, "-m", "--", WORKER, str(folder), "2"])
     return folder
 
 

@@ -242,6 +242,19 @@ def test_a_full_disk_under_the_log_is_told_too(tmp_path: Path, monkeypatch: pyte
     assert load_checkpoint(tmp_path / LAST).step == 2
 
 
+def test_a_run_remembers_whose_weights_it_started_from(tmp_path: Path) -> None:
+    start(tmp_path / "first").go(until=1)
+    source = tmp_path / "first" / LAST
+    average = load_checkpoint(source).average
+    second = start(tmp_path / "second", start_from=source)
+    assert second.step == 0
+    assert all(torch.equal(value, average[key]) for key, value in second.model.state_dict().items())
+    second.go(until=1)
+    start(tmp_path / "second", resume=True).go(until=2)
+    assert load_checkpoint(tmp_path / "second" / LAST).started_from == LAST
+    assert load_checkpoint(source).started_from == ""
+
+
 def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path) -> None:
     start(tmp_path).go(until=1)
     with pytest.raises(TrainingError, match=r"There is a run in .* already.*--resume"):
