@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import shutil
-import subprocess  # nosec B404: git alone, without a shell
+import subprocess  # nosec B404
 from pathlib import Path
 
 import torch
