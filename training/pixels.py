@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 
 from dubai_landcover_plugin.core.errors import BandError, LandCoverError
 from dubai_landcover_plugin.core.preprocessing import Stretch
@@ -19,8 +18,6 @@ from training.errors import DatasetError
 
 RGB = ("red", "green", "blue")
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".vrt", ".img")
-# By default GDAL makes up what is missing at the end of a damaged JPEG or PNG, and says nothing.
-_STRICT = {"GDAL_ERROR_ON_LIBJPEG_WARNING": True, "GDAL_PNG_WHOLE_IMAGE_OPTIM": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ def open_image(path: Path, bands: tuple[int, ...] = ()) -> Iterator[RasterSource
 @contextmanager
 def _open(path: Path, wanted: tuple[str, ...], bands: tuple[int, ...]) -> Iterator[RasterSource]:
     try:
-        with rasterio.Env(**_STRICT), RasterSource(str(path), wanted, SourceOptions(bands=bands or None)) as source:
+        with RasterSource(str(path), wanted, SourceOptions(bands=bands or None)) as source:
             yield source
     except BandError as error:
         raise DatasetError(

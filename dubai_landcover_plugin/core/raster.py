@@ -28,6 +28,8 @@ from dubai_landcover_plugin.core.resampling import cell_sums
 from dubai_landcover_plugin.core.windows import Window
 
 _SAMPLE_SIDE = 1024  # px of the decimated read that the stretch is taken from
+# By default GDAL makes up what is missing at the end of a damaged JPEG or PNG, and says nothing.
+_STRICT = {"GDAL_ERROR_ON_LIBJPEG_WARNING": True, "GDAL_PNG_WHOLE_IMAGE_OPTIM": False}
 _MEAN_PIXELS = 1 << 22  # raster pixels held while averaging
 _WARP_REMEDY = "Warp it first (Raster > Projections > Warp in QGIS), or ask for pixel space to work without a position."
 
@@ -259,6 +261,10 @@ class RasterSource:
         return [[value for value in (nodata, self._options.nodata) if value is not None] for nodata in own]
 
     def _read(self, area: RasterioWindow, shape: tuple[int, int], method: Resampling) -> Chip:
+        with rasterio.Env(**_STRICT):
+            return self._read_strictly(area, shape, method)
+
+    def _read_strictly(self, area: RasterioWindow, shape: tuple[int, int], method: Resampling) -> Chip:
         dataset = self._dataset
         how = {"window": area, "resampling": method}
         if len({dataset.dtypes[band - 1] for band in self.bands}) == 1:
@@ -375,7 +381,7 @@ def _open(path: str) -> rasterio.DatasetReader:
         RasterOpenError: if there is none.
     """
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), rasterio.Env(**_STRICT):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said in a note, in the user's words
             dataset = rasterio.open(path)
     except (RasterioError, RasterioIOError) as error:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from PIL import Image
 from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 
@@ -200,6 +201,14 @@ class TestReading:
         path.write_bytes(content)
         with pytest.raises(RasterReadError, match=r"input.tif cannot be read at rows 0–63, columns 0–63"):
             read(path, window=Window(0, 0, 64, 64))
+
+    @pytest.mark.parametrize("driver", ["PNG", "JPEG"])
+    def test_a_file_cut_short_is_refused_instead_of_filled(self, tmp_path, driver):
+        path = tmp_path / f"image.{driver.lower()}"
+        Image.fromarray(random_pixels(200, 200).transpose(1, 2, 0)).save(path, driver)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+        with pytest.raises((RasterOpenError, RasterReadError), match="image"):
+            read(path, window=Window(0, 0, 200, 200))
 
 
 @pytest.mark.parametrize("content", [b"", b"not a raster at all"])
