@@ -118,6 +118,8 @@ class ModelConfig:
         architecture: Name in the registry.
         arguments: Its keyword arguments.
         pretrained: Start the EfficientNet-lite0 encoder from ImageNet weights.
+        frozen: First blocks of that encoder that stay as they are, the stem before them too; 0 trains all. Steps are
+            faster so.
         gsd: Ground sampling distance of the images, m/px.
         window: Side of the window that suits the model, px.
     """
@@ -125,6 +127,7 @@ class ModelConfig:
     architecture: str = "unet_efficientnet"
     arguments: dict[str, Any] = field(default_factory=dict)
     pretrained: bool = True
+    frozen: int = 0
     gsd: float = 1.0
     window: int = 512
 
@@ -221,6 +224,8 @@ class LossConfig:
         lovasz: Weight of the Lovász-Softmax loss.
         border: Labelled pixels nearer than this to another class are border pixels, px; 0 for none.
         border_weight: Weight of border pixels, 0..1.
+        coarse: Compare the logits with every so-manieth label before they are enlarged, where the network's output is
+            coarser than its input. Steps are faster so.
     """
 
     focal: float = 1.0
@@ -231,6 +236,7 @@ class LossConfig:
     lovasz: float = 0.0
     border: int = 0
     border_weight: float = 0.0
+    coarse: bool = False
 
     def __post_init__(self) -> None:
         weights = (self.focal, self.dice, self.lovasz)

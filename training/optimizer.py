@@ -23,6 +23,8 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
     for name, parameter in model.named_parameters():
         encoder = config.model.pretrained and name.startswith("encoder.")
         rate = config.optimizer.encoder_rate if encoder else config.optimizer.rate
+        if not parameter.requires_grad:
+            continue
         decay = config.optimizer.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     return torch.optim.AdamW(

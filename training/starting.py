@@ -63,6 +63,22 @@ def make_model(config: TrainingConfig, classes: int, pretrained: bool) -> Segmen
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
+def set_training_mode(model: SegmentationModel, frozen: int) -> None:
+    """Make a network ready for training, all but the stem and the first ``frozen`` blocks of its encoder.
+
+    Raises:
+        TrainingError: if it has no such blocks.
+    """
+    model.train()
+    if not frozen:
+        return
+    if not isinstance(model, UNetEfficientNet) or frozen > len(model.encoder.blocks):
+        blocks = len(model.encoder.blocks) if isinstance(model, UNetEfficientNet) else 0
+        raise TrainingError(f"model.frozen is {frozen}, the encoder has {blocks} blocks.", "Set frozen = 0.")
+    for part in (model.encoder.stem, *model.encoder.blocks[:frozen]):
+        part.eval().requires_grad_(False)  # norms keep their statistics
+
+
 def start_weights(
     model: nn.Module, source: str | Path, scheme: ClassScheme, say: Callable[[str], None] = print
 ) -> None:

@@ -29,7 +29,7 @@ from training.optimizer import WeightAverage, learning_rate_factor, make_optimiz
 from training.pretrained import MEAN, STD
 from training.snapshots import choose_places, draw_snapshot
 from training.splits import Split
-from training.starting import check_resumable, make_fabric, make_model, start_weights
+from training.starting import check_resumable, make_fabric, make_model, set_training_mode, start_weights
 from training.validation import predict_labels, validate
 
 CHECKPOINT = LAST
@@ -80,6 +80,7 @@ class Run:
         self.started_from = Path(start_from).name if start_from is not None else ""
         if start_from is not None and checkpoint is None:
             start_weights(self.model, start_from, scheme, self.say)
+        set_training_mode(self.model, config.model.frozen)
         self.average = WeightAverage(self.model, config.optimizer.average)
         self.optimizer = make_optimizer(self.model, config)
         self._wrapped, self._wrapped_optimizer = self.fabric.setup(self.model, self.optimizer)
@@ -139,7 +140,6 @@ class Run:
         config, steps = self.config.run, self.config.optimizer.steps
         end = min(until or steps, steps)
         started = time.monotonic() - self.seconds
-        self.model.train()
         with self._open_log() as log:
             clock = _Clock(self.config.chips.batch * self.config.optimizer.accumulate * self.fabric.world_size)
             while self.step < end and not self._stalled():
@@ -204,7 +204,7 @@ class Run:
             chips, labels = self.fabric.to_device((batch.chips, batch.labels))
             chips = self.standardize(chips).contiguous(memory_format=torch.channels_last)
             with self.fabric.no_backward_sync(self._wrapped, enabled=turn + 1 < config.accumulate):
-                loss = self.loss(self._wrapped(chips).float(), labels)
+                loss = self._loss(chips, labels)
                 self.fabric.backward(loss / config.accumulate)
             losses.append(loss.detach())
         value = self._checked(torch.stack(losses), names)
@@ -213,6 +213,12 @@ class Run:
         self._wrapped_optimizer.zero_grad(set_to_none=True)
         self.average.update(self.model, self.step)
         return value
+
+    def _loss(self, chips: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        # chips come in all orientations, so the first label of each square is no shift on average
+        every = self.model.output_stride if self.config.loss.coarse else 1
+        logits = self._wrapped(chips, coarse=self.config.loss.coarse)
+        return cast(torch.Tensor, self.loss(logits.float(), labels[:, ::every, ::every]))
 
     def _next_batch(self, turn: int) -> tuple[Batch, int]:
         """Return the batch of this process in a turn, and its number among all batches of the step."""

@@ -374,3 +374,38 @@ def test_imagenet_weights_are_for_one_architecture(tmp_path: Path) -> None:
 def test_no_process_id_or_partial_file_stays(tmp_path: Path) -> None:
     start(tmp_path).go(until=1)
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
+
+def efficientnet(**model: object) -> TrainingConfig:
+    network = ModelConfig(arguments={"widths": [4, 4, 4, 4]}, pretrained=False, window=64, **model)
+    return replace(CONFIG, model=network, chips=ChipConfig(size=33, batch=2), optimizer=OptimizerConfig(steps=2))
+
+
+def test_frozen_blocks_stay_as_they_are_and_the_others_do_not(tmp_path):
+    run = start(tmp_path, efficientnet(frozen=2))
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    run.go()
+    moved = {name for name, value in run.model.state_dict().items() if not torch.equal(value, before[name])}
+    frozen = tuple(f"encoder.{part}." for part in ("stem", "blocks.0", "blocks.1"))
+    assert not {name for name in moved if name.startswith(frozen)}
+    assert any(name.startswith("encoder.blocks.2.") for name in moved)
+
+
+@pytest.mark.parametrize("config", [changed("model", frozen=1), efficientnet(frozen=17)], ids=["unet", "too many"])
+def test_blocks_that_are_not_there_cannot_be_frozen(tmp_path, config):
+    with pytest.raises(TrainingError, match=r"model.frozen is \d+, the encoder has \d+ blocks"):
+        start(tmp_path, config)
+
+
+def test_coarse_logits_are_compared_with_every_second_label(tmp_path, monkeypatch):
+    config = replace(efficientnet(), loss=LossConfig(coarse=True))
+    run = start(tmp_path, config)
+    seen = []
+    monkeypatch.setattr(
+        run, "loss", lambda logits, labels: seen.append((logits.shape, labels)) or logits.square().mean()
+    )
+    batch = run.sampler.batch(0, 0)
+    run.go(until=1)
+    (shape, labels) = seen[0]
+    assert shape == (2, 5, 17, 17)
+    assert torch.equal(labels, batch.labels[:, ::2, ::2])
