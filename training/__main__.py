@@ -7,9 +7,9 @@ import sys
 from collections.abc import Sequence
 
 from dubai_landcover_plugin.core.errors import LandCoverError
-from training.evaluate_command import add_commands
-from training.export_command import add_export
-from training.inspect_command import add_inspect
+from training.evaluation.command import add_commands
+from training.exports.command import add_export
+from training.inspection.command import add_inspect
 from training.train_command import add_train
 
 

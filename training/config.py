@@ -71,7 +71,7 @@ SPLITS = ("none", "seed", "location", "patch", "list")
 
 @dataclass(frozen=True, slots=True)
 class SplitConfig:
-    """Which labelled images are kept out of training to validate on; see :mod:`training.splits`.
+    """Which labelled images are kept out of training to validate on; see :mod:`training.data.splits`.
 
     Args:
         kind: ``none``, ``seed``, ``location``, ``patch`` or ``list``.

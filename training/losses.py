@@ -14,9 +14,9 @@ from torch.nn import functional
 
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from training.config import LossConfig
-from training.dataset import LabelledImage
+from training.data.dataset import LabelledImage
+from training.data.splits import class_counts
 from training.errors import ConfigError
-from training.splits import class_counts
 
 
 class FocalLoss(nn.Module):

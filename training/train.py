@@ -17,20 +17,20 @@ from lightning_fabric import Fabric
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.preprocessing import Standardize
 from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, load_weights, save_checkpoint
-from training.chips import AheadSampler, Batch, ChipSampler, draw_scenes
 from training.config import LossConfig, TrainingConfig
-from training.curves import draw_curves
+from training.data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
+from training.data.splits import Split
 from training.errors import TrainingError
 from training.files import write_whole
-from training.logs import LOG, Row, RunLog
 from training.losses import SumLoss, balanced_alpha
 from training.machine import current_commit, describe_machine
+from training.monitoring.curves import draw_curves
+from training.monitoring.logs import LOG, Row, RunLog
+from training.monitoring.snapshots import choose_places, draw_snapshot
+from training.monitoring.validation import predict_labels, validate
 from training.optimizer import WeightAverage, learning_rate_factor, make_optimizer
 from training.pretrained import MEAN, STD
-from training.snapshots import choose_places, draw_snapshot
-from training.splits import Split
 from training.starting import check_resumable, make_fabric, make_model, set_training_mode, start_weights
-from training.validation import predict_labels, validate
 
 CHECKPOINT = LAST
 _PLACE = 256  # side of the places in the picture of an epoch, px

@@ -34,8 +34,8 @@ def add_train(commands: Any) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from training.config import load_config
-    from training.data import open_dataset
-    from training.splits import make_split
+    from training.data.layouts import open_dataset
+    from training.data.splits import make_split
     from training.starting import make_fabric
     from training.train import Run
 

@@ -19,10 +19,10 @@ import training.train
 from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.models import SegmentationModel
 from tests.training.dataset import make_image
-from training.chips import Batch
 from training.config import ChipConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
+from training.data.chips import Batch
+from training.data.splits import Split
 from training.errors import TrainingError
-from training.splits import Split
 from training.train import Run
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from tests.training.dataset import draw_labels
-from training.boundary import boundary_counts, boundary_iou
+from training.evaluation.boundary import boundary_counts, boundary_iou
 
 
 def border(channels: np.ndarray, channel: int, distance: int) -> np.ndarray:

@@ -16,9 +16,9 @@ from dubai_landcover_plugin.core.bundle import load_bundle
 from dubai_landcover_plugin.core.predictor import Predictor
 from tests.training.dataset import make_image
 from training.__main__ import main
-from training.calibration import LIMITS, fit_temperature, sample_logits
 from training.errors import DatasetError
-from training.reliability import BINS, Reliability
+from training.evaluation.calibration import LIMITS, fit_temperature, sample_logits
+from training.evaluation.reliability import BINS, Reliability
 
 
 def drawn(temperature: float, count: int = 20_000) -> tuple[np.ndarray, np.ndarray]:

@@ -9,7 +9,7 @@ import pytest
 
 from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.model_spec import BundleMetadata, ModelSpec
-from training.card import write_card
+from training.exports.card import write_card
 
 DATASET = (
     "Semantic segmentation of aerial imagery, Humans in the Loop with the Mohammed Bin Rashid Space Centre, CC0 1.0"

@@ -10,10 +10,10 @@ import torch
 
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from tests.training.dataset import LOOKS, make_image
-from training.augment import blur, orient, vary_radiometry
-from training.chips import AheadSampler, Batch, ChipSampler, ClassPlaces, cut, draw_scenes
 from training.config import ChipConfig, DataConfig
-from training.dataset import LabelledImage
+from training.data.augment import blur, orient, vary_radiometry
+from training.data.chips import AheadSampler, Batch, ChipSampler, ClassPlaces, cut, draw_scenes
+from training.data.dataset import LabelledImage
 from training.errors import DatasetError
 
 STILL = ChipConfig(size=32, batch=6, brightness=0, contrast=0, gamma=0, gain=0)

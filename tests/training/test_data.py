@@ -12,7 +12,7 @@ from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.classes import DUBAI
 from tests.training.dataset import colours_of, draw_labels, write_dataset, write_image, write_pair
 from training.config import DataConfig
-from training.data import Dataset, Entry, LabelledImage, open_dataset
+from training.data.layouts import Dataset, Entry, LabelledImage, open_dataset
 from training.errors import DatasetError
 
 

@@ -12,11 +12,11 @@ from PIL import Image
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.classes import DUBAI
 from tests.training.dataset import colours_of, draw_labels, make_image, write_image, write_raster
-from training.class_table import read_class_table
 from training.config import DataConfig
-from training.data import Dataset, open_dataset
+from training.data.class_table import read_class_table
+from training.data.layouts import Dataset, open_dataset
+from training.data.masks import read_labels
 from training.errors import DatasetError
-from training.masks import read_labels
 
 LABELS = draw_labels(5)
 TABLE = "id,name,colour\n3,Roof,#ff0000\n7,Tree,#00FF00\n"

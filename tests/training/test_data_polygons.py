@@ -19,10 +19,10 @@ from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.windows import Window
 from tests.training.dataset import make_image, write_polygons, write_raster
 from training.config import DataConfig
-from training.data import Dataset, open_dataset
+from training.data.layers import read_layer
+from training.data.layouts import Dataset, open_dataset
+from training.data.polygons import LabelledRaster, _edges
 from training.errors import DatasetError
-from training.layers import read_layer
-from training.polygons import LabelledRaster, _edges
 
 EAST, NORTH = 300000.0, 2800000.0
 PIXELS = make_image(5).pixels  # (96, 80, 3)

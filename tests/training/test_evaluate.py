@@ -22,11 +22,11 @@ from dubai_landcover_plugin.core.request import SegmentOptions
 from tests.training.dataset import LOOKS, draw_labels, write_image, write_polygons, write_raster
 from training.__main__ import main
 from training.config import DataConfig, SplitConfig
-from training.data import open_dataset
+from training.data.layouts import open_dataset
 from training.errors import DatasetError
-from training.evaluate import evaluate, in_channels_of, segment_image
-from training.evaluation import Evaluation, load_evaluation, pool
-from training.selection import select
+from training.evaluation.evaluate import evaluate, in_channels_of, segment_image
+from training.evaluation.figures import Evaluation, load_evaluation, pool
+from training.evaluation.selection import select
 
 MODEL = Callable[[], Path]
 

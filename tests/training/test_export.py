@@ -17,14 +17,14 @@ from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverCla
 from dubai_landcover_plugin.core.model_spec import read_metadata
 from dubai_landcover_plugin.core.models import build_model
 from tests.training.dataset import write_dataset
-from training import export as exporting
 from training.__main__ import main
 from training.checkpoint import LAST, Checkpoint, save_checkpoint
 from training.config import TrainingConfig
 from training.errors import TrainingError
-from training.export import Remarks, export_model, load_average
+from training.exports import export as exporting
+from training.exports.export import Remarks, export_model, load_average
+from training.exports.parity import LEAST_AGREEMENT, Parity, compare, random_chips, require
 from training.machine import current_commit, describe_machine
-from training.parity import LEAST_AGREEMENT, Parity, compare, random_chips, require
 
 OWN = ClassScheme(
     (LandCoverClass(1, "Palm grove", "#00FF00"), LandCoverClass(2, "Sea", "#0000FF")),

@@ -24,9 +24,9 @@ from tests.training.dataset import (
 )
 from training.__main__ import main
 from training.config import DataConfig
-from training.data import open_dataset
-from training.inspection import Inspection, difference_hash, inspect_dataset
-from training.inspection_report import ContactSheet, describe, draw_shares, page
+from training.data.layouts import open_dataset
+from training.inspection.findings import Inspection, difference_hash, inspect_dataset
+from training.inspection.page import ContactSheet, describe, draw_shares, page
 
 
 def inspected(root: Path, **settings: object) -> Inspection:

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from training.config import LossConfig
-from training.dataset import LabelledImage
+from training.data.dataset import LabelledImage
 from training.errors import ConfigError
 from training.losses import (
     DiceLoss,

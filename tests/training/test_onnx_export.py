@@ -18,9 +18,9 @@ from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.model_spec import HEADER_KEY, BundleMetadata, ModelSpec
 from dubai_landcover_plugin.core.models import SegmentationModel, architectures, build_model
 from dubai_landcover_plugin.core.predictor import Predictor
-from training import onnx_export
 from training.errors import TrainingError
-from training.onnx_export import MOST_DEVIATION, deepness_keys, export_onnx
+from training.exports import onnx_file as onnx_export
+from training.exports.onnx_file import MOST_DEVIATION, deepness_keys, export_onnx
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed (requirements/training.txt)")
 ort = pytest.importorskip("onnxruntime", reason="onnxruntime is not installed (requirements/training.txt)")

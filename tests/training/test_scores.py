@@ -9,7 +9,7 @@ import pytest
 
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from tests.training.dataset import draw_labels
-from training.scores import Counts, bootstrap, figures_json
+from training.evaluation.scores import Counts, bootstrap, figures_json
 
 NAMES = ["a", "b", "c", "d", "e"]
 

@@ -16,9 +16,9 @@ from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.windows import Window
 from tests.training.dataset import make_image, write_dataset, write_pair
 from training.config import DataConfig, SplitConfig, TrainingConfig, load_config
-from training.data import Dataset, Entry, LabelledImage, open_dataset
+from training.data.layouts import Dataset, Entry, LabelledImage, open_dataset
+from training.data.splits import choose, folds_of, make_split
 from training.errors import ConfigError, DatasetError
-from training.splits import choose, folds_of, make_split
 
 CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 

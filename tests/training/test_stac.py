@@ -14,7 +14,7 @@ import pytest
 from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.core.model_spec import BundleMetadata, ModelSpec, read_metadata
 from training.errors import TrainingError
-from training.stac import check_name, onnx_item, write_stac_item
+from training.exports.stac import check_name, onnx_item, write_stac_item
 
 jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed (requirements/dev.txt)")
 local = pytest.importorskip("pystac.validation.local_validator", reason="pystac-core is not installed")

@@ -21,9 +21,9 @@ from dubai_landcover_plugin.core.models.unet_efficientnet import EfficientNetLit
 from tests.training.dataset import make_image
 from training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from training.config import ChipConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, SplitConfig, TrainingConfig
+from training.data.splits import Split
 from training.errors import TrainingError
 from training.optimizer import WeightAverage, learning_rate_factor, make_optimizer
-from training.splits import Split
 from training.train import Run
 
 CONFIG = TrainingConfig(

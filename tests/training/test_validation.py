@@ -10,16 +10,16 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-import training.validation
+import training.monitoring.validation
 from dubai_landcover_plugin.core.accuracy import IGNORE, Confusion
 from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.models import SegmentationModel
 from dubai_landcover_plugin.core.preprocessing import Standardize
 from tests.training.dataset import LOOKS, make_image
-from training.curves import draw_curves
-from training.dataset import LabelledImage
-from training.snapshots import choose_places, draw_snapshot
-from training.validation import predict_labels, validate
+from training.data.dataset import LabelledImage
+from training.monitoring.curves import draw_curves
+from training.monitoring.snapshots import choose_places, draw_snapshot
+from training.monitoring.validation import predict_labels, validate
 
 SAME = Standardize((0.5,) * 3, (0.5,) * 3)
 
@@ -49,8 +49,8 @@ def test_a_network_with_a_horizon_sees_the_whole_image_and_one_without_sees_wind
 
 
 def test_a_large_image_goes_through_in_windows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.validation, "_WHOLE", 5000)
-    monkeypatch.setattr(training.validation, "_LARGE", 48)
+    monkeypatch.setattr(training.monitoring.validation, "_WHOLE", 5000)
+    monkeypatch.setattr(training.monitoring.validation, "_LARGE", 48)
     image, model = make_image(1, 96, 80), Nearest(0)
     np.testing.assert_array_equal(predict_labels(model, SAME, image.pixels, window=32), image.labels)
     assert set(model.seen) == {(48, 48)}

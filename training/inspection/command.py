@@ -30,9 +30,9 @@ def _inspect(options: argparse.Namespace) -> None:
         DatasetError: at the end, if an image cannot be used.
     """
     from training.config import load_config
-    from training.data import open_dataset
-    from training.inspection import inspect_dataset
-    from training.inspection_report import ContactSheet, describe, save_page, save_pictures
+    from training.data.layouts import open_dataset
+    from training.inspection.findings import inspect_dataset
+    from training.inspection.page import ContactSheet, describe, save_page, save_pictures
 
     say = partial(print, flush=True)
     config = load_config(options.config, options.set)

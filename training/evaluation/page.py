@@ -14,11 +14,11 @@ from PIL import Image
 
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.report import STYLE
-from training.charts import Points, line_chart, reliability_diagram
 from training.errors import DatasetError
-from training.evaluation import Evaluation
-from training.evaluation_text import CLASS_FIGURES, HEADLINE, facts, number, with_interval
-from training.pictures import PANELS
+from training.evaluation.figures import Evaluation
+from training.evaluation.text import CLASS_FIGURES, HEADLINE, facts, number, with_interval
+from training.monitoring.charts import Points, line_chart, reliability_diagram
+from training.monitoring.pictures import PANELS
 
 MOST_PICTURES = 80
 STRIP_WIDTH = 1200  # px of four panels side by side
@@ -63,7 +63,7 @@ def page(evaluation: Evaluation, value: Mapping[str, Any], log: Log, pictures: M
 
     Args:
         evaluation: What was measured.
-        value: Its :meth:`~training.evaluation.Evaluation.to_json`.
+        value: Its :meth:`~training.evaluation.figures.Evaluation.to_json`.
         log: Of the training run, for the curves; may be empty.
         pictures: Strips of four panels by image name; may be empty.
     """

@@ -14,10 +14,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.report import STYLE
-from training.dataset import LabelledImage
+from training.data.dataset import LabelledImage
 from training.errors import DatasetError
-from training.inspection import ImageReport, Inspection, sum_counts
-from training.pictures import colour
+from training.inspection.findings import ImageReport, Inspection, sum_counts
+from training.monitoring.pictures import colour
 
 _SIDE = 200  # px of a thumbnail
 _ACROSS = 4  # pairs of thumbnails in a row

@@ -46,7 +46,7 @@ def reliability_diagram(table: Sequence[Mapping[str, float | None]], title: str,
     """Return accuracy against confidence: one bar for each bin that has pixels, the diagonal, and shares below.
 
     Args:
-        table: Rows of :meth:`training.reliability.Reliability.table`.
+        table: Rows of :meth:`training.evaluation.reliability.Reliability.table`.
         title: What a screen reader says.
         side: Width, px.
     """

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.accuracy import IGNORE, Confusion, mean_of_defined, rounded
-from training.boundary import boundary_counts, boundary_iou
-from training.reliability import Reliability
+from training.evaluation.boundary import boundary_counts, boundary_iou
+from training.evaluation.reliability import Reliability
 
 RESAMPLES = 2000
 PERCENTILES = (2.5, 97.5)  # a 95 % interval
@@ -25,7 +25,7 @@ class Counts:
 
     Args:
         confusion: Labelled against predicted classes.
-        border: (K, 2) intersection and union of border regions, see :func:`training.boundary.boundary_counts`.
+        border: (K, 2) intersection and union of border regions, see :mod:`training.evaluation.boundary`.
         reliability: Pixels by confidence.
     """
 

@@ -24,9 +24,9 @@ from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.bundle import ModelBundle
 from dubai_landcover_plugin.core.predictor import Predictor
 from dubai_landcover_plugin.core.windows import TileGrid
-from training.dataset import LabelledImage
+from training.data.dataset import LabelledImage
 from training.errors import DatasetError
-from training.reliability import Reliability
+from training.evaluation.reliability import Reliability
 
 LIMITS = (0.05, 20.0)
 _SHARE = 0.05  # of the labelled pixels: neighbours tell the same

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 
 from training.config import SplitConfig
-from training.dataset import Dataset, Entry, LabelledImage
+from training.data.dataset import Dataset, Entry, LabelledImage
+from training.data.splits import choose, make_split
 from training.errors import DatasetError
-from training.splits import choose, make_split
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ from PIL import Image
 
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.classes import ClassScheme
-from training.dataset import Dataset, Entry, LabelledImage
+from training.data.dataset import Dataset, Entry, LabelledImage
+from training.data.splits import class_counts
 from training.errors import DatasetError
-from training.splits import class_counts
 
 _ALIKE = 4  # of 64 bits that the hashes of near-duplicates differ in at most
 _FLAT = 3.0  # grey levels: below this deviation an image has no hash, noise would make it

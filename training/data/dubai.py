@@ -14,9 +14,9 @@ from pathlib import Path
 
 from dubai_landcover_plugin.core.classes import DUBAI
 from training.config import DataConfig
-from training.dataset import Dataset, Entry
+from training.data.dataset import Dataset, Entry
+from training.data.masks import load_pair
 from training.errors import DatasetError
-from training.masks import load_pair
 
 TITLE = "Semantic segmentation of aerial imagery, Humans in the Loop with the Mohammed Bin Rashid Space Centre, CC0 1.0"
 FOLDS = (("tile4", "tile7", "tile8"), ("tile5", "tile6"), ("tile1", "tile3"), ("tile2",))

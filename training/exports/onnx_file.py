@@ -20,9 +20,9 @@ from torch.nn import functional
 from dubai_landcover_plugin.core.model_spec import HEADER_KEY, BundleMetadata
 from dubai_landcover_plugin.core.models import SegmentationModel
 from training.errors import TrainingError
+from training.exports.parity import Parity, ProbabilityNetwork, compare, random_chips, require
+from training.exports.stac import onnx_item
 from training.files import write_whole
-from training.parity import Parity, ProbabilityNetwork, compare, random_chips, require
-from training.stac import onnx_item
 
 ONNX_SUFFIX = ".onnx"
 INPUT, OUTPUT = "input", "probabilities"

@@ -15,7 +15,7 @@ from torch.utils.data import random_split
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.classes import ClassScheme
 from training.config import SplitConfig
-from training.dataset import Dataset, Entry, LabelledImage
+from training.data.dataset import Dataset, Entry, LabelledImage
 from training.errors import ConfigError, DatasetError
 
 _BYTES = 4  # of a pixel in memory: red, green, blue and label

@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core.blending import BandBlender
 from dubai_landcover_plugin.core.models import SegmentationModel
 from dubai_landcover_plugin.core.preprocessing import Standardize
 from dubai_landcover_plugin.core.windows import TileGrid
-from training.dataset import LabelledImage
+from training.data.dataset import LabelledImage
 
 _WHOLE = 4_000_000  # px that a network sees at once
 _LARGE = 2048  # side of the windows of larger images, px

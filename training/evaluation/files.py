@@ -9,9 +9,9 @@ from pathlib import Path
 from PIL import Image
 
 from training.errors import ConfigError
-from training.evaluation import Evaluation
-from training.evaluation_page import Log, page
-from training.evaluation_text import markdown
+from training.evaluation.figures import Evaluation
+from training.evaluation.page import Log, page
+from training.evaluation.text import markdown
 from training.files import write_whole
 
 

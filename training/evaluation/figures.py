@@ -12,7 +12,7 @@ from dubai_landcover_plugin.core.accuracy import rounded
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.errors import LandCoverError
 from training.errors import DatasetError
-from training.scores import Counts, figures_json
+from training.evaluation.scores import Counts, figures_json
 
 _VERSION = 1
 

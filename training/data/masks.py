@@ -17,11 +17,11 @@ from dubai_landcover_plugin.core.errors import BandError
 from dubai_landcover_plugin.core.preprocessing import Stretch
 from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.windows import Window
-from training.class_table import find_scheme
 from training.config import DataConfig
-from training.dataset import Dataset, Entry, LabelledImage
+from training.data.class_table import find_scheme
+from training.data.dataset import Dataset, Entry, LabelledImage
+from training.data.pixels import list_images, open_image, read_band, read_picture, to_pixels
 from training.errors import DatasetError
-from training.pixels import list_images, open_image, read_band, read_picture, to_pixels
 
 _BLACK = (0, 0, 0)
 

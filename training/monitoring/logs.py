@@ -17,8 +17,8 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from training.curves import read_log
 from training.files import write_whole
+from training.monitoring.curves import read_log
 
 LOG = "log.csv"
 _BOARD = "tensorboard"

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.classes import ClassScheme
-from training.dataset import LabelledImage
+from training.data.dataset import LabelledImage
 from training.errors import TrainingError
 
 PANELS = ("image", "labels", "prediction", "disagreement")

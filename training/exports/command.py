@@ -32,7 +32,7 @@ def add_export(commands: Any) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    from training.export import Remarks, export_model
+    from training.exports.export import Remarks, export_model
 
     remarks = Remarks(
         title=options.title,
@@ -46,6 +46,6 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _card(options: argparse.Namespace) -> None:
-    from training.card import rewrite_card
+    from training.exports.card import rewrite_card
 
     print(rewrite_card(options.model))

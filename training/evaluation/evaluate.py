@@ -29,13 +29,13 @@ from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.segment import segment_raster
 from dubai_landcover_plugin.core.windows import Window
-from training.boundary import DISTANCE
-from training.dataset import Dataset, Entry, LabelledImage
+from training.data.dataset import Dataset, Entry, LabelledImage
+from training.data.pixels import open_image
 from training.errors import DatasetError
-from training.evaluation import Evaluation, ImageResult
-from training.pixels import open_image
-from training.scores import Counts
-from training.selection import Selection
+from training.evaluation.boundary import DISTANCE
+from training.evaluation.figures import Evaluation, ImageResult
+from training.evaluation.scores import Counts
+from training.evaluation.selection import Selection
 
 Pixels = npt.NDArray[np.uint8]
 Draw = Callable[[LabelledImage, Pixels, ImageResult], None]

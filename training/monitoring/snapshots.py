@@ -10,8 +10,8 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.classes import ClassScheme
-from training.dataset import LabelledImage
-from training.pictures import PANELS, panels
+from training.data.dataset import LabelledImage
+from training.monitoring.pictures import PANELS, panels
 
 _GAP, _LINE, _SWATCH = 6, 22, 14  # px
 _INK = (40, 40, 40)

@@ -13,9 +13,9 @@ from training.errors import ConfigError
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.bundle import ModelBundle
     from training.config import TrainingConfig
-    from training.dataset import Dataset
-    from training.evaluation import Evaluation
-    from training.selection import Selection
+    from training.data.dataset import Dataset
+    from training.evaluation.figures import Evaluation
+    from training.evaluation.selection import Selection
 
 
 def add_commands(commands: Any) -> None:
@@ -66,10 +66,10 @@ def _add_computation(parser: argparse.ArgumentParser) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    from training.evaluation import load_evaluation, pool
-    from training.evaluation_files import check_output, write_evaluation
-    from training.evaluation_page import read_log
-    from training.evaluation_text import markdown
+    from training.evaluation.figures import load_evaluation, pool
+    from training.evaluation.files import check_output, write_evaluation
+    from training.evaluation.page import read_log
+    from training.evaluation.text import markdown
 
     log = read_log(options.log) if options.log else ()
     if options.output:
@@ -86,10 +86,10 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _compare(options: argparse.Namespace, strips: dict[str, Any]) -> Evaluation:
     from dubai_landcover_plugin.core.bundle import load_bundle
     from dubai_landcover_plugin.core.request import SegmentOptions
-    from training.boundary import DISTANCE
-    from training.evaluate import evaluate
-    from training.evaluation_page import STRIP_WIDTH
-    from training.pictures import save_comparison, strip
+    from training.evaluation.boundary import DISTANCE
+    from training.evaluation.evaluate import evaluate
+    from training.evaluation.page import STRIP_WIDTH
+    from training.monitoring.pictures import save_comparison, strip
 
     if not options.model:
         raise ConfigError("There is no model to evaluate.", "Name one, or pool earlier evaluations with --pool.")
@@ -125,8 +125,8 @@ def _compare(options: argparse.Namespace, strips: dict[str, Any]) -> Evaluation:
 def _choose(options: argparse.Namespace, bundle: ModelBundle) -> tuple[TrainingConfig, Dataset, Selection]:
     """Return the configuration that names data and split, the data, and the images wanted."""
     from training.config import TrainingConfig, load_config
-    from training.data import open_dataset
-    from training.selection import select
+    from training.data.layouts import open_dataset
+    from training.evaluation.selection import select
 
     if not options.data:
         raise ConfigError("There is no data.", "Give the folder of labelled data with --data.")
@@ -161,8 +161,8 @@ def _calibrate(options: argparse.Namespace) -> None:
 
     from dubai_landcover_plugin.core.bundle import describe_anew, load_bundle
     from dubai_landcover_plugin.core.model_spec import find_model
-    from training.calibration import fit_temperature, sample_logits
-    from training.evaluate import in_channels_of
+    from training.evaluation.calibration import fit_temperature, sample_logits
+    from training.evaluation.evaluate import in_channels_of
 
     bundle = load_bundle(options.model)
     told: dict[str, Any] = {"temperature": options.temperature}

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from training.config import DataConfig
-from training.dataset import Dataset, Entry, LabelledImage
-from training.dubai import open_dubai
+from training.data.dataset import Dataset, Entry, LabelledImage
+from training.data.dubai import open_dubai
+from training.data.masks import open_masks
+from training.data.polygons import open_polygons
 from training.errors import DatasetError
-from training.masks import open_masks
-from training.polygons import open_polygons
 
 __all__ = ["Dataset", "Entry", "LabelledImage", "open_dataset"]
 

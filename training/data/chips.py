@@ -19,9 +19,9 @@ from PIL import Image
 
 from dubai_landcover_plugin.core.accuracy import IGNORE
 from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
-from training.augment import orient, vary_radiometry
 from training.config import ChipConfig, DataConfig
-from training.dataset import LabelledImage
+from training.data.augment import orient, vary_radiometry
+from training.data.dataset import LabelledImage
 from training.errors import DatasetError
 
 

@@ -1,0 +1,1 @@
+"""How well a model agrees with the labels, through the path that QGIS uses."""
