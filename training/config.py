@@ -158,11 +158,11 @@ class ChipConfig:
     scale: tuple[float, float] = (0.7, 1.5)
     batch: int = 8
     balance: float = 0.0
-    area_power: float = 1.0
-    brightness: float = 0.12
-    contrast: float = 0.25
-    gamma: float = 0.25
-    gain: float = 0.08
+    area_power: float = 0.5
+    brightness: float = 0.2
+    contrast: float = 0.35
+    gamma: float = 0.35
+    gain: float = 0.15
     saturation: float = 0.0
     blur: float = 0.0
 
