@@ -68,6 +68,17 @@ def test_no_image_lies_in_both_parts_and_none_is_lost(groups: list[int], data: s
     assert ("It leaks" in choice.description) == leaks
 
 
+def test_many_places_are_gathered_into_five_folds_of_neighbours() -> None:
+    dataset = dataset_of(list(range(8)))
+    assert len(folds_of(dataset, SplitConfig())) == 8
+    dataset = dataset_of([*range(9), 3])
+    folds = folds_of(dataset, SplitConfig())
+    assert folds[0] == ("g0", "g1")
+    assert len(folds) == 5
+    assert [group for fold in folds for group in fold] == [f"g{index}" for index in range(9)]
+    assert len(folds_of(dataset, SplitConfig(groups=(("g1",),)))) == 9
+
+
 def test_every_fold_is_kept_out_once() -> None:
     dataset = dataset_of([0, 1, 2, 3, 0, 1], folds=(("g0", "g2"), ("g1",)))
     config = SplitConfig(kind="location")
@@ -146,6 +157,13 @@ def test_groups_come_from_a_file_and_survive_json(tmp_path: Path) -> None:
     config = load_config(path)
     assert config.split.groups == (("a", "b"), ("c",))
     assert TrainingConfig.from_mapping(config.to_json()) == config
+
+
+def test_patches_larger_than_the_images_are_told() -> None:
+    images = (make_image(1), make_image(2))  # 80×96 px
+    entries = tuple(Entry(i.name, i.name, Path(i.name), lambda i=i: i) for i in images)
+    with pytest.raises(DatasetError, match=r"give 0 patches of 128 px, too few to divide. Lower split\.patch"):
+        make_split(Dataset("", DUBAI, entries), SplitConfig(kind="patch", patch=128), lambda text: None)
 
 
 def test_patches_share_no_pixel_and_say_that_they_leak() -> None:
@@ -242,7 +260,9 @@ def test_the_published_test_images_are_those_without_masks(shared: Path) -> None
 @pytest.mark.shared
 def test_shipped_configurations_fit_the_real_dataset(shared: Path) -> None:
     dataset = open_dataset(DataConfig(), shared / "dubai")
-    held = choose(dataset, load_config(CONFIGS / "dubai.toml", ["split.kind=location", "split.fold=2"]).split).validation
+    held = choose(
+        dataset, load_config(CONFIGS / "dubai.toml", ["split.kind=location", "split.fold=2"]).split
+    ).validation
     assert {entry.group for entry in held} == {"tile1", "tile3"}
     for path in CONFIGS.glob("*.toml"):
         choose(dataset, load_config(path).split)

@@ -85,6 +85,7 @@ def test_places_lie_apart_show_many_classes_and_stay_the_same() -> None:
     small = choose_places([make_image(1, 20, 30), image], 2, 64)
     assert [place.labels.shape for place in small] == [(20, 20), (64, 64)]
     assert [place.name for place in small] == ["image1", "one"]
+    assert len(choose_places([make_image(1, 100, 100)], 4, 64)) == 1  # no room for another
     assert choose_places([], 4, 64) == []
     assert choose_places([image], 0, 64) == []
 

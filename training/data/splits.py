@@ -20,6 +20,7 @@ from training.errors import ConfigError, DatasetError
 
 _BYTES = 4  # of a pixel in memory: red, green, blue and label
 _MUCH = 4e9
+_MANY = 8  # places that are kept out one by one
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,9 @@ def _seed(dataset: Dataset, config: SplitConfig) -> tuple[set[str], str]:
 def folds_of(dataset: Dataset, config: SplitConfig) -> tuple[tuple[str, ...], ...]:
     """Return the groups that ``location`` keeps out together: the configured ones, the data's own, or one by one.
 
+    Where nobody said which, and there are many, they are gathered into five folds of neighbours by name: a single small
+    image tells little, and neighbours by name often are neighbours on the ground.
+
     Raises:
         ConfigError: if a configured group does not exist or is named twice.
     """
@@ -129,7 +133,12 @@ def folds_of(dataset: Dataset, config: SplitConfig) -> tuple[tuple[str, ...], ..
     _check_names(named, set(groups), "split.groups")
     if len(set(named)) < len(named):
         raise ConfigError(f"split.groups names a group twice: {', '.join(named)}.", "Name each group once.")
-    return (*folds, *((group,) for group in groups if group not in named))
+    places = (*folds, *((group,) for group in groups if group not in named))
+    if config.groups or len(places) <= _MANY:
+        return places
+    return tuple(
+        tuple(group for place in part for group in places[place]) for part in np.array_split(range(len(places)), 5)
+    )
 
 
 def _location(dataset: Dataset, config: SplitConfig) -> tuple[set[str], str]:
@@ -211,6 +220,10 @@ def _load(entries: Iterable[Entry], say: Callable[[str], None]) -> list[Labelled
 def _divide(images: Iterable[LabelledImage], config: SplitConfig) -> tuple[list[LabelledImage], list[LabelledImage]]:
     """Cut images into patches, of which a random share is kept out; what is left at the borders is dropped."""
     patches = [patch for image in images for patch in _patches(image, config.patch)]
+    if len(patches) < 2:
+        raise DatasetError(
+            f"The images give {len(patches)} patches of {config.patch} px, too few to divide.", "Lower split.patch."
+        )
     order = np.random.default_rng(config.seed).permutation(len(patches))
     held = set(order[: round(config.share * len(patches))].tolist())
     return (

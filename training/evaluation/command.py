@@ -181,4 +181,5 @@ def _calibrate(options: argparse.Namespace) -> None:
     path = find_model(options.model)
     training = {**bundle.metadata.training, "calibration": told}
     describe_anew(path, replace(bundle.metadata, temperature=float(told["temperature"]), training=training))
-    print(f"{path} now has temperature {told['temperature']:.4g}. Its card does not know yet: python -m training card")
+    print(f"{path} now has temperature {told['temperature']:.4g}.")
+    print(f"Its card does not know yet: python -m training card {path}")

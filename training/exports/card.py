@@ -94,7 +94,9 @@ def _data(metadata: BundleMetadata) -> str:
     scenes = training.get("config", {}).get("data", {}).get("scene_share", 0)
     if scenes:
         paragraphs.append(f"{scenes:.0%} of the training chips come from synthetic scenes.")
-    if training.get("encoder"):
+    if training.get("started_from"):
+        paragraphs.append(f"Training started from the weights of {training['started_from']}, as far as they fit.")
+    elif training.get("encoder"):
         paragraphs.append(f"The encoder started from: {training['encoder']}.")
     return "## Data\n\n" + "\n\n".join(paragraphs)
 

@@ -208,6 +208,7 @@ def _describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> Bu
             "torch": torch.__version__,
             **_origin(checkpoint),
             "encoder": ENCODER_SOURCE if config.model.pretrained else "",
+            "started_from": checkpoint.started_from,
         },
     )
 

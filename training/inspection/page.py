@@ -14,7 +14,9 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.report import STYLE
+from training.config import SplitConfig
 from training.data.dataset import LabelledImage
+from training.data.splits import folds_of
 from training.errors import DatasetError
 from training.inspection.findings import ImageReport, Inspection, sum_counts
 from training.monitoring.pictures import colour
@@ -24,6 +26,7 @@ _ACROSS = 4  # pairs of thumbnails in a row
 _ROWS = 10
 _MARGIN, _CAPTION = 10, 18
 _LONGEST = 100  # entries of a list
+_NAMED = 12  # places of a fold
 
 
 def describe(found: Inspection) -> str:
@@ -32,14 +35,21 @@ def describe(found: Inspection) -> str:
     lines = [dataset.title, _overview(found), ""]
     lines += _table([_CLASS_HEADS, *_class_rows(found)], left=3)
     lines += ["", *_table([_group_heads(found.scheme), *_group_rows(found)], left=1)]
-    if dataset.folds:
-        listed = " · ".join(f"{index}: {', '.join(fold)}" for index, fold in enumerate(dataset.folds))
-        lines += ["", f"Folds of split.kind = 'location': {listed}"]
+    lines += ["", _folds(found)]
     if len(images) <= 100:
         lines += ["", *_table([_IMAGE_HEADS, *_image_rows(found)], left=2)]
     for title, texts in _findings(found):
         lines += ["", f"{title}:", *(f"  - {text}" for text in texts)]
     return "\n".join(lines)
+
+
+def _folds(found: Inspection) -> str:
+    folds = [
+        ", ".join(fold) if len(fold) <= _NAMED else f"{fold[0]} … {fold[-1]} ({len(fold)} places)"
+        for fold in folds_of(found.dataset, SplitConfig())
+    ]
+    listed = " · ".join(f"{index}: {fold}" for index, fold in enumerate(folds))
+    return f"Folds of split.kind = 'location': {listed}"
 
 
 def _overview(found: Inspection) -> str:
@@ -254,6 +264,7 @@ def page(found: Inspection, sheet: ContactSheet) -> str:
         f'<p>{escape(found.dataset.title)}<br><span class="small">{escape(_overview(found))}</span></p>\n{findings}\n'
         f"<h2>Classes</h2>\n{_html_table(_CLASS_HEADS, _class_rows(found), 3, colours)}\n"
         f"<h2>Places</h2>\n{svg}\n{_html_table(_group_heads(found.scheme), _group_rows(found), 1)}\n"
+        f"<p>{escape(_folds(found))}</p>\n"
         f"<h2>Images and labels</h2>\n{sheets}\n{_html_table(_IMAGE_HEADS, _image_rows(found), 2)}\n</body></html>\n"
     )
 

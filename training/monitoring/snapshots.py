@@ -19,14 +19,14 @@ _TRIES = 24
 
 
 def choose_places(images: Sequence[LabelledImage], count: int, side: int, seed: int = 0) -> list[LabelledImage]:
-    """Return ``count`` square crops from images spread over the list; none from an empty list.
+    """Return up to ``count`` square crops from images spread over the list; none overlap.
 
-    Of several random places in an image, one apart from those taken before is preferred, then the one with the most
-    classes, then with the most labelled pixels.
+    Of several random places in an image that lie apart from those taken before, the one with the most classes is
+    taken, then the one with the most labelled pixels.
 
     Args:
         images: Where to choose.
-        count: How many crops.
+        count: How many crops; fewer where the images have no room for them.
         side: Of a crop, px; less where an image is smaller.
         seed: Of the choice.
     """
@@ -36,7 +36,10 @@ def choose_places(images: Sequence[LabelledImage], count: int, side: int, seed: 
     for number in [index * len(images) // count for index in range(count)] if images else []:
         image, corners = images[number], taken.setdefault(number, [])
         size = min(side, *image.labels.shape)
-        row, col = _best_corner(image, size, corners, draw)
+        corner = _best_corner(image, size, corners, draw)
+        if corner is None:
+            continue
+        row, col = corner
         corners.append((row, col))
         rows, cols = slice(row, row + size), slice(col, col + size)
         places.append(LabelledImage(image.name, image.pixels[rows, cols], image.labels[rows, cols], image.group))
@@ -45,16 +48,16 @@ def choose_places(images: Sequence[LabelledImage], count: int, side: int, seed: 
 
 def _best_corner(
     image: LabelledImage, size: int, taken: Sequence[tuple[int, int]], draw: np.random.Generator
-) -> tuple[int, int]:
+) -> tuple[int, int] | None:
     height, width = image.labels.shape
-    best, corner = (-1, -1, -1), (0, 0)
+    best, corner = (-1, -1), None
     for _ in range(_TRIES):
         row, col = int(draw.integers(height - size + 1)), int(draw.integers(width - size + 1))
         labels = image.labels[row : row + size, col : col + size]
         labels = labels[labels != IGNORE]
         apart = all(abs(row - other) >= size or abs(col - across) >= size for other, across in taken)
-        worth = (int(apart), len(np.unique(labels)), labels.size)
-        if worth > best:
+        worth = (len(np.unique(labels)), labels.size)
+        if apart and worth > best:
             best, corner = worth, (row, col)
     return corner
 
