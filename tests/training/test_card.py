@@ -111,6 +111,9 @@ def test_the_dubai_data_and_the_encoder_are_named(tmp_path: Path) -> None:
         "CC0 1.0",
     ):
         assert part in text
+    tuned = card(tmp_path, training={**training, "started_from": "dubai.safetensors"})
+    assert "Training started from the weights of dubai.safetensors" in tuned
+    assert "The encoder started from" not in tuned
     other = card(tmp_path, dataset="Our own labels", licence="MIT")
     assert "Dubai" not in other
     assert "Apache" not in other

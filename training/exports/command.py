@@ -12,7 +12,7 @@ def add_export(commands: Any) -> None:
     export.add_argument("source", help="checkpoint, for example runs/dubai/best.ckpt, or a .safetensors model file")
     export.add_argument("output", help="file ending in .safetensors or .onnx; its stem names the model")
     export.add_argument("--title", default="", help="one sentence about the model")
-    export.add_argument("--figures", "--validation", help="JSON file of an evaluation whose figures describe the model")
+    export.add_argument("--figures", help="JSON file of an evaluation whose figures describe the model")
     export.add_argument("--split", default="", help="how the images of that evaluation were chosen, in words")
     export.add_argument("--trained-by", default="", help="command line that trained the model, for the card")
     export.add_argument("--notes", help="Markdown file with your own observations, for the card")
