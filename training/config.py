@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
@@ -66,6 +67,9 @@ class DataConfig:
         _require(self.scene_count > 0 and self.scene_size > 0, "scene_count and scene_size must be positive.")
 
 
+_SEEDS = 2**63  # torch takes no larger
+_MOST_SCALE = 64  # magnification of a chip: a pixel becomes a flat field
+_MOST_CHANGE = 4  # of light and colour: beyond it chips are black and white
 SPLITS = ("none", "seed", "location", "patch", "list")
 
 
@@ -101,6 +105,7 @@ class SplitConfig:
         _require(
             self.fold >= 0 and self.images >= 1, f"fold counts from 0, images from 1; got {self.fold}, {self.images}."
         )
+        _require(0 <= self.seed < _SEEDS, f"split.seed must lie in 0..2^63 - 1, got {self.seed}.")
         _require(0 < self.share < 1, f"share must lie between 0 and 1, got {self.share}.")
         _require(self.patch >= 16, f"patch must be at least 16 px, got {self.patch}.")
         _require(
@@ -130,6 +135,14 @@ class ModelConfig:
     frozen: int = 0
     gsd: float = 1.0
     window: int = 512
+
+    def __post_init__(self) -> None:
+        _require(
+            math.isfinite(self.gsd) and self.gsd > 0,
+            f"model.gsd must be a finite number of metres above 0, got {self.gsd}.",
+        )
+        _require(self.window >= 1, f"model.window must be at least 1 px, got {self.window}.")
+        _require(self.frozen >= 0, f"model.frozen must be at least 0, got {self.frozen}.", "0 trains all blocks.")
 
     def spec(self, classes: int) -> ModelSpec:
         """Return the description of a network for RGB chips."""
@@ -170,7 +183,13 @@ class ChipConfig:
         _require(
             self.size >= 16 and self.batch >= 1, f"size must be >= 16 and batch >= 1, got {self.size}, {self.batch}."
         )
-        _require(0 < self.scale[0] <= self.scale[1], f"scale must be positive and rise, got {self.scale}.")
+        _require(
+            0 < self.scale[0] <= self.scale[1] <= _MOST_SCALE,
+            f"scale must be positive and rise, to {_MOST_SCALE} at most, got {self.scale}.",
+        )
+        for name in ("brightness", "contrast", "gamma", "gain", "saturation"):
+            value = getattr(self, name)
+            _require(0 <= value <= _MOST_CHANGE, f"chips.{name} must lie in 0..{_MOST_CHANGE}, got {value}.")
         _require(0 <= self.balance <= 1, f"balance must lie in 0..1, got {self.balance}.")
         _require(0 <= self.area_power <= 1, f"area_power must lie in 0..1, got {self.area_power}.")
         _require(0 <= self.blur <= 4, f"blur must lie in 0..4 px, got {self.blur}.")
@@ -205,7 +224,16 @@ class OptimizerConfig:
             self.steps >= 1 and self.warmup >= 0,
             f"steps must be >= 1 and warmup >= 0, got {self.steps}, {self.warmup}.",
         )
-        _require(self.rate > 0 and self.encoder_rate > 0 and self.clip > 0, "Rates and clip must be positive.")
+        rates = (self.rate, self.encoder_rate)
+        _require(
+            all(0 < rate < math.inf for rate in rates),
+            f"rate and encoder_rate must be positive and finite, got {rates}.",
+        )
+        _require(self.clip > 0, f"clip must be positive, got {self.clip}.")
+        _require(
+            math.isfinite(self.weight_decay) and self.weight_decay >= 0,
+            f"weight_decay must be a finite number of at least 0, got {self.weight_decay}.",
+        )
         _require(self.accumulate >= 1, f"accumulate must be at least 1, got {self.accumulate}.")
         _require(0 <= self.average < 1, f"average must lie in 0..1, got {self.average}.")
 
@@ -248,7 +276,10 @@ class LossConfig:
         if isinstance(self.alpha, str):
             _require(self.alpha == "balanced", f"alpha must be weights or 'balanced', got '{self.alpha}'.")
         else:
-            _require(all(weight >= 0 for weight in self.alpha), f"alpha must be at least 0, got {self.alpha}.")
+            _require(
+                all(0 <= weight < math.inf for weight in self.alpha) and (not self.alpha or any(self.alpha)),
+                f"alpha must be finite weights of at least 0, one of them positive, got {self.alpha}.",
+            )
         _require(0 <= self.smoothing < 1, f"smoothing must lie in 0..1, got {self.smoothing}.")
         _require(
             self.border >= 0 and 0 <= self.border_weight <= 1,
@@ -297,6 +328,7 @@ class RunConfig:
         )
         for name in ("seed", "threads", "patience", "save_every", "pictures"):
             _require(getattr(self, name) >= 0, f"{name} must be at least 0, got {getattr(self, name)}.")
+        _require(self.seed < _SEEDS, f"run.seed must be below 2^63, got {self.seed}.")
         _require(
             self.devices == "auto" or (isinstance(self.devices, int) and self.devices >= 1),
             f"devices must be at least 1 or 'auto', got {self.devices!r}.",

@@ -53,9 +53,15 @@ def make_model(config: TrainingConfig, classes: int, pretrained: bool) -> Segmen
     """Return the network of a configuration, with ImageNet weights if asked for.
 
     Raises:
-        TrainingError: if the architecture has no encoder that takes them.
+        TrainingError: if the window does not suit the network, or it has no encoder that takes them.
     """
     model = build_model(config.model.spec(classes))
+    if config.model.window % model.stride:  # an export would refuse it, after hours of training
+        above = -(-config.model.window // model.stride) * model.stride
+        raise TrainingError(
+            f"model.window is {config.model.window} px; this network needs a multiple of {model.stride} px.",
+            f"Set model.window = {above}.",
+        )
     if pretrained:
         if not isinstance(model, UNetEfficientNet):
             raise TrainingError(f"{config.model.architecture} has no ImageNet weights.", "Set pretrained = false.")

@@ -109,6 +109,10 @@ def override(kinds: Mapping[str, Any], tables: Mapping[str, Any], settings: Sequ
             raise ConfigError(f"{section}.{key} has no keys of its own ({setting}).", f"Write {section}.{key}=value.")
         table = changed.setdefault(section, {})
         for name in (key, *inner)[:-1]:
+            if not isinstance(table.get(name, {}), Mapping):
+                raise ConfigError(
+                    f"'{name}' is no table, so it has no keys ({setting}).", f"It is {table[name]!r}: set it as it is."
+                )
             table[name] = dict(table.get(name, {}))  # a copy: the caller's tables stay
             table = table[name]
         table[(key, *inner)[-1]] = _parse(text.strip(), Any if inner else hints[key])

@@ -20,7 +20,7 @@ from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, load_we
 from training.config import LossConfig, TrainingConfig
 from training.data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
 from training.data.splits import Split
-from training.errors import TrainingError
+from training.errors import ConfigError, TrainingError
 from training.files import write_whole
 from training.losses import SumLoss, balanced_alpha
 from training.machine import current_commit, describe_machine
@@ -123,6 +123,12 @@ class Run:
 
     def _alpha(self, config: LossConfig) -> tuple[float, ...] | None:
         if config.alpha != "balanced":
+            if config.alpha and len(config.alpha) != len(self.scheme.classes):
+                raise ConfigError(
+                    f"loss.alpha has {len(config.alpha)} weights, the data {len(self.scheme.classes)} classes: "
+                    f"{', '.join(entry.name for entry in self.scheme.classes)}.",
+                    "Give one weight for each class in this order, or 'balanced'.",
+                )
             return None
         alpha = balanced_alpha(self.split.training, len(self.scheme.classes))
         listed = ", ".join(

@@ -248,6 +248,23 @@ def test_what_is_wrong_in_a_table_is_told_with_its_row(tmp_path: Path, text: str
         read_class_table(table(tmp_path, text))
 
 
+def test_every_id_taken_leaves_none_for_unlabeled(tmp_path: Path) -> None:
+    rows = [f"{number},c{number},#{number:06X}" for number in range(1, 255)]
+    path = tmp_path / "classes.csv"
+    path.write_text("\n".join(["id,name,colour", *rows]))
+    with pytest.raises(DatasetError, match="lists 254 classes and none for unlabeled pixels; at most 253 fit"):
+        read_class_table(path)
+    path.write_text("\n".join(["id,name,colour", *rows[:-1]]))
+    assert read_class_table(path).unlabeled.id == 254
+
+
+def test_a_table_nested_too_deep_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "classes.json"
+    path.write_text("[" * 100_000)
+    with pytest.raises(DatasetError, match="is no JSON"):
+        read_class_table(path)
+
+
 def test_a_table_that_is_no_table_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match=r"classes\.json is no JSON"):
         read_class_table(table(tmp_path, "[{", "classes.json"))

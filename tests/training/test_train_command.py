@@ -74,6 +74,21 @@ def test_faults_end_without_a_traceback(command: list[str], tmp_path: Path, caps
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("model.window=63", "model.window is 63 px; this network needs a multiple of 2 px. Set model.window = 64."),
+        ("loss.alpha=1,2", "loss.alpha has 2 weights, the data 5 classes: Water, Land, Road, Building, Vegetation."),
+    ],
+)
+def test_what_does_not_suit_the_network_or_the_classes_is_told_before_training(
+    command: list[str], setting: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, "--set", setting]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_an_interrupt_says_how_to_go_on(
     command: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,7 @@ _NAMES = ("classes.csv", "classes.json")
 _SPELLINGS = {"color": "colour", "ignored": "unlabeled", "unlabelled": "unlabeled"}
 _FIELDS = {"id", "name", "colour", "unlabeled"}
 _UNLABELED = {"unlabeled", "unlabelled", "ignored"}
+_MOST_CLASSES = 253  # ids lie in 1..254, and Unlabeled needs one
 _REMEDY = (
     'Give each class a row such as 1,Water,#E2A929 below "id,name,colour"; a column unlabeled may mark one with yes.'
 )
@@ -63,6 +64,11 @@ def read_class_table(path: Path) -> ClassScheme:
     classes = [_class(row, number, path) for number, row in enumerate(rows, 1) if not _is_unlabeled(row)]
     if not classes:
         raise DatasetError(f"{path} lists no class.", _REMEDY)
+    if not marked and len(classes) > _MOST_CLASSES:
+        raise DatasetError(
+            f"{path} lists {len(classes)} classes and none for unlabeled pixels; at most {_MOST_CLASSES} fit.",
+            "Join some classes.",
+        )
     # The highest, so that no mask has it by mistake, whose pixels would then be ignored without a word.
     free = max(set(range(255)) - {entry.id for entry in classes})
     unlabeled = replace(DUBAI.unlabeled, id=free)
@@ -83,7 +89,7 @@ def _csv_rows(text: str) -> list[dict[str, Any]]:
 def _json_rows(text: str, path: Path) -> list[Any]:
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DatasetError(f"The class table {path} is no JSON: {error}.", "Mend it there.") from error
     if isinstance(value, dict) and isinstance(value.get("classes"), list):  # as ClassScheme.to_json() writes it
         unlabeled = value.get("unlabeled")
