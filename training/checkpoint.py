@@ -99,7 +99,14 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged file
-        raise TrainingError(f"The checkpoint {path} cannot be read: {error}.") from error
+        # torch's own text advises to load a file that can run code
+        reason = (
+            error.strerror if isinstance(error, OSError) and not path.is_file() else "it is damaged or no checkpoint"
+        )
+        raise TrainingError(
+            f"The checkpoint {path} cannot be read: {reason}.",
+            f"Give a {LAST} or {BEST} that a run has written; where {LAST} is damaged, {BEST} may be whole.",
+        ) from error
     version = content.get("version") if isinstance(content, dict) else None
     if version not in (1, _VERSION):
         raise TrainingError(f"{path} is no checkpoint of version 1 or {_VERSION}, but of {version}.")
@@ -108,9 +115,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         content["config"] = TrainingConfig.from_mapping(content["config"])
         content["scheme"] = ClassScheme.from_json(content["scheme"])
+        _check_types(content)
         return Checkpoint(**content)
     except (LandCoverError, KeyError, TypeError) as error:
         raise TrainingError(f"The checkpoint {path} contradicts itself: {error}.") from error
+
+
+def _check_types(content: Mapping[str, Any]) -> None:
+    kinds: dict[str, Any] = {"step": int, "seconds": float, "figures": dict, "losses": tuple | list, "stale": int}
+    kinds |= {"model": dict, "average": dict, "optimizer": dict, "split": str, "title": str, "best": float | None}
+    for name, kind in kinds.items():
+        if name in content and not isinstance(content[name], kind):
+            raise TypeError(f"{name} is {content[name]!r:.60}")
 
 
 def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:

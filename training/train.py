@@ -116,7 +116,13 @@ class Run:
     def _restore(self, checkpoint: Checkpoint) -> None:
         load_weights(self.model, checkpoint.model)
         load_weights(self.average.model, checkpoint.average)
-        self.optimizer.load_state_dict(checkpoint.optimizer)
+        try:
+            self.optimizer.load_state_dict(checkpoint.optimizer)
+        except (KeyError, TypeError, ValueError) as error:
+            raise TrainingError(
+                f"The optimizer's state in {self.folder / LAST} does not fit: {type(error).__name__}: {error}.",
+                f"Start a new run from its weights: --start-from {self.folder / LAST}.",
+            ) from error
         self.step, self.seconds, self.figures = checkpoint.step, checkpoint.seconds, checkpoint.figures
         self.best, self.stale, self.losses = checkpoint.best, checkpoint.stale, list(checkpoint.losses)
         self.started_from = checkpoint.started_from

@@ -16,6 +16,7 @@ from dubai_landcover_plugin.core.models import SegmentationModel, build_model
 from training.checkpoint import LAST, Checkpoint, compare_weights, load_checkpoint, load_weights, save_checkpoint
 from training.config import ModelConfig, TrainingConfig
 from training.errors import TrainingError
+from training.monitoring.logs import LOG, RunLog
 from training.starting import check_resumable, start_weights
 
 OTHER = ClassScheme(
@@ -153,3 +154,29 @@ def test_a_model_file_can_be_the_start(tmp_path: Path) -> None:
     torch.testing.assert_close(
         model.state_dict()["stem.0.weight"], trained.state_dict()["stem.0.weight"], rtol=1e-3, atol=1e-3
     )
+
+
+@pytest.mark.parametrize("content", [b"", b"[optimizer]\nsteps = 3\n", b"\x80\x04\x95"])
+def test_no_advice_to_run_code_from_a_file_that_is_no_checkpoint(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / LAST
+    path.write_bytes(content)
+    with pytest.raises(TrainingError, match="damaged or no checkpoint") as caught:
+        load_checkpoint(path)
+    assert "weights_only" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "value"), [("step", "x"), ("losses", 5), ("model", [1]), ("optimizer", 3)])
+def test_values_of_another_type_are_named(tmp_path: Path, name: str, value: object) -> None:
+    path = tmp_path / LAST
+    save_checkpoint(path, Checkpoint(TrainingConfig(), 1, {}, {}, {}, 0.5))
+    torch.save({**torch.load(path, weights_only=True), name: value}, path)
+    with pytest.raises(TrainingError, match=f"contradicts itself: {name} is "):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("content", [b"rubbish\n1,2\n", b"\xff\xfe\x00", b"step,loss\nx,1\n"])
+def test_a_damaged_log_stops_no_run_without_a_word(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / LOG).write_bytes(content)
+    with pytest.raises(TrainingError, match=r"log\.csv is no log of a run, or is damaged: .*Move it away"):
+        RunLog(tmp_path, ["Water"], 3, 9, board=False)
+    assert (tmp_path / LOG).read_bytes() == content

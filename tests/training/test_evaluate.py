@@ -270,3 +270,12 @@ class TestCommand:
         printed = capsys.readouterr()
         assert "log.png is no log of a training run" in printed.err
         assert "accuracy" not in printed.out
+
+
+def test_figures_replace_no_card_and_a_border_has_a_width(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    card = tmp_path / "model.md"
+    card.write_text("# Model card: model")
+    assert main(["evaluate", "model", "--output", str(tmp_path / "model.json")]) == 1
+    assert "model.md, but that is another text" in capsys.readouterr().err
+    assert main(["evaluate", "model", "--boundary=-1"]) == 1
+    assert "--boundary must lie in 0..1000 px, got -1" in capsys.readouterr().err

@@ -119,7 +119,7 @@ def test_from_training_over_export_to_evaluation(tmp_path: Path) -> None:
     metadata = read_metadata(model)
     assert metadata.metrics["accuracy"] == pytest.approx(trained, abs=0.02)  # windows, and float16 weights
     assert "intervals" in metadata.metrics
-    assert "| pixel accuracy |" in model.with_suffix(".md").read_text()
+    assert "| Pixel accuracy |" in model.with_suffix(".md").read_text()
 
 
 def export(*arguments: object) -> int:
@@ -250,6 +250,12 @@ REFUSALS: dict[str, tuple[str, list[str], str]] = {
     "figures in no JSON": ("small.safetensors", ["--figures", "text.md"], "are no JSON"),
     "figures of other classes": ("small.safetensors", ["--figures", "own.json"], "of the classes .*'Sea'"),
     "figures in a list": ("small.safetensors", ["--figures", "list.json"], "figures of the classes None"),
+    "figures without classes": ("small.safetensors", ["--figures", "three.json"], "figures of the classes None"),
+    "figures that are no numbers": (
+        "small.safetensors",
+        ["--figures", "words.json"],
+        "hold 'x' where a number belongs",
+    ),
     "no notes": ("small.safetensors", ["--notes", "nowhere.md"], "nowhere.md cannot be read"),
     "no data": ("small.safetensors", ["--data", "nowhere"], "nowhere does not exist"),
     "empty data": ("small.safetensors", ["--data", "empty"], "empty"),
@@ -265,11 +271,26 @@ def test_what_cannot_be_exported_is_told(
     Path("text.md").write_text("text")
     Path("own.json").write_text(json.dumps(figures(["Palm grove", "Sea"])))
     Path("list.json").write_text("[1]")
+    Path("three.json").write_text('{"classes": 3}')
+    Path("words.json").write_text(json.dumps({**figures(), "miou": "x"}))
     Path("empty").mkdir()
     name, arguments, message = REFUSALS[case]
     assert export(checkpoint, name, *arguments) == 1
     assert re.search(f"error: .*{message}", capsys.readouterr().err)
     assert not list(tmp_path.rglob("*small*"))
+
+
+def test_own_texts_are_not_replaced_by_a_card(
+    checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes = tmp_path / "small.md"
+    notes.write_text("My notes")
+    assert export(checkpoint, tmp_path / "small.safetensors", "--notes", notes) == 1
+    assert "small.md, but that is another text. Rename it" in capsys.readouterr().err
+    assert notes.read_text() == "My notes"
+    assert not (tmp_path / "small.safetensors").exists()
+    assert export(checkpoint, tmp_path / "model.safetensors", "--notes", notes) == 0
+    assert export(checkpoint, tmp_path / "model.safetensors", "--notes", notes) == 0  # an earlier card is replaced
 
 
 def test_a_missing_or_damaged_source_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

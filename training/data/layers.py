@@ -168,7 +168,7 @@ def _channels(
     """Return the channel of each value, and how many values are missing."""
     table: dict[Any, int | None] = {}
     found = [table[value] if value in table else table.setdefault(value, _channel(value, scheme)) for value in values]
-    unknown = [repr(value) for value, channel in table.items() if channel is None]
+    unknown = [f"'{value}'" for value, channel in table.items() if channel is None]
     if unknown:
         named = ", ".join(f"{entry.id} {entry.name}" for entry in scheme.entries)
         raise DatasetError(

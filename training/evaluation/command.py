@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from training.evaluation.selection import Selection
 
 
+_MOST_BOUNDARY = 1000  # px; beyond it all of an image is border
+
+
 def add_commands(commands: Any) -> None:
     """Add both to the command line."""
     evaluate = commands.add_parser("evaluate", help="compare a model file with labels, or pool such comparisons")
@@ -71,6 +74,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     from training.evaluation.page import read_log
     from training.evaluation.text import markdown
 
+    if options.boundary is not None and not 0 <= options.boundary <= _MOST_BOUNDARY:
+        raise ConfigError(f"--boundary must lie in 0..{_MOST_BOUNDARY} px, got {options.boundary}.")
     log = read_log(options.log) if options.log else ()
     if options.output:
         check_output(options.output)  # before hours of work

@@ -19,11 +19,17 @@ def check_output(output: str | Path) -> Path:
     """Return the JSON file that an evaluation goes to.
 
     Raises:
-        ConfigError: if its name does not end in .json.
+        ConfigError: if its name does not end in .json, or the Markdown beside it would replace another text.
     """
     path = Path(output)
     if path.suffix.lower() != ".json":
         raise ConfigError(f"The figures go to a .json file, got '{path.name}'.", "Markdown and HTML appear beside it.")
+    beside = path.with_suffix(".md")
+    if beside.is_file() and not beside.read_bytes().startswith(b"# Evaluation of "):
+        raise ConfigError(
+            f"Figures in Markdown go to {beside}, but that is another text, maybe the card of a model.",
+            f"Name the figures otherwise, e.g. {path.stem}-figures.json.",
+        )
     return path
 
 

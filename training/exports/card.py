@@ -24,6 +24,7 @@ _OF_CLASSES = {
     "f1": "F1",
     "boundary_iou": "boundary IoU",
 }
+_CARD_HEAD = "# Model card:"
 _SLIGHT = 0.005  # a mean excess of confidence that is not worth a word
 _DUBAI_MARK = "Mohammed Bin Rashid Space Centre"
 _DUBAI_DATA = (
@@ -56,6 +57,23 @@ def write_card(path: Path, metadata: BundleMetadata, size: int) -> None:
     write_whole(path, "\n\n".join(section for section in sections if section) + "\n")
 
 
+def check_card(path: Path) -> None:
+    """Refuse to write a card over a person's own text, such as the notes that are to go into it.
+
+    Raises:
+        TrainingError: if there is a file that is no card.
+    """
+    if not path.exists():
+        return
+    try:
+        with path.open("rb") as stream:
+            is_card = stream.read(len(_CARD_HEAD)) == _CARD_HEAD.encode()
+    except OSError:
+        is_card = False
+    if not is_card:
+        raise TrainingError(f"The card goes to {path}, but that is another text.", "Rename it or the model.")
+
+
 def rewrite_card(model: str | Path) -> Path:
     """Write the card of a bundle anew, from what the bundle says of itself, and return its path.
 
@@ -75,7 +93,7 @@ def rewrite_card(model: str | Path) -> Path:
 def _overview(metadata: BundleMetadata, size: int) -> str:
     classes = "\n".join(f"| {entry.id} | {entry.name} | {entry.colour} |" for entry in metadata.scheme.classes)
     return (
-        f"# Model card: {metadata.name}\n\n{metadata.title}.\n\n"
+        f"{_CARD_HEAD} {metadata.name}\n\n{metadata.title}.\n\n"
         f"- Architecture: `{metadata.spec.architecture}`, {metadata.parameters:,} weights, "
         f"file of {size / 1e6:.1f} MB\n"
         f"- Input: {', '.join(metadata.bands)}, 8 bit, about {metadata.gsd:g} m per pixel, "

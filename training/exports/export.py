@@ -18,7 +18,7 @@ from dubai_landcover_plugin.core.models import SegmentationModel, build_model
 from training.checkpoint import Checkpoint, load_checkpoint, load_weights
 from training.config import DataConfig, TrainingConfig
 from training.errors import ConfigError, DatasetError, TrainingError
-from training.exports.card import write_card
+from training.exports.card import check_card, write_card
 from training.exports.onnx_file import ONNX_SUFFIX, export_onnx
 from training.exports.parity import Parity, ProbabilityNetwork, compare, random_chips, require
 from training.exports.stac import check_name, write_stac_item
@@ -132,6 +132,8 @@ def export_model(
         )
     if window is not None and output.suffix != ONNX_SUFFIX:
         raise TrainingError("Only ONNX files have a fixed window.", f"Leave it out or name the output *{ONNX_SUFFIX}.")
+    if output.suffix == BUNDLE_SUFFIX:
+        check_card(output.with_suffix(".md"))
     loaded = load_source(source, name, remarks or Remarks())
     metadata = loaded.metadata
     pixels = None if data is None else _real_chip(data, loaded.data, window or metadata.window)
@@ -254,10 +256,20 @@ def read_figures(path: str | Path, classes: list[str]) -> dict[str, Any]:
         figures = json.loads(_read(path))
     except ValueError as error:
         raise TrainingError(f"The figures in {path} are no JSON: {error}.") from error
-    measured = list(figures.get("classes", {})) if isinstance(figures, dict) else None
-    if measured != classes:
+    figures = figures if isinstance(figures, dict) else {"classes": None}
+    known = figures.get("classes", {})
+    measured = list(known) if isinstance(known, dict) else None
+    if measured is None or measured != classes:
         raise TrainingError(
             f"{path} holds figures of the classes {measured}, the model's are {classes}.",
+            "Give the JSON file of an evaluation of this model.",
+        )
+    numbers = [figures.get(key) for key in ("accuracy", "miou", "pixels", "ece")]
+    numbers += [number for entry in known.values() for number in (entry.values() if isinstance(entry, dict) else "?")]
+    wrong = [number for number in numbers if not isinstance(number, int | float | None)]
+    if wrong:
+        raise TrainingError(
+            f"The figures in {path} hold {wrong[0]!r:.60} where a number belongs.",
             "Give the JSON file of an evaluation of this model.",
         )
     return {key: value for key, value in figures.items() if key not in _NOT_STORED}
