@@ -60,10 +60,10 @@ def test_figures_come_with_their_intervals(tmp_path: Path) -> None:
     for line in (
         "Tiles 1 and 3 kept out.",
         "On 7.5 million labelled pixels, with test-time augmentation:",
-        "| pixel accuracy | 0.871 [0.850, 0.890] |",
-        "| mean IoU | 0.703 |",
-        "| class | IoU | precision | F1 |",
-        "| Water | 0.700 [0.600, 0.800] | – | 0.820 |",
+        "| Pixel accuracy | 0.871 (0.850–0.890) |",
+        "| Mean IoU | 0.703 |",
+        "| Class | IoU | Precision | F1 |",
+        "| Water | 0.700 (0.600–0.800) | – | 0.820 |",
         "| Land | 0.700 | – | 0.820 |",
         "bootstrap over images",
     ):
@@ -85,7 +85,7 @@ def test_calibration_is_told(tmp_path: Path) -> None:
     for part in (
         "temperature of 1.310",
         "from 0.060 to 0.020 (10,000 pixels). Tiles 1 and 3.",
-        "0.021 [0.010, 0.030]; on average it is 0.012 too unsure of itself",
+        "0.021 (0.010–0.030); on average it is 0.012 too unsure of itself",
     ):
         assert part in text
     assert "Calibration" not in card(tmp_path)
@@ -94,7 +94,7 @@ def test_calibration_is_told(tmp_path: Path) -> None:
 def test_figures_of_a_run_suffice(tmp_path: Path) -> None:
     older = {key: figures()[key] for key in ("pixels", "accuracy", "miou", "classes", "confusion")}
     text = card(tmp_path, metrics=older)
-    assert "| pixel accuracy | 0.871 |" in text
+    assert "| Pixel accuracy | 0.871 |" in text
     assert "without test-time augmentation" in text
     assert "bootstrap" not in text
 

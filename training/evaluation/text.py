@@ -30,7 +30,7 @@ def number(value: float | None) -> str:
 
 def with_interval(value: float | None, interval: Sequence[float | None] | None) -> str:
     """Return a figure and its interval, such as ``0.812 (0.790–0.834)``."""
-    if not interval or value is None:
+    if not interval or value is None or None in interval:
         return number(value)
     return f"{number(value)} ({number(interval[0])}–{number(interval[1])})"
 

@@ -7,23 +7,9 @@ from typing import Any
 
 from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, BundleMetadata, read_metadata
 from training.errors import TrainingError
+from training.evaluation.text import CLASS_FIGURES, HEADLINE, with_interval
 from training.files import write_whole
 
-_HEADLINE = {
-    "accuracy": "pixel accuracy",
-    "miou": "mean IoU",
-    "mean_precision": "mean precision",
-    "mean_recall": "mean recall",
-    "mean_f1": "mean F1",
-    "boundary_iou": "mean boundary IoU",
-}
-_OF_CLASSES = {
-    "iou": "IoU",
-    "precision": "precision",
-    "recall": "recall",
-    "f1": "F1",
-    "boundary_iou": "boundary IoU",
-}
 _CARD_HEAD = "# Model card:"
 _SLIGHT = 0.005  # a mean excess of confidence that is not worth a word
 _DUBAI_MARK = "Mohammed Bin Rashid Space Centre"
@@ -138,21 +124,23 @@ def _headline(figures: dict[str, Any], intervals: dict[str, Any]) -> str:
     how = f"{'with' if augmented else 'without'} test-time augmentation"
     pixels = f"On {figures['pixels'] / 1e6:.1f} million labelled pixels, {how}:\n\n" if "pixels" in figures else ""
     rows = "\n".join(
-        f"| {words} | {_text(figures[key], intervals.get(key))} |"
-        for key, words in _HEADLINE.items()
+        f"| {words} | {with_interval(figures[key], intervals.get(key))} |"
+        for key, words in HEADLINE.items()
         if figures.get(key) is not None
     )
-    return f"{pixels}| figure | value |\n|---|---|\n{rows}"
+    return f"{pixels}| Figure | Value |\n|---|---|\n{rows}"
 
 
 def _table(figures: dict[str, Any], intervals: dict[str, Any]) -> str:
-    known = [key for key in _OF_CLASSES if any(key in entry for entry in figures["classes"].values())]
+    known = [key for key in CLASS_FIGURES if any(key in entry for entry in figures["classes"].values())]
     spread = intervals.get("classes") or {}
     rows = [
-        f"| {name} | " + " | ".join(_text(entry.get(key), spread.get(name, {}).get(key)) for key in known) + " |"
+        f"| {name} | "
+        + " | ".join(with_interval(entry.get(key), spread.get(name, {}).get(key)) for key in known)
+        + " |"
         for name, entry in figures["classes"].items()
     ]
-    head = f"| class | {' | '.join(_OF_CLASSES[key] for key in known)} |\n|{'---|' * (len(known) + 1)}"
+    head = f"| Class | {' | '.join(CLASS_FIGURES[key] for key in known)} |\n|{'---|' * (len(known) + 1)}"
     return "\n".join([head, *rows])
 
 
@@ -178,7 +166,8 @@ def _calibration(metadata: BundleMetadata) -> str:
         if excess is not None and abs(excess) >= _SLIGHT:
             tendency = f"; on average it is {abs(excess):.3f} too {'sure' if excess > 0 else 'unsure'} of itself"
         sentences.append(
-            f"In the evaluation above the expected calibration error is {_text(error, _interval(metadata))}{tendency}."
+            "In the evaluation above the expected calibration error is "
+            f"{with_interval(error, _interval(metadata))}{tendency}."
         )
     return "## Calibration\n\n" + " ".join(sentences)
 
@@ -249,11 +238,3 @@ def _terms(metadata: BundleMetadata) -> str:
     if _DUBAI_MARK in metadata.dataset:
         sentences.append("The images and labels are in the public domain (CC0 1.0).")
     return "## Terms\n\n" + " ".join(sentences)
-
-
-def _text(value: float | None, interval: list[float | None] | None = None) -> str:
-    if value is None:
-        return "–"
-    if not interval or None in interval:
-        return f"{value:.3f}"
-    return f"{value:.3f} [{interval[0]:.3f}, {interval[1]:.3f}]"
