@@ -272,7 +272,7 @@ class LossConfig:
             min(weights) >= 0 and sum(weights) > 0,
             f"focal, dice and lovasz must be at least 0 and one of them positive, got {weights}.",
         )
-        _require(self.gamma >= 0, f"gamma must be at least 0, got {self.gamma}.")
+        _require(0 <= self.gamma < math.inf, f"gamma must be at least 0 and finite, got {self.gamma}.")
         if isinstance(self.alpha, str):
             _require(self.alpha == "balanced", f"alpha must be weights or 'balanced', got '{self.alpha}'.")
         else:

@@ -184,6 +184,18 @@ def test_a_bundle_can_be_given_figures_later(checkpoint: Path, tmp_path: Path) -
     assert read_metadata(second).metrics["accuracy"] == 0.87
 
 
+@pytest.mark.parametrize("suffix", [".safetensors", ".onnx"])
+def test_a_model_that_exists_is_replaced_only_on_request(suffix: str, checkpoint: Path, tmp_path: Path) -> None:
+    target = tmp_path / f"own{suffix}"
+    target.write_bytes(b"a model of weeks")
+    with pytest.raises(TrainingError, match=r"own\S+ exists. .*--overwrite"):
+        export_model(checkpoint, target, say=str)
+    assert target.read_bytes() == b"a model of weeks"
+    if suffix == ".safetensors":
+        assert export(checkpoint, target, "--overwrite") == 0
+        assert read_metadata(target).name == "own"
+
+
 def test_a_card_can_be_made_anew(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     export_model(checkpoint, tmp_path / "small.safetensors", say=str)
     card = tmp_path / "small.md"
@@ -290,7 +302,7 @@ def test_own_texts_are_not_replaced_by_a_card(
     assert notes.read_text() == "My notes"
     assert not (tmp_path / "small.safetensors").exists()
     assert export(checkpoint, tmp_path / "model.safetensors", "--notes", notes) == 0
-    assert export(checkpoint, tmp_path / "model.safetensors", "--notes", notes) == 0  # an earlier card is replaced
+    assert export(checkpoint, tmp_path / "model.safetensors", "--notes", notes, "--overwrite") == 0  # with its card
 
 
 def test_a_missing_or_damaged_source_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -321,7 +333,7 @@ def test_a_bundle_that_answers_otherwise_is_refused(
     monkeypatch.setattr(exporting, "save_bundle", save_another)
     monkeypatch.setattr(exporting, "compare", compare_with_original)
     with pytest.raises(TrainingError, match="would differ from the trained one"):
-        export_model(checkpoint, target, say=str)
+        export_model(checkpoint, target, say=str, overwrite=True)
     assert target.read_bytes() == b"earlier"
 
 

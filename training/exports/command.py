@@ -25,6 +25,7 @@ def add_export(commands: Any) -> None:
         help="the only window an ONNX file takes; Deepness wants it fixed. Any size if left out",
     )
     export.add_argument("--stac", action="store_true", help="write the STAC item as a JSON file beside the model too")
+    export.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     export.set_defaults(run=_export)
     card = commands.add_parser("card", help="write the card of a model file anew")
     card.add_argument("model", help=".safetensors model file")
@@ -42,7 +43,15 @@ def _export(options: argparse.Namespace) -> None:
         notes=options.notes,
         licence=options.licence,
     )
-    export_model(options.source, options.output, remarks, options.data, options.fixed_window, options.stac)
+    export_model(
+        options.source,
+        options.output,
+        remarks,
+        options.data,
+        options.fixed_window,
+        options.stac,
+        overwrite=options.overwrite,
+    )
 
 
 def _card(options: argparse.Namespace) -> None:

@@ -106,6 +106,7 @@ def export_model(
     window: int | None = None,
     stac: bool = False,
     say: Callable[[str], None] = print,
+    overwrite: bool = False,
 ) -> BundleMetadata:
     """Write a bundle with its card, or an ONNX file; return the description.
 
@@ -117,9 +118,11 @@ def export_model(
         window: Side of the only window that an ONNX file takes, px; None for any.
         stac: Write the STAC item as a file beside the model too.
         say: Receives what was written and how well it agrees with the source.
+        overwrite: Replace a file at ``output``; a bundle may always replace itself.
 
     Raises:
-        TrainingError: if something cannot be read or written, or the result would not agree with the source.
+        TrainingError: if something cannot be read or written, ``output`` exists, or the result would
+            not agree with the source.
         BundleError: if a bundle cannot be read or written.
         DatasetError: if the dataset has no image.
     """
@@ -132,6 +135,8 @@ def export_model(
         )
     if window is not None and output.suffix != ONNX_SUFFIX:
         raise TrainingError("Only ONNX files have a fixed window.", f"Leave it out or name the output *{ONNX_SUFFIX}.")
+    if output.exists() and not overwrite and output.resolve() != Path(source).resolve():
+        raise TrainingError(f"{output} exists.", "Choose another name, or replace it with --overwrite.")
     if output.suffix == BUNDLE_SUFFIX:
         check_card(output.with_suffix(".md"))
     loaded = load_source(source, name, remarks or Remarks())

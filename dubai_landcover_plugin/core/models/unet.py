@@ -7,8 +7,11 @@ from typing import cast
 import torch
 from torch import nn
 
+from dubai_landcover_plugin.core.errors import ModelError
 from dubai_landcover_plugin.core.models.layers import DoubleConv, Down, OutConv, SegmentationModel, Up, require_positive
 from dubai_landcover_plugin.core.models.registry import register
+
+_MAX_CHANNELS = 16_384  # far beyond what is of use; more fills the memory before an error could be told
 
 
 @register("unet")
@@ -30,6 +33,11 @@ class UNet(SegmentationModel):
     ) -> None:
         super().__init__()
         require_positive(in_channels=in_channels, classes=classes, width=width, depth=depth)
+        if depth > 16 or width * 2**depth > _MAX_CHANNELS:
+            raise ModelError(
+                f"width {width} and depth {depth} make more than {_MAX_CHANNELS:,} channels at the bottleneck.",
+                "Lower one of them.",
+            )
         widths = [width * 2**level for level in range(depth + 1)]
         self.stem = DoubleConv(in_channels, width)
         self.downs = nn.ModuleList(Down(above, below) for above, below in zip(widths, widths[1:], strict=False))
