@@ -165,7 +165,7 @@ def test_no_weight_is_read_before_the_description_is_valid(path: Path, monkeypat
 
 def test_no_memory_is_taken_for_a_network_that_the_file_does_not_hold(path: Path) -> None:
     item = read_metadata(path).to_stac_item()
-    item["properties"]["landcover:spec"]["arguments"] = {"width": 2**15, "depth": 2}  # 2 TB of weights
+    item["properties"]["landcover:spec"]["arguments"] = {"width": 2**12, "depth": 2}  # 31 GB of weights
     rewrite(path, load_file(path), item)
     with pytest.raises(BundleError, match="misshapen"):
         load_bundle(path)
