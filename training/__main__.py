@@ -21,6 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LandCoverError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except (OSError, MemoryError) as error:
+        print(f"error: {type(error).__name__}: {error}. A run goes on with train --resume.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("stopped; train --resume goes on from the last checkpoint", file=sys.stderr)
         return 130

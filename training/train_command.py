@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from functools import partial
 from typing import Any
 
@@ -33,6 +34,7 @@ def add_train(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
+    from training.checkpoint import BEST, LAST
     from training.config import load_config
     from training.data.layouts import open_dataset
     from training.data.splits import make_split
@@ -56,6 +58,8 @@ def _train(options: argparse.Namespace) -> None:
         say,
     )
     run.go()
+    weights = run.folder / (BEST if (run.folder / BEST).is_file() else LAST)
+    say(f"To make a model file of it: python -m training export {shlex.quote(str(weights))} NAME.safetensors")
 
 
 def _say_nothing(text: str) -> None:

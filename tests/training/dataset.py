@@ -19,6 +19,20 @@ from training.data.layouts import LabelledImage
 LOOKS = np.array([(20, 40, 90), (220, 200, 170), (90, 90, 90), (250, 250, 250), (40, 120, 40)], np.uint8)
 """A colour of the ground for each class, so that even a tiny network can tell them apart."""
 
+SMALL_RUN = """
+[split]
+kind = "list"
+validation = ["tile2"]
+[model]
+architecture = "unet"
+arguments = { width = 4, depth = 1 }
+pretrained = false
+window = 64
+[chips]
+size = 32
+"""
+"""Start of a configuration of a run that takes seconds."""
+
 
 def draw_labels(seed: int, height: int = 96, width: int = 80) -> npt.NDArray[np.uint8]:
     """Return (H, W) channel indices: blocks of 16 px."""

@@ -117,5 +117,5 @@ class TestCommand:
         assert main(["calibrate", str(model), "--temperature", "1.25"]) == 0
         assert load_bundle(model).metadata.temperature == 1.25
         assert main(["calibrate", str(model), "--temperature", "-1"]) == 1
-        assert "temperature above 0, got -1" in capsys.readouterr().err
+        assert "--temperature must lie in 0.05..20, got -1" in capsys.readouterr().err
         assert load_bundle(model).metadata.temperature == 1.25

@@ -177,6 +177,6 @@ def test_values_of_another_type_are_named(tmp_path: Path, name: str, value: obje
 @pytest.mark.parametrize("content", [b"rubbish\n1,2\n", b"\xff\xfe\x00", b"step,loss\nx,1\n"])
 def test_a_damaged_log_stops_no_run_without_a_word(tmp_path: Path, content: bytes) -> None:
     (tmp_path / LOG).write_bytes(content)
-    with pytest.raises(TrainingError, match=r"log\.csv is no log of a run, or is damaged: .*Move it away"):
+    with pytest.raises(TrainingError, match=r"log\.csv is no log of a training run, or is damaged: .*Move it away"):
         RunLog(tmp_path, ["Water"], 3, 9, board=False)
     assert (tmp_path / LOG).read_bytes() == content

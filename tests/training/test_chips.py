@@ -197,5 +197,7 @@ def test_scenes_take_their_share_and_their_ids_become_channels() -> None:
 def test_scenes_that_are_nowhere_and_no_images_are_errors() -> None:
     with pytest.raises(DatasetError, match="cannot be loaded"):
         draw_scenes(DataConfig(scenes="nowhere:draw", scene_share=0.1))
+    with pytest.raises(DatasetError, match=r"cannot be drawn: .*takes a seed and a side"):
+        draw_scenes(DataConfig(scenes="math:sqrt", scene_share=0.1))
     with pytest.raises(DatasetError, match="no labelled image"):
         ChipSampler([], STILL, 1)

@@ -205,10 +205,11 @@ def test_a_class_table_names_the_classes(tmp_path: Path) -> None:
         "\ufeffID;Name;Color;ignored\r\n1;Roof;#ff0000;\r\n9;Doubt;#000001;1\r\n2;Tree;#00ff00;\r\n\r\n",
         '[{"id": 1, "name": "Roof", "colour": "#FF0000"}, {"id": 2, "name": "Tree", "colour": "#00FF00"},'
         ' {"id": 9, "name": "Doubt", "colour": "#000001", "unlabeled": true}]',
+        "name,id,colour,unlabeled,drawn by\nRoof,1.0,#FF0000,,\nTree,2.0,#00FF00,,a student\nDoubt,9.0,#000001,yes,\n",
         '{"classes": [{"id": 1, "name": "Roof", "colour": "#FF0000"}, {"id": 2, "name": "Tree", "colour": "#00FF00"}],'
         ' "unlabeled": {"id": 9, "name": "Doubt", "colour": "#000001"}}',
     ],
-    ids=["csv", "semicolons", "json", "scheme"],
+    ids=["csv", "semicolons", "json", "more columns", "scheme"],
 )
 def test_tables_are_read_as_people_write_them(tmp_path: Path, text: str) -> None:
     scheme = read_class_table(table(tmp_path, text, "classes.json" if text[0] in "[{" else "classes.csv"))
@@ -237,6 +238,8 @@ def test_an_id_between_those_of_the_table_is_unknown(tmp_path: Path) -> None:
         (TABLE + "7,Other,#0000FF\n", "ids must differ"),
         (TABLE + "8,Other,#00FF00\n", "one colour to several classes"),
         (TABLE + "x,Other,#0000FF\n", "class 3: the id must be a whole number, got 'x'"),
+        (TABLE + "7.5,Other,#0000FF\n", "class 3: the id must be a whole number, got '7.5'"),
+        (TABLE + "inf,Other,#0000FF\n", "class 3: the id must be a whole number, got 'inf'"),
         (TABLE + "0,Other,#0000FF\n", "class 3: Class ids must lie in 1..254"),
         (TABLE + "8,Other,blue\n", "class 3: Class colours look like"),
         (TABLE + "8,Unlabeled,#0000FF\n9,Ignored,#0000FE\n", "marks 2 classes as unlabeled"),

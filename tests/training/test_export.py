@@ -16,7 +16,7 @@ from dubai_landcover_plugin.core.bundle import load_bundle
 from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.core.model_spec import read_metadata
 from dubai_landcover_plugin.core.models import build_model
-from tests.training.dataset import write_dataset
+from tests.training.dataset import SMALL_RUN, write_dataset
 from training.__main__ import main
 from training.checkpoint import LAST, Checkpoint, save_checkpoint
 from training.config import TrainingConfig
@@ -82,18 +82,7 @@ def figures(names: list[str] | None = None) -> dict[str, Any]:
     }
 
 
-RUN = """
-[split]
-kind = "list"
-validation = ["tile2"]
-[model]
-architecture = "unet"
-arguments = { width = 4, depth = 1 }
-pretrained = false
-window = 64
-[chips]
-size = 32
-batch = 2
+RUN = f"""{SMALL_RUN}batch = 2
 [optimizer]
 steps = 12
 rate = 1e-2

@@ -8,23 +8,12 @@ from pathlib import Path
 import pytest
 
 import training.train
-from tests.training.dataset import write_dataset
+from tests.training.dataset import SMALL_RUN, write_dataset
 from training.__main__ import main
-from training.checkpoint import LAST, load_checkpoint
+from training.checkpoint import BEST, LAST, load_checkpoint
 from training.train import Run
 
-CONFIG = """
-[split]
-kind = "list"
-validation = ["tile2"]
-[model]
-architecture = "unet"
-arguments = { width = 4, depth = 1 }
-pretrained = false
-window = 64
-[chips]
-size = 32
-[optimizer]
+CONFIG = f"""{SMALL_RUN}[optimizer]
 steps = 4
 [run]
 accelerator = "cpu"
@@ -87,6 +76,27 @@ def test_what_does_not_suit_the_network_or_the_classes_is_told_before_training(
     assert main([*command, "--set", setting]) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("error", [OSError(5, "Input/output error"), MemoryError("8 GB are not there")])
+def test_what_the_machine_refuses_is_told_without_a_traceback(
+    command: list[str], error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(self: Run) -> float:
+        raise error
+
+    monkeypatch.setattr(Run, "_one_step", fail)
+    assert main(command) == 1
+    printed = capsys.readouterr().err
+    assert str(error) in printed
+    assert "train --resume" in printed
+    assert "Traceback" not in printed
+
+
+def test_the_end_of_a_run_names_the_next_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 0
+    best = Path(command[-1]) / BEST
+    assert f"python -m training export {best} " in capsys.readouterr().out
 
 
 def test_an_interrupt_says_how_to_go_on(

@@ -195,7 +195,7 @@ def draw_scenes(config: DataConfig, scheme: ClassScheme = DUBAI) -> list[Labelle
     """Draw the synthetic scenes that a configuration asks for; none if it names no function.
 
     Raises:
-        DatasetError: if the function cannot be found.
+        DatasetError: if the function cannot be found, or is of another kind.
     """
     if not config.scenes or not config.scene_share:
         return []
@@ -211,6 +211,12 @@ def draw_scenes(config: DataConfig, scheme: ClassScheme = DUBAI) -> list[Labelle
         channels[entry.id] = channel
     scenes = []
     for seed in range(config.scene_seed, config.scene_seed + config.scene_count):
-        scene = function(seed, config.scene_size)
-        scenes.append(LabelledImage(f"scene{seed}", scene.image, channels[scene.truth]))
+        try:
+            scene = function(seed, config.scene_size)
+            scenes.append(LabelledImage(f"scene{seed}", scene.image, channels[scene.truth]))
+        except (TypeError, AttributeError, IndexError) as error:
+            raise DatasetError(
+                f"The scenes '{config.scenes}' cannot be drawn: {type(error).__name__}: {error}.",
+                "The function takes a seed and a side in px, and returns an object with image and truth.",
+            ) from error
     return scenes

@@ -14,7 +14,7 @@ from training.errors import DatasetError
 
 _NAMES = ("classes.csv", "classes.json")
 _SPELLINGS = {"color": "colour", "ignored": "unlabeled", "unlabelled": "unlabeled"}
-_FIELDS = {"id", "name", "colour", "unlabeled"}
+_FIELDS = {"id", "name", "colour"}
 _UNLABELED = {"unlabeled", "unlabelled", "ignored"}
 _MOST_CLASSES = 253  # ids lie in 1..254, and Unlabeled needs one
 _REMEDY = (
@@ -100,11 +100,11 @@ def _json_rows(text: str, path: Path) -> list[Any]:
 
 
 def _spelled(row: Any, number: int, path: Path) -> dict[str, Any]:
-    """Return a row with our own names of fields."""
+    """Return a row with our own names of fields; what else people note in a table is no matter."""
     if not isinstance(row, dict):
         raise DatasetError(f"{path}, class {number} is no table of fields: {row!r:.80}.", _REMEDY)
     named = {_SPELLINGS.get(key, key): value for key, value in ((_key(key), value) for key, value in row.items())}
-    if set(named) - _FIELDS or not {"id", "name", "colour"} <= set(named):
+    if not set(named) >= _FIELDS:
         raise DatasetError(f"{path}, class {number} has the fields {', '.join(map(str, row))}.", _REMEDY)
     return named
 
@@ -121,11 +121,19 @@ def _is_unlabeled(row: dict[str, Any]) -> bool:
 def _class(row: dict[str, Any], number: int, path: Path) -> LandCoverClass:
     try:
         colour = str(row["colour"]).strip().upper()
-        return LandCoverClass(int(str(row["id"]).strip()), str(row["name"] or "").strip(), colour)
+        return LandCoverClass(_whole(row["id"]), str(row["name"] or "").strip(), colour)
     except ClassSchemeError as error:
         raise DatasetError(f"{path}, class {number}: {error.message}", _REMEDY) from error
     except ValueError as error:
         raise DatasetError(f"{path}, class {number}: the id must be a whole number, got {row['id']!r}.") from error
+
+
+def _whole(value: Any) -> int:
+    """Return an id; spreadsheets write 3 as 3.0."""
+    number = float(str(value).strip())
+    if not number.is_integer():
+        raise ValueError(value)
+    return int(number)
 
 
 def _scheme(classes: list[LandCoverClass], unlabeled: LandCoverClass, path: Path) -> ClassScheme:

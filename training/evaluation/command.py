@@ -71,8 +71,8 @@ def _add_computation(parser: argparse.ArgumentParser) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     from training.evaluation.figures import load_evaluation, pool
     from training.evaluation.files import check_output, write_evaluation
-    from training.evaluation.page import read_log
     from training.evaluation.text import markdown
+    from training.monitoring.curves import read_log
 
     if options.boundary is not None and not 0 <= options.boundary <= _MOST_BOUNDARY:
         raise ConfigError(f"--boundary must lie in 0..{_MOST_BOUNDARY} px, got {options.boundary}.")
@@ -166,11 +166,14 @@ def _calibrate(options: argparse.Namespace) -> None:
 
     from dubai_landcover_plugin.core.bundle import describe_anew, load_bundle
     from dubai_landcover_plugin.core.model_spec import find_model
-    from training.evaluation.calibration import fit_temperature, sample_logits
+    from training.evaluation.calibration import LIMITS, fit_temperature, sample_logits
     from training.evaluation.evaluate import in_channels_of
 
     bundle = load_bundle(options.model)
     told: dict[str, Any] = {"temperature": options.temperature}
+    low, high = LIMITS
+    if options.temperature is not None and not low <= options.temperature <= high:
+        raise ConfigError(f"--temperature must lie in {low:g}..{high:g}, got {options.temperature:g}.")
     if options.temperature is None:
         _, dataset, selection = _choose(options, bundle)
         images = (in_channels_of(bundle.metadata.scheme, dataset.scheme, entry.load()) for entry in selection.entries)

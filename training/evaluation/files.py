@@ -10,9 +10,10 @@ from PIL import Image
 
 from training.errors import ConfigError
 from training.evaluation.figures import Evaluation
-from training.evaluation.page import Log, page
+from training.evaluation.page import page
 from training.evaluation.text import markdown
 from training.files import write_whole
+from training.monitoring.curves import Log
 
 
 def check_output(output: str | Path) -> Path:

@@ -50,27 +50,38 @@ def facts(value: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def headline_table(value: Mapping[str, Any]) -> str:
+    """Return the figures of the whole map that an evaluation's JSON has, with intervals, as a Markdown table."""
+    intervals = value.get("intervals") or {}
+    rows = "\n".join(
+        f"| {told} | {with_interval(value[key], intervals.get(key))} |"
+        for key, told in HEADLINE.items()
+        if value.get(key) is not None
+    )
+    return f"| Figure | Value (95 % interval) |\n|---|---|\n{rows}"
+
+
+def class_table(value: Mapping[str, Any]) -> str:
+    """Return the figures of each class that an evaluation's JSON has, with intervals, as a Markdown table."""
+    intervals = (value.get("intervals") or {}).get("classes") or {}
+    known = [key for key in CLASS_FIGURES if any(key in figures for figures in value["classes"].values())]
+    rows = "\n".join(
+        f"| {name} | "
+        + " | ".join(with_interval(figures.get(key), intervals.get(name, {}).get(key)) for key in known)
+        + " |"
+        for name, figures in value["classes"].items()
+    )
+    return f"| Class | {' | '.join(CLASS_FIGURES[key] for key in known)} |\n|{'---|' * (len(known) + 1)}\n{rows}"
+
+
 def markdown(value: Mapping[str, Any]) -> str:
     """Return an evaluation's JSON as Markdown."""
     names = ", ".join(model["name"] for model in value["models"])
     facts_told = "\n".join(f"- {fact}" for fact in facts(value))
-    intervals = value["intervals"]
-    headline = "\n".join(
-        f"| {told} | {with_interval(value[key], intervals.get(key))} |" for key, told in HEADLINE.items()
-    )
-    by_class = "\n".join(
-        f"| {name} | "
-        + " | ".join(
-            with_interval(figures[key], intervals.get("classes", {}).get(name, {}).get(key)) for key in CLASS_FIGURES
-        )
-        + " |"
-        for name, figures in value["classes"].items()
-    )
     classes = list(value["classes"])
     return (
         f"# Evaluation of {names}\n\n{value['split']}\n\n{facts_told}\n\n"
-        f"| figure | value (95 % interval) |\n|---|---|\n{headline}\n\n"
-        f"| class | {' | '.join(CLASS_FIGURES.values())} |\n|{'---|' * (len(CLASS_FIGURES) + 1)}\n{by_class}\n\n"
+        f"{headline_table(value)}\n\n{class_table(value)}\n\n"
         "Where the pixels of each labelled class (row) went (column), percent of the row:\n\n"
         f"| | {' | '.join(classes)} |\n|{'---|' * (len(classes) + 1)}\n{_rows(value['confusion'], classes)}\n\n"
         "Intervals by drawing images with replacement. Images of one place are alike: a new place can lie outside.\n"

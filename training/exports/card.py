@@ -7,7 +7,7 @@ from typing import Any
 
 from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, BundleMetadata, read_metadata
 from training.errors import TrainingError
-from training.evaluation.text import CLASS_FIGURES, HEADLINE, with_interval
+from training.evaluation.text import class_table, headline_table, with_interval
 from training.files import write_whole
 
 _CARD_HEAD = "# Model card:"
@@ -109,39 +109,16 @@ def _metrics(metadata: BundleMetadata) -> str:
     figures = metadata.metrics
     if "classes" not in figures:
         return ""
-    intervals = figures.get("intervals") or {}
-    paragraphs = [figures.get("split", ""), _headline(figures, intervals), _table(figures, intervals)]
-    if intervals:
+    augmented = (figures.get("settings") or {}).get("tta", False)
+    how = f"{'with' if augmented else 'without'} test-time augmentation"
+    pixels = f"On {figures['pixels'] / 1e6:.1f} million labelled pixels, {how}:" if "pixels" in figures else ""
+    paragraphs = [figures.get("split", ""), pixels, headline_table(figures), class_table(figures)]
+    if figures.get("intervals"):
         paragraphs.append(
             "In brackets: 95 % intervals by bootstrap over images. Images of one place are alike, so for a new place "
             "expect more spread than that."
         )
     return "## Metrics\n\n" + "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
-
-
-def _headline(figures: dict[str, Any], intervals: dict[str, Any]) -> str:
-    augmented = (figures.get("settings") or {}).get("tta", False)
-    how = f"{'with' if augmented else 'without'} test-time augmentation"
-    pixels = f"On {figures['pixels'] / 1e6:.1f} million labelled pixels, {how}:\n\n" if "pixels" in figures else ""
-    rows = "\n".join(
-        f"| {words} | {with_interval(figures[key], intervals.get(key))} |"
-        for key, words in HEADLINE.items()
-        if figures.get(key) is not None
-    )
-    return f"{pixels}| Figure | Value |\n|---|---|\n{rows}"
-
-
-def _table(figures: dict[str, Any], intervals: dict[str, Any]) -> str:
-    known = [key for key in CLASS_FIGURES if any(key in entry for entry in figures["classes"].values())]
-    spread = intervals.get("classes") or {}
-    rows = [
-        f"| {name} | "
-        + " | ".join(with_interval(entry.get(key), spread.get(name, {}).get(key)) for key in known)
-        + " |"
-        for name, entry in figures["classes"].items()
-    ]
-    head = f"| Class | {' | '.join(CLASS_FIGURES[key] for key in known)} |\n|{'---|' * (len(known) + 1)}"
-    return "\n".join([head, *rows])
 
 
 def _calibration(metadata: BundleMetadata) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -18,8 +16,10 @@ from training.config import SplitConfig
 from training.data.dataset import LabelledImage
 from training.data.splits import folds_of
 from training.errors import DatasetError
+from training.files import write_whole
 from training.inspection.findings import ImageReport, Inspection, sum_counts
 from training.monitoring.pictures import colour
+from training.page_parts import chart, picture, table
 
 _SIDE = 200  # px of a thumbnail
 _ACROSS = 4  # pairs of thumbnails in a row
@@ -181,12 +181,12 @@ class ContactSheet:
             draw.rectangle((left, 6, left + 12, 18), fill=entry.rgb)
             draw.text((left + 18, 4), entry.name, "#222", font)
             left += 40 + round(draw.textlength(entry.name, font))
-        for index, (name, picture, labels) in enumerate(pairs):
+        for index, (name, pixels, labels) in enumerate(pairs):
             x = _MARGIN + index % _ACROSS * wide
             y = _MARGIN + _CAPTION + index // _ACROSS * high
-            sheet.paste(picture, (x, y))
-            sheet.paste(labels, (x + picture.width + 2, y))
-            draw.text((x, y + picture.height + 1), _cut(name, 56), "#222", font)
+            sheet.paste(pixels, (x, y))
+            sheet.paste(labels, (x + pixels.width + 2, y))
+            draw.text((x, y + pixels.height + 1), _cut(name, 56), "#222", font)
         return sheet
 
 
@@ -237,21 +237,18 @@ def save_page(found: Inspection, sheet: ContactSheet, path: Path) -> None:
     """Write :func:`page`.
 
     Raises:
-        DatasetError: if it cannot be written.
+        TrainingError: if it cannot be written.
     """
-    try:
-        path.write_text(page(found, sheet), encoding="utf-8")
-    except OSError as error:
-        raise DatasetError(f"The page {path} cannot be written: {error}.", "Choose another place.") from error
+    write_whole(path, page(found, sheet))
 
 
 def page(found: Inspection, sheet: ContactSheet) -> str:
     """Return a self-contained HTML page."""
-    chart = io.StringIO()
-    draw_shares(found).savefig(chart, format="svg", metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    svg = chart.getvalue()
-    svg = svg[svg.index("<svg") :].replace("<svg", '<svg role="img" aria-label="Shares of the classes"', 1)
-    sheets = "".join(f"<p>{_embedded(picture, number)}</p>" for number, picture in enumerate(sheet.pages(), 1))
+    shares = chart(draw_shares(found), "Shares of the classes")
+    sheets = "".join(
+        f"<p>{picture(sheet, f'Images beside their labels, sheet {number}')}</p>"
+        for number, sheet in enumerate(sheet.pages(), 1)
+    )
     findings = "".join(
         f"<h2>{escape(title)}</h2><ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
         for title, texts in _findings(found)
@@ -262,27 +259,8 @@ def page(found: Inspection, sheet: ContactSheet) -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Labelled data</title>'
         f"<style>{style}</style></head><body>\n<h1>Labelled data</h1>\n"
         f'<p>{escape(found.dataset.title)}<br><span class="small">{escape(_overview(found))}</span></p>\n{findings}\n'
-        f"<h2>Classes</h2>\n{_html_table(_CLASS_HEADS, _class_rows(found), 3, colours)}\n"
-        f"<h2>Places</h2>\n{svg}\n{_html_table(_group_heads(found.scheme), _group_rows(found), 1)}\n"
+        f"<h2>Classes</h2>\n{table(_CLASS_HEADS, _class_rows(found), 3, colours)}\n"
+        f"<h2>Places</h2>\n{shares}\n{table(_group_heads(found.scheme), _group_rows(found))}\n"
         f"<p>{escape(_folds(found))}</p>\n"
-        f"<h2>Images and labels</h2>\n{sheets}\n{_html_table(_IMAGE_HEADS, _image_rows(found), 2)}\n</body></html>\n"
+        f"<h2>Images and labels</h2>\n{sheets}\n{table(_IMAGE_HEADS, _image_rows(found), 2)}\n</body></html>\n"
     )
-
-
-def _html_table(heads: Sequence[str], rows: Sequence[Sequence[str]], left: int, keys: Sequence[str] = ()) -> str:
-    """Return a table, the first ``left`` columns aligned to the left; ``keys`` are colours before the first cells."""
-    kinds = ["" if column < left else ' class="number"' for column in range(len(heads))]
-    first = "".join(f'<th scope="col"{kind}>{escape(head)}</th>' for kind, head in zip(kinds, heads, strict=True))
-    body = ""
-    for row, key in zip(rows, [*keys, *[""] * (len(rows) - len(keys))], strict=True):
-        swatch = f'<span class="key" style="background:{key}"></span>' if key else ""
-        cells = [f"<td{kind}>{escape(cell)}</td>" for kind, cell in zip(kinds, row, strict=True)]
-        body += f"<tr>{cells[0].replace('<td>', f'<td>{swatch}', 1)}{''.join(cells[1:])}</tr>\n"
-    return f"<table><tr>{first}</tr>\n{body}</table>"
-
-
-def _embedded(picture: Image.Image, number: int) -> str:
-    stream = io.BytesIO()
-    picture.save(stream, "JPEG", quality=85)
-    data = base64.b64encode(stream.getvalue()).decode()
-    return f'<img src="data:image/jpeg;base64,{data}" alt="Images beside their labels, sheet {number}">'

@@ -9,42 +9,60 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from training.errors import TrainingError
+
 _COLOURS = {"accuracy": "#1f77b4", "miou": "#d62728"}
 
+Log = Sequence[Mapping[str, str]]
 
-def read_log(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a ``log.csv``; an empty list if there is none."""
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as stream:
-        return list(csv.DictReader(stream))
+
+def read_log(path: str | Path) -> list[dict[str, str]]:
+    """Return the rows of a ``log.csv``.
+
+    Raises:
+        TrainingError: if it cannot be read or is something else.
+    """
+    try:
+        with Path(path).open(newline="", encoding="utf-8") as stream:
+            rows = list(csv.DictReader(stream))
+        for row in rows:
+            int(row["step"])
+        return rows
+    except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
+        raise TrainingError(
+            f"{path} is no log of a training run, or is damaged: {type(error).__name__}: {error}.",
+            "Move it away if a run is to go on with a new one.",
+        ) from error
 
 
 def draw_curves(log: Path, target: Path) -> bool:
-    """Draw loss, learning rate, accuracy and IoU over the steps as a PNG; return whether there was anything to draw.
+    """Draw :func:`curves_figure` of a ``log.csv`` as a PNG; return whether there was anything to draw.
 
     Raises:
         OSError: if the picture cannot be written.
+        TrainingError: if the log is something else.
     """
-    rows = read_log(log)
-    if not rows:
-        return False
+    rows = read_log(log) if log.is_file() else []
+    if rows:
+        curves_figure(rows).savefig(target, dpi=100, format="png")
+    return bool(rows)
+
+
+def curves_figure(log: Log) -> Figure:
+    """Return loss, learning rate, accuracy and IoU over the steps of a log that has a row."""
     figure = Figure(figsize=(11, 6.5), layout="constrained")
     loss, total, rate, classes = figure.subplots(2, 2).ravel()
-    _plot(loss, rows, {"loss": "loss"}, "training loss")
-    _plot(rate, rows, {"rate": "rate"}, "learning rate")
-    _plot(total, rows, {"accuracy": "pixel accuracy", "miou": "mean IoU"}, "validation", dots=True)
-    named = {name: name.removeprefix("iou ") for name in rows[0] if name.startswith("iou ")}
-    _plot(classes, rows, named, "validation IoU of each class", dots=True)
+    _plot(loss, log, {"loss": "loss"}, "training loss")
+    _plot(rate, log, {"rate": "rate"}, "learning rate")
+    _plot(total, log, {"accuracy": "pixel accuracy", "miou": "mean IoU"}, "validation", dots=True)
+    named = {name: name.removeprefix("iou ") for name in log[0] if name.startswith("iou ")}
+    _plot(classes, log, named, "validation IoU of each class", dots=True)
     for axes in (total, classes):
         axes.set_ylim(0, 1)
-    figure.savefig(target, dpi=100, format="png")
-    return True
+    return figure
 
 
-def _plot(
-    axes: Axes, rows: Sequence[Mapping[str, str]], columns: Mapping[str, str], title: str, dots: bool = False
-) -> None:
+def _plot(axes: Axes, rows: Log, columns: Mapping[str, str], title: str, dots: bool = False) -> None:
     """Draw columns of the log against the step; rows without a value are passed over."""
     drawn = False
     for column, name in columns.items():

@@ -17,7 +17,6 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from training.errors import TrainingError
 from training.files import write_whole
 from training.monitoring.curves import read_log
 
@@ -158,13 +157,8 @@ class RunLog:
         return "  ".join(parts)
 
     def _keep_until(self, step: int) -> None:
-        try:
-            rows = [row for row in read_log(self._path) if int(row["step"]) <= step]
-        except (KeyError, TypeError, ValueError, csv.Error) as error:
-            raise TrainingError(
-                f"{self._path} is no log of a run, or is damaged: {type(error).__name__}: {error}.",
-                "Move it away; the run then goes on with a new one.",
-            ) from error
+        rows = read_log(self._path) if self._path.is_file() else []
+        rows = [row for row in rows if int(row["step"]) <= step]
         if not rows:
             self._path.unlink(missing_ok=True)
             return
