@@ -88,7 +88,9 @@ class Run:
         self.loss = SumLoss(config.loss, self._alpha(config.loss)).to(self.fabric.device)
         self.standardize = Standardize(MEAN, STD)
         scenes = draw_scenes(config.data, scheme)
-        self.sampler = ChipSampler(split.training, config.chips, config.run.seed, scenes, config.data.scene_share)
+        self.sampler = ChipSampler(
+            split.training, config.chips, config.run.seed, scenes, config.data.scene_share, config.optimizer.steps
+        )
         self._ahead = AheadSampler(self.sampler.batch)
         self.places = choose_places(split.validation or split.training, config.run.pictures, _PLACE)
         self.step, self.seconds, self.stale = 0, 0.0, 0

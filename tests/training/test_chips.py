@@ -49,6 +49,20 @@ def test_labels_stay_with_their_pixels() -> None:
     assert (nearest_class(chips) == labels).float().mean() > 0.9  # borders are blurred by resizing
 
 
+def test_the_last_steps_may_be_calm() -> None:
+    grey = LabelledImage("grey", np.full((64, 64, 3), 128, np.uint8), np.zeros((64, 64), np.uint8))
+    config = ChipConfig(size=32, batch=200, brightness=0.3, contrast=0, gamma=0, gain=0, calm=0.25)
+    lively, same = ChipSampler([grey], replace(config, calm=0), 1, steps=8), ChipSampler([grey], config, 1, steps=8)
+    widths = [float(np.ptp(same.batch(step).chips)) / 255 for step in range(8)]
+    assert all(width == pytest.approx(0.6, abs=0.03) for width in widths[:6])
+    assert all(width == pytest.approx(0.2, abs=0.03) for width in widths[6:])
+    assert torch.equal(lively.batch(5).chips, same.batch(5).chips)
+    assert not torch.equal(lively.batch(6).chips, same.batch(6).chips)
+    calmed = ChipConfig(scale=(0.5, 2), balance=0.5, gamma=0.3).calmed()
+    assert calmed.scale == pytest.approx((0.5 ** (1 / 3), 2 ** (1 / 3)))
+    assert (calmed.balance, calmed.gamma) == (0, pytest.approx(0.1))
+
+
 @pytest.mark.parametrize(("scale", "side"), [(0.5, 64), (1.0, 32), (2.0, 16)])
 def test_scale_magnifies(scale: float, side: int) -> None:
     ramp = np.broadcast_to(np.arange(128, dtype=np.uint8)[None, :, None], (128, 128, 3))

@@ -7,6 +7,7 @@ several processes that share the batches of a step see what one process would se
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -94,6 +95,7 @@ class ChipSampler:
         scene_share: Share of chips that come from ``scenes``.
         config: Size, scale, variation and choice of chips.
         seed: Of the run.
+        steps: Of the run, whose last ones may be calm; 0 for none.
 
     Raises:
         DatasetError: if there is no image.
@@ -106,12 +108,14 @@ class ChipSampler:
         seed: int,
         scenes: Sequence[LabelledImage] = (),
         scene_share: float = 0.0,
+        steps: int = 0,
     ) -> None:
         if not images:
             raise DatasetError("There is no labelled image to train on.", "Label one or keep fewer to validate on.")
         self._images, self._scenes = list(images), list(scenes)
         self._scene_share = scene_share if scenes else 0.0
-        self._config, self._seed = config, seed
+        self._config, self._calm, self._seed = config, config.calmed(), seed
+        self._calm_from = round(steps * (1 - config.calm)) if steps else math.inf
         areas = np.array([image.labels.size for image in images], np.float64) ** config.area_power
         self._chances = areas / areas.sum()
         self._places = ClassPlaces(images, seed) if config.balance else None
@@ -119,23 +123,26 @@ class ChipSampler:
     def batch(self, step: int, part: int = 0) -> Batch:
         """Return the batch number ``part`` of a step."""
         draw = np.random.default_rng((self._seed, step, part))
-        drawn = [self._chip(draw) for _ in range(self._config.batch)]
+        config = self._config if step < self._calm_from else self._calm
+        drawn = [self._chip(config, draw) for _ in range(config.batch)]
         pixels = torch.from_numpy(np.stack([chip[0] for chip in drawn])).permute(0, 3, 1, 2)
         labels = torch.from_numpy(np.stack([chip[1] for chip in drawn])).long()
-        return Batch(vary_radiometry(pixels, self._config, draw), labels, tuple(chip[2] for chip in drawn))
+        return Batch(vary_radiometry(pixels, config, draw), labels, tuple(chip[2] for chip in drawn))
 
-    def _chip(self, draw: np.random.Generator) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], str]:
-        image, centre = self._choose(draw)
-        low, high = self._config.scale
+    def _chip(
+        self, config: ChipConfig, draw: np.random.Generator
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], str]:
+        image, centre = self._choose(config, draw)
+        low, high = config.scale
         scale = float(np.exp(draw.uniform(np.log(low), np.log(high))))
-        pixels, labels = cut(image, self._config.size, scale, draw, centre)
+        pixels, labels = cut(image, config.size, scale, draw, centre)
         return *orient(pixels, labels, int(draw.integers(8))), image.name
 
-    def _choose(self, draw: np.random.Generator) -> tuple[LabelledImage, tuple[int, int] | None]:
+    def _choose(self, config: ChipConfig, draw: np.random.Generator) -> tuple[LabelledImage, tuple[int, int] | None]:
         """Return an image and, for a balanced chip, the pixel to centre on."""
         if draw.random() < self._scene_share:
             return self._scenes[draw.integers(len(self._scenes))], None
-        if self._places is not None and self._places.classes.size and draw.random() < self._config.balance:
+        if self._places is not None and self._places.classes.size and draw.random() < config.balance:
             number, centre = self._places.draw(draw)
             return self._images[number], centre
         return self._images[draw.choice(len(self._images), p=self._chances)], None
