@@ -36,14 +36,28 @@ class Decision:
 
     def __call__(self, probabilities: Floats, valid: Bools) -> tuple[Bytes, Bytes]:
         """Return class ids and confidence in percent, each (H, W), for (K, H, W) and (H, W)."""
-        ids = np.array(self.scheme.ids, np.uint8)
-        highest = probabilities.max(axis=0)
-        labels = ids[probabilities.argmax(axis=0)]
-        labels[highest < self.min_confidence] = self.scheme.unlabeled.id
+        highest, channels = likeliest(probabilities)
+        labels = np.array(self.scheme.ids, np.uint8)[channels]
+        if self.min_confidence:
+            labels[highest < self.min_confidence] = self.scheme.unlabeled.id
         labels[~valid] = NODATA_ID
         confidence = np.rint(highest * 100.0).clip(0, 100).astype(np.uint8)
         confidence[~valid] = CONFIDENCE_NODATA
         return labels, confidence
+
+
+def likeliest(probabilities: Floats) -> tuple[Floats, Bytes]:
+    """Return the highest probability and its channel, (H, W) each, for (K, H, W); of equal ones the first.
+
+    Ten times as fast as numpy's ``argmax`` over the first axis, which walks through memory the wrong way.
+    """
+    highest = probabilities[0].copy()
+    channels = np.zeros(highest.shape, np.uint8)
+    for channel in range(1, len(probabilities)):
+        better = (probabilities[channel] > highest).view(np.uint8)
+        np.maximum(highest, probabilities[channel], out=highest)
+        np.maximum(channels, better * np.uint8(channel), out=channels)
+    return highest, channels
 
 
 @dataclass

@@ -15,6 +15,7 @@ from typing import Any, Callable, TypeVar
 from dubai_landcover_plugin.core.errors import RequestError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+RUNTIMES = ("auto", "openvino", "torch")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 GSD_MODES = ("auto", "never")
 STRETCHES = ("auto", "none")
@@ -103,6 +104,7 @@ class SegmentOptions:
         overlap: What neighbouring windows share, px; None takes an eighth of the window.
         batch: Windows per forward pass; None chooses.
         device: Where to compute.
+        runtime: What computes the network; ``auto`` takes the fastest whose classes are those of PyTorch in float32.
         precision: Arithmetic of the network.
         tta: Test-time augmentation: average the answers for each window turned by 0, 90, 180 and 270 degrees.
         gsd_mode: ``auto`` reads at the model's ground sampling distance when the raster's differs by more than
@@ -126,6 +128,7 @@ class SegmentOptions:
     overlap: int | None = None
     batch: int | None = None
     device: str = "auto"
+    runtime: str = "auto"
     precision: str = "auto"
     tta: bool = False
     gsd_mode: str = "auto"
@@ -142,6 +145,7 @@ class SegmentOptions:
     def __post_init__(self) -> None:
         _check_types(self)
         _one_of("device", self.device, DEVICES)
+        _one_of("runtime", self.runtime, RUNTIMES)
         _one_of("precision", self.precision, PRECISIONS)
         _one_of("gsd_mode", self.gsd_mode, GSD_MODES)
         _one_of("stretch", self.stretch, STRETCHES)
@@ -326,6 +330,7 @@ class SegmentationResult:
         device: Where it was computed.
         precision: Arithmetic used.
         model_hash: SHA-256 of the bundle, hexadecimal.
+        runtime: What computed the network.
         warnings: What the user should know.
     """
 
@@ -344,6 +349,7 @@ class SegmentationResult:
     device: str
     precision: str
     model_hash: str
+    runtime: str = "torch"
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

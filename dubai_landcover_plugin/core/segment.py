@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -31,13 +32,17 @@ from dubai_landcover_plugin.core.legend import legend_path, legend_xml
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.plan import Plan, make_plan
 from dubai_landcover_plugin.core.polygons import check_vector_writable, vector_files, write_class_polygons
-from dubai_landcover_plugin.core.predictor import Predictor
+from dubai_landcover_plugin.core.predictor import Batch, Predictor
 from dubai_landcover_plugin.core.raster import RasterSource, SourceOptions
 from dubai_landcover_plugin.core.record import class_tags, record_path, run_record
 from dubai_landcover_plugin.core.report import report_html
 from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentationResult, dumps
+from dubai_landcover_plugin.core.runtimes.choice import WORTH_TRYING
 from dubai_landcover_plugin.core.windows import Window
 from dubai_landcover_plugin.core.writer import LandCoverWriter, RasterStyle, check_writable, write_text
+
+_AHEAD = 2  # batches that are read before they are needed
+_SAMPLED = (0.5, 0.25, 0.75, 0.0, 0.99)  # where along the windows one is looked for to try the runtimes on
 
 
 def segment_raster(
@@ -61,11 +66,13 @@ def segment_raster(
     with ExitStack() as stack:
         source = stack.enter_context(_open_source(request, bundle))
         _check_outputs(request, (request.input, *source.files))
-        predictor = Predictor(bundle, request.options.device, request.options.precision, request.options.tta)
-        plan = make_plan(request, source, bundle.metadata, predictor.device)
+        plan = make_plan(request, source, bundle.metadata)
+        fill = np.rint(np.array(bundle.metadata.mean) * 255).astype(np.uint8)
+        predictor = _open_predictor(request, bundle, plan, source, fill, monitor)
+        stack.callback(predictor.close)
         warnings = _tell(monitor, bundle, predictor, source, plan)
         outputs = _open_outputs(stack, request, bundle, source)
-        windows = _classify(request, plan, source, predictor, outputs, bundle, monitor, stack)
+        windows = _classify(request, plan, source, predictor, outputs, bundle, fill, monitor, stack)
         if not outputs.pixels[1:].any():
             warnings.append("The raster holds no valid pixel: the result is all nodata.")
             monitor.log("warning", warnings[-1])
@@ -88,6 +95,41 @@ def _open_source(request: SegmentationRequest, bundle: ModelBundle) -> RasterSou
     options = request.options
     chosen = SourceOptions(options.bands, options.crs, options.nodata, options.pixel_space, request.extent)
     return RasterSource(request.input, bundle.metadata.bands, chosen)
+
+
+def _open_predictor(
+    request: SegmentationRequest,
+    bundle: ModelBundle,
+    plan: Plan,
+    source: RasterSource,
+    fill: npt.NDArray[np.uint8],
+    monitor: Monitor,
+) -> Predictor:
+    """Return the network on a runtime; for more than a few windows, on the one that proves fastest."""
+    options = request.options
+    choose = options.runtime == "auto" and plan.work.height * plan.work.width >= WORTH_TRYING
+    sample = _sample(plan, source, fill) if choose else None
+    shape = (len(bundle.metadata.bands), *plan.tiles.window_shape)
+    return Predictor(
+        bundle,
+        options.device,
+        options.precision,
+        options.tta,
+        options.runtime,
+        shape if choose or options.runtime != "auto" else None,
+        sample,
+        monitor.log,
+    )
+
+
+def _sample(plan: Plan, source: RasterSource, fill: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
+    """Return a window that holds data as (1, C, H, W), the middle one if it does; None if no tried one does."""
+    tiles = list(plan.tiles)
+    for share in _SAMPLED:
+        item = _read(plan, source, tiles[int(share * len(tiles))], fill)
+        if item.valid.mean() > 0.5 and item.chip is not None:
+            return item.chip[None]
+    return None
 
 
 def _check_outputs(request: SegmentationRequest, inputs: tuple[str, ...]) -> None:
@@ -115,7 +157,7 @@ def _tell(monitor: Monitor, bundle: ModelBundle, predictor: Predictor, source: R
     monitor.log(
         "info",
         f"Model {metadata.name} ({metadata.spec.architecture}, {metadata.parameters:,} parameters) on "
-        f"{predictor.device}, {predictor.precision}.",
+        f"{predictor.device}, {predictor.runtime}, {predictor.precision}.",
     )
     for note in plan.notes:
         monitor.log("info", note)
@@ -155,6 +197,7 @@ def _classify(
     predictor: Predictor,
     outputs: MapOutputs,
     bundle: ModelBundle,
+    fill: npt.NDArray[np.uint8],
     monitor: Monitor,
     stack: ExitStack,
 ) -> int:
@@ -168,7 +211,6 @@ def _classify(
         validity = stack.enter_context(_open_source(request, bundle))
         maps = ResampledMaps(plan.tiles, decision, outputs, validity)
     blender = BandBlender(plan.tiles, metadata.spec.classes, metadata.receptive_radius)
-    fill = np.rint(np.array(metadata.mean) * 255).astype(np.uint8)
     meter = _Meter(monitor, len(plan.tiles), source.grid.height * source.grid.width)
     computed = 0
 
@@ -181,47 +223,65 @@ def _classify(
 
     with ThreadPoolExecutor(1, "reader") as reader, ThreadPoolExecutor(1, "writer") as writer:
         written: Future[None] | None = None
-        for items in _ahead(reader, _batches(plan, source, fill)):
-            raise_if_cancelled(monitor)
-            chips = [item.chip for item in items if item.chip is not None]
-            probabilities = predictor(np.stack(chips)) if chips else np.empty((0,), np.float32)
-            computed += len(chips)
+        started: deque[tuple[list[_Item], Batch | None]] = deque()
+
+        def finish_one() -> None:
+            nonlocal written
+            items, batch = started.popleft()
+            probabilities = predictor.finish(batch) if batch is not None else np.empty((0,), np.float32)
             if written is not None:
                 written.result()
             written = writer.submit(blend, items, probabilities)
             meter.add(len(items))
+
+        for items in _ahead(reader, _batches(plan, source, fill, request.options.batch or predictor.batch)):
+            raise_if_cancelled(monitor)
+            chips = [item.chip for item in items if item.chip is not None]
+            started.append((items, predictor.start(np.stack(chips)) if chips else None))
+            computed += len(chips)
+            if len(started) > predictor.in_flight:
+                finish_one()
+        while started:
+            raise_if_cancelled(monitor)
+            finish_one()
         if written is not None:
             written.result()
     raise_if_cancelled(monitor)
     return computed
 
 
-def _batches(plan: Plan, source: RasterSource, fill: npt.NDArray[np.uint8]) -> Iterator[list[_Item]]:
-    """Yield windows in the grid's order; each list has at most ``plan.batch`` that hold data."""
+def _batches(plan: Plan, source: RasterSource, fill: npt.NDArray[np.uint8], batch: int) -> Iterator[list[_Item]]:
+    """Yield windows in the grid's order; each list has at most ``batch`` that hold data."""
     items: list[_Item] = []
     full = 0
-    shape = None if plan.work.is_native else (plan.work.height, plan.work.width)
     for window in plan.tiles:
-        chip = source.read(window, shape, plan.work.scale)
-        values = None
-        if chip.valid.any():
-            values = plan.stretch(chip.values)
-            if not chip.valid.all():
-                values = np.where(chip.valid, values, fill[:, None, None])
-            full += 1
-        items.append(_Item(window, chip.valid, values))
-        if full == plan.batch or len(items) == 4 * plan.batch:
+        item = _read(plan, source, window, fill)
+        items.append(item)
+        full += item.chip is not None
+        if full == batch or len(items) == 4 * batch:
             yield items
             items, full = [], 0
     if items:
         yield items
 
 
+def _read(plan: Plan, source: RasterSource, window: Window, fill: npt.NDArray[np.uint8]) -> _Item:
+    """Read a window as the network sees it, what is not valid filled with the mean colour."""
+    shape = None if plan.work.is_native else (plan.work.height, plan.work.width)
+    chip = source.read(window, shape, plan.work.scale)
+    if not chip.valid.any():
+        return _Item(window, chip.valid, None)
+    values = plan.stretch(chip.values)
+    if not chip.valid.all():
+        values = np.where(chip.valid, values, fill[:, None, None])
+    return _Item(window, chip.valid, values)
+
+
 def _ahead(reader: ThreadPoolExecutor, batches: Iterator[list[_Item]]) -> Iterable[list[_Item]]:
-    """Yield batches, reading the next one meanwhile."""
-    coming = reader.submit(next, batches, None)
-    while (items := coming.result()) is not None:
-        coming = reader.submit(next, batches, None)
+    """Yield batches, reading the next two meanwhile."""
+    coming = deque(reader.submit(next, batches, None) for _ in range(_AHEAD))
+    while (items := coming.popleft().result()) is not None:
+        coming.append(reader.submit(next, batches, None))
         yield items
 
 
@@ -272,6 +332,7 @@ def _result(
         seconds=round(time.perf_counter() - started, 3),
         device=predictor.device,
         precision=predictor.precision,
+        runtime=predictor.runtime,
         model_hash=bundle.digest,
         warnings=tuple(warnings),
     )

@@ -19,7 +19,7 @@ from qgis.core import (
 
 from dubai_landcover_plugin.core.errors import BundleError, RequestError
 from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, user_model_folder
-from dubai_landcover_plugin.core.request import DEFAULT_MODEL, DEVICES, PRECISIONS, STRETCHES, SegmentOptions
+from dubai_landcover_plugin.core.request import DEFAULT_MODEL, DEVICES, PRECISIONS, RUNTIMES, STRETCHES, SegmentOptions
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.runner.settings import available_models
 
@@ -90,6 +90,16 @@ def _add_computation(algorithm: LandCoverAlgorithm) -> None:
             "DEVICE", tr("Device"), options=list(DEVICES), defaultValue="auto", usesStaticStrings=True
         ),
         tr("Where to compute: auto takes an NVIDIA (cuda) or Apple (mps) graphics card where there is one, else cpu."),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterEnum(
+            "RUNTIME", tr("Runtime"), options=list(RUNTIMES), defaultValue="auto", usesStaticStrings=True
+        ),
+        tr(
+            "What computes the network. auto tries those that are installed on one window of the raster and takes the "
+            "fastest whose classes are those of PyTorch in float32; the log tells."
+        ),
         advanced=True,
     )
     algorithm.add(
@@ -264,6 +274,7 @@ def segment_options(
         overlap=whole("OVERLAP"),
         batch=whole("BATCH"),
         device=algorithm.parameterAsEnumString(parameters, "DEVICE", context),
+        runtime=algorithm.parameterAsEnumString(parameters, "RUNTIME", context),
         precision=algorithm.parameterAsEnumString(parameters, "PRECISION", context),
         tta=algorithm.parameterAsBool(parameters, "TTA", context),
         gsd_mode="auto" if algorithm.parameterAsBool(parameters, "MATCH_GSD", context) else "never",

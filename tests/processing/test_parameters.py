@@ -131,14 +131,15 @@ def test_export_wants_a_class(algorithm: MAKE, context: QgsProcessingContext, ra
 def test_values_become_the_engines_options(algorithm: MAKE, context: QgsProcessingContext):
     made = algorithm("segmentlandcover")
     values = {
-        "BANDS": [3, 2, 1], "MIN_CONFIDENCE": 0.4, "WINDOW": 128, "OVERLAP": 0, "BATCH": 3, "DEVICE": "cpu",
+        "BANDS": [3, 2, 1], "MIN_CONFIDENCE": 0.4, "WINDOW": 128, "OVERLAP": 0, "BATCH": 3, "DEVICE": "cpu", "RUNTIME": "torch",
         "PRECISION": "float32", "TTA": True, "MATCH_GSD": False, "GSD": 0.5, "NODATA": 0, "STRETCH": "none",
         "LIMITS": "0,10;0,20;5,30", "PIXEL_SPACE": True, "MIN_AREA": 7, "SIMPLIFY": 0,
     }  # fmt: skip
     options = segment_options(made, values, context, "EPSG:32640")
     assert options.bands == (3, 2, 1)
     assert (options.window, options.overlap, options.batch) == (128, 0, 3)
-    assert (options.device, options.precision, options.gsd_mode) == ("cpu", "float32", "never")
+    assert (options.device, options.runtime, options.precision) == ("cpu", "torch", "float32")
+    assert options.gsd_mode == "never"
     assert (options.gsd, options.nodata, options.stretch, options.crs) == (0.5, 0, "none", "EPSG:32640")
     assert options.limits == ((0, 10), (0, 20), (5, 30))
     assert (options.min_confidence, options.min_area, options.simplify) == (0.4, 7, 0)
@@ -156,7 +157,7 @@ def test_nothing_given_leaves_the_choice_to_the_engine(algorithm: MAKE, context:
         )
         assert options.limits is None
         assert not options.tta
-        assert options.gsd_mode == options.device == options.precision == options.stretch == "auto"
+        assert options.gsd_mode == options.device == options.runtime == options.precision == options.stretch == "auto"
         assert Path(options.model).stem == "dubai"
 
 
