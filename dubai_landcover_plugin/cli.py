@@ -290,6 +290,7 @@ def _options(parsed: argparse.Namespace) -> SegmentOptions:
         min_area=parsed.min_area,
         simplify=parsed.simplify,
         overwrite=parsed.overwrite,
+        keep=parsed.keep,
     )
 
 

@@ -7,8 +7,9 @@ border is no cut edge: the weight stays whole there. The weights of all windows 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +112,15 @@ class BandBlender:
         self._beside = sums[:, :, cols:].copy()
         if window.col + cols == self._below.shape[2]:  # the band is complete
             self._depth = window.height - rows
+
+    def state(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return what the next band needs, after the last window of one."""
+        return {"below": self._below[:, : self._depth], "depth": np.array(self._depth)}
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Continue from :meth:`state`."""
+        self._depth = int(state["depth"])
+        self._below[:, : self._depth] = state["below"]
 
 
 def _weigh(values: Floats, weights: Floats, axis: int) -> None:

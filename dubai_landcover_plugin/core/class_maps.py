@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.blending import FinishedBlock, Floats
 from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme
+from dubai_landcover_plugin.core.journal import Journal
 from dubai_landcover_plugin.core.raster import Grid, RasterSource
 from dubai_landcover_plugin.core.resampling import Interpolation
 from dubai_landcover_plugin.core.windows import TileGrid, Window
@@ -68,6 +70,7 @@ class MapOutputs:
         grid: The raster's own pixels.
         classes: Writer of the class ids.
         confidence: Writer of the confidence, or None.
+        journal: Where rows are kept too, or None.
     """
 
     grid: Grid
@@ -76,6 +79,7 @@ class MapOutputs:
     pixels: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
     area_m2: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(256))
     row: int = 0
+    journal: Journal | None = None
 
     def write_rows(self, labels: Bytes, confidence: Bytes) -> None:
         """Append rows of class ids and confidence, (n, W) each."""
@@ -87,6 +91,8 @@ class MapOutputs:
         self.classes.write_rows(labels)
         if self.confidence is not None:
             self.confidence.write_rows(confidence)
+        if self.journal is not None:
+            self.journal.add_rows(labels, confidence if self.confidence is not None else np.zeros_like(labels))
         self.row += len(labels)
 
 
@@ -98,6 +104,12 @@ class ClassMaps(Protocol):
 
     def put(self, block: FinishedBlock) -> None:
         """Take finished probabilities; blocks come row band by row band, left to right."""
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what is held between bands."""
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Continue from :meth:`state`."""
 
 
 class NativeMaps:
@@ -128,6 +140,13 @@ class NativeMaps:
         self._labels[place], self._confidence[place] = self._decision(block.probabilities, self._valid[place])
         if block.col + cols == self._labels.shape[1]:
             self._outputs.write_rows(self._labels[:rows].copy(), self._confidence[:rows].copy())
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """See :meth:`ClassMaps.state`: every band is written whole."""
+        return {}
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """See :meth:`ClassMaps.restore`."""
 
 
 class ResampledMaps:
@@ -162,6 +181,14 @@ class ResampledMaps:
         if block.col + cols == self._band.shape[2]:
             self._held = np.concatenate([self._held, self._band[:, :rows]], axis=1)
             self._write_complete()
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """See :meth:`ClassMaps.state`."""
+        return {"held": self._held, "first": np.array(self._first)}
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """See :meth:`ClassMaps.restore`."""
+        self._held, self._first = state["held"], int(state["first"])
 
     def _write_complete(self) -> None:
         grid = self._outputs.grid

@@ -119,6 +119,7 @@ class SegmentOptions:
         min_area: Smallest polygon kept, m² (px without a CRS).
         simplify: Tolerance of the polygon outlines, m (px without a CRS); 0 keeps pixel edges.
         overwrite: Replace outputs that exist.
+        keep: Keep what is finished when the run is cancelled, so that the same run can go on from there.
     """
 
     model: str = DEFAULT_MODEL
@@ -141,6 +142,7 @@ class SegmentOptions:
     min_area: float = 20.0
     simplify: float = 2.0
     overwrite: bool = False
+    keep: bool = False
 
     def __post_init__(self) -> None:
         _check_types(self)

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections import deque
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from rasterio.enums import Resampling
 
-from dubai_landcover_plugin.core.blending import BandBlender
 from dubai_landcover_plugin.core.bundle import ModelBundle, load_bundle
 from dubai_landcover_plugin.core.class_maps import (
     CONFIDENCE_NODATA,
@@ -27,18 +21,26 @@ from dubai_landcover_plugin.core.class_maps import (
     ResampledMaps,
 )
 from dubai_landcover_plugin.core.classes import NODATA_ID
-from dubai_landcover_plugin.core.errors import LandCoverError, OutputError
+from dubai_landcover_plugin.core.errors import (
+    BandError,
+    GeoreferenceError,
+    LandCoverError,
+    OutputError,
+    RasterReadError,
+    RunCancelled,
+)
+from dubai_landcover_plugin.core.journal import Journal
 from dubai_landcover_plugin.core.legend import legend_path, legend_xml
-from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor
+from dubai_landcover_plugin.core.pipeline import Pipeline, sample_window
 from dubai_landcover_plugin.core.plan import Plan, make_plan
 from dubai_landcover_plugin.core.polygons import check_vector_writable, vector_files, write_class_polygons
-from dubai_landcover_plugin.core.predictor import Batch, Predictor
+from dubai_landcover_plugin.core.predictor import Predictor
 from dubai_landcover_plugin.core.raster import RasterSource, SourceOptions
-from dubai_landcover_plugin.core.record import class_tags, record_path, run_record
+from dubai_landcover_plugin.core.record import class_tags, input_identity, record_path, run_record, versions
 from dubai_landcover_plugin.core.report import report_html
 from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentationResult, dumps
 from dubai_landcover_plugin.core.runtimes.choice import WORTH_TRYING
-from dubai_landcover_plugin.core.windows import Window
 from dubai_landcover_plugin.core.writer import LandCoverWriter, RasterStyle, check_writable, write_text
 
 _AHEAD = 2  # batches that are read before they are needed
@@ -67,12 +69,11 @@ def segment_raster(
         source = stack.enter_context(_open_source(request, bundle))
         _check_outputs(request, (request.input, *source.files))
         plan = make_plan(request, source, bundle.metadata)
-        fill = np.rint(np.array(bundle.metadata.mean) * 255).astype(np.uint8)
-        predictor = _open_predictor(request, bundle, plan, source, fill, monitor)
+        predictor = _open_predictor(request, bundle, plan, source, monitor)
         stack.callback(predictor.close)
         warnings = _tell(monitor, bundle, predictor, source, plan)
         outputs = _open_outputs(stack, request, bundle, source)
-        windows = _classify(request, plan, source, predictor, outputs, bundle, fill, monitor, stack)
+        windows = _classify(request, plan, source, predictor, outputs, bundle, monitor, stack)
         if not outputs.pixels[1:].any():
             warnings.append("The raster holds no valid pixel: the result is all nodata.")
             monitor.log("warning", warnings[-1])
@@ -98,38 +99,21 @@ def _open_source(request: SegmentationRequest, bundle: ModelBundle) -> RasterSou
 
 
 def _open_predictor(
-    request: SegmentationRequest,
-    bundle: ModelBundle,
-    plan: Plan,
-    source: RasterSource,
-    fill: npt.NDArray[np.uint8],
-    monitor: Monitor,
+    request: SegmentationRequest, bundle: ModelBundle, plan: Plan, source: RasterSource, monitor: Monitor
 ) -> Predictor:
     """Return the network on a runtime; for more than a few windows, on the one that proves fastest."""
     options = request.options
     choose = options.runtime == "auto" and plan.work.height * plan.work.width >= WORTH_TRYING
-    sample = _sample(plan, source, fill) if choose else None
-    shape = (len(bundle.metadata.bands), *plan.tiles.window_shape)
     return Predictor(
         bundle,
         options.device,
         options.precision,
         options.tta,
         options.runtime,
-        shape if choose or options.runtime != "auto" else None,
-        sample,
+        (len(bundle.metadata.bands), *plan.tiles.window_shape) if choose or options.runtime != "auto" else None,
+        sample_window(plan, source, bundle.metadata) if choose else None,
         monitor.log,
     )
-
-
-def _sample(plan: Plan, source: RasterSource, fill: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8] | None:
-    """Return a window that holds data as (1, C, H, W), the middle one if it does; None if no tried one does."""
-    tiles = list(plan.tiles)
-    for share in _SAMPLED:
-        item = _read(plan, source, tiles[int(share * len(tiles))], fill)
-        if item.valid.mean() > 0.5 and item.chip is not None:
-            return item.chip[None]
-    return None
 
 
 def _check_outputs(request: SegmentationRequest, inputs: tuple[str, ...]) -> None:
@@ -181,15 +165,6 @@ def _open_outputs(
     return MapOutputs(source.grid, classes, confidence)
 
 
-@dataclass(frozen=True)
-class _Item:
-    """One window on its way: its chip, (C, H, W) uint8, or None where no pixel is valid."""
-
-    window: Window
-    valid: npt.NDArray[np.bool_]
-    chip: npt.NDArray[np.uint8] | None
-
-
 def _classify(
     request: SegmentationRequest,
     plan: Plan,
@@ -197,110 +172,46 @@ def _classify(
     predictor: Predictor,
     outputs: MapOutputs,
     bundle: ModelBundle,
-    fill: npt.NDArray[np.uint8],
     monitor: Monitor,
     stack: ExitStack,
 ) -> int:
     """Run every window through the network; return how many were computed."""
-    metadata = bundle.metadata
-    decision = Decision(metadata.scheme, request.options.min_confidence)
+    decision = Decision(bundle.metadata.scheme, request.options.min_confidence)
     maps: ClassMaps
     if plan.work.is_native:
         maps = NativeMaps(plan.tiles, decision, outputs)
     else:
         validity = stack.enter_context(_open_source(request, bundle))
         maps = ResampledMaps(plan.tiles, decision, outputs, validity)
-    blender = BandBlender(plan.tiles, metadata.spec.classes, metadata.receptive_radius)
-    meter = _Meter(monitor, len(plan.tiles), source.grid.height * source.grid.width)
-    computed = 0
-
-    def blend(items: list[_Item], probabilities: npt.NDArray[np.float32]) -> None:
-        each = iter(probabilities)
-        for item in items:
-            maps.saw(item.window, item.valid)
-            for block in blender.add(item.window, next(each) if item.chip is not None else None):
-                maps.put(block)
-
-    with ThreadPoolExecutor(1, "reader") as reader, ThreadPoolExecutor(1, "writer") as writer:
-        written: Future[None] | None = None
-        started: deque[tuple[list[_Item], Batch | None]] = deque()
-
-        def finish_one() -> None:
-            nonlocal written
-            items, batch = started.popleft()
-            probabilities = predictor.finish(batch) if batch is not None else np.empty((0,), np.float32)
-            if written is not None:
-                written.result()
-            written = writer.submit(blend, items, probabilities)
-            meter.add(len(items))
-
-        for items in _ahead(reader, _batches(plan, source, fill, request.options.batch or predictor.batch)):
-            raise_if_cancelled(monitor)
-            chips = [item.chip for item in items if item.chip is not None]
-            started.append((items, predictor.start(np.stack(chips)) if chips else None))
-            computed += len(chips)
-            if len(started) > predictor.in_flight:
-                finish_one()
-        while started:
-            raise_if_cancelled(monitor)
-            finish_one()
-        if written is not None:
-            written.result()
-    raise_if_cancelled(monitor)
+    journal = Journal(request.output, _key(request, plan, predictor, bundle), source.grid.width)
+    pipeline = Pipeline(plan, source, predictor, maps, outputs, bundle.metadata, monitor, journal)
+    try:
+        computed = pipeline.run(request.options.batch or predictor.batch)
+    except (BandError, GeoreferenceError, RasterReadError, RunCancelled) as error:
+        if not (isinstance(error, RunCancelled) and request.options.keep):
+            journal.remove()  # anything else is the machine's fault: when that is mended, the run goes on
+        raise
+    stack.callback(journal.remove)
     return computed
 
 
-def _batches(plan: Plan, source: RasterSource, fill: npt.NDArray[np.uint8], batch: int) -> Iterator[list[_Item]]:
-    """Yield windows in the grid's order; each list has at most ``batch`` that hold data."""
-    items: list[_Item] = []
-    full = 0
-    for window in plan.tiles:
-        item = _read(plan, source, window, fill)
-        items.append(item)
-        full += item.chip is not None
-        if full == batch or len(items) == 4 * batch:
-            yield items
-            items, full = [], 0
-    if items:
-        yield items
-
-
-def _read(plan: Plan, source: RasterSource, window: Window, fill: npt.NDArray[np.uint8]) -> _Item:
-    """Read a window as the network sees it, what is not valid filled with the mean colour."""
-    shape = None if plan.work.is_native else (plan.work.height, plan.work.width)
-    chip = source.read(window, shape, plan.work.scale)
-    if not chip.valid.any():
-        return _Item(window, chip.valid, None)
-    values = plan.stretch(chip.values)
-    if not chip.valid.all():
-        values = np.where(chip.valid, values, fill[:, None, None])
-    return _Item(window, chip.valid, values)
-
-
-def _ahead(reader: ThreadPoolExecutor, batches: Iterator[list[_Item]]) -> Iterable[list[_Item]]:
-    """Yield batches, reading the next two meanwhile."""
-    coming = deque(reader.submit(next, batches, None) for _ in range(_AHEAD))
-    while (items := coming.popleft().result()) is not None:
-        coming.append(reader.submit(next, batches, None))
-        yield items
-
-
-class _Meter:
-    """Turns finished windows into progress and throughput."""
-
-    def __init__(self, monitor: Monitor, windows: int, pixels: int) -> None:
-        self._monitor, self._windows, self._pixels = monitor, windows, pixels
-        self._done = 0
-        self._started = time.perf_counter()
-        monitor.report(0, windows, "")
-
-    def add(self, windows: int) -> None:
-        """Count windows and report."""
-        self._done += windows
-        elapsed = max(time.perf_counter() - self._started, 1e-9)
-        rate = self._pixels * self._done / self._windows / elapsed / 1e6
-        left = elapsed * (self._windows - self._done) / self._done
-        self._monitor.report(self._done, self._windows, f"{rate:.2f} Mpx/s, {left:.0f} s left")
+def _key(request: SegmentationRequest, plan: Plan, predictor: Predictor, bundle: ModelBundle) -> dict[str, object]:
+    """Return all that the pixels of the result depend on."""
+    asked = request.to_json()
+    for name in ("overwrite", "keep", "batch", "min_area", "simplify"):
+        del asked["options"][name]
+    for name in ("output", "polygons", "report"):
+        del asked[name]
+    computed = (predictor.runtime, predictor.device, predictor.precision)
+    sizes = (plan.work, plan.tiles, plan.stretch)
+    return {
+        "request": asked,
+        "input": input_identity(request.input),
+        "model": bundle.digest,
+        "computed": computed,
+        "plan": repr(sizes),
+        "versions": versions(),
+    }
 
 
 def _result(
