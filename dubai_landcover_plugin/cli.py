@@ -390,3 +390,6 @@ def _add_polygon_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--simplify", type=float, default=SegmentOptions.simplify, help="tolerance, m (%(default)s)")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    parser.add_argument(
+        "--keep", action="store_true", help="when stopped, keep what is finished; the same command goes on from there"
+    )
