@@ -290,6 +290,7 @@ def _options(parsed: argparse.Namespace) -> SegmentOptions:
         min_area=parsed.min_area,
         simplify=parsed.simplify,
         overwrite=parsed.overwrite,
+        cog=parsed.cog,
         keep=parsed.keep,
     )
 
@@ -390,6 +391,7 @@ def _add_polygon_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--simplify", type=float, default=SegmentOptions.simplify, help="tolerance, m (%(default)s)")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    parser.add_argument("--cog", action="store_true", help="write cloud-optimised GeoTIFFs")
     parser.add_argument(
         "--keep", action="store_true", help="when stopped, keep what is finished; the same command goes on from there"
     )

@@ -119,6 +119,7 @@ class SegmentOptions:
         min_area: Smallest polygon kept, m² (px without a CRS).
         simplify: Tolerance of the polygon outlines, m (px without a CRS); 0 keeps pixel edges.
         overwrite: Replace outputs that exist.
+        cog: Lay the rasters out as cloud-optimised GeoTIFFs.
         keep: Keep what is finished when the run is cancelled, so that the same run can go on from there.
     """
 
@@ -142,6 +143,7 @@ class SegmentOptions:
     min_area: float = 20.0
     simplify: float = 2.0
     overwrite: bool = False
+    cog: bool = False
     keep: bool = False
 
     def __post_init__(self) -> None:

@@ -157,11 +157,13 @@ def _open_outputs(
     palette = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in bundle.metadata.scheme.entries}}
     style = RasterStyle(NODATA_ID, "Land cover", palette, Resampling.mode)
     points = source.ground_control_points
-    classes = stack.enter_context(LandCoverWriter(request.output, source.grid, style, points))
+    classes = stack.enter_context(LandCoverWriter(request.output, source.grid, style, points, request.options.cog))
     confidence = None
     if request.confidence:
         grey = RasterStyle(CONFIDENCE_NODATA, "Confidence (percent)", None, Resampling.average)
-        confidence = stack.enter_context(LandCoverWriter(request.confidence, source.grid, grey, points))
+        confidence = stack.enter_context(
+            LandCoverWriter(request.confidence, source.grid, grey, points, request.options.cog)
+        )
     return MapOutputs(source.grid, classes, confidence)
 
 
@@ -198,7 +200,7 @@ def _classify(
 def _key(request: SegmentationRequest, plan: Plan, predictor: Predictor, bundle: ModelBundle) -> dict[str, object]:
     """Return all that the pixels of the result depend on."""
     asked = request.to_json()
-    for name in ("overwrite", "keep", "batch", "min_area", "simplify"):
+    for name in ("overwrite", "keep", "cog", "batch", "min_area", "simplify"):
         del asked["options"][name]
     for name in ("output", "polygons", "report"):
         del asked[name]
