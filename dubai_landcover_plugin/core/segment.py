@@ -156,14 +156,12 @@ def _open_outputs(
 ) -> MapOutputs:
     palette = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in bundle.metadata.scheme.entries}}
     style = RasterStyle(NODATA_ID, "Land cover", palette, Resampling.mode)
-    points = source.ground_control_points
-    classes = stack.enter_context(LandCoverWriter(request.output, source.grid, style, points, request.options.cog))
+    points, cog = source.ground_control_points, request.options.cog
+    classes = stack.enter_context(LandCoverWriter(request.output, source.grid, style, points, cog))
     confidence = None
     if request.confidence:
         grey = RasterStyle(CONFIDENCE_NODATA, "Confidence (percent)", None, Resampling.average)
-        confidence = stack.enter_context(
-            LandCoverWriter(request.confidence, source.grid, grey, points, request.options.cog)
-        )
+        confidence = stack.enter_context(LandCoverWriter(request.confidence, source.grid, grey, points, cog))
     return MapOutputs(source.grid, classes, confidence)
 
 

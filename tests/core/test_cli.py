@@ -44,8 +44,8 @@ def test_every_option_reaches_the_run(source, tmp_path, tiny_model, capsys):
     arguments = (
         f"segment {source} {tmp_path}/o.tif --model {tiny_model} --bands 3 2 1 --min-confidence 0.3 --window 32 "
         "--overlap 8 --batch 3 --device cpu --runtime torch --precision float32 --tta --gsd-mode never --gsd 1.0 "
-        "--crs EPSG:32639 --nodata 7 --stretch none --limits 0:200 --min-area 3 --simplify 0.5 --overwrite --cog --keep "
-        "--extent 300000 2779950 300050 2780000 --json"
+        "--crs EPSG:32639 --nodata 7 --stretch none --limits 0:200 --min-area 3 --simplify 0.5 --overwrite "
+        "--cog --keep --extent 300000 2779950 300050 2780000 --json"
     )
     assert main(arguments.split()) == 0
     capsys.readouterr()
