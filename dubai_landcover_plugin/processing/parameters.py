@@ -171,6 +171,19 @@ def _add_values(algorithm: LandCoverAlgorithm) -> None:
         ),
         advanced=True,
     )
+    algorithm.add(
+        QgsProcessingParameterBoolean("COG", tr("Cloud-optimised GeoTIFF"), defaultValue=False),
+        tr("Lay the rasters out so that they can be read over the network, a part at a time."),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterBoolean("KEEP", tr("Keep unfinished work when cancelled"), defaultValue=False),
+        tr(
+            "The same run, with the same output file, then goes on where it was. After a crash or a power cut it does so "
+            "in any case."
+        ),
+        advanced=True,
+    )
 
 
 def add_polygon_shape(algorithm: LandCoverAlgorithm, advanced: bool) -> None:
@@ -287,6 +300,8 @@ def segment_options(
         min_area=algorithm.parameterAsDouble(parameters, "MIN_AREA", context),
         simplify=algorithm.parameterAsDouble(parameters, "SIMPLIFY", context),
         overwrite=True,  # Processing has asked the user already
+        cog=algorithm.parameterAsBool(parameters, "COG", context),
+        keep=algorithm.parameterAsBool(parameters, "KEEP", context),
     )
 
 

@@ -134,7 +134,7 @@ def test_values_become_the_engines_options(algorithm: MAKE, context: QgsProcessi
         "BANDS": [3, 2, 1], "MIN_CONFIDENCE": 0.4, "WINDOW": 128, "OVERLAP": 0, "BATCH": 3, "DEVICE": "cpu",
         "RUNTIME": "torch", "PRECISION": "float32", "TTA": True, "MATCH_GSD": False, "GSD": 0.5, "NODATA": 0,
         "STRETCH": "none",
-        "LIMITS": "0,10;0,20;5,30", "PIXEL_SPACE": True, "MIN_AREA": 7, "SIMPLIFY": 0,
+        "LIMITS": "0,10;0,20;5,30", "PIXEL_SPACE": True, "COG": True, "KEEP": True, "MIN_AREA": 7, "SIMPLIFY": 0,
     }  # fmt: skip
     options = segment_options(made, values, context, "EPSG:32640")
     assert options.bands == (3, 2, 1)
@@ -147,6 +147,8 @@ def test_values_become_the_engines_options(algorithm: MAKE, context: QgsProcessi
     assert options.pixel_space
     assert options.tta
     assert options.overwrite
+    assert options.cog
+    assert options.keep
 
 
 def test_nothing_given_leaves_the_choice_to_the_engine(algorithm: MAKE, context: QgsProcessingContext):
@@ -157,7 +159,7 @@ def test_nothing_given_leaves_the_choice_to_the_engine(algorithm: MAKE, context:
             options.window is options.overlap is options.batch is options.gsd is options.nodata is options.crs is None
         )
         assert options.limits is None
-        assert not options.tta
+        assert not (options.tta or options.cog or options.keep)
         assert options.gsd_mode == options.device == options.runtime == options.precision == options.stretch == "auto"
         assert Path(options.model).stem == "dubai"
 
