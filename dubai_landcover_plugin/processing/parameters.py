@@ -179,8 +179,8 @@ def _add_values(algorithm: LandCoverAlgorithm) -> None:
     algorithm.add(
         QgsProcessingParameterBoolean("KEEP", tr("Keep unfinished work when cancelled"), defaultValue=False),
         tr(
-            "The same run, with the same output file, then goes on where it was. After a crash or a power cut it does so "
-            "in any case."
+            "The same run, with the same output file, then goes on where it was. After a crash or a power cut it does "
+            "so in any case."
         ),
         advanced=True,
     )

@@ -159,7 +159,7 @@ def test_nothing_given_leaves_the_choice_to_the_engine(algorithm: MAKE, context:
             options.window is options.overlap is options.batch is options.gsd is options.nodata is options.crs is None
         )
         assert options.limits is None
-        assert not (options.tta or options.cog or options.keep)
+        assert (options.tta, options.cog, options.keep) == (False, False, False)
         assert options.gsd_mode == options.device == options.runtime == options.precision == options.stretch == "auto"
         assert Path(options.model).stem == "dubai"
 
