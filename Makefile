@@ -56,7 +56,7 @@ lint:
 
 bench:
 	@.ci/setup.sh engine
-	@$(PY) -m tests.benchmarks.segment
+	@$(PY) -m tests.benchmarks
 
 lock:
 	@.ci/setup.sh engine

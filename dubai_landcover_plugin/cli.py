@@ -20,6 +20,7 @@ from dubai_landcover_plugin.core.request import (
     DEVICES,
     GSD_MODES,
     PRECISIONS,
+    RUNTIMES,
     STRETCHES,
     VECTOR_SUFFIXES,
     BatchRequest,
@@ -276,6 +277,7 @@ def _options(parsed: argparse.Namespace) -> SegmentOptions:
         overlap=parsed.overlap,
         batch=parsed.batch,
         device=parsed.device,
+        runtime=parsed.runtime,
         precision=parsed.precision,
         tta=parsed.tta,
         gsd_mode=parsed.gsd_mode,
@@ -288,6 +290,8 @@ def _options(parsed: argparse.Namespace) -> SegmentOptions:
         min_area=parsed.min_area,
         simplify=parsed.simplify,
         overwrite=parsed.overwrite,
+        cog=parsed.cog,
+        keep=parsed.keep,
     )
 
 
@@ -363,6 +367,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overlap", type=int, metavar="PX")
     parser.add_argument("--batch", type=int, metavar="N")
     parser.add_argument("--device", choices=DEVICES, default="auto")
+    parser.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        default="auto",
+        help="what computes the network; auto takes the fastest",
+    )
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
     parser.add_argument("--tta", action="store_true", help="test-time augmentation: four times slower, a little better")
     parser.add_argument("--gsd-mode", choices=GSD_MODES, default="auto", help="read at the model's GSD, or never")
@@ -381,3 +391,7 @@ def _add_polygon_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--simplify", type=float, default=SegmentOptions.simplify, help="tolerance, m (%(default)s)")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
+    parser.add_argument("--cog", action="store_true", help="write cloud-optimised GeoTIFFs")
+    parser.add_argument(
+        "--keep", action="store_true", help="when stopped, keep what is finished; the same command goes on from there"
+    )

@@ -7,8 +7,9 @@ border is no cut edge: the weight stays whole there. The weights of all windows 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +66,8 @@ class FinishedBlock:
 class BandBlender:
     """Adds windows in the order of the grid and hands out what is finished.
 
-    Memory: one window, and one overlap's rows across the raster, whatever its height.
+    Only what windows share is weighted and added; the rest passes as it is. Memory: one overlap's rows across the
+    raster and one overlap's columns of a window, whatever the raster's height.
 
     Args:
         grid: The windows that will come, all of them, row by row.
@@ -83,37 +85,52 @@ class BandBlender:
         self._col_weights = dict(zip(cols, col_weights, strict=True))
         self._next_row = dict(zip(rows, [*rows[1:], grid.height], strict=True))
         self._next_col = dict(zip(cols, [*cols[1:], grid.width], strict=True))
-        self._open = np.zeros((classes, height, width), np.float32)
+        self._shape = (classes, height, width)
         deepest = max((row + height - self._next_row[row] for row in rows), default=0)
-        self._carry = np.zeros((classes, deepest, grid.width), np.float32)
-        self._carried = 0  # rows of the carry that hold sums of the band above
+        self._below = np.zeros((classes, deepest, grid.width), np.float32)  # sums of rows that the next band shares
+        self._beside = np.zeros((classes, height, 0), np.float32)  # sums of columns that the next window shares
+        self._depth = 0  # rows that this band shares with the one above
 
     def add(self, window: Window, probabilities: Floats | None) -> Iterator[FinishedBlock]:
         """Add one window, (K, height, width), or None for one that was skipped; yield what is finished.
 
-        A finished block is a view: use it before the next call.
+        The array is changed in place. A finished block is a view: use it before the next call.
         """
-        if window.col == 0:
-            self._open[:] = 0.0
-            self._open[:, : self._carried] = self._carry[:, : self._carried, : window.width]
+        sums = np.zeros(self._shape, np.float32) if probabilities is None else probabilities
         if probabilities is not None:
-            weight = np.outer(self._row_weights[window.row], self._col_weights[window.col])
-            self._open += probabilities * weight
+            _weigh(sums, self._row_weights[window.row], axis=1)
+            _weigh(sums, self._col_weights[window.col], axis=2)
+        shared = self._beside.shape[2] if window.col else 0
+        if shared:
+            sums[:, :, :shared] += self._beside
+        if window.row:  # what the window before shares has these sums already
+            sums[:, : self._depth, shared:] += self._below[:, : self._depth, window.col + shared : window.cols.stop]
         rows = self._next_row[window.row] - window.row
         cols = self._next_col[window.col] - window.col
-        yield FinishedBlock(window.row, window.col, self._open[:, :rows, :cols])
-        self._close(window, rows, cols)
+        yield FinishedBlock(window.row, window.col, sums[:, :rows, :cols])
+        self._below[:, : window.height - rows, window.col : window.col + cols] = sums[:, rows:, :cols]
+        self._beside = sums[:, :, cols:].copy()
+        if window.col + cols == self._below.shape[2]:  # the band is complete
+            self._depth = window.height - rows
 
-    def _close(self, window: Window, rows: int, cols: int) -> None:
-        """Keep the unfinished rows for the next band and move the open columns to the next window."""
-        left, right = window.col, window.col + cols
-        rest = window.height - rows
-        ahead = self._carry[:, : self._carried, left + window.width : right + window.width].copy()
-        self._carry[:, :rest, left:right] = self._open[:, rows:, :cols]
-        if right == self._carry.shape[2]:  # the band is complete
-            self._carried = rest
-            return
-        kept = window.width - cols
-        self._open[:, :, :kept] = self._open[:, :, cols:].copy()
-        self._open[:, :, kept:] = 0.0
-        self._open[:, : self._carried, kept:] = ahead
+    def state(self) -> dict[str, npt.NDArray[np.generic]]:
+        """Return what the next band needs, after the last window of one."""
+        return {"below": self._below[:, : self._depth], "depth": np.array(self._depth)}
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Continue from :meth:`state`."""
+        self._depth = int(state["depth"])
+        self._below[:, : self._depth] = state["below"]
+
+
+def _weigh(values: Floats, weights: Floats, axis: int) -> None:
+    """Multiply (K, height, width) by the weights along an axis, where they are not one."""
+    counted = np.flatnonzero(weights != 1)
+    whole = np.flatnonzero(weights == 1)
+    first, last = (whole[0], whole[-1] + 1) if whole.size else (len(weights), len(weights))
+    if not counted.size:
+        return
+    for part in (slice(0, first), slice(last, None)):
+        shape = (-1, 1) if axis == 1 else (1, -1)
+        place = (slice(None), part) if axis == 1 else (slice(None), slice(None), part)
+        values[place] *= weights[part].reshape(shape)

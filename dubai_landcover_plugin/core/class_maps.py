@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.blending import FinishedBlock, Floats
 from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme
+from dubai_landcover_plugin.core.journal import Journal
 from dubai_landcover_plugin.core.raster import Grid, RasterSource
 from dubai_landcover_plugin.core.resampling import Interpolation
 from dubai_landcover_plugin.core.windows import TileGrid, Window
@@ -36,14 +38,28 @@ class Decision:
 
     def __call__(self, probabilities: Floats, valid: Bools) -> tuple[Bytes, Bytes]:
         """Return class ids and confidence in percent, each (H, W), for (K, H, W) and (H, W)."""
-        ids = np.array(self.scheme.ids, np.uint8)
-        highest = probabilities.max(axis=0)
-        labels = ids[probabilities.argmax(axis=0)]
-        labels[highest < self.min_confidence] = self.scheme.unlabeled.id
+        highest, channels = likeliest(probabilities)
+        labels = np.array(self.scheme.ids, np.uint8)[channels]
+        if self.min_confidence:
+            labels[highest < self.min_confidence] = self.scheme.unlabeled.id
         labels[~valid] = NODATA_ID
         confidence = np.rint(highest * 100.0).clip(0, 100).astype(np.uint8)
         confidence[~valid] = CONFIDENCE_NODATA
         return labels, confidence
+
+
+def likeliest(probabilities: Floats) -> tuple[Floats, Bytes]:
+    """Return the highest probability and its channel, (H, W) each, for (K, H, W); of equal ones the first.
+
+    Ten times as fast as numpy's ``argmax`` over the first axis, which walks through memory the wrong way.
+    """
+    highest = probabilities[0].copy()
+    channels = np.zeros(highest.shape, np.uint8)
+    for channel in range(1, len(probabilities)):
+        better = (probabilities[channel] > highest).view(np.uint8)
+        np.maximum(highest, probabilities[channel], out=highest)
+        np.maximum(channels, better * np.uint8(channel), out=channels)
+    return highest, channels
 
 
 @dataclass
@@ -54,6 +70,7 @@ class MapOutputs:
         grid: The raster's own pixels.
         classes: Writer of the class ids.
         confidence: Writer of the confidence, or None.
+        journal: Where rows are kept too, or None.
     """
 
     grid: Grid
@@ -62,6 +79,7 @@ class MapOutputs:
     pixels: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
     area_m2: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(256))
     row: int = 0
+    journal: Journal | None = None
 
     def write_rows(self, labels: Bytes, confidence: Bytes) -> None:
         """Append rows of class ids and confidence, (n, W) each."""
@@ -73,6 +91,8 @@ class MapOutputs:
         self.classes.write_rows(labels)
         if self.confidence is not None:
             self.confidence.write_rows(confidence)
+        if self.journal is not None:
+            self.journal.add_rows(labels, confidence if self.confidence is not None else np.zeros_like(labels))
         self.row += len(labels)
 
 
@@ -84,6 +104,12 @@ class ClassMaps(Protocol):
 
     def put(self, block: FinishedBlock) -> None:
         """Take finished probabilities; blocks come row band by row band, left to right."""
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """Return what is held between bands."""
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Continue from :meth:`state`."""
 
 
 class NativeMaps:
@@ -114,6 +140,13 @@ class NativeMaps:
         self._labels[place], self._confidence[place] = self._decision(block.probabilities, self._valid[place])
         if block.col + cols == self._labels.shape[1]:
             self._outputs.write_rows(self._labels[:rows].copy(), self._confidence[:rows].copy())
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """See :meth:`ClassMaps.state`: every band is written whole."""
+        return {}
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """See :meth:`ClassMaps.restore`."""
 
 
 class ResampledMaps:
@@ -148,6 +181,14 @@ class ResampledMaps:
         if block.col + cols == self._band.shape[2]:
             self._held = np.concatenate([self._held, self._band[:, :rows]], axis=1)
             self._write_complete()
+
+    def state(self) -> dict[str, npt.NDArray[Any]]:
+        """See :meth:`ClassMaps.state`."""
+        return {"held": self._held, "first": np.array(self._first)}
+
+    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
+        """See :meth:`ClassMaps.restore`."""
+        self._held, self._first = state["held"], int(state["first"])
 
     def _write_complete(self) -> None:
         grid = self._outputs.grid

@@ -77,10 +77,10 @@ def _models() -> tuple[list[dict[str, Any]], list[str]]:
 def _device() -> tuple[str, str, list[str]]:
     """Return device, precision and problems with them."""
     try:
-        from dubai_landcover_plugin.core.predictor import choose_device, choose_precision
+        from dubai_landcover_plugin.core.runtimes.choice import list_candidates
 
-        device = choose_device()
-        return device, choose_precision("auto", device), []
+        fastest = list_candidates("auto", "auto", "auto", tried=True)[0]
+        return f"{fastest.device}, {fastest.runtime}", fastest.precision, []
     except LandCoverError as error:
         return "unknown", "unknown", [str(error)]
     except Exception as error:  # a broken driver raises whatever it raises

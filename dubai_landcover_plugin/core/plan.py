@@ -11,10 +11,10 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.errors import RequestError
 from dubai_landcover_plugin.core.model_spec import BundleMetadata
-from dubai_landcover_plugin.core.predictor import VIEWS
 from dubai_landcover_plugin.core.preprocessing import Stretch
 from dubai_landcover_plugin.core.raster import Grid, RasterSource
 from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.runtimes.network import VIEWS
 from dubai_landcover_plugin.core.windows import TileGrid
 
 GSD_TOLERANCE = 1.5  # a model copes with what it saw in training: 0.7 to 1.5 times its scale
@@ -49,7 +49,6 @@ class Plan:
     Args:
         work: The pixels that the model sees.
         tiles: The windows over them.
-        batch: Windows for each forward pass.
         stretch: From pixel values to 8 bits.
         notes: What the log should say.
         warnings: What the user should know.
@@ -57,7 +56,6 @@ class Plan:
 
     work: WorkGrid
     tiles: TileGrid
-    batch: int
     stretch: Stretch
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -69,7 +67,7 @@ class _Talk:
     warnings: list[str] = field(default_factory=list)
 
 
-def make_plan(request: SegmentationRequest, source: RasterSource, metadata: BundleMetadata, device: str) -> Plan:
+def make_plan(request: SegmentationRequest, source: RasterSource, metadata: BundleMetadata) -> Plan:
     """Settle how a run goes.
 
     Raises:
@@ -87,17 +85,16 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
             "Lower the overlap or raise the window.",
         )
     tiles = TileGrid(work.height, work.width, window, overlap)
-    batch = options.batch or (8 if device == "cuda" else 2)
     stretch = _stretch(source, options, talk)
     height, width = tiles.window_shape
     talk.notes.append(
         f"{source.grid.height}×{source.grid.width} px, {len(tiles)} windows of {height}×{width} px, "
-        f"overlap {overlap} px, batch {batch}."
+        f"overlap {overlap} px."
     )
     if options.tta:
         talk.notes.append(f"Test-time augmentation: every window is computed {VIEWS} times.")
     _check_disk(request, source.grid, talk)
-    return Plan(work, tiles, batch, stretch, tuple(talk.notes), tuple(talk.warnings))
+    return Plan(work, tiles, stretch, tuple(talk.notes), tuple(talk.warnings))
 
 
 def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, talk: _Talk) -> WorkGrid:

@@ -1,142 +1,156 @@
-"""Runs a network on chips: where arrays become tensors and back."""
+"""Runs a network on chips, on the runtime that suits; goes on with another one where it fails."""
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from dubai_landcover_plugin.core.bundle import ModelBundle
-from dubai_landcover_plugin.core.errors import DeviceError, OutOfMemoryError
+from dubai_landcover_plugin.core.errors import DeviceError, LandCoverError, OutOfMemoryError
 from dubai_landcover_plugin.core.preprocessing import Standardize
+from dubai_landcover_plugin.core.runtimes.choice import Choice, list_candidates
+from dubai_landcover_plugin.core.runtimes.runtime import Chips, Probabilities, Runtime
 
-VIEWS = 4
-"""How often test-time augmentation shows a chip: by quarter turns.
-
-Measured with two models on places kept out of their training: the mean IoU rose by 0.004 on average with the four
-turns and with all eight turns and mirror images, by 0.001 with the four mirror images.
-"""
-
-_PRECISIONS = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+Log = Callable[[str, str], None]
 
 
-def choose_device(name: str = "auto") -> str:
-    """Return ``cuda``, ``mps`` or ``cpu``: the one asked for, or the first that is there.
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Chips on their way."""
 
-    Raises:
-        DeviceError: if the one asked for is not there.
-    """
-    available = [
-        device
-        for device, there in (
-            ("cuda", torch.cuda.is_available()),
-            ("mps", torch.backends.mps.is_available()),
-            ("cpu", True),
-        )
-        if there
-    ]
-    if name == "auto":
-        return available[0]
-    if name not in available:
-        raise DeviceError(f"The device '{name}' is not available; there is {', '.join(available)}.", "Use auto.")
-    return name
-
-
-def choose_precision(name: str, device: str) -> str:
-    """Return the arithmetic to use: the one asked for, or the fastest that the device does in hardware.
-
-    Raises:
-        DeviceError: if the device cannot do what was asked for.
-    """
-    if name == "auto":
-        if device == "cuda":
-            return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
-        return "bfloat16" if device == "cpu" and _cpu_has_bfloat16() else "float32"
-    if name == "float16" and device == "cpu":
-        raise DeviceError("float16 is not available on the CPU.", "Use float32, bfloat16 or auto.")
-    return name
-
-
-def _cpu_has_bfloat16() -> bool:
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(feature, False) for feature in ("avx512_bf16", "amx_bf16", "bf16"))
+    chips: Chips
+    runtime: Runtime
+    future: Future[Probabilities]
 
 
 class Predictor:
-    """A network on a device, ready for chips.
+    """A network ready for chips.
 
     Args:
         bundle: The model.
-        device: Where to compute; see :func:`choose_device`.
-        precision: Arithmetic; see :func:`choose_precision`.
-        tta: Test-time augmentation: average the probabilities of a chip turned by 0, 90, 180 and 270 degrees, one
-            after the other: four times the work, no more memory.
+        device: Where to compute: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        precision: Arithmetic of the network: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
+        tta: Test-time augmentation: average the probabilities of a chip turned by 0, 90, 180 and 270 degrees.
+        runtime: ``auto``, ``torch`` or ``openvino``.
+        shape: (C, H, W) of all chips to come; None where they may differ, which only PyTorch takes.
+        sample: (N, C, H, W) chips to try the runtimes on, so that the fastest good one is taken; None takes the one
+            that should be.
+        log: Receives a level and a line.
+
+    Raises:
+        DeviceError: if device or precision are not there.
+        RuntimeUnavailableError: if no runtime can compute the network.
     """
 
-    def __init__(self, bundle: ModelBundle, device: str = "auto", precision: str = "auto", tta: bool = False) -> None:
-        self.device = choose_device(device)
-        self.precision = choose_precision(precision, self.device)
-        metadata = bundle.metadata
-        self._standardize = Standardize(metadata.mean, metadata.std)
-        self._temperature = metadata.temperature
-        self._views = VIEWS if tta else 1
-        self._model = bundle.model.to(self.device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+    def __init__(
+        self,
+        bundle: ModelBundle,
+        device: str = "auto",
+        precision: str = "auto",
+        tta: bool = False,
+        runtime: str = "auto",
+        shape: tuple[int, int, int] | None = None,
+        sample: Chips | None = None,
+        log: Log = lambda level, text: None,
+    ) -> None:
+        self._bundle, self._log = bundle, log
+        candidates = list_candidates(runtime, device, precision, tried=sample is not None)
+        self._choice = Choice(bundle, candidates, shape, tta, log)
+        if sample is not None:
+            self._choice.sort_by_trial(sample)
+        self._runtime = self._choice.next()
 
-    def __call__(self, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-        """Return class probabilities (N, K, H, W) float32 for chips (N, C, H, W) uint8.
+    @property
+    def runtime(self) -> str:
+        """What computes: ``torch`` or ``openvino``."""
+        return self._runtime.name
+
+    @property
+    def device(self) -> str:
+        """Where it computes."""
+        return self._runtime.device
+
+    @property
+    def precision(self) -> str:
+        """Arithmetic of the network."""
+        return self._runtime.precision
+
+    @property
+    def batch(self) -> int:
+        """Windows in a batch that suit the runtime."""
+        return self._runtime.batch
+
+    @property
+    def in_flight(self) -> int:
+        """Batches on their way that keep the runtime busy."""
+        return self._runtime.in_flight
+
+    def __call__(self, chips: Chips) -> Probabilities:
+        """Return class probabilities (N, K, H, W) float32 for chips (N, C, H, W) uint8; see :meth:`finish`."""
+        return self.finish(self.start(chips))
+
+    def start(self, chips: Chips) -> Batch:
+        """Begin with (N, C, H, W) chips."""
+        return Batch(chips, self._runtime, self._runtime.submit(chips))
+
+    def finish(self, batch: Batch) -> Probabilities:
+        """Return the class probabilities (N, K, H, W) float32 of chips.
+
+        A batch that does not fit into memory is halved; a runtime that fails is replaced by the next one, with a
+        warning.
 
         Raises:
-            OutOfMemoryError: if the batch does not fit.
+            OutOfMemoryError: if a single window does not fit, and there is no other runtime.
+            LandCoverError: if the last runtime fails.
         """
         try:
-            with torch.inference_mode(), self._arithmetic():
-                batch = self._standardize(torch.from_numpy(chips).to(self.device))  # (N, C, H, W)
-                probabilities = self._probabilities(batch, 0)
-                for turns in range(1, self._views):
-                    probabilities += self._probabilities(batch, turns)
-                if self._views > 1:
-                    probabilities /= self._views
-            if not bool(probabilities.sum().isfinite()):
+            probabilities = batch.future.result()
+            if not np.isfinite(probabilities.sum()):
                 raise DeviceError(
-                    f"The network gave results that are no numbers, on {self.device} in {self.precision}.",
+                    f"The network gave results that are no numbers, on {batch.runtime.device} in "
+                    f"{batch.runtime.precision}.",
                     "Choose precision float32.",
                 )
-            return probabilities.cpu().numpy()
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise self._out_of_memory(chips) from error
-        except RuntimeError as error:
-            if "memory" in str(error).lower() and "alloc" in str(error).lower():
-                raise self._out_of_memory(chips) from error
-            raise
+            return probabilities
+        except OutOfMemoryError as error:
+            if len(batch.chips) > 1:
+                middle = len(batch.chips) // 2
+                self._log("warning", f"{error.message} It goes on with {middle} at once.")
+                return np.concatenate([self(batch.chips[:middle]), self(batch.chips[middle:])])
+            self._replace(batch.runtime, error)
+        except (LandCoverError, RuntimeError) as error:
+            self._replace(batch.runtime, error)
+        return self(batch.chips)
 
-    def logits(self, chips: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def close(self) -> None:
+        """Give back what the runtime holds."""
+        self._runtime.close()
+
+    def logits(self, chips: Chips) -> npt.NDArray[np.float32]:
         """Return what the network itself says of chips, (N, K, H, W) float32: no temperature, no augmentation."""
-        with torch.inference_mode(), self._arithmetic():
-            answer = self._answer(self._standardize(torch.from_numpy(chips).to(self.device)))
-        return answer.cpu().numpy()
+        metadata = self._bundle.metadata
+        with torch.inference_mode():
+            batch = Standardize(metadata.mean, metadata.std)(torch.from_numpy(chips))
+            model = self._bundle.model.to(self.device)
+            answer: torch.Tensor = model(batch.to(self.device, memory_format=torch.channels_last))
+        return answer.float().cpu().numpy()
 
-    def _answer(self, batch: torch.Tensor) -> torch.Tensor:
-        logits: torch.Tensor = self._model(batch.contiguous(memory_format=torch.channels_last))  # (N, K, H, W)
-        return logits.float()
+    def _replace(self, failed: Runtime, error: Exception) -> None:
+        """Go on with the next runtime, unless that has happened already for an earlier batch.
 
-    def _probabilities(self, batch: torch.Tensor, turns: int) -> torch.Tensor:
-        """Return (N, K, H, W) float32 for a batch that is turned by so many right angles, and back."""
-        logits = self._answer(batch.rot90(turns, (-2, -1)) if turns else batch)
-        if self._temperature != 1.0:
-            logits = logits / self._temperature
-        probabilities = torch.softmax(logits, dim=1)
-        return probabilities.rot90(-turns, (-2, -1)) if turns else probabilities
-
-    def _arithmetic(self) -> contextlib.AbstractContextManager[object]:
-        if self.precision == "float32":
-            return contextlib.nullcontext()
-        return torch.autocast(self.device, dtype=_PRECISIONS[self.precision])
-
-    def _out_of_memory(self, chips: npt.NDArray[np.uint8]) -> OutOfMemoryError:
-        count, _, height, width = chips.shape
-        return OutOfMemoryError(
-            f"{count} windows of {height}×{width} px do not fit into the memory of {self.device}.",
-            "Lower the batch, then the window; or choose device cpu.",
-        )
+        Raises:
+            Exception: ``error``, if there is none.
+        """
+        if failed is not self._runtime:
+            return
+        if self._choice.is_exhausted:
+            raise error
+        self._runtime = self._choice.next()
+        told = f"{failed.name} on {failed.device}, {failed.precision}, failed: {error}"
+        self._log("warning", f"{told} The run goes on with {self.runtime} on {self.device}, {self.precision}.")
+        failed.close()

@@ -15,6 +15,7 @@ from typing import Any, Callable, TypeVar
 from dubai_landcover_plugin.core.errors import RequestError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
+RUNTIMES = ("auto", "openvino", "torch")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 GSD_MODES = ("auto", "never")
 STRETCHES = ("auto", "none")
@@ -103,6 +104,7 @@ class SegmentOptions:
         overlap: What neighbouring windows share, px; None takes an eighth of the window.
         batch: Windows per forward pass; None chooses.
         device: Where to compute.
+        runtime: What computes the network; ``auto`` takes the fastest whose classes are those of PyTorch in float32.
         precision: Arithmetic of the network.
         tta: Test-time augmentation: average the answers for each window turned by 0, 90, 180 and 270 degrees.
         gsd_mode: ``auto`` reads at the model's ground sampling distance when the raster's differs by more than
@@ -117,6 +119,8 @@ class SegmentOptions:
         min_area: Smallest polygon kept, m² (px without a CRS).
         simplify: Tolerance of the polygon outlines, m (px without a CRS); 0 keeps pixel edges.
         overwrite: Replace outputs that exist.
+        cog: Lay the rasters out as cloud-optimised GeoTIFFs.
+        keep: Keep what is finished when the run is cancelled, so that the same run can go on from there.
     """
 
     model: str = DEFAULT_MODEL
@@ -126,6 +130,7 @@ class SegmentOptions:
     overlap: int | None = None
     batch: int | None = None
     device: str = "auto"
+    runtime: str = "auto"
     precision: str = "auto"
     tta: bool = False
     gsd_mode: str = "auto"
@@ -138,10 +143,13 @@ class SegmentOptions:
     min_area: float = 20.0
     simplify: float = 2.0
     overwrite: bool = False
+    cog: bool = False
+    keep: bool = False
 
     def __post_init__(self) -> None:
         _check_types(self)
         _one_of("device", self.device, DEVICES)
+        _one_of("runtime", self.runtime, RUNTIMES)
         _one_of("precision", self.precision, PRECISIONS)
         _one_of("gsd_mode", self.gsd_mode, GSD_MODES)
         _one_of("stretch", self.stretch, STRETCHES)
@@ -326,6 +334,7 @@ class SegmentationResult:
         device: Where it was computed.
         precision: Arithmetic used.
         model_hash: SHA-256 of the bundle, hexadecimal.
+        runtime: What computed the network.
         warnings: What the user should know.
     """
 
@@ -344,6 +353,7 @@ class SegmentationResult:
     device: str
     precision: str
     model_hash: str
+    runtime: str = "torch"
     warnings: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

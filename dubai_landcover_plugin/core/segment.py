@@ -4,18 +4,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from rasterio.enums import Resampling
 
-from dubai_landcover_plugin.core.blending import BandBlender
 from dubai_landcover_plugin.core.bundle import ModelBundle, load_bundle
 from dubai_landcover_plugin.core.class_maps import (
     CONFIDENCE_NODATA,
@@ -26,18 +21,30 @@ from dubai_landcover_plugin.core.class_maps import (
     ResampledMaps,
 )
 from dubai_landcover_plugin.core.classes import NODATA_ID
-from dubai_landcover_plugin.core.errors import LandCoverError, OutputError
+from dubai_landcover_plugin.core.errors import (
+    BandError,
+    GeoreferenceError,
+    LandCoverError,
+    OutputError,
+    RasterReadError,
+    RunCancelled,
+)
+from dubai_landcover_plugin.core.journal import Journal
 from dubai_landcover_plugin.core.legend import legend_path, legend_xml
-from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor
+from dubai_landcover_plugin.core.pipeline import Pipeline, sample_window
 from dubai_landcover_plugin.core.plan import Plan, make_plan
 from dubai_landcover_plugin.core.polygons import check_vector_writable, vector_files, write_class_polygons
 from dubai_landcover_plugin.core.predictor import Predictor
 from dubai_landcover_plugin.core.raster import RasterSource, SourceOptions
-from dubai_landcover_plugin.core.record import class_tags, record_path, run_record
+from dubai_landcover_plugin.core.record import class_tags, input_identity, record_path, run_record, versions
 from dubai_landcover_plugin.core.report import report_html
 from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentationResult, dumps
-from dubai_landcover_plugin.core.windows import Window
+from dubai_landcover_plugin.core.runtimes.choice import WORTH_TRYING
 from dubai_landcover_plugin.core.writer import LandCoverWriter, RasterStyle, check_writable, write_text
+
+_AHEAD = 2  # batches that are read before they are needed
+_SAMPLED = (0.5, 0.25, 0.75, 0.0, 0.99)  # where along the windows one is looked for to try the runtimes on
 
 
 def segment_raster(
@@ -61,8 +68,9 @@ def segment_raster(
     with ExitStack() as stack:
         source = stack.enter_context(_open_source(request, bundle))
         _check_outputs(request, (request.input, *source.files))
-        predictor = Predictor(bundle, request.options.device, request.options.precision, request.options.tta)
-        plan = make_plan(request, source, bundle.metadata, predictor.device)
+        plan = make_plan(request, source, bundle.metadata)
+        predictor = _open_predictor(request, bundle, plan, source, monitor)
+        stack.callback(predictor.close)
         warnings = _tell(monitor, bundle, predictor, source, plan)
         outputs = _open_outputs(stack, request, bundle, source)
         windows = _classify(request, plan, source, predictor, outputs, bundle, monitor, stack)
@@ -90,6 +98,24 @@ def _open_source(request: SegmentationRequest, bundle: ModelBundle) -> RasterSou
     return RasterSource(request.input, bundle.metadata.bands, chosen)
 
 
+def _open_predictor(
+    request: SegmentationRequest, bundle: ModelBundle, plan: Plan, source: RasterSource, monitor: Monitor
+) -> Predictor:
+    """Return the network on a runtime; for more than a few windows, on the one that proves fastest."""
+    options = request.options
+    choose = options.runtime == "auto" and plan.work.height * plan.work.width >= WORTH_TRYING
+    return Predictor(
+        bundle,
+        options.device,
+        options.precision,
+        options.tta,
+        options.runtime,
+        (len(bundle.metadata.bands), *plan.tiles.window_shape) if choose or options.runtime != "auto" else None,
+        sample_window(plan, source, bundle.metadata) if choose else None,
+        monitor.log,
+    )
+
+
 def _check_outputs(request: SegmentationRequest, inputs: tuple[str, ...]) -> None:
     """Refuse outputs that cannot be written, or that are one another or an input under another name.
 
@@ -115,7 +141,7 @@ def _tell(monitor: Monitor, bundle: ModelBundle, predictor: Predictor, source: R
     monitor.log(
         "info",
         f"Model {metadata.name} ({metadata.spec.architecture}, {metadata.parameters:,} parameters) on "
-        f"{predictor.device}, {predictor.precision}.",
+        f"{predictor.device}, {predictor.runtime}, {predictor.precision}.",
     )
     for note in plan.notes:
         monitor.log("info", note)
@@ -130,22 +156,13 @@ def _open_outputs(
 ) -> MapOutputs:
     palette = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in bundle.metadata.scheme.entries}}
     style = RasterStyle(NODATA_ID, "Land cover", palette, Resampling.mode)
-    points = source.ground_control_points
-    classes = stack.enter_context(LandCoverWriter(request.output, source.grid, style, points))
+    points, cog = source.ground_control_points, request.options.cog
+    classes = stack.enter_context(LandCoverWriter(request.output, source.grid, style, points, cog))
     confidence = None
     if request.confidence:
         grey = RasterStyle(CONFIDENCE_NODATA, "Confidence (percent)", None, Resampling.average)
-        confidence = stack.enter_context(LandCoverWriter(request.confidence, source.grid, grey, points))
+        confidence = stack.enter_context(LandCoverWriter(request.confidence, source.grid, grey, points, cog))
     return MapOutputs(source.grid, classes, confidence)
-
-
-@dataclass(frozen=True)
-class _Item:
-    """One window on its way: its chip, (C, H, W) uint8, or None where no pixel is valid."""
-
-    window: Window
-    valid: npt.NDArray[np.bool_]
-    chip: npt.NDArray[np.uint8] | None
 
 
 def _classify(
@@ -159,88 +176,42 @@ def _classify(
     stack: ExitStack,
 ) -> int:
     """Run every window through the network; return how many were computed."""
-    metadata = bundle.metadata
-    decision = Decision(metadata.scheme, request.options.min_confidence)
+    decision = Decision(bundle.metadata.scheme, request.options.min_confidence)
     maps: ClassMaps
     if plan.work.is_native:
         maps = NativeMaps(plan.tiles, decision, outputs)
     else:
         validity = stack.enter_context(_open_source(request, bundle))
         maps = ResampledMaps(plan.tiles, decision, outputs, validity)
-    blender = BandBlender(plan.tiles, metadata.spec.classes, metadata.receptive_radius)
-    fill = np.rint(np.array(metadata.mean) * 255).astype(np.uint8)
-    meter = _Meter(monitor, len(plan.tiles), source.grid.height * source.grid.width)
-    computed = 0
-
-    def blend(items: list[_Item], probabilities: npt.NDArray[np.float32]) -> None:
-        each = iter(probabilities)
-        for item in items:
-            maps.saw(item.window, item.valid)
-            for block in blender.add(item.window, next(each) if item.chip is not None else None):
-                maps.put(block)
-
-    with ThreadPoolExecutor(1, "reader") as reader, ThreadPoolExecutor(1, "writer") as writer:
-        written: Future[None] | None = None
-        for items in _ahead(reader, _batches(plan, source, fill)):
-            raise_if_cancelled(monitor)
-            chips = [item.chip for item in items if item.chip is not None]
-            probabilities = predictor(np.stack(chips)) if chips else np.empty((0,), np.float32)
-            computed += len(chips)
-            if written is not None:
-                written.result()
-            written = writer.submit(blend, items, probabilities)
-            meter.add(len(items))
-        if written is not None:
-            written.result()
-    raise_if_cancelled(monitor)
+    journal = Journal(request.output, _key(request, plan, predictor, bundle), source.grid.width)
+    pipeline = Pipeline(plan, source, predictor, maps, outputs, bundle.metadata, monitor, journal)
+    try:
+        computed = pipeline.run(request.options.batch or predictor.batch)
+    except (BandError, GeoreferenceError, RasterReadError, RunCancelled) as error:
+        if not (isinstance(error, RunCancelled) and request.options.keep):
+            journal.remove()  # anything else is the machine's fault: when that is mended, the run goes on
+        raise
+    stack.callback(journal.remove)
     return computed
 
 
-def _batches(plan: Plan, source: RasterSource, fill: npt.NDArray[np.uint8]) -> Iterator[list[_Item]]:
-    """Yield windows in the grid's order; each list has at most ``plan.batch`` that hold data."""
-    items: list[_Item] = []
-    full = 0
-    shape = None if plan.work.is_native else (plan.work.height, plan.work.width)
-    for window in plan.tiles:
-        chip = source.read(window, shape, plan.work.scale)
-        values = None
-        if chip.valid.any():
-            values = plan.stretch(chip.values)
-            if not chip.valid.all():
-                values = np.where(chip.valid, values, fill[:, None, None])
-            full += 1
-        items.append(_Item(window, chip.valid, values))
-        if full == plan.batch or len(items) == 4 * plan.batch:
-            yield items
-            items, full = [], 0
-    if items:
-        yield items
-
-
-def _ahead(reader: ThreadPoolExecutor, batches: Iterator[list[_Item]]) -> Iterable[list[_Item]]:
-    """Yield batches, reading the next one meanwhile."""
-    coming = reader.submit(next, batches, None)
-    while (items := coming.result()) is not None:
-        coming = reader.submit(next, batches, None)
-        yield items
-
-
-class _Meter:
-    """Turns finished windows into progress and throughput."""
-
-    def __init__(self, monitor: Monitor, windows: int, pixels: int) -> None:
-        self._monitor, self._windows, self._pixels = monitor, windows, pixels
-        self._done = 0
-        self._started = time.perf_counter()
-        monitor.report(0, windows, "")
-
-    def add(self, windows: int) -> None:
-        """Count windows and report."""
-        self._done += windows
-        elapsed = max(time.perf_counter() - self._started, 1e-9)
-        rate = self._pixels * self._done / self._windows / elapsed / 1e6
-        left = elapsed * (self._windows - self._done) / self._done
-        self._monitor.report(self._done, self._windows, f"{rate:.2f} Mpx/s, {left:.0f} s left")
+def _key(request: SegmentationRequest, plan: Plan, predictor: Predictor, bundle: ModelBundle) -> dict[str, object]:
+    """Return all that the pixels of the result depend on."""
+    asked = request.to_json()
+    for name in ("overwrite", "keep", "cog", "batch", "min_area", "simplify"):
+        del asked["options"][name]
+    for name in ("output", "polygons", "report"):
+        del asked[name]
+    computed = (predictor.runtime, predictor.device, predictor.precision)
+    sizes = (plan.work, plan.tiles, plan.stretch)
+    return {
+        "request": asked,
+        "input": input_identity(request.input),
+        "model": bundle.digest,
+        "computed": computed,
+        "plan": repr(sizes),
+        "versions": versions(),
+    }
 
 
 def _result(
@@ -272,6 +243,7 @@ def _result(
         seconds=round(time.perf_counter() - started, 3),
         device=predictor.device,
         precision=predictor.precision,
+        runtime=predictor.runtime,
         model_hash=bundle.digest,
         warnings=tuple(warnings),
     )

@@ -146,8 +146,8 @@ def _leave() -> None:
 def _say_hello(monitor: LineMonitor, task: str) -> None:
     """Greet; the doctor must be reached even where packages are broken."""
     try:
-        from dubai_landcover_plugin.core.predictor import choose_device
         from dubai_landcover_plugin.core.record import versions
+        from dubai_landcover_plugin.core.runtimes.torch_runtime import choose_device
 
         found, device = versions(), choose_device()
     except Exception:  # a broken package raises whatever its loading raises

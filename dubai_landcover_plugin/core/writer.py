@@ -22,6 +22,7 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 import rasterio
+import rasterio.shutil
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
@@ -209,6 +210,7 @@ class LandCoverWriter:
         grid: Its shape and place.
         style: Nodata, palette and name.
         control_points: Ground control points to hand on, with their CRS, where the grid has none.
+        cog: Lay the finished file out as a cloud-optimised GeoTIFF, https://docs.ogc.org/is/21-026/21-026.html.
     """
 
     def __init__(
@@ -217,10 +219,12 @@ class LandCoverWriter:
         grid: Grid,
         style: RasterStyle,
         control_points: tuple[list[GroundControlPoint], CRS | None] = ([], None),
+        cog: bool = False,
     ) -> None:
         self.path = Path(path)
         self._grid = grid
         self._style = style
+        self._cog = cog
         self._partial = partial_path(self.path)
         self._pending = np.zeros((0, grid.width), np.uint8)
         self._written = 0  # rows on disk
@@ -277,6 +281,9 @@ class LandCoverWriter:
             self._raise_gdal_errors()
             self._add_overviews(tags)
             self._raise_gdal_errors()
+            if self._cog:
+                self._optimise()
+                self._raise_gdal_errors()
             self._verify()
         except (RasterioError, RasterioIOError, OSError) as error:
             if isinstance(error, OutputError):
@@ -365,9 +372,24 @@ class LandCoverWriter:
             if factors:
                 dataset.build_overviews(factors, self._style.overviews)
 
+    def _optimise(self) -> None:
+        """Write the file anew in the order of a cloud-optimised GeoTIFF, with the overviews that it has."""
+        ordered = self._partial.with_suffix(".cog.tif")
+        _partials.add(ordered)
+        try:
+            rasterio.shutil.copy(
+                self._partial, ordered, driver="COG", compress="DEFLATE", blocksize=BLOCK, bigtiff="IF_SAFER"
+            )
+            os.replace(ordered, self._partial)
+        finally:
+            _remove(ordered)
+            _remove(Path(f"{ordered}.aux.xml"))
+
     def _verify(self) -> None:
         """Read the file as a stranger would and compare with what was meant."""
         with rasterio.open(self._partial) as dataset:
+            if self._cog and dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") != "COG":
+                raise OutputError(f"{self.path} did not become a cloud-optimised GeoTIFF.", "Make it without --cog.")
             if dataset.shape != (self._grid.height, self._grid.width):
                 raise OutputError(f"{self.path} came out with the wrong shape {dataset.shape}.", _REMEDY)
             for index, checksum in enumerate(self._checksums):

@@ -19,7 +19,7 @@ from qgis.core import (
 
 from dubai_landcover_plugin.core.errors import BundleError, RequestError
 from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, user_model_folder
-from dubai_landcover_plugin.core.request import DEFAULT_MODEL, DEVICES, PRECISIONS, STRETCHES, SegmentOptions
+from dubai_landcover_plugin.core.request import DEFAULT_MODEL, DEVICES, PRECISIONS, RUNTIMES, STRETCHES, SegmentOptions
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.runner.settings import available_models
 
@@ -94,6 +94,16 @@ def _add_computation(algorithm: LandCoverAlgorithm) -> None:
     )
     algorithm.add(
         QgsProcessingParameterEnum(
+            "RUNTIME", tr("Runtime"), options=list(RUNTIMES), defaultValue="auto", usesStaticStrings=True
+        ),
+        tr(
+            "What computes the network. auto tries those that are installed on one window of the raster and takes the "
+            "fastest whose classes are those of PyTorch in float32; the log tells."
+        ),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterEnum(
             "PRECISION", tr("Precision"), options=list(PRECISIONS), defaultValue="auto", usesStaticStrings=True
         ),
         tr(
@@ -158,6 +168,19 @@ def _add_values(algorithm: LandCoverAlgorithm) -> None:
         tr(
             "Such a raster is not warped yet. If this is checked it is classified in pixel coordinates, and the result "
             "has no CRS and no areas; if not, it is refused."
+        ),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterBoolean("COG", tr("Cloud-optimised GeoTIFF"), defaultValue=False),
+        tr("Lay the rasters out so that they can be read over the network, a part at a time."),
+        advanced=True,
+    )
+    algorithm.add(
+        QgsProcessingParameterBoolean("KEEP", tr("Keep unfinished work when cancelled"), defaultValue=False),
+        tr(
+            "The same run, with the same output file, then goes on where it was. After a crash or a power cut it does "
+            "so in any case."
         ),
         advanced=True,
     )
@@ -264,6 +287,7 @@ def segment_options(
         overlap=whole("OVERLAP"),
         batch=whole("BATCH"),
         device=algorithm.parameterAsEnumString(parameters, "DEVICE", context),
+        runtime=algorithm.parameterAsEnumString(parameters, "RUNTIME", context),
         precision=algorithm.parameterAsEnumString(parameters, "PRECISION", context),
         tta=algorithm.parameterAsBool(parameters, "TTA", context),
         gsd_mode="auto" if algorithm.parameterAsBool(parameters, "MATCH_GSD", context) else "never",
@@ -276,6 +300,8 @@ def segment_options(
         min_area=algorithm.parameterAsDouble(parameters, "MIN_AREA", context),
         simplify=algorithm.parameterAsDouble(parameters, "SIMPLIFY", context),
         overwrite=True,  # Processing has asked the user already
+        cog=algorithm.parameterAsBool(parameters, "COG", context),
+        keep=algorithm.parameterAsBool(parameters, "KEEP", context),
     )
 
 

@@ -142,9 +142,10 @@ def report_areas(result: SegmentationResult, feedback: QgsProcessingFeedback) ->
         feedback.pushInfo(f"{name:<12} {pixels:>12,d} px {100 * pixels / total:6.2f} % {area}")
     speed = result.height * result.width / 1e6 / max(result.seconds, 1e-9)
     feedback.pushInfo(
-        tr("{windows} windows on {device} ({precision}) in {seconds:.1f} s, {speed:.2f} Mpx/s").format(
+        tr("{windows} windows on {device} ({runtime}, {precision}) in {seconds:.1f} s, {speed:.2f} Mpx/s").format(
             windows=result.windows,
             device=result.device,
+            runtime=result.runtime,
             precision=result.precision,
             seconds=result.seconds,
             speed=speed,

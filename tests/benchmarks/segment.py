@@ -1,17 +1,11 @@
-"""Speed and memory of one run on this machine, at two heights: ``make bench``.
-
-Each run is a process of its own through the command line, so the peak is that of the whole engine. The raster is the
-synthetic town, repeated.
-"""
+"""Whole runs: each is a process of its own through the command line, so the peak is that of the whole engine."""
 
 from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
-import tempfile
 import time
 from pathlib import Path
 
@@ -24,7 +18,6 @@ from tests.scenes import CRS, ORIGIN, draw_scene
 ROOT = Path(__file__).resolve().parents[2]
 TILE = 1024
 COLUMNS = 2
-ROWS = (2, 8)  # the second raster is four times as tall: memory should not be
 
 
 def write_repeated(path: Path, rows: int) -> float:
@@ -57,26 +50,3 @@ def run_engine(source: Path, target: Path) -> tuple[float, float, dict]:
     if process.returncode:
         raise SystemExit(f"The run failed with code {process.returncode}:\n{log.read_text()[-2000:]}")
     return time.perf_counter() - start, usage.ru_maxrss / 1024, json.loads(text)
-
-
-def main() -> None:
-    """Run every size, print a table and write it as JSON to build/bench.json."""
-    table = []
-    print(f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the first run\n")
-    print(f"{'Mpx':>7}{'wall s':>9}{'engine s':>10}{'Mpx/s':>8}{'peak MB':>9}")
-    with tempfile.TemporaryDirectory() as folder:
-        for rows in ROWS:
-            source = Path(folder) / f"town_{rows}.tif"
-            size = write_repeated(source, rows)
-            wall, peak, result = run_engine(source, Path(folder) / f"landcover_{rows}.tif")
-            engine = result["seconds"]
-            print(f"{size:7.1f}{wall:9.1f}{engine:10.1f}{size / engine:8.2f}{peak:9.0f}", flush=True)
-            table.append({"mpx": size, "wall_s": wall, "engine_s": engine, "peak_mb": peak, "device": result["device"]})
-    target = ROOT / "build" / "bench.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps(table, indent=2) + "\n", encoding="utf-8")
-    print(f"\nWritten to {target.relative_to(ROOT)}")
-
-
-if __name__ == "__main__":
-    main()

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dubai_landcover_plugin.core.blending import BandBlender, axis_weights, trim_width
+from dubai_landcover_plugin.core.class_maps import likeliest
 from dubai_landcover_plugin.core.windows import TileGrid, window_starts
 
 
@@ -48,7 +49,7 @@ def test_blocks_give_back_a_field_that_windows_agree_on(height, width, size, dat
     seen = np.zeros((height, width), int)
     blended = np.full_like(field, np.nan)
     for window in grid:
-        for block in blender.add(window, field[:, window.rows, window.cols]):
+        for block in blender.add(window, field[:, window.rows, window.cols].copy()):
             _, rows, cols = block.probabilities.shape
             place = slice(block.row, block.row + rows), slice(block.col, block.col + cols)
             blended[(slice(None), *place)] = block.probabilities
@@ -71,6 +72,38 @@ def test_skipped_windows_leave_the_others_as_they_are():
     assert (blended[:12] == 0).all()
 
 
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(4, 24), st.data())
+def test_windows_that_disagree_are_averaged_by_their_weights(height, width, size, data):
+    """Each pixel is the sum over all windows of probability times row weight times column weight."""
+    grid = TileGrid(height, width, size, data.draw(st.integers(0, size // 2)))
+    draw = np.random.default_rng(height * 100 + width)
+    answers = {window: draw.random((2, *grid.window_shape), np.float32) for window in grid}
+    trim = trim_width(grid.overlap, None)
+    weights = [
+        dict(zip(starts, axis_weights(length, starts, side, grid.overlap, trim), strict=True))
+        for length, starts, side in zip(
+            (height, width), (grid.row_starts, grid.col_starts), grid.window_shape, strict=True
+        )
+    ]
+    wanted, blended = np.zeros((2, height, width)), np.zeros((2, height, width))
+    blender = BandBlender(grid, 2)
+    for window, answer in answers.items():
+        wanted[:, window.rows, window.cols] += answer * np.outer(weights[0][window.row], weights[1][window.col])
+        for block in blender.add(window, answer.copy()):
+            _, rows, cols = block.probabilities.shape
+            blended[:, block.row : block.row + rows, block.col : block.col + cols] = block.probabilities
+    np.testing.assert_allclose(blended, wanted, atol=1e-5)
+
+
+def test_the_likeliest_class_is_that_of_argmax():
+    draw = np.random.default_rng(0)
+    for classes in (1, 2, 5, 9):
+        values = np.round(draw.random((classes, 40, 30), np.float32), 1)  # with ties
+        highest, channels = likeliest(values)
+        np.testing.assert_array_equal(channels, values.argmax(axis=0))
+        np.testing.assert_array_equal(highest, values.max(axis=0))
+
+
 def test_carry_holds_the_overlap_only():
     blender = BandBlender(TileGrid(100_000, 64, 64, 8), 5)
-    assert blender._carry.shape[1] <= 10
+    assert blender._below.shape[1] <= 10

@@ -2,9 +2,11 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 import rasterio
@@ -34,9 +36,9 @@ def start(clean_environment):
     """Start a worker with a first line; it is gone at the end whatever happens."""
     started = []
 
-    def begin(line):
+    def begin(line, command=COMMAND):
         process = subprocess.Popen(
-            COMMAND,
+            command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -78,6 +80,40 @@ def test_segment_says_hello_then_progress_then_result(start, tmp_path, tiny_mode
     assert result.valid_pixels == 10_000
     with rasterio.open(result.output) as dataset:
         assert dataset.shape == (100, 100)
+
+
+SAVING_ALWAYS = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from dubai_landcover_plugin.core import journal;"
+    "journal.EVERY = 0; journal.Journal.is_due = lambda self: True;"
+    "from dubai_landcover_plugin.core.worker import main; sys.exit(main())"
+)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+@pytest.mark.parametrize("after", [20, 60])
+def test_after_kill_9_the_same_request_goes_on_to_the_same_bytes(start, tmp_path, tiny_model, after):
+    request = segmentation(tmp_path, tiny_model, 500, window=64, batch=1)
+    command = [*COMMAND[:3], SAVING_ALWAYS, COMMAND[-1]]
+    process = start(task("segment", request), command)
+    for line in iter(process.stdout.readline, ""):
+        if json.loads(line).get("done", 0) >= after:
+            break
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert not (tmp_path / "o.tif").exists()
+    process = start(task("segment", request))
+    lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
+    assert any("An earlier run had finished" in line.get("text", "") for line in lines)
+    result = SegmentationResult.from_json(lines[-1]["value"])
+    with rasterio.open(result.output) as dataset:
+        resumed = dataset.read(1)
+    assert sorted(path.name for path in tmp_path.glob(".*")) == []
+    process = start(task("segment", replace(request, options=replace(request.options, overwrite=True))))
+    lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
+    fresh = SegmentationResult.from_json(lines[-1]["value"])
+    with rasterio.open(result.output) as dataset:
+        assert (dataset.read(1) == resumed).all()
+    assert (fresh.pixels, fresh.area_m2, fresh.windows) == (result.pixels, result.area_m2, result.windows)
 
 
 def test_polygons_batch_and_doctor(start, tmp_path, tiny_model):

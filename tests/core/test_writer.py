@@ -28,19 +28,20 @@ def grid(height, width):
     return Grid(height, width, ONE_METRE, rasterio.crs.CRS.from_epsg(32640))
 
 
-def write(path, pixels, rows_at_once=100):
-    with LandCoverWriter(path, grid(*pixels.shape), STYLE) as writer:
+def write(path, pixels, rows_at_once=100, cog=False):
+    with LandCoverWriter(path, grid(*pixels.shape), STYLE, cog=cog) as writer:
         for row in range(0, len(pixels), rows_at_once):
             writer.write_rows(pixels[row : row + rows_at_once])
         writer.finish({"KEY": "value"})
         writer.place()
 
 
+@pytest.mark.parametrize("cog", [False, True])
 @pytest.mark.parametrize("shape", [(1, 1), (511, 30), (512, 512), (1300, 700)])
-def test_rows_come_back_with_place_palette_tags_and_overviews(tmp_path, shape):
+def test_rows_come_back_with_place_palette_tags_and_overviews(tmp_path, shape, cog):
     pixels = np.random.default_rng(0).integers(0, 2, shape, np.uint8)
     path = tmp_path / "classes.tif"
-    write(path, pixels)
+    write(path, pixels, cog=cog)
     assert os.listdir(tmp_path) == ["classes.tif"]
     with rasterio.open(path) as dataset:
         assert (dataset.read(1) == pixels).all()
@@ -51,6 +52,18 @@ def test_rows_come_back_with_place_palette_tags_and_overviews(tmp_path, shape):
         assert dataset.descriptions == ("Land cover",)
         assert dataset.profile["compress"] == "deflate"
         assert bool(dataset.overviews(1)) == (max(shape) > 256)
+        assert (dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG") == cog
+
+
+def test_a_cloud_optimised_file_that_went_wrong_is_not_put_into_place(tmp_path, monkeypatch):
+    def spoiled(source, target, **options):
+        with rasterio.open(source) as dataset, rasterio.open(target, "w", **dataset.profile) as copy:
+            copy.write(np.zeros(dataset.shape, np.uint8), 1)
+
+    monkeypatch.setattr(rasterio.shutil, "copy", spoiled)
+    with pytest.raises(OutputError, match="did not become a cloud-optimised GeoTIFF"):
+        write(tmp_path / "classes.tif", np.ones((600, 600), np.uint8), cog=True)
+    assert os.listdir(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -132,19 +132,23 @@ def test_values_become_the_engines_options(algorithm: MAKE, context: QgsProcessi
     made = algorithm("segmentlandcover")
     values = {
         "BANDS": [3, 2, 1], "MIN_CONFIDENCE": 0.4, "WINDOW": 128, "OVERLAP": 0, "BATCH": 3, "DEVICE": "cpu",
-        "PRECISION": "float32", "TTA": True, "MATCH_GSD": False, "GSD": 0.5, "NODATA": 0, "STRETCH": "none",
-        "LIMITS": "0,10;0,20;5,30", "PIXEL_SPACE": True, "MIN_AREA": 7, "SIMPLIFY": 0,
+        "RUNTIME": "torch", "PRECISION": "float32", "TTA": True, "MATCH_GSD": False, "GSD": 0.5, "NODATA": 0,
+        "STRETCH": "none",
+        "LIMITS": "0,10;0,20;5,30", "PIXEL_SPACE": True, "COG": True, "KEEP": True, "MIN_AREA": 7, "SIMPLIFY": 0,
     }  # fmt: skip
     options = segment_options(made, values, context, "EPSG:32640")
     assert options.bands == (3, 2, 1)
     assert (options.window, options.overlap, options.batch) == (128, 0, 3)
-    assert (options.device, options.precision, options.gsd_mode) == ("cpu", "float32", "never")
+    assert (options.device, options.runtime, options.precision) == ("cpu", "torch", "float32")
+    assert options.gsd_mode == "never"
     assert (options.gsd, options.nodata, options.stretch, options.crs) == (0.5, 0, "none", "EPSG:32640")
     assert options.limits == ((0, 10), (0, 20), (5, 30))
     assert (options.min_confidence, options.min_area, options.simplify) == (0.4, 7, 0)
     assert options.pixel_space
     assert options.tta
     assert options.overwrite
+    assert options.cog
+    assert options.keep
 
 
 def test_nothing_given_leaves_the_choice_to_the_engine(algorithm: MAKE, context: QgsProcessingContext):
@@ -155,8 +159,8 @@ def test_nothing_given_leaves_the_choice_to_the_engine(algorithm: MAKE, context:
             options.window is options.overlap is options.batch is options.gsd is options.nodata is options.crs is None
         )
         assert options.limits is None
-        assert not options.tta
-        assert options.gsd_mode == options.device == options.precision == options.stretch == "auto"
+        assert (options.tta, options.cog, options.keep) == (False, False, False)
+        assert options.gsd_mode == options.device == options.runtime == options.precision == options.stretch == "auto"
         assert Path(options.model).stem == "dubai"
 
 

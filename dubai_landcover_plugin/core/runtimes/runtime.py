@@ -1,0 +1,71 @@
+"""What every runtime offers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from concurrent.futures import Future
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from dubai_landcover_plugin.core.errors import LandCoverError
+
+Chips = npt.NDArray[np.uint8]
+Probabilities = npt.NDArray[np.float32]
+
+
+class RuntimeUnavailableError(LandCoverError, RuntimeError):
+    """A runtime cannot be loaded, or not with what was asked for."""
+
+    code = "runtime"
+
+
+class Runtime(Protocol):
+    """A network that computes batches, several of them on the way at once.
+
+    Attributes:
+        name: ``torch`` or ``openvino``.
+        device: ``cpu``, ``cuda`` or ``mps``.
+        precision: Arithmetic of the network.
+        batch: Windows in a batch that suit it.
+        in_flight: Batches on the way that keep it busy.
+    """
+
+    name: str
+    device: str
+    precision: str
+    batch: int
+    in_flight: int
+
+    def submit(self, chips: Chips) -> Future[Probabilities]:
+        """Begin with (N, C, H, W) chips; the future holds (N, K, H, W) class probabilities.
+
+        It may hold an :class:`~dubai_landcover_plugin.core.errors.OutOfMemoryError`, or whatever the runtime raised.
+        """
+        ...
+
+    def close(self) -> None:
+        """Give back what it holds."""
+        ...
+
+
+def join(parts: Sequence[Future[Probabilities]]) -> Future[Probabilities]:
+    """Return one future for the parts of a batch, in their order."""
+    if len(parts) == 1:
+        return parts[0]
+    whole: Future[Probabilities] = Future()
+    left = itertools.count(len(parts) - 1, -1)
+
+    def finish(part: Future[Probabilities]) -> None:
+        if next(left):
+            return
+        try:
+            whole.set_result(np.concatenate([part.result() for part in parts]))
+        except BaseException as error:
+            whole.set_exception(error)
+
+    for part in parts:
+        part.add_done_callback(finish)
+    return whole
