@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import rasterio
 from rasterio.enums import Resampling
 
 from dubai_landcover_plugin.core.bundle import ModelBundle, load_bundle
@@ -43,8 +44,7 @@ from dubai_landcover_plugin.core.request import SegmentationRequest, Segmentatio
 from dubai_landcover_plugin.core.runtimes.choice import WORTH_TRYING
 from dubai_landcover_plugin.core.writer import LandCoverWriter, RasterStyle, check_writable, write_text
 
-_AHEAD = 2  # batches that are read before they are needed
-_SAMPLED = (0.5, 0.25, 0.75, 0.0, 0.99)  # where along the windows one is looked for to try the runtimes on
+_CACHE_MB = 128  # of decoded blocks; GDAL takes a twentieth of the memory unless told
 
 
 def segment_raster(
@@ -66,6 +66,7 @@ def segment_raster(
     _check_outputs(request, (request.input,))
     bundle = bundle or load_bundle(request.options.model)
     with ExitStack() as stack:
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_MB))
         source = stack.enter_context(_open_source(request, bundle))
         _check_outputs(request, (request.input, *source.files))
         plan = make_plan(request, source, bundle.metadata)
