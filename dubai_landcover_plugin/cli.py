@@ -374,6 +374,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="what computes the network; auto takes the fastest",
     )
     parser.add_argument("--precision", choices=PRECISIONS, default="auto")
+    parser.add_argument("--cog", action="store_true", help="write cloud-optimised GeoTIFFs")
+    parser.add_argument(
+        "--keep", action="store_true", help="when stopped, keep what is finished; the same command goes on from there"
+    )
     parser.add_argument("--tta", action="store_true", help="test-time augmentation: four times slower, a little better")
     parser.add_argument("--gsd-mode", choices=GSD_MODES, default="auto", help="read at the model's GSD, or never")
     parser.add_argument("--gsd", type=float, metavar="M", help="ground sampling distance of the input, m/px")
@@ -391,7 +395,3 @@ def _add_polygon_options(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--simplify", type=float, default=SegmentOptions.simplify, help="tolerance, m (%(default)s)")
     parser.add_argument("--overwrite", action="store_true", help="replace outputs that exist")
-    parser.add_argument("--cog", action="store_true", help="write cloud-optimised GeoTIFFs")
-    parser.add_argument(
-        "--keep", action="store_true", help="when stopped, keep what is finished; the same command goes on from there"
-    )

@@ -125,11 +125,8 @@ class BandBlender:
 
 def _weigh(values: Floats, weights: Floats, axis: int) -> None:
     """Multiply (K, height, width) by the weights along an axis, where they are not one."""
-    counted = np.flatnonzero(weights != 1)
     whole = np.flatnonzero(weights == 1)
     first, last = (whole[0], whole[-1] + 1) if whole.size else (len(weights), len(weights))
-    if not counted.size:
-        return
     for part in (slice(0, first), slice(last, None)):
         shape = (-1, 1) if axis == 1 else (1, -1)
         place = (slice(None), part) if axis == 1 else (slice(None), slice(None), part)

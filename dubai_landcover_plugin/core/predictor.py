@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -13,10 +12,8 @@ import torch
 from dubai_landcover_plugin.core.bundle import ModelBundle
 from dubai_landcover_plugin.core.errors import DeviceError, LandCoverError, OutOfMemoryError
 from dubai_landcover_plugin.core.preprocessing import Standardize
-from dubai_landcover_plugin.core.runtimes.choice import Choice, list_candidates
+from dubai_landcover_plugin.core.runtimes.choice import Choice, Log, list_candidates
 from dubai_landcover_plugin.core.runtimes.runtime import Chips, Probabilities, Runtime
-
-Log = Callable[[str, str], None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -235,6 +235,17 @@ class TestChoice:
         with pytest.raises(RuntimeUnavailableError, match="openvino is not installed"):
             list_candidates("openvino", "auto", "auto", tried=True)
 
+    def test_a_broken_openvino_is_told_and_passed_over(self, monkeypatch):
+        monkeypatch.setattr(openvino_runtime, "is_installed", lambda: True)
+        monkeypatch.setitem(sys.modules, "openvino", None)
+        lines, chips = [], random_pixels(*SHAPE[1:])[None]
+        bundle = make_bundle("unet")
+        predictor = Predictor(bundle, "cpu", shape=SHAPE, sample=chips, log=lambda *line: lines.append(line))
+        assert predictor.runtime == "torch"
+        assert any(level == "warning" and "OpenVINO cannot be loaded" in text for level, text in lines)
+        np.testing.assert_allclose(predictor(chips), plain(bundle, chips), atol=0.05)
+        predictor.close()
+
     def test_options_name_a_runtime(self):
         assert SegmentOptions(runtime="openvino").runtime == "openvino"
         with pytest.raises(ValueError, match="runtime must be one of auto, openvino, torch"):

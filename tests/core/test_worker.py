@@ -84,7 +84,7 @@ def test_segment_says_hello_then_progress_then_result(start, tmp_path, tiny_mode
 
 SAVING_ALWAYS = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from dubai_landcover_plugin.core import journal;"
-    "journal.EVERY = 0; journal.Journal.is_due = lambda self: True;"
+    "journal.Journal.is_due = lambda self: True;"
     "from dubai_landcover_plugin.core.worker import main; sys.exit(main())"
 )
 

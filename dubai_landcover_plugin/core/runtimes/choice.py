@@ -140,7 +140,9 @@ class Choice:
 
     def _try_all(self, chips: Chips) -> list[Trial]:
         reference = Candidate("torch", "cpu", "float32")
-        wanted = _classes(self._load(reference), chips)
+        runtime = self._load(reference)
+        wanted = _classes(runtime, chips)
+        runtime.close()
         trials = []
         for candidate in self._left:
             try:

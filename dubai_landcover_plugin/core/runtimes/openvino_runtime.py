@@ -36,8 +36,11 @@ def is_installed() -> bool:
 
 
 def has_bfloat16() -> bool:
-    """Return whether the CPU does bfloat16 in hardware, as OpenVINO sees it."""
-    return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    """Return whether the CPU does bfloat16 in hardware, as OpenVINO sees it; not where OpenVINO cannot be loaded."""
+    try:
+        return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    except (RuntimeUnavailableError, RuntimeError):
+        return False
 
 
 class OpenVinoRuntime:
@@ -110,7 +113,7 @@ def _openvino() -> Any:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         import openvino
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         raise RuntimeUnavailableError(f"OpenVINO cannot be loaded: {error}.", "Choose runtime torch.") from error
     return openvino
 
