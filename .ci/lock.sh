@@ -16,9 +16,12 @@ compile engine.in --constraints engine.txt $omit --output-file torch.txt
 compile training.in --excludes cuda-packages.txt --constraints engine.txt --no-emit-package torch $omit --output-file training.txt
 omit="$omit $(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' training.txt | sort -u)"
 # shellcheck disable=SC2086
+compile cluster.in --constraints engine.txt $omit --output-file cluster.txt
+omit="$omit $(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' cluster.txt | sort -u)"
+# shellcheck disable=SC2086
 compile dev.in $omit --output-file dev.txt
 compile qgis-test.in --no-emit-package numpy --output-file qgis-test.txt
-for file in engine torch training dev qgis-test; do
+for file in engine torch training cluster dev qgis-test; do
     source=$file.in; [ "$file" = torch ] && source=engine.in
     printf "# Written by make lock from %s; do not edit.\n" "$source" | cat - "$file.txt" >"$file.tmp"
     mv "$file.tmp" "$file.txt"

@@ -92,7 +92,7 @@ run_uv() {
 }
 
 install_engine() {
-    locks="requirements/engine.txt requirements/torch-cpu.txt requirements/torch.txt requirements/training.txt requirements/dev.txt"
+    locks="requirements/engine.txt requirements/torch-cpu.txt requirements/torch.txt requirements/training.txt requirements/cluster.txt requirements/dev.txt"
     # shellcheck disable=SC2086
     fresh .venv/installed $locks && return 0
     install_uv
@@ -105,7 +105,7 @@ install_engine() {
     say "Installing the locked engine, training and test packages into .venv"
     # shellcheck disable=SC2086
     run_uv pip install --quiet --require-hashes $backend -r requirements/engine.txt -r $torch \
-        -r requirements/training.txt -r requirements/dev.txt
+        -r requirements/training.txt -r requirements/cluster.txt -r requirements/dev.txt
     # shellcheck disable=SC2086
     cat $locks | cksum >.venv/installed
 }

@@ -276,6 +276,7 @@ def _options(parsed: argparse.Namespace) -> SegmentOptions:
         window=parsed.window,
         overlap=parsed.overlap,
         batch=parsed.batch,
+        memory=parsed.memory,
         device=parsed.device,
         runtime=parsed.runtime,
         precision=parsed.precision,
@@ -366,6 +367,7 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--window", type=int, metavar="PX")
     parser.add_argument("--overlap", type=int, metavar="PX")
     parser.add_argument("--batch", type=int, metavar="N")
+    parser.add_argument("--memory", type=int, metavar="MB", help="what the run may take; default half of what is free")
     parser.add_argument("--device", choices=DEVICES, default="auto")
     parser.add_argument(
         "--runtime",

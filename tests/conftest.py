@@ -55,6 +55,12 @@ def fixed_seed() -> None:
         sys.modules["torch"].manual_seed(0)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what tests compile out of the user's cache."""
+    os.environ["DUBAI_LANDCOVER_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of the shared data: ``dubai``, ``mosaics``, ``rasters``. Mark the test ``shared``."""

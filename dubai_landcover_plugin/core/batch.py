@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.bundle import ModelBundle, load_bundle
+from dubai_landcover_plugin.core.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.errors import LandCoverError, OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.polygons import vector_files
@@ -261,7 +261,7 @@ def run_batch(
     """
     monitor = monitor or SilentMonitor()
     jobs = list(requests_of(request))
-    bundle = bundle or load_bundle(request.options.model)
+    bundle = bundle or open_bundle(request.options.model)
     folder = Path(request.output_folder)
     _make_folder(folder)
     manifest = _Manifest(folder, request)

@@ -7,9 +7,8 @@ border is no cut edge: the weight stays whole there. The weights of all windows 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +63,7 @@ class FinishedBlock:
 
 
 class BandBlender:
-    """Adds windows in the order of the grid and hands out what is finished.
+    """Adds windows in the order of the grid, from the start of any band on, and hands out what is finished.
 
     Only what windows share is weighted and added; the rest passes as it is. Memory: one overlap's rows across the
     raster and one overlap's columns of a window, whatever the raster's height.
@@ -112,15 +111,6 @@ class BandBlender:
         self._beside = sums[:, :, cols:].copy()
         if window.col + cols == self._below.shape[2]:  # the band is complete
             self._depth = window.height - rows
-
-    def state(self) -> dict[str, npt.NDArray[np.generic]]:
-        """Return what the next band needs, after the last window of one."""
-        return {"below": self._below[:, : self._depth], "depth": np.array(self._depth)}
-
-    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Continue from :meth:`state`."""
-        self._depth = int(state["depth"])
-        self._below[:, : self._depth] = state["below"]
 
 
 def _weigh(values: Floats, weights: Floats, axis: int) -> None:

@@ -1,123 +1,62 @@
-"""Model files: one ``.safetensors`` holds the weights and, in its header, everything needed to use them."""
+"""A model ready for use: its description at once, its network when somebody needs it."""
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import json
-import os
-import socket
-from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save
+from dubai_landcover_plugin.core.errors import BundleError
+from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, BundleMetadata, find_model, read_metadata
 
-from dubai_landcover_plugin.core.errors import BundleError, ModelError
-from dubai_landcover_plugin.core.model_spec import (
-    BUNDLE_SUFFIX,
-    HEADER_KEY,
-    BundleMetadata,
-    find_model,
-    read_metadata,
-)
-from dubai_landcover_plugin.core.models import SegmentationModel, build_model
+if TYPE_CHECKING:
+    from dubai_landcover_plugin.core.models import SegmentationModel
 
-_REMEDY = "Export the model again with the training module, or update this software."
 _CHUNK_BYTES = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
 class ModelBundle:
-    """A model ready for use.
+    """A model.
+
+    PyTorch takes seconds to load, and where the network was compiled for another runtime before, nobody needs it. So
+    the network is read when it is first asked for.
 
     Args:
-        metadata: What it is and how to feed it.
-        model: The network, in evaluation mode, float32, on the CPU, without gradients.
-        digest: SHA-256 of the file, hexadecimal.
-    """
-
-    metadata: BundleMetadata
-    model: SegmentationModel
-    digest: str
-
-
-def save_bundle(path: str | Path, metadata: BundleMetadata, model: SegmentationModel, half: bool = True) -> str:
-    """Write a bundle whole or not at all and return its SHA-256.
-
-    Number of parameters, stride and receptive radius are taken from ``model``.
-
-    Args:
-        path: Target, ending in ``.safetensors``; replaced if it exists.
         metadata: What the model is and how to feed it.
-        model: The trained network that ``metadata.spec`` describes.
-        half: Store weights as float16. Vectors (biases and normalization) stay float32: they are small and
-            their range is wide.
-
-    Raises:
-        BundleError: if weights and description do not fit, a weight is not finite, or the file cannot be written.
+        model: The network, in evaluation mode, float32, on the CPU, without gradients; None reads it from ``path``.
+        digest: SHA-256 of the file, hexadecimal.
+        path: The file.
     """
-    path = Path(path)
-    if path.suffix != BUNDLE_SUFFIX:
-        raise BundleError(f"Model files end in {BUNDLE_SUFFIX}, got '{path.name}'.")
-    tensors = {key: _stored(key, value, half) for key, value in model.state_dict().items()}
-    _compare(str(path), {key: tuple(value.shape) for key, value in tensors.items()}, _empty_model(metadata, str(path)))
-    described = replace(
-        metadata,
-        parameters=sum(parameter.numel() for parameter in model.parameters()),
-        stride=model.stride,
-        receptive_radius=model.receptive_radius,
-    )
-    return _write(path, tensors, described)
+
+    def __init__(
+        self, metadata: BundleMetadata, model: SegmentationModel | None, digest: str, path: Path | None = None
+    ) -> None:
+        self.metadata = metadata
+        self.digest = digest
+        self.path = path
+        if model is not None:
+            self.__dict__["model"] = model  # where the cached property keeps what it has read
+
+    @cached_property
+    def model(self) -> SegmentationModel:
+        """The network.
+
+        Raises:
+            BundleError: if the file is damaged or contradicts its description.
+        """
+        if self.path is None:
+            raise BundleError(f"The model '{self.metadata.name}' has no file to read its network from.")
+        from dubai_landcover_plugin.core.weights import load_network
+
+        return load_network(self.path, self.metadata)
 
 
-def describe_anew(path: str | Path, metadata: BundleMetadata) -> str:
-    """Give a bundle another description, with the weights as they are; return its new SHA-256.
-
-    Args:
-        path: The bundle; replaced whole or not at all.
-        metadata: The new description.
-
-    Raises:
-        BundleError: if the file is no bundle, the description is of another network, or it cannot be written.
-    """
-    path = Path(path)
-    load_bundle(path)
-    tensors = load_file(path)
-    shapes = {key: tuple(value.shape) for key, value in tensors.items()}
-    model = _empty_model(metadata, str(path))
-    _compare(str(path), shapes, model)
-    _compare_geometry(str(path), metadata, model)
-    return _write(path, tensors, metadata)
-
-
-def _write(path: Path, tensors: dict[str, torch.Tensor], metadata: BundleMetadata) -> str:
-    header = {HEADER_KEY: json.dumps(metadata.to_stac_item(), ensure_ascii=False)}
-    partial = path.with_name(f".{path.name}.{socket.gethostname()}-{os.getpid()}.partial")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as stream:  # not save_file: it makes files that only their owner can read
-            stream.write(save(tensors, header))
-            stream.flush()
-            os.fsync(stream.fileno())
-        digest = file_digest(partial)
-        os.replace(partial, path)
-    except (OSError, SafetensorError) as error:
-        with contextlib.suppress(OSError):  # a folder that is a file
-            partial.unlink(missing_ok=True)
-        raise BundleError(f"The model {path} cannot be written: {error}.", "Check the folder and its space.") from error
-    return digest
-
-
-def load_bundle(name_or_path: str | Path) -> ModelBundle:
-    """Read a bundle by installed name or path.
-
-    The description is validated before a weight is read, and the names and shapes of all weights before memory is
-    taken for one.
+def open_bundle(name_or_path: str | Path) -> ModelBundle:
+    """Return the model of an installed name or a path; only its description is read and validated.
 
     Raises:
-        BundleError: if there is no such model, or its file is of another kind, damaged or contradicts itself.
+        BundleError: if there is no such model, or its file is of another kind or has no valid description.
     """
     path = find_model(str(name_or_path))
     if path.suffix.lower() != BUNDLE_SUFFIX:
@@ -126,18 +65,18 @@ def load_bundle(name_or_path: str | Path) -> ModelBundle:
             "Files such as .pt and .pth can run code when opened. Export the model with the training module.",
         )
     metadata = read_metadata(path)
-    model = _empty_model(metadata, str(path))
-    _compare_geometry(str(path), metadata, model)
-    try:
-        with safe_open(path, framework="pt", device="cpu") as stored:
-            shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in stored.keys()}  # noqa: SIM118
-            _compare(str(path), shapes, model)
-            types = {key: value.dtype for key, value in model.state_dict().items()}
-            weights = {key: _loaded(key, stored.get_tensor(key), types[key], path) for key in shapes}
-    except (OSError, SafetensorError) as error:
-        raise BundleError(f"The weights in {path} cannot be read: {error}.", _REMEDY) from error
-    model.load_state_dict(weights, strict=True, assign=True)
-    return ModelBundle(metadata, model.eval().requires_grad_(False), file_digest(path))
+    return ModelBundle(metadata, None, file_digest(path), path)
+
+
+def load_bundle(name_or_path: str | Path) -> ModelBundle:
+    """Return the model of an installed name or a path, its network too.
+
+    Raises:
+        BundleError: as :func:`open_bundle`, or if the weights are damaged or contradict the description.
+    """
+    bundle = open_bundle(name_or_path)
+    _ = bundle.model
+    return bundle
 
 
 def file_digest(path: Path) -> str:
@@ -147,58 +86,3 @@ def file_digest(path: Path) -> str:
         while chunk := stream.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
-
-
-def _empty_model(metadata: BundleMetadata, source: str) -> SegmentationModel:
-    """Build the described network without memory for its weights."""
-    try:
-        with torch.device("meta"):
-            return build_model(metadata.spec)
-    except ModelError as error:
-        raise BundleError(f"{source} describes a network that cannot be built: {error}", _REMEDY) from error
-
-
-def _compare_geometry(source: str, metadata: BundleMetadata, model: SegmentationModel) -> None:
-    """Refuse a wrong stride or radius: windows are laid out by them."""
-    said, true = (metadata.stride, metadata.receptive_radius), (model.stride, model.receptive_radius)
-    if said != true:
-        raise BundleError(
-            f"{source} says that its network has a stride of {said[0]} px and a receptive radius of {said[1]} px; "
-            f"it has a stride of {true[0]} px and a radius of {true[1]} px.",
-            _REMEDY,
-        )
-
-
-def _compare(source: str, shapes: dict[str, tuple[int, ...]], model: SegmentationModel) -> None:
-    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    missing, surplus = sorted(set(wanted) - set(shapes)), sorted(set(shapes) - set(wanted))
-    unequal = [
-        f"{key}: {shapes[key]} instead of {wanted[key]}"
-        for key in sorted(wanted)
-        if shapes.get(key, wanted[key]) != wanted[key]
-    ]
-    for what, names in (("lacks", missing), ("has unknown", surplus), ("has misshapen", unequal)):
-        if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            raise BundleError(f"{source} {what} weights: {'; '.join(names[:3])}{more}.", _REMEDY)
-
-
-def _stored(key: str, value: torch.Tensor, half: bool) -> torch.Tensor:
-    value = value.detach().cpu()
-    if half and value.is_floating_point() and value.ndim > 1:
-        value = value.half()
-    if value.is_floating_point() and not torch.isfinite(value).all():
-        raise BundleError(
-            f"The weight {key} is not finite.", "Train with a lower learning rate or export with half=False."
-        )
-    return value.contiguous()
-
-
-def _loaded(key: str, value: torch.Tensor, wanted: torch.dtype, path: Path) -> torch.Tensor:
-    """Return a weight in the type that the network computes in."""
-    if value.is_floating_point() != wanted.is_floating_point:
-        raise BundleError(f"{path}: the weight {key} is of type {value.dtype}, not {wanted}.", _REMEDY)
-    value = value.to(wanted)
-    if value.is_floating_point() and not torch.isfinite(value).all():
-        raise BundleError(f"{path}: the weight {key} is not finite.", _REMEDY)
-    return value

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_right
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.blending import FinishedBlock, Floats
-from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme
+from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.journal import Journal
 from dubai_landcover_plugin.core.raster import Grid, RasterSource
 from dubai_landcover_plugin.core.resampling import Interpolation
@@ -36,44 +37,74 @@ class Decision:
     scheme: ClassScheme
     min_confidence: float = 0.0
 
-    def __call__(self, probabilities: Floats, valid: Bools) -> tuple[Bytes, Bytes]:
-        """Return class ids and confidence in percent, each (H, W), for (K, H, W) and (H, W)."""
-        highest, channels = likeliest(probabilities)
-        labels = np.array(self.scheme.ids, np.uint8)[channels]
+    def __call__(self, probabilities: Floats, valid: Bools, sure: bool) -> tuple[Bytes, Bytes | None]:
+        """Return class ids and confidence in percent, each (H, W).
+
+        Args:
+            probabilities: (K, H, W).
+            valid: (H, W) true where the raster holds data.
+            sure: Whether the confidence is wanted; else it is None.
+        """
+        highest, labels = likeliest(probabilities, self.scheme.ids)
         if self.min_confidence:
             labels[highest < self.min_confidence] = self.scheme.unlabeled.id
-        labels[~valid] = NODATA_ID
-        confidence = np.rint(highest * 100.0).clip(0, 100).astype(np.uint8)
-        confidence[~valid] = CONFIDENCE_NODATA
+        confidence = np.rint(highest * 100.0).clip(0, 100).astype(np.uint8) if sure else None
+        labels *= valid  # NODATA_ID is 0
+        if confidence is not None:
+            confidence[~valid] = CONFIDENCE_NODATA
         return labels, confidence
 
 
-def likeliest(probabilities: Floats) -> tuple[Floats, Bytes]:
-    """Return the highest probability and its channel, (H, W) each, for (K, H, W); of equal ones the first.
+def likeliest(probabilities: Floats, ids: Sequence[int]) -> tuple[Floats, Bytes]:
+    """Return the highest probability and the id of its channel, (H, W) each, for (K, H, W); of equal ones the first.
 
     Ten times as fast as numpy's ``argmax`` over the first axis, which walks through memory the wrong way.
     """
     highest = probabilities[0].copy()
-    channels = np.zeros(highest.shape, np.uint8)
-    for channel in range(1, len(probabilities)):
-        better = (probabilities[channel] > highest).view(np.uint8)
-        np.maximum(highest, probabilities[channel], out=highest)
-        np.maximum(channels, better * np.uint8(channel), out=channels)
-    return highest, channels
+    labels = np.full(highest.shape, ids[0], np.uint8)
+    for channel, number in zip(probabilities[1:], ids[1:], strict=True):
+        better = (channel > highest).view(np.uint8)
+        labels += better * (np.uint8(number) - labels)  # wraps around, and back
+        np.maximum(highest, channel, out=highest)
+    return highest, labels
+
+
+class RowSink(Protocol):
+    """Takes finished rows from the top.
+
+    Attributes:
+        grid: The raster's own pixels.
+        row: The next row.
+        wants_confidence: Whether confidence is wanted besides the class ids.
+    """
+
+    grid: Grid
+    row: int
+
+    @property
+    def wants_confidence(self) -> bool:
+        """Whether confidence is wanted besides the class ids."""
+        ...
+
+    def write_rows(self, labels: Bytes, confidence: Bytes | None) -> None:
+        """Append rows of class ids and confidence, (n, W) each; the arrays may be used again afterwards."""
+        ...
 
 
 @dataclass
 class MapOutputs:
-    """Where finished rows go, and what was counted on the way.
+    """Writes finished rows into rasters and counts them; a :class:`RowSink`.
 
     Args:
         grid: The raster's own pixels.
+        ids: Class ids that may occur, nodata apart.
         classes: Writer of the class ids.
         confidence: Writer of the confidence, or None.
         journal: Where rows are kept too, or None.
     """
 
     grid: Grid
+    ids: Sequence[int]
     classes: LandCoverWriter
     confidence: LandCoverWriter | None
     pixels: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(256, np.int64))
@@ -81,23 +112,33 @@ class MapOutputs:
     row: int = 0
     journal: Journal | None = None
 
-    def write_rows(self, labels: Bytes, confidence: Bytes) -> None:
-        """Append rows of class ids and confidence, (n, W) each."""
-        counts = np.bincount(labels.ravel(), minlength=256)
+    @property
+    def wants_confidence(self) -> bool:
+        """See :class:`RowSink`."""
+        return self.confidence is not None
+
+    def write_rows(self, labels: Bytes, confidence: Bytes | None) -> None:
+        """See :meth:`RowSink.write_rows`."""
+        counts = np.zeros(256, np.int64)
+        for number in self.ids:  # a few comparisons of bytes are faster than numpy's bincount
+            counts[number] = np.count_nonzero(labels == number)
         self.pixels += counts
         size = self.grid.pixel_size_m(self.row + len(labels) / 2)
         if size is not None:
             self.area_m2 += counts * (size[0] * size[1])
         self.classes.write_rows(labels)
-        if self.confidence is not None:
+        if self.confidence is not None and confidence is not None:
             self.confidence.write_rows(confidence)
         if self.journal is not None:
-            self.journal.add_rows(labels, confidence if self.confidence is not None else np.zeros_like(labels))
+            self.journal.add_rows(labels, confidence)
         self.row += len(labels)
 
 
 class ClassMaps(Protocol):
-    """Takes what the windows give and writes rows as soon as they are complete."""
+    """Takes what the windows give and writes rows as soon as they are complete.
+
+    Blocks may begin above the row that comes next, :attr:`RowSink.row`: what lies above it is left out.
+    """
 
     def saw(self, window: Window, valid: Bools) -> None:
         """Take the validity mask of a window, (H, W), before its finished blocks."""
@@ -105,11 +146,11 @@ class ClassMaps(Protocol):
     def put(self, block: FinishedBlock) -> None:
         """Take finished probabilities; blocks come row band by row band, left to right."""
 
-    def state(self) -> dict[str, npt.NDArray[Any]]:
-        """Return what is held between bands."""
+    def complete_rows(self, available: int) -> int:
+        """Return how many rows of the raster are complete once the first ``available`` working rows are."""
 
-    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Continue from :meth:`state`."""
+    def first_needed(self) -> int:
+        """Return the first working row that the next row of the raster needs."""
 
 
 class NativeMaps:
@@ -121,13 +162,13 @@ class NativeMaps:
         outputs: Where rows go.
     """
 
-    def __init__(self, tiles: TileGrid, decision: Decision, outputs: MapOutputs) -> None:
+    def __init__(self, tiles: TileGrid, decision: Decision, outputs: RowSink) -> None:
         self._decision = decision
         self._outputs = outputs
         height, width = tiles.window_shape[0], tiles.width
         self._valid = np.zeros((height, width), bool)  # of the current band
         self._labels = np.zeros((height, width), np.uint8)
-        self._confidence = np.zeros((height, width), np.uint8)
+        self._confidence = np.zeros((height, width), np.uint8) if outputs.wants_confidence else None
 
     def saw(self, window: Window, valid: Bools) -> None:
         """See :meth:`ClassMaps.saw`."""
@@ -137,16 +178,20 @@ class NativeMaps:
         """See :meth:`ClassMaps.put`."""
         _, rows, cols = block.probabilities.shape
         place = slice(0, rows), slice(block.col, block.col + cols)
-        self._labels[place], self._confidence[place] = self._decision(block.probabilities, self._valid[place])
-        if block.col + cols == self._labels.shape[1]:
-            self._outputs.write_rows(self._labels[:rows].copy(), self._confidence[:rows].copy())
+        sure = self._confidence is not None
+        self._labels[place], confidence = self._decision(block.probabilities, self._valid[place], sure)
+        if self._confidence is not None and confidence is not None:
+            self._confidence[place] = confidence
+        if block.col + cols == self._labels.shape[1] and block.row == self._outputs.row:
+            self._outputs.write_rows(self._labels[:rows], None if self._confidence is None else self._confidence[:rows])
 
-    def state(self) -> dict[str, npt.NDArray[Any]]:
-        """See :meth:`ClassMaps.state`: every band is written whole."""
-        return {}
+    def complete_rows(self, available: int) -> int:
+        """See :meth:`ClassMaps.complete_rows`."""
+        return available
 
-    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """See :meth:`ClassMaps.restore`."""
+    def first_needed(self) -> int:
+        """See :meth:`ClassMaps.first_needed`."""
+        return self._outputs.row
 
 
 class ResampledMaps:
@@ -159,7 +204,7 @@ class ResampledMaps:
         source: A source of its own, read for the validity of the raster's own pixels.
     """
 
-    def __init__(self, tiles: TileGrid, decision: Decision, outputs: MapOutputs, source: RasterSource) -> None:
+    def __init__(self, tiles: TileGrid, decision: Decision, outputs: RowSink, source: RasterSource) -> None:
         self._decision = decision
         self._outputs = outputs
         self._source = source
@@ -179,16 +224,19 @@ class ResampledMaps:
         _, rows, cols = block.probabilities.shape
         self._band[:, :rows, block.col : block.col + cols] = block.probabilities
         if block.col + cols == self._band.shape[2]:
+            if not self._held.shape[1]:
+                self._first = block.row
             self._held = np.concatenate([self._held, self._band[:, :rows]], axis=1)
             self._write_complete()
 
-    def state(self) -> dict[str, npt.NDArray[Any]]:
-        """See :meth:`ClassMaps.state`."""
-        return {"held": self._held, "first": np.array(self._first)}
+    def complete_rows(self, available: int) -> int:
+        """See :meth:`ClassMaps.complete_rows`."""
+        return bisect_right(range(self._rows.native), available, key=lambda row: self._rows.needed(row, row + 1)[1])
 
-    def restore(self, state: Mapping[str, npt.NDArray[Any]]) -> None:
-        """See :meth:`ClassMaps.restore`."""
-        self._held, self._first = state["held"], int(state["first"])
+    def first_needed(self) -> int:
+        """See :meth:`ClassMaps.first_needed`."""
+        row = self._outputs.row
+        return self._rows.needed(row, row + 1)[0] if row < self._rows.native else self._height
 
     def _write_complete(self) -> None:
         grid = self._outputs.grid
@@ -203,7 +251,7 @@ class ResampledMaps:
                 break
             self._write(first, last)
         if self._outputs.row < grid.height:
-            keep = self._rows.needed(self._outputs.row, self._outputs.row + 1)[0]
+            keep = min(self.first_needed(), available)
             self._held = self._held[:, keep - self._first :].copy()
             self._first = keep
 
@@ -214,4 +262,4 @@ class ResampledMaps:
         total = probabilities.sum(axis=0)
         probabilities /= np.maximum(total, 1e-6)
         valid = self._source.read(Window(first, 0, last - first, self._outputs.grid.width)).valid & (total > 1e-6)
-        self._outputs.write_rows(*self._decision(probabilities, valid))
+        self._outputs.write_rows(*self._decision(probabilities, valid, self._outputs.wants_confidence))

@@ -77,9 +77,9 @@ def _models() -> tuple[list[dict[str, Any]], list[str]]:
 def _device() -> tuple[str, str, list[str]]:
     """Return device, precision and problems with them."""
     try:
-        from dubai_landcover_plugin.core.runtimes.choice import list_candidates
+        from dubai_landcover_plugin.core.runtimes.choice import Candidate, list_candidates
 
-        fastest = list_candidates("auto", "auto", "auto", tried=True)[0]
+        fastest = list_candidates(Candidate("auto", "auto", "auto"), tried=True)[0]
         return f"{fastest.device}, {fastest.runtime}", fastest.precision, []
     except LandCoverError as error:
         return "unknown", "unknown", [str(error)]

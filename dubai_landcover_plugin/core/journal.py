@@ -1,34 +1,74 @@
 """What a long run has finished so far, on disk, so that the same run can go on after it was killed.
 
-A folder beside the output holds the finished rows (``rows``, appended to) and the sums that the next band of windows
-needs (``state.npz``, replaced whole). The state names the length of ``rows`` that belongs to it, so whatever a kill or
-a power cut leaves behind fits together: what is longer is cut off, what is damaged is not used.
+A folder beside the output holds the finished rows (``rows``, appended to) and how far the run is (``state.json``,
+replaced whole). The state names the length of ``rows`` that belongs to it, so whatever a kill or a power cut leaves
+behind fits together: what is longer is cut off, what is damaged is not used.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 import shutil
 import struct
 import time
-import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import numpy.typing as npt
 
 EVERY = 20.0  # s between saves; a shorter run leaves nothing on disk
-_HEAD = struct.Struct("<IIIII")  # rows, bytes of classes, of confidence, their checksums
+_HEAD = struct.Struct("<IIIIII")  # rows, columns, bytes of classes, of confidence, their checksums
 
 Bytes = npt.NDArray[np.uint8]
-State = Mapping[str, npt.NDArray[Any]]
+
+
+def pack_rows(labels: Bytes, confidence: Bytes | None) -> bytes:
+    """Return rows of class ids and, where there is one, confidence, (n, W) each, compressed and with checksums."""
+    given = [np.ascontiguousarray(part) for part in (labels, confidence) if part is not None]
+    parts = [*(zlib.compress(part.data, 1) for part in given), b""][:2]
+    return _HEAD.pack(*labels.shape, *map(len, parts), *map(zlib.crc32, parts)) + b"".join(parts)
+
+
+def unpack_rows(stream: IO[bytes]) -> Iterator[tuple[Bytes, Bytes | None]]:
+    """Yield what :func:`pack_rows` was given, once or several times in a row.
+
+    Raises:
+        ValueError: if something is damaged.
+    """
+    while head := stream.read(_HEAD.size):
+        if len(head) < _HEAD.size:
+            raise ValueError("The rows end in the middle.")
+        rows, columns, *rest = _HEAD.unpack(head)
+        parts: list[Bytes | None] = []
+        for size, checksum in zip(rest[:2], rest[2:], strict=True):
+            packed = stream.read(size)
+            if zlib.crc32(packed) != checksum:
+                raise ValueError("The rows are damaged.")
+            unpacked = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(rows, columns) if size else None
+            parts.append(unpacked)
+        labels, confidence = parts
+        if labels is not None:
+            yield labels, confidence
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is.
+
+    Args:
+        bands: Bands of windows whose rows are finished.
+        windows: Windows in them that held data.
+    """
+
+    bands: int
+    windows: int
 
 
 class Journal:
@@ -37,33 +77,31 @@ class Journal:
     Args:
         output: The file that the run makes.
         key: All that the result depends on; only a run with an equal key goes on from what another has left.
-        width: Of the rows, px.
         every: Seconds between saves.
     """
 
-    def __init__(self, output: str | Path, key: Mapping[str, Any], width: int, every: float = EVERY) -> None:
+    def __init__(self, output: str | Path, key: Mapping[str, Any], every: float = EVERY) -> None:
         path = Path(output)
         self._folder = path.with_name(f".{path.name}.unfinished")
         self._digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
-        self._width, self._every = width, every
+        self._every = every
         self._saved = time.monotonic()
         self._waiting: list[bytes] = []
         self._length = 0  # bytes of rows that the saved state knows
 
-    def add_rows(self, labels: Bytes, confidence: Bytes) -> None:
+    def add_rows(self, labels: Bytes, confidence: Bytes | None) -> None:
         """Take finished rows, (n, W) each; they are on disk after the next :meth:`save`."""
-        parts = [zlib.compress(np.ascontiguousarray(part).data, 1) for part in (labels, confidence)]
-        self._waiting.append(_HEAD.pack(len(labels), *map(len, parts), *map(zlib.crc32, parts)) + b"".join(parts))
+        self._waiting.append(pack_rows(labels, confidence))
 
     def is_due(self) -> bool:
         """Whether it is time for :meth:`save`."""
         return time.monotonic() - self._saved >= self._every
 
-    def save(self, state: State) -> None:
-        """Put rows and state on disk.
+    def save(self, progress: Progress) -> None:
+        """Put rows and progress on disk.
 
         Args:
-            state: Arrays from which the run can go on.
+            progress: What the rows that were added belong to.
 
         Raises:
             OSError: if that fails; what was saved before stays usable.
@@ -77,36 +115,39 @@ class Journal:
             stream.flush()
             os.fsync(stream.fileno())
         partial = self._folder / "state.partial"
-        with partial.open("wb") as stream:
-            stamp = {"_digest": np.array(self._digest), "_length": np.array(self._length + len(rows))}
-            arrays: dict[str, Any] = {**state, **stamp}
-            np.savez(stream, **arrays)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, self._folder / "state.npz")
+        with partial.open("w", encoding="ascii") as text:
+            state = {"bands": progress.bands, "windows": progress.windows, "length": self._length + len(rows)}
+            json.dump({"digest": self._digest, **state}, text)
+            text.flush()
+            os.fsync(text.fileno())
+        os.replace(partial, self._folder / "state.json")
         self._length += len(rows)
         self._waiting.clear()
         self._saved = time.monotonic()
 
-    def load(self) -> dict[str, npt.NDArray[Any]] | None:
-        """Return the state that a run with the same key has left, if all its rows are there too; else None."""
+    def load(self) -> Progress | None:
+        """Return how far a run with the same key has come, if all its rows are there; else None."""
         try:
-            with np.load(io.BytesIO((self._folder / "state.npz").read_bytes()), allow_pickle=False) as stored:
-                state = dict(stored)
-            length = int(state.pop("_length"))
-            if str(state.pop("_digest")) != self._digest or not self._is_whole(length):
-                return None
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, zlib.error, EOFError):
-            return None
-        self._length = length
-        return state
+            state = json.loads((self._folder / "state.json").read_text(encoding="ascii"))
+            self._length = int(state["length"])
+            progress = Progress(int(state["bands"]), int(state["windows"]))
+            if state["digest"] == self._digest and (self._folder / "rows").stat().st_size >= self._length:
+                for _ in self.rows():
+                    pass
+                return progress
+        except (OSError, ValueError, KeyError, TypeError, zlib.error):
+            pass
+        self._length = 0
+        return None
 
-    def rows(self) -> Iterator[tuple[Bytes, Bytes]]:
-        """Yield the saved rows, classes and confidence, as they were added."""
+    def rows(self) -> Iterator[tuple[Bytes, Bytes | None]]:
+        """Yield the saved rows, classes and confidence, as they were added.
+
+        Raises:
+            ValueError: if something is damaged.
+        """
         with (self._folder / "rows").open("rb") as stream:
-            while stream.tell() < self._length:
-                count, labels, confidence, *_ = _HEAD.unpack(stream.read(_HEAD.size))
-                yield self._unpack(stream.read(labels), count), self._unpack(stream.read(confidence), count)
+            yield from unpack_rows(_Head(stream, self._length))  # type: ignore[arg-type]
 
     def remove(self) -> None:
         """Delete everything."""
@@ -114,17 +155,14 @@ class Journal:
             shutil.rmtree(self._folder)
         self._length = 0
 
-    def _is_whole(self, length: int) -> bool:
-        with (self._folder / "rows").open("rb") as stream:
-            while stream.tell() < length:
-                head = stream.read(_HEAD.size)
-                if len(head) < _HEAD.size:
-                    return False
-                _, *rest = _HEAD.unpack(head)
-                for size, checksum in zip(rest[:2], rest[2:], strict=True):
-                    if zlib.crc32(stream.read(size)) != checksum:
-                        return False
-            return stream.tell() == length
 
-    def _unpack(self, packed: bytes, rows: int) -> Bytes:
-        return np.frombuffer(zlib.decompress(packed), np.uint8).reshape(rows, self._width)
+class _Head:
+    """The first bytes of a stream."""
+
+    def __init__(self, stream: IO[bytes], length: int) -> None:
+        self._stream, self._left = stream, length
+
+    def read(self, size: int) -> bytes:
+        content = self._stream.read(min(size, self._left))
+        self._left -= len(content)
+        return content

@@ -14,10 +14,17 @@ from dubai_landcover_plugin.core.model_spec import BundleMetadata
 from dubai_landcover_plugin.core.preprocessing import Stretch
 from dubai_landcover_plugin.core.raster import Grid, RasterSource
 from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
-from dubai_landcover_plugin.core.runtimes.network import VIEWS
-from dubai_landcover_plugin.core.windows import TileGrid
+from dubai_landcover_plugin.core.runtimes.runtime import VIEWS
+from dubai_landcover_plugin.core.windows import TileGrid, fitting_side
 
 GSD_TOLERANCE = 1.5  # a model copes with what it saw in training: 0.7 to 1.5 times its scale
+SEAM = 24
+"""Overlap of windows, px, unless the network looks less far.
+
+Measured with the shipped model on seven mosaics of Dubai: classes change across the middle of the overlap as often as
+on parallel lines 16 px away (0.99 to 1.02 times), with 24 as with 64 px; without overlap three times as often. The
+accuracy on the labels is the same to 0.001.
+"""
 MOST_UPSAMPLING = 8.0  # beyond, no detail that the model knows can be there
 _BYTES_PER_PIXEL = 0.35  # of the outputs on disk, compressed, with overviews; a generous bound for real class maps
 
@@ -77,24 +84,38 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
     options = request.options
     talk = _Talk()
     work = _work_grid(source.grid, metadata.gsd, options, talk)
-    window = options.window or metadata.window
-    overlap = window // 8 if options.overlap is None else options.overlap
-    if overlap > window // 2:
-        raise RequestError(
-            f"The overlap must be at most half the window, {window // 2} px, got {overlap} px.",
-            "Lower the overlap or raise the window.",
-        )
-    tiles = TileGrid(work.height, work.width, window, overlap)
+    tiles = _tiles(work, metadata, options)
     stretch = _stretch(source, options, talk)
     height, width = tiles.window_shape
     talk.notes.append(
         f"{source.grid.height}×{source.grid.width} px, {len(tiles)} windows of {height}×{width} px, "
-        f"overlap {overlap} px."
+        f"overlap {tiles.overlap} px."
     )
     if options.tta:
         talk.notes.append(f"Test-time augmentation: every window is computed {VIEWS} times.")
     _check_disk(request, source.grid, talk)
     return Plan(work, tiles, stretch, tuple(talk.notes), tuple(talk.warnings))
+
+
+def _tiles(work: WorkGrid, metadata: BundleMetadata, options: SegmentOptions) -> TileGrid:
+    """Return the windows: those asked for, or some near the model's own that fit the raster.
+
+    They depend on the raster and the model alone, so that the classes do not depend on the machine.
+    """
+    preferred = options.window or metadata.window
+    overlap = options.overlap
+    if overlap is None:
+        radius = metadata.receptive_radius
+        overlap = min(SEAM, preferred // 2) if radius is None else min(2 * radius, SEAM, preferred // 2)
+    if overlap > preferred // 2:
+        raise RequestError(
+            f"The overlap must be at most half the window, {preferred // 2} px, got {overlap} px.",
+            "Lower the overlap or raise the window.",
+        )
+    if options.window is not None:
+        return TileGrid(work.height, work.width, preferred, overlap)
+    sides = (fitting_side(length, preferred, overlap, metadata.stride) for length in (work.height, work.width))
+    return TileGrid(work.height, work.width, tuple(sides), overlap)  # type: ignore[arg-type]
 
 
 def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, talk: _Talk) -> WorkGrid:

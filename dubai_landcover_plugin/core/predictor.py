@@ -6,21 +6,20 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
-import torch
 
 from dubai_landcover_plugin.core.bundle import ModelBundle
 from dubai_landcover_plugin.core.errors import DeviceError, LandCoverError, OutOfMemoryError
-from dubai_landcover_plugin.core.preprocessing import Standardize
-from dubai_landcover_plugin.core.runtimes.choice import Choice, Log, list_candidates
+from dubai_landcover_plugin.core.runtimes.choice import Candidate, Choice, Limits, Log
+from dubai_landcover_plugin.core.runtimes.hardware import cores
 from dubai_landcover_plugin.core.runtimes.runtime import Chips, Probabilities, Runtime
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Chips on their way."""
+    """Chips on their way, padded to the network's stride."""
 
     chips: Chips
+    shape: tuple[int, int]  # before the padding
     runtime: Runtime
     future: Future[Probabilities]
 
@@ -30,7 +29,7 @@ class Predictor:
 
     Args:
         bundle: The model.
-        device: Where to compute: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        device: Where to compute: ``auto`` or one of the request's devices.
         precision: Arithmetic of the network: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
         tta: Test-time augmentation: average the probabilities of a chip turned by 0, 90, 180 and 270 degrees.
         runtime: ``auto``, ``torch`` or ``openvino``.
@@ -38,10 +37,12 @@ class Predictor:
         sample: (N, C, H, W) chips to try the runtimes on, so that the fastest good one is taken; None takes the one
             that should be.
         log: Receives a level and a line.
+        limits: What the runtime may take; None takes all cores.
 
     Raises:
         DeviceError: if device or precision are not there.
         RuntimeUnavailableError: if no runtime can compute the network.
+        BundleError: if the weights cannot be read.
     """
 
     def __init__(
@@ -54,13 +55,23 @@ class Predictor:
         shape: tuple[int, int, int] | None = None,
         sample: Chips | None = None,
         log: Log = lambda level, text: None,
+        limits: Limits | None = None,
     ) -> None:
-        self._bundle, self._log = bundle, log
-        candidates = list_candidates(runtime, device, precision, tried=sample is not None)
-        self._choice = Choice(bundle, candidates, shape, tta, log)
+        self._stride, self._log = bundle.metadata.stride, log
+        if shape is not None:
+            shape = (shape[0], *(length + -length % self._stride for length in shape[1:]))  # type: ignore[assignment]
+        wish = Candidate(runtime, device, precision)
+        self._choice = Choice(bundle, wish, shape, tta, limits or Limits(cores()), log)
         if sample is not None:
-            self._choice.sort_by_trial(sample)
+            self._choice.list_by_trial(self._pad(sample))
+        else:
+            self._choice.list_all()
         self._runtime = self._choice.next()
+
+    @property
+    def speed(self) -> float | None:
+        """What the trial measured, Mpx/s; None without one."""
+        return self._choice.speed
 
     @property
     def runtime(self) -> str:
@@ -93,7 +104,8 @@ class Predictor:
 
     def start(self, chips: Chips) -> Batch:
         """Begin with (N, C, H, W) chips."""
-        return Batch(chips, self._runtime, self._runtime.submit(chips))
+        padded = self._pad(chips)
+        return Batch(padded, chips.shape[-2:], self._runtime, self._runtime.submit(padded))
 
     def finish(self, batch: Batch) -> Probabilities:
         """Return the class probabilities (N, K, H, W) float32 of chips.
@@ -105,9 +117,10 @@ class Predictor:
             OutOfMemoryError: if a single window does not fit, and there is no other runtime.
             LandCoverError: if the last runtime fails.
         """
+        height, width = batch.shape
         try:
-            probabilities = batch.future.result()
-            if not np.isfinite(probabilities.sum()):
+            probabilities = batch.future.result()[..., :height, :width]
+            if not np.isfinite(probabilities[:, 0].sum()):  # softmax spreads what is no number to all classes
                 raise DeviceError(
                     f"The network gave results that are no numbers, on {batch.runtime.device} in "
                     f"{batch.runtime.precision}.",
@@ -118,24 +131,22 @@ class Predictor:
             if len(batch.chips) > 1:
                 middle = len(batch.chips) // 2
                 self._log("warning", f"{error.message} It goes on with {middle} at once.")
-                return np.concatenate([self(batch.chips[:middle]), self(batch.chips[middle:])])
+                halves = [self(batch.chips[:middle]), self(batch.chips[middle:])]
+                return np.concatenate(halves)[..., :height, :width]
             self._replace(batch.runtime, error)
         except (LandCoverError, RuntimeError) as error:
             self._replace(batch.runtime, error)
-        return self(batch.chips)
+        return self(batch.chips)[..., :height, :width]
 
     def close(self) -> None:
         """Give back what the runtime holds."""
         self._runtime.close()
 
-    def logits(self, chips: Chips) -> npt.NDArray[np.float32]:
-        """Return what the network itself says of chips, (N, K, H, W) float32: no temperature, no augmentation."""
-        metadata = self._bundle.metadata
-        with torch.inference_mode():
-            batch = Standardize(metadata.mean, metadata.std)(torch.from_numpy(chips))
-            model = self._bundle.model.to(self.device)
-            answer: torch.Tensor = model(batch.to(self.device, memory_format=torch.channels_last))
-        return answer.float().cpu().numpy()
+    def _pad(self, chips: Chips) -> Chips:
+        """Repeat the last row and column until the sides are multiples of the network's stride."""
+        below, right = (-length % self._stride for length in chips.shape[-2:])
+        # repeated edge pixels look more like ground than a black frame does
+        return np.pad(chips, ((0, 0), (0, 0), (0, below), (0, right)), "edge") if below or right else chips
 
     def _replace(self, failed: Runtime, error: Exception) -> None:
         """Go on with the next runtime, unless that has happened already for an earlier batch.

@@ -7,12 +7,15 @@ the whole raster and never to one window, so that neighbouring windows agree.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from dubai_landcover_plugin.core.errors import RequestError
+
+if TYPE_CHECKING:
+    import torch
 
 LOW_PERCENT, HIGH_PERCENT = 2.0, 98.0
 
@@ -98,6 +101,8 @@ class Standardize:
 
     def __call__(self, chips: torch.Tensor) -> torch.Tensor:
         """Return (N, C, H, W) float32 for (N, C, H, W) uint8 or float on the scale 0..255."""
+        import torch  # here, because a run in another runtime does without it
+
         shape = (1, len(self.mean), 1, 1)
         mean = torch.tensor(self.mean, device=chips.device).mul(255.0).view(shape)
         std = torch.tensor(self.std, device=chips.device).mul(255.0).view(shape)

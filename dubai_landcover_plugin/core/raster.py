@@ -172,6 +172,18 @@ class RasterSource:
         return np.result_type(*(np.dtype(self._dataset.dtypes[band - 1]) for band in self.bands))
 
     @property
+    def is_compressed(self) -> bool:
+        """Whether pixels have to be decoded."""
+        return self._dataset.compression is not None or self._dataset.driver != "GTiff"
+
+    def block_bytes(self, rows: float) -> int:
+        """Return the size of all blocks of the file that so many rows touch at most, decoded."""
+        height, _ = self._dataset.block_shapes[0]
+        touched = (math.ceil(rows / height) + 1) * height
+        size = sum(np.dtype(kind).itemsize for kind in self._dataset.dtypes)
+        return int(min(touched, self._dataset.height + height) * self._dataset.width * size)
+
+    @property
     def files(self) -> list[str]:
         """Every file that the raster consists of, those behind a virtual raster too."""
         return list(self._dataset.files)
@@ -239,7 +251,8 @@ class RasterSource:
             chip = self._read(RasterioWindow(0, 0, width, height), shape, Resampling.nearest)
             values = chip.values.astype(np.float64)
             for band, nodata in zip(values, self._nodata(), strict=False):
-                band[np.isin(band, nodata)] = np.nan
+                if nodata:
+                    band[_is_any(band, nodata)] = np.nan
             return Chip(values, chip.valid)
         except (RasterioError, RasterioIOError) as error:
             raise RasterReadError(
@@ -271,8 +284,10 @@ class RasterSource:
             values = dataset.read(list(self.bands), out_shape=(len(self.bands), *shape), **how)
         else:
             values = np.stack([dataset.read(band, out_shape=shape, **how) for band in self.bands])  # the widest type
-        marks = [np.isin(band, nodata) for band, nodata in zip(values, self._nodata(), strict=True)]
-        valid = ~np.all(marks, axis=0)  # dark pixels may be 0 in one band and still be data
+        valid = np.ones(shape, bool)
+        if all(self._nodata()):  # dark pixels may be 0 in one band and still be data
+            marks = [_is_any(band, nodata) for band, nodata in zip(values, self._nodata(), strict=True)]
+            valid = ~np.logical_and.reduce(marks)
         if self._alpha is not None:
             valid &= dataset.read(self._alpha, out_shape=shape, **how) > 0
         flags = dataset.mask_flag_enums[self.bands[0] - 1]
@@ -416,6 +431,14 @@ def _alpha_band(dataset: rasterio.DatasetReader, bands: tuple[int, ...]) -> int 
         if interpretation == ColorInterp.alpha and index not in bands:
             return index
     return None
+
+
+def _is_any(values: npt.NDArray[np.generic], wanted: list[float]) -> npt.NDArray[np.bool_]:
+    """Return where the values are one of a few; NaN is none."""
+    found: npt.NDArray[np.bool_] = values == wanted[0]
+    for value in wanted[1:]:
+        found |= values == value
+    return found
 
 
 def _cause(error: BaseException) -> str:

@@ -14,12 +14,13 @@ from typing import Any, Callable, TypeVar
 
 from dubai_landcover_plugin.core.errors import RequestError
 
-DEVICES = ("auto", "cpu", "cuda", "mps")
+DEVICES = ("auto", "cpu", "cuda", "mps", "intel-gpu")
 RUNTIMES = ("auto", "openvino", "torch")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 GSD_MODES = ("auto", "never")
 STRETCHES = ("auto", "none")
 VECTOR_SUFFIXES = {".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
+LEAST_MEMORY = 256  # MB
 DEFAULT_MODEL = "dubai"
 
 _Request = TypeVar("_Request")
@@ -100,9 +101,10 @@ class SegmentOptions:
         model: Name of an installed bundle or path of one.
         bands: 1-based bands in the order the model wants; None finds them by colour interpretation.
         min_confidence: Pixels whose highest probability is lower become Unlabeled, 0..1.
-        window: Side of a window, px; None takes the model's.
-        overlap: What neighbouring windows share, px; None takes an eighth of the window.
+        window: Side of a window, px; None takes one near the model's that fits the raster.
+        overlap: What neighbouring windows share, px; None takes what hides seams.
         batch: Windows per forward pass; None chooses.
+        memory: What the run may take, MB; None takes half of what is free. Changes no class.
         device: Where to compute.
         runtime: What computes the network; ``auto`` takes the fastest whose classes are those of PyTorch in float32.
         precision: Arithmetic of the network.
@@ -129,6 +131,7 @@ class SegmentOptions:
     window: int | None = None
     overlap: int | None = None
     batch: int | None = None
+    memory: int | None = None
     device: str = "auto"
     runtime: str = "auto"
     precision: str = "auto"
@@ -157,6 +160,7 @@ class SegmentOptions:
         _at_least("window", self.window, 16, 8192)
         _at_least("overlap", self.overlap, 0)
         _at_least("batch", self.batch, 1)
+        _at_least("memory", self.memory, LEAST_MEMORY)
         _at_least("gsd", self.gsd, 1e-6)
         _at_least("min_area", self.min_area, 0)
         _at_least("simplify", self.simplify, 0)

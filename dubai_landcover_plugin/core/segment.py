@@ -9,18 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import rasterio
 from rasterio.enums import Resampling
 
-from dubai_landcover_plugin.core.bundle import ModelBundle, load_bundle
-from dubai_landcover_plugin.core.class_maps import (
-    CONFIDENCE_NODATA,
-    ClassMaps,
-    Decision,
-    MapOutputs,
-    NativeMaps,
-    ResampledMaps,
-)
+from dubai_landcover_plugin.core.bundle import ModelBundle, open_bundle
+from dubai_landcover_plugin.core.class_maps import CONFIDENCE_NODATA, MapOutputs
 from dubai_landcover_plugin.core.classes import NODATA_ID
 from dubai_landcover_plugin.core.errors import (
     BandError,
@@ -30,21 +22,17 @@ from dubai_landcover_plugin.core.errors import (
     RasterReadError,
     RunCancelled,
 )
-from dubai_landcover_plugin.core.journal import Journal
+from dubai_landcover_plugin.core.journal import Journal, Progress
 from dubai_landcover_plugin.core.legend import legend_path, legend_xml
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor
-from dubai_landcover_plugin.core.pipeline import Pipeline, sample_window
-from dubai_landcover_plugin.core.plan import Plan, make_plan
 from dubai_landcover_plugin.core.polygons import check_vector_writable, vector_files, write_class_polygons
 from dubai_landcover_plugin.core.predictor import Predictor
-from dubai_landcover_plugin.core.raster import RasterSource, SourceOptions
+from dubai_landcover_plugin.core.preparation import Prepared, compute_bands, make_maps, open_planned, prepare
+from dubai_landcover_plugin.core.raster import RasterSource
 from dubai_landcover_plugin.core.record import class_tags, input_identity, record_path, run_record, versions
 from dubai_landcover_plugin.core.report import report_html
 from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentationResult, dumps
-from dubai_landcover_plugin.core.runtimes.choice import WORTH_TRYING
 from dubai_landcover_plugin.core.writer import LandCoverWriter, RasterStyle, check_writable, write_text
-
-_CACHE_MB = 128  # of decoded blocks; GDAL takes a twentieth of the memory unless told
 
 
 def segment_raster(
@@ -64,22 +52,20 @@ def segment_raster(
     started = time.perf_counter()
     monitor = monitor or SilentMonitor()
     _check_outputs(request, (request.input,))
-    bundle = bundle or load_bundle(request.options.model)
+    bundle = bundle or open_bundle(request.options.model)
     with ExitStack() as stack:
-        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE_MB))
-        source = stack.enter_context(_open_source(request, bundle))
+        planned = open_planned(stack, request, bundle)
+        source = planned[0]
         _check_outputs(request, (request.input, *source.files))
-        plan = make_plan(request, source, bundle.metadata)
-        predictor = _open_predictor(request, bundle, plan, source, monitor)
-        stack.callback(predictor.close)
-        warnings = _tell(monitor, bundle, predictor, source, plan)
+        run = prepare(stack, request, bundle, planned, monitor)
+        warnings = _tell(monitor, run)
         outputs = _open_outputs(stack, request, bundle, source)
-        windows = _classify(request, plan, source, predictor, outputs, bundle, monitor, stack)
+        windows = _classify(run, outputs, monitor, stack)
         if not outputs.pixels[1:].any():
             warnings.append("The raster holds no valid pixel: the result is all nodata.")
             monitor.log("warning", warnings[-1])
         monitor.report(1, 1, "verifying")
-        result = _result(request, bundle, predictor, outputs, windows, started, warnings)
+        result = _result(request, bundle, run.predictor, outputs, windows, started, warnings)
         _commit(request, bundle, outputs, result)
     result = replace(result, seconds=round(time.perf_counter() - started, 3))
     record = run_record(request, bundle.metadata, result)
@@ -91,30 +77,6 @@ def segment_raster(
         with suppress(OSError):
             os.utime(result.record)
     return result
-
-
-def _open_source(request: SegmentationRequest, bundle: ModelBundle) -> RasterSource:
-    options = request.options
-    chosen = SourceOptions(options.bands, options.crs, options.nodata, options.pixel_space, request.extent)
-    return RasterSource(request.input, bundle.metadata.bands, chosen)
-
-
-def _open_predictor(
-    request: SegmentationRequest, bundle: ModelBundle, plan: Plan, source: RasterSource, monitor: Monitor
-) -> Predictor:
-    """Return the network on a runtime; for more than a few windows, on the one that proves fastest."""
-    options = request.options
-    choose = options.runtime == "auto" and plan.work.height * plan.work.width >= WORTH_TRYING
-    return Predictor(
-        bundle,
-        options.device,
-        options.precision,
-        options.tta,
-        options.runtime,
-        (len(bundle.metadata.bands), *plan.tiles.window_shape) if choose or options.runtime != "auto" else None,
-        sample_window(plan, source, bundle.metadata) if choose else None,
-        monitor.log,
-    )
 
 
 def _check_outputs(request: SegmentationRequest, inputs: tuple[str, ...]) -> None:
@@ -136,17 +98,22 @@ def _check_outputs(request: SegmentationRequest, inputs: tuple[str, ...]) -> Non
             raise OutputError(f"{path} would be written twice.", "Give each output a path of its own.")
 
 
-def _tell(monitor: Monitor, bundle: ModelBundle, predictor: Predictor, source: RasterSource, plan: Plan) -> list[str]:
+def _tell(monitor: Monitor, run: Prepared) -> list[str]:
     """Log what was settled; return the warnings."""
-    metadata = bundle.metadata
+    metadata, predictor = run.bundle.metadata, run.predictor
     monitor.log(
         "info",
         f"Model {metadata.name} ({metadata.spec.architecture}, {metadata.parameters:,} parameters) on "
         f"{predictor.device}, {predictor.runtime}, {predictor.precision}.",
     )
-    for note in plan.notes:
+    notes = [*run.plan.notes, str(run.budget)]
+    if run.seconds is not None:
+        notes.append(f"Time: about {run.seconds:.0f} s, by the trial on one window.")
+    for note in notes:
         monitor.log("info", note)
-    warnings = [*source.notes, *plan.warnings]
+    warnings = [*run.source.notes, *run.plan.warnings]
+    if run.budget.needed > run.budget.memory:
+        warnings.append(f"{run.budget} Lower the window if it fails.")
     for warning in warnings:
         monitor.log("warning", warning)
     return warnings
@@ -163,54 +130,62 @@ def _open_outputs(
     if request.confidence:
         grey = RasterStyle(CONFIDENCE_NODATA, "Confidence (percent)", None, Resampling.average)
         confidence = stack.enter_context(LandCoverWriter(request.confidence, source.grid, grey, points, cog))
-    return MapOutputs(source.grid, classes, confidence)
+    return MapOutputs(source.grid, [entry.id for entry in bundle.metadata.scheme.entries], classes, confidence)
 
 
-def _classify(
-    request: SegmentationRequest,
-    plan: Plan,
-    source: RasterSource,
-    predictor: Predictor,
-    outputs: MapOutputs,
-    bundle: ModelBundle,
-    monitor: Monitor,
-    stack: ExitStack,
-) -> int:
-    """Run every window through the network; return how many were computed."""
-    decision = Decision(bundle.metadata.scheme, request.options.min_confidence)
-    maps: ClassMaps
-    if plan.work.is_native:
-        maps = NativeMaps(plan.tiles, decision, outputs)
-    else:
-        validity = stack.enter_context(_open_source(request, bundle))
-        maps = ResampledMaps(plan.tiles, decision, outputs, validity)
-    journal = Journal(request.output, _key(request, plan, predictor, bundle), source.grid.width)
-    pipeline = Pipeline(plan, source, predictor, maps, outputs, bundle.metadata, monitor, journal)
+def _classify(run: Prepared, outputs: MapOutputs, monitor: Monitor, stack: ExitStack) -> int:
+    """Run every window through the network; return how many held data."""
+    bands = len(run.plan.tiles.row_starts)
+    journal = Journal(run.request.output, _key(run))
+    before = _go_on(journal, outputs, monitor, bands)
+    maps = make_maps(stack, run.request, run.bundle, run.plan, outputs)
+
+    def finished(band: int, windows: int) -> None:
+        if journal.is_due() and band < bands:
+            try:
+                journal.save(Progress(band, before.windows + windows))
+            except OSError as error:
+                monitor.log("warning", f"What is finished so far could not be kept: {error}.")
+
     try:
-        computed = pipeline.run(request.options.batch or predictor.batch)
+        windows = compute_bands(run, maps, (before.bands, bands), monitor, finished)
     except (BandError, GeoreferenceError, RasterReadError, RunCancelled) as error:
-        if not (isinstance(error, RunCancelled) and request.options.keep):
+        if not (isinstance(error, RunCancelled) and run.request.options.keep):
             journal.remove()  # anything else is the machine's fault: when that is mended, the run goes on
         raise
     stack.callback(journal.remove)
-    return computed
+    return before.windows + windows
 
 
-def _key(request: SegmentationRequest, plan: Plan, predictor: Predictor, bundle: ModelBundle) -> dict[str, object]:
+def _go_on(journal: Journal, outputs: MapOutputs, monitor: Monitor, bands: int) -> Progress:
+    """Take over what the same run has left behind; return how far it had come."""
+    progress = journal.load()
+    if progress is None:
+        journal.remove()
+        progress = Progress(0, 0)
+    else:
+        for labels, confidence in journal.rows():
+            outputs.write_rows(labels, confidence)
+        told = f"An earlier run had finished {progress.bands} of {bands} bands of windows"
+        monitor.log("info", f"{told}; this one goes on from there.")
+    outputs.journal = journal
+    return progress
+
+
+def _key(run: Prepared) -> dict[str, object]:
     """Return all that the pixels of the result depend on."""
-    asked = request.to_json()
-    for name in ("overwrite", "keep", "cog", "batch", "min_area", "simplify"):
+    asked = run.request.to_json()
+    for name in ("overwrite", "keep", "cog", "batch", "memory", "min_area", "simplify"):
         del asked["options"][name]
     for name in ("output", "polygons", "report"):
         del asked[name]
-    computed = (predictor.runtime, predictor.device, predictor.precision)
-    sizes = (plan.work, plan.tiles, plan.stretch)
+    predictor, plan = run.predictor, run.plan
     return {
         "request": asked,
-        "input": input_identity(request.input),
-        "model": bundle.digest,
-        "computed": computed,
-        "plan": repr(sizes),
+        "input": input_identity(run.request.input),
+        "model": run.bundle.digest,
+        "computed": (predictor.runtime, predictor.device, predictor.precision),
+        "plan": repr((plan.work, plan.tiles, plan.stretch)),
         "versions": versions(),
     }
 

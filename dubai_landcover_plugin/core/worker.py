@@ -3,7 +3,7 @@
 Standard input: a first line ``{"protocol": 1, "task": ..., "request": {...}}``; later perhaps ``{"cancel": true}``.
 The end of standard input means that nobody listens any more: the worker leaves at once.
 
-Standard output, one JSON object a line, ``type`` first: ``hello`` (protocol, pid, versions, device), ``progress``
+Standard output, one JSON object a line, ``type`` first: ``hello`` (protocol, pid, versions), ``progress``
 (done, total, text), ``log`` (level, text), then ``result`` (value) or ``error`` (code, message, remedy). Exit status 0
 after a result, 1 after an error.
 """
@@ -147,14 +147,13 @@ def _say_hello(monitor: LineMonitor, task: str) -> None:
     """Greet; the doctor must be reached even where packages are broken."""
     try:
         from dubai_landcover_plugin.core.record import versions
-        from dubai_landcover_plugin.core.runtimes.torch_runtime import choose_device
 
-        found, device = versions(), choose_device()
+        found = versions()
     except Exception:  # a broken package raises whatever its loading raises
         if task != "doctor":
             raise
-        found, device = {"python": platform.python_version()}, "unknown"
-    monitor.send("hello", protocol=PROTOCOL, pid=os.getpid(), versions=found, device=device)
+        found = {"python": platform.python_version()}
+    monitor.send("hello", protocol=PROTOCOL, pid=os.getpid(), versions=found)
 
 
 def _segment(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:

@@ -226,7 +226,8 @@ class LandCoverWriter:
         self._style = style
         self._cog = cog
         self._partial = partial_path(self.path)
-        self._pending = np.zeros((0, grid.width), np.uint8)
+        self._block = np.empty((min(BLOCK, grid.height), grid.width), np.uint8)  # rows on their way to the disk
+        self._pending = 0  # rows in it
         self._written = 0  # rows on disk
         self._checksums: list[int] = []
         self._errors = _GdalErrors()
@@ -254,15 +255,18 @@ class LandCoverWriter:
         Raises:
             OutputError: if they do not fit or the disk is full.
         """
-        room = self._grid.height - self._written - len(self._pending)
+        room = self._grid.height - self._written - self._pending
         if rows.dtype != np.uint8 or rows.shape[1:] != (self._grid.width,) or len(rows) > room:
             raise OutputError(
                 f"{rows.dtype} rows of shape {rows.shape} do not fit: {room} rows of {self._grid.width} px are missing."
             )
-        self._pending = np.concatenate([self._pending, rows])
-        while len(self._pending) >= BLOCK:
-            self._write_blocks(self._pending[:BLOCK])
-            self._pending = self._pending[BLOCK:]
+        while len(rows):
+            fitting = rows[: len(self._block) - self._pending]
+            self._block[self._pending : self._pending + len(fitting)] = fitting
+            self._pending += len(fitting)
+            rows = rows[len(fitting) :]
+            if self._pending == len(self._block):
+                self._write_blocks()
 
     def finish(self, tags: Mapping[str, str]) -> None:
         """Write the last rows, overviews and tags, and read all of it back.
@@ -270,9 +274,8 @@ class LandCoverWriter:
         Raises:
             OutputError: if rows are missing or the file does not hold what was written.
         """
-        if len(self._pending):
-            self._write_blocks(self._pending)
-            self._pending = self._pending[:0]
+        if self._pending:
+            self._write_blocks()
         if self._written != self._grid.height or self._dataset is None:
             raise OutputError(f"{self.path}: {self._written} of {self._grid.height} rows were written.")
         try:
@@ -346,17 +349,19 @@ class LandCoverWriter:
         dataset.set_band_description(1, self._style.description)
         return dataset
 
-    def _write_blocks(self, rows: npt.NDArray[np.uint8]) -> None:
+    def _write_blocks(self) -> None:
         if self._dataset is None:
             raise OutputError(f"{self.path} is closed.")
+        rows = self._block[: self._pending]
         window = RasterioWindow(0, self._written, self._grid.width, len(rows))
         try:
-            self._dataset.write(np.ascontiguousarray(rows), 1, window=window)
+            self._dataset.write(rows, 1, window=window)
         except (RasterioError, RasterioIOError) as error:
             raise OutputError(f"{self.path} could not be written: {error}.", _REMEDY) from error
         self._raise_gdal_errors()
-        self._checksums.append(zlib.crc32(rows.tobytes()))
+        self._checksums.append(zlib.crc32(rows.data))
         self._written += len(rows)
+        self._pending = 0
 
     def _overview_factors(self) -> list[int]:
         factors, factor = [], 2
@@ -370,7 +375,8 @@ class LandCoverWriter:
             dataset.update_tags(**tags)
             factors = self._overview_factors()
             if factors:
-                dataset.build_overviews(factors, self._style.overviews)
+                with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"):
+                    dataset.build_overviews(factors, self._style.overviews)
 
     def _optimise(self) -> None:
         """Write the file anew in the order of a cloud-optimised GeoTIFF, with the overviews that it has."""
@@ -396,7 +402,7 @@ class LandCoverWriter:
                 row = index * BLOCK
                 height = min(BLOCK, self._grid.height - row)
                 rows = dataset.read(1, window=RasterioWindow(0, row, self._grid.width, height))
-                if zlib.crc32(rows.tobytes()) != checksum:
+                if zlib.crc32(rows.data) != checksum:
                     raise OutputError(f"{self.path} reads back differently at rows {row}–{row + height - 1}.", _REMEDY)
             levels = dataset.overviews(1)
             if len(levels) != len(self._overview_factors()):

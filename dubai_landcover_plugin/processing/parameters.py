@@ -19,7 +19,15 @@ from qgis.core import (
 
 from dubai_landcover_plugin.core.errors import BundleError, RequestError
 from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, user_model_folder
-from dubai_landcover_plugin.core.request import DEFAULT_MODEL, DEVICES, PRECISIONS, RUNTIMES, STRETCHES, SegmentOptions
+from dubai_landcover_plugin.core.request import (
+    DEFAULT_MODEL,
+    DEVICES,
+    LEAST_MEMORY,
+    PRECISIONS,
+    RUNTIMES,
+    STRETCHES,
+    SegmentOptions,
+)
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.runner.settings import available_models
 
@@ -69,15 +77,15 @@ def add_advanced(algorithm: LandCoverAlgorithm) -> None:
 def _add_computation(algorithm: LandCoverAlgorithm) -> None:
     algorithm.add(
         _number("WINDOW", tr("Window size (px)"), _INTEGER, 16, 8192),
-        tr("Side of the squares that the raster is computed in. Empty takes the model's. Lower it if memory runs out."),
+        tr(
+            "Side of the squares that the raster is computed in. Empty takes one near the model's that fits the "
+            "raster. Lower it if memory runs out."
+        ),
         advanced=True,
     )
     algorithm.add(
         _number("OVERLAP", tr("Overlap (px)"), _INTEGER, 0, 4096),
-        tr(
-            "What neighbouring windows share, at most half a window; it hides seams. Empty takes an eighth of the "
-            "window."
-        ),
+        tr("What neighbouring windows share, at most half a window; it hides seams. Empty takes what suffices for it."),
         advanced=True,
     )
     algorithm.add(
@@ -86,10 +94,18 @@ def _add_computation(algorithm: LandCoverAlgorithm) -> None:
         advanced=True,
     )
     algorithm.add(
+        _number("MEMORY", tr("Memory (MB)"), _INTEGER, LEAST_MEMORY, 1_000_000),
+        tr("What the run may take. Empty takes half of what is free. With little it takes longer; no class changes."),
+        advanced=True,
+    )
+    algorithm.add(
         QgsProcessingParameterEnum(
             "DEVICE", tr("Device"), options=list(DEVICES), defaultValue="auto", usesStaticStrings=True
         ),
-        tr("Where to compute: auto takes an NVIDIA (cuda) or Apple (mps) graphics card where there is one, else cpu."),
+        tr(
+            "Where to compute: auto takes a graphics card of NVIDIA (cuda), Apple (mps) or Intel (intel-gpu) where "
+            "there is one that proves faster, else cpu."
+        ),
         advanced=True,
     )
     algorithm.add(
@@ -286,6 +302,7 @@ def segment_options(
         window=whole("WINDOW"),
         overlap=whole("OVERLAP"),
         batch=whole("BATCH"),
+        memory=whole("MEMORY"),
         device=algorithm.parameterAsEnumString(parameters, "DEVICE", context),
         runtime=algorithm.parameterAsEnumString(parameters, "RUNTIME", context),
         precision=algorithm.parameterAsEnumString(parameters, "PRECISION", context),

@@ -147,7 +147,7 @@ class _Conversation:
         listed = (
             ", ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, dict) else ""
         )
-        self._monitor.log("info", f"Engine started on {message.get('device', 'an unnamed device')}: {listed}")
+        self._monitor.log("info", f"Engine started: {listed}")
 
     def _value(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Return a result's value after the worker has ended in peace."""

@@ -99,8 +99,9 @@ def test_the_likeliest_class_is_that_of_argmax():
     draw = np.random.default_rng(0)
     for classes in (1, 2, 5, 9):
         values = np.round(draw.random((classes, 40, 30), np.float32), 1)  # with ties
-        highest, channels = likeliest(values)
-        np.testing.assert_array_equal(channels, values.argmax(axis=0))
+        ids = draw.permutation(np.arange(1, 255))[:classes]
+        highest, labels = likeliest(values, ids.tolist())
+        np.testing.assert_array_equal(labels, ids[values.argmax(axis=0)])
         np.testing.assert_array_equal(highest, values.max(axis=0))
 
 

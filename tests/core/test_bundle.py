@@ -14,11 +14,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from dubai_landcover_plugin.core import bundle as bundle_module
-from dubai_landcover_plugin.core.bundle import describe_anew, load_bundle, save_bundle
+from dubai_landcover_plugin.core import weights as weights_module
+from dubai_landcover_plugin.core.bundle import load_bundle
 from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.errors import BundleError
 from dubai_landcover_plugin.core.model_spec import HEADER_KEY, BundleMetadata, ModelSpec, read_metadata
 from dubai_landcover_plugin.core.models import SegmentationModel, build_model
+from dubai_landcover_plugin.core.weights import describe_anew, save_bundle
 
 SPEC = ModelSpec("unet", arguments={"width": 4, "depth": 2})
 METADATA = BundleMetadata(
@@ -150,7 +152,7 @@ def test_no_weight_is_read_before_the_description_is_valid(path: Path, monkeypat
     def refuse(*arguments: object, **keywords: object) -> None:
         raise AssertionError("weights were opened")
 
-    monkeypatch.setattr(bundle_module, "safe_open", refuse)
+    monkeypatch.setattr(weights_module, "safe_open", refuse)
     for key, value, message in (
         ("landcover:spec", {"architecture": "resnet"}, "cannot be built"),
         ("landcover:spec", {"architecture": "unet", "surprise": 1}, "damaged"),

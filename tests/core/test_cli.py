@@ -43,17 +43,17 @@ def test_segment_takes_a_request_file(source, tmp_path, tiny_model, capsys):
 def test_every_option_reaches_the_run(source, tmp_path, tiny_model, capsys):
     arguments = (
         f"segment {source} {tmp_path}/o.tif --model {tiny_model} --bands 3 2 1 --min-confidence 0.3 --window 32 "
-        "--overlap 8 --batch 3 --device cpu --runtime torch --precision float32 --tta --gsd-mode never --gsd 1.0 "
-        "--crs EPSG:32639 --nodata 7 --stretch none --limits 0:200 --min-area 3 --simplify 0.5 --overwrite "
-        "--cog --keep --extent 300000 2779950 300050 2780000 --json"
+        "--overlap 8 --batch 3 --memory 700 --device cpu --runtime torch --precision float32 --tta "
+        "--gsd-mode never --gsd 1.0 --crs EPSG:32639 --nodata 7 --stretch none --limits 0:200 --min-area 3 "
+        "--simplify 0.5 --overwrite --cog --keep --extent 300000 2779950 300050 2780000 --json"
     )
     assert main(arguments.split()) == 0
     capsys.readouterr()
     record = json.loads((tmp_path / "o.run.json").read_text())
     options = SegmentationRequest.from_json(record["request"]).options
     assert options == SegmentOptions(
-        str(tiny_model), (3, 2, 1), 0.3, 32, 8, 3, "cpu", "torch", "float32", True, "never", 1.0, "EPSG:32639", 7.0,
-        "none", ((0.0, 200.0),), False, 3.0, 0.5, True, True, True,
+        str(tiny_model), (3, 2, 1), 0.3, 32, 8, 3, 700, "cpu", "torch", "float32", True, "never", 1.0, "EPSG:32639",
+        7.0, "none", ((0.0, 200.0),), False, 3.0, 0.5, True, True, True,
     )  # fmt: skip
     assert record["request"]["extent"] == [300000, 2779950, 300050, 2780000]
 
@@ -128,7 +128,7 @@ def start(*arguments, before="", **keywords):
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
 def test_signals_cancel_the_run_and_leave_nothing(tmp_path, tiny_model, name):
     source = write_raster(tmp_path / "input.tif", random_pixels(1500, 1500))
-    arguments = ["--model", tiny_model, "--window", 32, "--overlap", 16, "--batch", 1]
+    arguments = ["--model", tiny_model, "--window", 32, "--overlap", 16, "--batch", 1, "--runtime", "torch"]
     with start("segment", source, tmp_path / "o.tif", *arguments) as process:
         assert "Model tiny" in process.stderr.readline()
         process.send_signal(getattr(signal, name))

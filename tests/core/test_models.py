@@ -7,12 +7,13 @@ from typing import Any, ClassVar
 import pytest
 import torch
 
-from dubai_landcover_plugin.core.bundle import load_bundle, save_bundle
+from dubai_landcover_plugin.core.bundle import load_bundle
 from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.errors import ModelError
 from dubai_landcover_plugin.core.model_spec import BundleMetadata, ModelSpec
 from dubai_landcover_plugin.core.models import SegmentationModel, architectures, build_model
 from dubai_landcover_plugin.core.models.registry import register
+from dubai_landcover_plugin.core.weights import save_bundle
 
 SIZES = [(1, 1), (1, 7), (5, 1), (37, 53), (64, 64), (33, 96)]
 

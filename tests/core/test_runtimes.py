@@ -18,7 +18,7 @@ from dubai_landcover_plugin.core.model_spec import BundleMetadata, ModelSpec
 from dubai_landcover_plugin.core.models import build_model
 from dubai_landcover_plugin.core.predictor import Predictor
 from dubai_landcover_plugin.core.request import SegmentOptions
-from dubai_landcover_plugin.core.runtimes import cache, choice, openvino_runtime
+from dubai_landcover_plugin.core.runtimes import cache, choice, openvino_runtime, torch_runtime
 from dubai_landcover_plugin.core.runtimes.choice import Candidate, list_candidates
 from dubai_landcover_plugin.core.runtimes.network import ProbabilityNetwork
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError, join
@@ -108,19 +108,25 @@ def test_openvino_reports_nothing_to_its_makers():
 
 
 class TestCache:
-    def test_a_compiled_network_is_used_again_and_a_damaged_one_made_anew(self, tmp_path, monkeypatch):
+    @pytest.mark.parametrize("harm", [lambda data: b"not a network" * 1000, lambda data: data[:-9] + bytes(9)])
+    def test_a_compiled_network_is_used_again_and_a_damaged_one_made_anew(self, tmp_path, monkeypatch, harm):
         pytest.importorskip("openvino")
         bundle, chips = make_bundle("unet"), random_pixels(*SHAPE[1:])[None]
         first = Predictor(bundle, "cpu", "float32", runtime="openvino", shape=SHAPE)(chips)
-        (stored,) = (tmp_path / "cache" / "openvino").iterdir()
+        (compiled,) = (tmp_path / "cache" / "compiled").iterdir()
+        (graph,) = (tmp_path / "cache" / "graphs").iterdir()
         with monkeypatch.context() as patch:
-            patch.setattr(openvino_runtime, "_convert", lambda *arguments: pytest.fail("compiled twice"))
+            patch.setattr(openvino_runtime, "_read_graph", lambda *arguments: pytest.fail("compiled twice"))
             again = Predictor(bundle, "cpu", "float32", runtime="openvino", shape=SHAPE)(chips)
         assert (first == again).all()
-        stored.write_bytes(b"not a network" * 1000)
+        with monkeypatch.context() as patch:
+            patch.setattr(openvino_runtime, "_convert", lambda *arguments: pytest.fail("converted twice"))
+            other = Predictor(bundle, "cpu", "float32", runtime="openvino", shape=(3, 96, 64))
+        np.testing.assert_allclose(other(chips.transpose(0, 1, 3, 2).copy()).shape, (1, 5, 96, 64))
+        for stored in (compiled, graph):
+            stored.write_bytes(harm(stored.read_bytes()))
         anew = Predictor(bundle, "cpu", "float32", runtime="openvino", shape=SHAPE)(chips)
         assert (first == anew).all()
-        assert stored.stat().st_size != 13_000
 
     def test_it_keeps_the_newest_files_and_survives_a_folder_it_cannot_write(self, tmp_path, monkeypatch):
         for number in range(20):
@@ -181,9 +187,20 @@ def fakes(monkeypatch):
     known = [Candidate("openvino", "cpu", "bfloat16"), Candidate("openvino", "cpu", "float32"),
              Candidate("torch", "cpu", "float32")]  # fmt: skip
     monkeypatch.setattr(choice.Choice, "_load", load)
-    monkeypatch.setattr("dubai_landcover_plugin.core.predictor.list_candidates", lambda *args, **named: list(known))
+    monkeypatch.setattr(choice, "list_candidates", lambda *args, **named: list(known))
     table.update({str(candidate): answers(0.9) for candidate in known})
     return table
+
+
+@pytest.fixture
+def only_cpu(monkeypatch):
+    """A machine with OpenVINO, a CPU that does bfloat16 only in OpenVINO, and nothing else."""
+    monkeypatch.setattr(openvino_runtime, "is_installed", lambda: True)
+    monkeypatch.setattr(openvino_runtime, "has_bfloat16", lambda: True)
+    monkeypatch.setattr(openvino_runtime, "has_device", lambda name: False)
+    monkeypatch.setattr(torch_runtime, "has_device", lambda name: name == "cpu")
+    monkeypatch.setattr(torch_runtime, "fast_precision", lambda device: "float32")
+    monkeypatch.setattr(choice.hardware, "may_have_gpu", lambda: False)
 
 
 def predictor_of(fakes, lines, sample=True):
@@ -215,25 +232,42 @@ class TestChoice:
         lines = []
         predictor_of(fakes, lines)
         assert len(lines) == 3
-        predictor_of(fakes, lines)
-        assert len(lines) == 3, "the second run tried again"
+        again = predictor_of(fakes, lines)
+        assert [text for _, text in lines[3:]] == [f"{text}, as measured earlier" for _, text in lines[:3]]
+        assert again.speed > 0
 
-    def test_what_may_compute(self, monkeypatch):
-        monkeypatch.setattr(openvino_runtime, "is_installed", lambda: True)
-        monkeypatch.setattr(openvino_runtime, "has_bfloat16", lambda: True)
-        monkeypatch.setattr(choice, "choose_device", lambda name: "cpu")
-        monkeypatch.setattr(choice, "fast_precision", lambda device: "float32")
-        names = [str(one) for one in list_candidates("auto", "auto", "auto", tried=True)]
-        assert names == ["openvino on cpu, bfloat16", "openvino on cpu, float32", "torch on cpu, float32"]
-        names = [str(one) for one in list_candidates("auto", "cpu", "auto", tried=False)]
-        assert names == ["openvino on cpu, float32", "torch on cpu, float32"]
-        assert [str(one) for one in list_candidates("torch", "cpu", "bfloat16", True)] == ["torch on cpu, bfloat16"]
-        with pytest.raises(RuntimeUnavailableError, match="not on cuda"):
-            list_candidates("openvino", "cuda", "auto", tried=True)
+    @pytest.mark.parametrize(
+        ("wish", "tried", "names"),
+        [
+            ("auto auto auto", True, ["openvino cpu bfloat16", "openvino cpu float32", "torch cpu float32"]),
+            ("auto cpu auto", False, ["openvino cpu float32", "torch cpu float32"]),
+            ("torch cpu bfloat16", True, ["torch cpu bfloat16"]),
+        ],
+    )
+    def test_what_may_compute_on_a_cpu(self, only_cpu, wish, tried, names):
+        assert list_candidates(Candidate(*wish.split()), tried) == [Candidate(*name.split()) for name in names]
+
+    def test_a_graphics_card_comes_first_and_the_cpu_stands_in_for_it(self, only_cpu, monkeypatch):
+        monkeypatch.setattr(choice.hardware, "may_have_gpu", lambda: True)
+        monkeypatch.setattr(torch_runtime, "has_device", lambda name: name == "cuda")
+        monkeypatch.setattr(torch_runtime, "fast_precision", lambda name: "float16" if name == "cuda" else "float32")
+        found = list_candidates(Candidate("auto", "cuda", "auto"), tried=True)
+        assert found[:2] == [Candidate("torch", "cuda", "float16"), Candidate("torch", "cuda", "float32")]
+        assert {one.device for one in found[2:]} == {"cpu"}
+        monkeypatch.setattr(openvino_runtime, "has_device", lambda name: True)
+        found = list_candidates(Candidate("auto", "intel-gpu", "auto"), tried=True)
+        assert found[:2] == [
+            Candidate("openvino", "intel-gpu", "float16"),
+            Candidate("openvino", "intel-gpu", "float32"),
+        ]
+
+    def test_what_is_not_there_is_refused(self, only_cpu, monkeypatch):
+        with pytest.raises(DeviceError, match="'cuda' is not available; there is cpu"):
+            list_candidates(Candidate("auto", "cuda", "auto"), tried=True)
         monkeypatch.setattr(openvino_runtime, "is_installed", lambda: False)
-        assert [str(one) for one in list_candidates("auto", "cpu", "auto", True)] == ["torch on cpu, float32"]
+        assert list_candidates(Candidate("auto", "cpu", "auto"), True) == [Candidate("torch", "cpu", "float32")]
         with pytest.raises(RuntimeUnavailableError, match="openvino is not installed"):
-            list_candidates("openvino", "auto", "auto", tried=True)
+            list_candidates(Candidate("openvino", "auto", "auto"), tried=True)
 
     def test_a_broken_openvino_is_told_and_passed_over(self, monkeypatch):
         monkeypatch.setattr(openvino_runtime, "is_installed", lambda: True)

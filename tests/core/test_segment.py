@@ -13,6 +13,7 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dubai_landcover_plugin.core.bundle import ModelBundle
 from dubai_landcover_plugin.core.errors import (
     BandError,
     BundleError,
@@ -173,7 +174,7 @@ class TestTemperature:
 
     def test_it_divides_the_logits(self):
         chips = random_pixels(20, 24)[None]
-        logits = torch.from_numpy(Predictor(stub_bundle(), "cpu", "float32").logits(chips))
+        logits = torch.log(torch.from_numpy(Predictor(stub_bundle(), "cpu", "float32")(chips)))
         given = Predictor(stub_bundle(temperature=2.5), "cpu", "float32")(chips)
         torch.testing.assert_close(torch.from_numpy(given), torch.softmax(logits / 2.5, 1))
 
@@ -478,7 +479,7 @@ def test_an_awkward_class_scheme_is_kept(tmp_path):
     bundle = stub_bundle()
     classes = tuple(replace(entry, id=entry.id * 10) for entry in bundle.metadata.scheme.classes)
     scheme = replace(bundle.metadata.scheme, classes=classes)
-    bundle = replace(bundle, metadata=replace(bundle.metadata, scheme=scheme))
+    bundle = ModelBundle(replace(bundle.metadata, scheme=scheme), bundle.model, bundle.digest)
     pixels = random_pixels(30, 30)
     path = write_raster(tmp_path / "input.tif", pixels)
     ids, _ = run(path, bundle)
@@ -529,7 +530,7 @@ class TestGoingOn:
         if change == "overlap":
             options["overlap"] = 10
         if change == "model":
-            bundle = replace(stub_bundle(2), digest="another")
+            bundle = ModelBundle(bundle.metadata, stub_bundle(2).model, "another")
         if change == "input":
             write_raster(source, random_pixels(150, 70, seed=5), nodata=0)
         if change == "confidence":
@@ -541,7 +542,7 @@ class TestGoingOn:
         assert (classes == fresh).all()
 
     def test_a_full_disk_for_the_journal_is_told_and_stops_nothing(self, source, monkeypatch):
-        def full(self, state):
+        def full(self, progress):
             raise OSError(28, "No space left on device")
 
         monkeypatch.setattr(Journal, "save", full)

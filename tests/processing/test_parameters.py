@@ -131,14 +131,13 @@ def test_export_wants_a_class(algorithm: MAKE, context: QgsProcessingContext, ra
 def test_values_become_the_engines_options(algorithm: MAKE, context: QgsProcessingContext):
     made = algorithm("segmentlandcover")
     values = {
-        "BANDS": [3, 2, 1], "MIN_CONFIDENCE": 0.4, "WINDOW": 128, "OVERLAP": 0, "BATCH": 3, "DEVICE": "cpu",
-        "RUNTIME": "torch", "PRECISION": "float32", "TTA": True, "MATCH_GSD": False, "GSD": 0.5, "NODATA": 0,
-        "STRETCH": "none",
-        "LIMITS": "0,10;0,20;5,30", "PIXEL_SPACE": True, "COG": True, "KEEP": True, "MIN_AREA": 7, "SIMPLIFY": 0,
+        "BANDS": [3, 2, 1], "MIN_CONFIDENCE": 0.4, "WINDOW": 128, "OVERLAP": 0, "BATCH": 3, "MEMORY": 900,
+        "DEVICE": "cpu", "RUNTIME": "torch", "PRECISION": "float32", "TTA": True, "MATCH_GSD": False, "GSD": 0.5, "NODATA": 0,
+        "STRETCH": "none", "LIMITS": "0,10;0,20;5,30", "PIXEL_SPACE": True, "COG": True, "KEEP": True, "MIN_AREA": 7, "SIMPLIFY": 0,
     }  # fmt: skip
     options = segment_options(made, values, context, "EPSG:32640")
     assert options.bands == (3, 2, 1)
-    assert (options.window, options.overlap, options.batch) == (128, 0, 3)
+    assert (options.window, options.overlap, options.batch, options.memory) == (128, 0, 3, 900)
     assert (options.device, options.runtime, options.precision) == ("cpu", "torch", "float32")
     assert options.gsd_mode == "never"
     assert (options.gsd, options.nodata, options.stretch, options.crs) == (0.5, 0, "none", "EPSG:32640")

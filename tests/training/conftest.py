@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from dubai_landcover_plugin.core.bundle import save_bundle
 from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.model_spec import BundleMetadata, ModelSpec
 from dubai_landcover_plugin.core.models import build_model
 from dubai_landcover_plugin.core.preprocessing import Standardize
+from dubai_landcover_plugin.core.weights import save_bundle
 from tests.training.dataset import make_image, write_dataset
 
 SPEC = ModelSpec("unet", arguments={"width": 4, "depth": 1})

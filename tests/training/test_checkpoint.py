@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from dubai_landcover_plugin.core.bundle import save_bundle
 from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.core.model_spec import BundleMetadata, ModelSpec
 from dubai_landcover_plugin.core.models import SegmentationModel, build_model
+from dubai_landcover_plugin.core.weights import save_bundle
 from training.checkpoint import LAST, Checkpoint, compare_weights, load_checkpoint, load_weights, save_checkpoint
 from training.config import ModelConfig, TrainingConfig
 from training.errors import TrainingError

@@ -32,6 +32,7 @@ LIMITS = (0.05, 20.0)
 _SHARE = 0.05  # of the labelled pixels: neighbours tell the same
 _MOST = 1_000_000  # px
 _STEPS = 100
+_LEAST = np.finfo(np.float32).tiny  # a probability whose logarithm is a number
 
 Floats = npt.NDArray[np.float32]
 
@@ -68,7 +69,9 @@ class Calibration:
 def sample_logits(
     bundle: ModelBundle, images: Iterable[LabelledImage], device: str = "auto", precision: str = "auto", seed: int = 0
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Return the logits (n, K) and labels (n,) of a random sample of labelled pixels, at most a million.
+    """Return the logits (n, K), up to a constant for each pixel, and labels (n,) of a random sample of labelled pixels.
+
+    The sample has at most a million.
 
     Args:
         bundle: The model.
@@ -80,7 +83,7 @@ def sample_logits(
     Raises:
         DatasetError: if no pixel is labelled.
     """
-    predictor = Predictor(bundle, device, precision)
+    predictor, temperature = Predictor(bundle, device, precision), np.float32(bundle.metadata.temperature)
     draw = np.random.default_rng(seed)
     logits, labels = [], []
     for image in images:
@@ -90,8 +93,8 @@ def sample_logits(
             chosen = (wanted != IGNORE) & (draw.random(wanted.shape) < _SHARE)
             if chosen.any():
                 chip = image.pixels[window.rows, window.cols].transpose(2, 0, 1)
-                answer = predictor.logits(np.ascontiguousarray(chip)[None])[0]  # (K, H, W)
-                logits.append(answer[:, chosen].T)
+                probabilities = predictor(np.ascontiguousarray(chip)[None])[0]  # (K, H, W)
+                logits.append(temperature * np.log(np.maximum(probabilities[:, chosen].T, _LEAST)))
                 labels.append(wanted[chosen].astype(np.int64))
     if not logits:
         raise DatasetError("No pixel is labelled: there is nothing to fit a temperature to.", "Choose other images.")

@@ -164,8 +164,9 @@ def _own_config(bundle: ModelBundle) -> TrainingConfig:
 def _calibrate(options: argparse.Namespace) -> None:
     from dataclasses import replace
 
-    from dubai_landcover_plugin.core.bundle import describe_anew, load_bundle
+    from dubai_landcover_plugin.core.bundle import load_bundle
     from dubai_landcover_plugin.core.model_spec import find_model
+    from dubai_landcover_plugin.core.weights import describe_anew
     from training.evaluation.calibration import LIMITS, fit_temperature, sample_logits
     from training.evaluation.evaluate import in_channels_of
 

@@ -12,9 +12,10 @@ from typing import Any
 
 import torch
 
-from dubai_landcover_plugin.core.bundle import load_bundle, save_bundle
+from dubai_landcover_plugin.core.bundle import load_bundle
 from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, BundleMetadata
 from dubai_landcover_plugin.core.models import SegmentationModel, build_model
+from dubai_landcover_plugin.core.weights import save_bundle
 from training.checkpoint import Checkpoint, load_checkpoint, load_weights
 from training.config import DataConfig, TrainingConfig
 from training.errors import ConfigError, DatasetError, TrainingError

@@ -1,4 +1,4 @@
-"""A folder of the user's for what can be computed again: compiled networks and what was measured of them."""
+"""A folder of the user's for what can be computed again: converted networks and what was measured of them."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ import contextlib
 import hashlib
 import os
 import sys
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-_MOST_FILES = 12  # of a kind; a compiled network takes about 35 MB
+_MOST_FILES = 12  # of a kind; a network takes about 30 MB
+_CHECKSUM = 4  # bytes
 
 
 def cache_folder() -> Path:
@@ -27,12 +29,14 @@ def cache_folder() -> Path:
 
 
 def read_cached(kind: str, key: Iterable[object]) -> bytes | None:
-    """Return what was stored under a key, or None."""
+    """Return what was stored under a key, or None; None also where it is damaged."""
     path = _path(kind, key)
     with contextlib.suppress(OSError):
-        content = path.read_bytes()
+        stored = path.read_bytes()
         os.utime(path)  # used: it stays
-        return content
+        checksum, content = stored[:_CHECKSUM], stored[_CHECKSUM:]
+        if checksum == _checksum(content):
+            return content
     return None
 
 
@@ -43,13 +47,17 @@ def write_cached(kind: str, key: Iterable[object], content: bytes) -> None:
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            partial.write_bytes(content)
+            partial.write_bytes(_checksum(content) + content)
             os.replace(partial, path)
         finally:
             partial.unlink(missing_ok=True)
         files = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
         for old in files[_MOST_FILES:]:
             old.unlink(missing_ok=True)
+
+
+def _checksum(content: bytes) -> bytes:
+    return zlib.crc32(content).to_bytes(_CHECKSUM, "little")
 
 
 def _path(kind: str, key: Iterable[object]) -> Path:

@@ -1,27 +1,25 @@
-"""Which runtime computes a run: the fastest whose classes are those of PyTorch in float32."""
+"""Which runtime computes a run: the fastest whose classes are those of a reference in float32."""
 
 from __future__ import annotations
 
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import torch
 
 from dubai_landcover_plugin.core.bundle import ModelBundle
-from dubai_landcover_plugin.core.errors import LandCoverError
-from dubai_landcover_plugin.core.runtimes import openvino_runtime
+from dubai_landcover_plugin.core.errors import DeviceError, LandCoverError
+from dubai_landcover_plugin.core.record import versions
+from dubai_landcover_plugin.core.runtimes import hardware, openvino_runtime
 from dubai_landcover_plugin.core.runtimes.cache import read_cached, write_cached
-from dubai_landcover_plugin.core.runtimes.network import ProbabilityNetwork
-from dubai_landcover_plugin.core.runtimes.openvino_runtime import OpenVinoRuntime
 from dubai_landcover_plugin.core.runtimes.runtime import Chips, Runtime, RuntimeUnavailableError
-from dubai_landcover_plugin.core.runtimes.torch_runtime import TorchRuntime, choose_device, fast_precision
 
 LEAST_AGREEMENT = 0.995
-WORTH_TRYING = 2_000_000  # px; fewer are done in PyTorch before another runtime is compiled
+WORTH_TRYING = 2_000_000  # px; fewer are done before other runtimes have been tried
+_ROUNDS = 2  # of a trial
 
 Log = Callable[[str, str], None]
 
@@ -38,44 +36,115 @@ class Candidate:
         return f"{self.runtime} on {self.device}, {self.precision}"
 
 
-def list_candidates(runtime: str, device: str, precision: str, tried: bool) -> list[Candidate]:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a runtime may take.
+
+    Args:
+        threads: Cores to use.
+        lean: Trade speed for memory.
+    """
+
+    threads: int
+    lean: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What trying a candidate gave.
+
+    Args:
+        candidate: What was tried.
+        speed: Mpx/s.
+        agreement: Share of pixels with the class that the reference gives.
+    """
+
+    candidate: Candidate
+    speed: float
+    agreement: float
+
+    def __str__(self) -> str:
+        return f"{self.candidate}: {self.speed:.2f} Mpx/s, {self.agreement:.2%} of the classes as float32"
+
+
+REFERENCE = Candidate("torch", "cpu", "float32")
+
+
+def list_candidates(wish: Candidate, tried: bool) -> list[Candidate]:
     """Return what may compute a run, by the speed to expect, the fastest first.
 
     Args:
-        runtime: ``auto``, ``torch`` or ``openvino``.
-        device: ``auto`` or a device.
-        precision: ``auto`` or an arithmetic.
+        wish: What was asked for; each part may be ``auto``.
         tried: Whether they will be tried before one is taken: only then does ``auto`` mean less than float32 on a CPU.
 
     Raises:
         DeviceError: if the device is not there.
-        RuntimeUnavailableError: if the runtime cannot do it.
+        RuntimeUnavailableError: if the runtime is not there or not on the device.
     """
-    if runtime == "openvino":
-        if not openvino_runtime.is_installed():
-            raise RuntimeUnavailableError("The package openvino is not installed.", "Install it, or choose auto.")
-        if device not in ("auto", "cpu"):
-            raise RuntimeUnavailableError(f"OpenVINO computes on the CPU here, not on {device}.", "Choose device cpu.")
-        device = "cpu"
-    device = choose_device(device)
-    if device != "cpu":
-        return [Candidate("torch", device, fast_precision(device) if precision == "auto" else precision)]
-    names = [name for name in ("openvino", "torch") if runtime in ("auto", name)]
+    names = [name for name in ("openvino", "torch") if wish.runtime in ("auto", name)]
     if "openvino" in names and not openvino_runtime.is_installed():
+        if wish.runtime == "openvino":
+            raise RuntimeUnavailableError("The package openvino is not installed.", "Install it, or choose auto.")
         names.remove("openvino")
-    found = []
-    arithmetics = (precision,) if precision != "auto" else ("bfloat16", "float32") if tried else ("float32",)
-    for arithmetic in arithmetics:
-        for name in names:
-            if precision != "auto" or arithmetic == "float32" or _does_bfloat16(name):
-                found.append(Candidate(name, device, arithmetic))
+    found = [
+        Candidate(name, device, precision)
+        for device in _devices(wish.device)
+        for precision in _precisions(wish.precision, device, tried)
+        for name in names
+        if _can(name, device, precision, wish)
+    ]
+    if not found:
+        raise RuntimeUnavailableError(
+            f"{wish.runtime} does not compute on {wish.device} in {wish.precision}.", "Choose auto."
+        )
     return found
 
 
-def _does_bfloat16(runtime: str) -> bool:
+def _devices(wanted: str) -> list[str]:
+    """Return where to compute, the fastest first; ``auto`` ends with the CPU, to go on there if a GPU fails.
+
+    Raises:
+        DeviceError: if the device is not there.
+    """
+    if wanted == "cpu":
+        return ["cpu"]
+    there = ["cpu"]
+    if openvino_runtime.is_installed() and openvino_runtime.has_device("intel-gpu"):
+        there.insert(0, "intel-gpu")
+    if wanted in ("cuda", "mps") or hardware.may_have_gpu():
+        from dubai_landcover_plugin.core.runtimes import torch_runtime
+
+        there = [device for device in ("cuda", "mps") if torch_runtime.has_device(device)] + there
+    if wanted == "auto":
+        return there
+    if wanted not in there:
+        raise DeviceError(f"The device '{wanted}' is not available; there is {', '.join(there)}.", "Use auto.")
+    return [wanted, "cpu"]
+
+
+def _precisions(wanted: str, device: str, tried: bool) -> Sequence[str]:
+    if wanted != "auto":
+        return (wanted,)
+    if device == "cpu":
+        return ("bfloat16", "float32") if tried else ("float32",)
+    return ("bfloat16", "float16", "float32")
+
+
+def _can(runtime: str, device: str, precision: str, wish: Candidate) -> bool:
+    """Return whether a runtime computes there in that arithmetic; what was asked for by name may fail by itself."""
     if runtime == "openvino":
-        return openvino_runtime.has_bfloat16()
-    return fast_precision("cpu") == "bfloat16"
+        if device not in ("cpu", "intel-gpu") or (device == "intel-gpu" and precision == "bfloat16"):
+            return False
+        if wish.precision == "auto" and precision == "bfloat16":
+            return openvino_runtime.has_bfloat16()
+        return True
+    if device == "intel-gpu":
+        return False
+    if wish.precision == "auto" and precision != "float32":
+        from dubai_landcover_plugin.core.runtimes import torch_runtime
+
+        return torch_runtime.fast_precision(device) == precision
+    return True
 
 
 class Choice:
@@ -83,22 +152,56 @@ class Choice:
 
     Args:
         bundle: The model.
-        candidates: In the order in which they are tried.
+        wish: What was asked for; each part may be ``auto``.
         shape: (C, H, W) of the windows; None where they may differ, which only PyTorch takes.
         tta: Test-time augmentation.
+        limits: What a runtime may take.
         log: Receives a level and a line.
     """
 
     def __init__(
         self,
         bundle: ModelBundle,
-        candidates: Sequence[Candidate],
+        wish: Candidate,
         shape: tuple[int, int, int] | None,
         tta: bool,
+        limits: Limits,
         log: Log,
     ) -> None:
-        self._bundle, self._shape, self._tta, self._log = bundle, shape, tta, log
-        self._left = [one for one in candidates if shape is not None or one.runtime == "torch"]
+        self._bundle, self._wish, self._shape, self._tta = bundle, wish, shape, tta
+        self._limits, self._log = limits, log
+        self._left: list[Candidate] = []
+        self.speed: float | None = None
+
+    def list_all(self) -> None:
+        """Take all candidates in the order of the speed to expect.
+
+        Raises:
+            LandCoverError: as :func:`list_candidates`.
+        """
+        found = list_candidates(self._wish, tried=False)
+        self._left = [one for one in found if self._shape is not None or one.runtime == "torch"]
+        if not self._left:
+            raise RuntimeUnavailableError("OpenVINO needs windows of one shape.", "Choose runtime torch.")
+
+    def list_by_trial(self, chips: Chips) -> None:
+        """Try all candidates on (N, C, H, W) chips and order them by speed; drop those with other classes.
+
+        What was found out is kept in the cache folder, for the next run of this model on windows of this shape.
+
+        Raises:
+            LandCoverError: as :func:`list_candidates`.
+        """
+        what = (self._bundle.digest, self._shape, self._tta, self._wish)
+        key = (*what, self._limits.threads, hardware.processor(), *versions().values())
+        trials, when = _stored_trials(read_cached("trials", key)), ", as measured earlier"
+        if not trials:
+            trials, when = sorted(self._try_all(chips), key=self._rank), ""
+            write_cached("trials", key, json.dumps([asdict(trial) for trial in trials]).encode())
+        for trial in trials:
+            self._log("info", f"{trial}{when}")
+        self._left = [trial.candidate for trial in trials]
+        self.speed = trials[0].speed
 
     def next(self) -> Runtime:
         """Return the next candidate that can be loaded; tell of those that cannot.
@@ -120,73 +223,48 @@ class Choice:
         """Whether nothing is left to try."""
         return not self._left
 
-    def sort_by_trial(self, chips: Chips) -> None:
-        """Try all candidates on (N, C, H, W) chips and order them by speed; drop those with other classes.
-
-        What was found out is kept in the cache folder, for the next run of this model on windows of this shape.
-        """
-        if len(self._left) < 2:
-            return
-        key = ("trial", self._bundle.digest, self._shape, self._tta, *map(str, self._left), torch.__version__)
-        stored = read_cached("trials", key)
-        order = _stored_order(stored, self._left)
-        if order is None:
-            trials = self._try_all(chips)
-            order = [trial.candidate for trial in sorted(trials, key=lambda trial: -trial.speed)]
-            write_cached("trials", key, json.dumps([str(candidate) for candidate in order]).encode())
-            for trial in trials:
-                self._log("info", str(trial))
-        self._left = order
+    def _rank(self, trial: Trial) -> tuple[bool, float]:
+        """Order by speed, but a device that was asked for comes before the CPU that stands in for it."""
+        return trial.candidate.device != self._wish.device != "auto", -trial.speed
 
     def _try_all(self, chips: Chips) -> list[Trial]:
-        reference = Candidate("torch", "cpu", "float32")
-        runtime = self._load(reference)
+        runtime = self._load(REFERENCE)
         wanted = _classes(runtime, chips)
         runtime.close()
         trials = []
-        for candidate in self._left:
+        for candidate in list_candidates(self._wish, tried=True):
             try:
                 trial = _try(candidate, self._load(candidate), chips, wanted)
             except (LandCoverError, RuntimeError) as error:
                 self._log("warning", f"{candidate} cannot be used: {error}")
                 continue
-            if trial.agreement >= LEAST_AGREEMENT or candidate == reference:
+            if trial.agreement >= LEAST_AGREEMENT or candidate == REFERENCE:
                 trials.append(trial)
             else:
                 self._log("warning", f"{trial}: not used, at least {LEAST_AGREEMENT:.1%} is wanted.")
+        if not trials:
+            raise RuntimeUnavailableError(
+                f"Nothing that was asked for ({self._wish}) can compute this model.", "Choose auto."
+            )
         return trials
 
     def _load(self, candidate: Candidate) -> Runtime:
-        network = ProbabilityNetwork(self._bundle, self._tta).eval()
+        bundle, limits = self._bundle, self._limits
         if candidate.runtime == "torch":
-            return TorchRuntime(network, candidate.device, candidate.precision)
+            from dubai_landcover_plugin.core.runtimes.torch_runtime import TorchRuntime
+
+            return TorchRuntime(bundle, self._tta, candidate.device, candidate.precision, limits.threads)
         if self._shape is None:
             raise RuntimeUnavailableError("OpenVINO needs windows of one shape.", "Choose runtime torch.")
-        return OpenVinoRuntime(network, f"{self._bundle.digest} {self._tta}", self._shape, candidate.precision)
-
-
-@dataclass(frozen=True, slots=True)
-class Trial:
-    """What trying a candidate gave.
-
-    Args:
-        candidate: What was tried.
-        speed: Mpx/s.
-        agreement: Share of pixels with the class that PyTorch gives in float32.
-    """
-
-    candidate: Candidate
-    speed: float
-    agreement: float
-
-    def __str__(self) -> str:
-        return f"{self.candidate}: {self.speed:.2f} Mpx/s, {self.agreement:.2%} of the classes as float32"
+        return openvino_runtime.OpenVinoRuntime(
+            bundle, self._tta, self._shape, candidate.device, candidate.precision, limits.threads, limits.lean
+        )
 
 
 def _try(candidate: Candidate, runtime: Runtime, chips: Chips, wanted: Any) -> Trial:
     try:
         agreement = float((_classes(runtime, chips) == wanted).mean())
-        batches = [np.repeat(chips[:1], runtime.batch, axis=0)] * runtime.in_flight
+        batches = [np.repeat(chips[:1], runtime.batch, axis=0)] * (runtime.in_flight * _ROUNDS)
         started = time.perf_counter()
         for future in [runtime.submit(batch) for batch in batches]:
             future.result()
@@ -201,11 +279,8 @@ def _classes(runtime: Runtime, chips: Chips) -> Any:
     return runtime.submit(chips).result().argmax(axis=1)
 
 
-def _stored_order(stored: bytes | None, known: Sequence[Candidate]) -> list[Candidate] | None:
-    if stored is None:
-        return None
+def _stored_trials(stored: bytes | None) -> list[Trial]:
     try:
-        names = json.loads(stored)
-        return [candidate for name in names for candidate in known if str(candidate) == name] or None
-    except (ValueError, TypeError):
-        return None
+        return [Trial(Candidate(**trial.pop("candidate")), **trial) for trial in json.loads(stored or b"[]")]
+    except (ValueError, TypeError, KeyError):
+        return []

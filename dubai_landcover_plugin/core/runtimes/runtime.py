@@ -10,7 +10,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.errors import LandCoverError
+from dubai_landcover_plugin.core.errors import LandCoverError, OutOfMemoryError
+
+VIEWS = 4
+"""How often test-time augmentation shows a chip: by quarter turns.
+
+Measured with two models on places kept out of their training: the mean IoU rose by 0.004 on average with the four
+turns and with all eight turns and mirror images, by 0.001 with the four mirror images.
+"""
 
 Chips = npt.NDArray[np.uint8]
 Probabilities = npt.NDArray[np.float32]
@@ -26,8 +33,8 @@ class Runtime(Protocol):
     """A network that computes batches, several of them on the way at once.
 
     Attributes:
-        name: ``torch`` or ``openvino``.
-        device: ``cpu``, ``cuda`` or ``mps``.
+        name: ``openvino``, ``torch`` or ``onnxruntime``.
+        device: Where it computes.
         precision: Arithmetic of the network.
         batch: Windows in a batch that suit it.
         in_flight: Batches on the way that keep it busy.
@@ -69,3 +76,18 @@ def join(parts: Sequence[Future[Probabilities]]) -> Future[Probabilities]:
     for part in parts:
         part.add_done_callback(finish)
     return whole
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether what a library raised means that memory ran out; they have no common type for it."""
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or ("memory" in text and ("alloc" in text or "out of" in text))
+
+
+def out_of_memory(chips: Chips, device: str) -> OutOfMemoryError:
+    """Return the error for chips that do not fit."""
+    count, _, height, width = chips.shape
+    return OutOfMemoryError(
+        f"{count} windows of {height}×{width} px do not fit into the memory of {device}.",
+        "Lower the batch, then the window; or choose device cpu.",
+    )

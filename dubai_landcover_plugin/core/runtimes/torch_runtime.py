@@ -7,26 +7,25 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
-from dubai_landcover_plugin.core.errors import DeviceError, OutOfMemoryError
+from dubai_landcover_plugin.core.bundle import ModelBundle
+from dubai_landcover_plugin.core.errors import DeviceError
 from dubai_landcover_plugin.core.runtimes.network import ProbabilityNetwork
-from dubai_landcover_plugin.core.runtimes.runtime import Chips, Probabilities
+from dubai_landcover_plugin.core.runtimes.runtime import (
+    Chips,
+    Probabilities,
+    is_out_of_memory,
+    out_of_memory,
+)
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_GPU_BATCH = 8
 
 
-def choose_device(name: str = "auto") -> str:
-    """Return ``cuda``, ``mps`` or ``cpu``: the one asked for, or the first that is there.
-
-    Raises:
-        DeviceError: if the one asked for is not there.
-    """
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    available = [device for device, usable in there.items() if usable]
-    if name == "auto":
-        return available[0]
-    if name not in available:
-        raise DeviceError(f"The device '{name}' is not available; there is {', '.join(available)}.", "Use auto.")
-    return name
+def has_device(name: str) -> bool:
+    """Return whether PyTorch can compute on ``cuda``, ``mps`` or ``cpu``."""
+    if name == "cuda":
+        return bool(torch.cuda.is_available())
+    return name == "cpu" or bool(torch.backends.mps.is_available())
 
 
 def fast_precision(device: str) -> str:
@@ -44,23 +43,29 @@ class TorchRuntime:
     """A network in PyTorch, computed in a thread of its own.
 
     Args:
-        network: From chips to probabilities.
+        bundle: The model.
+        tta: Test-time augmentation.
         device: Where to compute.
         precision: Arithmetic of the network.
+        threads: Cores to use; the process keeps to that number from then on.
 
     Raises:
         DeviceError: if the device cannot do it.
+        BundleError: if the weights cannot be read.
     """
 
     name = "torch"
     in_flight = 2
 
-    def __init__(self, network: ProbabilityNetwork, device: str, precision: str) -> None:
-        if precision == "float16" and device == "cpu":
-            raise DeviceError("float16 is not available on the CPU.", "Use float32, bfloat16 or auto.")
+    def __init__(self, bundle: ModelBundle, tta: bool, device: str, precision: str, threads: int) -> None:
+        if precision not in _TYPES or (precision == "float16" and device == "cpu"):
+            raise DeviceError(f"PyTorch does not compute in {precision} on {device}.", "Use float32, bfloat16 or auto.")
         self.device, self.precision = device, precision
-        self.batch = 8 if device == "cuda" else 2
-        self._network = network.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.batch = 1 if device == "cpu" else _GPU_BATCH
+        if device == "cpu":
+            torch.set_num_threads(threads)
+        network = ProbabilityNetwork(bundle, tta).eval()
+        self._network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self._thread = ThreadPoolExecutor(1, "torch")
 
     def submit(self, chips: Chips) -> Future[Probabilities]:
@@ -76,22 +81,12 @@ class TorchRuntime:
             with torch.inference_mode(), self._arithmetic():
                 answer: Probabilities = self._network(torch.from_numpy(chips).to(self.device)).cpu().numpy()
             return answer
-        except (torch.OutOfMemoryError, MemoryError) as error:
-            raise _out_of_memory(chips, self.device) from error
-        except RuntimeError as error:
-            if "memory" in str(error).lower() and "alloc" in str(error).lower():
-                raise _out_of_memory(chips, self.device) from error
+        except (RuntimeError, MemoryError) as error:
+            if isinstance(error, torch.OutOfMemoryError) or is_out_of_memory(error):
+                raise out_of_memory(chips, self.device) from error
             raise
 
     def _arithmetic(self) -> contextlib.AbstractContextManager[object]:
         if self.precision == "float32":
             return contextlib.nullcontext()
         return torch.autocast(self.device, dtype=_TYPES[self.precision])
-
-
-def _out_of_memory(chips: Chips, device: str) -> OutOfMemoryError:
-    count, _, height, width = chips.shape
-    return OutOfMemoryError(
-        f"{count} windows of {height}×{width} px do not fit into the memory of {device}.",
-        "Lower the batch, then the window; or choose device cpu.",
-    )
