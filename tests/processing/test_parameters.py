@@ -132,8 +132,9 @@ def test_values_become_the_engines_options(algorithm: MAKE, context: QgsProcessi
     made = algorithm("segmentlandcover")
     values = {
         "BANDS": [3, 2, 1], "MIN_CONFIDENCE": 0.4, "WINDOW": 128, "OVERLAP": 0, "BATCH": 3, "MEMORY": 900,
-        "DEVICE": "cpu", "RUNTIME": "torch", "PRECISION": "float32", "TTA": True, "MATCH_GSD": False, "GSD": 0.5, "NODATA": 0,
-        "STRETCH": "none", "LIMITS": "0,10;0,20;5,30", "PIXEL_SPACE": True, "COG": True, "KEEP": True, "MIN_AREA": 7, "SIMPLIFY": 0,
+        "DEVICE": "cpu", "RUNTIME": "torch", "PRECISION": "float32", "TTA": True, "MATCH_GSD": False, "GSD": 0.5,
+        "NODATA": 0, "STRETCH": "none", "LIMITS": "0,10;0,20;5,30", "PIXEL_SPACE": True, "COG": True, "KEEP": True,
+        "MIN_AREA": 7, "SIMPLIFY": 0,
     }  # fmt: skip
     options = segment_options(made, values, context, "EPSG:32640")
     assert options.bands == (3, 2, 1)
