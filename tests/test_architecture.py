@@ -14,7 +14,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "dubai_landcover_plugin"
-STDLIB_CORE = {f"{PACKAGE}.core.{name}" for name in ("errors", "classes", "request", "model_spec", "monitor")}
+STDLIB_CORE = {
+    f"{PACKAGE}.core.{name}" for name in ("errors", "classes", "request", "model_spec", "monitor", "onnx_description")
+}
 QGIS_NAMES = {"qgis", "osgeo", "processing", "PyQt5", "PyQt6"}
 # What each room may import of the project; a room may always import itself.
 ARROWS = {

@@ -1,4 +1,4 @@
-"""Command line: ``python -m training inspect|train|evaluate|calibrate|export|card``."""
+"""Command line: ``python -m training inspect|train|evaluate|calibrate|export|quantize|card``."""
 
 from __future__ import annotations
 

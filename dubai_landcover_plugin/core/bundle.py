@@ -7,12 +7,17 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safetensors import SafetensorError, safe_open
+
 from dubai_landcover_plugin.core.errors import BundleError
 from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, BundleMetadata, find_model, read_metadata
+from dubai_landcover_plugin.core.onnx_description import ONNX_SUFFIX
 
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.models import SegmentationModel
 
+GRAPH = "graph."
+"""Start of the names under which a file holds other forms of the network besides its weights."""
 _CHUNK_BYTES = 1 << 20
 
 
@@ -38,18 +43,42 @@ class ModelBundle:
         if model is not None:
             self.__dict__["model"] = model  # where the cached property keeps what it has read
 
+    @property
+    def is_onnx(self) -> bool:
+        """Whether it is an ONNX file, which PyTorch cannot compute."""
+        return self.path is not None and self.path.suffix.lower() == ONNX_SUFFIX
+
     @cached_property
     def model(self) -> SegmentationModel:
-        """The network.
+        """The network in PyTorch.
 
         Raises:
-            BundleError: if the file is damaged or contradicts its description.
+            BundleError: if there is none, or the file is damaged or contradicts its description.
         """
-        if self.path is None:
-            raise BundleError(f"The model '{self.metadata.name}' has no file to read its network from.")
+        if self.path is None or self.is_onnx:
+            raise BundleError(f"The model '{self.metadata.name}' has no network for PyTorch.", "Use a bundle.")
         from dubai_landcover_plugin.core.weights import load_network
 
         return load_network(self.path, self.metadata)
+
+    def graph(self, name: str) -> bytes | None:
+        """Return another form of the network, as :func:`~.openvino_runtime.pack_graph` makes it; None without it.
+
+        ``int8``: for OpenVINO, with weights and features of 8 bit where that costs little.
+
+        Raises:
+            BundleError: if the file is damaged.
+        """
+        if self.path is None or self.is_onnx:
+            return None
+        try:
+            with safe_open(self.path, framework="numpy") as stored:
+                key = GRAPH + name
+                return bytes(stored.get_tensor(key)) if key in stored.keys() else None  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise BundleError(
+                f"The weights in {self.path} cannot be read: {error}.", "Install the model again."
+            ) from error
 
 
 def open_bundle(name_or_path: str | Path) -> ModelBundle:
@@ -59,9 +88,9 @@ def open_bundle(name_or_path: str | Path) -> ModelBundle:
         BundleError: if there is no such model, or its file is of another kind or has no valid description.
     """
     path = find_model(str(name_or_path))
-    if path.suffix.lower() != BUNDLE_SUFFIX:
+    if path.suffix.lower() not in (BUNDLE_SUFFIX, ONNX_SUFFIX):
         raise BundleError(
-            f"{path.name} is no {BUNDLE_SUFFIX} file; other kinds of model files are refused.",
+            f"{path.name} is no {BUNDLE_SUFFIX} or {ONNX_SUFFIX} file; other kinds of model files are refused.",
             "Files such as .pt and .pth can run code when opened. Export the model with the training module.",
         )
     metadata = read_metadata(path)

@@ -17,9 +17,11 @@ from typing import Any
 
 from dubai_landcover_plugin.core.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.core.errors import BundleError
+from dubai_landcover_plugin.core.onnx_description import ONNX_SUFFIX, read_onnx
 
 HEADER_KEY = "stac_item"
 BUNDLE_SUFFIX = ".safetensors"
+_ONNX_STRIDE = 32  # px; what nearly all networks shrink their input by at most
 _MAX_HEADER_BYTES = 10_000_000
 _MLM_SCHEMA = "https://stac-extensions.github.io/mlm/v1.5.0/schema.json"
 _CLASSIFICATION_SCHEMA = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
@@ -241,9 +243,11 @@ def read_metadata(path: str | Path) -> BundleMetadata:
     """Read a bundle's description without reading a weight.
 
     Raises:
-        BundleError: if the file is missing, is no safetensors file or has no valid description.
+        BundleError: if the file is missing, is of another kind or has no valid description.
     """
     path = Path(path)
+    if path.suffix.lower() == ONNX_SUFFIX:
+        return _onnx_metadata(path)
     remedy = "Choose a .safetensors model made by this project's training module."
     try:
         with path.open("rb") as stream:
@@ -266,6 +270,31 @@ def read_metadata(path: str | Path) -> BundleMetadata:
     except ValueError as error:
         raise BundleError(f"The description in {path} is no JSON: {error}.", remedy) from error
     return BundleMetadata.from_stac_item(item)
+
+
+def _onnx_metadata(path: Path) -> BundleMetadata:
+    """Return what is known of an ONNX file.
+
+    Raises:
+        BundleError: as :func:`~dubai_landcover_plugin.core.onnx_description.read_onnx`.
+    """
+    known = read_onnx(path, HEADER_KEY)
+    own = (known.item or {}).get("properties", {})
+    return BundleMetadata(
+        name=path.stem,
+        title=str(own.get("title", f"{path.name}, an ONNX model")),
+        spec=ModelSpec("onnx", len(known.bands), len(known.scheme.classes)),
+        scheme=known.scheme,
+        bands=known.bands,
+        mean=known.mean,
+        std=known.std,
+        gsd=known.gsd,
+        window=known.window if known.is_fixed else max(known.window // _ONNX_STRIDE, 1) * _ONNX_STRIDE,
+        stride=known.window if known.is_fixed else _ONNX_STRIDE,
+        receptive_radius=own.get("landcover:receptive_radius"),
+        parameters=int(own.get("mlm:total_parameters", 0)),
+        licence=str(own.get("license", "unknown")),
+    )
 
 
 def model_folders() -> list[Path]:

@@ -82,6 +82,7 @@ def prepare(
     keep_freed_memory()
     budget = make_budget(request, plan, source, metadata, threads)
     stack.enter_context(rasterio.Env(GDAL_CACHEMAX=budget.cache))
+    fixed = options.runtime != "auto" or options.precision == "int8"
     choose = options.runtime == "auto" and plan.work.height * plan.work.width >= WORTH_TRYING
     predictor = Predictor(
         bundle,
@@ -89,7 +90,7 @@ def prepare(
         options.precision,
         options.tta,
         options.runtime,
-        (len(metadata.bands), *plan.tiles.window_shape) if choose or options.runtime != "auto" else None,
+        (len(metadata.bands), *plan.tiles.window_shape) if choose or fixed else None,
         sample_window(plan, source, metadata) if choose else None,
         monitor.log,
         budget.limits,

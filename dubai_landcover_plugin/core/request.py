@@ -14,9 +14,9 @@ from typing import Any, Callable, TypeVar
 
 from dubai_landcover_plugin.core.errors import RequestError
 
-DEVICES = ("auto", "cpu", "cuda", "mps", "intel-gpu")
-RUNTIMES = ("auto", "openvino", "torch")
-PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+DEVICES = ("auto", "cpu", "cuda", "mps", "intel-gpu", "directml")
+RUNTIMES = ("auto", "openvino", "torch", "onnxruntime")
+PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 GSD_MODES = ("auto", "never")
 STRETCHES = ("auto", "none")
 VECTOR_SUFFIXES = {".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}

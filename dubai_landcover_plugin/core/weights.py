@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import socket
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
-from dubai_landcover_plugin.core.bundle import file_digest, load_bundle
+from dubai_landcover_plugin.core.bundle import GRAPH, file_digest, load_bundle
 from dubai_landcover_plugin.core.errors import BundleError, ModelError
 from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, HEADER_KEY, BundleMetadata
 from dubai_landcover_plugin.core.models import SegmentationModel, build_model
@@ -21,7 +22,13 @@ from dubai_landcover_plugin.core.models import SegmentationModel, build_model
 _REMEDY = "Export the model again with the training module, or update this software."
 
 
-def save_bundle(path: str | Path, metadata: BundleMetadata, model: SegmentationModel, half: bool = True) -> str:
+def save_bundle(
+    path: str | Path,
+    metadata: BundleMetadata,
+    model: SegmentationModel,
+    half: bool = True,
+    graphs: Mapping[str, bytes] | None = None,
+) -> str:
     """Write a bundle whole or not at all and return its SHA-256.
 
     Number of parameters, stride and receptive radius are taken from ``model``.
@@ -32,6 +39,7 @@ def save_bundle(path: str | Path, metadata: BundleMetadata, model: SegmentationM
         model: The trained network that ``metadata.spec`` describes.
         half: Store weights as float16. Vectors (biases and normalization) stay float32: they are small and
             their range is wide.
+        graphs: Other forms of the network, such as ``int8``; see :meth:`ModelBundle.graph`.
 
     Raises:
         BundleError: if weights and description do not fit, a weight is not finite, or the file cannot be written.
@@ -47,11 +55,28 @@ def save_bundle(path: str | Path, metadata: BundleMetadata, model: SegmentationM
         stride=model.stride,
         receptive_radius=model.receptive_radius,
     )
-    return _write(path, tensors, described)
+    return _write(path, tensors | _as_tensors(graphs or {}), described)
+
+
+def add_graphs(path: str | Path, metadata: BundleMetadata, graphs: Mapping[str, bytes]) -> str:
+    """Give a bundle other forms of its network and a description that tells of them; return its new SHA-256.
+
+    Raises:
+        BundleError: as :func:`describe_anew`.
+    """
+    path = Path(path)
+    describe_anew(path, metadata)
+    return _write(path, load_file(path) | _as_tensors(graphs), metadata)
+
+
+def _as_tensors(graphs: Mapping[str, bytes]) -> dict[str, torch.Tensor]:
+    return {GRAPH + name: torch.frombuffer(bytearray(content), dtype=torch.uint8) for name, content in graphs.items()}
 
 
 def describe_anew(path: str | Path, metadata: BundleMetadata) -> str:
     """Give a bundle another description, with the weights as they are; return its new SHA-256.
+
+    Other forms of the network, which hold scaling and temperature inside, go if these change.
 
     Args:
         path: The bundle; replaced whole or not at all.
@@ -61,13 +86,19 @@ def describe_anew(path: str | Path, metadata: BundleMetadata) -> str:
         BundleError: if the file is no bundle, the description is of another network, or it cannot be written.
     """
     path = Path(path)
-    load_bundle(path)
+    before = load_bundle(path).metadata
     tensors = load_file(path)
-    shapes = {key: tuple(value.shape) for key, value in tensors.items()}
+    if _inside(before) != _inside(metadata):
+        tensors = {key: value for key, value in tensors.items() if not key.startswith(GRAPH)}
+    shapes = {key: tuple(value.shape) for key, value in tensors.items() if not key.startswith(GRAPH)}
     model = _empty_model(metadata, str(path))
     _compare(str(path), shapes, model)
     _compare_geometry(str(path), metadata, model)
     return _write(path, tensors, metadata)
+
+
+def _inside(metadata: BundleMetadata) -> tuple[object, ...]:
+    return metadata.temperature, metadata.mean, metadata.std
 
 
 def _write(path: Path, tensors: dict[str, torch.Tensor], metadata: BundleMetadata) -> str:
@@ -100,7 +131,8 @@ def load_network(path: Path, metadata: BundleMetadata) -> SegmentationModel:
     _compare_geometry(str(path), metadata, model)
     try:
         with safe_open(path, framework="pt", device="cpu") as stored:
-            shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in stored.keys()}  # noqa: SIM118
+            names = [key for key in stored.keys() if not key.startswith(GRAPH)]  # noqa: SIM118
+            shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in names}
             _compare(str(path), shapes, model)
             types = {key: value.dtype for key, value in model.state_dict().items()}
             weights = {key: _loaded(key, stored.get_tensor(key), types[key], path) for key in shapes}

@@ -19,6 +19,7 @@ from qgis.core import (
 
 from dubai_landcover_plugin.core.errors import BundleError, RequestError
 from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, user_model_folder
+from dubai_landcover_plugin.core.onnx_description import ONNX_SUFFIX
 from dubai_landcover_plugin.core.request import (
     DEFAULT_MODEL,
     DEVICES,
@@ -48,9 +49,15 @@ def add_model(algorithm: LandCoverAlgorithm) -> None:
         ).format(folder=user_model_folder()),
     )
     algorithm.add(
-        QgsProcessingParameterFile("MODEL_FILE", tr("Model file"), extension=BUNDLE_SUFFIX[1:], optional=True),
+        QgsProcessingParameterFile(
+            "MODEL_FILE",
+            tr("Model file"),
+            optional=True,
+            fileFilter=f"{tr('Models')} (*{BUNDLE_SUFFIX} *{ONNX_SUFFIX})",
+        ),
         tr(
-            "A model that is not in the list, such as one you have trained; it is used instead of the one chosen above."
+            "A model that is not in the list, such as one you have trained, or an ONNX file made for the plugin "
+            "Deepness; it is used instead of the one chosen above."
         ),
         advanced=True,
     )

@@ -115,7 +115,7 @@ class TestTemperature:
         assert path.read_bytes() == before
 
 
-@pytest.mark.parametrize("suffix", [".pt", ".pth", ".onnx", ".pkl"])
+@pytest.mark.parametrize("suffix", [".pt", ".pth", ".pkl"])
 def test_other_kinds_of_files_are_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"model{suffix}"
     path.write_bytes(b"whatever")

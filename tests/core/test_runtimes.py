@@ -120,7 +120,7 @@ class TestCache:
             again = Predictor(bundle, "cpu", "float32", runtime="openvino", shape=SHAPE)(chips)
         assert (first == again).all()
         with monkeypatch.context() as patch:
-            patch.setattr(openvino_runtime, "_convert", lambda *arguments: pytest.fail("converted twice"))
+            patch.setattr(openvino_runtime, "convert_network", lambda *arguments: pytest.fail("converted twice"))
             other = Predictor(bundle, "cpu", "float32", runtime="openvino", shape=(3, 96, 64))
         np.testing.assert_allclose(other(chips.transpose(0, 1, 3, 2).copy()).shape, (1, 5, 96, 64))
         for stored in (compiled, graph):
@@ -218,7 +218,7 @@ class TestChoice:
         assert predictor_of(fakes, lines).runtime == "torch"
         told = [text for level, text in lines if level == "warning"]
         assert len(told) == 2
-        assert "0.00% of the classes as float32: not used, at least 99.5% is wanted" in told[0]
+        assert "0.00% of the classes as float32: not used; at least 99.5% would be wanted" in told[0]
 
     def test_one_that_cannot_be_loaded_is_told_and_passed_over(self, fakes):
         lines = []

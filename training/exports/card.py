@@ -35,6 +35,7 @@ def write_card(path: Path, metadata: BundleMetadata, size: int) -> None:
         _data(metadata),
         _metrics(metadata),
         _calibration(metadata),
+        _int8(metadata.training.get("int8") or {}),
         _confusions(metadata.metrics),
         _limits(metadata),
         _training(metadata.training),
@@ -152,6 +153,16 @@ def _calibration(metadata: BundleMetadata) -> str:
 def _interval(metadata: BundleMetadata) -> list[float | None] | None:
     interval: list[float | None] | None = (metadata.metrics.get("intervals") or {}).get("ece")
     return interval
+
+
+def _int8(parity: dict[str, Any]) -> str:
+    if not parity:
+        return ""
+    return (
+        "## In 8 bit\n\nThe file holds the network in 8 bit too, for `--precision int8`. On "
+        f"{parity['pixels'] / 1e6:.1f} million pixels ({parity['chips']}) {100 * parity['agreement']:.2f} % of the "
+        "classes are those of 32 bit."
+    )
 
 
 def _confusions(figures: dict[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -62,6 +62,7 @@ class Source:
     metadata: BundleMetadata
     model: SegmentationModel
     data: DataConfig
+    graphs: dict[str, bytes] = field(default_factory=dict)
 
 
 def load_average(path: str | Path) -> tuple[Checkpoint, SegmentationModel]:
@@ -86,12 +87,13 @@ def load_source(path: str | Path, name: str, remarks: Remarks) -> Source:
     if Path(path).suffix == BUNDLE_SUFFIX:
         bundle = load_bundle(path)
         metadata = _remarked(replace(bundle.metadata, name=name), remarks)
-        return Source(metadata, bundle.model, _data_of(metadata))
+        int8 = bundle.graph("int8")
+        return Source(metadata, bundle.model, data_of(metadata), {} if int8 is None else {"int8": int8})
     checkpoint, model = load_average(path)
     return Source(_remarked(_describe(name, checkpoint, model), remarks), model, checkpoint.config.data)
 
 
-def _data_of(metadata: BundleMetadata) -> DataConfig:
+def data_of(metadata: BundleMetadata) -> DataConfig:
     """Return how the data of a bundle's training were read, as far as the bundle tells."""
     try:
         return TrainingConfig.from_mapping(metadata.training.get("config", {})).data
@@ -146,7 +148,7 @@ def export_model(
     if output.suffix == ONNX_SUFFIX:
         parity = export_onnx(output, metadata, loaded.model, window, pixels)
     else:
-        metadata, parity = _export_bundle(output, metadata, loaded.model, pixels)
+        metadata, parity = _export_bundle(output, loaded, pixels)
         write_card(output.with_suffix(".md"), metadata, output.stat().st_size)
     say(f"{output}: {metadata.title}, {metadata.parameters:,} weights, {output.stat().st_size / 1e6:.1f} MB")
     say(f"Agreement with {source}: {parity}")
@@ -155,10 +157,9 @@ def export_model(
     return metadata
 
 
-def _export_bundle(
-    output: Path, metadata: BundleMetadata, model: SegmentationModel, pixels: torch.Tensor | None
-) -> tuple[BundleMetadata, Parity]:
+def _export_bundle(output: Path, source: Source, pixels: torch.Tensor | None) -> tuple[BundleMetadata, Parity]:
     """Write a bundle that was read back and compared; return its description, parity included."""
+    metadata, model = source.metadata, source.model
     reference = ProbabilityNetwork(model, metadata.mean, metadata.std, metadata.temperature).eval()
     side = metadata.window
     batches = [random_chips((1, len(metadata.bands), height, side)) for height in (side, side // 2 + 1)]
@@ -173,7 +174,7 @@ def _export_bundle(
     parity = require(compare(reference, candidate, batches, chips))
     # a bundle made of a bundle keeps what was measured against the checkpoint: its weights stay
     metadata = replace(metadata, training={"parity": parity.to_json(), **metadata.training})
-    save_bundle(output, metadata, model)
+    save_bundle(output, metadata, model, graphs=source.graphs)
     return metadata, parity
 
 

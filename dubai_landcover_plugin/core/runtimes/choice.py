@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ import numpy as np
 from dubai_landcover_plugin.core.bundle import ModelBundle
 from dubai_landcover_plugin.core.errors import DeviceError, LandCoverError
 from dubai_landcover_plugin.core.record import versions
-from dubai_landcover_plugin.core.runtimes import hardware, openvino_runtime
+from dubai_landcover_plugin.core.runtimes import hardware, onnx_runtime, openvino_runtime
 from dubai_landcover_plugin.core.runtimes.cache import read_cached, write_cached
 from dubai_landcover_plugin.core.runtimes.runtime import Chips, Runtime, RuntimeUnavailableError
 
@@ -67,28 +67,40 @@ class Trial:
         return f"{self.candidate}: {self.speed:.2f} Mpx/s, {self.agreement:.2%} of the classes as float32"
 
 
-REFERENCE = Candidate("torch", "cpu", "float32")
+def reference(bundle: ModelBundle) -> Candidate:
+    """Return what gives the classes that all others are compared with."""
+    return Candidate("onnxruntime" if bundle.is_onnx else "torch", "cpu", "float32")
 
 
-def list_candidates(wish: Candidate, tried: bool) -> list[Candidate]:
+def list_candidates(wish: Candidate, tried: bool, onnx: bool = False) -> list[Candidate]:
     """Return what may compute a run, by the speed to expect, the fastest first.
 
     Args:
         wish: What was asked for; each part may be ``auto``.
         tried: Whether they will be tried before one is taken: only then does ``auto`` mean less than float32 on a CPU.
+        onnx: Whether the model is an ONNX file, which PyTorch does not compute; ONNX Runtime computes nothing else.
 
     Raises:
         DeviceError: if the device is not there.
-        RuntimeUnavailableError: if the runtime is not there or not on the device.
+        RuntimeUnavailableError: if the runtime is not there, or not for this model on the device.
     """
-    names = [name for name in ("openvino", "torch") if wish.runtime in ("auto", name)]
+    known = ("openvino", "onnxruntime") if onnx else ("openvino", "torch")
+    if wish.runtime not in ("auto", *known):
+        what = "an ONNX model" if onnx else "a model of this project"
+        raise RuntimeUnavailableError(f"{wish.runtime} does not compute {what}.", f"Choose auto, {' or '.join(known)}.")
+    names = [name for name in known if wish.runtime in ("auto", name)]
     if "openvino" in names and not openvino_runtime.is_installed():
         if wish.runtime == "openvino":
             raise RuntimeUnavailableError("The package openvino is not installed.", "Install it, or choose auto.")
         names.remove("openvino")
+    if wish.precision == "int8":  # only when asked for; where it does not go, what auto takes
+        if "openvino" not in names or wish.device not in ("auto", "cpu"):
+            raise RuntimeUnavailableError("Only OpenVINO computes in int8, on CPUs.", "Choose another precision.")
+        own = Candidate("openvino", "cpu", "int8")
+        return [own, *list_candidates(replace(wish, precision="auto"), tried, onnx)]
     found = [
         Candidate(name, device, precision)
-        for device in _devices(wish.device)
+        for device in _devices(wish.device, onnx)
         for precision in _precisions(wish.precision, device, tried)
         for name in names
         if _can(name, device, precision, wish)
@@ -100,8 +112,8 @@ def list_candidates(wish: Candidate, tried: bool) -> list[Candidate]:
     return found
 
 
-def _devices(wanted: str) -> list[str]:
-    """Return where to compute, the fastest first; ``auto`` ends with the CPU, to go on there if a GPU fails.
+def _devices(wanted: str, onnx: bool) -> list[str]:
+    """Return where to compute, the fastest first; the CPU comes last, to go on there if a GPU fails.
 
     Raises:
         DeviceError: if the device is not there.
@@ -111,7 +123,9 @@ def _devices(wanted: str) -> list[str]:
     there = ["cpu"]
     if openvino_runtime.is_installed() and openvino_runtime.has_device("intel-gpu"):
         there.insert(0, "intel-gpu")
-    if wanted in ("cuda", "mps") or hardware.may_have_gpu():
+    if onnx:
+        there = [device for device in ("cuda", "directml", "mps") if onnx_runtime.has_device(device)] + there
+    elif wanted in ("cuda", "mps") or hardware.may_have_gpu():
         from dubai_landcover_plugin.core.runtimes import torch_runtime
 
         there = [device for device in ("cuda", "mps") if torch_runtime.has_device(device)] + there
@@ -138,7 +152,9 @@ def _can(runtime: str, device: str, precision: str, wish: Candidate) -> bool:
         if wish.precision == "auto" and precision == "bfloat16":
             return openvino_runtime.has_bfloat16()
         return True
-    if device == "intel-gpu":
+    if runtime == "onnxruntime":
+        return precision == "float32" and device in onnx_runtime.PROVIDERS
+    if device not in ("cpu", "cuda", "mps"):
         return False
     if wish.precision == "auto" and precision != "float32":
         from dubai_landcover_plugin.core.runtimes import torch_runtime
@@ -153,7 +169,7 @@ class Choice:
     Args:
         bundle: The model.
         wish: What was asked for; each part may be ``auto``.
-        shape: (C, H, W) of the windows; None where they may differ, which only PyTorch takes.
+        shape: (C, H, W) of the windows; None where they may differ, which OpenVINO does not take.
         tta: Test-time augmentation.
         limits: What a runtime may take.
         log: Receives a level and a line.
@@ -170,6 +186,10 @@ class Choice:
     ) -> None:
         self._bundle, self._wish, self._shape, self._tta = bundle, wish, shape, tta
         self._limits, self._log = limits, log
+        if tta and bundle.is_onnx:
+            raise RuntimeUnavailableError(
+                "Test-time augmentation is not there for ONNX models.", "Switch it off, or use a model of this project."
+            )
         self._left: list[Candidate] = []
         self.speed: float | None = None
 
@@ -179,10 +199,10 @@ class Choice:
         Raises:
             LandCoverError: as :func:`list_candidates`.
         """
-        found = list_candidates(self._wish, tried=False)
-        self._left = [one for one in found if self._shape is not None or one.runtime == "torch"]
+        found = list_candidates(self._wish, tried=False, onnx=self._bundle.is_onnx)
+        self._left = [one for one in found if self._shape is not None or one.runtime != "openvino"]
         if not self._left:
-            raise RuntimeUnavailableError("OpenVINO needs windows of one shape.", "Choose runtime torch.")
+            raise RuntimeUnavailableError("OpenVINO needs windows of one shape.", "Choose another runtime.")
 
     def list_by_trial(self, chips: Chips) -> None:
         """Try all candidates on (N, C, H, W) chips and order them by speed; drop those with other classes.
@@ -223,25 +243,29 @@ class Choice:
         """Whether nothing is left to try."""
         return not self._left
 
-    def _rank(self, trial: Trial) -> tuple[bool, float]:
-        """Order by speed, but a device that was asked for comes before the CPU that stands in for it."""
-        return trial.candidate.device != self._wish.device != "auto", -trial.speed
+    def _rank(self, trial: Trial) -> tuple[bool, bool, float]:
+        """Order by speed, but what was asked for by name comes before what stands in for it."""
+        candidate, wish = trial.candidate, self._wish
+        return candidate.device != wish.device != "auto", candidate.precision != wish.precision != "auto", -trial.speed
 
     def _try_all(self, chips: Chips) -> list[Trial]:
-        runtime = self._load(REFERENCE)
+        exact = reference(self._bundle)
+        runtime = self._load(exact)
         wanted = _classes(runtime, chips)
         runtime.close()
         trials = []
-        for candidate in list_candidates(self._wish, tried=True):
+        for candidate in list_candidates(self._wish, tried=True, onnx=self._bundle.is_onnx):
             try:
                 trial = _try(candidate, self._load(candidate), chips, wanted)
             except (LandCoverError, RuntimeError) as error:
                 self._log("warning", f"{candidate} cannot be used: {error}")
                 continue
-            if trial.agreement >= LEAST_AGREEMENT or candidate == REFERENCE:
+            asked = candidate.precision == self._wish.precision
+            if trial.agreement >= LEAST_AGREEMENT or asked or candidate == exact:
                 trials.append(trial)
-            else:
-                self._log("warning", f"{trial}: not used, at least {LEAST_AGREEMENT:.1%} is wanted.")
+            if trial.agreement < LEAST_AGREEMENT:
+                told = "used because it was asked for" if asked else "not used"
+                self._log("warning", f"{trial}: {told}; at least {LEAST_AGREEMENT:.1%} would be wanted.")
         if not trials:
             raise RuntimeUnavailableError(
                 f"Nothing that was asked for ({self._wish}) can compute this model.", "Choose auto."
@@ -254,8 +278,12 @@ class Choice:
             from dubai_landcover_plugin.core.runtimes.torch_runtime import TorchRuntime
 
             return TorchRuntime(bundle, self._tta, candidate.device, candidate.precision, limits.threads)
+        side = bundle.metadata.window
+        if candidate.runtime == "onnxruntime":
+            shape = self._shape or (len(bundle.metadata.bands), side, side)
+            return onnx_runtime.OnnxRuntime(bundle, shape, candidate.device, limits.threads)
         if self._shape is None:
-            raise RuntimeUnavailableError("OpenVINO needs windows of one shape.", "Choose runtime torch.")
+            raise RuntimeUnavailableError("OpenVINO needs windows of one shape.", "Choose another runtime.")
         return openvino_runtime.OpenVinoRuntime(
             bundle, self._tta, self._shape, candidate.device, candidate.precision, limits.threads, limits.lean
         )
