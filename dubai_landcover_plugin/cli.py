@@ -149,7 +149,13 @@ def _segment(parsed: argparse.Namespace, monitor: TerminalMonitor) -> int:
             polygons=parsed.polygons,
             report=parsed.report,
         )
-    result = segment_raster(request, monitor)
+    with _cluster(parsed, request.options.model) as cluster:
+        if cluster is None:
+            result = segment_raster(request, monitor)
+        else:
+            from dubai_landcover_plugin.core.cluster.engine import cluster_engine
+
+            result = segment_raster(request, monitor, engine=cluster_engine(cluster))
     monitor.finish()
     if parsed.json:
         _print_json(result.to_json())
@@ -169,20 +175,24 @@ def _segment(parsed: argparse.Namespace, monitor: TerminalMonitor) -> int:
 def _batch(parsed: argparse.Namespace, monitor: TerminalMonitor) -> int:
     from dubai_landcover_plugin.core.batch import run_batch
 
-    outcome = run_batch(
-        BatchRequest(
-            folder=parsed.folder,
-            output_folder=parsed.output_folder,
-            pattern=parsed.pattern,
-            recursive=parsed.recursive,
-            polygons=parsed.polygons,
-            confidence=parsed.confidence,
-            report=parsed.report,
-            redo=parsed.redo,
-            options=_options(parsed),
-        ),
-        monitor,
+    request = BatchRequest(
+        folder=parsed.folder,
+        output_folder=parsed.output_folder,
+        pattern=parsed.pattern,
+        recursive=parsed.recursive,
+        polygons=parsed.polygons,
+        confidence=parsed.confidence,
+        report=parsed.report,
+        redo=parsed.redo,
+        options=_options(parsed),
     )
+    with _cluster(parsed, request.options.model) as cluster:
+        if cluster is None:
+            outcome = run_batch(request, monitor)
+        else:
+            from dubai_landcover_plugin.core.cluster.engine import map_rasters
+
+            outcome = run_batch(request, monitor, run_rasters=map_rasters(cluster))
     monitor.finish()
     if parsed.json:
         _print_json(outcome)
@@ -192,6 +202,18 @@ def _batch(parsed: argparse.Namespace, monitor: TerminalMonitor) -> int:
             f"{outcome['manifest_csv']}\n"
         )
     return 1 if outcome["failed"] else 0
+
+
+@contextmanager
+def _cluster(parsed: argparse.Namespace, model: str) -> Iterator[Any]:
+    """Yield the cluster that was asked for, or None."""
+    if parsed.scheduler is None and parsed.workers is None:
+        yield None
+        return
+    from dubai_landcover_plugin.core.cluster.connection import open_cluster
+
+    with open_cluster(parsed.scheduler, parsed.workers, model) as cluster:
+        yield cluster
 
 
 def _polygons(parsed: argparse.Namespace, monitor: TerminalMonitor) -> int:
@@ -304,6 +326,12 @@ def _pair(text: str) -> tuple[float, float]:
         raise argparse.ArgumentTypeError(f"'{text}' is not LOW:HIGH") from None
 
 
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is no number from 1 on")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="landcover", description="Land-cover maps from aerial and satellite images.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -317,6 +345,7 @@ def _parser() -> argparse.ArgumentParser:
     segment.add_argument("--polygons", metavar="FILE", help=f"vector file ({', '.join(VECTOR_SUFFIXES)})")
     segment.add_argument("--report", metavar="FILE.html", help="report with areas and a chart")
     _add_options(segment)
+    _add_cluster(segment)
 
     batch = _command(commands, "batch", _batch, "classify a folder of rasters")
     batch.add_argument("folder")
@@ -330,6 +359,7 @@ def _parser() -> argparse.ArgumentParser:
     batch.add_argument("--report", action="store_true", help="a report for each")
     batch.add_argument("--redo", action="store_true", help="do again what is done already")
     _add_options(batch)
+    _add_cluster(batch)
 
     polygons = _command(commands, "polygons", _polygons, "class polygons of a classified raster")
     polygons.add_argument("input")
@@ -358,6 +388,12 @@ def _command(
     command.add_argument("--json", action="store_true", help="print the outcome as JSON")
     command.set_defaults(run=run, polls=name in _POLLING)
     return command
+
+
+def _add_cluster(parser: argparse.ArgumentParser) -> None:
+    place = parser.add_mutually_exclusive_group()
+    place.add_argument("--workers", type=_count, metavar="N", help="compute in N processes on this machine")
+    place.add_argument("--scheduler", metavar="ADDRESS", help="compute on a Dask cluster, e.g. tcp://10.0.0.1:8786")
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:

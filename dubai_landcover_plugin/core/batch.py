@@ -8,12 +8,14 @@ import io
 import json
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dubai_landcover_plugin.core.bundle import ModelBundle, open_bundle
+from dubai_landcover_plugin.core.computation import Engine, LocalComputation
 from dubai_landcover_plugin.core.errors import LandCoverError, OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.polygons import vector_files
@@ -247,10 +249,23 @@ def _listed(item: dict[str, Any]) -> dict[str, Any]:
     return asdict(known)
 
 
+RunRasters = Callable[[list[SegmentationRequest], bool, Monitor], Iterator[BatchItem]]
+"""Segments rasters and yields what became of each; told whether to redo what is done."""
+
+
 def run_batch(
-    request: BatchRequest, monitor: Monitor | None = None, bundle: ModelBundle | None = None
+    request: BatchRequest,
+    monitor: Monitor | None = None,
+    bundle: ModelBundle | None = None,
+    run_rasters: RunRasters | None = None,
 ) -> dict[str, Any]:
     """Segment a folder; one failing raster is reported and the others go on.
+
+    Args:
+        request: What to do.
+        monitor: Where progress goes; may cancel.
+        bundle: The model, where the caller holds it already.
+        run_rasters: What segments the rasters; None does it here, one after the other.
 
     Returns:
         Paths of the manifests, how many rasters are done, skipped and failed, and each one's fate.
@@ -266,12 +281,11 @@ def run_batch(
     _make_folder(folder)
     manifest = _Manifest(folder, request)
     items: list[BatchItem] = []
-    for index, job in enumerate(jobs):
-        raise_if_cancelled(monitor)
-        name = str(Path(job.input).relative_to(request.folder))
-        part = _Part(monitor, name, index, len(jobs))
-        items.append(_run_one(job, bundle, part, request.redo))
-        manifest.add(items[-1])
+    if run_rasters is None:
+        run_rasters = partial(_run_here, bundle, request.folder)
+    for item in run_rasters(jobs, request.redo, monitor):
+        items.append(item)
+        manifest.add(item)
     monitor.report(1, 1, "")
     counts = {status: sum(item.status == status for item in items) for status in ("done", "skipped", "failed")}
     return {
@@ -289,14 +303,31 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.", "Choose another folder.") from error
 
 
-def _run_one(job: SegmentationRequest, bundle: ModelBundle, monitor: Monitor, redo: bool) -> BatchItem:
+def _run_here(
+    bundle: ModelBundle, folder: str, jobs: list[SegmentationRequest], redo: bool, monitor: Monitor
+) -> Iterator[BatchItem]:
+    """Segment one raster after the other."""
+    for index, job in enumerate(jobs):
+        raise_if_cancelled(monitor)
+        name = str(Path(job.input).relative_to(folder))
+        yield run_one(job, bundle, _Part(monitor, name, index, len(jobs)), redo)
+
+
+def run_one(
+    job: SegmentationRequest, bundle: ModelBundle, monitor: Monitor, redo: bool, engine: Engine = LocalComputation
+) -> BatchItem:
+    """Segment one raster of a folder and return what became of it.
+
+    Raises:
+        RunCancelled: if the user stops.
+    """
     earlier = None if redo else earlier_result(job, bundle.digest)
     if earlier is not None:
         monitor.log("info", "done before with the same input, model and parameters; skipped.")
         return _item(job, "skipped", earlier)
     try:
         _make_folder(Path(job.output).parent)
-        return _item(job, "done", segment_raster(_may_replace(job), monitor, bundle))
+        return _item(job, "done", segment_raster(_may_replace(job), monitor, bundle, engine))
     except RunCancelled:
         raise
     except LandCoverError as error:

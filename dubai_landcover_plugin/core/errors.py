@@ -21,6 +21,9 @@ class LandCoverError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
 
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), (self.message, self.remedy)  # across processes, with the remedy
+
 
 class RequestError(LandCoverError, ValueError):
     """A parameter has a value that no run can use."""
@@ -92,6 +95,12 @@ class OutOfMemoryError(LandCoverError, MemoryError):
     """The run needs more memory than there is."""
 
     code = "memory"
+
+
+class ClusterError(LandCoverError, RuntimeError):
+    """A cluster is not there, or its workers do not suit."""
+
+    code = "cluster"
 
 
 class RunCancelled(LandCoverError):  # noqa: N818 (a wish of the user, no fault)

@@ -14,6 +14,7 @@ from rasterio.enums import Resampling
 from dubai_landcover_plugin.core.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.class_maps import CONFIDENCE_NODATA, MapOutputs
 from dubai_landcover_plugin.core.classes import NODATA_ID
+from dubai_landcover_plugin.core.computation import Computation, Engine, Job, LocalComputation, open_job
 from dubai_landcover_plugin.core.errors import (
     BandError,
     GeoreferenceError,
@@ -26,17 +27,19 @@ from dubai_landcover_plugin.core.journal import Journal, Progress
 from dubai_landcover_plugin.core.legend import legend_path, legend_xml
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor
 from dubai_landcover_plugin.core.polygons import check_vector_writable, vector_files, write_class_polygons
-from dubai_landcover_plugin.core.predictor import Predictor
-from dubai_landcover_plugin.core.preparation import Prepared, compute_bands, make_maps, open_planned, prepare
 from dubai_landcover_plugin.core.raster import RasterSource
 from dubai_landcover_plugin.core.record import class_tags, input_identity, record_path, run_record, versions
 from dubai_landcover_plugin.core.report import report_html
 from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentationResult, dumps
+from dubai_landcover_plugin.core.runtimes.choice import Candidate
 from dubai_landcover_plugin.core.writer import LandCoverWriter, RasterStyle, check_writable, write_text
 
 
 def segment_raster(
-    request: SegmentationRequest, monitor: Monitor | None = None, bundle: ModelBundle | None = None
+    request: SegmentationRequest,
+    monitor: Monitor | None = None,
+    bundle: ModelBundle | None = None,
+    engine: Engine = LocalComputation,
 ) -> SegmentationResult:
     """Classify a raster and write what the request asks for.
 
@@ -44,6 +47,7 @@ def segment_raster(
         request: What to do.
         monitor: Where progress goes; may cancel the run.
         bundle: The model, where the caller holds it already; else the request's is loaded.
+        engine: What computes the rows.
 
     Raises:
         LandCoverError: whatever stops the run. No output file is left then, and existing ones are as they were;
@@ -54,18 +58,17 @@ def segment_raster(
     _check_outputs(request, (request.input,))
     bundle = bundle or open_bundle(request.options.model)
     with ExitStack() as stack:
-        planned = open_planned(stack, request, bundle)
-        source = planned[0]
-        _check_outputs(request, (request.input, *source.files))
-        run = prepare(stack, request, bundle, planned, monitor)
-        warnings = _tell(monitor, run)
-        outputs = _open_outputs(stack, request, bundle, source)
-        windows = _classify(run, outputs, monitor, stack)
+        job = open_job(stack, request, bundle)
+        _check_outputs(request, (request.input, *job.source.files))
+        computation = stack.enter_context(engine(job, monitor))
+        warnings = _tell(monitor, job, computation)
+        outputs = _open_outputs(stack, request, bundle, job.source)
+        windows = _classify(job, computation, outputs, monitor, stack)
         if not outputs.pixels[1:].any():
             warnings.append("The raster holds no valid pixel: the result is all nodata.")
             monitor.log("warning", warnings[-1])
         monitor.report(1, 1, "verifying")
-        result = _result(request, bundle, run.predictor, outputs, windows, started, warnings)
+        result = _result(request, bundle, computation.computed, outputs, windows, started, warnings)
         _commit(request, bundle, outputs, result)
     result = replace(result, seconds=round(time.perf_counter() - started, 3))
     record = run_record(request, bundle.metadata, result)
@@ -98,22 +101,17 @@ def _check_outputs(request: SegmentationRequest, inputs: tuple[str, ...]) -> Non
             raise OutputError(f"{path} would be written twice.", "Give each output a path of its own.")
 
 
-def _tell(monitor: Monitor, run: Prepared) -> list[str]:
+def _tell(monitor: Monitor, job: Job, computation: Computation) -> list[str]:
     """Log what was settled; return the warnings."""
-    metadata, predictor = run.bundle.metadata, run.predictor
-    monitor.log(
-        "info",
-        f"Model {metadata.name} ({metadata.spec.architecture}, {metadata.parameters:,} parameters) on "
-        f"{predictor.device}, {predictor.runtime}, {predictor.precision}.",
-    )
-    notes = [*run.plan.notes, str(run.budget)]
-    if run.seconds is not None:
-        notes.append(f"Time: about {run.seconds:.0f} s, by the trial on one window.")
-    for note in notes:
+    metadata, computed = job.bundle.metadata, computation.computed
+    size = f", {metadata.parameters:,} parameters" if metadata.parameters else ""
+    notes = [
+        f"Model {metadata.name} ({metadata.spec.architecture}{size}) on {computed.device}, {computed.runtime}, "
+        f"{computed.precision}."
+    ]
+    for note in [*notes, *job.plan.notes, *computation.notes]:
         monitor.log("info", note)
-    warnings = [*run.source.notes, *run.plan.warnings]
-    if run.budget.needed > run.budget.memory:
-        warnings.append(f"{run.budget} Lower the window if it fails.")
+    warnings = [*job.source.notes, *job.plan.warnings, *computation.warnings]
     for warning in warnings:
         monitor.log("warning", warning)
     return warnings
@@ -133,12 +131,11 @@ def _open_outputs(
     return MapOutputs(source.grid, [entry.id for entry in bundle.metadata.scheme.entries], classes, confidence)
 
 
-def _classify(run: Prepared, outputs: MapOutputs, monitor: Monitor, stack: ExitStack) -> int:
+def _classify(job: Job, computation: Computation, outputs: MapOutputs, monitor: Monitor, stack: ExitStack) -> int:
     """Run every window through the network; return how many held data."""
-    bands = len(run.plan.tiles.row_starts)
-    journal = Journal(run.request.output, _key(run))
+    bands = len(job.plan.tiles.row_starts)
+    journal = Journal(job.request.output, _key(job, computation))
     before = _go_on(journal, outputs, monitor, bands)
-    maps = make_maps(stack, run.request, run.bundle, run.plan, outputs)
 
     def finished(band: int, windows: int) -> None:
         if journal.is_due() and band < bands:
@@ -148,9 +145,9 @@ def _classify(run: Prepared, outputs: MapOutputs, monitor: Monitor, stack: ExitS
                 monitor.log("warning", f"What is finished so far could not be kept: {error}.")
 
     try:
-        windows = compute_bands(run, maps, (before.bands, bands), monitor, finished)
+        windows = computation.compute(outputs, before.bands, bands, monitor, finished)
     except (BandError, GeoreferenceError, RasterReadError, RunCancelled) as error:
-        if not (isinstance(error, RunCancelled) and run.request.options.keep):
+        if not (isinstance(error, RunCancelled) and job.request.options.keep):
             journal.remove()  # anything else is the machine's fault: when that is mended, the run goes on
         raise
     stack.callback(journal.remove)
@@ -172,20 +169,19 @@ def _go_on(journal: Journal, outputs: MapOutputs, monitor: Monitor, bands: int) 
     return progress
 
 
-def _key(run: Prepared) -> dict[str, object]:
+def _key(job: Job, computation: Computation) -> dict[str, object]:
     """Return all that the pixels of the result depend on."""
-    asked = run.request.to_json()
+    asked = job.request.to_json()
     for name in ("overwrite", "keep", "cog", "batch", "memory", "min_area", "simplify"):
         del asked["options"][name]
     for name in ("output", "polygons", "report"):
         del asked[name]
-    predictor, plan = run.predictor, run.plan
     return {
         "request": asked,
-        "input": input_identity(run.request.input),
-        "model": run.bundle.digest,
-        "computed": (predictor.runtime, predictor.device, predictor.precision),
-        "plan": repr((plan.work, plan.tiles, plan.stretch)),
+        "input": input_identity(job.request.input),
+        "model": job.bundle.digest,
+        "computed": str(computation.computed),
+        "plan": repr((job.plan.work, job.plan.tiles, job.plan.stretch)),
         "versions": versions(),
     }
 
@@ -193,7 +189,7 @@ def _key(run: Prepared) -> dict[str, object]:
 def _result(
     request: SegmentationRequest,
     bundle: ModelBundle,
-    predictor: Predictor,
+    computed: Candidate,
     outputs: MapOutputs,
     windows: int,
     started: float,
@@ -217,9 +213,9 @@ def _result(
         valid_pixels=int(outputs.pixels[1:].sum()),
         windows=windows,
         seconds=round(time.perf_counter() - started, 3),
-        device=predictor.device,
-        precision=predictor.precision,
-        runtime=predictor.runtime,
+        device=computed.device,
+        precision=computed.precision,
+        runtime=computed.runtime,
         model_hash=bundle.digest,
         warnings=tuple(warnings),
     )

@@ -1,0 +1,124 @@
+"""Rasters and folders on a cluster, behind the interfaces that runs on one machine have.
+
+Workers need this package, the model and the rasters under the same names. The rows of shards travel back compressed, so
+that only the machine that asks writes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from dubai_landcover_plugin.core.batch import BatchItem, RunRasters
+from dubai_landcover_plugin.core.class_maps import RowSink
+from dubai_landcover_plugin.core.cluster.connection import Cluster
+from dubai_landcover_plugin.core.cluster.tasks import compute_raster, compute_shard, try_runtimes
+from dubai_landcover_plugin.core.computation import Computation, Engine, Finished, Job
+from dubai_landcover_plugin.core.journal import unpack_rows
+from dubai_landcover_plugin.core.monitor import Monitor
+from dubai_landcover_plugin.core.request import SegmentationRequest
+from dubai_landcover_plugin.core.runtimes.choice import Candidate
+
+_BANDS_PER_SHARD = 20  # each shard but the first computes a band of windows twice: a twentieth at most
+_STEPS = 1000  # of one raster
+
+
+def cluster_engine(cluster: Cluster, shards: int | None = None) -> Engine:
+    """Return what computes a raster in shards on a cluster.
+
+    Args:
+        cluster: The workers.
+        shards: How many; None takes what keeps the workers busy.
+    """
+
+    def start(job: Job, monitor: Monitor) -> AbstractContextManager[Computation]:
+        return ClusterComputation(cluster, job, monitor, shards)
+
+    return start
+
+
+class ClusterComputation:
+    """Computes the rows of one raster in shards; a context manager.
+
+    One worker tries the runtimes; all use what proved best there, so that no shard differs from its neighbour.
+
+    Args:
+        cluster: The workers.
+        job: What to compute.
+        monitor: Where messages go.
+        shards: How many; None takes what keeps the workers busy.
+    """
+
+    def __init__(self, cluster: Cluster, job: Job, monitor: Monitor, shards: int | None) -> None:
+        self._cluster, self._job, self._shards = cluster, job, shards
+        ((_, told),) = cluster.run(try_runtimes, [(job.request.to_json(),)], monitor, [1])
+        self.computed = Candidate(**told["computed"])
+        self.notes = [str(cluster)]
+        self.warnings: list[str] = told["warnings"]
+        self._bands = len(job.plan.tiles.row_starts)
+        if told["seconds"] is not None:
+            count = shards or _count_shards(self._bands, cluster.slots)
+            share = (1 + (count - 1) / self._bands) / min(cluster.slots, count)
+            self.notes.append(
+                f"Time: about {told['seconds'] * share:.0f} s in {count} shards, by the trial on one window."
+            )
+
+    def __enter__(self) -> ClusterComputation:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        pass
+
+    def compute(self, sink: RowSink, first: int, last: int, monitor: Monitor, finished: Finished) -> int:
+        """See :meth:`~.computation.Computation.compute`."""
+        job, computed = self._job, self.computed
+        ranges = split_bands(first, last, self._shards or _count_shards(last - first, self._cluster.slots))
+        options = replace(
+            job.request.options, runtime=computed.runtime, device=computed.device, precision=computed.precision
+        )
+        request = replace(job.request, options=options).to_json()
+        columns = len(job.plan.tiles.col_starts)
+        tasks = [(request, start, end) for start, end in ranges]
+        steps = [(end - start) * columns for start, end in ranges]
+        waiting: dict[int, tuple[bytes, int]] = {}
+        coming = deque(enumerate(ranges))
+        windows = 0
+        for index, result in self._cluster.run(compute_shard, tasks, monitor, steps):
+            waiting[index] = result
+            while coming and coming[0][0] in waiting:  # rows are written from the top
+                number, (_, end) = coming.popleft()
+                rows, held = waiting.pop(number)
+                for labels, confidence in unpack_rows(io.BytesIO(rows)):
+                    sink.write_rows(labels, confidence)
+                windows += held
+                finished(end, windows)
+        return windows
+
+
+def split_bands(first: int, last: int, count: int) -> list[tuple[int, int]]:
+    """Return at most ``count`` ranges of bands of about equal work; all but the first have a band to compute twice."""
+    bands = last - first
+    count = max(min(count, bands), 1)
+    work = bands + count - 1
+    ends = [first + round(work * (index + 1) / count) - index for index in range(count)]
+    starts = [first, *ends[:-1]]
+    return [(start, end) for start, end in zip(starts, ends, strict=True) if end > start]
+
+
+def _count_shards(bands: int, slots: int) -> int:
+    """Return a multiple of the tasks that run at once, or as many as there are bands."""
+    return max(slots * max(bands // (_BANDS_PER_SHARD * slots), 1), 1)
+
+
+def map_rasters(cluster: Cluster) -> RunRasters:
+    """Return what :func:`~dubai_landcover_plugin.core.batch.run_batch` runs the rasters of a folder with."""
+
+    def run(jobs: list[SegmentationRequest], redo: bool, monitor: Monitor) -> Iterator[BatchItem]:
+        tasks = [(job.to_json(), redo) for job in jobs]
+        for _, item in cluster.run(compute_raster, tasks, monitor, [_STEPS] * len(jobs)):
+            yield BatchItem(**item)
+
+    return run
