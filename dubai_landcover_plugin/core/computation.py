@@ -20,7 +20,6 @@ from dubai_landcover_plugin.core.raster import RasterSource, SourceOptions
 from dubai_landcover_plugin.core.reading import WindowReader, sample_window
 from dubai_landcover_plugin.core.request import SegmentationRequest
 from dubai_landcover_plugin.core.runtimes.choice import WORTH_TRYING, Candidate
-from dubai_landcover_plugin.core.runtimes.hardware import keep_freed_memory
 
 # Over a network: look for no files beside the raster, and ask again where a server does not answer.
 _REMOTE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_HTTP_MAX_RETRY": 4, "GDAL_HTTP_RETRY_DELAY": 1}
@@ -109,7 +108,6 @@ class LocalComputation:
     def __init__(self, job: Job, monitor: Monitor, threads: int | None = None) -> None:
         self._job = job
         options, metadata, plan = job.request.options, job.bundle.metadata, job.plan
-        keep_freed_memory()
         self._budget = make_budget(job.request, plan, job.source, metadata, threads)
         fixed = options.runtime != "auto" or options.precision == "int8"
         choose = options.runtime == "auto" and plan.work.height * plan.work.width >= WORTH_TRYING

@@ -8,47 +8,83 @@ import platform
 import tempfile
 from pathlib import Path
 
-import numpy as np
+import rasterio
+from rasterio.windows import Window
 
-from dubai_landcover_plugin.core.bundle import load_bundle
-from tests.benchmarks.forward import best_of, measure_forward
-from tests.benchmarks.segment import ROOT, TILE, run_engine, write_repeated
-from tests.scenes import draw_scene
+from dubai_landcover_plugin.core.bundle import ModelBundle, open_bundle
+from dubai_landcover_plugin.core.runtimes.hardware import processor
+from tests.benchmarks.forward import WINDOWS, best_of, measure_forward
+from tests.benchmarks.parts import measure_parts
+from tests.benchmarks.rasters import ROOT, base_raster, repeated
+from tests.benchmarks.segment import HEAD, Run, run_beside_bare, run_engine
 
-ROWS = (2, 14, 50)  # of two towns each: 4, 29 and 105 Mpx
+LARGER = ((2, 2), (4, 4))  # copies: 114 and 458 Mpx
 
 
 def main() -> None:
-    """Measure, print a table and write it to build/bench.json."""
-    told = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f} before the first measurement"
-    print(f"{told}\n\nBare forward passes, the model that ships\n")
-    chip = np.moveaxis(draw_scene(7, TILE).image, -1, 0)
-    rows = measure_forward(load_bundle("dubai"), chip)
-    best = best_of(rows)
-    print(f"{'':<30}{'Mpx/s':>8}{'window':>8}{'batch':>7}{'classes as float32':>20}")
-    for what, row in best.items():
-        print(f"{what:<30}{row['mpx_s']:8.2f}{row['window']:8}{row['batch']:7}{row['agreement']:20.2%}")
-    print(
-        f"\nWhole runs, from opening to the verified result\n\n{'Mpx':>7}{'wall s':>9}{'run s':>8}{'Mpx/s':>8}", end=""
-    )
-    print(f"{'of bare':>9}{'peak MB':>9}  computed by")
-    runs = []
-    with tempfile.TemporaryDirectory() as folder:
-        for count in ROWS:
-            source = Path(folder) / f"town_{count}.tif"
-            mpx = write_repeated(source, count)
-            wall, peak, result = run_engine(source, Path(folder) / f"landcover_{count}.tif")
-            what = f"{result['runtime']} on {result['device']}, {result['precision']}"
-            speed = mpx / result["seconds"]
-            share = speed / best[what]["mpx_s"] if what in best else float("nan")
-            print(
-                f"{mpx:7.1f}{wall:9.1f}{result['seconds']:8.1f}{speed:8.2f}{share:9.0%}{peak:9.0f}  {what}", flush=True
-            )
-            runs.append({"mpx": mpx, "wall_s": wall, "run_s": result["seconds"], "peak_mb": peak, "what": what})
-    target = ROOT / "build" / "bench.json"
-    target.parent.mkdir(exist_ok=True)
-    target.write_text(json.dumps({"machine": told, "forward": rows, "runs": runs}, indent=2) + "\n", encoding="utf-8")
-    print(f"\nWritten to {target.relative_to(ROOT)}")
+    """Measure, print tables and write them to build/bench.json."""
+    load = os.getloadavg()[0]
+    told = f"{processor().split(' fpu ')[0]}, {os.cpu_count()} cores, {platform.system()}, load {load:.1f} at the start"
+    print(f"{told}\n\nBare forward passes, the model that ships, median of three\n")
+    bundle = open_bundle("dubai")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        source = base_raster(folder)
+        with rasterio.open(source) as dataset:
+            chip = dataset.read([1, 2, 3], window=Window(2000, 1000, max(WINDOWS), max(WINDOWS)))
+            mpx = dataset.height * dataset.width / 1e6
+        forward = measure_forward(bundle, chip)
+        own_onnx = _as_onnx(bundle, folder)
+        if own_onnx is not None:
+            forward += [row for row in measure_forward(own_onnx, chip) if row.what.startswith("onnxruntime")]
+        print(f"{'':<34}{'Mpx/s':>8}{'window':>8}{'batch':>7}{'classes as float32':>20}")
+        best = best_of(forward)
+        for row in best.values():
+            print(f"{row.what:<34}{row.mpx_s:8.2f}{row.window:8}{row.batch:7}{row.agreement:20.2%}")
+        print(f"\nWhole runs through the command line, from opening to the verified result, {source.name}\n\n{HEAD}")
+        runs = []
+
+        def tell(run: Run) -> None:
+            runs.append(run)
+            print(run, flush=True)
+
+        target = folder / "landcover.tif"
+        for label, options in (
+            ("auto", ()), ("int8", ("--precision", "int8")), ("float32", ("--precision", "float32")),
+        ):  # fmt: skip
+            tell(run_beside_bare(label, mpx, source, target, bundle, best, *options))
+        tell(run_engine("least memory", mpx, source, target, "--memory", "256"))
+        for rows, columns in LARGER:
+            larger = folder / f"{rows * columns}.vrt"
+            larger_mpx = repeated(source, larger, rows, columns)
+            tell(run_engine(f"{rows * columns} copies", larger_mpx, larger, target))
+            if (rows, columns) == LARGER[0]:
+                run_engine("", mpx, source, target, "--workers", "2")  # tries what has not been tried with one core
+                tell(run_engine(f"{rows * columns} copies, two workers", larger_mpx, larger, target, "--workers", "2"))
+        print("\nBesides the network, one thread, CPU s for each 100 Mpx\n")
+        parts = measure_parts(source, target)
+        for part, seconds in parts.items():
+            print(f"{part:<34}{100 * seconds:8.2f}")
+    report = ROOT / "build" / "bench.json"
+    report.parent.mkdir(exist_ok=True)
+    content = {
+        "machine": told,
+        "forward": [row.to_json() for row in forward],
+        "runs": [run.to_json() for run in runs],
+        "parts": parts,
+    }
+    report.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    print(f"\nWritten to {report.relative_to(ROOT)}")
+
+
+def _as_onnx(bundle: ModelBundle, folder: Path) -> ModelBundle | None:
+    """Return the model as an ONNX file, for ONNX Runtime; None where the package for it is missing."""
+    try:
+        from training.exports.onnx_file import export_onnx
+    except ImportError:
+        return None
+    export_onnx(folder / "dubai.onnx", bundle.metadata, bundle.model)
+    return open_bundle(folder / "dubai.onnx")
 
 
 if __name__ == "__main__":

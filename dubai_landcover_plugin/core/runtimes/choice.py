@@ -207,13 +207,13 @@ class Choice:
     def list_by_trial(self, chips: Chips) -> None:
         """Try all candidates on (N, C, H, W) chips and order them by speed; drop those with other classes.
 
-        What was found out is kept in the cache folder, for the next run of this model on windows of this shape.
+        What was found out is kept in the cache folder, for the next run of this model on windows of whatever shape.
 
         Raises:
             LandCoverError: as :func:`list_candidates`.
         """
-        what = (self._bundle.digest, self._shape, self._tta, self._wish)
-        key = (*what, self._limits.threads, hardware.processor(), *versions().values())
+        what = (self._bundle.digest, self._tta, self._wish, self._limits.threads)
+        key = (*what, hardware.processor(), *versions().values())
         trials, when = _stored_trials(read_cached("trials", key)), ", as measured earlier"
         if not trials:
             trials, when = sorted(self._try_all(chips), key=self._rank), ""
