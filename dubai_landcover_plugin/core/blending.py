@@ -102,15 +102,22 @@ class BandBlender:
         shared = self._beside.shape[2] if window.col else 0
         if shared:
             sums[:, :, :shared] += self._beside
-        if window.row:  # what the window before shares has these sums already
-            sums[:, : self._depth, shared:] += self._below[:, : self._depth, window.col + shared : window.cols.stop]
         rows = self._next_row[window.row] - window.row
         cols = self._next_col[window.col] - window.col
-        yield FinishedBlock(window.row, window.col, sums[:, :rows, :cols])
-        self._below[:, : window.height - rows, window.col : window.col + cols] = sums[:, rows:, :cols]
+        complete = sums[:, :, :cols]
+        above = self._below[:, :, window.col : window.col + cols]
+        if window.row:  # last, so that a shard that does without them can be given them afterwards
+            complete[:, : self._depth] += above[:, : self._depth]
+        yield FinishedBlock(window.row, window.col, complete[:, :rows])
+        above[:, : window.height - rows] = complete[:, rows:]
         self._beside = sums[:, :, cols:].copy()
         if window.col + cols == self._below.shape[2]:  # the band is complete
             self._depth = window.height - rows
+
+    @property
+    def rest(self) -> Floats:
+        """Sums that the next band shares, (K, n, W), after the last window of a band."""
+        return self._below[:, : self._depth]
 
 
 def _weigh(values: Floats, weights: Floats, axis: int) -> None:

@@ -182,8 +182,10 @@ class NativeMaps:
         self._labels[place], confidence = self._decision(block.probabilities, self._valid[place], sure)
         if self._confidence is not None and confidence is not None:
             self._confidence[place] = confidence
-        if block.col + cols == self._labels.shape[1] and block.row == self._outputs.row:
-            self._outputs.write_rows(self._labels[:rows], None if self._confidence is None else self._confidence[:rows])
+        first = self._outputs.row - block.row  # of the block's rows; those above are not wanted
+        if block.col + cols == self._labels.shape[1] and first < rows:
+            confidence = None if self._confidence is None else self._confidence[first:rows]
+            self._outputs.write_rows(self._labels[first:rows], confidence)
 
     def complete_rows(self, available: int) -> int:
         """See :meth:`ClassMaps.complete_rows`."""

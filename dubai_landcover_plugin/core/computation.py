@@ -9,6 +9,7 @@ from typing import Protocol
 
 import rasterio
 
+from dubai_landcover_plugin.core.blending import Floats
 from dubai_landcover_plugin.core.budget import is_remote, make_budget
 from dubai_landcover_plugin.core.bundle import ModelBundle
 from dubai_landcover_plugin.core.class_maps import ClassMaps, Decision, NativeMaps, ResampledMaps, RowSink
@@ -17,7 +18,7 @@ from dubai_landcover_plugin.core.pipeline import Pipeline
 from dubai_landcover_plugin.core.plan import Plan, make_plan
 from dubai_landcover_plugin.core.predictor import Predictor
 from dubai_landcover_plugin.core.raster import RasterSource, SourceOptions
-from dubai_landcover_plugin.core.reading import WindowReader, sample_window
+from dubai_landcover_plugin.core.reading import WindowReader, sample_windows
 from dubai_landcover_plugin.core.request import SegmentationRequest
 from dubai_landcover_plugin.core.runtimes.choice import WORTH_TRYING, Candidate
 
@@ -118,14 +119,14 @@ class LocalComputation:
             options.tta,
             options.runtime,
             (len(metadata.bands), *plan.tiles.window_shape) if choose or fixed else None,
-            sample_window(plan, job.source, metadata) if choose else None,
+            sample_windows(plan, job.source, metadata) if choose else None,
             monitor.log,
             self._budget.limits,
         )
         self.notes: list[str] = [str(self._budget)]
         self.warnings: list[str] = []
         if self.seconds is not None:
-            self.notes.append(f"Time: about {self.seconds:.0f} s, by the trial on one window.")
+            self.notes.append(f"Time: about {self.seconds:.0f} s, by the trial on a few windows.")
         if self._budget.needed > self._budget.memory:
             self.warnings.append(f"{self._budget} Lower the window if it fails.")
 
@@ -149,6 +150,19 @@ class LocalComputation:
 
     def compute(self, sink: RowSink, first: int, last: int, monitor: Monitor, finished: Finished) -> int:
         """See :meth:`Computation.compute`."""
+        with ExitStack() as stack:
+            maps = make_maps(stack, self._job, sink)
+            windows, _ = self.compute_into(maps, first, last, monitor, finished)
+        return windows
+
+    def compute_into(
+        self, maps: ClassMaps, first: int, last: int, monitor: Monitor, finished: Finished
+    ) -> tuple[int, Floats]:
+        """Compute bands into maps; return how many windows held data, and :attr:`Pipeline.rest`.
+
+        Raises:
+            LandCoverError: whatever stops the run.
+        """
         job, budget = self._job, self._budget
         metadata = job.bundle.metadata
         batch = job.request.options.batch or (1 if budget.limits.lean else self._predictor.batch)
@@ -156,9 +170,8 @@ class LocalComputation:
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=budget.cache))
             more = [stack.enter_context(_open_source(job.request, job.bundle)) for _ in range(budget.readers - 1)]
             reader = stack.enter_context(WindowReader(job.plan, [job.source, *more], metadata))
-            maps = make_maps(stack, job, sink)
             pipeline = Pipeline(job.plan, reader, self._predictor, maps, metadata, monitor, finished)
-            return pipeline.run(first, last, batch)
+            return pipeline.run(first, last, batch), pipeline.rest
 
 
 def _open_source(request: SegmentationRequest, bundle: ModelBundle) -> RasterSource:

@@ -97,6 +97,11 @@ class Pipeline:
         raise_if_cancelled(self._monitor)
         return self._computed
 
+    @property
+    def rest(self) -> npt.NDArray[np.float32]:
+        """What the last band knows of the rows below it: see :attr:`BandBlender.rest`."""
+        return self._blender.rest
+
     def _first_to_compute(self, first: int) -> int:
         """Return the first band that has to be computed for the rows of band ``first`` to be whole."""
         tiles = self._plan.tiles

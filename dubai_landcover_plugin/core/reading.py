@@ -16,7 +16,8 @@ from dubai_landcover_plugin.core.plan import Plan
 from dubai_landcover_plugin.core.raster import RasterSource
 from dubai_landcover_plugin.core.windows import Window
 
-_SAMPLED = (0.5, 0.25, 0.75, 0.0, 0.99)  # where along the windows one is looked for to try the runtimes on
+_SAMPLED = (0.5, 0.25, 0.75, 0.375, 0.625, 0.125, 0.875, 0.0, 0.99)  # where windows are looked for to try runtimes on
+_SAMPLES = 4
 _MOST_EMPTY = 4  # lists may hold so many times more windows without data than with
 
 
@@ -83,13 +84,16 @@ class WindowReader:
         return self._threads[index].submit(_read, self._plan, self._sources[index], window, self._fill)
 
 
-def sample_window(plan: Plan, source: RasterSource, metadata: BundleMetadata) -> npt.NDArray[np.uint8] | None:
-    """Return a window that holds data as (1, C, H, W), the middle one if it does; None if no tried one does."""
+def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -> npt.NDArray[np.uint8] | None:
+    """Return a few windows that hold data as (N, C, H, W), the middle one first; None if no tried one does."""
+    found: dict[Window, npt.NDArray[np.uint8]] = {}
     for share in _SAMPLED:
         item = _read(plan, source, plan.tiles[int(share * len(plan.tiles))], _fill(metadata))
         if item.chip is not None and item.valid.mean() > 0.5:
-            return item.chip[None]
-    return None
+            found[item.window] = item.chip
+        if len(found) == _SAMPLES:
+            break
+    return np.stack(list(found.values())) if found else None
 
 
 def _fill(metadata: BundleMetadata) -> npt.NDArray[np.uint8]:

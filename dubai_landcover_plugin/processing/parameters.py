@@ -120,8 +120,8 @@ def _add_computation(algorithm: LandCoverAlgorithm) -> None:
             "RUNTIME", tr("Runtime"), options=list(RUNTIMES), defaultValue="auto", usesStaticStrings=True
         ),
         tr(
-            "What computes the network. auto tries those that are installed on one window of the raster and takes the "
-            "fastest whose classes are those of PyTorch in float32; the log tells."
+            "What computes the network. auto tries those that are installed on a few windows of the raster and takes "
+            "the fastest whose classes are those of PyTorch in float32; the log tells."
         ),
         advanced=True,
     )

@@ -58,7 +58,7 @@ def main() -> None:
             larger = folder / f"{rows * columns}.vrt"
             larger_mpx = repeated(source, larger, rows, columns)
             tell(run_engine(f"{rows * columns} copies", larger_mpx, larger, target))
-            if (rows, columns) == LARGER[0]:
+            if (rows, columns) == LARGER[-1]:
                 run_engine("", mpx, source, target, "--workers", "2")  # tries what has not been tried with one core
                 tell(run_engine(f"{rows * columns} copies, two workers", larger_mpx, larger, target, "--workers", "2"))
         print("\nBesides the network, one thread, CPU s for each 100 Mpx\n")

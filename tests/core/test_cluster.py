@@ -66,12 +66,13 @@ def segment(source: Path, name: str, asked: SegmentOptions, listener=None, engin
 
 @pytest.mark.parametrize("bands", [1, 2, 7, 36])
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 40])
-def test_bands_are_split_without_gaps_and_evenly(bands, count):
-    ranges = split_bands(3, 3 + bands, count)
+@pytest.mark.parametrize("sharing", [True, False])
+def test_bands_are_split_without_gaps_and_evenly(bands, count, sharing):
+    ranges = split_bands(3, 3 + bands, count, sharing)
     assert ranges[0][0] == 3
     assert ranges[-1][1] == 3 + bands
     assert all(before[1] == after[0] for before, after in pairwise(ranges))
-    work = [end - start + (index > 0) for index, (start, end) in enumerate(ranges)]
+    work = [end - start + (index > 0 and not sharing) for index, (start, end) in enumerate(ranges)]
     assert max(work) - min(work) <= 1 or len(ranges) < count
 
 

@@ -128,6 +128,7 @@ def open_cluster(scheduler: str | None, workers: int | None, model: str) -> Iter
         ClusterError: if Dask is missing, nobody answers or the workers do not suit.
     """
     try:
+        import dask.config
         import distributed
     except ImportError as error:
         raise ClusterError(
@@ -137,6 +138,7 @@ def open_cluster(scheduler: str | None, workers: int | None, model: str) -> Iter
         try:
             place: Any = scheduler
             if scheduler is None:
+                stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))  # it costs 3 %
                 place = stack.enter_context(
                     distributed.LocalCluster(
                         n_workers=workers,

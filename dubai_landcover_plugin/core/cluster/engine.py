@@ -13,16 +13,18 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from dubai_landcover_plugin.core.batch import BatchItem, RunRasters
-from dubai_landcover_plugin.core.class_maps import RowSink
+from dubai_landcover_plugin.core.class_maps import Decision, RowSink
 from dubai_landcover_plugin.core.cluster.connection import Cluster
-from dubai_landcover_plugin.core.cluster.tasks import compute_raster, compute_shard, try_runtimes
+from dubai_landcover_plugin.core.cluster.seams import can_share
+from dubai_landcover_plugin.core.cluster.tasks import Shard, compute_raster, compute_shard, try_runtimes
 from dubai_landcover_plugin.core.computation import Computation, Engine, Finished, Job
 from dubai_landcover_plugin.core.journal import unpack_rows
 from dubai_landcover_plugin.core.monitor import Monitor
 from dubai_landcover_plugin.core.request import SegmentationRequest
 from dubai_landcover_plugin.core.runtimes.choice import Candidate
 
-_BANDS_PER_SHARD = 20  # each shard but the first computes a band of windows twice: a twentieth at most
+_SHARING_BANDS = 4  # least bands of a shard: its start takes as long as a few windows
+_REPEATING_BANDS = 20  # where it computes a band that is not its own
 _STEPS = 1000  # of one raster
 
 
@@ -58,13 +60,10 @@ class ClusterComputation:
         self.computed = Candidate(**told["computed"])
         self.notes = [str(cluster)]
         self.warnings: list[str] = told["warnings"]
-        self._bands = len(job.plan.tiles.row_starts)
         if told["seconds"] is not None:
-            count = shards or _count_shards(self._bands, cluster.slots)
-            share = (1 + (count - 1) / self._bands) / min(cluster.slots, count)
-            self.notes.append(
-                f"Time: about {told['seconds'] * share:.0f} s in {count} shards, by the trial on one window."
-            )
+            count = self._count(len(job.plan.tiles.row_starts))
+            seconds = told["seconds"] / min(cluster.slots, count)
+            self.notes.append(f"Time: about {seconds:.0f} s in {count} shards, by the trial on a few windows.")
 
     def __enter__(self) -> ClusterComputation:
         return self
@@ -75,7 +74,7 @@ class ClusterComputation:
     def compute(self, sink: RowSink, first: int, last: int, monitor: Monitor, finished: Finished) -> int:
         """See :meth:`~.computation.Computation.compute`."""
         job, computed = self._job, self.computed
-        ranges = split_bands(first, last, self._shards or _count_shards(last - first, self._cluster.slots))
+        ranges = split_bands(first, last, self._count(last - first), can_share(job.plan))
         options = replace(
             job.request.options, runtime=computed.runtime, device=computed.device, precision=computed.precision
         )
@@ -83,34 +82,46 @@ class ClusterComputation:
         columns = len(job.plan.tiles.col_starts)
         tasks = [(request, start, end) for start, end in ranges]
         steps = [(end - start) * columns for start, end in ranges]
-        waiting: dict[int, tuple[bytes, int]] = {}
+        waiting: dict[int, Shard] = {}
         coming = deque(enumerate(ranges))
-        windows = 0
+        decision = Decision(job.bundle.metadata.scheme, job.request.options.min_confidence)
+        windows, rest = 0, None
         for index, result in self._cluster.run(compute_shard, tasks, monitor, steps):
             waiting[index] = result
             while coming and coming[0][0] in waiting:  # rows are written from the top
                 number, (_, end) = coming.popleft()
-                rows, held = waiting.pop(number)
-                for labels, confidence in unpack_rows(io.BytesIO(rows)):
+                shard = waiting.pop(number)
+                if shard.head is not None and rest is not None:
+                    shard.head.finish(rest, decision, sink)
+                for labels, confidence in unpack_rows(io.BytesIO(shard.rows)):
                     sink.write_rows(labels, confidence)
-                windows += held
+                windows, rest = windows + shard.windows, shard.rest
                 finished(end, windows)
         return windows
 
+    def _count(self, bands: int) -> int:
+        """Return how many shards: a multiple of the tasks that run at once, or as many as there are bands."""
+        least = _SHARING_BANDS if can_share(self._job.plan) else _REPEATING_BANDS
+        slots = self._cluster.slots
+        return self._shards or max(slots * max(bands // (least * slots), 1), 1)
 
-def split_bands(first: int, last: int, count: int) -> list[tuple[int, int]]:
-    """Return at most ``count`` ranges of bands of about equal work; all but the first have a band to compute twice."""
+
+def split_bands(first: int, last: int, count: int, sharing: bool) -> list[tuple[int, int]]:
+    """Return at most ``count`` ranges of bands of about equal work.
+
+    Args:
+        first: The first band.
+        last: The band after the last one.
+        count: How many ranges.
+        sharing: Whether shards share rows; else all but the first have a band to compute that is not theirs.
+    """
     bands = last - first
     count = max(min(count, bands), 1)
-    work = bands + count - 1
-    ends = [first + round(work * (index + 1) / count) - index for index in range(count)]
+    twice = 0 if sharing else 1
+    work = bands + twice * (count - 1)
+    ends = [first + round(work * (index + 1) / count) - twice * index for index in range(count)]
     starts = [first, *ends[:-1]]
     return [(start, end) for start, end in zip(starts, ends, strict=True) if end > start]
-
-
-def _count_shards(bands: int, slots: int) -> int:
-    """Return a multiple of the tasks that run at once, or as many as there are bands."""
-    return max(slots * max(bands // (_BANDS_PER_SHARD * slots), 1), 1)
 
 
 def map_rasters(cluster: Cluster) -> RunRasters:

@@ -7,13 +7,14 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import lru_cache, wraps
 from typing import Any, TypeVar, cast
 
 from dubai_landcover_plugin.core.batch import run_one
+from dubai_landcover_plugin.core.blending import Floats
 from dubai_landcover_plugin.core.bundle import ModelBundle, open_bundle
-from dubai_landcover_plugin.core.class_maps import RowSink
+from dubai_landcover_plugin.core.cluster.seams import Head, HeadKeeper, can_share, shared_rows
 from dubai_landcover_plugin.core.computation import Computation, Job, LocalComputation, make_maps, open_job
 from dubai_landcover_plugin.core.errors import LandCoverError
 from dubai_landcover_plugin.core.journal import Bytes, pack_rows
@@ -22,7 +23,7 @@ from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.record import versions
 from dubai_landcover_plugin.core.request import SegmentationRequest
 from dubai_landcover_plugin.core.runtimes.choice import Candidate
-from dubai_landcover_plugin.core.runtimes.hardware import cores
+from dubai_landcover_plugin.core.runtimes.hardware import cores, keep_freed_memory
 
 _Task = TypeVar("_Task", bound=Callable[..., Any])
 _SOON = 1.0  # s between messages
@@ -128,33 +129,48 @@ def try_runtimes(threads: dict[str, int], topic: str, task: int, request: dict[s
         return {"computed": computed, "seconds": computation.seconds, "warnings": computation.warnings}
 
 
+@dataclass(frozen=True)
+class Shard:
+    """What a shard gives.
+
+    Args:
+        rows: Its finished rows, packed.
+        windows: Windows that held data.
+        head: Its first rows, where it shares them with the shard above.
+        rest: Sums for the rows below it, (K, n, W).
+    """
+
+    rows: bytes
+    windows: int
+    head: Head | None
+    rest: Floats
+
+
 @_with_plain_errors
 def compute_shard(
     threads: dict[str, int], topic: str, task: int, request: dict[str, Any], first: int, last: int
-) -> tuple[bytes, int]:
-    """Return the packed rows of bands ``first`` to ``last`` (excluded), and how many windows in them held data."""
+) -> Shard:
+    """Compute bands ``first`` to ``last`` (excluded)."""
+    keep_freed_memory()
     asked = SegmentationRequest.from_json(request)
     with ExitStack() as stack:
         job = open_job(stack, asked, _model(asked.options.model))
-        columns = len(job.plan.tiles.col_starts)
+        tiles = job.plan.tiles
+        columns = len(tiles.col_starts)
         monitor = _Quiet(topic, task, "", first * columns, (last - first) * columns)
         sink = _PackedRows(job.source.grid, asked.confidence is not None)
-        sink.row = first_row(stack, job, sink, first)
+        maps = make_maps(stack, job, sink)
+        sink.row = maps.complete_rows(tiles.row_starts[first])
+        keeper = None
+        if first and can_share(job.plan):
+            sink.row += shared_rows(tiles, first)
+            maps = keeper = HeadKeeper(maps, tiles, first, len(job.bundle.metadata.scheme.classes))
         computation = stack.enter_context(LocalComputation(job, monitor, _own_threads(threads)))
-        windows = computation.compute(sink, first, last, monitor, lambda band, held: None)
-        if str(computation.computed) != str(
-            Candidate(asked.options.runtime, asked.options.device, asked.options.precision)
-        ):
+        windows, rest = computation.compute_into(maps, first, last, monitor, lambda band, held: None)
+        options = asked.options
+        if computation.computed != Candidate(options.runtime, options.device, options.precision):
             monitor.log("warning", f"{socket.gethostname()} computed with {computation.computed}.")
-        return b"".join(sink.parts), windows
-
-
-def first_row(stack: ExitStack, job: Job, sink: RowSink, band: int) -> int:
-    """Return the row of the raster that bands of windows begin with from ``band`` on."""
-    plan = job.plan
-    if band == len(plan.tiles.row_starts):
-        return job.source.grid.height
-    return make_maps(stack, job, sink).complete_rows(plan.tiles.row_starts[band])
+        return Shard(b"".join(sink.parts), windows, keeper.head if keeper else None, rest)
 
 
 @_with_plain_errors
@@ -162,6 +178,7 @@ def compute_raster(
     threads: dict[str, int], topic: str, task: int, request: dict[str, Any], redo: bool
 ) -> dict[str, Any]:
     """Segment one raster of a folder; return what became of it."""
+    keep_freed_memory()
     job = SegmentationRequest.from_json(request)
     monitor = _WorkerMonitor(topic, task, os.path.basename(job.input))
 

@@ -103,7 +103,8 @@ class OpenVinoRuntime:
             "INFERENCE_PRECISION_HINT": rest,
         }
         if device == "cpu":
-            settings["INFERENCE_NUM_THREADS"] = threads
+            # Pinned threads of two processes, such as workers of a cluster, would all sit on the first cores.
+            settings |= {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
         self._openvino = _openvino()
         try:
             graph = _Graph(bundle, tta, precision == "int8")
