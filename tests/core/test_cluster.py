@@ -204,13 +204,15 @@ class TestWorkers:
     def test_cores_are_shared_out_by_machine(self, monkeypatch, tiny_model):
         of_all = {"versions": connection.versions(), "model": connection.open_bundle(str(tiny_model)).digest}
         known = {
-            "a": {**of_all, "host": "one", "cores": 16, "slots": 4},
-            "b": {**of_all, "host": "one", "cores": 16, "slots": 1},
-            "c": {**of_all, "host": "two", "cores": 2, "slots": 8},
+            "a": {**of_all, "host": "one", "cores": 16, "numbers": [*range(16)], "slots": 4},
+            "b": {**of_all, "host": "one", "cores": 16, "numbers": [*range(16)], "slots": 1},
+            "c": {**of_all, "host": "two", "cores": 2, "numbers": [0, 1], "slots": 8},
+            "d": {**of_all, "host": "parted", "cores": 4, "numbers": [0, 1, 2, 3], "slots": 1},
+            "e": {**of_all, "host": "parted", "cores": 4, "numbers": [8, 9, 10, 11], "slots": 1},
         }
         monkeypatch.setattr(connection, "_ask", lambda client, model: known)
         cluster = Cluster(None, str(tiny_model))
-        assert (cluster.threads, cluster.slots) == ({"one": 3, "two": 1}, 13)
+        assert (cluster.threads, cluster.slots) == ({"one": 3, "two": 1, "parted": 4}, 15)
 
     def test_a_model_that_workers_lack_is_told(self, tiny_model, tmp_path):
         copy = shutil.copy(tiny_model, tmp_path / "mine.safetensors")

@@ -192,7 +192,14 @@ def _ask(client: Any, model: str) -> dict[str, dict[str, Any]]:
 
 
 def _cores_of(known: dict[str, dict[str, Any]]) -> dict[str, int]:
-    return {worker["host"]: worker["cores"] for worker in known.values()}
+    """Return the cores of each host that its workers may use together: a queueing system may part them."""
+    numbers: dict[str, set[int]] = {}
+    for worker in known.values():
+        numbers.setdefault(worker["host"], set()).update(worker["numbers"])
+    return {
+        worker["host"]: worker["cores"] * len(numbers[worker["host"]]) // len(worker["numbers"])
+        for worker in known.values()
+    }
 
 
 def _result(future: Any) -> Any:

@@ -23,7 +23,7 @@ from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.record import versions
 from dubai_landcover_plugin.core.request import SegmentationRequest
 from dubai_landcover_plugin.core.runtimes.choice import Candidate
-from dubai_landcover_plugin.core.runtimes.hardware import cores, keep_freed_memory
+from dubai_landcover_plugin.core.runtimes.hardware import core_numbers, cores, keep_freed_memory
 
 _Task = TypeVar("_Task", bound=Callable[..., Any])
 _SOON = 1.0  # s between messages
@@ -52,6 +52,7 @@ def identify(model: str, dask_worker: Any) -> dict[str, Any]:
     return {
         "host": socket.gethostname(),
         "cores": cores(),
+        "numbers": core_numbers(),
         "slots": dask_worker.state.nthreads,
         "versions": versions(),
         "model": digest,

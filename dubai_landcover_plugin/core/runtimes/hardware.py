@@ -30,9 +30,16 @@ def processor() -> str:
     return f"{name}, {cores()} cores"
 
 
+def core_numbers() -> list[int]:
+    """Return the cores that this process may run on, as the system numbers them."""
+    if hasattr(os, "sched_getaffinity"):
+        return sorted(os.sched_getaffinity(0))
+    return list(range(os.cpu_count() or 1))
+
+
 def cores() -> int:
-    """Return how many cores this process may use."""
-    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return how many cores this process may keep busy."""
+    count = len(core_numbers())
     with suppress(OSError, ValueError):
         quota, period = (_CGROUP / "cpu.max").read_text(encoding="ascii").split()
         count = min(count, max(round(int(quota) / int(period)), 1))  # "max" is no number: no limit
