@@ -10,7 +10,7 @@ VERMIN := $(PY) -c "import sys, vermin; sys.exit(vermin.main())"
 SHIPPED := dubai_landcover_plugin training
 QGIS_SIDE := dubai_landcover_plugin/__init__.py dubai_landcover_plugin/__main__.py dubai_landcover_plugin/plugin.py \
 	dubai_landcover_plugin/gui dubai_landcover_plugin/processing dubai_landcover_plugin/runner \
-	$(addprefix dubai_landcover_plugin/core/,__init__.py errors.py classes.py request.py model_spec.py monitor.py onnx_description.py)
+	$(addprefix dubai_landcover_plugin/core/,__init__.py errors.py classes.py requests model_spec.py monitor.py onnx_description.py)
 
 help:
 	@echo "make demo                  install what is missing, segment a synthetic town in QGIS, show the result"

@@ -20,7 +20,8 @@ from dubai_landcover_plugin.core.errors import LandCoverError, OutputError, Requ
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.polygons import vector_files
 from dubai_landcover_plugin.core.record import input_identity, record_path
-from dubai_landcover_plugin.core.request import BatchRequest, SegmentationRequest, SegmentationResult, dumps
+from dubai_landcover_plugin.core.requests.checks import dumps
+from dubai_landcover_plugin.core.requests.segmentation import BatchRequest, SegmentationRequest, SegmentationResult
 from dubai_landcover_plugin.core.segment import segment_raster
 from dubai_landcover_plugin.core.writer import write_text
 

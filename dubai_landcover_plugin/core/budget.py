@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from dubai_landcover_plugin.core.model_spec import BundleMetadata
 from dubai_landcover_plugin.core.plan import Plan
 from dubai_landcover_plugin.core.raster import RasterSource
-from dubai_landcover_plugin.core.request import SegmentationRequest
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest
 from dubai_landcover_plugin.core.runtimes.choice import Limits
 from dubai_landcover_plugin.core.runtimes.hardware import cores, free_memory
 from dubai_landcover_plugin.core.writer import BLOCK

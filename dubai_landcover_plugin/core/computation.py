@@ -19,7 +19,7 @@ from dubai_landcover_plugin.core.plan import Plan, make_plan
 from dubai_landcover_plugin.core.predictor import Predictor
 from dubai_landcover_plugin.core.raster import RasterSource, SourceOptions
 from dubai_landcover_plugin.core.reading import WindowReader, sample_windows
-from dubai_landcover_plugin.core.request import SegmentationRequest
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest
 from dubai_landcover_plugin.core.runtimes.choice import WORTH_TRYING, Candidate
 
 # Over a network: look for no files beside the raster, and ask again where a server does not answer.

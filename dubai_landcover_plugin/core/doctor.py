@@ -13,7 +13,7 @@ from typing import Any
 from dubai_landcover_plugin.core import PACKAGES
 from dubai_landcover_plugin.core.errors import BundleError, LandCoverError
 from dubai_landcover_plugin.core.model_spec import installed_models, model_folders, read_metadata
-from dubai_landcover_plugin.core.request import DEFAULT_MODEL
+from dubai_landcover_plugin.core.requests.segmentation import DEFAULT_MODEL
 
 _REMEDY = "Set up the engine again."
 

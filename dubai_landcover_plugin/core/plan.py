@@ -13,7 +13,7 @@ from dubai_landcover_plugin.core.errors import RequestError
 from dubai_landcover_plugin.core.model_spec import BundleMetadata
 from dubai_landcover_plugin.core.preprocessing import Stretch
 from dubai_landcover_plugin.core.raster import Grid, RasterSource
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.runtimes.runtime import VIEWS
 from dubai_landcover_plugin.core.windows import TileGrid, fitting_side
 

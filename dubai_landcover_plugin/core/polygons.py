@@ -24,7 +24,8 @@ from dubai_landcover_plugin.core.errors import ClassSchemeError, OutputError, Ra
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.record import scheme_from_tags
-from dubai_landcover_plugin.core.request import VECTOR_SUFFIXES, PolygonsRequest
+from dubai_landcover_plugin.core.requests.checks import VECTOR_SUFFIXES
+from dubai_landcover_plugin.core.requests.polygons import PolygonsRequest
 from dubai_landcover_plugin.core.writer import check_writable, partial_path, replace_file
 
 _PARTS = {

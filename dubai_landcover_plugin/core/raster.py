@@ -108,7 +108,7 @@ class Chip:
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What the user says about a raster; see :class:`~dubai_landcover_plugin.core.request.SegmentOptions`."""
+    """What the user says about a raster; see :class:`.SegmentOptions`."""
 
     bands: tuple[int, ...] | None = None
     crs: str | None = None

@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core import PACKAGES
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.errors import ClassSchemeError
 from dubai_landcover_plugin.core.model_spec import BundleMetadata
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentationResult
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentationResult
 
 PLUGIN_VERSION = "0.1.0"
 

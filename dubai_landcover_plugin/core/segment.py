@@ -30,7 +30,8 @@ from dubai_landcover_plugin.core.polygons import check_vector_writable, vector_f
 from dubai_landcover_plugin.core.raster import RasterSource
 from dubai_landcover_plugin.core.record import class_tags, input_identity, record_path, run_record, versions
 from dubai_landcover_plugin.core.report import report_html
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentationResult, dumps
+from dubai_landcover_plugin.core.requests.checks import dumps
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentationResult
 from dubai_landcover_plugin.core.runtimes.choice import Candidate
 from dubai_landcover_plugin.core.writer import LandCoverWriter, RasterStyle, check_writable, write_text
 

@@ -10,6 +10,7 @@ after a result, 1 after an error.
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -156,25 +157,20 @@ def _say_hello(monitor: LineMonitor, task: str) -> None:
     monitor.send("hello", protocol=PROTOCOL, pid=os.getpid(), versions=found)
 
 
-def _segment(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
-    from dubai_landcover_plugin.core.request import SegmentationRequest
-    from dubai_landcover_plugin.core.segment import segment_raster
+def _task(request_class: str, function: str) -> Task:
+    """Return a task by the names of its request and of what does it; both are loaded when it runs."""
 
-    return segment_raster(SegmentationRequest.from_json(request), monitor).to_json()
+    def run(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
+        outcome = _find(function)(_find(f"requests.{request_class}").from_json(request), monitor)
+        value: dict[str, Any] = outcome if isinstance(outcome, dict) else outcome.to_json()
+        return value
 
-
-def _batch(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
-    from dubai_landcover_plugin.core.batch import run_batch
-    from dubai_landcover_plugin.core.request import BatchRequest
-
-    return run_batch(BatchRequest.from_json(request), monitor)
+    return run
 
 
-def _polygons(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
-    from dubai_landcover_plugin.core.polygons import export_polygons
-    from dubai_landcover_plugin.core.request import PolygonsRequest
-
-    return export_polygons(PolygonsRequest.from_json(request), monitor)
+def _find(name: str) -> Any:
+    module, _, member = name.rpartition(".")
+    return getattr(importlib.import_module(f"dubai_landcover_plugin.core.{module}"), member)
 
 
 def _doctor(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
@@ -183,7 +179,12 @@ def _doctor(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
     return examine()
 
 
-_TASKS: dict[str, Task] = {"segment": _segment, "batch": _batch, "polygons": _polygons, "doctor": _doctor}
+_TASKS: dict[str, Task] = {
+    "segment": _task("segmentation.SegmentationRequest", "segment.segment_raster"),
+    "batch": _task("segmentation.BatchRequest", "batch.run_batch"),
+    "polygons": _task("polygons.PolygonsRequest", "polygons.export_polygons"),
+    "doctor": _doctor,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

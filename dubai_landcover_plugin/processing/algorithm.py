@@ -15,7 +15,7 @@ from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from dubai_landcover_plugin.core.errors import LandCoverError, RunCancelled
-from dubai_landcover_plugin.core.request import dumps
+from dubai_landcover_plugin.core.requests.checks import dumps
 from dubai_landcover_plugin.processing.feedback import FeedbackMonitor
 from dubai_landcover_plugin.processing.resources import resource
 from dubai_landcover_plugin.runner.run import run_task

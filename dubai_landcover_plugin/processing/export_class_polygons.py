@@ -24,7 +24,8 @@ from qgis.core import (
 
 from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.errors import LandCoverError, RequestError
-from dubai_landcover_plugin.core.request import VECTOR_SUFFIXES, PolygonsRequest, dumps
+from dubai_landcover_plugin.core.requests.checks import VECTOR_SUFFIXES, dumps
+from dubai_landcover_plugin.core.requests.polygons import PolygonsRequest
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.parameters import add_polygon_shape
 from dubai_landcover_plugin.processing.raster_input import engine_path

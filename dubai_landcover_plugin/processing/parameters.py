@@ -20,7 +20,7 @@ from qgis.core import (
 from dubai_landcover_plugin.core.errors import BundleError, RequestError
 from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, user_model_folder
 from dubai_landcover_plugin.core.onnx_description import ONNX_SUFFIX
-from dubai_landcover_plugin.core.request import (
+from dubai_landcover_plugin.core.requests.segmentation import (
     DEFAULT_MODEL,
     DEVICES,
     LEAST_MEMORY,

@@ -20,7 +20,8 @@ from qgis.core import (
 
 from dubai_landcover_plugin.core.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.core.model_spec import read_metadata
-from dubai_landcover_plugin.core.request import VECTOR_SUFFIXES, BatchRequest
+from dubai_landcover_plugin.core.requests.checks import VECTOR_SUFFIXES
+from dubai_landcover_plugin.core.requests.segmentation import BatchRequest
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.parameters import (
     add_advanced,

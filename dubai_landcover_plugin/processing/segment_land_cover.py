@@ -22,7 +22,7 @@ from qgis.core import (
 
 from dubai_landcover_plugin.core.errors import LandCoverError
 from dubai_landcover_plugin.core.model_spec import read_metadata
-from dubai_landcover_plugin.core.request import SegmentationResult
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationResult
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.parameters import (
     add_advanced,

@@ -11,7 +11,8 @@ from qgis.core import QgsProcessing, QgsProcessingContext, QgsProcessingFeedback
 
 from dubai_landcover_plugin.core.errors import BandError, RequestError
 from dubai_landcover_plugin.core.model_spec import read_metadata
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentationResult, SegmentOptions, dumps
+from dubai_landcover_plugin.core.requests.checks import dumps
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentationResult, SegmentOptions
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.parameters import segment_options
 from dubai_landcover_plugin.processing.raster_input import engine_path

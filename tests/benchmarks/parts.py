@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core.class_maps import MapOutputs
 from dubai_landcover_plugin.core.classes import NODATA_ID
 from dubai_landcover_plugin.core.computation import make_maps, open_job
 from dubai_landcover_plugin.core.reading import WindowReader
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.writer import LandCoverWriter, RasterStyle
 
 

@@ -9,7 +9,7 @@ from dubai_landcover_plugin.core import segment
 from dubai_landcover_plugin.core.batch import find_rasters, requests_of, run_batch
 from dubai_landcover_plugin.core.errors import OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.core.record import record_path
-from dubai_landcover_plugin.core.request import BatchRequest, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import BatchRequest, SegmentOptions
 
 from .conftest import random_pixels, stub_bundle, write_raster
 

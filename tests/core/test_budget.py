@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dubai_landcover_plugin.core import budget as budgets
 from dubai_landcover_plugin.core.budget import Budget, is_remote, make_budget
 from dubai_landcover_plugin.core.computation import open_job
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.runtimes import hardware
 from dubai_landcover_plugin.core.segment import segment_raster
 

@@ -8,7 +8,8 @@ import pytest
 import rasterio
 
 from dubai_landcover_plugin.cli import main
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions, dumps
+from dubai_landcover_plugin.core.requests.checks import dumps
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
 
 from .conftest import ROOT, random_pixels, write_raster
 

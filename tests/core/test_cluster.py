@@ -22,7 +22,7 @@ from dubai_landcover_plugin.core.cluster import connection
 from dubai_landcover_plugin.core.cluster.connection import Cluster, open_cluster
 from dubai_landcover_plugin.core.cluster.engine import cluster_engine, map_rasters, split_bands
 from dubai_landcover_plugin.core.errors import ClusterError, LandCoverError, RasterReadError, RunCancelled
-from dubai_landcover_plugin.core.request import BatchRequest, SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import BatchRequest, SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.segment import segment_raster
 
 from .conftest import random_pixels, write_raster

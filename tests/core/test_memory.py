@@ -11,7 +11,7 @@ from .conftest import ROOT, write_raster
 RUN = """
 import resource, sys
 sys.path.insert(0, sys.argv[1])
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.segment import segment_raster
 options = SegmentOptions(model=sys.argv[2], window=256, overwrite=True)
 segment_raster(SegmentationRequest(sys.argv[3], sys.argv[4], options, confidence=sys.argv[5]))

@@ -14,7 +14,7 @@ from dubai_landcover_plugin.core.bundle import open_bundle
 from dubai_landcover_plugin.core.errors import BundleError
 from dubai_landcover_plugin.core.model_spec import read_metadata
 from dubai_landcover_plugin.core.predictor import Predictor
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
 from dubai_landcover_plugin.core.segment import segment_raster
 

@@ -17,7 +17,7 @@ from dubai_landcover_plugin.core.errors import ClassSchemeError, OutputError, Ra
 from dubai_landcover_plugin.core.polygons import ClassifiedRaster, export_polygons, trace_polygons
 from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.record import class_tags
-from dubai_landcover_plugin.core.request import PolygonsRequest
+from dubai_landcover_plugin.core.requests.polygons import PolygonsRequest
 
 from .conftest import ONE_METRE, write_raster
 

@@ -14,7 +14,7 @@ import rasterio
 
 from dubai_landcover_plugin.core.budget import is_remote
 from dubai_landcover_plugin.core.errors import RasterOpenError, RasterReadError
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.segment import segment_raster
 
 from .conftest import random_pixels, stub_bundle, write_raster

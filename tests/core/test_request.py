@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dubai_landcover_plugin.core.errors import RequestError
-from dubai_landcover_plugin.core.request import (
+from dubai_landcover_plugin.core.requests.checks import dumps
+from dubai_landcover_plugin.core.requests.polygons import PolygonsRequest
+from dubai_landcover_plugin.core.requests.segmentation import (
     BatchRequest,
-    PolygonsRequest,
     SegmentationRequest,
     SegmentationResult,
     SegmentOptions,
-    dumps,
 )
 
 

@@ -17,7 +17,7 @@ from dubai_landcover_plugin.core.errors import DeviceError, OutOfMemoryError
 from dubai_landcover_plugin.core.model_spec import BundleMetadata, ModelSpec
 from dubai_landcover_plugin.core.models import build_model
 from dubai_landcover_plugin.core.predictor import Predictor
-from dubai_landcover_plugin.core.request import SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentOptions
 from dubai_landcover_plugin.core.runtimes import cache, choice, openvino_runtime, torch_runtime
 from dubai_landcover_plugin.core.runtimes.choice import Candidate, list_candidates
 from dubai_landcover_plugin.core.runtimes.network import ProbabilityNetwork

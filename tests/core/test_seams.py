@@ -13,7 +13,7 @@ from dubai_landcover_plugin.core.cluster.engine import split_bands
 from dubai_landcover_plugin.core.cluster.seams import HeadKeeper, can_share, shared_rows
 from dubai_landcover_plugin.core.computation import LocalComputation, make_maps, open_job
 from dubai_landcover_plugin.core.monitor import SilentMonitor
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
 
 from .conftest import random_pixels, stub_bundle, write_raster
 

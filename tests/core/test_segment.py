@@ -26,7 +26,7 @@ from dubai_landcover_plugin.core.errors import (
 )
 from dubai_landcover_plugin.core.journal import Journal
 from dubai_landcover_plugin.core.predictor import Predictor
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.segment import segment_raster
 
 from .conftest import ONE_METRE, random_pixels, stub_bundle, whole_image_classes, write_raster

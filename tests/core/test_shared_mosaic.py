@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentationResult, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentationResult, SegmentOptions
 from dubai_landcover_plugin.core.segment import segment_raster
 from dubai_landcover_plugin.core.windows import TileGrid, fitting_side
 

@@ -11,7 +11,7 @@ import pytest
 import rasterio
 
 from dubai_landcover_plugin.core.errors import BandError, GeoreferenceError, LandCoverError, RasterReadError
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.segment import segment_raster
 
 from .conftest import stub_bundle

@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 import rasterio
 
-from dubai_landcover_plugin.core.request import (
+from dubai_landcover_plugin.core.requests.polygons import PolygonsRequest
+from dubai_landcover_plugin.core.requests.segmentation import (
     BatchRequest,
-    PolygonsRequest,
     SegmentationRequest,
     SegmentationResult,
     SegmentOptions,

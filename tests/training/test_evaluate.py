@@ -18,7 +18,7 @@ from dubai_landcover_plugin.cli import main as landcover
 from dubai_landcover_plugin.core.accuracy import Confusion
 from dubai_landcover_plugin.core.bundle import load_bundle
 from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverClass
-from dubai_landcover_plugin.core.request import SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentOptions
 from dubai_landcover_plugin.core.weights import describe_anew
 from tests.training.dataset import LOOKS, draw_labels, write_image, write_polygons, write_raster
 from training.__main__ import main

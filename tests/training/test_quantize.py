@@ -12,7 +12,7 @@ import pytest
 from dubai_landcover_plugin.core.bundle import load_bundle, open_bundle
 from dubai_landcover_plugin.core.model_spec import read_metadata
 from dubai_landcover_plugin.core.predictor import Predictor
-from dubai_landcover_plugin.core.request import SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentOptions
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
 from dubai_landcover_plugin.core.weights import add_graphs, describe_anew
 from training.__main__ import main

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dubai_landcover_plugin.core.request import DEVICES, PRECISIONS
+from dubai_landcover_plugin.core.requests.segmentation import DEVICES, PRECISIONS
 from training.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _evaluate(options: argparse.Namespace) -> None:
 
 def _compare(options: argparse.Namespace, strips: dict[str, Any]) -> Evaluation:
     from dubai_landcover_plugin.core.bundle import load_bundle
-    from dubai_landcover_plugin.core.request import SegmentOptions
+    from dubai_landcover_plugin.core.requests.segmentation import SegmentOptions
     from training.evaluation.boundary import DISTANCE
     from training.evaluation.evaluate import evaluate
     from training.evaluation.page import STRIP_WIDTH

@@ -26,7 +26,7 @@ from dubai_landcover_plugin.core.bundle import ModelBundle
 from dubai_landcover_plugin.core.class_maps import CONFIDENCE_NODATA
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.request import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.segment import segment_raster
 from dubai_landcover_plugin.core.windows import Window
 from training.data.dataset import Dataset, Entry, LabelledImage

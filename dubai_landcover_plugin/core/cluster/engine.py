@@ -20,7 +20,7 @@ from dubai_landcover_plugin.core.cluster.tasks import Shard, compute_raster, com
 from dubai_landcover_plugin.core.computation import Computation, Engine, Finished, Job
 from dubai_landcover_plugin.core.journal import unpack_rows
 from dubai_landcover_plugin.core.monitor import Monitor
-from dubai_landcover_plugin.core.request import SegmentationRequest
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest
 from dubai_landcover_plugin.core.runtimes.choice import Candidate
 
 _SHARING_BANDS = 4  # least bands of a shard: its start takes as long as a few windows

@@ -21,7 +21,7 @@ from dubai_landcover_plugin.core.journal import Bytes, pack_rows
 from dubai_landcover_plugin.core.monitor import Monitor
 from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.record import versions
-from dubai_landcover_plugin.core.request import SegmentationRequest
+from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest
 from dubai_landcover_plugin.core.runtimes.choice import Candidate
 from dubai_landcover_plugin.core.runtimes.hardware import core_numbers, cores, keep_freed_memory
 

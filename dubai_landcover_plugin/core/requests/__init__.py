@@ -1,0 +1,1 @@
+"""Requests: what QGIS, the command line, a folder, a cluster or a test asks the engine for."""

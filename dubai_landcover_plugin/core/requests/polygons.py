@@ -1,0 +1,44 @@
+"""Requests for polygons of a classified raster.
+
+Standard library only: QGIS's own Python reads this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dubai_landcover_plugin.core.errors import RequestError
+from dubai_landcover_plugin.core.requests.checks import VECTOR_SUFFIXES, Request, at_least, one_of
+
+
+@dataclass(frozen=True)
+class PolygonsRequest(Request):
+    """Class polygons of a classified raster, one vector file for each class.
+
+    Args:
+        input: Path of a classified raster.
+        output_folder: Folder of the vector files, named after the classes.
+        classes: Names or ids of the classes wanted.
+        suffix: ``.shp``, ``.gpkg``, ``.geojson`` or ``.fgb``.
+        min_area: Smallest polygon kept, m² (px without a CRS).
+        simplify: Tolerance of the outlines, m (px without a CRS); 0 keeps pixel edges.
+        overwrite: Replace outputs that exist.
+    """
+
+    input: str
+    output_folder: str
+    classes: tuple[str, ...] = ("Building", "Road")
+    suffix: str = ".shp"
+    min_area: float = 20.0
+    simplify: float = 2.0
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.input or not self.output_folder:
+            raise RequestError("A classified raster and an output folder are needed.")
+        if not self.classes:
+            raise RequestError("No class was chosen.", "Choose at least one, for example Building.")
+        one_of("suffix", self.suffix, tuple(VECTOR_SUFFIXES))
+        at_least("min_area", self.min_area, 0)
+        at_least("simplify", self.simplify, 0)
