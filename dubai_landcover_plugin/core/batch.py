@@ -18,11 +18,11 @@ from dubai_landcover_plugin.core.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.computation import Engine, LocalComputation
 from dubai_landcover_plugin.core.errors import LandCoverError, OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
-from dubai_landcover_plugin.core.polygons import vector_files
 from dubai_landcover_plugin.core.record import input_identity, record_path
 from dubai_landcover_plugin.core.requests.checks import dumps
 from dubai_landcover_plugin.core.requests.segmentation import BatchRequest, SegmentationRequest, SegmentationResult
 from dubai_landcover_plugin.core.segment import segment_raster
+from dubai_landcover_plugin.core.vector_files import vector_files
 from dubai_landcover_plugin.core.writer import write_text
 
 CLASSES_ENDING, CONFIDENCE_ENDING = "_landcover", "_confidence"

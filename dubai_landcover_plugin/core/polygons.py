@@ -4,36 +4,23 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyogrio
-import pyogrio.raw
 import rasterio
 import rasterio.features
 import shapely
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme, LandCoverClass
-from dubai_landcover_plugin.core.errors import ClassSchemeError, OutputError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.core.classified import ClassifiedSource
+from dubai_landcover_plugin.core.errors import OutputError
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.record import scheme_from_tags
-from dubai_landcover_plugin.core.requests.checks import VECTOR_SUFFIXES
 from dubai_landcover_plugin.core.requests.polygons import PolygonsRequest
-from dubai_landcover_plugin.core.writer import check_writable, partial_path, replace_file
-
-_PARTS = {
-    ".shp": (".shp", ".dbf", ".shx", ".prj", ".cpg"),
-    ".gpkg": (".gpkg", ".gpkg-wal", ".gpkg-shm", ".gpkg-journal"),
-}
-"""Files that belong to a vector file and are replaced with it."""
-_STALE = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qmd")  # indices of an older shapefile that would now lie
+from dubai_landcover_plugin.core.vector_files import VectorWriter, check_vector_writable
 
 
 @dataclass(frozen=True)
@@ -68,26 +55,6 @@ class ClassPolygons:
         )
 
 
-def vector_files(path: str | Path) -> list[Path]:
-    """Return every file that writing the vector file replaces, itself first."""
-    path = Path(path)
-    return [path, *(path.with_suffix(part) for part in _PARTS.get(path.suffix, ())[1:])]
-
-
-def check_vector_writable(path: str | Path, overwrite: bool, inputs: tuple[str, ...] = ()) -> None:
-    """Refuse a vector file before any work is done, for the sake of any of its parts.
-
-    Raises:
-        OutputError: as :func:`~dubai_landcover_plugin.core.writer.check_writable`; or if the file is a GeoPackage with
-            changes that only its journal holds, because a program has it open.
-    """
-    for part in vector_files(path):
-        check_writable(part, overwrite, inputs)
-    journal = Path(path).with_suffix(".gpkg-wal")
-    if str(path).endswith(".gpkg") and journal.is_file() and journal.stat().st_size:
-        raise OutputError(f"{path} is open in another program.", "Close the layer there, in QGIS too.")
-
-
 def read_classified(path: str | Path) -> ClassifiedRaster:
     """Read a raster made by Segment Land Cover.
 
@@ -95,28 +62,8 @@ def read_classified(path: str | Path) -> ClassifiedRaster:
         RasterOpenError: if it cannot be opened or is no class map.
         RasterReadError: if a block is damaged.
     """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            dataset = rasterio.open(path)
-    except (RasterioError, RasterioIOError) as error:
-        raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
-    with dataset:
-        remedy = "Choose a classified raster made by Segment Land Cover."
-        if dataset.count != 1 or dataset.dtypes[0] != "uint8":
-            raise RasterOpenError(
-                f"{path} is no class map: {dataset.count} band(s) of {dataset.dtypes[0]}, one of uint8 is needed.",
-                remedy,
-            )
-        try:
-            scheme = scheme_from_tags(dataset.tags())
-        except ClassSchemeError as error:
-            raise RasterOpenError(f"{path} is no class map: {error.message}", remedy) from error
-        try:
-            ids = dataset.read(1)
-        except (RasterioError, RasterioIOError) as error:
-            raise RasterReadError(f"{path} cannot be read: {error.__cause__ or error}.", remedy) from error
-        return ClassifiedRaster(ids, Grid(dataset.height, dataset.width, dataset.transform, dataset.crs), scheme)
+    with ClassifiedSource(path) as source:
+        return ClassifiedRaster(source.read(0, source.grid.height), source.grid, source.scheme)
 
 
 def trace_polygons(
@@ -307,60 +254,8 @@ def _write(path: Path, polygons: ClassPolygons, raster: ClassifiedRaster) -> Non
         "area_m2" if unit == "m" else "area_px": polygons.areas,
         f"perim_{unit}": polygons.perimeters,
     }
-    driver = VECTOR_SUFFIXES[path.suffix.lower()]
-    place = raster.grid.crs
-    crs = None if place is None else place.to_wkt()
-    on_earth = place is not None and (place.is_geographic or place.is_projected)
-    folder = partial_path(path).with_suffix(".folder")
-    try:
-        folder.mkdir()
-        _write_layer(folder / path.name, polygons.geometries, fields, crs, driver, on_earth)
-        parts = sorted(folder.iterdir(), key=lambda part: part.suffix == path.suffix)  # the main part last
-        stale = _STALE if driver == "ESRI Shapefile" else _PARTS.get(path.suffix, ())[1:]
-        for suffix in stale:
-            path.with_suffix(suffix).unlink(missing_ok=True)
-        for part in parts:
-            replace_file(part, path.with_name(part.name))
-    except (OSError, RuntimeError, ValueError) as error:
-        if isinstance(error, OutputError):
-            raise
-        raise OutputError(
-            f"{path} could not be written: {error}.", "Free some space or choose another folder."
-        ) from error
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _write_layer(
-    path: Path,
-    geometries: npt.NDArray[np.object_],
-    fields: dict[str, Any],
-    crs: str | None,
-    driver: str,
-    on_earth: bool,
-) -> None:
-    options: dict[str, str] = {}
-    of_file = {"VERSION": "1.2"} if driver == "GPKG" else {}  # newer ones make older QGIS warn
-    if driver == "ESRI Shapefile":
-        options = {"ENCODING": "UTF-8"}
-    elif driver == "GeoJSON" and on_earth:
-        options = {"RFC7946": "YES"}  # longitude and latitude, as the standard wants
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pyogrio warns where there is no CRS; the run has told already
-        pyogrio.raw.write(
-            str(path),
-            geometry=shapely.to_wkb(geometries),
-            field_data=list(fields.values()),
-            fields=list(fields),
-            geometry_type="Polygon",
-            crs=crs,
-            driver=driver,
-            layer=path.stem,
-            layer_options=options,
-            dataset_options=of_file,
-        )
-    arrived = pyogrio.read_info(str(path), force_feature_count=True)["features"]
-    if arrived != len(geometries):
-        raise OutputError(
-            f"{path.name} holds {arrived} of {len(geometries)} polygons.", "Free some space or choose another folder."
-        )
+    with VectorWriter(
+        path, "Polygon", raster.grid.crs, {name: values.dtype for name, values in fields.items()}
+    ) as file:
+        file.write(polygons.geometries, fields)
+        file.finish()

@@ -26,13 +26,14 @@ from dubai_landcover_plugin.core.errors import (
 from dubai_landcover_plugin.core.journal import Journal, Progress
 from dubai_landcover_plugin.core.legend import legend_path, legend_xml
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor
-from dubai_landcover_plugin.core.polygons import check_vector_writable, vector_files, write_class_polygons
+from dubai_landcover_plugin.core.polygons import write_class_polygons
 from dubai_landcover_plugin.core.raster import RasterSource
 from dubai_landcover_plugin.core.record import class_tags, input_identity, record_path, run_record, versions
 from dubai_landcover_plugin.core.report import report_html
 from dubai_landcover_plugin.core.requests.checks import dumps
 from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentationResult
 from dubai_landcover_plugin.core.runtimes.choice import Candidate
+from dubai_landcover_plugin.core.vector_files import check_vector_writable, vector_files
 from dubai_landcover_plugin.core.writer import LandCoverWriter, RasterStyle, check_writable, write_text
 
 

@@ -14,7 +14,13 @@ from typing import Any, Callable, TypeVar
 
 from dubai_landcover_plugin.core.errors import RequestError
 
-VECTOR_SUFFIXES = {".gpkg": "GPKG", ".shp": "ESRI Shapefile", ".geojson": "GeoJSON", ".fgb": "FlatGeobuf"}
+VECTOR_SUFFIXES = {
+    ".gpkg": "GPKG",
+    ".shp": "ESRI Shapefile",
+    ".geojson": "GeoJSON",
+    ".fgb": "FlatGeobuf",
+    ".parquet": "Parquet",
+}
 
 _Request = TypeVar("_Request", bound="Request")
 _Check = Callable[[Any], bool]

@@ -1,0 +1,102 @@
+"""Classified rasters as they come back from disk: ids, classes, place."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.windows import Window
+
+from dubai_landcover_plugin.core.errors import ClassSchemeError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.core.raster import Grid
+from dubai_landcover_plugin.core.record import scheme_from_tags
+
+_REMEDY = "Choose a classified raster made by Segment Land Cover."
+
+Ids = npt.NDArray[np.uint8]
+
+
+class ClassifiedSource:
+    """An open class map, read by rows; a context manager.
+
+    Args:
+        path: A raster made by Segment Land Cover.
+
+    Raises:
+        RasterOpenError: if it cannot be opened or is no class map.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = str(path)
+        self._dataset = _open(path)
+        try:
+            dataset = self._dataset
+            if dataset.count != 1 or dataset.dtypes[0] != "uint8":
+                raise RasterOpenError(
+                    f"{path} is no class map: {dataset.count} band(s) of {dataset.dtypes[0]}, one of uint8 is needed.",
+                    _REMEDY,
+                )
+            tags = dataset.tags()
+            try:
+                self.scheme = scheme_from_tags(tags)
+            except ClassSchemeError as error:
+                raise RasterOpenError(f"{path} is no class map: {error.message}", _REMEDY) from error
+            self.grid = Grid(dataset.height, dataset.width, dataset.transform, dataset.crs)
+            self.run: dict[str, Any] = _json(tags.get("LANDCOVER_RUN"))
+        except BaseException:
+            self._dataset.close()
+            raise
+
+    def __enter__(self) -> ClassifiedSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._dataset.close()
+
+    @property
+    def model(self) -> str:
+        """Name of the model that made it; empty where it is not known."""
+        return str(self.run.get("model", {}).get("name", ""))
+
+    def read(self, first: int, last: int) -> Ids:
+        """Return rows ``first`` to ``last`` (excluded) as ids, (last - first, W) uint8; 0 is no data.
+
+        Raises:
+            RasterReadError: if a block is damaged.
+        """
+        try:
+            return self._dataset.read(1, window=Window(0, first, self.grid.width, last - first))  # type: ignore[no-any-return]
+        except (RasterioError, RasterioIOError) as error:
+            raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
+
+    def bands(self, rows: int) -> Iterator[tuple[int, Ids]]:
+        """Yield the first row and the ids of bands of at most ``rows`` rows, from the top."""
+        for first in range(0, self.grid.height, rows):
+            yield first, self.read(first, min(first + rows, self.grid.height))
+
+
+def _open(path: str | Path) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return rasterio.open(path)
+    except (RasterioError, RasterioIOError) as error:
+        raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
+
+
+def _json(text: str | None) -> dict[str, Any]:
+    try:
+        value = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
