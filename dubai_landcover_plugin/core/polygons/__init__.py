@@ -1,0 +1,1 @@
+"""From a class map to polygons, in bands of rows: regions, their borders, simpler borders, polygons, files."""
