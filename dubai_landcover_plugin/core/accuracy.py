@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dubai_landcover_plugin.core.classified import ClassifiedSource
 from dubai_landcover_plugin.core.errors import GeoreferenceError
-from dubai_landcover_plugin.core.polygons import read_classified
+
+_ROWS = 512
 
 IGNORE = 255
 """Label of pixels that count neither in training nor in a comparison."""
@@ -104,16 +106,21 @@ def compare_maps(truth: str | Path, predicted: str | Path) -> dict[str, Any]:
         GeoreferenceError: if the grids differ.
         RasterOpenError: if either is no class map.
     """
-    reference, result = read_classified(truth), read_classified(predicted)
-    if reference.ids.shape != result.ids.shape or not reference.grid.transform.almost_equals(result.grid.transform):
-        raise GeoreferenceError(
-            f"{truth} and {predicted} lie on different grids: {reference.ids.shape} and {result.ids.shape} px.",
-            "Resample one to the other's pixels first.",
-        )
-    scheme = result.scheme
-    channels = np.full(256, IGNORE, np.uint8)
-    channels[list(scheme.ids)] = np.arange(len(scheme.ids))
-    confusion = Confusion.of(channels[reference.ids], channels[result.ids], len(scheme.ids))
+    with ClassifiedSource(truth) as reference, ClassifiedSource(predicted) as result:
+        own, other = reference.grid, result.grid
+        sizes = [(grid.height, grid.width) for grid in (own, other)]
+        if sizes[0] != sizes[1] or not own.transform.almost_equals(other.transform):
+            raise GeoreferenceError(
+                f"{truth} and {predicted} lie on different grids: {sizes[0]} and {sizes[1]} px.",
+                "Resample one to the other's pixels first.",
+            )
+        scheme = result.scheme
+        channels = np.full(256, IGNORE, np.uint8)
+        channels[list(scheme.ids)] = np.arange(len(scheme.ids))
+        confusion = Confusion.empty(len(scheme.ids))
+        for first, ids in result.bands(_ROWS):
+            labels = reference.read(first, first + len(ids))
+            confusion += Confusion.of(channels[labels], channels[ids], len(scheme.ids))
     return confusion.to_json([entry.name for entry in scheme.classes])
 
 

@@ -1,4 +1,4 @@
-"""Classified rasters as they come back from disk: ids, classes, place."""
+"""Classified rasters and their confidence as they come back from disk, by rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window
 
-from dubai_landcover_plugin.core.errors import ClassSchemeError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.core.errors import ClassSchemeError, GeoreferenceError, RasterOpenError, RasterReadError
 from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.record import scheme_from_tags
 
@@ -83,6 +83,53 @@ class ClassifiedSource:
         """Yield the first row and the ids of bands of at most ``rows`` rows, from the top."""
         for first in range(0, self.grid.height, rows):
             yield first, self.read(first, min(first + rows, self.grid.height))
+
+
+class ConfidenceSource:
+    """An open confidence raster; a context manager.
+
+    Args:
+        path: Percent, uint8; 255 where nothing is known.
+        grid: Of the classified raster; it must be the same.
+
+    Raises:
+        RasterOpenError: if it cannot be opened or is no confidence raster.
+        GeoreferenceError: if its pixels are others.
+    """
+
+    def __init__(self, path: str, grid: Grid) -> None:
+        remedy = "Choose the confidence raster of the same run."
+        found = self._dataset = _open(path)
+        try:
+            if found.count != 1 or found.dtypes[0] != "uint8":
+                raise RasterOpenError(f"{path} is no confidence raster: one band of uint8 is needed.", remedy)
+            if found.shape != (grid.height, grid.width) or not found.transform.almost_equals(grid.transform):
+                raise GeoreferenceError(
+                    f"{path} has other pixels than the classified raster: {found.height}×{found.width} px, "
+                    f"{grid.height}×{grid.width} px are needed, in the same place.",
+                    remedy,
+                )
+        except BaseException:
+            found.close()
+            raise
+        self._path = path
+
+    def __enter__(self) -> ConfidenceSource:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._dataset.close()
+
+    def read(self, first: int, last: int) -> Ids:
+        """Return rows ``first`` to ``last`` (excluded), percent."""
+        try:
+            window = Window(0, first, self._dataset.width, last - first)
+            rows: Ids = self._dataset.read(1, window=window)
+        except (RasterioError, RasterioIOError) as error:
+            raise RasterReadError(
+                f"{self._path} cannot be read: {error.__cause__ or error}.", "Make it anew."
+            ) from error
+        return rows
 
 
 def _open(path: str | Path) -> Any:

@@ -6,7 +6,6 @@ import os
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from rasterio.enums import Resampling
@@ -26,11 +25,11 @@ from dubai_landcover_plugin.core.errors import (
 from dubai_landcover_plugin.core.journal import Journal, Progress
 from dubai_landcover_plugin.core.legend import legend_path, legend_xml
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor
-from dubai_landcover_plugin.core.polygons import write_class_polygons
 from dubai_landcover_plugin.core.raster import RasterSource
 from dubai_landcover_plugin.core.record import class_tags, input_identity, record_path, run_record, versions
 from dubai_landcover_plugin.core.report import report_html
 from dubai_landcover_plugin.core.requests.checks import dumps
+from dubai_landcover_plugin.core.requests.polygons import PolygonizeRequest
 from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentationResult
 from dubai_landcover_plugin.core.runtimes.choice import Candidate
 from dubai_landcover_plugin.core.vector_files import check_vector_writable, vector_files
@@ -236,14 +235,28 @@ def _commit(request: SegmentationRequest, bundle: ModelBundle, outputs: MapOutpu
     write_text(legend_path(request.output), legend_xml(scheme, {i: int(n) for i, n in enumerate(outputs.pixels)}))
 
 
+def _write_polygons(request: SegmentationRequest, monitor: Monitor) -> None:
+    from dubai_landcover_plugin.core.polygons.export import (
+        polygonize,  # needs more packages than a run without polygons
+    )
+
+    options = request.options
+    asked = PolygonizeRequest(
+        input=request.output,
+        output=request.polygons or "",
+        min_area=options.min_area,
+        simplify=options.simplify,
+        confidence=request.confidence,
+        overwrite=options.overwrite,
+    )
+    polygonize(asked, monitor)
+
+
 def _write_extras(request: SegmentationRequest, bundle: ModelBundle, record: dict[str, Any], monitor: Monitor) -> None:
     """Write polygons and report from the finished raster."""
     try:
         if request.polygons:
-            options = request.options
-            write_class_polygons(
-                Path(request.output), Path(request.polygons), options.min_area, options.simplify, monitor
-            )
+            _write_polygons(request, monitor)
         if request.report:
             write_text(request.report, report_html(record, bundle.metadata.scheme))
     except LandCoverError as error:

@@ -182,7 +182,8 @@ def _doctor(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
 _TASKS: dict[str, Task] = {
     "segment": _task("segmentation.SegmentationRequest", "segment.segment_raster"),
     "batch": _task("segmentation.BatchRequest", "batch.run_batch"),
-    "polygons": _task("polygons.PolygonsRequest", "polygons.export_polygons"),
+    "polygons": _task("polygons.PolygonsRequest", "polygons.export.export_polygons"),
+    "polygonize": _task("polygons.PolygonizeRequest", "polygons.export.polygonize"),
     "doctor": _doctor,
 }
 

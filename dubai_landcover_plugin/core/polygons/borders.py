@@ -90,7 +90,7 @@ def _codes(parts: Parts) -> npt.NDArray[np.uint8]:
     """Return which borders leave each corner, (h + 1, W + 1)."""
     upright = parts[:, 1:] != parts[:, :-1]  # (h + 2, W + 1)
     level = parts[1:] != parts[:-1]  # (h + 1, W + 2)
-    codes = upright[:-1].astype(np.uint8)
+    codes: npt.NDArray[np.uint8] = upright[:-1].astype(np.uint8)
     codes |= upright[1:].view(np.uint8) << 1
     codes |= level[:, :-1].view(np.uint8) << 2
     codes |= level[:, 1:].view(np.uint8) << 3

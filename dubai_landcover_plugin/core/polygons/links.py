@@ -23,7 +23,7 @@ class Links:
     Args:
         keys: (L,) of each step.
         following: (L,) key of the step after it, on the same ring.
-        parts: (L,) what lies on its right.
+        parts: (L,) what lies on its right; 0 is no data.
     """
 
     keys: Indices
@@ -178,7 +178,7 @@ class _Edges:
         ends = self._targets[last]
         following = self._following[last]
         down, up = self._on_seam[ends], self._on_seam[self._starts[steps]]
-        done = ~down & ~up & (self._parts[steps] > 0)
+        done = ~down & ~up
         finished = Links(self._keys[steps[done]], following[done], self._parts[steps[done]])
         return finished, self._hanging(steps, ends, following, down, up)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +58,11 @@ class Regions:
     borders: Borders
 
 
+def sum_by(index: npt.NDArray[Any], values: npt.NDArray[Any], count: int) -> Floats:
+    """Return the sum of the ``values`` of each of ``count`` things, (count,)."""
+    return np.bincount(index, values, count).astype(np.float64, copy=False)
+
+
 def connect(count: int, first: Indices, second: Indices) -> Indices:
     """Return the number of the connected part that each of ``count`` things belongs to, in the order of their first."""
     graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(count, count))
@@ -98,7 +104,7 @@ class RegionFinder:
         classes[parts] = runs.class_ids
         last = np.zeros(count, np.int64)
         np.maximum.at(last, parts, rows)
-        areas = np.bincount(parts, runs.lengths * self._pixel_areas[rows], count)
+        areas = sum_by(parts, runs.lengths * self._pixel_areas[rows], count)
         self._parts.append((classes, areas, last))
         left, right = runs.beside()
         first, second = np.concatenate([upper, left]), np.concatenate([lower, right])
@@ -145,7 +151,7 @@ class RegionFinder:
         count = int(regions.max()) + 1 if total else 0
         classes = np.zeros(count, np.uint8)
         classes[regions] = np.concatenate([part for part, _, _ in self._parts])
-        areas = np.bincount(regions, np.concatenate([part for _, part, _ in self._parts]), count)
+        areas = sum_by(regions, np.concatenate([part for _, part, _ in self._parts]), count)
         last = np.zeros(count, np.int64)
         np.maximum.at(last, regions, np.concatenate([part for _, _, part in self._parts]))
         borders = Borders.of(
@@ -180,7 +186,7 @@ def merge_small(regions: Regions, min_area: float) -> Ids:
         if same.any():
             joined = connect(len(areas), borders.first[same], borders.second[same])
             group = joined[group]
-            areas = np.bincount(joined, areas)
+            areas = sum_by(joined, areas, int(joined.max()) + 1)
             merged = np.zeros(len(areas), np.uint8)
             merged[joined] = classes
             classes = merged

@@ -32,6 +32,13 @@ class Rings:
     parts: Indices
 
     @property
+    def outer(self) -> Flags:
+        """(R,) which rings are the outer one of their part: the first."""
+        outer = np.ones(len(self.parts), bool)
+        outer[1:] = self.parts[1:] != self.parts[:-1]
+        return outer
+
+    @property
     def lengths(self) -> Indices:
         """(R,) points of each ring."""
         return np.diff(self.begins, append=len(self.points))

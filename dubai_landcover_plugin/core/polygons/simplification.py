@@ -28,7 +28,7 @@ class BorderSimplifier:
         y: (V,) row of each vertex.
         neighbours: (V, 2) the vertices before and after each one that may go; -1 for those that stay.
         outer: (V,) vertices of the outer border: they go where they are on a straight line only.
-        pinned: (V,) 1 and 2 for vertices whose borders go on below and above, where this strip does not see them; else 0.
+        pinned: (V,) 1 and 2 for vertices whose borders go on below and above, out of sight; else 0.
         direct: (D, 2) pairs of vertices that stay and have a border without vertices between them.
         lattice: (rows, columns) true where any vertex is, those of the strip above too.
         first_row: Row of the raster of the first row of ``lattice``.
@@ -107,7 +107,8 @@ class BorderSimplifier:
         flat = (self._keys[vertices] >> _SHUFFLE_BITS) == 0  # on a straight line nothing can be in between
         ask = np.flatnonzero(may & ~flat)
         may[ask] = self._is_empty(vertices[ask])
-        return may | flat
+        may |= flat
+        return may
 
     def _leaves_enough(self, vertices: Indices) -> Flags:
         """Refuse vertices without which a border would collapse; where only some can go, the smallest may."""
@@ -190,7 +191,9 @@ def _height(x0: Indices, y0: Indices, x1: Indices, y1: Indices, x: Indices) -> n
     return heights
 
 
-def _count_arcs(neighbours: Indices, free: Flags, pinned: npt.NDArray[np.int8], direct: Indices) -> tuple[Indices, Indices, Indices]:
+def _count_arcs(
+    neighbours: Indices, free: Flags, pinned: npt.NDArray[np.int8], direct: Indices
+) -> tuple[Indices, Indices, Indices]:
     """Return the arc of each vertex that may go, its vertices, and how many must be left.
 
     An arc is a border between two vertices that stay. Three vertices keep a ring a ring, two one that begins and ends

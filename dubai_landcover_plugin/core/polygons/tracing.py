@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
-from dubai_landcover_plugin.core.polygons.links import LinkTracer
+from dubai_landcover_plugin.core.polygons.links import Links, LinkTracer
 from dubai_landcover_plugin.core.polygons.regions import (
     Features,
     find_regions,
     make_features,
     merge_small,
     part_of_runs,
+    sum_by,
 )
 from dubai_landcover_plugin.core.polygons.rings import LinkPool, Rings, close_rings
 from dubai_landcover_plugin.core.polygons.runs import Runs
@@ -43,11 +44,13 @@ class Batch:
         rings: Their rings, in pixels.
         features: (R,) of each ring, ascending.
         class_ids: Of the features, by number.
+        border: New pieces of the border of no data.
     """
 
     rings: Rings
     features: Indices
     class_ids: Ids
+    border: Links
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,13 @@ class Tracing:
         monitor: Told about progress; may cancel.
     """
 
+    valid_pixels: int
+    """Pixels with a class."""
+    raster_areas: npt.NDArray[np.float64]
+    """(256,) of each class id."""
+    merged_areas: npt.NDArray[np.float64]
+    """(256,) of each class id, after small regions went to their neighbours."""
+
     def __init__(
         self,
         source: RowSource,
@@ -98,9 +108,17 @@ class Tracing:
         self._source, self._height, self._width = source, len(pixel_areas), width
         self._tolerance, self._monitor = tolerance, monitor or SilentMonitor()
         self._rows = rows or strip_rows(width)
-        regions, self._bands = find_regions((ids for _, ids in self._read("regions")), pixel_areas, corners)
+        self.valid_pixels = 0
+        regions, self._bands = find_regions(self._counted(), pixel_areas, corners)
         classes = merge_small(regions, min_area) if min_area > 0 else regions.class_ids
         self.features: Features = make_features(regions, classes)
+        self.raster_areas = sum_by(regions.class_ids, regions.areas, 256)
+        self.merged_areas = sum_by(classes, regions.areas, 256)
+
+    def _counted(self) -> Iterator[Ids]:
+        for _, ids in self._read("regions"):
+            self.valid_pixels += int(np.count_nonzero(ids))
+            yield ids
 
     def batches(self) -> Iterator[tuple[Batch, Strip]]:
         """Yield strip by strip the features that it completes, and what it belongs to."""
@@ -127,8 +145,9 @@ class Tracing:
         bottom: bool = False,
     ) -> Batch:
         links = tracer.trace(np.concatenate([above, strip, below]), bottom)
-        rings = close_rings(pool.add(links, self._height if bottom else tracer.row - 1), self._width + 1)
-        return Batch(rings, self.features.feature[rings.parts - 1], self.features.class_ids)
+        data = links.parts > 0
+        rings = close_rings(pool.add(links.where(data), self._height if bottom else tracer.row - 1), self._width + 1)
+        return Batch(rings, self.features.feature[rings.parts - 1], self.features.class_ids, links.where(~data))
 
     def _strip(self, first: int, parts: npt.NDArray[np.int32]) -> Strip:
         numbers = np.append(-1, self.features.feature).astype(np.int32)

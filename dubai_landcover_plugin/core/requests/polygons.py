@@ -8,7 +8,40 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dubai_landcover_plugin.core.errors import RequestError
-from dubai_landcover_plugin.core.requests.checks import VECTOR_SUFFIXES, Request, at_least, one_of
+from dubai_landcover_plugin.core.requests.checks import VECTOR_SUFFIXES, Request, at_least, one_of, vector_path
+
+
+@dataclass(frozen=True)
+class PolygonizeRequest(Request):
+    """Polygons of a classified raster in one vector file.
+
+    Args:
+        input: Path of a classified raster.
+        output: The vector file; its suffix tells the format.
+        classes: Names or ids of the classes wanted; none takes all.
+        min_area: Smaller regions go to their neighbours, m² (px without a CRS).
+        simplify: Tolerance of the outlines, m (px without a CRS); 0 keeps pixel edges.
+        corners: Whether pixels that touch at a corner belong together (8-connected).
+        confidence: Confidence raster of the same run, percent, for attributes; None leaves them out.
+        overwrite: Replace outputs that exist.
+    """
+
+    input: str
+    output: str
+    classes: tuple[str, ...] = ()
+    min_area: float = 20.0
+    simplify: float = 2.0
+    corners: bool = False
+    confidence: str | None = None
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.input or not self.output:
+            raise RequestError("A classified raster and a vector file are needed.")
+        vector_path("output", self.output)
+        at_least("min_area", self.min_area, 0)
+        at_least("simplify", self.simplify, 0)
 
 
 @dataclass(frozen=True)
@@ -19,10 +52,8 @@ class PolygonsRequest(Request):
         input: Path of a classified raster.
         output_folder: Folder of the vector files, named after the classes.
         classes: Names or ids of the classes wanted.
-        suffix: ``.shp``, ``.gpkg``, ``.geojson`` or ``.fgb``.
-        min_area: Smallest polygon kept, m² (px without a CRS).
-        simplify: Tolerance of the outlines, m (px without a CRS); 0 keeps pixel edges.
-        overwrite: Replace outputs that exist.
+        suffix: A key of ``VECTOR_SUFFIXES``.
+        min_area: See :class:`PolygonizeRequest`; so are the others.
     """
 
     input: str
@@ -31,6 +62,8 @@ class PolygonsRequest(Request):
     suffix: str = ".shp"
     min_area: float = 20.0
     simplify: float = 2.0
+    corners: bool = False
+    confidence: str | None = None
     overwrite: bool = False
 
     def __post_init__(self) -> None:

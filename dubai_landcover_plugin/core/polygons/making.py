@@ -1,0 +1,127 @@
+"""The polygons of a classified raster, measured and in their place, as strips complete them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from dubai_landcover_plugin.core.classified import ClassifiedSource, ConfidenceSource
+from dubai_landcover_plugin.core.monitor import Monitor
+from dubai_landcover_plugin.core.polygons.conservation import Conservation, CoverageProof
+from dubai_landcover_plugin.core.polygons.measures import ConfidenceTally, Scale, Sureness
+from dubai_landcover_plugin.core.polygons.regions import sum_by
+from dubai_landcover_plugin.core.polygons.tracing import Batch, Tracing
+from dubai_landcover_plugin.core.raster import Grid
+
+Geometries = npt.NDArray[np.object_]
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How polygons are drawn; see :class:`PolygonizeRequest`."""
+
+    min_area: float = 20.0
+    simplify: float = 2.0
+    corners: bool = False
+    confidence: str | None = None
+
+
+@dataclass(frozen=True)
+class Polygons:
+    """Polygons that a strip completed.
+
+    Args:
+        geometries: (N,) in the CRS; multipolygons where corners join.
+        class_ids: (N,) raster ids.
+        areas: (N,) m², or px without a CRS.
+        perimeters: (N,) m, or px without a CRS; holes count.
+        sureness: Of the classes, or None.
+    """
+
+    geometries: Geometries
+    class_ids: npt.NDArray[np.uint8]
+    areas: Floats
+    perimeters: Floats
+    sureness: Sureness | None
+
+    @property
+    def compactness(self) -> Floats:
+        """(N,) 1 for a circle, less for what is long or frayed (Polsby and Popper 1991)."""
+        compactness: Floats = 4 * np.pi * self.areas / np.maximum(self.perimeters, 1e-12) ** 2
+        return compactness
+
+
+class PolygonMaker:
+    """Makes the polygons of a classified raster.
+
+    Args:
+        source: The raster.
+        shape: How they are drawn.
+        confidence: Its confidence raster, open, or None.
+        rows: Height of strips; None takes what suits the raster.
+        monitor: Told about progress; may cancel.
+    """
+
+    def __init__(
+        self,
+        source: ClassifiedSource,
+        shape: Shape,
+        confidence: ConfidenceSource | None = None,
+        rows: int | None = None,
+        monitor: Monitor | None = None,
+    ) -> None:
+        grid = source.grid
+        self._grid, self._shape, self._confidence = grid, shape, confidence
+        self._scale = Scale(grid)
+        areas = self._scale.pixel_areas
+        tolerance = shape.simplify / self._scale.side()
+        self._tracing = Tracing(source, areas, grid.width, shape.min_area, tolerance, shape.corners, rows, monitor)
+        self._proof = CoverageProof(grid.width + 1)
+        self._areas = np.zeros(256)
+
+    def __iter__(self) -> Iterator[Polygons]:
+        tracing = self._tracing
+        tally = ConfidenceTally(len(tracing.features.class_ids)) if self._confidence else None
+        for batch, strip in tracing.batches():
+            if tally is not None and self._confidence is not None:
+                rows = self._confidence.read(strip.first_row, strip.first_row + len(strip.features))
+                tally.add(strip.features, rows)
+            self._proof.add_border(batch.border)
+            yield self._measured(batch, tally)
+        self._proof.check(tracing.valid_pixels)
+
+    def conservation(self) -> Conservation:
+        """Return the areas before and after, once all polygons are made."""
+        return Conservation(self._tracing.raster_areas, self._tracing.merged_areas, self._areas)
+
+    def _measured(self, batch: Batch, tally: ConfidenceTally | None) -> Polygons:
+        rings = batch.rings
+        pixels, _ = rings.polygons()
+        self._proof.add_polygons(rings, pixels)
+        features, of_ring = np.unique(batch.features, return_inverse=True)
+        areas = sum_by(of_ring, self._scale.areas(rings), len(features))
+        perimeters = sum_by(of_ring, self._scale.perimeters(rings), len(features))
+        class_ids = batch.class_ids[features]
+        self._areas += np.bincount(class_ids, areas, 256)
+        placed = _place(pixels, self._grid)
+        if self._shape.corners:
+            order = np.argsort(batch.features[rings.outer], kind="stable")
+            _, owners = np.unique(batch.features[rings.outer][order], return_inverse=True)
+            placed = shapely.multipolygons(placed[order], indices=owners) if len(placed) else placed
+        else:  # one part each, in the order of parts
+            order = np.argsort(batch.features[rings.outer], kind="stable")
+            placed = placed[order]
+        return Polygons(placed, class_ids, areas, perimeters, None if tally is None else tally.take(features))
+
+
+def _place(pixels: Geometries, grid: Grid) -> Geometries:
+    """Move polygons from pixel coordinates to the CRS."""
+    t = grid.transform
+    matrix = np.array([[t.a, t.d], [t.b, t.e]])
+    placed: Geometries = shapely.transform(pixels, lambda points: points @ matrix + (t.c, t.f))
+    return placed
