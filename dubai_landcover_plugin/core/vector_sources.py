@@ -11,6 +11,7 @@ import pyogrio
 import pyogrio.raw
 import shapely
 from pyogrio.errors import DataSourceError
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform as warp_points
@@ -48,7 +49,7 @@ class VectorLayer:
         def move(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
             try:
                 moved = np.column_stack(warp_points(own, crs, points[:, 0], points[:, 1])[:2])
-            except (RasterioError, CRSError) as error:
+            except (RasterioError, CRSError, CPLE_BaseError) as error:
                 raise GeoreferenceError(f"The layer cannot be brought to {crs}: {error}.", "Reproject it.") from error
             if not np.isfinite(moved).all():
                 raise GeoreferenceError(f"The layer has points without a place in {crs}.", "Reproject or clip it.")

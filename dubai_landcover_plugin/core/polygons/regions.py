@@ -77,7 +77,7 @@ def connect(count: int, first: Indices, second: Indices) -> Indices:
 class RegionFinder:
     """Finds the regions of a class map from bands of rows.
 
-    Regions are 4-connected. Runs of no data are regions too, of class 0, and touch nothing.
+    Regions are 4-connected. No data is regions too, of class 0; they border on nothing.
 
     Args:
         pixel_areas: (H,) size of the pixels of each row.
@@ -133,7 +133,7 @@ class RegionFinder:
             ]
         for upper, of_upper, lower, of_lower, length in pairs:
             data = (upper != NODATA_ID) & (lower != NODATA_ID)
-            same = data & (upper == lower)
+            same = upper == lower
             if length:
                 self._same.append((of_upper[same], of_lower[same]))
                 data &= ~same

@@ -1,5 +1,9 @@
 import json
 import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pyogrio
@@ -8,24 +12,47 @@ import rasterio
 import rasterio.features
 import shapely
 from affine import Affine
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 
 from dubai_landcover_plugin.core.classes import DUBAI
-from dubai_landcover_plugin.core.errors import ClassSchemeError, OutputError, RasterOpenError, RunCancelled
-from dubai_landcover_plugin.core.polygons import ClassifiedRaster, export_polygons, trace_polygons
-from dubai_landcover_plugin.core.raster import Grid
+from dubai_landcover_plugin.core.classified import ClassifiedSource
+from dubai_landcover_plugin.core.errors import (
+    ClassSchemeError,
+    GeoreferenceError,
+    OutputError,
+    RasterOpenError,
+    RunCancelled,
+)
+from dubai_landcover_plugin.core.polygons.export import export_polygons, polygonize
+from dubai_landcover_plugin.core.polygons.making import PolygonMaker, Polygons, Shape
 from dubai_landcover_plugin.core.record import class_tags
-from dubai_landcover_plugin.core.requests.polygons import PolygonsRequest
+from dubai_landcover_plugin.core.requests.polygons import PolygonizeRequest, PolygonsRequest
 
-from .conftest import ONE_METRE, write_raster
+from .conftest import write_raster
 
 CRS = rasterio.crs.CRS.from_epsg(32640)
 
 
-def classified(ids, transform=ONE_METRE, crs=CRS):
-    return ClassifiedRaster(np.asarray(ids, np.uint8), Grid(*np.shape(ids), transform, crs), DUBAI)
+def write_classes(path, ids, **profile):
+    """Write a class map as Segment Land Cover does, with the names of its classes."""
+    write_raster(path, np.asarray(ids, np.uint8)[None], nodata=0, **profile)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(**class_tags(DUBAI))
+    return path
+
+
+def make(tmp_path, ids, rows=None, **profile):
+    """Return the polygons of a class map, all strips together."""
+    path = write_classes(tmp_path / "map.tif", ids, **profile)
+    with ClassifiedSource(path) as source:
+        maker = PolygonMaker(source, Shape(0, 0), rows=rows)
+        found = list(maker)
+        made = Polygons(
+            *(np.concatenate([getattr(part, name) for part in found]) for name in ("geometries", "class_ids")),
+            *(np.concatenate([getattr(part, name) for part in found]) for name in ("areas", "perimeters")),
+            None,
+        )
+        assert maker.conservation().polygons.sum() == pytest.approx(made.areas.sum())
+    return made
 
 
 @pytest.fixture
@@ -35,56 +62,7 @@ def class_map(tmp_path):
     ids[5:15, 5:17] = 4
     ids[20:24] = 3
     ids[30:32, 40:42] = 4
-    path = write_raster(tmp_path / "classes.tif", ids[None], nodata=0)
-    with rasterio.open(path, "r+") as dataset:
-        dataset.update_tags(**class_tags(DUBAI))
-    return path
-
-
-def burn(polygons, shape, transform):
-    pairs = zip(polygons.geometries, polygons.class_ids.tolist(), strict=True)
-    return rasterio.features.rasterize(pairs, shape, transform=transform, fill=0, dtype="uint8")
-
-
-CLASS_MAPS = arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 6))
-
-
-@settings(max_examples=60)
-@given(CLASS_MAPS.filter(np.any))
-def test_unsimplified_polygons_give_the_raster_back(ids):
-    polygons = trace_polygons(classified(ids), 0, 0)
-    assert shapely.is_valid(polygons.geometries).all()
-    assert shapely.coverage_is_valid(polygons.geometries)
-    assert (burn(polygons, ids.shape, ONE_METRE) == ids).all()
-    for value in range(1, 7):
-        assert polygons.areas[polygons.class_ids == value].sum() == (ids == value).sum()
-
-
-@settings(max_examples=40)
-@given(CLASS_MAPS.filter(np.any), st.floats(0.1, 5))
-def test_simplified_polygons_still_share_their_edges(ids, tolerance):
-    polygons = trace_polygons(classified(ids), 0, tolerance)
-    assert shapely.coverage_is_valid(polygons.geometries)
-    inside = np.abs(polygons.areas.sum() - (ids > 0).sum())
-    outline = shapely.length(shapely.union_all(trace_polygons(classified(ids), 0, 0).geometries))
-    assert inside <= outline * tolerance  # only the outer border may move, and by the tolerance
-
-
-def test_small_regions_go_to_their_neighbour_and_leave_no_gap():
-    ids = np.full((20, 20), 2, np.uint8)
-    ids[5:7, 5:7] = 4
-    polygons = trace_polygons(classified(ids), 10, 0)
-    assert polygons.class_ids.tolist() == [2]
-    assert polygons.areas.tolist() == [400]
-    assert shapely.get_num_interior_rings(polygons.geometries).tolist() == [0]
-
-
-def test_nodata_is_no_neighbour():
-    ids = np.zeros((20, 20), np.uint8)
-    ids[:10] = 2
-    ids[0, 0] = 4
-    polygons = trace_polygons(classified(ids), 5, 0)
-    assert polygons.areas.tolist() == [200]
+    return write_classes(tmp_path / "classes.tif", ids)
 
 
 @pytest.mark.parametrize(
@@ -97,18 +75,14 @@ def test_nodata_is_no_neighbour():
     ],
     ids=["half metre", "rotated", "no CRS", "degrees"],
 )
-def test_area_and_perimeter_are_those_on_the_ground(transform, crs, area, perimeter):
+def test_area_and_perimeter_are_those_on_the_ground(tmp_path, transform, crs, area, perimeter):
     ids = np.zeros((20, 20), np.uint8)
     ids[4:14, 4:14] = 4
-    polygons = trace_polygons(classified(ids, transform, crs), 0, 0)
+    polygons = make(tmp_path, ids, transform=transform, crs=crs)
     assert polygons.areas == pytest.approx([area], rel=2e-3)
     assert polygons.perimeters == pytest.approx([perimeter], rel=5e-3)
     if crs is None or not crs.is_geographic:
         assert shapely.area(polygons.geometries) == pytest.approx([area])
-
-
-def test_empty_map_gives_no_polygon():
-    assert len(trace_polygons(classified(np.zeros((5, 5))), 1, 1).geometries) == 0
 
 
 @pytest.mark.parametrize("suffix", [".shp", ".gpkg", ".geojson", ".fgb"])
@@ -117,7 +91,7 @@ def test_one_file_for_each_class_in_every_format(class_map, tmp_path, suffix):
     outcome = export_polygons(request)
     assert outcome["counts"] == {"Building": 1, "Road": 1}
     assert outcome["area_m2"] == {"Building": 120, "Road": 200}
-    meta, _, geometry, values = pyogrio.raw.read(outcome["files"]["Building"])
+    meta, _, geometry, values = pyogrio.raw.read(outcome["files"]["Building"], layer="building")
     fields = dict(zip(meta["fields"], values, strict=True))
     assert fields["class"].tolist() == ["Building"]
     assert fields["class_id"].tolist() == [4]
@@ -135,7 +109,9 @@ def test_one_file_for_each_class_in_every_format(class_map, tmp_path, suffix):
 
 def test_shapefile_says_its_encoding(class_map, tmp_path):
     export_polygons(PolygonsRequest(str(class_map), str(tmp_path / "v"), ("Building",)))
-    assert sorted(os.listdir(tmp_path / "v")) == [f"building.{part}" for part in ("cpg", "dbf", "prj", "shp", "shx")]
+    assert sorted(os.listdir(tmp_path / "v")) == [
+        f"building.{part}" for part in ("cpg", "dbf", "prj", "qml", "shp", "shx")
+    ]
     assert (tmp_path / "v" / "building.cpg").read_text() == "UTF-8"
 
 
@@ -194,26 +170,11 @@ def test_geojson_is_json(class_map, tmp_path):
         assert json.load(stream)["type"] == "FeatureCollection"
 
 
-@pytest.mark.parametrize("min_area", [20.0, 1e6])
-def test_smallest_area_beyond_the_raster_is_no_crash(min_area):
-    assert len(trace_polygons(classified(np.full((3, 3), 2)), min_area, 2).geometries) == 0
-
-
-def test_simplifying_tears_no_holes():
-    rng = np.random.default_rng(1)
-    coarse = rng.random((3, 30, 30)).repeat(4, axis=1).repeat(4, axis=2)
-    ids = coarse.argmax(0).astype(np.uint8) + 1
-    polygons = trace_polygons(classified(ids), 20, 2)
-    covered = shapely.union_all(polygons.geometries)
-    assert shapely.get_num_interior_rings(covered) == 0
-    assert covered.area > 0.99 * ids.size
-
-
-def test_perimeter_of_a_strip_in_degrees():
+def test_perimeter_of_a_strip_in_degrees(tmp_path):
     ids = np.zeros((10, 60), np.uint8)
     ids[4, 5:55] = 3
     transform = Affine(1e-5, 0, 55, 0, -1e-5, 60)
-    polygons = trace_polygons(classified(ids, transform, rasterio.crs.CRS.from_epsg(4326)), 0, 0)
+    polygons = make(tmp_path, ids, transform=transform, crs=rasterio.crs.CRS.from_epsg(4326))
     assert polygons.perimeters == pytest.approx([2 * 50 * 0.5580 + 2 * 1.1141], rel=1e-3)
 
 
@@ -252,3 +213,92 @@ def test_class_names_cannot_leave_the_folder(class_map, tmp_path):
         dataset.update_tags(CLASS_4="../Out side #3C1098")
     outcome = export_polygons(PolygonsRequest(str(class_map), str(tmp_path / "v"), ("4",), ".gpkg"))
     assert outcome["files"] == {"../Out side": str(tmp_path / "v" / "_out_side.gpkg")}
+
+
+def attributes(path):
+    meta, _, geometry, values = pyogrio.raw.read(path, layer=Path(path).stem)
+    return shapely.from_wkb(geometry), dict(zip(meta["fields"], values, strict=True))
+
+
+@pytest.fixture
+def confidence(tmp_path):
+    percent = np.full((40, 50), 80, np.uint8)
+    percent[5:15, 5:11] = 40
+    percent[0, 0] = 255
+    return write_raster(tmp_path / "confidence.tif", percent[None], nodata=255)
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".fgb"])
+def test_one_file_with_all_classes_and_their_attributes(class_map, confidence, tmp_path, suffix):
+    output = tmp_path / f"all{suffix}"
+    request = PolygonizeRequest(str(class_map), str(output), min_area=0, simplify=0, confidence=str(confidence))
+    outcome = polygonize(request)
+    assert outcome["counts"] == {"Water": 0, "Land": 2, "Road": 1, "Building": 2, "Vegetation": 0, "Unlabeled": 0}
+    geometries, fields = attributes(output)
+    assert shapely.is_valid(geometries).all()
+    house = fields["area_m2"].tolist().index(120)
+    assert fields["class"][house] == "Building"
+    assert fields["conf_mean"][house] == 60
+    assert fields["conf_p10"][house] == 40
+    assert fields["compact"][house] == pytest.approx(4 * np.pi * 120 / 44**2)
+    assert fields["source"][house] == "classes.tif"
+    assert fields["perim_m"][house] == 44
+
+
+def test_small_regions_are_merged_and_told(class_map, tmp_path):
+    outcome = polygonize(PolygonizeRequest(str(class_map), str(tmp_path / "all.gpkg"), min_area=20, simplify=2))
+    areas = outcome["conservation"]["areas"]
+    assert areas["Building"] == {"raster": 124, "merged": 120, "polygons": pytest.approx(120, abs=8)}
+    assert sum(area["polygons"] for area in areas.values()) == 2000
+    assert (outcome["conservation"]["gaps"], outcome["conservation"]["overlaps"]) == (0, 0)
+
+
+def test_chosen_classes_alone(class_map, tmp_path):
+    request = PolygonizeRequest(str(class_map), str(tmp_path / "some.gpkg"), ("road", "4"), simplify=0)
+    assert polygonize(request)["area_m2"] == {"Road": 200, "Building": 120}
+    assert set(attributes(tmp_path / "some.gpkg")[1]["class"]) == {"Road", "Building"}
+
+
+def test_corners_make_multipolygons(tmp_path):
+    ids = np.full((8, 8), 2)
+    ids[1:3, 1:3] = ids[3:5, 3:5] = 4
+    path = write_classes(tmp_path / "map.tif", ids)
+    outcome = polygonize(PolygonizeRequest(str(path), str(tmp_path / "c.gpkg"), min_area=0, simplify=0, corners=True))
+    assert outcome["counts"]["Building"] == 1
+    geometries, fields = attributes(tmp_path / "c.gpkg")
+    assert set(shapely.get_type_id(geometries)) == {6}
+    assert sorted(fields["area_m2"]) == [8, 56]
+
+
+def test_the_style_is_in_the_geopackage(class_map, tmp_path):
+    polygonize(PolygonizeRequest(str(class_map), str(tmp_path / "all.gpkg")))
+    with closing(sqlite3.connect(tmp_path / "all.gpkg")) as package:
+        ((table, qml, default),) = package.execute("SELECT f_table_name, styleQML, useAsDefault FROM layer_styles")
+    assert (table, default) == ("all", 1)
+    categories = ElementTree.fromstring(qml).findall(".//category")
+    assert [item.get("label") for item in categories] == [entry.name for entry in DUBAI.entries]
+    assert [item.get("value") for item in categories] == ["1", "2", "3", "4", "5", "6"]
+
+
+def test_confidence_of_another_raster_is_refused(class_map, tmp_path):
+    other = write_raster(tmp_path / "other.tif", np.zeros((1, 5, 5), np.uint8))
+    request = PolygonizeRequest(str(class_map), str(tmp_path / "all.gpkg"), confidence=str(other))
+    with pytest.raises(GeoreferenceError, match="5×5 px, 40×50 px are needed"):
+        polygonize(request)
+    assert not (tmp_path / "all.gpkg").exists()
+
+
+def test_no_valid_pixel_gives_an_empty_file(tmp_path):
+    path = write_classes(tmp_path / "map.tif", np.zeros((5, 5)))
+    outcome = polygonize(PolygonizeRequest(str(path), str(tmp_path / "none.gpkg")))
+    assert set(outcome["counts"].values()) == {0}
+    assert pyogrio.read_info(tmp_path / "none.gpkg", layer="none")["features"] == 0
+
+
+def test_strips_of_any_height_measure_the_same(tmp_path):
+    rng = np.random.default_rng(3)
+    ids = rng.integers(0, 4, (30, 20)).repeat(3, 0).repeat(3, 1)
+    degrees = {"transform": Affine(1e-5, 0, 55, 0, -1e-5, 25), "crs": rasterio.crs.CRS.from_epsg(4326)}
+    one, two = (make(tmp_path, ids, rows=rows, **degrees) for rows in (7, 1000))
+    for name in ("areas", "perimeters", "compactness"):
+        assert sorted(getattr(one, name)) == pytest.approx(sorted(getattr(two, name)), rel=1e-12)

@@ -1,0 +1,124 @@
+"""Vector files: every format, in pieces, whole or not there."""
+
+import json
+import os
+import sys
+from contextlib import suppress
+
+import numpy as np
+import pyarrow.parquet
+import pyogrio.raw
+import pytest
+import rasterio
+import shapely
+
+from dubai_landcover_plugin.core import vector_files
+from dubai_landcover_plugin.core.errors import GeoreferenceError, OutputError, RasterOpenError
+from dubai_landcover_plugin.core.vector_files import VectorWriter, check_vector_writable
+from dubai_landcover_plugin.core.vector_sources import read_vector
+
+UTM40 = rasterio.crs.CRS.from_epsg(32640)
+FIELDS = {"class_id": np.int32, "class": object, "area_m2": np.float64}
+
+
+def boxes(count, start=0):
+    west = 300_000 + 20.0 * np.arange(start, start + count)
+    values = {
+        "class_id": np.arange(start, start + count),
+        "class": np.array([f"Gebäude {n}" for n in range(count)], object),
+        "area_m2": np.full(count, 100.0),
+    }
+    return shapely.box(west, 2_700_000, west + 10, 2_700_010), values
+
+
+def write(path, *pieces, crs=UTM40, **options):
+    with VectorWriter(path, "Polygon", crs, FIELDS, **options) as writer:
+        for piece in pieces:
+            writer.write(*piece)
+        writer.finish()
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".fgb"])
+def test_pieces_become_one_layer(tmp_path, suffix):
+    path = tmp_path / f"houses{suffix}"
+    write(path, boxes(3), boxes(0), boxes(2, 3), style="<qgis/>")
+    layer = read_vector(str(path)).to_crs(UTM40)
+    order = np.argsort(layer.fields["class_id"])
+    assert layer.fields["class_id"][order].tolist() == [0, 1, 2, 3, 4]
+    assert layer.fields["class"][order][0] == "Gebäude 0"
+    assert shapely.area(layer.geometries) == pytest.approx([100] * 5, rel=1e-3)
+
+
+def test_geoparquet_says_where_its_geometry_is(tmp_path):
+    path = tmp_path / "houses.parquet"
+    write(path, boxes(3), boxes(2, 3))
+    table = pyarrow.parquet.read_table(path)
+    assert table.column("class").to_pylist()[3] == "Gebäude 0"
+    assert shapely.area(shapely.from_wkb(table.column("geometry").to_pylist())).tolist() == [100] * 5
+    geo = json.loads(table.schema.metadata[b"geo"])
+    column = geo["columns"][geo["primary_column"]]
+    assert (geo["version"], column["encoding"], column["geometry_types"]) == ("1.1.0", "WKB", ["Polygon"])
+    assert column["crs"]["id"] == {"authority": "EPSG", "code": 32640}
+
+
+def test_without_a_crs_and_without_features(tmp_path):
+    for suffix in (".gpkg", ".shp", ".geojson", ".fgb", ".parquet"):
+        write(tmp_path / f"nothing{suffix}", crs=None)
+        assert (tmp_path / f"nothing{suffix}").exists()
+    with pytest.raises(RasterOpenError, match="no features"):
+        read_vector(str(tmp_path / "nothing.gpkg"))
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".parquet"])
+def test_a_run_that_stops_leaves_nothing(tmp_path, suffix):
+    writer = VectorWriter(tmp_path / f"houses{suffix}", "Polygon", UTM40, FIELDS)
+    with suppress(KeyError), writer:
+        writer.write(*boxes(3))
+        raise KeyError
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_shapefile_beyond_its_limit_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(vector_files, "_SHAPEFILE_BYTES", 1000)
+    with pytest.raises(OutputError, match=r"larger than 2 GB.*GeoPackage"):
+        write(tmp_path / "houses.shp", boxes(4), boxes(4, 4))
+    assert os.listdir(tmp_path) == []
+
+
+def test_names_that_shapefiles_would_cut_are_a_bug_that_shows(tmp_path):
+    with pytest.raises(OutputError, match="at most 10 letters, not confidence_mean"):
+        VectorWriter(tmp_path / "houses.shp", "Polygon", UTM40, {"confidence_mean": np.float64})
+
+
+def test_a_style_of_the_user_is_kept(tmp_path):
+    (tmp_path / "houses.qml").write_text("mine")
+    with pytest.raises(OutputError, match=r"houses\.qml exists"):
+        check_vector_writable(tmp_path / "houses.shp", False)
+    check_vector_writable(tmp_path / "houses.gpkg", False)
+
+
+def test_geoparquet_without_its_package_is_refused_early(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(OutputError, match="pyarrow, which is not installed"):
+        check_vector_writable(tmp_path / "houses.parquet", False)
+
+
+def test_several_layers_must_be_named(tmp_path):
+    path = tmp_path / "town.gpkg"
+    write(path, boxes(2))
+    pyogrio.raw.write(
+        str(path), geometry=shapely.to_wkb(boxes(1)[0]), field_data=[], fields=[], geometry_type="Polygon",
+        crs="EPSG:32640", driver="GPKG", layer="second", append=False,
+    )  # fmt: skip
+    with pytest.raises(RasterOpenError, match="several layers: town, second"):
+        read_vector(str(path))
+    assert len(read_vector(f"{path}|layername=second").geometries) == 1
+
+
+def test_points_without_a_place_in_the_crs_are_refused(tmp_path):
+    write(tmp_path / "houses.gpkg", boxes(2))
+    layer = read_vector(str(tmp_path / "houses.gpkg"))
+    assert layer.to_crs(None) is layer
+    far = type(layer)(shapely.box([1e30], [0], [2e30], [1]), {}, UTM40)
+    with pytest.raises(GeoreferenceError):
+        far.to_crs(rasterio.crs.CRS.from_epsg(4326))
