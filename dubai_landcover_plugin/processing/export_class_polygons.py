@@ -17,7 +17,6 @@ from qgis.core import (
     QgsProcessingParameterBoolean,
     QgsProcessingParameterEnum,
     QgsProcessingParameterFolderDestination,
-    QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsProcessingUtils,
 )
@@ -26,19 +25,17 @@ from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.core.requests.checks import VECTOR_SUFFIXES, dumps
 from dubai_landcover_plugin.core.requests.polygons import PolygonsRequest
-from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
-from dubai_landcover_plugin.processing.parameters import add_polygon_shape
-from dubai_landcover_plugin.processing.raster_input import engine_path
+from dubai_landcover_plugin.processing.algorithm import tr
+from dubai_landcover_plugin.processing.classified_input import ClassifiedRasterAlgorithm
+from dubai_landcover_plugin.processing.parameters import add_corners, add_polygon_shape
 from dubai_landcover_plugin.processing.styling import ResultStyle
 from dubai_landcover_plugin.runner.settings import natural_colours
 
 CLASS_NAMES = [entry.name for entry in DUBAI.entries]
 
 
-class ExportClassPolygons(LandCoverAlgorithm):
+class ExportClassPolygons(ClassifiedRasterAlgorithm):
     """Draws the classes of a classified raster as polygons."""
-
-    _input = ""
 
     def name(self) -> str:
         """Return the algorithm's id."""
@@ -70,17 +67,15 @@ class ExportClassPolygons(LandCoverAlgorithm):
         """Return the help shown beside the dialog."""
         return tr(
             "<p>Draws the chosen classes of a raster made by <i>Segment Land Cover</i> as polygons. Each class gets a "
-            "file of its own, named after it, in the output folder: shapefile, GeoPackage, GeoJSON or FlatGeobuf.</p>"
-            "<p>Polygons below the smallest area are left out. Outlines follow the pixel edges or are simplified "
-            "within the tolerance.</p>"
+            "file of its own, named after it, in the output folder: shapefile, GeoPackage, GeoJSON, FlatGeobuf or "
+            "GeoParquet.</p>"
+            "<p>Polygons are drawn as in <i>Classified Raster to Polygons</i>, which writes all classes into one "
+            "file.</p>"
         )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
-        self.add(
-            QgsProcessingParameterRasterLayer("INPUT", tr("Classified raster")),
-            tr("A raster of class ids, as Segment Land Cover makes it."),
-        )
+        self.add_classified()
         self.add(
             QgsProcessingParameterEnum(
                 "CLASSES",
@@ -100,10 +95,12 @@ class ExportClassPolygons(LandCoverAlgorithm):
                 defaultValue="shp",
                 usesStaticStrings=True,
             ),
-            tr("shp: shapefile; gpkg: GeoPackage; geojson: GeoJSON; fgb: FlatGeobuf."),
+            tr("shp: shapefile; gpkg: GeoPackage; geojson: GeoJSON; fgb: FlatGeobuf; parquet: GeoParquet."),
         )
         add_polygon_shape(self, advanced=False)
+        self.add_confidence()
         self._add_rarely_needed()
+        add_corners(self)
         self._add_outputs()
 
     def _add_rarely_needed(self) -> None:
@@ -136,17 +133,8 @@ class ExportClassPolygons(LandCoverAlgorithm):
 
     def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
         """Return whether a run can start, and if not, why."""
-        try:
-            if not self._classes(parameters, context):
-                raise RequestError(tr("No class is chosen."), tr("Choose at least one, for example Building."))
-            layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
-            if layer is not None and layer.isValid() and not engine_path(layer):
-                raise RequestError(
-                    tr("The layer '{name}' is no raster file.").format(name=layer.name()),
-                    tr("Choose a classified raster that Segment Land Cover has written."),
-                )
-        except LandCoverError as error:
-            return False, str(error)
+        if not self._classes(parameters, context):
+            return False, str(RequestError(tr("No class is chosen."), tr("Choose at least one, for example Building.")))
         return super().checkParameterValues(parameters, context)
 
     def _classes(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[str, ...]:
@@ -155,19 +143,6 @@ class ExportClassPolygons(LandCoverAlgorithm):
         others = [part.strip() for part in text.split(";") if part.strip()]
         chosen = others or self.parameterAsEnumStrings(parameters, "CLASSES", context)
         return tuple(dict.fromkeys(chosen))
-
-    def prepareAlgorithm(
-        self,
-        parameters: dict[str, Any],
-        context: QgsProcessingContext,
-        feedback: QgsProcessingFeedback,
-    ) -> bool:
-        """Take the layer's path; layers belong to the main thread."""
-        layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
-        if layer is None or not layer.isValid():
-            raise QgsProcessingException(self.invalidRasterError(parameters, "INPUT"))
-        self._input = engine_path(layer)
-        return True
 
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -182,6 +157,8 @@ class ExportClassPolygons(LandCoverAlgorithm):
                 suffix=f".{self.parameterAsEnumString(parameters, 'FORMAT', context)}",
                 min_area=self.parameterAsDouble(parameters, "MIN_AREA", context),
                 simplify=self.parameterAsDouble(parameters, "SIMPLIFY", context),
+                corners=self.parameterAsBool(parameters, "CORNERS", context),
+                confidence=self._confidence,
                 overwrite=True,  # Processing has asked the user already
             )
         except LandCoverError as error:

@@ -210,16 +210,31 @@ def _add_values(algorithm: LandCoverAlgorithm) -> None:
 
 
 def add_polygon_shape(algorithm: LandCoverAlgorithm, advanced: bool) -> None:
-    """Add the smallest polygon and the tolerance of outlines."""
+    """Add the minimum mapping unit and the tolerance of outlines."""
     algorithm.add(
-        _number("MIN_AREA", tr("Smallest polygon (m²)"), _DOUBLE, 0.0, default=SegmentOptions.min_area),
-        tr("Smaller polygons are left out. In pixels where the raster has no CRS."),
+        _number("MIN_AREA", tr("Minimum mapping unit (m²)"), _DOUBLE, 0.0, default=SegmentOptions.min_area),
+        tr(
+            "Smaller regions take the class of the neighbour with the longest common border, so that no gaps open. In "
+            "pixels where the raster has no CRS."
+        ),
         advanced=advanced,
     )
     algorithm.add(
         _number("SIMPLIFY", tr("Simplification tolerance (m)"), _DOUBLE, 0.0, default=SegmentOptions.simplify),
-        tr("How far an outline may move from the pixel edges; 0 keeps the edges. In pixels where there is no CRS."),
+        tr(
+            "Vertices go as long as less than the square of this would change sides; neighbours keep sharing their "
+            "borders. 0 keeps the pixel edges. In pixels where there is no CRS."
+        ),
         advanced=advanced,
+    )
+
+
+def add_corners(algorithm: LandCoverAlgorithm) -> None:
+    """Add whether corners connect."""
+    algorithm.add(
+        QgsProcessingParameterBoolean("CORNERS", tr("Join pixels that touch at a corner"), defaultValue=False),
+        tr("Pixels of one class that touch at a corner become one (multi)polygon: 8- instead of 4-connected."),
+        advanced=True,
     )
 
 

@@ -6,6 +6,7 @@ from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from dubai_landcover_plugin.processing.export_class_polygons import ExportClassPolygons
+from dubai_landcover_plugin.processing.polygonize_land_cover import PolygonizeLandCover
 from dubai_landcover_plugin.processing.resources import resource
 from dubai_landcover_plugin.processing.segment_folder import SegmentFolder
 from dubai_landcover_plugin.processing.segment_land_cover import SegmentLandCover
@@ -32,7 +33,7 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:
         """Add every algorithm."""
-        for algorithm in (SegmentLandCover, SegmentFolder, ExportClassPolygons):
+        for algorithm in (SegmentLandCover, SegmentFolder, PolygonizeLandCover, ExportClassPolygons):
             self.addAlgorithm(algorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
@@ -41,7 +42,7 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
 
     def supportedOutputVectorLayerExtensions(self) -> list[str]:
         """Return what the engine writes polygons as, the default first."""
-        return ["gpkg", "shp", "geojson", "fgb"]
+        return ["gpkg", "shp", "geojson", "fgb", "parquet"]
 
     def defaultVectorFileExtension(self, hasGeometry: bool = True) -> str:
         """Return the extension of temporary vectors; the user's default may be one that the engine cannot write."""

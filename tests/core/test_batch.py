@@ -2,6 +2,7 @@ import csv
 import json
 import os
 import time
+from pathlib import Path
 
 import pytest
 
@@ -182,7 +183,7 @@ def test_failed_polygons_are_made_the_next_time(folder, tmp_path, monkeypatch):
         raise OutputError("The disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(segment, "write_class_polygons", fail)
+        patch.setattr(segment, "_write_polygons", fail)
         first = run_batch(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle())
     assert (first["done"], first["failed"]) == (0, 3)
     assert run_batch(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle())["done"] == 2
@@ -203,11 +204,11 @@ def test_edited_results_are_kept(folder, tmp_path, edited):
 
 
 def test_slow_polygons_are_not_taken_for_edited(folder, tmp_path, monkeypatch):
-    def slow(raster, path, *arguments):
-        path.write_text("polygons")
-        os.utime(record_path(raster), (1e9, 1e9))
+    def slow(request, monitor):
+        Path(request.polygons).write_text("polygons")
+        os.utime(record_path(request.output), (1e9, 1e9))
 
-    monkeypatch.setattr(segment, "write_class_polygons", slow)
+    monkeypatch.setattr(segment, "_write_polygons", slow)
     run_batch(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle())
     options = SegmentOptions(min_confidence=0.9)
     assert run_batch(request(folder, tmp_path, polygons=".gpkg", options=options), bundle=stub_bundle())["done"] == 2
