@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window
 
@@ -76,6 +77,17 @@ class ClassifiedSource:
         """
         try:
             return self._dataset.read(1, window=Window(0, first, self.grid.width, last - first))  # type: ignore[no-any-return]
+        except (RasterioError, RasterioIOError) as error:
+            raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
+
+    def preview(self, height: int, width: int) -> Ids:
+        """Return the whole raster in fewer pixels, (height, width) uint8: the most frequent id of each cell.
+
+        Raises:
+            RasterReadError: if a block is damaged.
+        """
+        try:
+            return self._dataset.read(1, out_shape=(height, width), resampling=Resampling.mode)  # type: ignore[no-any-return]
         except (RasterioError, RasterioIOError) as error:
             raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
 

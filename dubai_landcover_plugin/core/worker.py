@@ -183,6 +183,7 @@ _TASKS: dict[str, Task] = {
     "segment": _task("segmentation.SegmentationRequest", "segment.segment_raster"),
     "batch": _task("segmentation.BatchRequest", "batch.run_batch"),
     "polygons": _task("polygons.PolygonsRequest", "polygons.export_polygons"),
+    "report": _task("report.ReportRequest", "reporting.land_cover_report.write_report"),
     "doctor": _doctor,
 }
 
