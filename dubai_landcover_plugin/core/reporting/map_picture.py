@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 import shapely
+from rasterio.errors import NotGeoreferencedWarning
 
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.classified import ClassifiedSource
@@ -59,13 +61,16 @@ def draw_pictures(
         scheme: The colours of the classes.
     """
     view = _View.of(source.grid)
-    over = ("" if zones is None else _outlines(zones, view)) + _scale_bar(source.grid, view)
+    shapes = None if zones is None or len(zones.zones) > _OUTLINED else _shapes(zones, view)
+    lines = "" if shapes is None else _outlines(shapes)
+    numbers = "" if shapes is None or len(shapes) > _LABELLED else _numbers(shapes)
+    scale = _scale_bar(source.grid, view)
     colours: dict[int, tuple[int, int, int, int]] = {entry.id: (*entry.rgb, 255) for entry in scheme.entries}
-    classes = view.picture(source.preview(*view.pixels), colours, "Map of the classes", over)
+    classes = view.picture(source.preview(*view.pixels), colours, "Map of the classes", lines + numbers + scale, 104)
     sure = None
     if confidence is not None:
         percents = confidence.preview(*view.pixels)
-        sure = view.picture(percents, _ramp(), "Map of the confidence", over)
+        sure = view.picture(percents, _ramp(), "Map of the confidence", lines + scale, 80)
     return Pictures(classes, sure, view.turned)
 
 
@@ -105,12 +110,12 @@ class _View:
         x, y = points[:, 0] / self.grid.width * self.width, points[:, 1] / self.grid.height * self.height
         return np.column_stack([self.width - x if self.mirrored else x, self.height - y if self.upside_down else y])
 
-    def picture(self, values: npt.NDArray[np.uint8], colours: Colours, told: str, over: str) -> str:
-        """Return values in colours as SVG; those without a colour are transparent."""
+    def picture(self, values: npt.NDArray[np.uint8], colours: Colours, told: str, over: str, tallest: float) -> str:
+        """Return values in colours as SVG, ``tallest`` mm or less; those without a colour are transparent."""
         values = values[:: -1 if self.upside_down else 1, :: -1 if self.mirrored else 1]
         data = base64.b64encode(_png(values, colours)).decode()
         size = f'width="{self.width:.1f}" height="{self.height:.1f}"'
-        shape = f"max-width:calc(min(100%, 135mm * {self.width / self.height:.4f}))"
+        shape = f"max-width:{tallest * self.width / self.height:.0f}mm"
         return (
             f'<svg class="map" style="{shape}" viewBox="0 0 {self.width:.1f} {self.height:.1f}" role="img" '
             f'aria-label="{escape(told)}" xmlns="http://www.w3.org/2000/svg">'
@@ -125,7 +130,8 @@ def _png(values: npt.NDArray[np.uint8], colours: Colours) -> bytes:
     """Return a PNG with a palette."""
     height, width = values.shape
     table = {value: colours.get(value, (0, 0, 0, 0)) for value in range(256)}
-    with rasterio.MemoryFile() as memory:
+    with rasterio.MemoryFile() as memory, warnings.catch_warnings():
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a picture has no place
         with memory.open(driver="PNG", height=height, width=width, count=1, dtype="uint8") as picture:
             picture.write(np.ascontiguousarray(values), 1)
             picture.write_colormap(1, table)
@@ -139,26 +145,33 @@ def _ramp() -> dict[int, tuple[int, int, int, int]]:
     return {int(p): (int(r), int(g), int(b), 255) for p, r, g, b in zip(percents, *channels, strict=True)}
 
 
-def _outlines(zones: Zones, view: _View) -> str:
-    if len(zones.zones) > _OUTLINED:
-        return ""
+def _shapes(zones: Zones, view: _View) -> npt.NDArray[np.object_]:
+    """Return the zones in units of the picture, without what is too fine to see."""
     frame = shapely.box(0, 0, view.width, view.height)
     shapes = shapely.transform(np.array([zone.shape for zone in zones.zones], object), view.place)
-    shapes = shapely.intersection(shapely.make_valid(shapely.simplify(shapes, 0.7)), frame)
+    cut: npt.NDArray[np.object_] = shapely.intersection(shapely.make_valid(shapely.simplify(shapes, 0.7)), frame)
+    return cut
+
+
+def _outlines(shapes: npt.NDArray[np.object_]) -> str:
     lines = "".join(map(_path, shapely.get_rings(_parts(shapes))))
-    drawn = (
+    return (
         f'<path d="{lines}" {_OUTLINES} stroke="#fff" stroke-opacity="0.85" stroke-width="5"/>'
         f'<path d="{lines}" {_OUTLINES} stroke="#1c2530" stroke-width="2"/>'
     )
-    if len(zones.zones) > _LABELLED:
-        return drawn
-    size = 24 if len(zones.zones) <= 60 else 16
-    for zone, shape in zip(zones.zones, shapes, strict=True):
+
+
+def _numbers(shapes: npt.NDArray[np.object_]) -> str:
+    size = 24 if len(shapes) <= 60 else 16
+    drawn = ""
+    for number, shape in enumerate(shapes, 1):
         if shape.area > 4 * size * size:
             at = shapely.point_on_surface(shape)
-            where = f'x="{at.x:.0f}" y="{at.y + size / 3:.0f}" font-size="{size}" text-anchor="middle" font-weight="600"'
-            drawn += f'<text {where} fill="#fff" stroke="#fff" stroke-width="6">{zone.number}</text>'
-            drawn += f'<text {where} fill="#1c2530">{zone.number}</text>'
+            where = (
+                f'x="{at.x:.0f}" y="{at.y + size / 3:.0f}" font-size="{size}" text-anchor="middle" font-weight="600"'
+            )
+            drawn += f'<text {where} fill="#fff" stroke="#fff" stroke-width="6">{number}</text>'
+            drawn += f'<text {where} fill="#1c2530">{number}</text>'
     return drawn
 
 
@@ -185,7 +198,7 @@ def _scale_bar(grid: Grid, view: _View) -> str:
     told = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
     units, x, y = length / across * view.width, 22.0, view.height - 22
     return (
-        f'<g><rect x="10" y="{y - 40:.0f}" width="{units + 24:.0f}" height="52" rx="4" fill="#fff" fill-opacity="0.85"/>'
+        f'<g><rect x="10" y="{y - 40:.0f}" width="{units + 24:.0f}" height="52" rx="4" fill="#fff" opacity="0.85"/>'
         f'<path d="M{x:.1f} {y - 8:.0f}v8h{units:.1f}v-8" fill="none" stroke="#1c2530" stroke-width="3"/>'
         f'<text x="{x + units / 2:.0f}" y="{y - 14:.0f}" font-size="22" text-anchor="middle" fill="#1c2530">'
         f"{told}</text></g>"

@@ -35,6 +35,7 @@ PRINT = """
 @media print {
   body { font-size: 9.5pt; max-width: none; margin: 0; padding: 0; }
   h1 { font-size: 19pt; } h2 { break-after: avoid; margin-top: 1.4rem; } figure, .cards, tr { break-inside: avoid; }
+  th, td { padding: .27rem .5rem; }
   thead { display: table-header-group; } tfoot { display: table-row-group; } a { color: inherit; }
 }
 """

@@ -130,8 +130,8 @@ class Tally:
         slots[percents == UNKNOWN] = 0
         where += slots * np.int32(count)
         shape, least = (len(self.scatter), int(count)), len(self.scatter) * int(count)
-        pixels = np.bincount(where, minlength=least).reshape(shape).astype(np.float64)
-        sums = np.bincount(where, percents, least).reshape(shape)
+        pixels: Numbers = np.bincount(where, minlength=least).reshape(shape).astype(np.float64)
+        sums: Numbers = np.bincount(where, percents, least).reshape(shape).astype(np.float64)
         if self._open is not None:  # the band before this one held another part of the same row of blocks
             pixels, sums = pixels + self._open[0], sums + self._open[1]
         self._open = pixels, sums
@@ -141,4 +141,5 @@ def pixel_areas(grid: Grid) -> Numbers:
     """Return the area of a pixel in each row, (H,), m²; 1 px without a CRS."""
     known = np.linspace(0.5, grid.height - 0.5, 1 if grid.has_constant_scale else min(_KNOWN_ROWS, grid.height))
     sizes = [grid.pixel_size_m(row) or (1.0, 1.0) for row in known]
-    return np.interp(np.arange(grid.height) + 0.5, known, [across * down for across, down in sizes])
+    areas: Numbers = np.interp(np.arange(grid.height) + 0.5, known, [across * down for across, down in sizes])
+    return areas
