@@ -27,6 +27,9 @@ figure { margin: .4rem 0 1rem; } figcaption { color: var(--soft); font-size: .87
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .15rem 1rem; margin: 0; }
 dt { color: var(--soft); } dd { margin: 0; overflow-wrap: anywhere; }
 """
+_LISTED = 500
+"""Zones that the page lists; more nobody reads, they are in the table."""
+
 _SURENESS = ("#b2452c", "#e59a4c", "#a9c9a4", "#4f8a63")
 """Colours of confidence from low to high: below each threshold, and above the last."""
 
@@ -142,7 +145,7 @@ def _zones(facts: Facts, raster: AreaFigures, zones: Sequence[AreaFigures], unit
     seen = [i for i, one in enumerate(raster.classes) if one.pixels or any(zone.classes[i].pixels for zone in zones)]
     names = [f"{key(_colour(facts, raster.classes[i]))}<br>{escape(raster.classes[i].entry.name)}" for i in seen]
     shares, areas = [], []
-    for zone in zones:
+    for zone in zones[:_LISTED]:
         start = (str(zone.number), escape(zone.name))
         of_class = [zone.classes[i] for i in seen]
         chart = stack((_colour(facts, one), one.share, f"{one.entry.name} {_percent(one.share)}") for one in of_class)
@@ -155,12 +158,14 @@ def _zones(facts: Facts, raster: AreaFigures, zones: Sequence[AreaFigures], unit
     whole = [_percent(raster.classes[i].share) for i in seen]
     chart = stack((_colour(facts, one), one.share, one.entry.name) for one in raster.classes)
     sure_head = () if facts.confidence is None else ("Mean<br>confid.",)
+    more = len(zones) - _LISTED
+    rest = f'<p class="small">{more:,} more zones are left out here; the CSV table has all.</p>' if more > 0 else ""
     first = table(("No", "Zone", "", *names), shares, left=3, totals=("", "Whole raster", chart, *whole),
                   widths=("", "", "24%"))  # fmt: skip
     second = table(("No", "Zone", f"All,<br>{unit.sign}", *names, "Covered", *sure_head), areas, left=2)
     return (
         f'<h2>Shares by zone</h2>\n<div class="zones">{first}</div>\n'
-        f'<h2>Areas by zone, {unit.sign}</h2>\n<div class="zones">{second}</div>\n'
+        f'<h2>Areas by zone, {unit.sign}</h2>\n<div class="zones">{second}</div>{rest}\n'
         '<p class="small">A pixel counts where its centre lies; where zones overlap, in each of them. Covered: the '
         "part of a zone that is classified; the rest is off the raster or has no data. Shares are of the classified "
         "part.</p>"
