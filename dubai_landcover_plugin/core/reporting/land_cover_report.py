@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import rasterio
 
 from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme, naturally_coloured
 from dubai_landcover_plugin.core.classified import ClassifiedSource
@@ -27,6 +28,7 @@ from dubai_landcover_plugin.core.requests.report import ReportRequest
 from dubai_landcover_plugin.core.vector_files import check_vector_writable
 from dubai_landcover_plugin.core.writer import check_writable, write_text
 
+_CACHE = 128 << 20  # bytes of blocks that GDAL keeps; by default it takes a twentieth of the machine's memory
 _NO_CLASS = 255  # slot of ids that the scheme does not know
 
 
@@ -56,6 +58,7 @@ def write_report(request: ReportRequest, monitor: Monitor | None = None) -> dict
     monitor = monitor or SilentMonitor()
     _check_outputs(request)
     with ExitStack() as stack:
+        stack.enter_context(rasterio.Env(GDAL_CACHEMAX=_CACHE))
         source = stack.enter_context(ClassifiedSource(request.input))
         confidence = None
         if request.confidence is not None:
@@ -99,7 +102,8 @@ def _count(
         _check_slots(keys, source)
         percents = UNKNOWN if confidence is None else confidence.read(first, last)
         keys = np.where(keys > 0, keys * PERCENTS + percents, UNKNOWN).astype(np.int32)
-        band = Band(first, keys, areas[first:last], grid.has_constant_scale, blocks, ends)
+        summed = None if confidence is None else blocks
+        band = Band(first, keys, areas[first:last], grid.has_constant_scale, summed, ends)
         raster.add(band)
         for zone, tally in zip(listed, tallies, strict=True):
             _count_zone(zone, tally, band)

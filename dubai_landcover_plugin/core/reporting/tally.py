@@ -61,7 +61,7 @@ class Band:
         keys: (R, W) int32, ``slot * PERCENTS + percent``; slot 0 is no data, then the classes of the scheme.
         areas: (R,) area of a pixel in each row, m² (px without a CRS).
         constant: Whether these are all alike.
-        blocks: Of the raster.
+        blocks: Of the raster; None where no confidence is known, which leaves nothing to sum in them.
         ends: Whether a row of blocks ends with this band.
     """
 
@@ -69,7 +69,7 @@ class Band:
     keys: npt.NDArray[np.int32]
     areas: Numbers
     constant: bool
-    blocks: Blocks
+    blocks: Blocks | None
     ends: bool
 
 
@@ -106,7 +106,8 @@ class Tally:
                 counts = self._counts(keys[row] if mask is None else keys[row][mask[row]])
                 self.areas += counts * area
                 self.pixels += counts
-        self._add_to_blocks(band, keys, top, left, mask)
+        if band.blocks is not None:
+            self._add_to_blocks(band.blocks, band.first + top, left, keys, mask)
 
     def end_blocks(self, area: float) -> None:
         """Take in the blocks that are finished; ``area`` is that of a pixel there."""
@@ -119,9 +120,11 @@ class Tally:
     def _counts(self, keys: npt.NDArray[np.int32]) -> Integers:
         return np.bincount(keys.ravel(), minlength=self.pixels.size).reshape(self.pixels.shape)
 
-    def _add_to_blocks(self, band: Band, keys: npt.NDArray[np.int32], top: int, left: int, mask: Mask | None) -> None:
-        rows = (band.first + top + np.arange(keys.shape[0])) // band.blocks.height
-        cols = (left + np.arange(keys.shape[1])) // band.blocks.width
+    def _add_to_blocks(
+        self, blocks: Blocks, top: int, left: int, keys: npt.NDArray[np.int32], mask: Mask | None
+    ) -> None:
+        rows = (top + np.arange(keys.shape[0])) // blocks.height
+        cols = (left + np.arange(keys.shape[1])) // blocks.width
         across = cols[-1] - cols[0] + 1
         count = (rows[-1] - rows[0] + 1) * across
         where = ((rows - rows[0])[:, None] * across + (cols - cols[0])).astype(np.int32)
