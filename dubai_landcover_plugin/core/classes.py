@@ -110,3 +110,13 @@ DUBAI = ClassScheme(
     unlabeled=LandCoverClass(6, "Unlabeled", "#9B9B9B"),
 )
 """Classes of the Dubai dataset (Humans in the Loop, Mohammed Bin Rashid Space Centre)."""
+NATURAL_COLOURS = {1: "#3F7FB5", 2: "#E3CFA4", 3: "#6B6F76", 4: "#B5533C", 5: "#5B9A46", 6: "#C9C9C9"}
+"""Colours that people expect, for the classes of the Dubai dataset."""
+
+
+def naturally_coloured(scheme: ClassScheme) -> ClassScheme:
+    """Return the scheme in natural colours; those exist for the Dubai classes only, others stay as they are."""
+    if scheme != DUBAI:
+        return scheme
+    *classes, unlabeled = (LandCoverClass(entry.id, entry.name, NATURAL_COLOURS[entry.id]) for entry in scheme.entries)
+    return ClassScheme(tuple(classes), unlabeled)

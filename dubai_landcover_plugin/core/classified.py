@@ -1,4 +1,4 @@
-"""Classified rasters and their confidence as they come back from disk, by rows."""
+"""Classified rasters as they come back from disk, by rows."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
+from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window
 
-from dubai_landcover_plugin.core.errors import ClassSchemeError, GeoreferenceError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.core.errors import ClassSchemeError, RasterOpenError, RasterReadError
 from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.record import scheme_from_tags
 
 _REMEDY = "Choose a classified raster made by Segment Land Cover."
+
+_CACHE = 128 << 20  # bytes
 
 Ids = npt.NDArray[np.uint8]
 
@@ -79,57 +82,26 @@ class ClassifiedSource:
         except (RasterioError, RasterioIOError) as error:
             raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
 
+    def preview(self, height: int, width: int) -> Ids:
+        """Return the whole raster in fewer pixels, (height, width) uint8: the most frequent id of each cell.
+
+        Raises:
+            RasterReadError: if a block is damaged.
+        """
+        try:
+            return self._dataset.read(1, out_shape=(height, width), resampling=Resampling.mode)  # type: ignore[no-any-return]
+        except (RasterioError, RasterioIOError) as error:
+            raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
+
     def bands(self, rows: int) -> Iterator[tuple[int, Ids]]:
         """Yield the first row and the ids of bands of at most ``rows`` rows, from the top."""
         for first in range(0, self.grid.height, rows):
             yield first, self.read(first, min(first + rows, self.grid.height))
 
 
-class ConfidenceSource:
-    """An open confidence raster; a context manager.
-
-    Args:
-        path: Percent, uint8; 255 where nothing is known.
-        grid: Of the classified raster; it must be the same.
-
-    Raises:
-        RasterOpenError: if it cannot be opened or is no confidence raster.
-        GeoreferenceError: if its pixels are others.
-    """
-
-    def __init__(self, path: str, grid: Grid) -> None:
-        remedy = "Choose the confidence raster of the same run."
-        found = self._dataset = _open(path)
-        try:
-            if found.count != 1 or found.dtypes[0] != "uint8":
-                raise RasterOpenError(f"{path} is no confidence raster: one band of uint8 is needed.", remedy)
-            if found.shape != (grid.height, grid.width) or not found.transform.almost_equals(grid.transform):
-                raise GeoreferenceError(
-                    f"{path} has other pixels than the classified raster: {found.height}×{found.width} px, "
-                    f"{grid.height}×{grid.width} px are needed, in the same place.",
-                    remedy,
-                )
-        except BaseException:
-            found.close()
-            raise
-        self._path = path
-
-    def __enter__(self) -> ConfidenceSource:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._dataset.close()
-
-    def read(self, first: int, last: int) -> Ids:
-        """Return rows ``first`` to ``last`` (excluded), percent."""
-        try:
-            window = Window(0, first, self._dataset.width, last - first)
-            rows: Ids = self._dataset.read(1, window=window)
-        except (RasterioError, RasterioIOError) as error:
-            raise RasterReadError(
-                f"{self._path} cannot be read: {error.__cause__ or error}.", "Make it anew."
-            ) from error
-        return rows
+def limited_cache() -> rasterio.Env:
+    """Return a context in which GDAL keeps few blocks; by default it takes a twentieth of the machine's memory."""
+    return rasterio.Env(GDAL_CACHEMAX=_CACHE)
 
 
 def _open(path: str | Path) -> Any:

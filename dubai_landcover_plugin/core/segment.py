@@ -27,7 +27,7 @@ from dubai_landcover_plugin.core.legend import legend_path, legend_xml
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor
 from dubai_landcover_plugin.core.raster import RasterSource
 from dubai_landcover_plugin.core.record import class_tags, input_identity, record_path, run_record, versions
-from dubai_landcover_plugin.core.report import report_html
+from dubai_landcover_plugin.core.reporting.run_report import report_html
 from dubai_landcover_plugin.core.requests.checks import dumps
 from dubai_landcover_plugin.core.requests.polygons import PolygonizeRequest
 from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentationResult

@@ -184,6 +184,7 @@ _TASKS: dict[str, Task] = {
     "batch": _task("segmentation.BatchRequest", "batch.run_batch"),
     "polygons": _task("polygons.PolygonsRequest", "polygons.export.export_polygons"),
     "polygonize": _task("polygons.PolygonizeRequest", "polygons.export.polygonize"),
+    "report": _task("report.ReportRequest", "reporting.land_cover_report.write_report"),
     "doctor": _doctor,
 }
 

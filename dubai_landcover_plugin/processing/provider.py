@@ -6,6 +6,7 @@ from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from dubai_landcover_plugin.processing.export_class_polygons import ExportClassPolygons
+from dubai_landcover_plugin.processing.land_cover_report import LandCoverReport
 from dubai_landcover_plugin.processing.polygonize_land_cover import PolygonizeLandCover
 from dubai_landcover_plugin.processing.resources import resource
 from dubai_landcover_plugin.processing.segment_folder import SegmentFolder
@@ -33,7 +34,13 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:
         """Add every algorithm."""
-        for algorithm in (SegmentLandCover, SegmentFolder, PolygonizeLandCover, ExportClassPolygons):
+        for algorithm in (
+            SegmentLandCover,
+            SegmentFolder,
+            PolygonizeLandCover,
+            ExportClassPolygons,
+            LandCoverReport,
+        ):
             self.addAlgorithm(algorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:

@@ -23,12 +23,10 @@ from qgis.core import (
 from qgis.PyQt import sip
 from qgis.PyQt.QtGui import QColor
 
-from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
+from dubai_landcover_plugin.core.classes import ClassScheme, naturally_coloured
 from dubai_landcover_plugin.processing.layer_order import set_sort_key, sort_layers
 
 CLASS_FIELD = "class_id"
-NATURAL_COLOURS = {1: "#3F7FB5", 2: "#E3CFA4", 3: "#6B6F76", 4: "#B5533C", 5: "#5B9A46", 6: "#C9C9C9"}
-"""Colours that people expect, for the classes of the Dubai dataset."""
 
 _CONFIDENCE_STOPS = ((0, "#440154"), (25, "#3B528B"), (50, "#21918C"), (75, "#5EC962"), (100, "#FDE725"))
 """Percent and colour: the viridis ramp, which reads well in print and for the colour-blind."""
@@ -36,8 +34,8 @@ _CONFIDENCE_STOPS = ((0, "#440154"), (25, "#3B528B"), (50, "#21918C"), (75, "#5E
 
 def class_colours(scheme: ClassScheme, natural: bool = False) -> dict[int, str]:
     """Return a colour for each class id; natural ones exist for the Dubai classes only."""
-    colours = {entry.id: entry.colour for entry in scheme.entries}
-    return {**colours, **NATURAL_COLOURS} if natural and scheme == DUBAI else colours
+    shown = naturally_coloured(scheme) if natural else scheme
+    return {entry.id: entry.colour for entry in shown.entries}
 
 
 def style_classes(layer: QgsRasterLayer, scheme: ClassScheme, natural: bool = False) -> None:

@@ -17,7 +17,6 @@ from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.classified import ClassifiedSource
 from dubai_landcover_plugin.core.errors import (
     ClassSchemeError,
-    GeoreferenceError,
     OutputError,
     RasterOpenError,
     RunCancelled,
@@ -283,7 +282,7 @@ def test_the_style_is_in_the_geopackage(class_map, tmp_path):
 def test_confidence_of_another_raster_is_refused(class_map, tmp_path):
     other = write_raster(tmp_path / "other.tif", np.zeros((1, 5, 5), np.uint8))
     request = PolygonizeRequest(str(class_map), str(tmp_path / "all.gpkg"), confidence=str(other))
-    with pytest.raises(GeoreferenceError, match="5×5 px, 40×50 px are needed"):
+    with pytest.raises(RasterOpenError, match="5 × 5 px, the class map 50 × 40"):
         polygonize(request)
     assert not (tmp_path / "all.gpkg").exists()
 

@@ -7,6 +7,7 @@ from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dubai_landcover_plugin.core.confidence import UNKNOWN
 from dubai_landcover_plugin.core.polygons.measures import ConfidenceTally, Scale, pixel_areas
 from dubai_landcover_plugin.core.polygons.rings import Rings
 from dubai_landcover_plugin.core.raster import Grid
@@ -44,7 +45,7 @@ def test_holes_count_less():
 def test_confidence_of_features_in_strips_of_any_height(seed, rows):
     rng = np.random.default_rng(seed)
     features = np.sort(rng.integers(-1, 6, (12, 5)), axis=0).astype(np.int32)
-    confidence = rng.choice(np.array([*range(101), 255], np.uint8), (12, 5))
+    confidence = rng.choice(np.array([*range(101), UNKNOWN], np.uint8), (12, 5))
     tally, found = ConfidenceTally(6), {}
     for first in range(0, 12, rows):
         tally.add(features[first : first + rows], confidence[first : first + rows])

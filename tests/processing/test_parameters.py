@@ -13,7 +13,13 @@ from dubai_landcover_plugin.core.errors import RequestError
 from dubai_landcover_plugin.processing.parameters import chosen_model, segment_options, stretch_limits
 
 pytestmark = pytest.mark.qgis
-NAMES = ["segmentlandcover", "segmentfolder", "polygonizelandcover", "exportclasspolygons"]
+NAMES = [
+    "segmentlandcover",
+    "segmentfolder",
+    "polygonizelandcover",
+    "exportclasspolygons",
+    "landcoverreport",
+]
 MAKE = Callable[[str], Any]
 
 

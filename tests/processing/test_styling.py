@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from qgis.core import QgsFeature, QgsGeometry, QgsPalettedRasterRenderer, QgsProject, QgsRasterLayer, QgsVectorLayer
 
-from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.core.classes import DUBAI, NATURAL_COLOURS, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.processing.layer_order import sort_layers
 from dubai_landcover_plugin.processing.resources import resource
-from dubai_landcover_plugin.processing.styling import NATURAL_COLOURS, class_colours, style_classes, style_polygons
+from dubai_landcover_plugin.processing.styling import class_colours, style_classes, style_polygons
 from tests.processing.qgis_fixtures import write_classes
 
 pytestmark = pytest.mark.qgis

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.report import STYLE
+from dubai_landcover_plugin.core.reporting.page import STYLE
 from training.evaluation.figures import Evaluation
 from training.evaluation.text import CLASS_FIGURES, HEADLINE, facts, number, with_interval
 from training.monitoring.curves import Log, curves_figure

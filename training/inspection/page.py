@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.report import STYLE
+from dubai_landcover_plugin.core.reporting.page import STYLE
 from training.config import SplitConfig
 from training.data.dataset import LabelledImage
 from training.data.splits import folds_of

@@ -12,7 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.classes import ClassScheme, LandCoverClass
-from dubai_landcover_plugin.core.classified import ClassifiedSource, ConfidenceSource
+from dubai_landcover_plugin.core.classified import ClassifiedSource, limited_cache
+from dubai_landcover_plugin.core.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.errors import OutputError
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor
 from dubai_landcover_plugin.core.polygons.making import PolygonMaker, Polygons, Shape
@@ -90,6 +91,7 @@ def write_polygons(
     """
     counts, areas = np.zeros(256, np.int64), np.zeros(256)
     with ExitStack() as stack:
+        stack.enter_context(limited_cache())
         sure = None
         if shape.confidence:
             sure = stack.enter_context(ConfidenceSource(shape.confidence, source.grid))

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from dubai_landcover_plugin.core.classified import ClassifiedSource, ConfidenceSource
+from dubai_landcover_plugin.core.classified import ClassifiedSource
+from dubai_landcover_plugin.core.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.monitor import Monitor
 from dubai_landcover_plugin.core.polygons.conservation import Conservation, CoverageProof
 from dubai_landcover_plugin.core.polygons.measures import ConfidenceTally, Scale, Sureness

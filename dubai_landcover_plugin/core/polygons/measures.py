@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dubai_landcover_plugin.core.confidence import CERTAIN, UNKNOWN
 from dubai_landcover_plugin.core.polygons.rings import Rings
 from dubai_landcover_plugin.core.raster import Grid
 
@@ -15,8 +16,7 @@ Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
 _SAMPLES = 65  # rows at which pixels are measured; where their size changes, it does so with the row
-_PERCENT = 101
-_UNKNOWN = 255
+_PERCENT = CERTAIN + 1
 
 
 class Scale:
@@ -102,9 +102,9 @@ class ConfidenceTally:
 
         Args:
             features: (h, W) feature of each pixel, -1 for none.
-            confidence: (h, W) percent; 255 where nothing is known.
+            confidence: (h, W) percent; ``UNKNOWN`` where nothing is known.
         """
-        counted = (features >= 0) & (confidence < _PERCENT)
+        counted = (features >= 0) & (confidence != UNKNOWN)
         own = features[counted]
         marked = np.zeros(len(self._slot), bool)
         marked[own] = True
