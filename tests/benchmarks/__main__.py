@@ -1,4 +1,4 @@
-"""``make bench``: how fast this machine could be, how fast a run is, and what it takes. About ten minutes."""
+"""``make bench``: how fast this machine could be, how fast a run is, and what it takes. A quarter of an hour."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from dubai_landcover_plugin.core.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.runtimes.hardware import processor
 from tests.benchmarks.forward import WINDOWS, best_of, measure_forward
 from tests.benchmarks.parts import measure_parts
+from tests.benchmarks.polygons import HEAD as HEAD_OF_POLYGONS
+from tests.benchmarks.polygons import measure_polygons
 from tests.benchmarks.rasters import ROOT, base_raster, repeated
 from tests.benchmarks.segment import HEAD, Run, run_beside_bare, run_engine
 
@@ -54,13 +56,23 @@ def main() -> None:
         ):  # fmt: skip
             tell(run_beside_bare(label, mpx, source, target, bundle, best, *options))
         tell(run_engine("least memory", mpx, source, target, "--memory", "256"))
+        classified = {target: mpx}
         for rows, columns in LARGER:
+            target = folder / f"{rows * columns}.tif"
             larger = folder / f"{rows * columns}.vrt"
             larger_mpx = repeated(source, larger, rows, columns)
             tell(run_engine(f"{rows * columns} copies", larger_mpx, larger, target))
             if (rows, columns) == LARGER[-1]:
                 run_engine("", mpx, source, target, "--workers", "2")  # tries what has not been tried with one core
                 tell(run_engine(f"{rows * columns} copies, two workers", larger_mpx, larger, target, "--workers", "2"))
+            classified[target] = larger_mpx
+        print(f"\nFrom a classified raster to polygons in a GeoPackage\n\n{HEAD_OF_POLYGONS}")
+        polygons = []
+        for raster, size in list(classified.items())[:2]:
+            for run in measure_polygons(raster, size, folder):
+                polygons.append(run)
+                print(run, flush=True)
+        target = folder / "landcover.tif"
         print("\nBesides the network, one thread, CPU s for each 100 Mpx\n")
         parts = measure_parts(source, target)
         for part, seconds in parts.items():
@@ -71,6 +83,7 @@ def main() -> None:
         "machine": told,
         "forward": [row.to_json() for row in forward],
         "runs": [run.to_json() for run in runs],
+        "polygons": [run.to_json() for run in polygons],
         "parts": parts,
     }
     report.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

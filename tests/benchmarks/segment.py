@@ -18,7 +18,7 @@ from tests.benchmarks.forward import Forward, measure_speed, open_runtime
 from tests.benchmarks.rasters import ROOT
 
 ROUNDS = 3
-_MEASURED = (
+MEASURED = (
     "import resource, subprocess, sys; code = subprocess.call(sys.argv[1:]);"
     "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(code)"
 )
@@ -68,7 +68,7 @@ def run_engine(name: str, mpx: float, source: Path, target: Path, *options: str)
     command = [sys.executable, "-m", "dubai_landcover_plugin", "segment", "--json", "--overwrite"]
     start = time.perf_counter()
     done = subprocess.run(
-        [sys.executable, "-c", _MEASURED, *command, str(source), str(target), *options],
+        [sys.executable, "-c", MEASURED, *command, str(source), str(target), *options],
         cwd=ROOT, capture_output=True, text=True, check=False,
     )  # fmt: skip
     wall = time.perf_counter() - start
