@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dubai_landcover_plugin.core.classified import ClassifiedSource
 from dubai_landcover_plugin.core.errors import GeoreferenceError
-from dubai_landcover_plugin.core.polygons import read_classified
 
 IGNORE = 255
 """Label of pixels that count neither in training nor in a comparison."""
 
+_BAND_PIXELS = 1 << 22  # held at once
 
 MEANS = {"iou": "miou", "precision": "mean_precision", "recall": "mean_recall", "f1": "mean_f1"}
 """Name of the mean over classes of each figure."""
@@ -104,16 +105,21 @@ def compare_maps(truth: str | Path, predicted: str | Path) -> dict[str, Any]:
         GeoreferenceError: if the grids differ.
         RasterOpenError: if either is no class map.
     """
-    reference, result = read_classified(truth), read_classified(predicted)
-    if reference.ids.shape != result.ids.shape or not reference.grid.transform.almost_equals(result.grid.transform):
-        raise GeoreferenceError(
-            f"{truth} and {predicted} lie on different grids: {reference.ids.shape} and {result.ids.shape} px.",
-            "Resample one to the other's pixels first.",
-        )
-    scheme = result.scheme
-    channels = np.full(256, IGNORE, np.uint8)
-    channels[list(scheme.ids)] = np.arange(len(scheme.ids))
-    confusion = Confusion.of(channels[reference.ids], channels[result.ids], len(scheme.ids))
+    with ClassifiedSource(truth) as reference, ClassifiedSource(predicted) as result:
+        shapes = [(source.grid.height, source.grid.width) for source in (reference, result)]
+        if shapes[0] != shapes[1] or not reference.grid.transform.almost_equals(result.grid.transform):
+            raise GeoreferenceError(
+                f"{truth} and {predicted} lie on different grids: {shapes[0]} and {shapes[1]} px.",
+                "Resample one to the other's pixels first.",
+            )
+        scheme = result.scheme
+        channels = np.full(256, IGNORE, np.uint8)
+        channels[list(scheme.ids)] = np.arange(len(scheme.ids))
+        confusion = Confusion.empty(len(scheme.ids))
+        rows = max(_BAND_PIXELS // result.grid.width, 1)
+        for first, ids in result.bands(rows):
+            labels = reference.read(first, first + len(ids))
+            confusion += Confusion.of(channels[labels], channels[ids], len(scheme.ids))
     return confusion.to_json([entry.name for entry in scheme.classes])
 
 

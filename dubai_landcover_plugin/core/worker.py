@@ -183,6 +183,8 @@ _TASKS: dict[str, Task] = {
     "segment": _task("segmentation.SegmentationRequest", "segment.segment_raster"),
     "batch": _task("segmentation.BatchRequest", "batch.run_batch"),
     "polygons": _task("polygons.PolygonsRequest", "polygons.export_polygons"),
+    "accuracy-sample": _task("assessment.AccuracySampleRequest", "assessment.sample.draw_sample"),
+    "accuracy": _task("assessment.AccuracyRequest", "assessment.assess.assess_accuracy"),
     "doctor": _doctor,
 }
 
