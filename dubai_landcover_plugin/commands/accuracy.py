@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from dubai_landcover_plugin.commands.command import Terminal, add_command, print_json
-from dubai_landcover_plugin.core.errors import RequestError
 from dubai_landcover_plugin.core.requests.assessment import (
     ALLOCATIONS,
     REFERENCE_FIELD,
     AccuracyRequest,
     AccuracySampleRequest,
+    expected_accuracies,
 )
 from dubai_landcover_plugin.core.requests.checks import VECTOR_SUFFIXES
 
@@ -72,7 +72,7 @@ def _sample(parsed: argparse.Namespace, monitor: Terminal) -> int:
             input=parsed.classified,
             output=parsed.points,
             standard_error=parsed.standard_error,
-            expected=_expected(parsed.expected),
+            expected=expected_accuracies(parsed.expected),
             expected_accuracy=parsed.expected_accuracy,
             size=parsed.size,
             allocation=parsed.allocation,
@@ -91,19 +91,6 @@ def _sample(parsed: argparse.Namespace, monitor: Terminal) -> int:
         sys.stdout.write(f"{name:12s} {points:6,} points  {outcome['pixels'][name] / total:6.1%} of the map\n")
     sys.stdout.write(f"{outcome['size']:,} points in {outcome['output']}\n")
     return 0
-
-
-def _expected(pairs: list[str]) -> dict[str, float]:
-    found = {}
-    for pair in pairs:
-        name, _, number = pair.rpartition("=")
-        try:
-            found[name] = float(number)
-        except ValueError:
-            name = ""
-        if not name:
-            raise RequestError(f"'{pair}' is no class with its accuracy.", "Write it as Building=0.7.")
-    return found
 
 
 def _accuracy(parsed: argparse.Namespace, monitor: Terminal) -> int:

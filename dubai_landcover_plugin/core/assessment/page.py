@@ -158,7 +158,7 @@ def _matrix(found: Assessment, as_shares: bool) -> str:
 
 
 def _shade(value: float, total: float, hit: bool) -> str:
-    strength = 0.0 if total == 0 else 0.6 * float(value) / total
+    strength = 0.0 if total == 0 else 0.6 * math.sqrt(float(value) / total)  # few errors can be seen too
     return f"rgba({'40,140,80' if hit else '210,70,50'},{strength:.2f})"
 
 

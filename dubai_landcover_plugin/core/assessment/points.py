@@ -171,8 +171,8 @@ def _account(
     notes = []
     if facts["unlabelled"] > _MOST_UNLABELLED * total:
         notes.append(
-            f"{facts['unlabelled']:,} of {total:,} points ({facts['unlabelled'] / total:.1%}) have no class and were "
-            "left out. If they are the hard ones, the accuracy given here is too high."
+            f"{facts['unlabelled']:,} of {total:,} points ({100 * facts['unlabelled'] / total:.1f} %) have no class and "
+            "were left out. If they are the hard ones, the accuracy given here is too high."
         )
     if facts["outside"]:
         notes.append(f"{facts['outside']:,} of {total:,} points lie outside the map and were left out.")
@@ -230,12 +230,13 @@ def _check_strata(design: _Design, sample: LabelledSample, notes: list[str]) -> 
         share = pixels / design.pixels.sum()
         if pixels and not count:
             notes.append(
-                f"No labelled point lies in {name}, {share:.2%} of the map: all estimates are for the rest of it."
+                f"No labelled point lies in {name}, {100 * share:.2f} % of the map: all estimates are for the "
+                "rest of it."
             )
         elif pixels and count == 1:
             notes.append(
-                f"One labelled point alone lies in {name}, {share:.2%} of the map: intervals that depend on it cannot "
-                "be given. Label at least one more."
+                f"One labelled point alone lies in {name}, {100 * share:.2f} % of the map: intervals that depend on "
+                "it cannot be given. Label at least one more."
             )
     return float(design.pixels[points > 0].sum() / design.pixels.sum())
 
@@ -247,7 +248,7 @@ def _check_perfection(found: Estimate, scheme: ClassScheme, notes: list[str]) ->
         if points > 1 and right == points:
             notes.append(
                 f"All {points} points on {entry.name} agree. Its interval of ± 0 is too narrow: the user's accuracy is "
-                f"at least {0.05 ** (1 / points):.0%}, with 95 % confidence."
+                f"at least {100 * 0.05 ** (1 / points):.0f} %, with 95 % confidence."
             )
 
 

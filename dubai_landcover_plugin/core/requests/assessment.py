@@ -5,6 +5,7 @@ Standard library only: QGIS's own Python reads this file.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dubai_landcover_plugin.core.errors import RequestError
@@ -93,3 +94,21 @@ class AccuracyRequest(Request):
             path = getattr(self, name)
             if path is not None and not path.endswith(suffix):
                 raise RequestError(f"{name} must end in {suffix}, got '{path}'.")
+
+
+def expected_accuracies(pairs: Iterable[str]) -> dict[str, float]:
+    """Read accuracies of classes as users write them, such as ``Road=0.6``.
+
+    Raises:
+        RequestError: naming the one that cannot be read.
+    """
+    found = {}
+    for pair in pairs:
+        name, _, number = pair.rpartition("=")
+        try:
+            found[name.strip()] = float(number)
+        except ValueError:
+            name = ""
+        if not name.strip():
+            raise RequestError(f"'{pair}' is no class with its accuracy.", "Write it as Building=0.7.")
+    return found
