@@ -58,7 +58,7 @@ class AccuracyAssessment(LandCoverAlgorithm):
     def shortDescription(self) -> str:
         """Return one line for lists."""
         return tr(
-            "Confusion matrix, user's, producer's and overall accuracy of a classified raster, and areas, with intervals."
+            "Confusion matrix, user's, producer's and overall accuracy of a classified raster, with areas and intervals."
         )
 
     def helpUrl(self) -> str:

@@ -169,10 +169,11 @@ def _account(
             "Label the points, save the layer, and name the attribute with the class.",
         )
     notes = []
-    if facts["unlabelled"] > _MOST_UNLABELLED * total:
+    share = facts["unlabelled"] / total
+    if share > _MOST_UNLABELLED:
         notes.append(
-            f"{facts['unlabelled']:,} of {total:,} points ({100 * facts['unlabelled'] / total:.1f} %) have no class and "
-            "were left out. If they are the hard ones, the accuracy given here is too high."
+            f"{facts['unlabelled']:,} of {total:,} points ({100 * share:.1f} %) have no class and were "
+            "left out. If they are the hard ones, the accuracy given here is too high."
         )
     if facts["outside"]:
         notes.append(f"{facts['outside']:,} of {total:,} points lie outside the map and were left out.")

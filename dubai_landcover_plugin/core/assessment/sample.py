@@ -110,7 +110,7 @@ def _points_by_class(
 
 
 def _draw(source: ClassifiedSource, bands: _Bands, points: Mapping[int, int], seed: int, monitor: Monitor) -> _Pixels:
-    """Return rows, columns and class ids of the drawn pixels, (N,) each.
+    """Return rows, columns and class ids of the drawn pixels, (N,) each, sorted by place.
 
     The n-th pixel of a class, from the top and from the left, is drawn by its number, so that the points depend on
     the map and the seed alone.
@@ -134,7 +134,9 @@ def _draw(source: ClassifiedSource, bands: _Bands, points: Mapping[int, int], se
                 places = np.flatnonzero(ids == class_id)[ranks - seen[class_id]] if len(ranks) else ranks
                 found.append((first + places // width, places % width, np.full(len(places), class_id)))
         seen += counts
-    return tuple(np.concatenate(part) for part in zip(*found, strict=True))  # type: ignore[return-value]
+    rows, cols, class_ids = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((cols, rows))
+    return rows[order], cols[order], class_ids[order]
 
 
 def _write(
