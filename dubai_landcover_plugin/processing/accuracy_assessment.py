@@ -57,9 +57,7 @@ class AccuracyAssessment(LandCoverAlgorithm):
 
     def shortDescription(self) -> str:
         """Return one line for lists."""
-        return tr(
-            "Confusion matrix, user's, producer's and overall accuracy of a classified raster, with areas and intervals."
-        )
+        return tr("Confusion matrix, user's, producer's and overall accuracy and areas of a raster, with intervals.")
 
     def helpUrl(self) -> str:
         """Return the page that explains assessments."""

@@ -30,6 +30,7 @@ from dubai_landcover_plugin.core.requests.assessment import (
 from dubai_landcover_plugin.core.requests.checks import dumps
 from dubai_landcover_plugin.processing.algorithm import HELP_URL, LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.assessment_inputs import raster_path
+from dubai_landcover_plugin.processing.stored_style import show_as_stored
 
 ACCURACY_HELP_URL = HELP_URL.replace("qgis.md", "accuracy.md")
 _INTEGER = QgsProcessingParameterNumber.Type.Integer
@@ -201,10 +202,8 @@ class AccuracySample(LandCoverAlgorithm):
             feedback.pushInfo(
                 tr("{name}: {points} points, {share:.1f} % of the map").format(name=name, points=points, share=share)
             )
-        if context.willLoadLayerOnCompletion(output):
-            details = context.layerToLoadOnCompletionDetails(output)
-            if details.name in ("", tr("Points to label")):
-                details.name = f"{tr('Points to label')}: {Path(self._input).stem}"
+        title = tr("Points to label")
+        show_as_stored(context, output, title, f"{title}: {Path(self._input).stem}")
         return {"OUTPUT": output, "COUNT": value["size"], "POINTS": dumps(value["points"])}
 
     def _size(self, parameters: dict[str, Any], context: QgsProcessingContext) -> int | None:
