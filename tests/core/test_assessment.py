@@ -539,6 +539,18 @@ def test_strata_without_points_are_told(sampled):
     assert found["overall"]["margin"] is None
 
 
+def test_rare_classes_hang_on_few_points(tmp_path):
+    ids = np.full((100, 100), 2)
+    ids[:5, :10] = 1
+    raster = class_map(tmp_path / "m.tif", ids)
+    draw(raster, tmp_path / "p.gpkg", size=60, min_per_class=20)
+    told = assess(raster, label(tmp_path / "p.gpkg", str))["warnings"]
+    assert [text for text in told if "more than 10 % of the area of Water:" in text]
+    draw(raster, tmp_path / "many.gpkg", size=2500, min_per_class=20)
+    told = assess(raster, label(tmp_path / "many.gpkg", str))["warnings"]
+    assert not [text for text in told if "stands for" in text]
+
+
 def test_points_of_another_map_keep_their_strata(tmp_path):
     first = random_map()
     raster = class_map(tmp_path / "m.tif", first)

@@ -76,6 +76,7 @@ def test_points_come_with_a_form_to_label_them(classes: str, tmp_path: Path, fee
     assert choices["Unlabeled (cannot tell)"] == "Unlabeled"
     shown = [element.name() for element in layer.editFormConfig().invisibleRootContainer().children()]
     assert shown == ["point_id", "reference"]
+    assert layer.attributeAlias(layer.fields().indexOf("reference")) == "Class on the ground"
     assert layer.editFormConfig().readOnly(layer.fields().indexOf("map_class"))
     assert not layer.editFormConfig().readOnly(layer.fields().indexOf("reference"))
     assert {feature["reference"] for feature in layer.getFeatures()} == {NULL}

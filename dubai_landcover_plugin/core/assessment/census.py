@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from dubai_landcover_plugin.core.accuracy import Confusion
 from dubai_landcover_plugin.core.assessment.estimate import Figure
 from dubai_landcover_plugin.core.assessment.outcome import Assessment
-from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, pixel_areas
+from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices, pixel_areas
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.errors import GeoreferenceError
 from dubai_landcover_plugin.core.raster import Grid
-
-Indices = npt.NDArray[np.intp]
 
 
 class Census:
@@ -28,7 +25,7 @@ class Census:
     def add(self, first: int, mapped: Indices, reference: Indices) -> None:
         """Count rows from ``first`` on, (n, W) class indices each; pixels where either is ``NO_CLASS`` are left out."""
         where = (mapped != NO_CLASS) & (reference != NO_CLASS)
-        cells = mapped[where] * self._classes + reference[where]
+        cells = mapped[where].astype(np.int32) * self._classes + reference[where]
         shape = self.counts.shape
         counts = np.bincount(cells, minlength=self.counts.size).reshape(shape)
         self.counts += counts

@@ -8,7 +8,7 @@ from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.requests.assessment import REFERENCE_FIELD
 
 _NULL = "{2839923C-8B7D-419E-B84B-CA2FE9B80EC7}"  # how QGIS writes "no value" into a list
-_SHOWN = ("point_id", REFERENCE_FIELD)
+_SHOWN = {"point_id": "Point", REFERENCE_FIELD: "Class on the ground"}  # attribute and what the form calls it
 
 
 def point_style_qml(scheme: ClassScheme, fields: list[str]) -> str:
@@ -73,9 +73,12 @@ def _form(scheme: ClassScheme, fields: list[str]) -> str:
     shown = "".join(
         f'<attributeEditorField name="{field}" index="{fields.index(field)}" showLabel="1"/>\n' for field in _SHOWN
     )
+    aliases = "".join(
+        f'<alias field="{field}" index="{fields.index(field)}" name="{alias}"/>\n' for field, alias in _SHOWN.items()
+    )
     fixed = "".join(f'<field name="{field}" editable="{int(field == REFERENCE_FIELD)}"/>\n' for field in fields)
     return (
-        f"<fieldConfiguration>\n{configured}</fieldConfiguration>\n"
+        f"<fieldConfiguration>\n{configured}</fieldConfiguration>\n<aliases>\n{aliases}</aliases>\n"
         "<editorlayout>tablayout</editorlayout>\n"
         f"<attributeEditorForm>\n{shown}</attributeEditorForm>\n<editable>\n{fixed}</editable>\n"
     )

@@ -28,6 +28,7 @@ from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.vector_sources import VectorLayer
 
 _MOST_UNLABELLED = 0.05  # share of the points; more of them may bend the result
+_MUCH = 0.1  # share of a class; a point of a large class that stands for more of it bends its interval
 _METHOD = (
     "Points are a sample of the map. Accuracy and areas are estimated with the area of each class as its weight "
     "(Olofsson et al. 2014, doi:10.1016/j.rse.2014.02.015). Intervals are 1.96 standard errors wide on each side. "
@@ -92,6 +93,7 @@ def assess_points(source: ClassifiedSource, layer: VectorLayer, field: str, moni
     found = estimate(sample, design.pixels, len(source.scheme.entries))
     covered = _check_strata(design, sample, notes)
     _check_perfection(found, source.scheme, notes)
+    _check_rare(design, sample, strata.pixels, source.scheme, notes)
     return Assessment(
         kind="points",
         scheme=source.scheme,
@@ -121,7 +123,7 @@ def _place(source: ClassifiedSource, layer: VectorLayer, monitor: Monitor) -> tu
         counter.add(first, band)
         here = np.flatnonzero((rows >= first) & (rows < first + len(band)))
         ids[here] = band[rows[here] - first, cols[here]]
-    return _Placed(rows, cols, class_indices(source.scheme)[ids]), counter.strata()
+    return _Placed(rows, cols, class_indices(source.scheme)[ids].astype(np.intp)), counter.strata()
 
 
 def _pixels_of(layer: VectorLayer, grid: Grid) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
@@ -251,6 +253,25 @@ def _check_perfection(found: Estimate, scheme: ClassScheme, notes: list[str]) ->
                 f"All {points} points on {entry.name} agree. Its interval of ± 0 is too narrow: the user's accuracy is "
                 f"at least {100 * 0.05 ** (1 / points):.0f} %, with 95 % confidence."
             )
+
+
+def _check_rare(
+    design: _Design, sample: LabelledSample, pixels: npt.NDArray[np.int64], scheme: ClassScheme, notes: list[str]
+) -> None:
+    """Warn of classes so rare that a single point elsewhere is much of them."""
+    points = np.bincount(sample.strata, minlength=len(design.pixels))
+    worth = np.where(points > 0, design.pixels / np.maximum(points, 1), 0)
+    names = [
+        entry.name
+        for index, entry in enumerate(scheme.classes)
+        if pixels[index] and worth[[name != entry.name for name in design.names]].max(initial=0) > _MUCH * pixels[index]
+    ]
+    if names:
+        notes.append(
+            f"One point in a large class stands for more than {100 * _MUCH:.0f} % of the area of {', '.join(names)}: "
+            "producer's accuracy and area there hang on few points, and the intervals are rough. More points in the "
+            "large classes help."
+        )
 
 
 def _classified(sample: LabelledSample, pixels: npt.NDArray[np.int64], scheme: ClassScheme) -> Figure | None:

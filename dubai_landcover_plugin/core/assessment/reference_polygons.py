@@ -50,7 +50,7 @@ def assess_polygons(source: ClassifiedSource, layer: VectorLayer, field: str, mo
         raise RequestError(f"None of the {len(labels):,} polygons has a class.", "Name the attribute with the class.")
     labelled = np.flatnonzero(labels != NO_CLASS)
     polygons = _in_pixels(layer.geometries[labelled], grid)
-    of_polygon = np.append(labels[labelled], NO_CLASS)  # the last one is for pixels in no polygon
+    of_polygon = np.append(labels[labelled], NO_CLASS).astype(np.int16)  # the last one is for pixels in no polygon
     census, indices = Census(grid, scheme), class_indices(scheme)
     clusters = np.zeros((len(labelled), len(scheme.entries)), np.int64)  # pixels of each class in each polygon
     shared = 0

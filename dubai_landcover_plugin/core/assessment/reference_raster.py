@@ -16,7 +16,7 @@ from rasterio.windows import Window
 
 from dubai_landcover_plugin.core.assessment.census import Census, counted
 from dubai_landcover_plugin.core.assessment.outcome import Assessment
-from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, band_rows, class_indices
+from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices, band_rows, class_indices
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.classified import ClassifiedSource
 from dubai_landcover_plugin.core.errors import (
@@ -78,7 +78,7 @@ class ReferenceRaster:
             self._vrt.close()
         self._dataset.close()
 
-    def read(self, first: int, last: int) -> npt.NDArray[np.intp]:
+    def read(self, first: int, last: int) -> Indices:
         """Return rows ``first`` to ``last`` (excluded) as class indices of the map, (n, W); Unlabeled is no class.
 
         Raises:
@@ -99,7 +99,8 @@ class ReferenceRaster:
         strange = ~known & ~np.ma.getmaskarray(values) & (values.data != 0)
         if strange.any():
             self._remember(values.data[strange])
-        return np.where(known & (indices < len(self._scheme.classes)), indices, NO_CLASS)
+        indices[~known | (indices >= len(self._scheme.classes))] = NO_CLASS
+        return indices
 
     def _remember(self, values: npt.NDArray[Any]) -> None:
         if len(self.unknown) < 8:
@@ -157,14 +158,14 @@ def assess_raster(source: ClassifiedSource, path: str, monitor: Monitor) -> Asse
     return counted("raster", scheme, census, unit, {}, [_METHOD], notes)
 
 
-def _indices_by_name(tags: dict[str, str], scheme: ClassScheme) -> npt.NDArray[np.intp]:
+def _indices_by_name(tags: dict[str, str], scheme: ClassScheme) -> Indices:
     """Return the map's class index of each reference id, (256,): by name where the raster has names, else by id."""
     try:
         own = scheme_from_tags(tags)
     except ClassSchemeError:
         return class_indices(scheme)
     places = {entry.name.casefold(): index for index, entry in enumerate(scheme.entries)}
-    indices = np.full(256, NO_CLASS, np.intp)
+    indices = np.full(256, NO_CLASS, np.int16)
     for entry in own.entries:
         indices[entry.id] = places.get(entry.name.casefold(), NO_CLASS)
     return indices

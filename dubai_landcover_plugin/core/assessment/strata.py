@@ -13,8 +13,10 @@ from dubai_landcover_plugin.core.classified import Ids
 from dubai_landcover_plugin.core.raster import Grid
 
 _BLOCK_ROWS = 512  # px; the height of a block of our GeoTIFFs
-_BAND_PIXELS = 1 << 22  # held at once
+_BAND_PIXELS = 1 << 21  # held at once
 NO_CLASS = -1
+Indices = npt.NDArray[np.int16]
+"""Class indices of pixels; small, for there are many."""
 _AREA_SAMPLES = 1025  # rows at which the size of pixels is computed where it varies
 
 
@@ -99,8 +101,8 @@ def _is_plain(grid: Grid) -> bool:
     return grid.crs is None and bool(grid.transform.is_identity)
 
 
-def class_indices(scheme: ClassScheme) -> npt.NDArray[np.intp]:
+def class_indices(scheme: ClassScheme) -> Indices:
     """Return the index in ``scheme.entries`` of each raster id, (256,); ``NO_CLASS`` where there is none."""
-    indices = np.full(256, NO_CLASS, np.intp)
+    indices = np.full(256, NO_CLASS, np.int16)
     indices[[entry.id for entry in scheme.entries]] = np.arange(len(scheme.entries))
     return indices
