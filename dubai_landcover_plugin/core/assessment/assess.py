@@ -15,6 +15,7 @@ from dubai_landcover_plugin.core.assessment.page import assessment_html
 from dubai_landcover_plugin.core.assessment.points import assess_points
 from dubai_landcover_plugin.core.assessment.reference_polygons import assess_polygons
 from dubai_landcover_plugin.core.assessment.reference_raster import assess_raster
+from dubai_landcover_plugin.core.assessment.strata import CACHE_MB
 from dubai_landcover_plugin.core.assessment.table import assessment_csv
 from dubai_landcover_plugin.core.classified import ClassifiedSource
 from dubai_landcover_plugin.core.errors import RequestError
@@ -59,7 +60,7 @@ def assess(path: str, reference: str, field: str, monitor: Monitor) -> Assessmen
     Raises:
         LandCoverError: as :func:`assess_accuracy`.
     """
-    with ClassifiedSource(path) as source:
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), ClassifiedSource(path) as source:
         if _is_raster(reference):
             return assess_raster(source, reference, monitor)
         layer = read_vector(reference)

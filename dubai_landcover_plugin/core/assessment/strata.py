@@ -14,6 +14,7 @@ from dubai_landcover_plugin.core.raster import Grid
 
 _BLOCK_ROWS = 512  # px; the height of a block of our GeoTIFFs
 _BAND_PIXELS = 1 << 21  # held at once
+CACHE_MB = 128  # of blocks that GDAL keeps; bands are read in order, and each block once or a few times
 NO_CLASS = -1
 Indices = npt.NDArray[np.int16]
 """Class indices of pixels; small, for there are many."""
