@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import pyogrio
@@ -20,8 +21,9 @@ from dubai_landcover_plugin.cli import main
 from dubai_landcover_plugin.core.assessment.allocation import allocate, sample_size
 from dubai_landcover_plugin.core.assessment.assess import assess_accuracy
 from dubai_landcover_plugin.core.assessment.estimate import LabelledSample, estimate
+from dubai_landcover_plugin.core.assessment.point_style import point_style_qml
 from dubai_landcover_plugin.core.assessment.sample import FIELDS, draw_sample
-from dubai_landcover_plugin.core.classes import DUBAI
+from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.core.errors import (
     ClassSchemeError,
     GeoreferenceError,
@@ -362,6 +364,13 @@ def test_the_form_has_a_list_of_classes_inside_the_file(tmp_path):
     style = (tmp_path / "p.qml").read_text(encoding="utf-8")
     assert "ValueMap" in style
     assert all(f'name="{name}"' in style for name in NAMES[:-1])
+
+
+def test_the_form_takes_any_class_name():
+    scheme = ClassScheme((LandCoverClass(1, 'Sea & "sand" <b>', "#000000"),), DUBAI.unlabeled)
+    style = ElementTree.fromstring(point_style_qml(scheme, list(FIELDS)).partition("\n")[2])
+    names = {option.get("value") for option in style.find("fieldConfiguration").iter("Option")}
+    assert scheme.classes[0].name in names
 
 
 @pytest.mark.parametrize(
@@ -723,6 +732,9 @@ def test_pixels_of_polygons_are_counted(tmp_path):
     assert (found["polygons"], found["without_pixels"], found["unlabelled"]) == (3, 1, 1)
     assert found["overall"]["value"] == pytest.approx(50 / 70)
     assert found["classes"]["Building"]["producers"]["value"] == pytest.approx(25 / 45)
+    assert not [text for text in found["warnings"] if "no polygon" in text]
+    buildings = write_features(tmp_path / "b.gpkg", boxes((0, 0, 9, 9)), reference=texts(["Building"]))
+    assert any("no polygon of Land:" in text for text in assess(raster, buildings)["warnings"])
     residual = np.array([25 - 25 * 50 / 70, 25 - 25 * 50 / 70, -20 * 50 / 70])
     assert found["overall"]["margin"] == pytest.approx(1.96 * np.sqrt(3 / 2 * (residual**2).sum()) / 70)
 

@@ -112,7 +112,7 @@ def ratio(part: Floats, whole: Floats, strata: Indices, pixels: npt.NDArray[np.i
         The ratio, NaN where the denominator is zero; the margin is NaN where one point alone speaks for a stratum.
 
     Source:
-        Combined ratio estimator: Cochran (1977), Sampling Techniques, eq. 6.48; Stehman (2014), eqs. 27 and 28. The
+        Combined ratio estimator: Cochran (1977), Sampling Techniques, sec. 6.11; Stehman (2014), eqs. 27 and 28. The
         finite population correction is left out, as in Olofsson et al. (2014).
     """
     count = len(pixels)

@@ -92,6 +92,6 @@ class Assessment:
 def figure_json(figure: Figure) -> dict[str, float | None]:
     """Return value and margin of the 95 % interval; null where not defined."""
     return {
-        key: float(number) if math.isfinite(number) else None
+        key: round(float(number), 9) if math.isfinite(number) else None  # no dust of rounding
         for key, number in (("value", figure.value), ("margin", figure.margin))
     }

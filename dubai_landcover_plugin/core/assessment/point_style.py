@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xml.sax.saxutils import quoteattr
+from html import escape
 
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.requests.assessment import REFERENCE_FIELD
@@ -23,7 +23,7 @@ def point_style_qml(scheme: ClassScheme, fields: list[str]) -> str:
     """
     entries = [("", "not labelled yet"), *((entry.name, entry.name) for entry in scheme.entries)]
     categories = "".join(
-        f'<category symbol="{index}" value={quoteattr(value)} render="true" label={quoteattr(label)}/>\n'
+        f'<category symbol="{index}" value="{escape(value)}" render="true" label="{escape(label)}"/>\n'
         for index, (value, label) in enumerate(entries)
     )
     symbols = _symbol(0, _circle("0,0,0,0", "255,255,255,255", 1.2, 4.5), _circle("0,0,0,0", "230,0,126,255", 0.6, 4.5))
@@ -58,7 +58,7 @@ def _form(scheme: ClassScheme, fields: list[str]) -> str:
     choices = [("(not labelled yet)", _NULL), *((entry.name, entry.name) for entry in scheme.classes)]
     choices.append((f"{scheme.unlabeled.name} (cannot tell)", scheme.unlabeled.name))
     listed = "".join(
-        f'<Option type="Map"><Option type="QString" name={quoteattr(name)} value={quoteattr(value)}/></Option>\n'
+        f'<Option type="Map"><Option type="QString" name="{escape(name)}" value="{escape(value)}"/></Option>\n'
         for name, value in choices
     )
     widgets = {

@@ -71,8 +71,13 @@ def assess_polygons(source: ClassifiedSource, layer: VectorLayer, field: str, mo
         "without_pixels": int((~used).sum()),
         "shared_pixels": shared,
     }
+    missing = [
+        entry.name
+        for index, entry in enumerate(scheme.classes)
+        if census.counts[index].any() and not census.counts[:, index].any()
+    ]
     unit = "px" if grid.crs is None else "m2"
-    plain = counted("polygons", scheme, census, unit, facts, [_METHOD], _warnings(facts))
+    plain = counted("polygons", scheme, census, unit, facts, [_METHOD], _warnings(facts, missing))
     return _with_intervals(plain, clusters[used], labels[labelled][used])
 
 
@@ -107,7 +112,7 @@ def _burnt_bands(polygons: npt.NDArray[np.object_], grid: Grid) -> Iterator[tupl
         yield first, burnt, int(np.count_nonzero(times > 1))
 
 
-def _warnings(facts: dict[str, int]) -> list[str]:
+def _warnings(facts: dict[str, int], missing: list[str]) -> list[str]:
     notes = []
     if facts["unlabelled"]:
         notes.append(f"{facts['unlabelled']:,} polygons have no class and were left out.")
@@ -117,6 +122,11 @@ def _warnings(facts: dict[str, int]) -> list[str]:
         )
     if facts["shared_pixels"]:
         notes.append(f"{facts['shared_pixels']:,} pixels lie in several polygons and were left out.")
+    if missing:
+        notes.append(
+            f"There is no polygon of {', '.join(missing)}: wherever the map shows that inside the polygons, it counts as "
+            "wrong."
+        )
     if facts["polygons"] < _FEW:
         notes.append(f"There are {facts['polygons']} polygons; below {_FEW}, intervals are rough.")
     return notes

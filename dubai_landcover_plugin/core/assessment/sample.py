@@ -106,7 +106,8 @@ def _points_by_class(
         if here == drawn
     ]
     if points.sum() > size:
-        notes.append(f"{int(points.sum()):,} points were drawn, not {size:,}: each class gets its fewest.")
+        why = "each class gets the same" if request.allocation == "equal" else "each class gets its fewest"
+        notes.append(f"{int(points.sum()):,} points were drawn, not {size:,}: {why}.")
     return dict(zip([entry.id for entry in present], points.tolist(), strict=True)), notes
 
 
