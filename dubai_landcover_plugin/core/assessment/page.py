@@ -16,7 +16,11 @@ _STYLE = """
 th.turned { text-align: right; } svg { display: block; } .sum td { border-top: 2px solid #999; color: #555; }
 """
 _NONE = "–"
-_WHERE = {"points": "of the area", "polygons": "of the pixels in the polygons", "raster": "of the pixels compared"}
+_RIGHT = {
+    "points": "of the area is",
+    "polygons": "of the pixels in the polygons are",
+    "raster": "of the pixels compared are",
+}
 _TOTALS = {"points": "Points", "polygons": "Pixels", "raster": "Pixels"}
 
 
@@ -36,7 +40,7 @@ def assessment_html(found: Assessment, title: str, reference: str) -> str:
         f"<style>{STYLE}{_STYLE}</style></head><body>\n"
         f'<h1>Accuracy assessment</h1>\n<p>{escape(title)}<br><span class="small">Reference: {escape(reference)}'
         f"<br>{escape(facts)}</span></p>\n"
-        f'<p><span class="big">{_percent(found.overall)}</span><br>{_WHERE[found.kind]} {"is" if found.kind == "points" else "are"} right: overall accuracy'
+        f'<p><span class="big">{_percent(found.overall)}</span><br>{_RIGHT[found.kind]} right: overall accuracy'
         f"{_interval_note(found)}.{_classified(found)}</p>\n{warnings}"
         f"<h2>Accuracy of classes</h2>\n{_accuracy_table(found)}\n"
         f"<h2>Areas</h2>\n{_area_table(found)}\n"

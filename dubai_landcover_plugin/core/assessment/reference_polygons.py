@@ -17,6 +17,7 @@ from dubai_landcover_plugin.core.assessment.estimate import Figure, ratio
 from dubai_landcover_plugin.core.assessment.labels import attribute, class_indices_of
 from dubai_landcover_plugin.core.assessment.outcome import Assessment
 from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, band_rows, class_indices, found_transform
+from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.classified import ClassifiedSource
 from dubai_landcover_plugin.core.errors import RequestError
 from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
@@ -71,13 +72,8 @@ def assess_polygons(source: ClassifiedSource, layer: VectorLayer, field: str, mo
         "without_pixels": int((~used).sum()),
         "shared_pixels": shared,
     }
-    missing = [
-        entry.name
-        for index, entry in enumerate(scheme.classes)
-        if census.counts[index].any() and not census.counts[:, index].any()
-    ]
     unit = "px" if grid.crs is None else "m2"
-    plain = counted("polygons", scheme, census, unit, facts, [_METHOD], _warnings(facts, missing))
+    plain = counted("polygons", scheme, census, unit, facts, [_METHOD], _warnings(facts, _missing(census, scheme)))
     return _with_intervals(plain, clusters[used], labels[labelled][used])
 
 
@@ -112,6 +108,12 @@ def _burnt_bands(polygons: npt.NDArray[np.object_], grid: Grid) -> Iterator[tupl
         yield first, burnt, int(np.count_nonzero(times > 1))
 
 
+def _missing(census: Census, scheme: ClassScheme) -> list[str]:
+    """Return the classes that the map shows inside the polygons, and no polygon has."""
+    mapped, labelled = census.counts.any(axis=1), census.counts.any(axis=0)
+    return [entry.name for index, entry in enumerate(scheme.classes) if mapped[index] and not labelled[index]]
+
+
 def _warnings(facts: dict[str, int], missing: list[str]) -> list[str]:
     notes = []
     if facts["unlabelled"]:
@@ -124,8 +126,8 @@ def _warnings(facts: dict[str, int], missing: list[str]) -> list[str]:
         notes.append(f"{facts['shared_pixels']:,} pixels lie in several polygons and were left out.")
     if missing:
         notes.append(
-            f"There is no polygon of {', '.join(missing)}: wherever the map shows that inside the polygons, it counts as "
-            "wrong."
+            f"There is no polygon of {', '.join(missing)}: wherever the map shows that inside the polygons, it counts "
+            "as wrong."
         )
     if facts["polygons"] < _FEW:
         notes.append(f"There are {facts['polygons']} polygons; below {_FEW}, intervals are rough.")
