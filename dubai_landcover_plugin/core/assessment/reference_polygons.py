@@ -110,7 +110,7 @@ def _burnt_bands(polygons: npt.NDArray[np.object_], grid: Grid) -> Iterator[tupl
 
 def _missing(census: Census, scheme: ClassScheme) -> list[str]:
     """Return the classes that the map shows inside the polygons, and no polygon has."""
-    mapped, labelled = census.counts.any(axis=1), census.counts.any(axis=0)
+    mapped, labelled = (census.counts.sum(axis=axis) > 0 for axis in (1, 0))
     return [entry.name for index, entry in enumerate(scheme.classes) if mapped[index] and not labelled[index]]
 
 
