@@ -12,11 +12,10 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.classified import ClassifiedSource
 from dubai_landcover_plugin.core.errors import GeoreferenceError
 
-_ROWS = 512
-
 IGNORE = 255
 """Label of pixels that count neither in training nor in a comparison."""
 
+_BAND_PIXELS = 1 << 22  # held at once
 
 MEANS = {"iou": "miou", "precision": "mean_precision", "recall": "mean_recall", "f1": "mean_f1"}
 """Name of the mean over classes of each figure."""
@@ -107,18 +106,18 @@ def compare_maps(truth: str | Path, predicted: str | Path) -> dict[str, Any]:
         RasterOpenError: if either is no class map.
     """
     with ClassifiedSource(truth) as reference, ClassifiedSource(predicted) as result:
-        own, other = reference.grid, result.grid
-        sizes = [(grid.height, grid.width) for grid in (own, other)]
-        if sizes[0] != sizes[1] or not own.transform.almost_equals(other.transform):
+        shapes = [(source.grid.height, source.grid.width) for source in (reference, result)]
+        if shapes[0] != shapes[1] or not reference.grid.transform.almost_equals(result.grid.transform):
             raise GeoreferenceError(
-                f"{truth} and {predicted} lie on different grids: {sizes[0]} and {sizes[1]} px.",
+                f"{truth} and {predicted} lie on different grids: {shapes[0]} and {shapes[1]} px.",
                 "Resample one to the other's pixels first.",
             )
         scheme = result.scheme
         channels = np.full(256, IGNORE, np.uint8)
         channels[list(scheme.ids)] = np.arange(len(scheme.ids))
         confusion = Confusion.empty(len(scheme.ids))
-        for first, ids in result.bands(_ROWS):
+        rows = max(_BAND_PIXELS // result.grid.width, 1)
+        for first, ids in result.bands(rows):
             labels = reference.read(first, first + len(ids))
             confusion += Confusion.of(channels[labels], channels[ids], len(scheme.ids))
     return confusion.to_json([entry.name for entry in scheme.classes])

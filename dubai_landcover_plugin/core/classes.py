@@ -78,6 +78,17 @@ class ClassScheme:
         names = ", ".join(entry.name for entry in self.entries)
         raise ClassSchemeError(f"There is no class '{name}'.", f"Choose among: {names}.")
 
+    def find(self, name_or_id: str) -> LandCoverClass:
+        """Return the class of that raster id or name.
+
+        Raises:
+            ClassSchemeError: if there is none.
+        """
+        for entry in self.entries:
+            if str(entry.id) == name_or_id.strip():
+                return entry
+        return self.by_name(name_or_id)
+
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready description."""
         listed = [{"id": c.id, "name": c.name, "colour": c.colour} for c in self.entries]

@@ -185,6 +185,8 @@ _TASKS: dict[str, Task] = {
     "polygons": _task("polygons.PolygonsRequest", "polygons.export.export_polygons"),
     "polygonize": _task("polygons.PolygonizeRequest", "polygons.export.polygonize"),
     "report": _task("report.ReportRequest", "reporting.land_cover_report.write_report"),
+    "accuracy-sample": _task("assessment.AccuracySampleRequest", "assessment.sample.draw_sample"),
+    "accuracy": _task("assessment.AccuracyRequest", "assessment.assess.assess_accuracy"),
     "doctor": _doctor,
 }
 

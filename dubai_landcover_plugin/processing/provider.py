@@ -5,6 +5,8 @@ from __future__ import annotations
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from dubai_landcover_plugin.processing.accuracy_assessment import AccuracyAssessment
+from dubai_landcover_plugin.processing.accuracy_sample import AccuracySample
 from dubai_landcover_plugin.processing.export_class_polygons import ExportClassPolygons
 from dubai_landcover_plugin.processing.land_cover_report import LandCoverReport
 from dubai_landcover_plugin.processing.polygonize_land_cover import PolygonizeLandCover
@@ -40,6 +42,8 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
             PolygonizeLandCover,
             ExportClassPolygons,
             LandCoverReport,
+            AccuracySample,
+            AccuracyAssessment,
         ):
             self.addAlgorithm(algorithm())
 

@@ -75,10 +75,11 @@ def algorithm(provider: Any) -> Callable[[str], Any]:
 
 
 @pytest.fixture
-def context(qgis_app: Any) -> QgsProcessingContext:
+def context(qgis_app: Any) -> Iterator[QgsProcessingContext]:
     made = QgsProcessingContext()
     made.setProject(QgsProject.instance())
-    return made
+    yield made
+    made.temporaryLayerStore().removeAllMapLayers()  # layers that outlive the application crash QGIS
 
 
 def write_raster(

@@ -19,6 +19,8 @@ NAMES = [
     "polygonizelandcover",
     "exportclasspolygons",
     "landcoverreport",
+    "accuracysample",
+    "accuracyassessment",
 ]
 MAKE = Callable[[str], Any]
 

@@ -25,6 +25,8 @@ ALGORITHMS = {
     "polygonizelandcover",
     "exportclasspolygons",
     "landcoverreport",
+    "accuracysample",
+    "accuracyassessment",
 }
 
 

@@ -1,0 +1,100 @@
+"""Accuracy Assessment: a map, a reference of any kind, figures, a page and a table."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import rasterio
+import shapely
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+
+from dubai_landcover_plugin.core.assessment.outcome import Assessment
+from dubai_landcover_plugin.core.assessment.page import assessment_html
+from dubai_landcover_plugin.core.assessment.points import assess_points
+from dubai_landcover_plugin.core.assessment.reference_polygons import assess_polygons
+from dubai_landcover_plugin.core.assessment.reference_raster import assess_raster
+from dubai_landcover_plugin.core.assessment.strata import CACHE_MB
+from dubai_landcover_plugin.core.assessment.table import assessment_csv
+from dubai_landcover_plugin.core.classified import ClassifiedSource
+from dubai_landcover_plugin.core.errors import RequestError
+from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.core.requests.assessment import AccuracyRequest
+from dubai_landcover_plugin.core.vector_sources import VectorLayer, read_vector
+from dubai_landcover_plugin.core.writer import check_writable, write_text
+
+_POINTS = (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT)
+_POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+_LAYER = "|layername="
+
+
+def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) -> dict[str, Any]:
+    """Compare a map with labelled points, polygons or a raster; write a page and a table where they are wanted.
+
+    Returns:
+        The figures of :meth:`.Assessment.to_json`, and ``report`` and ``table``, paths or None.
+
+    Raises:
+        LandCoverError: if the map is no class map, the reference cannot be used or a file cannot be written.
+    """
+    monitor = monitor or SilentMonitor()
+    inputs = (request.input, request.reference.partition(_LAYER)[0])
+    for path in filter(None, (request.report, request.table)):
+        check_writable(path, request.overwrite, inputs)
+    found = assess(request.input, request.reference, request.field, monitor)
+    for text in found.warnings:
+        monitor.log("warning", text)
+    raise_if_cancelled(monitor)
+    if request.table:
+        write_text(request.table, assessment_csv(found))
+    if request.report:
+        write_text(request.report, assessment_html(found, request.input, request.reference))
+    monitor.report(1, 1, "")
+    return {**found.to_json(), "report": request.report, "table": request.table}
+
+
+def assess(path: str, reference: str, field: str, monitor: Monitor) -> Assessment:
+    """Compare a map with a reference; what kind it is shows when it is opened.
+
+    Raises:
+        LandCoverError: as :func:`assess_accuracy`.
+    """
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), ClassifiedSource(path) as source:
+        if _is_raster(reference):
+            return assess_raster(source, reference, monitor)
+        layer = read_vector(reference)
+        notes = _place_notes(source, layer)
+        layer = layer.to_crs(source.grid.crs)
+        kinds = set(np.unique(shapely.get_type_id(layer.geometries)).tolist()) - {shapely.GeometryType.MISSING}
+        if kinds and kinds <= set(_POINTS):
+            found = assess_points(source, layer, field, monitor)
+        elif kinds and kinds <= set(_POLYGONS):
+            found = assess_polygons(source, layer, field, monitor)
+        else:
+            raise RequestError(
+                f"{reference} holds neither points nor polygons alone.",
+                "Give labelled points, polygons with a class, or a raster of classes.",
+            )
+        found.warnings[:0] = notes
+        return found
+
+
+def _is_raster(reference: str) -> bool:
+    if _LAYER in reference:
+        return False
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(reference) as dataset:
+                return bool(dataset.count)
+    except (RasterioError, RasterioIOError):
+        return False
+
+
+def _place_notes(source: ClassifiedSource, layer: VectorLayer) -> list[str]:
+    if layer.crs is None and source.grid.crs is not None:
+        return ["The reference has no CRS: that of the map was taken."]
+    if layer.crs is not None and source.grid.crs is None:
+        return ["The map has no CRS: the coordinates of the reference were taken as they are."]
+    return []

@@ -1,0 +1,180 @@
+"""Assessment with a reference raster, brought to the pixels of the map where it lies on others."""
+
+from __future__ import annotations
+
+import warnings
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.enums import Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.vrt import WarpedVRT
+from rasterio.windows import Window
+
+from dubai_landcover_plugin.core.assessment.census import Census, counted
+from dubai_landcover_plugin.core.assessment.outcome import Assessment
+from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices, band_rows, class_indices
+from dubai_landcover_plugin.core.classes import ClassScheme
+from dubai_landcover_plugin.core.classified import ClassifiedSource
+from dubai_landcover_plugin.core.errors import (
+    ClassSchemeError,
+    GeoreferenceError,
+    RasterOpenError,
+    RasterReadError,
+)
+from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.core.raster import Grid
+from dubai_landcover_plugin.core.record import scheme_from_tags
+
+_METHOD = (
+    "The reference is a raster: every pixel with a class in both was counted. Nothing is estimated, so there are no "
+    "intervals; areas are those of the pixels compared. Errors of the reference count as errors of the map."
+)
+
+
+class ReferenceRaster:
+    """An open raster of class ids on the grid of a map; a context manager.
+
+    Args:
+        path: One band of class ids. With the class names of our rasters, names count, else ids do.
+        grid: Of the map.
+        scheme: Of the map.
+
+    Raises:
+        RasterOpenError: if it cannot be opened, or has several bands.
+        GeoreferenceError: if it lies on other pixels and has no CRS to bring it over with.
+    """
+
+    def __init__(self, path: str, grid: Grid, scheme: ClassScheme) -> None:
+        self._path, self._grid, self._scheme = path, grid, scheme
+        self._dataset = _open(path)
+        self._vrt: Any = None
+        self.warnings: list[str] = []
+        self.unknown: set[int] = set()
+        try:
+            if self._dataset.count != 1 or np.dtype(self._dataset.dtypes[0]).kind not in "iuf":
+                raise RasterOpenError(
+                    f"{path} is no raster of classes: it has {self._dataset.count} band(s) of "
+                    f"{self._dataset.dtypes[0]}.",
+                    "Give one band of class ids.",
+                )
+            self._indices = _indices_by_name(self._dataset.tags(), scheme)
+            if not self._fits():
+                self._vrt = self._aligned()
+        except BaseException:
+            self._dataset.close()
+            raise
+
+    def __enter__(self) -> ReferenceRaster:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._vrt is not None:
+            self._vrt.close()
+        self._dataset.close()
+
+    def read(self, first: int, last: int) -> Indices:
+        """Return rows ``first`` to ``last`` (excluded) as class indices of the map, (n, W); Unlabeled is no class.
+
+        Raises:
+            RasterReadError: if a block is damaged.
+        """
+        window = Window(0, first, self._grid.width, last - first)
+        try:
+            values = (self._vrt or self._dataset).read(1, window=window, masked=True)
+        except (RasterioError, RasterioIOError) as error:
+            raise RasterReadError(
+                f"{self._path} cannot be read: {error.__cause__ or error}.", "Check the file."
+            ) from error
+        whole = ~np.ma.getmaskarray(values) & (values.data >= 0) & (values.data <= 255)
+        ids = np.where(whole, values.data, 0).astype(np.uint8)
+        exact = ids == values.data
+        indices = self._indices[ids]
+        known = exact & (indices != NO_CLASS) & whole
+        strange = ~known & ~np.ma.getmaskarray(values) & (values.data != 0)
+        if strange.any():
+            self._remember(values.data[strange])
+        indices[~known | (indices >= len(self._scheme.classes))] = NO_CLASS
+        return indices
+
+    def _remember(self, values: npt.NDArray[Any]) -> None:
+        if len(self.unknown) < 8:
+            self.unknown.update(np.unique(values[np.isfinite(values)])[:8].tolist())
+
+    def _fits(self) -> bool:
+        dataset, grid = self._dataset, self._grid
+        same_place = dataset.crs is None or grid.crs is None or dataset.crs == grid.crs
+        same_pixels = dataset.transform.almost_equals(grid.transform, 1e-6 * abs(grid.transform.determinant) ** 0.5)
+        return same_place and same_pixels and (dataset.height, dataset.width) == (grid.height, grid.width)
+
+    def _aligned(self) -> Any:
+        dataset, grid = self._dataset, self._grid
+        if dataset.crs is None or grid.crs is None:
+            raise GeoreferenceError(
+                f"{self._path} lies on other pixels ({dataset.width} × {dataset.height}) than the map ({grid.width} × "
+                f"{grid.height}), and {'it' if dataset.crs is None else 'the map'} has no CRS.",
+                "Give both a CRS, or resample one to the other's pixels.",
+            )
+        self.warnings.append(
+            f"The reference lies on other pixels ({dataset.width} × {dataset.height} of {dataset.crs}) than the map: "
+            "the nearest one was taken for each pixel. Borders between classes may count as errors."
+        )
+        empty = dataset.nodata if dataset.nodata is not None else 0
+        return WarpedVRT(
+            dataset,
+            crs=grid.crs,
+            transform=grid.transform,
+            width=grid.width,
+            height=grid.height,
+            resampling=Resampling.nearest,
+            src_nodata=empty,
+            nodata=empty,
+        )
+
+
+def assess_raster(source: ClassifiedSource, path: str, monitor: Monitor) -> Assessment:
+    """Count how a map agrees with a reference raster.
+
+    Raises:
+        LandCoverError: as :class:`ReferenceRaster`, or if they have no pixel in common.
+    """
+    grid, scheme = source.grid, source.scheme
+    census, indices = Census(grid, scheme), class_indices(scheme)
+    with ReferenceRaster(path, grid, scheme) as reference:
+        for first, ids in source.bands(band_rows(grid)):
+            raise_if_cancelled(monitor)
+            monitor.report(first, grid.height, "comparing")
+            census.add(first, indices[ids], reference.read(first, first + len(ids)))
+        notes = list(reference.warnings)
+        if reference.unknown:
+            listed = ", ".join(f"{value:g}" for value in sorted(reference.unknown)[:8])
+            notes.append(f"Pixels of the reference whose value is no class of the map were left out: {listed}.")
+    unit = "px" if grid.crs is None else "m2"
+    return counted("raster", scheme, census, unit, {}, [_METHOD], notes)
+
+
+def _indices_by_name(tags: dict[str, str], scheme: ClassScheme) -> Indices:
+    """Return the map's class index of each reference id, (256,): by name where the raster has names, else by id."""
+    try:
+        own = scheme_from_tags(tags)
+    except ClassSchemeError:
+        return class_indices(scheme)
+    places = {entry.name.casefold(): index for index, entry in enumerate(scheme.entries)}
+    indices = np.full(256, NO_CLASS, np.int16)
+    for entry in own.entries:
+        indices[entry.id] = places.get(entry.name.casefold(), NO_CLASS)
+    return indices
+
+
+def _open(path: str) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return rasterio.open(path)
+    except (RasterioError, RasterioIOError) as error:
+        raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error

@@ -1,0 +1,171 @@
+"""Draw Accuracy Sample: points at pixels drawn at random from each class of a map."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import shapely
+
+from dubai_landcover_plugin.core.assessment.allocation import allocate, sample_size
+from dubai_landcover_plugin.core.assessment.point_style import point_style_qml
+from dubai_landcover_plugin.core.assessment.strata import CACHE_MB, StrataCounter, band_rows, drawn_transform
+from dubai_landcover_plugin.core.classes import ClassScheme
+from dubai_landcover_plugin.core.classified import ClassifiedSource
+from dubai_landcover_plugin.core.errors import RasterOpenError, RequestError
+from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.core.raster import Grid
+from dubai_landcover_plugin.core.requests.assessment import MOST_POINTS, REFERENCE_FIELD, AccuracySampleRequest
+from dubai_landcover_plugin.core.vector_files import VectorWriter, check_vector_writable
+
+FIELDS = {
+    "point_id": "int32",
+    REFERENCE_FIELD: "object",
+    "map_class": "object",
+    "stratum": "int32",
+    "stratum_px": "float64",  # a shapefile's whole numbers end at 2 billion
+}
+"""Attributes of the points: number, class to be filled in, class of the map, its id and its pixels."""
+
+
+_Pixels = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
+"""Rows, columns and class ids, (N,) each."""
+
+
+@dataclass(frozen=True)
+class _Bands:
+    """Pixels of each class, (256,) int64, in each band of rows."""
+
+    counts: list[npt.NDArray[np.int64]]
+    totals: npt.NDArray[np.int64]
+
+
+def draw_sample(request: AccuracySampleRequest, monitor: Monitor | None = None) -> dict[str, Any]:
+    """Write a stratified random sample of pixel centres, in shuffled order, to be labelled in QGIS.
+
+    Returns:
+        ``output``, ``size``, ``points`` and ``pixels`` by class name, ``warnings``.
+
+    Raises:
+        LandCoverError: if the raster is no class map or has no classified pixel, an expected class is unknown, or the
+            file cannot be written.
+    """
+    monitor = monitor or SilentMonitor()
+    check_vector_writable(request.output, request.overwrite, (request.input,))
+    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), ClassifiedSource(request.input) as source:
+        bands = _count(source, monitor)
+        present = [entry for entry in source.scheme.entries if bands.totals[entry.id]]
+        if not present:
+            raise RasterOpenError(f"{request.input} has no classified pixel.", "Choose another raster.")
+        points, notes = _points_by_class(request, source.scheme, bands.totals)
+        for note in notes:
+            monitor.log("warning", note)
+        rows, cols, ids = _draw(source, bands, points, request.seed, monitor)
+        _write(request.output, source, (rows, cols, ids), bands.totals, request.seed)
+    monitor.report(1, 1, "")
+    return {
+        "output": request.output,
+        "size": len(ids),
+        "points": {entry.name: points[entry.id] for entry in present},
+        "pixels": {entry.name: int(bands.totals[entry.id]) for entry in present},
+        "warnings": notes,
+    }
+
+
+def _count(source: ClassifiedSource, monitor: Monitor) -> _Bands:
+    counter, counts = StrataCounter(source.grid), []
+    for first, ids in source.bands(band_rows(source.grid)):
+        raise_if_cancelled(monitor)
+        monitor.report(first, 2 * source.grid.height, "counting")
+        counts.append(counter.add(first, ids))
+    return _Bands(counts, counter.strata().pixels)
+
+
+def _points_by_class(
+    request: AccuracySampleRequest, scheme: ClassScheme, totals: npt.NDArray[np.int64]
+) -> tuple[dict[int, int], list[str]]:
+    """Return the number of points by class id, and warnings."""
+    present = [entry for entry in scheme.entries if totals[entry.id]]
+    pixels = totals[[entry.id for entry in present]]
+    hopes = {scheme.find(name).id: accuracy for name, accuracy in request.expected.items()}
+    expected = np.array([hopes.get(entry.id, request.expected_accuracy) for entry in present])
+    size = request.size or max(sample_size(pixels, expected, request.standard_error), 2)
+    if size > MOST_POINTS:
+        raise RequestError(
+            f"A standard error of {request.standard_error:g} needs {size:,} points, more than {MOST_POINTS:,}.",
+            "Allow a larger standard error.",
+        )
+    points = allocate(pixels, size, request.allocation, request.min_per_class)
+    notes = [
+        f"{entry.name} has {here} pixel{'s' if here > 1 else ''}: all of them are in the sample."
+        for entry, here, drawn in zip(present, pixels.tolist(), points.tolist(), strict=True)
+        if here == drawn
+    ]
+    if points.sum() > size:
+        why = "each class gets the same" if request.allocation == "equal" else "each class gets its fewest"
+        notes.append(f"{int(points.sum()):,} points were drawn, not {size:,}: {why}.")
+    return dict(zip([entry.id for entry in present], points.tolist(), strict=True)), notes
+
+
+def _draw(source: ClassifiedSource, bands: _Bands, points: Mapping[int, int], seed: int, monitor: Monitor) -> _Pixels:
+    """Return rows, columns and class ids of the drawn pixels, (N,) each, sorted by place.
+
+    The n-th pixel of a class, from the top and from the left, is drawn by its number, so that the points depend on
+    the map and the seed alone.
+    """
+    numbers = {
+        class_id: np.sort(np.random.default_rng([seed, class_id]).choice(bands.totals[class_id], wanted, replace=False))
+        for class_id, wanted in points.items()
+    }
+    height, width = source.grid.height, source.grid.width
+    seen = np.zeros(256, np.int64)
+    found = []
+    for band, counts in enumerate(bands.counts):
+        raise_if_cancelled(monitor)
+        first = band * band_rows(source.grid)
+        monitor.report(height + first, 2 * height, "drawing")
+        here = {class_id: ranks[slice(*np.searchsorted(ranks, (seen[class_id], seen[class_id] + counts[class_id])))]
+                for class_id, ranks in numbers.items()}  # fmt: skip
+        if any(map(len, here.values())):
+            ids = source.read(first, min(first + band_rows(source.grid), height)).ravel()
+            for class_id, ranks in here.items():
+                places = np.flatnonzero(ids == class_id)[ranks - seen[class_id]] if len(ranks) else ranks
+                found.append((first + places // width, places % width, np.full(len(places), class_id)))
+        seen += counts
+    rows, cols, class_ids = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((cols, rows))
+    return rows[order], cols[order], class_ids[order]
+
+
+def _write(
+    path: str,
+    source: ClassifiedSource,
+    pixels: _Pixels,
+    totals: npt.NDArray[np.int64],
+    seed: int,
+) -> None:
+    """Write the points in random order: neighbours in the list tell nothing of each other's class."""
+    order = np.random.default_rng([seed, 0]).permutation(len(pixels[0]))
+    rows, cols, ids = (part[order] for part in pixels)
+    names = {entry.id: entry.name for entry in source.scheme.entries}
+    fields = {
+        "point_id": np.arange(1, len(ids) + 1, dtype=np.int32),
+        REFERENCE_FIELD: np.full(len(ids), None, object),
+        "map_class": np.array([names[class_id] for class_id in ids.tolist()], object),
+        "stratum": ids.astype(np.int32),
+        "stratum_px": totals[ids].astype(np.float64),
+    }
+    with VectorWriter(path, "Point", source.grid.crs, FIELDS, point_style_qml(source.scheme, list(FIELDS))) as file:
+        file.write(_centres(source.grid, rows, cols), fields)
+        file.finish()
+
+
+def _centres(grid: Grid, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:
+    t = drawn_transform(grid)
+    x, y = cols + 0.5, rows + 0.5
+    points: npt.NDArray[np.object_] = shapely.points(t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f)
+    return points
