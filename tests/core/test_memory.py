@@ -5,6 +5,10 @@ import sys
 
 import numpy as np
 import pytest
+import rasterio
+
+from dubai_landcover_plugin.core.classes import DUBAI
+from dubai_landcover_plugin.core.record import class_tags
 
 from .conftest import ROOT, write_raster
 
@@ -35,4 +39,34 @@ def test_a_raster_four_times_as_tall_takes_the_same_memory(tmp_path, tiny_model,
         )
         assert done.returncode == 0, done.stderr
         peaks.append(int(done.stdout.split()[-1]))
-    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[1] < 1.2 * peaks[0], peaks
+
+
+POLYGONS = """
+import resource, sys
+sys.path.insert(0, sys.argv[1])
+from dubai_landcover_plugin.core.polygons.export import polygonize
+from dubai_landcover_plugin.core.requests.polygons import PolygonizeRequest
+print(polygonize(PolygonizeRequest(sys.argv[2], sys.argv[3], overwrite=True))["conservation"])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs resource.getrusage")
+def test_polygons_of_a_raster_four_times_as_tall_take_the_same_memory(tmp_path, clean_environment):
+    peaks = []
+    tile = np.random.default_rng(0).integers(1, 5, (64, 64), np.uint8).repeat(8, 0).repeat(8, 1)
+    for copies in (12, 48):
+        path = write_raster(tmp_path / "classes.tif", np.tile(tile, (copies, 1))[None], nodata=0, compress="deflate")
+        with rasterio.open(path, "r+") as dataset:
+            dataset.update_tags(**class_tags(DUBAI))
+        done = subprocess.run(
+            [sys.executable, "-c", POLYGONS, str(ROOT), str(path), str(tmp_path / "polygons.gpkg")],
+            capture_output=True,
+            text=True,
+            env=clean_environment,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        peaks.append(int(done.stdout.split()[-1]))
+    assert peaks[1] < 1.2 * peaks[0], peaks
