@@ -21,7 +21,7 @@ from qgis.core import (
     QgsProcessingUtils,
 )
 
-from dubai_landcover_plugin.core.classes import DUBAI
+from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.core.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.core.requests.checks import VECTOR_SUFFIXES, dumps
 from dubai_landcover_plugin.core.requests.polygons import PolygonsRequest
@@ -172,7 +172,7 @@ class ExportClassPolygons(ClassifiedRasterAlgorithm):
                 tr("{name}: {n} polygons in {path}").format(name=name, n=value["counts"].get(name), path=path)
             )
         if self.parameterAsBool(parameters, "LOAD_LAYERS", context):
-            self._load(files, context)
+            self._load(files, ClassScheme.from_json(value["scheme"]), context)
         known = {output_key(name): path for name, path in files.items() if name in CLASS_NAMES}
         return {
             "OUTPUT_FOLDER": folder,
@@ -182,11 +182,11 @@ class ExportClassPolygons(ClassifiedRasterAlgorithm):
             "AREAS": dumps(value.get("area_m2") or {}),
         }
 
-    def _load(self, files: dict[str, str], context: QgsProcessingContext) -> None:
+    def _load(self, files: dict[str, str], scheme: ClassScheme, context: QgsProcessingContext) -> None:
         """Ask QGIS to add the polygons to the project, styled; without a project nothing happens."""
         if context.project() is None:
             return
-        style = ResultStyle(DUBAI, natural_colours(), Path(self._input).stem)
+        style = ResultStyle(scheme, natural_colours(), Path(self._input).stem)
         for name, path in files.items():
             details = QgsProcessingContext.LayerDetails(
                 name, context.project(), output_key(name), QgsProcessingUtils.LayerHint.Vector

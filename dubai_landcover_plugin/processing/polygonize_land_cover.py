@@ -16,7 +16,7 @@ from qgis.core import (
     QgsProcessingParameterVectorDestination,
 )
 
-from dubai_landcover_plugin.core.classes import DUBAI
+from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.errors import LandCoverError
 from dubai_landcover_plugin.core.requests.checks import dumps
 from dubai_landcover_plugin.core.requests.polygons import PolygonizeRequest
@@ -112,7 +112,7 @@ class PolygonizeLandCover(ClassifiedRasterAlgorithm):
             raise QgsProcessingException(str(error)) from error
         value = self.run_engine("polygonize", request.to_json(), feedback)
         self._tell(value, feedback)
-        style = ResultStyle(DUBAI, natural_colours(), Path(self._input).stem)
+        style = ResultStyle(ClassScheme.from_json(value["scheme"]), natural_colours(), Path(self._input).stem)
         style.on_load(context, output, "polygons", tr("Polygons"))
         return {
             "OUTPUT": output,

@@ -84,7 +84,7 @@ def write_polygons(
     """Write the polygons of a classified raster into files by class id.
 
     Returns:
-        ``counts`` and ``area_m2`` (None without a CRS) by class name, ``conservation``.
+        ``counts`` and ``area_m2`` (None without a CRS) by class name, ``conservation``, ``scheme``.
 
     Raises:
         LandCoverError: if the raster or its confidence cannot be read, or a file cannot be written.
@@ -109,6 +109,7 @@ def write_polygons(
         "counts": {name: int(counts[value]) for name, value in names.items()},
         "area_m2": None if source.grid.crs is None else in_metres,
         "conservation": maker.conservation().to_json(source.scheme),
+        "scheme": source.scheme.to_json(),
     }
 
 
