@@ -5,6 +5,7 @@ from __future__ import annotations
 from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
+from dubai_landcover_plugin.processing.change_between_dates import ChangeBetweenDates
 from dubai_landcover_plugin.processing.export_class_polygons import ExportClassPolygons
 from dubai_landcover_plugin.processing.resources import resource
 from dubai_landcover_plugin.processing.segment_folder import SegmentFolder
@@ -32,7 +33,7 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:
         """Add every algorithm."""
-        for algorithm in (SegmentLandCover, SegmentFolder, ExportClassPolygons):
+        for algorithm in (SegmentLandCover, SegmentFolder, ExportClassPolygons, ChangeBetweenDates):
             self.addAlgorithm(algorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:

@@ -82,7 +82,7 @@ def _same_file(first: str, second: str) -> bool:
     return bool(first) and os.path.realpath(first) == os.path.realpath(second)
 
 
-def _is_skipped(value: Any, context: QgsProcessingContext) -> bool:
+def is_skipped(value: Any, context: QgsProcessingContext) -> bool:
     """Return whether a destination was left empty. Asking QGIS for it would announce a layer that never comes."""
     sink = getattr(value, "sink", None)
     if sink is not None:
@@ -94,7 +94,7 @@ def destinations(
     algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext
 ) -> dict[str, str]:
     """Return the wanted outputs by parameter name. Ask once: each call makes new temporary names."""
-    wanted = [name for name in _LAYERS if not _is_skipped(parameters.get(name, name), context)]
+    wanted = [name for name in _LAYERS if not is_skipped(parameters.get(name, name), context)]
     found = {name: algorithm.parameterAsOutputLayer(parameters, name, context) for name in wanted}
     found["REPORT"] = algorithm.parameterAsFileOutput(parameters, "REPORT", context)
     return {name: path for name, path in found.items() if path}

@@ -21,7 +21,7 @@ UNKNOWN, MISSING = -1, -2
 _BASES = (10, 100, 256)
 _HUES = {"water": 0.58, "land": 0.11, "road": 0.80, "building": 0.01, "vegetation": 0.35}
 _GOLDEN = 0.618  # hues of further classes, far from each other however many there are
-_UNCHANGED_RGB, _UNCERTAIN_RGB = (232, 232, 232), (150, 150, 150)
+_UNCERTAIN_RGB = (150, 150, 150)
 
 Indices = npt.NDArray[np.int16]
 
@@ -105,8 +105,7 @@ class ChangeCoding:
         for row, before in enumerate(self.names):
             for column, after in enumerate(self.names):
                 name = f"{before} → {after}" if row != column else f"{before} unchanged"
-                colour = self._colour(row, column) if row != column else _UNCHANGED_RGB
-                listed.append(Code(int(self.codes[row, column]), name, colour, before, after))
+                listed.append(Code(int(self.codes[row, column]), name, self._colour(row, column), before, after))
         return sorted(listed, key=lambda code: code.id)
 
     def colour_of(self, index: int) -> tuple[int, int, int]:
@@ -117,14 +116,19 @@ class ChangeCoding:
         return _HUES.get(_key(self.names[index]), (0.47 + index * _GOLDEN) % 1)
 
     def _colour(self, row: int, column: int) -> tuple[int, int, int]:
-        """Return a colour whose hue tells what a pixel became and whose lightness tells what it was."""
+        """Return a colour whose hue tells what a pixel became and whose lightness tells what it was.
+
+        What did not change is a pale tint.
+        """
+        if row == column:
+            return _rgb(self._hue(column), 0.93, 0.3)
         others = [index for index in range(self.count) if index != column]
         step = others.index(row) / max(len(others) - 1, 1)
         return _rgb(self._hue(column), 0.34 + 0.38 * step)
 
 
-def _rgb(hue: float, lightness: float) -> tuple[int, int, int]:
-    red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.75)
+def _rgb(hue: float, lightness: float, saturation: float = 0.65) -> tuple[int, int, int]:
+    red, green, blue = colorsys.hls_to_rgb(hue, lightness, saturation)
     return round(255 * red), round(255 * green), round(255 * blue)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 from xml.sax.saxutils import quoteattr
@@ -38,8 +39,11 @@ class ChangePolygons:
         }  # fmt: skip
         if self._with_confidence:
             fields["conf_pct"] = np.float64
-        style = polygon_style(list(self._changes.values()))
-        self._writer = VectorWriter(str(request.polygons), "Polygon", grid.crs, fields, style)
+        path = Path(str(request.polygons))
+        # A style beside the file would be taken for that of a raster with the same name.
+        beside_raster = path.suffix != ".gpkg" and path.with_suffix("") == Path(request.output).with_suffix("")
+        style = None if beside_raster else polygon_style(list(self._changes.values()))
+        self._writer = VectorWriter(path, "Polygon", grid.crs, fields, style)
 
     def __enter__(self) -> ChangePolygons:
         self._writer.__enter__()

@@ -77,6 +77,7 @@ def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> dict[s
         dates = _open_dates(request)
         warnings = _scheme_warnings(dates)
         alignment = align(*dates.grids)
+        warnings += alignment.notes
         monitor.report(0, 1, "estimating the shift")
         shift = _estimate(dates, alignment)
         raise_if_cancelled(monitor)
@@ -84,7 +85,7 @@ def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> dict[s
         if request.correct_shift and shift is not None and shift.whole != (0, 0):
             corrected = shift.whole
             alignment = align(*dates.grids, corrected)
-        warnings += [*alignment.notes, *_shift_warnings(shift, corrected, request.correct_shift)]
+        warnings += _shift_warnings(shift, corrected, request.correct_shift)
         outcome = _compare(dates, alignment, shift, corrected, warnings, monitor)
     monitor.report(1, 1, "")
     return outcome.to_json()
