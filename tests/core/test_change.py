@@ -18,6 +18,7 @@ from hypothesis.extra.numpy import arrays
 from rasterio.crs import CRS
 from rasterio.warp import transform as warp_points
 
+from dubai_landcover_plugin.core.change import regions
 from dubai_landcover_plugin.core.change import run as change_run
 from dubai_landcover_plugin.core.change.alignment import GridReader, align, whole_offset
 from dubai_landcover_plugin.core.change.coding import MISSING, UNCERTAIN, UNKNOWN, ChangeCoding
@@ -539,6 +540,17 @@ def test_small_regions_are_left_out_whole(codes, least, band):
     everything = RegionTracer(Grid(*codes.shape, ONE_METRE, UTM40), 0)
     all_areas = np.concatenate([part.areas for part in (everything.add(codes), everything.finish())])
     assert sorted(areas) == pytest.approx(sorted(all_areas[all_areas >= least]))
+
+
+def test_noise_is_cut_rather_than_held(monkeypatch):
+    monkeypatch.setattr(regions, "_MOST_RINGS", 20)
+    codes = np.where(np.random.default_rng(0).random((120, 60)) < 0.75, 24, 0).astype(np.uint8)
+    tracer = RegionTracer(Grid(*codes.shape, ONE_METRE, UTM40), 0)
+    parts = [tracer.add(codes[row : row + 10]) for row in range(0, 120, 10)]
+    geometries = np.concatenate([part.geometries for part in [*parts, tracer.finish()]])
+    assert shapely.is_valid(geometries).all()
+    assert shapely.area(geometries).sum() == (codes > 0).sum()
+    assert shapely.get_num_interior_rings(geometries).max() < 200
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".fgb", ".parquet"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,9 @@ from skimage.measure import label
 
 from dubai_landcover_plugin.core.change.tally import row_areas
 from dubai_landcover_plugin.core.raster import Grid
+
+_MOST_RINGS = 10_000  # joining outlines takes time by the square of their rings
+_AT_ONCE = 20_000  # polygons; as they come from GDAL they take much more memory than afterwards
 
 Geometries = npt.NDArray[np.object_]
 Sums = npt.NDArray[np.float64]
@@ -43,7 +47,7 @@ class Regions:
 class _Parts:
     """Regions as they grow: pieces of polygons in pixel coordinates, codes and sums, all (N,).
 
-    The columns of ``sums`` are pixels, area, confidence and pixels with confidence.
+    The columns of ``sums`` are pixels, area, confidence, pixels with confidence and rings of the outline.
     """
 
     pieces: list[list[Any]]
@@ -54,8 +58,8 @@ class _Parts:
 class RegionTracer:
     """Traces the 4-connected regions of a raster that comes in bands of rows.
 
-    Memory: one band, and the outlines of the regions that reach its last row. A single region all over the raster is
-    held until it ends.
+    Memory: one band, and the outlines of the regions that reach its last row. One that has gathered more than 10,000
+    rings, as only noise does, is cut there and goes on as another region, so that neither memory nor time run away.
 
     Args:
         grid: Of the raster.
@@ -65,7 +69,7 @@ class RegionTracer:
     def __init__(self, grid: Grid, min_area: float) -> None:
         self._grid, self._min_area = grid, min_area
         self._row = 0
-        self._open = _Parts([], np.empty(0, np.int32), np.empty((0, 4)))
+        self._open = _Parts([], np.empty(0, np.int32), np.empty((0, 5)))
         self._edge = np.full(grid.width, -1, np.int64)  # open region of each pixel of the last row; -1 is none
 
     def add(self, codes: npt.NDArray[Any], confidences: npt.NDArray[np.float32] | None = None) -> Regions:
@@ -92,15 +96,17 @@ class RegionTracer:
         merged = self._merge(found, group_of, groups)
         stays = np.zeros(groups, bool)
         stays[group_of[total:][reaching]] = True
+        stays &= merged.sums[:, 4] <= _MOST_RINGS
         new_number = np.cumsum(stays) - 1
         self._edge = np.full(self._grid.width, -1, np.int64)
-        self._edge[last] = new_number[group_of[total + labels[-1][last] - 1]]
+        below = group_of[total + labels[-1][last] - 1]
+        self._edge[last] = np.where(stays[below], new_number[below], -1)
         self._open = _chosen(merged, stays)
         return self._finished(_chosen(merged, ~stays))
 
     def finish(self) -> Regions:
         """Return the regions that reach the last row."""
-        rest, self._open = self._open, _Parts([], np.empty(0, np.int32), np.empty((0, 4)))
+        rest, self._open = self._open, _Parts([], np.empty(0, np.int32), np.empty((0, 5)))
         return self._finished(rest)
 
     def _measure(
@@ -116,7 +122,7 @@ class RegionTracer:
         areas = np.broadcast_to(row_areas(self._grid, self._row, self._row + len(labels))[:, None], labels.shape)
         code_of = np.zeros(count, np.int32)
         code_of[own] = codes[inside]
-        sums = np.zeros((count, 4))
+        sums = np.zeros((count, 5))
         sums[:, 0] = np.bincount(own, minlength=count)
         sums[:, 1] = np.bincount(own, areas[inside], count)
         if confidences is not None:
@@ -140,16 +146,19 @@ class RegionTracer:
         mask = np.append(False, needed)[labels]
         if not mask.any():
             return
-        shapes = list(rasterio.features.shapes(labels, mask=mask, connectivity=4))
-        polygons = _to_polygons([shape for shape, _ in shapes], self._row)
-        for (_, value), polygon in zip(shapes, polygons, strict=True):
-            found.pieces[int(value) - 1].append(polygon)
+        shapes = rasterio.features.shapes(labels, mask=mask, connectivity=4)
+        while some := list(islice(shapes, _AT_ONCE)):
+            polygons = _to_polygons([shape for shape, _ in some], self._row)
+            own = np.array([value for _, value in some], np.int64) - 1
+            found.sums[own, 4] = shapely.get_num_interior_rings(polygons) + 1
+            for index, polygon in zip(own.tolist(), polygons, strict=True):
+                found.pieces[index].append(polygon)
 
     def _merge(self, found: _Parts, group_of: npt.NDArray[np.int32], groups: int) -> _Parts:
         """Join open and new regions by group."""
         codes = np.zeros(groups, np.int32)
         codes[group_of] = np.concatenate([self._open.codes, found.codes])
-        sums = np.zeros((groups, 4))
+        sums = np.zeros((groups, 5))
         np.add.at(sums, group_of, np.concatenate([self._open.sums, found.sums]))
         pieces: list[list[Any]] = [[] for _ in range(groups)]
         for group, own in zip(group_of.tolist(), [*self._open.pieces, *found.pieces], strict=True):
@@ -160,14 +169,18 @@ class RegionTracer:
         kept = _chosen(parts, parts.sums[:, 1] >= self._min_area)
         geometries: Geometries = np.empty(len(kept.pieces), object)
         for index, pieces in enumerate(kept.pieces):
-            # Pieces of one region meet along seams; simplifying by nothing drops the corners left there.
-            geometries[index] = pieces[0] if len(pieces) == 1 else shapely.simplify(shapely.union_all(pieces), 0)
+            geometries[index] = pieces[0] if len(pieces) == 1 else _joined(pieces)
         sums = kept.sums
         with np.errstate(invalid="ignore"):
             means = sums[:, 2] / np.where(sums[:, 3] > 0, sums[:, 3], np.nan)
         return Regions(
             _place(geometries, self._grid), kept.codes, sums[:, 0].astype(np.int32), sums[:, 1].copy(), means
         )
+
+
+def _joined(pieces: list[Any]) -> Any:
+    """Return the union of pieces that meet along seams; simplifying by nothing drops the corners left there."""
+    return shapely.simplify(shapely.union_all(pieces), 0, preserve_topology=False)
 
 
 def _chosen(parts: _Parts, chosen: npt.NDArray[np.bool_]) -> _Parts:
