@@ -91,8 +91,7 @@ class RegionTracer:
         self._trace(labels, needed, found)
         self._row += len(codes)
         total = len(self._open.codes)
-        links = coo_matrix((np.ones(len(upper)), (upper, lower + total)), (total + count,) * 2)
-        groups, group_of = connected_components(links, directed=False)
+        groups, group_of = self._groups(upper, lower + total, found)
         merged = self._merge(found, group_of, groups)
         stays = np.zeros(groups, bool)
         stays[group_of[total:][reaching]] = True
@@ -154,6 +153,15 @@ class RegionTracer:
             for index, polygon in zip(own.tolist(), polygons, strict=True):
                 found.pieces[index].append(polygon)
 
+    def _groups(
+        self, upper: npt.NDArray[np.int64], lower: npt.NDArray[np.int64], found: _Parts
+    ) -> tuple[int, npt.NDArray[np.int32]]:
+        """Return how many groups open and new regions form, and the group of each; too large ones are not formed."""
+        rings = np.concatenate([self._open.sums[:, 4], found.sums[:, 4]])
+        groups, group_of = _components(upper, lower, len(rings))
+        fits = np.bincount(group_of, rings, groups)[group_of[upper]] <= _MOST_RINGS
+        return (groups, group_of) if fits.all() else _components(upper[fits], lower[fits], len(rings))
+
     def _merge(self, found: _Parts, group_of: npt.NDArray[np.int32], groups: int) -> _Parts:
         """Join open and new regions by group."""
         codes = np.zeros(groups, np.int32)
@@ -176,6 +184,14 @@ class RegionTracer:
         return Regions(
             _place(geometries, self._grid), kept.codes, sums[:, 0].astype(np.int32), sums[:, 1].copy(), means
         )
+
+
+def _components(
+    first: npt.NDArray[np.int64], second: npt.NDArray[np.int64], count: int
+) -> tuple[int, npt.NDArray[np.int32]]:
+    links = coo_matrix((np.ones(len(first)), (first, second)), (count, count))
+    groups, group_of = connected_components(links, directed=False)
+    return int(groups), group_of
 
 
 def _joined(pieces: list[Any]) -> Any:
