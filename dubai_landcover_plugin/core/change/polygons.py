@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from html import escape
 from pathlib import Path
 from types import TracebackType
 from typing import Any
-from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import numpy.typing as npt
@@ -93,7 +93,7 @@ def polygon_style(changes: list[Code]) -> str:
         red, green, blue = code.rgb
         dark = ",".join(str(round(0.6 * value)) for value in code.rgb)
         categories.append(
-            f'<category value="{code.id}" type="long" label={quoteattr(code.name)} symbol="{index}" render="true"/>'
+            f'<category value="{code.id}" type="long" label="{escape(code.name)}" symbol="{index}" render="true"/>'
         )
         options = {
             "color": f"{red},{green},{blue},{_FILL_ALPHA}",

@@ -52,10 +52,10 @@ def _areas_in(outcome: ChangeOutcome) -> tuple[Callable[[float], str], str]:
 
 
 def _facts(outcome: ChangeOutcome) -> str:
-    models = [name for name in outcome.models if name]
+    models = list(dict.fromkeys(name for name in outcome.models if name))
     facts = [f"{outcome.width:,} × {outcome.height:,} px compared"]
     if models:
-        facts.append(f"models {' and '.join(dict.fromkeys(models))}")
+        facts.append(f"model{'s' * (len(models) > 1)} {' and '.join(models)}")
     if outcome.request.min_confidence > 0:
         facts.append(f"minimum confidence {100 * outcome.request.min_confidence:g} %")
     if outcome.polygons is not None:
