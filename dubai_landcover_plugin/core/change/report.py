@@ -140,10 +140,8 @@ def _shift(outcome: ChangeOutcome) -> str:
     shift = outcome.shift
     if shift is None:
         return "<p>Could not be told: the edges of the classes in both rasters do not agree well enough.</p>"
-    text = (
-        f"The later raster lies {shift.text} of the earlier one ({100 * shift.agreement:.0f} % of {shift.samples} "
-        "samples agree within a pixel)."
-    )
+    lies = f"The later raster lies {shift.text} of the earlier one" if shift.pixels >= 0.05 else "There is none"
+    text = f"{lies} ({100 * shift.agreement:.0f} % of {shift.samples} samples agree within a pixel)."
     if outcome.corrected != (0, 0):
         text += (
             f" It was moved back by {outcome.corrected[0]} columns and {outcome.corrected[1]} rows before comparing."

@@ -69,7 +69,7 @@ def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> dict[s
 
     Raises:
         LandCoverError: if the rasters are no class maps, have no class or no area in common, or an output cannot be
-            written. Nothing is left at the paths of rasters and polygons then.
+            written. Each file is whole or not there.
     """
     monitor = monitor or SilentMonitor()
     _check_outputs(request)
