@@ -52,7 +52,7 @@ class ClassifiedSource:
                 self.scheme = scheme_from_tags(tags)
             except ClassSchemeError as error:
                 raise RasterOpenError(f"{path} is no class map: {error.message}", _REMEDY) from error
-            self.grid = Grid(dataset.height, dataset.width, dataset.transform, dataset.crs)
+            self._grid = Grid(dataset.height, dataset.width, dataset.transform, dataset.crs)
             self.run: dict[str, Any] = _json(tags.get("LANDCOVER_RUN"))
         except BaseException:
             self._dataset.close()
@@ -65,6 +65,11 @@ class ClassifiedSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._dataset.close()
+
+    @property
+    def grid(self) -> Grid:
+        """Its shape and place."""
+        return self._grid
 
     @property
     def model(self) -> str:

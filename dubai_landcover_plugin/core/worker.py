@@ -187,6 +187,7 @@ _TASKS: dict[str, Task] = {
     "report": _task("report.ReportRequest", "reporting.land_cover_report.write_report"),
     "accuracy-sample": _task("assessment.AccuracySampleRequest", "assessment.sample.draw_sample"),
     "accuracy": _task("assessment.AccuracyRequest", "assessment.assess.assess_accuracy"),
+    "change": _task("change.ChangeRequest", "change.run.map_change"),
     "doctor": _doctor,
 }
 

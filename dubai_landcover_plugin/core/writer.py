@@ -18,6 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -180,12 +181,14 @@ class RasterStyle:
         description: Name of the band.
         colours: Palette: red, green, blue for each value; None writes a grey band.
         overviews: How overviews are resampled.
+        dtype: ``uint8`` or ``uint16``.
     """
 
     nodata: int
     description: str
     colours: Mapping[int, tuple[int, int, int]] | None = None
     overviews: Resampling = Resampling.mode
+    dtype: str = "uint8"
 
 
 class _GdalErrors(logging.Handler):
@@ -200,7 +203,7 @@ class _GdalErrors(logging.Handler):
 
 
 class LandCoverWriter:
-    """Writes one 8-bit band, row by row from the top; a context manager.
+    """Writes one band, row by row from the top; a context manager.
 
     Call :meth:`finish`, then :meth:`place`. Leaving the block without them, by an error or not, removes what was
     written.
@@ -226,7 +229,7 @@ class LandCoverWriter:
         self._style = style
         self._cog = cog
         self._partial = partial_path(self.path)
-        self._block = np.empty((min(BLOCK, grid.height), grid.width), np.uint8)  # rows on their way to the disk
+        self._block = np.empty((min(BLOCK, grid.height), grid.width), style.dtype)  # rows on their way to the disk
         self._pending = 0  # rows in it
         self._written = 0  # rows on disk
         self._checksums: list[int] = []
@@ -249,14 +252,14 @@ class LandCoverWriter:
     ) -> None:
         self.abort()
 
-    def write_rows(self, rows: npt.NDArray[np.uint8]) -> None:
-        """Append rows, (n, width) uint8.
+    def write_rows(self, rows: npt.NDArray[Any]) -> None:
+        """Append rows, (n, width) of the style's type.
 
         Raises:
             OutputError: if they do not fit or the disk is full.
         """
         room = self._grid.height - self._written - self._pending
-        if rows.dtype != np.uint8 or rows.shape[1:] != (self._grid.width,) or len(rows) > room:
+        if rows.dtype != self._block.dtype or rows.shape[1:] != (self._grid.width,) or len(rows) > room:
             raise OutputError(
                 f"{rows.dtype} rows of shape {rows.shape} do not fit: {room} rows of {self._grid.width} px are missing."
             )
@@ -333,7 +336,7 @@ class LandCoverWriter:
                     height=grid.height,
                     width=grid.width,
                     count=1,
-                    dtype="uint8",
+                    dtype=self._style.dtype,
                     nodata=self._style.nodata,
                     tiled=True,
                     blockxsize=BLOCK,

@@ -7,6 +7,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from dubai_landcover_plugin.processing.accuracy_assessment import AccuracyAssessment
 from dubai_landcover_plugin.processing.accuracy_sample import AccuracySample
+from dubai_landcover_plugin.processing.change_between_dates import ChangeBetweenDates
 from dubai_landcover_plugin.processing.export_class_polygons import ExportClassPolygons
 from dubai_landcover_plugin.processing.land_cover_report import LandCoverReport
 from dubai_landcover_plugin.processing.polygonize_land_cover import PolygonizeLandCover
@@ -44,6 +45,7 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
             LandCoverReport,
             AccuracySample,
             AccuracyAssessment,
+            ChangeBetweenDates,
         ):
             self.addAlgorithm(algorithm())
 

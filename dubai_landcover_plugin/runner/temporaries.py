@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-_OUTPUT_KEYS = ("output", "confidence", "polygons", "report")
+_OUTPUT_KEYS = ("output", "confidence", "polygons", "report", "csv")
 
 
 def output_folders(task: str, request: Mapping[str, Any]) -> list[Path]:

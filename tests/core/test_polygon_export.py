@@ -47,7 +47,7 @@ def make(tmp_path, ids, rows=None, **profile):
         found = list(maker)
         made = Polygons(
             *(np.concatenate([getattr(part, name) for part in found]) for name in ("geometries", "class_ids")),
-            *(np.concatenate([getattr(part, name) for part in found]) for name in ("areas", "perimeters")),
+            *(np.concatenate([getattr(part, name) for part in found]) for name in ("areas", "perimeters", "pixels")),
             None,
         )
         assert maker.conservation().polygons.sum() == pytest.approx(made.areas.sum())

@@ -21,6 +21,7 @@ NAMES = [
     "landcoverreport",
     "accuracysample",
     "accuracyassessment",
+    "changebetweendates",
 ]
 MAKE = Callable[[str], Any]
 

@@ -27,6 +27,7 @@ ALGORITHMS = {
     "landcoverreport",
     "accuracysample",
     "accuracyassessment",
+    "changebetweendates",
 }
 
 

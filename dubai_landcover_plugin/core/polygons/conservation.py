@@ -91,7 +91,7 @@ class Conservation:
         """Return a table by class name; gaps and overlaps are 0, or there were no polygons."""
         columns = {"raster": self.raster, "merged": self.merged, "polygons": self.polygons}
         names = {entry.id: entry.name for entry in scheme.entries}
-        found = [value for value in range(len(self.raster)) if value != NODATA_ID and self.raster[value] > 0]
+        found = [value for value in np.flatnonzero(self.raster).tolist() if value != NODATA_ID]
         areas = {
             names.get(value, str(value)): {name: round(float(column[value]), 3) for name, column in columns.items()}
             for value in found

@@ -17,6 +17,7 @@ from dubai_landcover_plugin.core.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.errors import OutputError
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor
 from dubai_landcover_plugin.core.polygons.making import PolygonMaker, Polygons, Shape
+from dubai_landcover_plugin.core.polygons.tracing import IDS
 from dubai_landcover_plugin.core.requests.polygons import PolygonizeRequest, PolygonsRequest
 from dubai_landcover_plugin.core.vector_files import VectorWriter, check_vector_writable
 from dubai_landcover_plugin.core.vector_styles import class_style
@@ -89,7 +90,7 @@ def write_polygons(
     Raises:
         LandCoverError: if the raster or its confidence cannot be read, or a file cannot be written.
     """
-    counts, areas = np.zeros(256, np.int64), np.zeros(256)
+    counts, areas = np.zeros(IDS, np.int64), np.zeros(IDS)
     with ExitStack() as stack:
         stack.enter_context(limited_cache())
         sure = None
@@ -98,8 +99,8 @@ def write_polygons(
         writer = _ClassFiles(stack, source, shape, files)
         maker = PolygonMaker(source, shape, sure, monitor=monitor)
         for polygons in maker:
-            counts += np.bincount(polygons.class_ids, minlength=256)
-            areas += np.bincount(polygons.class_ids, polygons.areas, 256)
+            counts += np.bincount(polygons.class_ids, minlength=IDS)
+            areas += np.bincount(polygons.class_ids, polygons.areas, IDS)
             writer.write(polygons)
         writer.finish()
     wanted = set().union(*files.values())

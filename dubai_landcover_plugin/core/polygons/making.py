@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
-from dubai_landcover_plugin.core.classified import ClassifiedSource
-from dubai_landcover_plugin.core.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.monitor import Monitor
 from dubai_landcover_plugin.core.polygons.conservation import Conservation, CoverageProof
-from dubai_landcover_plugin.core.polygons.measures import ConfidenceTally, Scale, Sureness
+from dubai_landcover_plugin.core.polygons.measures import ConfidenceTally, Scale, Sureness, pixel_areas
 from dubai_landcover_plugin.core.polygons.regions import sum_by
-from dubai_landcover_plugin.core.polygons.tracing import Batch, Tracing
+from dubai_landcover_plugin.core.polygons.tracing import IDS, Batch, RowSource, Tracing
 from dubai_landcover_plugin.core.raster import Grid
 
 Geometries = npt.NDArray[np.object_]
@@ -41,13 +40,15 @@ class Polygons:
         class_ids: (N,) raster ids.
         areas: (N,) m², or px without a CRS.
         perimeters: (N,) m, or px without a CRS; holes count.
+        pixels: (N,) area in pixels.
         sureness: Of the classes, or None.
     """
 
     geometries: Geometries
-    class_ids: npt.NDArray[np.uint8]
+    class_ids: npt.NDArray[np.uint16]
     areas: Floats
     perimeters: Floats
+    pixels: Floats
     sureness: Sureness | None
 
     @property
@@ -57,22 +58,37 @@ class Polygons:
         return compactness
 
 
+class ClassRows(RowSource, Protocol):
+    """Class ids with their place."""
+
+    @property
+    def grid(self) -> Grid:
+        """Where they lie."""
+
+
+class Percents(Protocol):
+    """Where confidence comes from."""
+
+    def read(self, first: int, last: int) -> npt.NDArray[np.uint8]:
+        """Return rows ``first`` to ``last`` (excluded), percent, or ``UNKNOWN``."""
+
+
 class PolygonMaker:
-    """Makes the polygons of a classified raster.
+    """Makes the polygons of a class map.
 
     Args:
-        source: The raster.
+        source: The map, such as a :class:`.ClassifiedSource`.
         shape: How they are drawn.
-        confidence: Its confidence raster, open, or None.
+        confidence: Its confidence, such as a :class:`.ConfidenceSource`, or None.
         rows: Height of strips; None takes what suits the raster.
         monitor: Told about progress; may cancel.
     """
 
     def __init__(
         self,
-        source: ClassifiedSource,
+        source: ClassRows,
         shape: Shape,
-        confidence: ConfidenceSource | None = None,
+        confidence: Percents | None = None,
         rows: int | None = None,
         monitor: Monitor | None = None,
     ) -> None:
@@ -83,7 +99,7 @@ class PolygonMaker:
         tolerance = shape.simplify / self._scale.side()
         self._tracing = Tracing(source, areas, grid.width, shape.min_area, tolerance, shape.corners, rows, monitor)
         self._proof = CoverageProof(grid.width + 1)
-        self._areas = np.zeros(256)
+        self._areas = np.zeros(IDS)
 
     def __iter__(self) -> Iterator[Polygons]:
         tracing = self._tracing
@@ -107,8 +123,9 @@ class PolygonMaker:
         features, of_ring = np.unique(batch.features, return_inverse=True)
         areas = sum_by(of_ring, self._scale.areas(rings), len(features))
         perimeters = sum_by(of_ring, self._scale.perimeters(rings), len(features))
+        pixel_counts = sum_by(of_ring, pixel_areas(rings), len(features))
         class_ids = batch.class_ids[features]
-        self._areas += np.bincount(class_ids, areas, 256)
+        self._areas += np.bincount(class_ids, areas, IDS)
         placed = _place(pixels, self._grid)
         if self._shape.corners:
             order = np.argsort(batch.features[rings.outer], kind="stable")
@@ -117,7 +134,9 @@ class PolygonMaker:
         else:  # one part each, in the order of parts
             order = np.argsort(batch.features[rings.outer], kind="stable")
             placed = placed[order]
-        return Polygons(placed, class_ids, areas, perimeters, None if tally is None else tally.take(features))
+        return Polygons(
+            placed, class_ids, areas, perimeters, pixel_counts, None if tally is None else tally.take(features)
+        )
 
 
 def _place(pixels: Geometries, grid: Grid) -> Geometries:

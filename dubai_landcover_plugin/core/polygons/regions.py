@@ -14,7 +14,7 @@ from scipy.sparse.csgraph import connected_components
 from dubai_landcover_plugin.core.classes import NODATA_ID
 from dubai_landcover_plugin.core.polygons.runs import Indices, Runs
 
-Ids = npt.NDArray[np.uint8]
+Ids = npt.NDArray[Any]  # uint8 or uint16
 Floats = npt.NDArray[np.float64]
 
 
@@ -46,7 +46,7 @@ class Regions:
     """Regions of a class map, in the order of their first pixels.
 
     Args:
-        class_ids: (N,) uint8.
+        class_ids: (N,) uint16.
         areas: (N,) as the pixels' sizes add up.
         last_rows: (N,) lowest row of each.
         borders: Which touch.
@@ -100,7 +100,7 @@ class RegionFinder:
         offset = self._offsets[-1]
         count = int(parts.max()) + 1
         rows = self._row + runs.rows
-        classes = np.zeros(count, np.uint8)
+        classes = np.zeros(count, np.uint16)
         classes[parts] = runs.class_ids
         last = np.zeros(count, np.int64)
         np.maximum.at(last, parts, rows)
@@ -149,7 +149,7 @@ class RegionFinder:
             np.concatenate([empty, *(lower for _, lower in self._same)]),
         )
         count = int(regions.max()) + 1 if total else 0
-        classes = np.zeros(count, np.uint8)
+        classes = np.zeros(count, np.uint16)
         classes[regions] = np.concatenate([part for part, _, _ in self._parts])
         areas = sum_by(regions, np.concatenate([part for _, part, _ in self._parts]), count)
         last = np.zeros(count, np.int64)
@@ -187,7 +187,7 @@ def merge_small(regions: Regions, min_area: float) -> Ids:
             joined = connect(len(areas), borders.first[same], borders.second[same])
             group = joined[group]
             areas = sum_by(joined, areas, int(joined.max()) + 1)
-            merged = np.zeros(len(areas), np.uint8)
+            merged = np.zeros(len(areas), np.uint16)
             merged[joined] = classes
             classes = merged
             borders = Borders.of(joined[borders.first], joined[borders.second], borders.lengths)
@@ -248,7 +248,7 @@ def make_features(regions: Regions, classes: Ids) -> Features:
     feature = np.zeros(int(part.max(initial=-1)) + 1, np.int64)
     feature[part] = whole
     count = int(whole.max(initial=-1)) + 1
-    class_ids = np.zeros(count, np.uint8)
+    class_ids = np.zeros(count, np.uint16)
     class_ids[whole] = classes
     last = np.zeros(count, np.int64)
     np.maximum.at(last, whole, regions.last_rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,17 +21,17 @@ class Runs:
     Args:
         of_pixel: (H, W) int32, the run of each pixel.
         starts: (N,) first pixel of each run, counted through the band.
-        class_ids: (N,) uint8.
+        class_ids: (N,) as in the band.
         lengths: (N,) px.
     """
 
     of_pixel: npt.NDArray[np.int32]
     starts: Indices
-    class_ids: npt.NDArray[np.uint8]
+    class_ids: npt.NDArray[Any]
     lengths: Indices
 
     @classmethod
-    def of(cls, ids: npt.NDArray[np.uint8]) -> Runs:
+    def of(cls, ids: npt.NDArray[Any]) -> Runs:
         """Find the runs of a band of class ids, (H, W)."""
         begins = np.ones(ids.shape, bool)
         np.not_equal(ids[:, 1:], ids[:, :-1], out=begins[:, 1:])

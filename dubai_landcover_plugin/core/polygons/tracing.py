@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -23,9 +23,11 @@ from dubai_landcover_plugin.core.polygons.rings import LinkPool, Rings, close_ri
 from dubai_landcover_plugin.core.polygons.runs import Runs
 
 Indices = npt.NDArray[np.int64]
-Ids = npt.NDArray[np.uint8]
+Ids = npt.NDArray[Any]  # uint8 or uint16
 
 _STRIP_PIXELS = 1 << 22
+IDS = 1 << 16
+"""Ids are below it."""
 _LEAST_ROWS, _MOST_ROWS = 16, 4096
 
 
@@ -33,7 +35,7 @@ class RowSource(Protocol):
     """Where class ids come from."""
 
     def read(self, first: int, last: int) -> Ids:
-        """Return rows ``first`` to ``last`` (excluded), (last - first, W) uint8; 0 is no data."""
+        """Return rows ``first`` to ``last`` (excluded), (last - first, W) uint8 or uint16; 0 is no data."""
 
 
 @dataclass(frozen=True)
@@ -90,9 +92,9 @@ class Tracing:
     valid_pixels: int
     """Pixels with a class."""
     raster_areas: npt.NDArray[np.float64]
-    """(256,) of each class id."""
+    """(IDS,) of each class id."""
     merged_areas: npt.NDArray[np.float64]
-    """(256,) of each class id, after small regions went to their neighbours."""
+    """(IDS,) of each class id, after small regions went to their neighbours."""
 
     def __init__(
         self,
@@ -112,8 +114,8 @@ class Tracing:
         regions, self._bands = find_regions(self._counted(), pixel_areas, corners)
         classes = merge_small(regions, min_area) if min_area > 0 else regions.class_ids
         self.features: Features = make_features(regions, classes)
-        self.raster_areas = sum_by(regions.class_ids, regions.areas, 256)
-        self.merged_areas = sum_by(classes, regions.areas, 256)
+        self.raster_areas = sum_by(regions.class_ids, regions.areas, IDS)
+        self.merged_areas = sum_by(classes, regions.areas, IDS)
 
     def _counted(self) -> Iterator[Ids]:
         for _, ids in self._read("regions"):

@@ -1,0 +1,1 @@
+"""Change between two classified rasters: aligned, coded from–to, counted, drawn as polygons, reported."""
