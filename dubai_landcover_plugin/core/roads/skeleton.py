@@ -1,0 +1,244 @@
+"""Skeleton of a class, tile by tile.
+
+Thinning looks no farther than about one and a half widths of what it thins. Every tile is read with a margin of that
+size, so neighbouring tiles find the same pixels at their seam, and the union is the skeleton of the whole raster.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.windows import Window
+from scipy import ndimage
+from skimage.morphology import skeletonize
+
+from dubai_landcover_plugin.core.classified import ClassifiedSource
+from dubai_landcover_plugin.core.errors import GeoreferenceError, RasterOpenError, RasterReadError, RequestError
+from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.core.roads.metric import Metric
+
+TILE = (1024, 2048)  # cells, rows and columns
+_FINEST = 0.5  # m: finer pixels are gathered into cells of at least this size, which places a road well enough
+_MARGIN = 3  # in half widths of the widest road; see the test of seams
+_WIDEST = 1000  # cells: margins beyond would fill the memory
+_UNKNOWN = 255  # in a confidence raster
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class RoadShape:
+    """What counts as road.
+
+    Args:
+        class_id: Raster id of the class.
+        max_width: Widest road, m (px without a CRS).
+        max_hole: Largest hole that is filled, m² (px without a CRS).
+    """
+
+    class_id: int
+    max_width: float
+    max_hole: float
+
+
+@dataclass(frozen=True)
+class Skeleton:
+    """Cells of centre lines.
+
+    Args:
+        rows: (N,) int64, ascending.
+        cols: (N,) int64, ascending in a row.
+        half_width: (N,) float32, from the centre of the cell to the edge of the class; m (px without a CRS).
+        confidence: (N,) float32, percent; NaN where it is not known.
+        cell: Side of a cell, px.
+    """
+
+    rows: npt.NDArray[np.int64]
+    cols: npt.NDArray[np.int64]
+    half_width: npt.NDArray[np.float32]
+    confidence: npt.NDArray[np.float32]
+    cell: int
+
+
+class ConfidenceSource:
+    """An open confidence raster on the grid of a class map; a context manager.
+
+    Raises:
+        RasterOpenError: if it cannot be opened or has several bands.
+        GeoreferenceError: if it lies on another grid.
+    """
+
+    def __init__(self, path: str | Path, source: ClassifiedSource) -> None:
+        self.path = str(path)
+        try:
+            self._dataset = rasterio.open(path)
+        except (RasterioError, RasterioIOError) as error:
+            raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
+        grid, dataset = source.grid, self._dataset
+        same = (dataset.height, dataset.width) == (grid.height, grid.width)
+        if dataset.count != 1 or not same or not dataset.transform.almost_equals(grid.transform):
+            dataset.close()
+            raise GeoreferenceError(
+                f"{path} has {dataset.count} band(s) of {dataset.width} × {dataset.height} px, the class map one of "
+                f"{grid.width} × {grid.height} px, or it lies elsewhere.",
+                "Choose the confidence raster that the same run has written.",
+            )
+
+    def __enter__(self) -> ConfidenceSource:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._dataset.close()
+
+    def at(self, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return the confidence, percent, of some pixels, (N,); NaN where there is none.
+
+        Raises:
+            RasterReadError: if a block is damaged.
+        """
+        if not len(rows):
+            return np.empty(0, np.float32)
+        top, left = int(rows.min()), int(cols.min())
+        window = Window(left, top, int(cols.max()) - left + 1, int(rows.max()) - top + 1)
+        try:
+            values = self._dataset.read(1, window=window)[rows - top, cols - left].astype(np.float32)
+        except (RasterioError, RasterioIOError) as error:
+            raise RasterReadError(
+                f"{self.path} cannot be read: {error.__cause__ or error}.", "Copy it again, or leave it out."
+            ) from error
+        nodata = _UNKNOWN if self._dataset.nodata is None else self._dataset.nodata
+        values[values == nodata] = np.nan
+        return values
+
+
+def find_skeleton(
+    source: ClassifiedSource,
+    shape: RoadShape,
+    confidence: ConfidenceSource | None,
+    monitor: Monitor,
+    tile: tuple[int, int] = TILE,
+) -> Skeleton:
+    """Thin a class to lines one cell wide.
+
+    Args:
+        source: The class map.
+        shape: What counts as road.
+        confidence: Confidence of the classes, where known.
+        monitor: Told of each tile.
+        tile: Rows and columns of a tile, cells. The result does not depend on it.
+
+    Raises:
+        RequestError: if the widest road has too many pixels.
+        RasterReadError: if a block is damaged.
+        RunCancelled: if the user asked for it.
+
+    Source:
+        T. Y. Zhang, C. Y. Suen: A fast parallel algorithm for thinning digital patterns, 1984,
+        https://doi.org/10.1145/357994.358023
+    """
+    grid, metric = source.grid, Metric(source.grid)
+    cell = max(int(_FINEST / metric.gsd), 1) if metric.unit == "m" else 1
+    height, width = -(-grid.height // cell), -(-grid.width // cell)
+    smallest = min(metric.sizes(0) + metric.sizes(grid.height)) * cell
+    radius = shape.max_width / 2 / smallest  # cells
+    if radius > _WIDEST:
+        raise RequestError(
+            f"The widest road is {shape.max_width:g} {metric.unit}, {2 * radius:.0f} cells of the raster; at most "
+            f"{2 * _WIDEST} can be handled.",
+            f"Lower it to {2 * _WIDEST * smallest:.0f} or less.",
+        )
+    margin = math.ceil(_MARGIN * radius + 2 * math.sqrt(shape.max_hole) / smallest) + 4
+    found: list[tuple[npt.NDArray[Any], ...]] = []
+    total = -(-height // tile[0]) * -(-width // tile[1])
+    for done, (rows, cols) in enumerate(_tiles(height, width, tile)):
+        raise_if_cancelled(monitor)
+        monitor.report(done, total, "finding centre lines")
+        if cols.start == 0:
+            top = max(rows.start - margin, 0)
+            band = _read_mask(source, shape.class_id, cell, range(top, min(rows.stop + margin, height)))
+        left = max(cols.start - margin, 0)
+        mask = band[:, left : cols.stop + margin]
+        across, down = metric.sizes((rows.start + rows.stop) / 2 * cell)
+        kept = (slice(rows.start - top, rows.stop - top), slice(cols.start - left, cols.stop - left))
+        if not mask[kept].any():
+            continue
+        lines, half_width = _thin(mask, shape, (down * cell, across * cell))
+        own_rows, own_cols = np.nonzero(lines[kept])
+        widths = half_width[kept][own_rows, own_cols].astype(np.float32)
+        own_rows, own_cols = own_rows + rows.start, own_cols + cols.start
+        sure = np.full(len(widths), np.nan, np.float32)
+        if confidence is not None:
+            sure = confidence.at(
+                np.minimum(own_rows * cell + cell // 2, grid.height - 1),
+                np.minimum(own_cols * cell + cell // 2, grid.width - 1),
+            )
+        found.append((own_rows, own_cols, widths, sure))
+    if not found:
+        empty, none = np.empty(0, np.int64), np.empty(0, np.float32)
+        return Skeleton(empty, empty, none, none, cell)
+    own_rows, own_cols, widths, sure = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((own_cols, own_rows))
+    return Skeleton(own_rows[order], own_cols[order], widths[order], sure[order], cell)
+
+
+def _tiles(height: int, width: int, tile: tuple[int, int]) -> Iterator[tuple[range, range]]:
+    """Yield rows and columns of tiles, row by row."""
+    for row in range(0, height, tile[0]):
+        for col in range(0, width, tile[1]):
+            yield range(row, min(row + tile[0], height)), range(col, min(col + tile[1], width))
+
+
+def _read_mask(source: ClassifiedSource, class_id: int, cell: int, rows: range) -> Mask:
+    """Return where the class has at least half of a cell, (rows, W)."""
+    height, width = source.grid.height, source.grid.width
+    if cell == 1:
+        return source.read(rows.start, rows.stop) == class_id
+    parts = []
+    for row in rows:  # a few rows at a time: many fine ones would fill the memory
+        first, last = row * cell, min((row + 1) * cell, height)
+        counts = (source.read(first, last) == class_id).sum(axis=0)
+        sums = np.add.reduceat(counts, np.arange(0, width, cell))
+        sizes = np.minimum(width - np.arange(0, width, cell), cell) * (last - first)
+        parts.append(2 * sums >= sizes)
+    return np.array(parts)
+
+
+def _thin(mask: Mask, shape: RoadShape, size: tuple[float, float]) -> tuple[Mask, npt.NDArray[np.float64]]:
+    """Return the skeleton of a mask and the distance of its cells to the mask's edge.
+
+    Args:
+        mask: (H, W).
+        shape: What counts as road.
+        size: Height and width of a cell.
+    """
+    mask = _without_holes(mask, shape.max_hole / (size[0] * size[1]))
+    lines: Mask = skeletonize(mask)
+    edge = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=size)[1:-1, 1:-1]
+    wide = edge > shape.max_width / 2
+    if wide.any():
+        # All that a disc as wide as the widest road can reach belongs to a square, not to a road.
+        lines &= ndimage.distance_transform_edt(~wide, sampling=size) > shape.max_width / 2
+    # Distances count to the centre of the next cell outside. Its near edge is half a cell before; an even number of
+    # cells has its middle half a cell beside the line, so that a quarter is right on average.
+    return lines, np.maximum(edge - math.sqrt(size[0] * size[1]) / 4, 0)
+
+
+def _without_holes(mask: Mask, largest: float) -> Mask:
+    """Fill holes of at most so many cells; what touches the border of the array is no hole."""
+    labels, count = ndimage.label(~mask)
+    if not count or largest < 1:
+        return mask
+    small = np.bincount(labels.ravel(), minlength=count + 1) <= largest
+    small[0] = False
+    for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
+        small[border] = False
+    filled: Mask = mask | small[labels]
+    return filled

@@ -1,0 +1,2 @@
+LINE_STYLE = ""
+NODE_STYLE = ""
