@@ -40,7 +40,7 @@ class RoadsRequest(Request):
     barriers: tuple[str, ...] | None = None
     spur: float = 1.5
     min_length: float = 60.0
-    max_width: float = 100.0
+    max_width: float = 150.0
     max_hole: float = 60.0
     simplify: float = 0.3
     overwrite: bool = False

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
+from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.core.classified import ClassifiedSource
@@ -74,9 +74,7 @@ def extract_roads(request: RoadsRequest, monitor: Monitor | None = None) -> dict
     for note in notes:
         monitor.log("warning", note)
     raise_if_cancelled(monitor)
-    _write(Path(request.output), "LineString", grid, network.lines, network.line_fields, LINE_STYLE)
-    if request.nodes:
-        _write(Path(request.nodes), "Point", grid, network.nodes, network.node_fields, NODE_STYLE)
+    _write(network, grid.crs, request)
     monitor.report(1, 1, "")
     return {"output": request.output, "nodes": request.nodes, **_summary(network, grid), "warnings": notes}
 
@@ -97,9 +95,7 @@ def find_network(
         LandCoverError: as :func:`.find_skeleton` and :class:`.ConfidenceSource`.
     """
     road = _find_class(source.scheme, request.class_name)
-    barriers = _barrier_ids(source.scheme, request.barriers)
-    if road.id in barriers:
-        raise ClassSchemeError(f"The class {road.name} is road and barrier.", "Choose other barriers.")
+    barriers = _barrier_ids(source.scheme, request.barriers, road)
     shape = RoadShape(road.id, request.max_width, request.max_hole)
     confidence = ConfidenceSource(request.confidence, source) if request.confidence else None
     with confidence or nullcontext():
@@ -138,10 +134,13 @@ def _find_class(scheme: ClassScheme, name: str) -> LandCoverClass:
     return scheme.by_name(name)
 
 
-def _barrier_ids(scheme: ClassScheme, names: tuple[str, ...] | None) -> tuple[int, ...]:
-    if names is not None:
-        return tuple(_find_class(scheme, name).id for name in names)
-    return tuple(entry.id for entry in scheme.entries if entry.name in _BARRIERS)
+def _barrier_ids(scheme: ClassScheme, names: tuple[str, ...] | None, road: LandCoverClass) -> tuple[int, ...]:
+    if names is None:
+        return tuple(entry.id for entry in scheme.entries if entry.name in _BARRIERS and entry != road)
+    barriers = [_find_class(scheme, name) for name in names]
+    if road in barriers:
+        raise ClassSchemeError(f"The class {road.name} is road and barrier at once.", "Choose other barriers.")
+    return tuple(entry.id for entry in barriers)
 
 
 def _crosses(
@@ -227,13 +226,18 @@ def _place(pixels: npt.NDArray[np.object_], grid: Grid) -> npt.NDArray[np.object
     return placed
 
 
-def _write(
-    path: Path, kind: str, grid: Grid, shapes: npt.NDArray[np.object_], fields: dict[str, npt.NDArray[Any]], style: str
-) -> None:
-    types = {name: values.dtype for name, values in fields.items()}
-    with VectorWriter(path, kind, grid.crs, types, style) as file:
-        file.write(shapes, fields)
-        file.finish()
+def _write(network: RoadNetwork, crs: CRS | None, request: RoadsRequest) -> None:
+    """Write lines and nodes; both are written before the first one takes its place."""
+    line_types = {name: values.dtype for name, values in network.line_fields.items()}
+    node_types = {name: values.dtype for name, values in network.node_fields.items()}
+    with ExitStack() as stack:
+        files = [stack.enter_context(VectorWriter(request.output, "LineString", crs, line_types, LINE_STYLE))]
+        files[0].write(network.lines, network.line_fields)
+        if request.nodes:
+            files.append(stack.enter_context(VectorWriter(request.nodes, "Point", crs, node_types, NODE_STYLE)))
+            files[1].write(network.nodes, network.node_fields)
+        for file in files:
+            file.finish()
 
 
 def _summary(network: RoadNetwork, grid: Grid) -> dict[str, Any]:

@@ -49,41 +49,50 @@ class _Bridge:
 
 
 def extend_ends(graph: RoadGraph) -> None:
-    """Lead every free end on to the edge of its class: thinning stops half a width before.
+    """Lead every free end straight on to the edge of its class: thinning stops half a width before, often with a hook.
 
-    An end that would meet another line there stays where it is.
+    An end that would meet a line there stays where it is.
     """
-    ends = _ends(graph)
+    ends = _ends(graph, hooked=True)
     if not ends:
         return
-    places = []
-    for end in ends:
-        line = graph.lines[end.line]
-        reach = float(line.half_width[-1 if line.end == end.node else 0])
-        places.append(end.place + graph.metric.pixels(end.direction * reach, end.place[1]))
-    ways = shapely.linestrings(np.stack([[end.place for end in ends], places], axis=1))
-    meets = _LineTree(graph).crossed(ways)
-    one, other = shapely.STRtree(ways).query(ways, "intersects")
+    ways = [_led_on(graph, end) for end in ends]
+    tails = np.array([shapely.linestrings(np.stack([way.points[-added - 1], way.points[-1]])) for way, added in ways])
+    meets = _LineTree(graph).crossed(tails, [end.line for end in ends])
+    one, other = shapely.STRtree(tails).query(tails, "intersects")
     meets[one[one != other]] = True
-    for index in np.flatnonzero(~meets).tolist():
-        _extend(graph, ends[index], places[index])
+    for end, (way, _), met in zip(ends, ways, meets.tolist(), strict=True):
+        line = graph.lines[end.line]
+        if met or not shapely.is_simple(shapely.linestrings(way.points)):
+            continue
+        if line.start != way.start or not np.array_equal(line.points[0], way.points[0]):
+            way = _led_on(graph, end)[0]  # the other end has been led on meanwhile
+        graph.nodes[end.node] = way.points[-1]
+        graph.replace(end.line, way if line.end == end.node else way.reversed())
 
 
-def _extend(graph: RoadGraph, end: _End, place: Points) -> None:
+def _led_on(graph: RoadGraph, end: _End) -> tuple[Line, int]:
+    """Return an end's line as it arrives there, led on straight, and how many points are new."""
     line = graph.lines[end.line]
-    backwards = line.end != end.node
-    line = line.reversed() if backwards else line
-    steps = max(round(float(np.hypot(*(place - end.place))) / graph.cell), 1)
+    line = line if line.end == end.node else line.reversed()
+    back = np.cumsum(graph.metric.steps(line.points)[::-1])
+    reach = max(float(line.half_width[-1]) - graph.cell * graph.metric.gsd / 4, 0.0)
+    cut = len(line.points) - 1
+    if end.half_width < end.length / 4:
+        cut -= int(np.searchsorted(back, end.half_width))
+        reach += float(back[len(line.points) - 2 - cut]) if cut < len(line.points) - 1 else 0.0
+    place = line.points[cut] + graph.metric.pixels(end.direction * reach, line.points[cut][1])
+    steps = max(round(float(np.hypot(*(place - line.points[cut]))) / graph.cell), 1)
     unknown = np.full(steps, np.nan, np.float32)
-    line = Line(
+    kept = line.part(0, cut, line.start, line.end)
+    led = Line(
         line.start,
         line.end,
-        np.concatenate([line.points, np.linspace(end.place, place, steps + 1)[1:]]),
-        np.concatenate([line.half_width, unknown]),
-        np.concatenate([line.confidence, unknown]),
+        np.concatenate([kept.points, np.linspace(line.points[cut], place, steps + 1)[1:]]),
+        np.concatenate([kept.half_width, unknown]),
+        np.concatenate([kept.confidence, unknown]),
     )
-    graph.nodes[end.node] = place
-    graph.replace(end.line, line.reversed() if backwards else line)
+    return led, steps
 
 
 def bridge_gaps(graph: RoadGraph, max_gap: float, blocked: Blocked) -> int:
@@ -121,7 +130,8 @@ def bridge_gaps(graph: RoadGraph, max_gap: float, blocked: Blocked) -> int:
     return len(built)
 
 
-def _ends(graph: RoadGraph) -> list[_End]:
+def _ends(graph: RoadGraph, hooked: bool = False) -> list[_End]:
+    """Return the free ends; the direction of hooked ones is that of the line a half width before."""
     found = []
     for number, line in graph.lines.items():
         for node, way in ((line.start, line.reversed()), (line.end, line)):
@@ -131,8 +141,9 @@ def _ends(graph: RoadGraph) -> list[_End]:
             half_width = float(np.median(known)) if len(known) else 0.0
             back = np.cumsum(graph.metric.steps(way.points)[::-1])
             reach = max(_LOOK_BACK * half_width, 6 * graph.cell * graph.metric.gsd)
-            far = way.points[-2 - min(int(np.searchsorted(back, reach)), len(back) - 1)]
-            vector = graph.metric.vector(far, way.points[-1])
+            near = int(np.searchsorted(back, half_width)) if hooked and half_width < back[-1] / 4 else 0
+            far = near + 1 + int(np.searchsorted(back[near:] - back[near], reach))
+            vector = graph.metric.vector(way.points[-1 - min(far, len(back))], way.points[-1 - near])
             length = float(np.hypot(*vector))
             if length > 0:
                 found.append(_End(node, number, way.points[-1], vector / length, half_width, float(back[-1])))
@@ -212,10 +223,13 @@ class _LineTree:
             for number, index in sorted(first.items())
         ]
 
-    def crossed(self, spans: npt.NDArray[np.object_]) -> npt.NDArray[np.bool_]:
-        """Return which spans, (N,), cross a line elsewhere than at their ends."""
+    def crossed(self, spans: npt.NDArray[np.object_], own: list[int] | None = None) -> npt.NDArray[np.bool_]:
+        """Return which spans, (N,), cross a line other than their own elsewhere than at their ends."""
         result = np.zeros(len(spans), bool)
         span, shape = self._tree.query(spans, "intersects")
+        if own is not None:
+            other = np.array(own, int)[span] != np.array(self._numbers, int)[shape]
+            span, shape = span[other], shape[other]
         common = shapely.intersection(spans[span], self._shapes[shape])
         points, of_common = shapely.get_coordinates(common, return_index=True)
         from_ends = shapely.distance(shapely.points(points), shapely.boundary(spans[span])[of_common])

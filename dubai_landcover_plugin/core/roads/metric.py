@@ -37,12 +37,14 @@ class Metric:
     def ground(self, vectors: Points, rows: npt.NDArray[np.float64]) -> Points:
         """Return pixel vectors, (N, 2), at ``rows``, (N,), as vectors on the ground."""
         across, down = np.interp(rows, self._rows, self._across), np.interp(rows, self._rows, self._down)
-        return vectors * np.column_stack([across, down])
+        scaled: Points = vectors * np.column_stack([across, down])
+        return scaled
 
     def steps(self, points: Points) -> npt.NDArray[np.float64]:
         """Return the lengths of a line's segments, (N - 1,)."""
         vectors = self.ground(np.diff(points, axis=0), (points[1:, 1] + points[:-1, 1]) / 2)
-        return np.hypot(vectors[:, 0], vectors[:, 1])
+        lengths: npt.NDArray[np.float64] = np.hypot(vectors[:, 0], vectors[:, 1])
+        return lengths
 
     def length(self, points: Points) -> float:
         """Return the length of a line."""
@@ -50,8 +52,10 @@ class Metric:
 
     def vector(self, start: Points, end: Points) -> Points:
         """Return the way from one point to another, (2,), on the ground."""
-        return self.ground((end - start)[None], np.array([(start[1] + end[1]) / 2]))[0]
+        way: Points = self.ground((end - start)[None], np.array([(start[1] + end[1]) / 2]))[0]
+        return way
 
     def pixels(self, vector: Points, row: float) -> Points:
         """Return a vector on the ground, (2,), in pixels."""
-        return vector / np.array(self.sizes(row))
+        moved: Points = vector / np.array(self.sizes(row))
+        return moved

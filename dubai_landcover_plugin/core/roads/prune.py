@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections import deque
+
 import numpy as np
 import shapely
 
@@ -9,27 +12,51 @@ from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
 from dubai_landcover_plugin.core.roads.metric import Points
 
 _ROUNDS = 10
+_OBLIQUE = 5.0  # half widths: the longest line that two roads share where they cross at a small angle
+_CORNER = 2.0  # half widths from the fork to the corners of a road's end, at most
+_BEND, _FORK = math.radians(8), math.radians(60)  # how far the branches of a fork turn off
 
 
 def merge_junctions(graph: RoadGraph) -> None:
-    """Draw junctions together that lie in one another's body: thinning splits every crossing into two."""
+    """Draw junctions together that are one crossing: thinning splits every crossing into two."""
     for _ in range(_ROUNDS):
         short = []
         for number, line in graph.lines.items():
             if line.start != line.end and min(graph.degree(line.start), graph.degree(line.end)) > 2:
                 reach = max(graph.half_width(line.start), graph.half_width(line.end))
                 length = graph.metric.length(line.points)
-                if length <= max(reach, 1.5 * graph.cell * graph.metric.gsd):
+                within = length <= max(reach, 1.5 * graph.cell * graph.metric.gsd)
+                if within or (length <= _OBLIQUE * reach and _is_shared_stretch(graph, number, reach)):
                     short.append((length, line.points[0].tolist(), number))
         done: set[int] = set()
         for length, _, number in sorted(short):
-            line = graph.lines.get(number)
-            if line is None or done & {line.start, line.end}:
-                continue
-            done |= {line.start, line.end}
+            current = graph.lines.get(number)
+            if current is None or done & {current.start, current.end}:
+                continue  # what a neighbour has moved waits for the next round
+            done |= {current.start, current.end}
             _contract(graph, number, length)
         if not done:
             return
+
+
+def _is_shared_stretch(graph: RoadGraph, number: int, reach: float) -> bool:
+    """Return whether two roads that cross at a small angle share a line: at both its ends it forks evenly."""
+    line = graph.lines[number]
+    axis = graph.metric.vector(line.points[0], line.points[-1])
+    for node, ahead in ((line.start, -axis), (line.end, axis)):
+        turns = []
+        for other in graph.at[node]:
+            if other == number:
+                continue
+            branch = graph.lines[other]
+            points = branch.points if branch.start == node else branch.points[::-1]
+            far = int(np.searchsorted(np.cumsum(graph.metric.steps(points)), 3 * reach))
+            way = graph.metric.vector(points[0], points[min(far + 1, len(points) - 1)])
+            turns.append(math.atan2(ahead[0] * way[1] - ahead[1] * way[0], float(ahead @ way)))
+        left, right = (len(turns) == 2 and (min(turns), max(turns))) or (0.0, 0.0)
+        if not (-_FORK < left < -_BEND and _BEND < right < _FORK):
+            return False
+    return True
 
 
 def _contract(graph: RoadGraph, number: int, length: float) -> None:
@@ -66,23 +93,66 @@ def _led_to(graph: RoadGraph, line: Line, node: int, position: Points, reach: fl
 
 
 def prune_spurs(graph: RoadGraph, factor: float) -> None:
-    """Cut off branches shorter than ``factor`` times the width of the road that they leave.
+    """Cut off branches, with their twigs, shorter than ``factor`` times the width of the road that they leave.
 
-    All short branches of a round go together: of a fork at the end of a road neither tine is its end.
+    Where a road ends in a fork, both tines go if they lead to the corners of its end; else the longer one is its end.
     """
     for _ in range(_ROUNDS):
-        spurs = []
-        for number, line in graph.lines.items():
-            degrees = graph.degree(line.start), graph.degree(line.end)
-            if min(degrees) == 1 and max(degrees) > 2:
-                junction = line.start if degrees[0] > 1 else line.end
-                if graph.metric.length(line.points) < factor * 2 * graph.half_width(junction):
-                    spurs.append(number)
+        spurs = _Branches(graph, factor).spurs()
         for number in spurs:
             graph.remove(number)
         if not spurs:
             return
         graph.dissolve()
+
+
+class _Branches:
+    """Takes dead ends off a graph, one after the other, and remembers the longest way to an end."""
+
+    def __init__(self, graph: RoadGraph, factor: float) -> None:
+        self._graph, self._factor = graph, factor
+        self._left = {node: set(numbers) for node, numbers in graph.at.items()}
+        self._depth = dict.fromkeys(graph.nodes, 0.0)
+        self._twigs: dict[int, list[int]] = {node: [] for node in graph.nodes}
+        self._short: dict[int, list[tuple[float, list[int]]]] = {}  # branches at each junction
+
+    def spurs(self) -> list[int]:
+        """Return the lines of short branches."""
+        waiting = deque(node for node in self._graph.nodes if self._graph.degree(node) == 1)
+        while waiting:
+            node = waiting.popleft()
+            if len(self._left[node]) != 1:
+                continue  # the last line of a tree was taken off from its other end
+            self._keep_an_end(node)
+            number = self._left[node].pop()
+            line = self._graph.lines[number]
+            junction = line.end if line.start == node else line.start
+            self._take_off(junction, number, node)
+            self._left[junction].discard(number)
+            if len(self._left[junction]) == 1:
+                waiting.append(junction)
+        return [number for branches in self._short.values() for _, branch in branches for number in branch]
+
+    def _take_off(self, junction: int, number: int, node: int) -> None:
+        reach = self._depth[node] + self._graph.metric.length(self._graph.lines[number].points)
+        branch = [number, *self._twigs[node]]
+        width = 2 * self._graph.half_width(junction)
+        if self._graph.degree(junction) > 2 and reach < self._factor * width:
+            self._short.setdefault(junction, []).append((reach, branch))
+        else:
+            self._depth[junction] = max(self._depth[junction], reach)
+            self._twigs[junction] += branch
+
+    def _keep_an_end(self, node: int) -> None:
+        """Keep the longest branch where all but one line would go, unless it only leads to a corner."""
+        short = sorted(self._short.get(node, []))
+        if (
+            len(short) == self._graph.degree(node) - 1
+            and short[-1:]
+            and short[-1][0] > _CORNER * self._graph.half_width(node)
+        ):
+            self._depth[node], self._twigs[node] = short.pop()
+            self._short[node] = short
 
 
 def drop_short_networks(graph: RoadGraph, min_length: float) -> None:
@@ -112,8 +182,8 @@ def node_crossings(graph: RoadGraph) -> None:
                 node = graph.add_node(place)
                 for at, index in zip(along, (first, second), strict=True):
                     cuts.setdefault(numbers[index], []).append((at, node))
-    for number, at in cuts.items():
-        _cut(graph, number, sorted(at))
+    for number, places in cuts.items():
+        _cut(graph, number, sorted(places))
 
 
 def _cut(graph: RoadGraph, number: int, cuts: list[tuple[float, int]]) -> None:

@@ -109,11 +109,12 @@ class ConfidenceSource:
         top, left = int(rows.min()), int(cols.min())
         window = Window(left, top, int(cols.max()) - left + 1, int(rows.max()) - top + 1)
         try:
-            values = self._dataset.read(1, window=window)[rows - top, cols - left].astype(np.float32)
+            band: npt.NDArray[np.generic] = self._dataset.read(1, window=window)
         except (RasterioError, RasterioIOError) as error:
             raise RasterReadError(
                 f"{self.path} cannot be read: {error.__cause__ or error}.", "Copy it again, or leave it out."
             ) from error
+        values: npt.NDArray[np.float32] = band[rows - top, cols - left].astype(np.float32)
         nodata = _UNKNOWN if self._dataset.nodata is None else self._dataset.nodata
         values[values == nodata] = np.nan
         return values
@@ -200,7 +201,8 @@ def _read_mask(source: ClassifiedSource, class_id: int, cell: int, rows: range) 
     """Return where the class has at least half of a cell, (rows, W)."""
     height, width = source.grid.height, source.grid.width
     if cell == 1:
-        return source.read(rows.start, rows.stop) == class_id
+        mask: Mask = source.read(rows.start, rows.stop) == class_id
+        return mask
     parts = []
     for row in rows:  # a few rows at a time: many fine ones would fill the memory
         first, last = row * cell, min((row + 1) * cell, height)
@@ -220,7 +222,7 @@ def _thin(mask: Mask, shape: RoadShape, size: tuple[float, float]) -> tuple[Mask
         size: Height and width of a cell.
     """
     mask = _without_holes(mask, shape.max_hole / (size[0] * size[1]))
-    lines: Mask = skeletonize(mask)
+    lines: Mask = skeletonize(mask)  # type: ignore[no-untyped-call]
     edge = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=size)[1:-1, 1:-1]
     wide = edge > shape.max_width / 2
     if wide.any():

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
-from dubai_landcover_plugin.core.roads.metric import Metric
+from dubai_landcover_plugin.core.roads.metric import Metric, Points
 from dubai_landcover_plugin.core.roads.skeleton import Skeleton
 
 Indices = npt.NDArray[np.int64]
@@ -24,7 +24,7 @@ def trace(skeleton: Skeleton, metric: Metric) -> RoadGraph:
     graph = RoadGraph(metric, skeleton.cell)
     starts, targets = _neighbours(skeleton)
     degree = np.diff(starts)
-    points = (np.column_stack([skeleton.cols, skeleton.rows]) + 0.5) * skeleton.cell
+    points: Points = (np.column_stack([skeleton.cols, skeleton.rows]).astype(np.float64) + 0.5) * skeleton.cell
     first, around = starts.tolist(), targets.tolist()
     is_node = (degree != 2).tolist()
     nodes: dict[int, int] = {}
