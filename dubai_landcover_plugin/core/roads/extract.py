@@ -206,7 +206,7 @@ def _measure(graph: RoadGraph, line: Line) -> tuple[float, float, float, float]:
     steps = graph.metric.steps(line.points)
     along = np.concatenate([[0.0], np.cumsum(steps)])
     known, bridge = line.half_width > 0, line.half_width == 0
-    gap = float((steps * (bridge[1:] * 0.5 + bridge[:-1] * 0.5)).sum())
+    gap = float(steps[bridge[1:] | bridge[:-1]].sum())
     if not known.any():
         return np.nan, np.nan, gap, np.nan
     inner = known.copy()

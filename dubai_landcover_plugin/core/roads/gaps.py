@@ -80,7 +80,7 @@ def _led_on(graph: RoadGraph, end: _End) -> tuple[Line, int]:
     cut = len(line.points) - 1
     if end.half_width < end.length / 4:
         cut -= int(np.searchsorted(back, end.half_width))
-        reach += float(back[len(line.points) - 2 - cut]) if cut < len(line.points) - 1 else 0.0
+        reach += max(float(graph.metric.vector(line.points[cut], line.points[-1]) @ end.direction), 0.0)
     place = line.points[cut] + graph.metric.pixels(end.direction * reach, line.points[cut][1])
     steps = max(round(float(np.hypot(*(place - line.points[cut]))) / graph.cell), 1)
     unknown = np.full(steps, np.nan, np.float32)
@@ -270,10 +270,12 @@ def _build(graph: RoadGraph, bridges: list[_Bridge]) -> None:
         meeting.update(_split(graph, number, places))
     for bridge in bridges:
         end = bridge.target.node if bridge.target else meeting[bridge.place[0], bridge.place[1]]
-        steps = max(math.ceil(float(np.hypot(*(bridge.place - bridge.start.place))) / graph.cell), 1)
+        steps = max(math.ceil(float(np.hypot(*(bridge.place - bridge.start.place))) / graph.cell), 2)
         points = np.linspace(bridge.start.place, bridge.place, steps + 1)
         unknown = np.full(len(points), np.nan, np.float32)
-        graph.add(Line(bridge.start.node, end, points, np.zeros(len(points), np.float32), unknown))
+        half_width = np.zeros(len(points), np.float32)
+        half_width[[0, -1]] = np.nan  # its ends are points of the roads
+        graph.add(Line(bridge.start.node, end, points, half_width, unknown))
 
 
 def _split(graph: RoadGraph, number: int, places: list[Points]) -> dict[tuple[float, float], int]:

@@ -20,7 +20,7 @@ class Line:
         start: Node of the first point.
         end: Node of the last point; the same in a ring.
         points: (N, 2) x, y in pixels.
-        half_width: (N,) from the line to the edge of the class, m (px without a CRS); 0 on a bridged gap,
+        half_width: (N,) from the line to the edge of the class, m (px without a CRS); 0 inside a bridged gap,
             NaN on the way from where thinning stopped to the edge of the class.
         confidence: (N,) percent; NaN where it is not known.
     """
