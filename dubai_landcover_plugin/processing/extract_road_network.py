@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -22,6 +23,7 @@ from dubai_landcover_plugin.core.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.core.requests.roads import RoadsRequest
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.raster_input import engine_path
+from dubai_landcover_plugin.processing.stored_style import load_with_stored_style
 
 CLASS_NAMES = [entry.name for entry in DUBAI.entries]
 BARRIERS = ["Water", "Building"]
@@ -233,7 +235,7 @@ class ExtractRoadNetwork(LandCoverAlgorithm):
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
-        """Run the engine; its files carry their style, so QGIS loads them styled."""
+        """Run the engine; its files carry their style, so QGIS draws them with it."""
         output = self.parameterAsOutputLayer(parameters, "OUTPUT", context)
         nodes = self.parameterAsOutputLayer(parameters, "NODES", context)
         try:
@@ -243,6 +245,9 @@ class ExtractRoadNetwork(LandCoverAlgorithm):
         value = self.run_engine("roads", request.to_json(), feedback)
         for warning in value.get("warnings", []):
             feedback.pushWarning(warning)
+        source = Path(self._input).stem
+        load_with_stored_style(context, output, tr("Road network"), source)
+        load_with_stored_style(context, nodes, tr("Nodes"), source)
         results = {"OUTPUT": output, **{name.upper(): value[name] for name in COUNTS}}
         results["LENGTH"] = value["length_m"] if "length_m" in value else value["length_px"]
         if nodes:
@@ -282,5 +287,7 @@ class ExtractRoadNetwork(LandCoverAlgorithm):
         """Return the barriers; None leaves them to the engine, which takes those that the raster has."""
         text = self.parameterAsString(parameters, "OTHER_BARRIERS", context)
         others = tuple(part.strip() for part in text.split(";") if part.strip())
-        chosen = self.parameterAsEnumStrings(parameters, "BARRIERS", context)
+        # QGIS replaces an empty list by the default
+        none = parameters.get("BARRIERS") in ([], "")
+        chosen = [] if none else self.parameterAsEnumStrings(parameters, "BARRIERS", context)
         return others or (None if sorted(chosen) == sorted(BARRIERS) else tuple(chosen))

@@ -17,6 +17,7 @@ from qgis.core import (
     QgsProcessingModelAlgorithm,
     QgsProcessingModelChildAlgorithm,
     QgsProcessingModelChildParameterSource,
+    QgsProcessingModelOutput,
     QgsProcessingModelParameter,
     QgsProcessingParameterDefinition,
     QgsProcessingParameterRasterLayer,
@@ -85,13 +86,13 @@ def test_results_load_styled(tmp_path: Path):
         ALGORITHM, {"INPUT": raster, "OUTPUT": "TEMPORARY_OUTPUT", "NODES": "TEMPORARY_OUTPUT"}
     )
     layers = {layer.name(): layer for layer in QgsProject.instance().mapLayers().values()}
-    assert set(layers) == {"Road network", "Nodes"}
-    lines = layers["Road network"]
+    assert set(layers) == {"Road network: classes", "Nodes: classes"}
+    lines = layers["Road network: classes"]
     assert QgsWkbTypes.displayString(lines.wkbType()) == "LineString"
     assert isinstance(lines.renderer(), QgsSingleSymbolRenderer)
     assert lines.renderer().symbol().symbolLayerCount() == 2
     assert lines.renderer().symbol().symbolLayer(1).color().name() == "#d94801"
-    nodes = layers["Nodes"].renderer()
+    nodes = layers["Nodes: classes"].renderer()
     assert isinstance(nodes, QgsRuleBasedRenderer)
     assert [rule.label() for rule in nodes.rootRule().children()] == ["Junction", "End", "Ring"]
     del lines, nodes
@@ -147,13 +148,17 @@ def test_a_model_hands_the_network_on(context: QgsProcessingContext, tmp_path: P
     roads.setChildId("roads")
     roads.addParameterSources("INPUT", [source.fromModelParameter("map")])
     model.addChildAlgorithm(roads)
-    longest = QgsProcessingModelChildAlgorithm("native:extractbyexpression")
-    longest.setChildId("longest")
-    longest.addParameterSources("INPUT", [source.fromChildOutput("roads", "OUTPUT")])
-    longest.addParameterSources("EXPRESSION", [source.fromStaticValue('"network" = 1')])
-    longest.addParameterSources("OUTPUT", [source.fromStaticValue(str(tmp_path / "longest.gpkg"))])
-    model.addChildAlgorithm(longest)
+    joined = QgsProcessingModelChildAlgorithm("native:dissolve")
+    joined.setChildId("joined")
+    joined.addParameterSources("INPUT", [source.fromChildOutput("roads", "OUTPUT")])
+    result = QgsProcessingModelOutput("joined", "joined")
+    result.setChildId("joined")
+    result.setChildOutputName("OUTPUT")
+    joined.setModelOutputs({"joined": result})
+    model.addChildAlgorithm(joined)
     model.initAlgorithm()
-    _, done = model.run({"map": raster}, context, RecordingFeedback())
-    assert done
-    assert len(features(str(tmp_path / "longest.gpkg"))) == 4
+    name = next(p.name() for p in model.destinationParameterDefinitions())
+    feedback = RecordingFeedback()  # the context keeps no reference
+    results, done = model.run({"map": raster, name: str(tmp_path / "joined.gpkg")}, context, feedback)
+    assert done, feedback.lines
+    assert len(features(results[name])) == 1
