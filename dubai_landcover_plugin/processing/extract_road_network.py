@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -269,8 +270,8 @@ class ExtractRoadNetwork(LandCoverAlgorithm):
         other = self.parameterAsString(parameters, "OTHER_CLASS", context).strip()
         return RoadsRequest(
             input=self._input,
-            output=output,
-            nodes=nodes or None,
+            output=os.path.abspath(output),
+            nodes=os.path.abspath(nodes) if nodes else None,
             class_name=other or self.parameterAsEnumString(parameters, "CLASS", context),
             confidence=self._confidence or None,
             max_gap=number("MAX_GAP"),

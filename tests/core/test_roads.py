@@ -407,6 +407,7 @@ def test_bad_requests_leave_nothing(tmp_path):
         ({"class_name": "Rail"}, ClassSchemeError, "Rail"),
         ({"barriers": ("Fence",)}, ClassSchemeError, "Fence"),
         ({"max_width": 1e6}, RequestError, "1e\\+06"),
+        ({"max_width": 1.5}, RequestError, "two pixels"),
         ({"output": path + ".gpkg/none.gpkg"}, OutputError, "does not exist"),
         ({"confidence": str(tmp_path / "gone.tif")}, OSError, "gone"),
     ):

@@ -99,6 +99,14 @@ def test_results_load_styled(tmp_path: Path):
     layers.clear()
 
 
+def test_relative_paths_lie_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    raster = write_crossing(tmp_path / "classes.tif")
+    monkeypatch.chdir(tmp_path)
+    run({"INPUT": raster, "OUTPUT": "roads.gpkg", "NODES": "nodes.gpkg"})
+    assert (tmp_path / "roads.gpkg").is_file()
+    assert (tmp_path / "nodes.gpkg").is_file()
+
+
 def test_without_a_crs_lengths_are_pixels(tmp_path: Path, feedback: RecordingFeedback):
     raster = write_crossing(tmp_path / "classes.tif", epsg=None)
     result = run({"INPUT": raster, "OUTPUT": str(tmp_path / "roads.gpkg")}, feedback)

@@ -7,6 +7,7 @@ size, so neighbouring tiles find the same pixels at their seam, and the union is
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window
 from scipy import ndimage
 from skimage.morphology import skeletonize
@@ -29,6 +30,7 @@ TILE = (1024, 2048)  # cells, rows and columns
 _FINEST = 0.5  # m: finer pixels are gathered into cells of at least this size, which places a road well enough
 _MARGIN = 3  # in half widths of the widest road; see the test of seams
 _WIDEST = 1000  # cells: margins beyond would fill the memory
+_SHARE = 90  # percent of a run's time
 _UNKNOWN = 255  # in a confidence raster
 
 Mask = npt.NDArray[np.bool_]
@@ -79,7 +81,9 @@ class ConfidenceSource:
     def __init__(self, path: str | Path, source: ClassifiedSource) -> None:
         self.path = str(path)
         try:
-            self._dataset = rasterio.open(path)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)
+                self._dataset = rasterio.open(path)
         except (RasterioError, RasterioIOError) as error:
             raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
         grid, dataset = source.grid, self._dataset
@@ -137,7 +141,7 @@ def find_skeleton(
         tile: Rows and columns of a tile, cells. The result does not depend on it.
 
     Raises:
-        RequestError: if the widest road has too many pixels.
+        RequestError: if the widest road has too many pixels or too few.
         RasterReadError: if a block is damaged.
         RunCancelled: if the user asked for it.
 
@@ -150,6 +154,11 @@ def find_skeleton(
     height, width = -(-grid.height // cell), -(-grid.width // cell)
     smallest = min(metric.sizes(0) + metric.sizes(grid.height)) * cell
     radius = shape.max_width / 2 / smallest  # cells
+    if radius < 1:
+        raise RequestError(
+            f"The widest road is {shape.max_width:g} {metric.unit}, less than two pixels of the raster.",
+            f"Raise it to {2 * smallest:.0f} or more, or use a finer raster.",
+        )
     if radius > _WIDEST:
         raise RequestError(
             f"The widest road is {shape.max_width:g} {metric.unit}, {2 * radius:.0f} cells of the raster; at most "
@@ -161,7 +170,7 @@ def find_skeleton(
     total = -(-height // tile[0]) * -(-width // tile[1])
     for done, (rows, cols) in enumerate(_tiles(height, width, tile)):
         raise_if_cancelled(monitor)
-        monitor.report(done, total, "finding centre lines")
+        monitor.report(_SHARE * done // total, 100, "finding centre lines")
         if cols.start == 0:
             top = max(rows.start - margin, 0)
             band = _read_mask(source, shape.class_id, cell, range(top, min(rows.stop + margin, height)))
