@@ -101,6 +101,7 @@ class ExtractRoadNetwork(LandCoverAlgorithm):
         )
         self._add_sizes()
         self._add_rarely_needed()
+        self._add_classes()
         self._add_outputs()
 
     def _add_sizes(self) -> None:
@@ -149,6 +150,8 @@ class ExtractRoadNetwork(LandCoverAlgorithm):
             tr("How far a smoothed line may move to have fewer vertices; 0 keeps all. In pixels without a CRS."),
             advanced=True,
         )
+
+    def _add_classes(self) -> None:
         self.add(
             QgsProcessingParameterEnum(
                 "BARRIERS",

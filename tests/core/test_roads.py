@@ -10,6 +10,7 @@ import shapely
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from dubai_landcover_plugin.cli import main
 from dubai_landcover_plugin.core.classes import DUBAI
@@ -22,6 +23,7 @@ from dubai_landcover_plugin.core.errors import (
     RunCancelled,
 )
 from dubai_landcover_plugin.core.monitor import SilentMonitor
+from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.record import class_tags
 from dubai_landcover_plugin.core.requests.roads import RoadsRequest
 from dubai_landcover_plugin.core.roads.extract import extract_roads, find_network
@@ -271,14 +273,25 @@ def test_lines_touch_at_their_nodes_only(tmp_path_factory, seed, spur, max_gap):
     assert_topology(found)
 
 
+@settings(max_examples=12, deadline=None)
+@given(st.integers(0, 10_000), st.floats(0.7, 3), st.floats(0.2, 0.9), st.sampled_from([0.0, 3.0]))
+def test_noise_gives_no_tangle(tmp_path_factory, seed, smoothness, share, spur):
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(60, 70)), smoothness)
+    ids = np.where(noise > np.quantile(noise, share), ROAD, LAND)
+    path = write_classes(tmp_path_factory.mktemp("noise") / "classes.tif", ids)
+    request = RoadsRequest(path, "roads.gpkg", spur=spur, max_gap=40, min_length=0, max_hole=0, barriers=())
+    with ClassifiedSource(path) as source:
+        assert_topology(find_network(source, request, SilentMonitor()))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.integers(0, 10_000), st.floats(0.05, 0.7))
 def test_tracing_keeps_every_cell_that_has_a_neighbour(seed, share):
     cells = np.random.default_rng(seed).random((12, 15)) < share
     rows, cols = np.nonzero(cells)
     values = np.ones(len(rows), np.float32)
-    with_source = Skeleton(rows, cols, values, values, 1)
-    graph = trace(with_source, Metric(rasterio_grid(12, 15)))
+    skeleton = Skeleton(rows, cols, values, values, 1)
+    graph = trace(skeleton, Metric(Grid(12, 15, ONE_METRE, None)))
     seen = np.zeros_like(cells)
     for line in graph.lines.values():
         at = np.floor(line.points).astype(int)
@@ -290,12 +303,6 @@ def test_tracing_keeps_every_cell_that_has_a_neighbour(seed, share):
     shapes = np.array([shapely.linestrings(line.points) for line in graph.lines.values()], object)
     one, _ = shapely.STRtree(shapes).query(shapes, "crosses")
     assert not len(one)
-
-
-def rasterio_grid(height, width):
-    from dubai_landcover_plugin.core.raster import Grid
-
-    return Grid(height, width, ONE_METRE, None)
 
 
 def test_degrees_are_measured_on_the_ground(network):

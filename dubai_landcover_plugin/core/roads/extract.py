@@ -20,10 +20,11 @@ from dubai_landcover_plugin.core.requests.roads import RoadsRequest
 from dubai_landcover_plugin.core.roads.gaps import bridge_gaps, extend_ends
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
 from dubai_landcover_plugin.core.roads.metric import Metric
-from dubai_landcover_plugin.core.roads.prune import drop_short_networks, merge_junctions, node_crossings, prune_spurs
+from dubai_landcover_plugin.core.roads.prune import drop_short_networks, merge_junctions, prune_spurs
 from dubai_landcover_plugin.core.roads.skeleton import TILE, ConfidenceSource, RoadShape, Skeleton, find_skeleton
 from dubai_landcover_plugin.core.roads.smooth import smooth
 from dubai_landcover_plugin.core.roads.style import LINE_STYLE, NODE_STYLE
+from dubai_landcover_plugin.core.roads.topology import untangle
 from dubai_landcover_plugin.core.roads.trace import trace
 from dubai_landcover_plugin.core.vector_files import VectorWriter, check_vector_writable
 
@@ -118,11 +119,12 @@ def _connect(
     prune_spurs(graph, request.spur)
     merge_junctions(graph)
     graph.dissolve()
-    node_crossings(graph)
+    untangle(graph)
     extend_ends(graph)
     raise_if_cancelled(monitor)
     monitor.report(92, 100, "bridging gaps")
     bridged = bridge_gaps(graph, request.max_gap, lambda spans: _crosses(spans, source, barriers))
+    untangle(graph)
     drop_short_networks(graph, request.min_length)
     return graph, bridged
 

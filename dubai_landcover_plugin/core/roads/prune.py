@@ -6,7 +6,6 @@ import math
 from collections import deque
 
 import numpy as np
-import shapely
 
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
 from dubai_landcover_plugin.core.roads.metric import Points
@@ -165,42 +164,3 @@ def drop_short_networks(graph: RoadGraph, min_length: float) -> None:
     for number, line in list(graph.lines.items()):
         if lengths[component[line.start]] < min_length:
             graph.remove(number)
-
-
-def node_crossings(graph: RoadGraph) -> None:
-    """Make a node wherever two lines cross: drawing junctions together may bring lines across each other."""
-    numbers = list(graph.lines)
-    shapes = np.array([shapely.linestrings(line.points) for line in graph.lines.values()], object)
-    one, other = shapely.STRtree(shapes).query(shapes, "crosses")
-    cuts: dict[int, list[tuple[float, int]]] = {}
-    for first, second in zip(one.tolist(), other.tolist(), strict=True):
-        if first > second:
-            continue
-        for place in shapely.get_coordinates(shapely.intersection(shapes[first], shapes[second])):
-            along = [float(shapely.line_locate_point(shapes[index], shapely.Point(place))) for index in (first, second)]
-            if all(1e-6 < at < shapely.length(shapes[i]) - 1e-6 for at, i in zip(along, (first, second), strict=True)):
-                node = graph.add_node(place)
-                for at, index in zip(along, (first, second), strict=True):
-                    cuts.setdefault(numbers[index], []).append((at, node))
-    for number, places in cuts.items():
-        _cut(graph, number, sorted(places))
-
-
-def _cut(graph: RoadGraph, number: int, cuts: list[tuple[float, int]]) -> None:
-    """Cut a line at nodes that lie so far along it, px."""
-    line = graph.lines[number]
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line.points, axis=0).T))])
-    at = np.searchsorted(along, [distance for distance, _ in cuts])
-    nodes = [node for _, node in cuts]
-    cut = Line(
-        line.start,
-        line.end,
-        np.insert(line.points, at, [graph.nodes[node] for node in nodes], axis=0),
-        np.insert(line.half_width, at, line.half_width[at]),
-        np.insert(line.confidence, at, line.confidence[at]),
-    )
-    stops = [0, *(at + np.arange(len(at))).tolist(), len(cut.points) - 1]
-    between = [line.start, *nodes, line.end]
-    for index in range(len(stops) - 1):
-        graph.add(cut.part(stops[index], stops[index + 1], between[index], between[index + 1]))
-    graph.remove(number)

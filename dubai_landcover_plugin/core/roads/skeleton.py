@@ -24,6 +24,7 @@ from skimage.morphology import skeletonize
 from dubai_landcover_plugin.core.classified import ClassifiedSource
 from dubai_landcover_plugin.core.errors import GeoreferenceError, RasterOpenError, RasterReadError, RequestError
 from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.roads.metric import Metric
 
 TILE = (1024, 2048)  # cells, rows and columns
@@ -152,20 +153,7 @@ def find_skeleton(
     grid, metric = source.grid, Metric(source.grid)
     cell = max(int(_FINEST / metric.gsd), 1) if metric.unit == "m" else 1
     height, width = -(-grid.height // cell), -(-grid.width // cell)
-    smallest = min(metric.sizes(0) + metric.sizes(grid.height)) * cell
-    radius = shape.max_width / 2 / smallest  # cells
-    if radius < 1:
-        raise RequestError(
-            f"The widest road is {shape.max_width:g} {metric.unit}, less than two pixels of the raster.",
-            f"Raise it to {2 * smallest:.0f} or more, or use a finer raster.",
-        )
-    if radius > _WIDEST:
-        raise RequestError(
-            f"The widest road is {shape.max_width:g} {metric.unit}, {2 * radius:.0f} cells of the raster; at most "
-            f"{2 * _WIDEST} can be handled.",
-            f"Lower it to {2 * _WIDEST * smallest:.0f} or less.",
-        )
-    margin = math.ceil(_MARGIN * radius + 2 * math.sqrt(shape.max_hole) / smallest) + 4
+    margin = _margin(shape, metric, min(metric.sizes(0) + metric.sizes(grid.height)) * cell)
     found: list[tuple[npt.NDArray[Any], ...]] = []
     total = -(-height // tile[0]) * -(-width // tile[1])
     for done, (rows, cols) in enumerate(_tiles(height, width, tile)):
@@ -176,27 +164,51 @@ def find_skeleton(
             band = _read_mask(source, shape.class_id, cell, range(top, min(rows.stop + margin, height)))
         left = max(cols.start - margin, 0)
         mask = band[:, left : cols.stop + margin]
-        across, down = metric.sizes((rows.start + rows.stop) / 2 * cell)
         kept = (slice(rows.start - top, rows.stop - top), slice(cols.start - left, cols.stop - left))
-        if not mask[kept].any():
-            continue
-        lines, half_width = _thin(mask, shape, (down * cell, across * cell))
-        own_rows, own_cols = np.nonzero(lines[kept])
-        widths = half_width[kept][own_rows, own_cols].astype(np.float32)
-        own_rows, own_cols = own_rows + rows.start, own_cols + cols.start
-        sure = np.full(len(widths), np.nan, np.float32)
-        if confidence is not None:
-            sure = confidence.at(
-                np.minimum(own_rows * cell + cell // 2, grid.height - 1),
-                np.minimum(own_cols * cell + cell // 2, grid.width - 1),
-            )
-        found.append((own_rows, own_cols, widths, sure))
+        if mask[kept].any():
+            across, down = metric.sizes((rows.start + rows.stop) / 2 * cell)
+            lines, half_width = _thin(mask, shape, (down * cell, across * cell))
+            at, beside = np.nonzero(lines[kept])
+            found.append((at + rows.start, beside + cols.start, half_width[kept][at, beside].astype(np.float32)))
+            found[-1] += (_confidence(confidence, grid, *found[-1][:2], cell),)
     if not found:
         empty, none = np.empty(0, np.int64), np.empty(0, np.float32)
         return Skeleton(empty, empty, none, none, cell)
-    own_rows, own_cols, widths, sure = (np.concatenate(part) for part in zip(*found, strict=True))
-    order = np.lexsort((own_cols, own_rows))
-    return Skeleton(own_rows[order], own_cols[order], widths[order], sure[order], cell)
+    all_rows, all_cols, widths, sure = (np.concatenate(part) for part in zip(*found, strict=True))
+    order = np.lexsort((all_cols, all_rows))
+    return Skeleton(all_rows[order], all_cols[order], widths[order], sure[order], cell)
+
+
+def _margin(shape: RoadShape, metric: Metric, smallest: float) -> int:
+    """Return how many cells around a tile have a say in its skeleton; ``smallest`` is the side of a cell."""
+    radius = shape.max_width / 2 / smallest  # cells
+    text = f"The widest road is {shape.max_width:g} {metric.unit}"
+    if radius < 1:
+        raise RequestError(
+            f"{text}, less than two pixels of the raster.",
+            f"Raise it to {math.ceil(2 * smallest)} or more, or use a finer raster.",
+        )
+    if radius > _WIDEST:
+        raise RequestError(
+            f"{text}, {2 * radius:.0f} cells of the raster; at most {2 * _WIDEST} can be handled.",
+            f"Lower it to {2 * _WIDEST * smallest:.0f} or less.",
+        )
+    return math.ceil(_MARGIN * radius + 2 * math.sqrt(shape.max_hole) / smallest) + 4
+
+
+def _confidence(
+    source: ConfidenceSource | None,
+    grid: Grid,
+    rows: npt.NDArray[np.int64],
+    cols: npt.NDArray[np.int64],
+    cell: int,
+) -> npt.NDArray[np.float32]:
+    """Return the confidence in the middle of cells, (N,); NaN where nothing is known."""
+    if source is None:
+        return np.full(len(rows), np.nan, np.float32)
+    return source.at(
+        np.minimum(rows * cell + cell // 2, grid.height - 1), np.minimum(cols * cell + cell // 2, grid.width - 1)
+    )
 
 
 def _tiles(height: int, width: int, tile: tuple[int, int]) -> Iterator[tuple[range, range]]:

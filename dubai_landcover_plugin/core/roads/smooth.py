@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter1d
 
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
 from dubai_landcover_plugin.core.roads.metric import Points
+from dubai_landcover_plugin.core.roads.topology import tangled
 
 _TRUNCATE = 3.0  # standard deviations
 _LEAST, _MOST = 2.0, 12.0  # standard deviation of the smoothing, in points of the traced line
@@ -28,7 +29,7 @@ def smooth(graph: RoadGraph, tolerance: float) -> npt.NDArray[np.object_]:
     A line that would then cross itself or another one stays as it was traced, and if need be its nodes too.
 
     Args:
-        graph: Its lines cross nowhere; its nodes are moved.
+        graph: Its lines meet at nodes only; its nodes are moved.
         tolerance: Of Douglas–Peucker, m (px without a CRS); 0 keeps all vertices.
     """
     traced = {number: line.points for number, line in graph.lines.items()}
@@ -42,7 +43,7 @@ def smooth(graph: RoadGraph, tolerance: float) -> npt.NDArray[np.object_]:
     kept: set[int] = set()  # as traced
     lines = _drawn(graph, numbers, traced, partners, widths, tolerance, kept)
     for _ in range(_ROUNDS):
-        wrong = {numbers[index] for index in _crossing(lines).tolist()}
+        wrong = {numbers[index] for index in tangled(lines).tolist()}
         if not wrong:
             break
         for number in wrong & kept:
@@ -72,14 +73,6 @@ def _drawn(
         smoothed = np.array([number not in kept for number in numbers])
         lines[smoothed] = shapely.simplify(lines[smoothed], tolerance / graph.metric.gsd, preserve_topology=False)
     return lines
-
-
-def _crossing(lines: npt.NDArray[np.object_]) -> npt.NDArray[np.intp]:
-    """Return the indices of lines that cross themselves, or others elsewhere than at their ends."""
-    wrong = ~shapely.is_simple(lines)
-    one, other = shapely.STRtree(lines).query(lines, "crosses")
-    wrong[one], wrong[other] = True, True
-    return np.flatnonzero(wrong)
 
 
 def _through_roads(graph: RoadGraph) -> dict[int, tuple[Strand, Strand]]:
