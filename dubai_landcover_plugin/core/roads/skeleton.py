@@ -169,8 +169,9 @@ def find_skeleton(
             across, down = metric.sizes((rows.start + rows.stop) / 2 * cell)
             lines, half_width = _thin(mask, shape, (down * cell, across * cell))
             at, beside = np.nonzero(lines[kept])
-            found.append((at + rows.start, beside + cols.start, half_width[kept][at, beside].astype(np.float32)))
-            found[-1] += (_confidence(confidence, grid, *found[-1][:2], cell),)
+            widths = half_width[kept][at, beside].astype(np.float32)
+            at, beside = at + rows.start, beside + cols.start
+            found.append((at, beside, widths, _confidence(confidence, grid, at, beside, cell)))
     if not found:
         empty, none = np.empty(0, np.int64), np.empty(0, np.float32)
         return Skeleton(empty, empty, none, none, cell)
