@@ -162,7 +162,10 @@ class ExtractRoadNetwork(LandCoverAlgorithm):
                 optional=True,
                 usesStaticStrings=True,
             ),
-            tr("Classes that no bridge over a gap may cross. No bridge crosses no data."),
+            tr(
+                "Classes that no bridge over a gap may cross, unless it is shorter than 0.3 of the widest gap. No data "
+                "is never crossed."
+            ),
             advanced=True,
         )
         self.add(

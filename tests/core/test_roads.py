@@ -171,7 +171,17 @@ def test_ragged_edges_and_cars_leave_a_straight_road(network):
 
 @pytest.mark.parametrize(
     ("between", "gap", "lines"),
-    [(LAND, 12, 1), (5, 12, 1), (WATER, 12, 2), (BUILDING, 12, 2), (0, 12, 2), (LAND, 25, 2), (6, 19, 1)],
+    [
+        (LAND, 12, 1),
+        (5, 12, 1),
+        (WATER, 12, 2),
+        (BUILDING, 12, 2),
+        (0, 12, 2),
+        (LAND, 25, 2),
+        (6, 19, 1),
+        (BUILDING, 5, 1),
+        (0, 5, 2),
+    ],
 )
 def test_gaps_are_bridged_where_nothing_lies_between(network, between, gap, lines):
     ids = land(60, 300)

@@ -22,7 +22,8 @@ class RoadsRequest(Request):
         class_name: Name or id of the class that is road.
         confidence: Confidence raster (percent) of the same run, or None.
         max_gap: Widest gap between road ends that is bridged; 0 bridges none.
-        barriers: Names or ids of the classes that a bridge may not cross; None: Water and Building, where they exist.
+        barriers: Names or ids of the classes that a bridge may not cross, unless it is short (below 0.3 of the widest
+            gap); None: Water and Building, where they exist.
         spur: Branches shorter than so many road widths are cut off.
         min_length: Shortest network kept, all its lines together.
         max_width: Where the class is wider than this, it is no road and gets no line.

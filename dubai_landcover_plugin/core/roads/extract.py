@@ -123,7 +123,7 @@ def _connect(
     extend_ends(graph)
     raise_if_cancelled(monitor)
     monitor.report(92, 100, "bridging gaps")
-    bridged = bridge_gaps(graph, request.max_gap, lambda spans: _crosses(spans, source, barriers))
+    bridged = bridge_gaps(graph, request.max_gap, lambda spans, short: _crosses(spans, short, source, barriers))
     untangle(graph)
     drop_short_networks(graph, request.min_length)
     return graph, bridged
@@ -146,9 +146,12 @@ def _barrier_ids(scheme: ClassScheme, names: tuple[str, ...] | None, road: LandC
 
 
 def _crosses(
-    spans: npt.NDArray[np.object_], source: ClassifiedSource, barriers: tuple[int, ...]
+    spans: npt.NDArray[np.object_],
+    short: npt.NDArray[np.bool_],
+    source: ClassifiedSource,
+    barriers: tuple[int, ...],
 ) -> npt.NDArray[np.bool_]:
-    """Return which spans, (N,) in pixels, cross no data or a class that is a barrier."""
+    """Return which spans, (N,) in pixels, cross no data, or a class that is a barrier unless they are short."""
     grid = source.grid
     points, of_span = shapely.get_coordinates(shapely.segmentize(spans, 0.5), return_index=True)
     cols = np.floor(points[:, 0]).astype(np.int64).clip(0, grid.width - 1)
@@ -157,7 +160,8 @@ def _crosses(
     for first in np.unique(rows // _ROWS * _ROWS).tolist():
         band = source.read(first, min(first + _ROWS, grid.height))
         here = (rows >= first) & (rows < first + _ROWS)
-        hit = np.isin(band[rows[here] - first, cols[here]], (NODATA_ID, *barriers))
+        ids = band[rows[here] - first, cols[here]]
+        hit = (ids == NODATA_ID) | (np.isin(ids, barriers) & ~short[of_span[here]])
         crossing[of_span[here][hit]] = True
     return crossing
 

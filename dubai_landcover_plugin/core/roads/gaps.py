@@ -21,8 +21,8 @@ _CROSSING = math.sin(math.radians(30))  # flattest angle at which an end may run
 _WIDER = 3.0  # how many times wider one end may be than the other
 _LOOK_BACK = 3.0  # half widths over which an end's direction is taken
 
-Blocked = Callable[[npt.NDArray[np.object_]], npt.NDArray[np.bool_]]
-"""Tells which lines, (N,) in pixels, cross what no bridge may cross."""
+Blocked = Callable[[npt.NDArray[np.object_], npt.NDArray[np.bool_]], npt.NDArray[np.bool_]]
+"""Tells which lines, (N,) in pixels, cross what no bridge may cross, given which of them, (N,), are short."""
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,10 @@ class _End:
 
 @dataclass(frozen=True)
 class _Bridge:
-    """A possible bridge: from an end to another end, or to a point of a line."""
+    """A possible bridge: from an end to another end, or to a point of a line; the gap is what no road covers."""
 
     cost: float
+    gap: float
     start: _End
     target: _End | None
     line: int
@@ -115,7 +116,8 @@ def bridge_gaps(graph: RoadGraph, max_gap: float, blocked: Blocked) -> int:
     bridges = [*_between_ends(graph, ends, max_gap), *_to_lines(graph, ends, max_gap, tree)]
     bridges.sort(key=lambda bridge: (bridge.cost, *bridge.start.place.tolist(), *bridge.place.tolist()))
     spans = _spans(bridges)
-    free = ~(blocked(spans) | tree.crossed(spans)) if len(spans) else np.empty(0, bool)
+    short = np.array([bridge.gap <= _SHORT * max_gap for bridge in bridges], bool)
+    free = ~(blocked(spans, short) | tree.crossed(spans)) if len(spans) else np.empty(0, bool)
     used: set[int] = set()
     chosen: list[int] = []
     for index in np.flatnonzero(free).tolist():
@@ -166,7 +168,7 @@ def _between_ends(graph: RoadGraph, ends: list[_End], max_gap: float) -> list[_B
         turns = (way @ a.direction, -way @ b.direction) if gap > 0 else (1.0, 1.0)
         turn = min(turns) / max(gap, 1e-9)
         if turn >= (_BENT if gap <= _SHORT * max_gap else _STRAIGHT) or gap == 0:
-            bridges.append(_Bridge(gap * (2 - turn), a, b, -1, b.place))
+            bridges.append(_Bridge(gap * (2 - turn), gap, a, b, -1, b.place))
     return bridges
 
 
@@ -194,7 +196,7 @@ def _to_lines(graph: RoadGraph, ends: list[_End], max_gap: float, tree: _LineTre
         gap = max(distance - half_width, 0.0)
         steep = cross >= _CROSSING * float(np.hypot(*along))
         if steep and gap <= min(max_gap, end.length / 2) and way @ end.direction >= _STRAIGHT * distance:
-            bridges.append(_Bridge(1.5 * gap + 1e-6, end, None, number, place))
+            bridges.append(_Bridge(1.5 * gap + 1e-6, gap, end, None, number, place))
     return bridges
 
 
