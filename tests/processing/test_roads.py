@@ -80,6 +80,31 @@ def test_a_crossing_is_four_lines_and_a_junction(tmp_path: Path, suffix: str, fe
     assert request["confidence"] == sure
 
 
+def test_a_model_hands_the_network_on(context: QgsProcessingContext, tmp_path: Path):
+    raster = write_crossing(tmp_path / "classes.tif")
+    source = QgsProcessingModelChildParameterSource
+    model = QgsProcessingModelAlgorithm("roads", "roads")
+    model.addModelParameter(QgsProcessingParameterRasterLayer("map", "map"), QgsProcessingModelParameter("map"))
+    roads = QgsProcessingModelChildAlgorithm(ALGORITHM)
+    roads.setChildId("roads")
+    roads.addParameterSources("INPUT", [source.fromModelParameter("map")])
+    model.addChildAlgorithm(roads)
+    joined = QgsProcessingModelChildAlgorithm("native:dissolve")
+    joined.setChildId("joined")
+    joined.addParameterSources("INPUT", [source.fromChildOutput("roads", "OUTPUT")])
+    result = QgsProcessingModelOutput("joined", "joined")
+    result.setChildId("joined")
+    result.setChildOutputName("OUTPUT")
+    joined.setModelOutputs({"joined": result})
+    model.addChildAlgorithm(joined)
+    model.initAlgorithm()
+    name = next(p.name() for p in model.destinationParameterDefinitions())
+    feedback = RecordingFeedback()  # the context keeps no reference
+    results, done = model.run({"map": raster, name: str(tmp_path / "joined.gpkg")}, context, feedback)
+    assert done, feedback.lines
+    assert len(features(results[name])) == 1
+
+
 def test_results_load_styled(tmp_path: Path):
     raster = write_crossing(tmp_path / "classes.tif")
     processing.runAndLoadResults(
@@ -145,28 +170,3 @@ def test_what_is_rarely_needed_is_advanced(algorithm: Callable[[str], Any]):
     plain = [p.name() for p in made.parameterDefinitions() if not p.flags() & advanced]
     assert plain == ["INPUT", "CLASS", "CONFIDENCE", "MAX_GAP", "MIN_LENGTH", "MAX_WIDTH", "OUTPUT", "NODES"]
     assert [p.name() for p in made.destinationParameterDefinitions() if p.createByDefault()] == ["OUTPUT"]
-
-
-def test_a_model_hands_the_network_on(context: QgsProcessingContext, tmp_path: Path):
-    raster = write_crossing(tmp_path / "classes.tif")
-    source = QgsProcessingModelChildParameterSource
-    model = QgsProcessingModelAlgorithm("roads", "roads")
-    model.addModelParameter(QgsProcessingParameterRasterLayer("map", "map"), QgsProcessingModelParameter("map"))
-    roads = QgsProcessingModelChildAlgorithm(ALGORITHM)
-    roads.setChildId("roads")
-    roads.addParameterSources("INPUT", [source.fromModelParameter("map")])
-    model.addChildAlgorithm(roads)
-    joined = QgsProcessingModelChildAlgorithm("native:dissolve")
-    joined.setChildId("joined")
-    joined.addParameterSources("INPUT", [source.fromChildOutput("roads", "OUTPUT")])
-    result = QgsProcessingModelOutput("joined", "joined")
-    result.setChildId("joined")
-    result.setChildOutputName("OUTPUT")
-    joined.setModelOutputs({"joined": result})
-    model.addChildAlgorithm(joined)
-    model.initAlgorithm()
-    name = next(p.name() for p in model.destinationParameterDefinitions())
-    feedback = RecordingFeedback()  # the context keeps no reference
-    results, done = model.run({"map": raster, name: str(tmp_path / "joined.gpkg")}, context, feedback)
-    assert done, feedback.lines
-    assert len(features(results[name])) == 1
