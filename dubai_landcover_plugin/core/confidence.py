@@ -66,6 +66,20 @@ class ConfidenceSource:
         """
         return self._percents({"window": Window(0, first, self._dataset.width, last - first)})
 
+    def at(self, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return the confidence of some pixels near each other, percent, (N,); NaN where it is not known.
+
+        Raises:
+            RasterReadError: if a block is damaged or a value is no percent.
+        """
+        if not len(rows):
+            return np.empty(0, np.float32)
+        top, left = int(rows.min()), int(cols.min())
+        window = Window(left, top, int(cols.max()) - left + 1, int(rows.max()) - top + 1)
+        values = self._percents({"window": window})[rows - top, cols - left].astype(np.float32)
+        values[values == UNKNOWN] = np.nan
+        return values
+
     def preview(self, height: int, width: int) -> Percents:
         """Return the whole raster in fewer pixels, (height, width) uint8: means, or ``UNKNOWN``.
 

@@ -188,6 +188,7 @@ _TASKS: dict[str, Task] = {
     "accuracy-sample": _task("assessment.AccuracySampleRequest", "assessment.sample.draw_sample"),
     "accuracy": _task("assessment.AccuracyRequest", "assessment.assess.assess_accuracy"),
     "change": _task("change.ChangeRequest", "change.run.map_change"),
+    "roads": _task("roads.RoadsRequest", "roads.extract.extract_roads"),
     "doctor": _doctor,
 }
 

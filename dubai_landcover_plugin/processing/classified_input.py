@@ -55,9 +55,12 @@ class ClassifiedRasterAlgorithm(LandCoverAlgorithm):
         if layer is None or not layer.isValid():
             raise QgsProcessingException(self.invalidRasterError(parameters, "INPUT"))
         self._input = engine_path(layer)
-        if self.parameterDefinition("CONFIDENCE") is not None:
+        self._confidence = None
+        if self.parameterDefinition("CONFIDENCE") is not None and parameters.get("CONFIDENCE") not in (None, ""):
             layer = self.parameterAsRasterLayer(parameters, "CONFIDENCE", context)
-            self._confidence = None if layer is None else engine_path(layer)
+            if layer is None or not layer.isValid():
+                raise QgsProcessingException(self.invalidRasterError(parameters, "CONFIDENCE"))
+            self._confidence = engine_path(layer)
         return True
 
 

@@ -17,7 +17,6 @@ from qgis.core import (
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
     QgsProcessingParameterFileDestination,
-    QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsProcessingParameterVectorDestination,
 )
@@ -26,8 +25,8 @@ from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.core.requests.checks import dumps
 from dubai_landcover_plugin.core.requests.report import ReportRequest
-from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
-from dubai_landcover_plugin.processing.raster_input import engine_path
+from dubai_landcover_plugin.processing.algorithm import tr
+from dubai_landcover_plugin.processing.classified_input import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.segment_request import is_skipped
 from dubai_landcover_plugin.processing.styling import ResultStyle
 from dubai_landcover_plugin.runner.settings import natural_colours
@@ -35,12 +34,11 @@ from dubai_landcover_plugin.runner.settings import natural_colours
 _ZONE_FORMATS = ["gpkg", "shp", "geojson", "fgb"]
 
 
-class LandCoverReport(LandCoverAlgorithm):
+class LandCoverReport(ClassifiedRasterAlgorithm):
     """Counts the classes of a classified raster and writes a report."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._rasters: dict[str, str] = {}
         self._zones = ""
 
     def name(self) -> str:
@@ -87,14 +85,8 @@ class LandCoverReport(LandCoverAlgorithm):
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
-        self.add(
-            QgsProcessingParameterRasterLayer("INPUT", tr("Classified raster")),
-            tr("A raster of class ids, as Segment Land Cover makes it."),
-        )
-        self.add(
-            QgsProcessingParameterRasterLayer("CONFIDENCE", tr("Confidence raster"), optional=True),
-            tr("Confidence in percent that Segment Land Cover wrote in the same run. It adds the uncertainty."),
-        )
+        self.add_classified()
+        self.add_confidence()
         self.add(
             QgsProcessingParameterFeatureSource(
                 "ZONES", tr("Zones"), [QgsProcessing.SourceType.TypeVectorPolygon], optional=True
@@ -155,13 +147,6 @@ class LandCoverReport(LandCoverAlgorithm):
     def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
         """Return whether a run can start, and if not, why."""
         try:
-            for name in ("INPUT", "CONFIDENCE"):
-                layer = self.parameterAsRasterLayer(parameters, name, context)
-                if layer is not None and layer.isValid() and not engine_path(layer):
-                    raise RequestError(
-                        tr("The layer '{name}' is no raster file.").format(name=layer.name()),
-                        tr("Choose a raster that Segment Land Cover has written."),
-                    )
             wanted = not is_skipped(parameters.get("ZONES_LAYER"), context)
             if wanted and parameters.get("ZONES") in (None, ""):
                 raise RequestError(tr("Zones with areas were asked for, but no zones given."), tr("Choose the zones."))
@@ -176,14 +161,7 @@ class LandCoverReport(LandCoverAlgorithm):
         feedback: QgsProcessingFeedback,
     ) -> bool:
         """Take the layers' paths; layers belong to the main thread."""
-        self._rasters = {}
-        for name in ("INPUT", "CONFIDENCE"):
-            layer = self.parameterAsRasterLayer(parameters, name, context)
-            given = name == "INPUT" or parameters.get(name) not in (None, "")
-            if given and (layer is None or not layer.isValid()):
-                raise QgsProcessingException(self.invalidRasterError(parameters, name))
-            if layer is not None and given:
-                self._rasters[name] = engine_path(layer)
+        super().prepareAlgorithm(parameters, context, feedback)
         self._zones = ""
         if parameters.get("ZONES") not in (None, ""):
             # A selection, a filter or a layer in memory becomes a temporary file.
@@ -205,13 +183,13 @@ class LandCoverReport(LandCoverAlgorithm):
         fields = self.parameterAsFields(parameters, "ZONE_FIELD", context) if self._zones else []
         try:
             request = ReportRequest(
-                input=self._rasters["INPUT"],
+                input=self._input,
                 report=absolute["REPORT"],
                 csv=absolute.get("CSV"),
                 zones=self._zones or None,
                 zone_field=fields[0] if fields else None,
                 zones_layer=absolute.get("ZONES_LAYER"),
-                confidence=self._rasters.get("CONFIDENCE"),
+                confidence=self._confidence,
                 title=self.parameterAsString(parameters, "TITLE", context),
                 natural_colours=natural,
                 overwrite=True,  # Processing has asked the user already
@@ -220,7 +198,7 @@ class LandCoverReport(LandCoverAlgorithm):
             raise QgsProcessingException(str(error)) from error
         value = self.run_engine("report", request.to_json(), feedback)
         _tell(value, feedback)
-        style = ResultStyle(DUBAI, natural, Path(self._rasters["INPUT"]).stem)
+        style = ResultStyle(DUBAI, natural, Path(self._input).stem)
         style.on_load(context, paths.get("ZONES_LAYER"), "polygons", tr("Zones with areas"))
         return _outputs(value, paths)
 

@@ -9,6 +9,7 @@ from dubai_landcover_plugin.processing.accuracy_assessment import AccuracyAssess
 from dubai_landcover_plugin.processing.accuracy_sample import AccuracySample
 from dubai_landcover_plugin.processing.change_between_dates import ChangeBetweenDates
 from dubai_landcover_plugin.processing.export_class_polygons import ExportClassPolygons
+from dubai_landcover_plugin.processing.extract_road_network import ExtractRoadNetwork
 from dubai_landcover_plugin.processing.land_cover_report import LandCoverReport
 from dubai_landcover_plugin.processing.polygonize_land_cover import PolygonizeLandCover
 from dubai_landcover_plugin.processing.resources import resource
@@ -42,6 +43,7 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
             SegmentFolder,
             PolygonizeLandCover,
             ExportClassPolygons,
+            ExtractRoadNetwork,
             LandCoverReport,
             AccuracySample,
             AccuracyAssessment,

@@ -35,7 +35,7 @@ def show_as_stored(context: QgsProcessingContext, path: str, title: str, name: s
         title: Description of the destination parameter; a name that the user gave stays.
         name: The name of the layer otherwise.
     """
-    if not context.willLoadLayerOnCompletion(path):
+    if not path or not context.willLoadLayerOnCompletion(path):
         return
     details = context.layerToLoadOnCompletionDetails(path)
     if details.name in ("", title):

@@ -18,6 +18,7 @@ NAMES = [
     "segmentfolder",
     "polygonizelandcover",
     "exportclasspolygons",
+    "extractroadnetwork",
     "landcoverreport",
     "accuracysample",
     "accuracyassessment",

@@ -24,6 +24,7 @@ ALGORITHMS = {
     "segmentfolder",
     "polygonizelandcover",
     "exportclasspolygons",
+    "extractroadnetwork",
     "landcoverreport",
     "accuracysample",
     "accuracyassessment",
