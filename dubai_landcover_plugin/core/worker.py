@@ -183,6 +183,7 @@ _TASKS: dict[str, Task] = {
     "segment": _task("segmentation.SegmentationRequest", "segment.segment_raster"),
     "batch": _task("segmentation.BatchRequest", "batch.run_batch"),
     "polygons": _task("polygons.PolygonsRequest", "polygons.export_polygons"),
+    "buildings": _task("buildings.BuildingsRequest", "buildings.layer.regularize_buildings"),
     "doctor": _doctor,
 }
 
