@@ -6,6 +6,7 @@ from qgis.core import QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from dubai_landcover_plugin.processing.export_class_polygons import ExportClassPolygons
+from dubai_landcover_plugin.processing.regularize_buildings import RegularizeBuildings
 from dubai_landcover_plugin.processing.resources import resource
 from dubai_landcover_plugin.processing.segment_folder import SegmentFolder
 from dubai_landcover_plugin.processing.segment_land_cover import SegmentLandCover
@@ -32,7 +33,7 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
 
     def loadAlgorithms(self) -> None:
         """Add every algorithm."""
-        for algorithm in (SegmentLandCover, SegmentFolder, ExportClassPolygons):
+        for algorithm in (SegmentLandCover, SegmentFolder, ExportClassPolygons, RegularizeBuildings):
             self.addAlgorithm(algorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:

@@ -13,7 +13,7 @@ from dubai_landcover_plugin.core.errors import RequestError
 from dubai_landcover_plugin.processing.parameters import chosen_model, segment_options, stretch_limits
 
 pytestmark = pytest.mark.qgis
-NAMES = ["segmentlandcover", "segmentfolder", "exportclasspolygons"]
+NAMES = ["segmentlandcover", "segmentfolder", "exportclasspolygons", "regularizebuildings"]
 MAKE = Callable[[str], Any]
 
 

@@ -19,7 +19,7 @@ from dubai_landcover_plugin.runner.settings import available_models, natural_col
 
 pytestmark = pytest.mark.qgis
 PACKAGE = Path(dubai_landcover_plugin.__file__).parent
-ALGORITHMS = {"segmentlandcover", "segmentfolder", "exportclasspolygons"}
+ALGORITHMS = {"segmentlandcover", "segmentfolder", "exportclasspolygons", "regularizebuildings"}
 
 
 class FakeInterface:

@@ -206,7 +206,7 @@ def _features(buildings: Buildings, outlines: Outlines, each_part: bool) -> tupl
     firsts = np.unique(group, return_index=True)[1]
 
     def total(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        sums: npt.NDArray[np.float64] = np.bincount(group, values.astype(np.float64))
+        sums: npt.NDArray[np.float64] = np.bincount(group, values).astype(np.float64)
         return sums
 
     shared = outlines.ious * (area + given) / (1 + outlines.ious)

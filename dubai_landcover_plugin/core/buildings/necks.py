@@ -12,7 +12,9 @@ _STEPS = (0.25, 0.5, 0.75, 1.0)
 _PIXEL_STAIRS = 0.1
 """How far a simpler outline, which is faster to erode, may be from the one given; part of the width."""
 
-_ROUNDING = 1e-6
+_GRID = 1e-4
+"""Grid on which parts are cut, m: without it, neighbours would miss each other by rounding."""
+_ROUNDING = 1e-5
 """Part of the area that may be lost between parts."""
 
 
@@ -44,13 +46,13 @@ def _split(polygon: shapely.Polygon, width: float, min_area: float) -> list[shap
         return [polygon]
     grown = shapely.buffer(shapely.get_parts(eroded), width / 2, join_style="mitre")
     grown = sorted(grown[shapely.area(grown) >= min_area], key=lambda core: -float(core.area))
-    rest: shapely.Geometry = polygon
+    rest: shapely.Geometry = shapely.set_precision(polygon, _GRID)
     parts: list[shapely.Polygon] = []
     for core in grown:
-        part = largest_polygon(shapely.intersection(rest, core))
+        part = largest_polygon(shapely.intersection(rest, core, grid_size=_GRID))
         if part is not None and part.area >= min_area:
             parts.append(part)
-            rest = shapely.difference(rest, part)
+            rest = shapely.difference(rest, part, grid_size=_GRID)
     return _with_rest(parts, rest, polygon) if len(parts) > 1 else [polygon]
 
 
@@ -67,7 +69,7 @@ def _with_rest(parts: list[shapely.Polygon], rest: shapely.Geometry, polygon: sh
         shared[index, near] = shapely.length(shapely.intersection(part, pieces[near]))
     owner = shared.argmax(axis=0)
     own = [[part, *pieces[owner == index]] for index, part in enumerate(parts)]
-    whole = [shapely.union_all(group) for group in own]
+    whole = [shapely.union_all(group, grid_size=_GRID) for group in own]
     if any(part.geom_type != "Polygon" or not part.is_valid for part in whole):
         return [polygon]
     lost = polygon.area - sum(float(part.area) for part in whole)

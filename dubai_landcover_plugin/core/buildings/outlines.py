@@ -16,15 +16,18 @@ Array = npt.NDArray[np.float64]
 
 _LEVELS = (1.0, 0.7, 0.5)
 """Tolerances that are tried one after the other, parts of the one given."""
-_DIRECTION_TOLERANCE = 0.75
-"""How far a wall of which the direction is measured may be from straight, tolerances."""
+_STRAIGHT = (0.75, 0.2, 0.0)
+"""How far a wall of which the direction is measured may be from straight, tolerances; the first that leaves walls."""
 
 
 def along_walls(polygon: shapely.Polygon, frame: Frame, tolerance: float) -> Frame:
     """Return the frame turned so that its axes follow the walls of a building."""
     points = densify(frame.into(shapely.get_coordinates(polygon.exterior)[:-1]), tolerance / 2)
-    angle = main_direction(points, corner_indices(points, _DIRECTION_TOLERANCE * tolerance))
-    return replace(frame, angle=frame.angle + angle)
+    for straight in _STRAIGHT:
+        corners = corner_indices(points, straight * tolerance)
+        if len(corners) > 3:
+            break
+    return replace(frame, angle=frame.angle + main_direction(points, corners))
 
 
 def regular_outline(

@@ -13,27 +13,44 @@ _DEFAULT = 2.0
 _PIXELS = 2
 _SAMPLE = 2000
 """Polygons that are looked at."""
+_MOST = 0.9
+_CORNERS = 8
+"""An outline along pixels has more than these, as a rule."""
 
 
 def chosen_tolerance(polygons: npt.NDArray[np.object_], frames: list[Frame]) -> float:
     """Return two pixels, m, of outlines that follow the pixels of a raster, else 2 m.
 
-    Such outlines turn at right angles only, and most of their edges are a few pixels long at most.
-
     Args:
         polygons: (N,) polygons in the CRS.
         frames: Their frames, along the axes of the CRS.
     """
-    lengths, right = [], []
-    for polygon, frame in zip(polygons[:_SAMPLE], frames[:_SAMPLE]):
-        edges = np.diff(frame.into(shapely.get_coordinates(shapely.get_exterior_ring(polygon))), axis=0)
-        long = np.hypot(edges[:, 0], edges[:, 1])
-        edges, long = edges[long > 0], long[long > 0]
-        after = np.roll(edges, -1, axis=0)
-        cosines = (edges * after).sum(axis=1) / (long * np.roll(long, -1))
-        lengths.append(long)
-        right.append(np.abs(cosines) < np.sin(np.radians(1)))
-    edge = np.concatenate(lengths)
-    pixel = float(np.percentile(edge, 5))
-    follows = np.concatenate(right).mean() > 0.9 and np.median(edge) < 3 * pixel
-    return _PIXELS * pixel if follows else _DEFAULT
+    pixel = _pixel_size(polygons[:_SAMPLE], frames[:_SAMPLE])
+    return _DEFAULT if pixel is None else _PIXELS * pixel
+
+
+def _pixel_size(polygons: npt.NDArray[np.object_], frames: list[Frame]) -> float | None:
+    """Return the size of the pixels that outlines follow, m; None where they do not.
+
+    The edges of such outlines run along or across one direction, and short ones are whole numbers of pixels long.
+    """
+    rings = shapely.get_exterior_ring(polygons)
+    if np.median(shapely.get_num_coordinates(rings)) - 1 <= _CORNERS:
+        return None
+    edges = np.concatenate(
+        [np.diff(frame.into(shapely.get_coordinates(ring)), axis=0) for ring, frame in zip(rings, frames, strict=True)]
+    )
+    lengths = np.hypot(edges[:, 0], edges[:, 1])
+    angles = np.degrees(np.arctan2(edges[:, 1], edges[:, 0]))
+    turned = (angles - angles[0] + 45) % 180  # 0 to 90 along the first edge, 90 to 180 across
+    straight = np.abs(turned % 90 - 45) < 1
+    if straight.mean() < _MOST:
+        return None
+    sizes = []
+    for own in (lengths[straight & (turned < 90)], lengths[straight & (turned >= 90)]):
+        size = float(np.percentile(own, 5)) if len(own) else np.inf
+        ratios = own[own < 5 * size] / size
+        if len(own) == 0 or np.median(own) > 3 * size or (np.abs(ratios - np.round(ratios)) < 0.05).mean() < _MOST:
+            return None
+        sizes.append(size)
+    return max(sizes)
