@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.errors import LandCoverError
 from dubai_landcover_plugin.core.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.core.requests.checks import vector_path
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.stored_style import load_with_stored_style
 
 _READ = ["gpkg", "shp", "geojson", "fgb"]
 _POLYGONS = QgsProcessing.SourceType.TypeVectorPolygon
@@ -183,6 +184,7 @@ class RegularizeBuildings(LandCoverAlgorithm):
                 n=value["buildings"], regular=value["regular"]
             )
         )
+        load_with_stored_style(context, output)
         return {
             "OUTPUT": output,
             "BUILDINGS": value["buildings"],

@@ -17,8 +17,12 @@ _EIGHTH = math.pi / 4
 _DIAGONAL_BAND = math.radians(15)
 _DIAGONAL_LENGTH = 4.0
 """Shortest edge that may become diagonal, tolerances."""
-_CORNER = 1.5
+_CORNER = 2.0
 """Side of the square up to which a corner is filled or cut, tolerances."""
+_STEPPED = 4
+"""Short edges of a corner that was rounded over two steps."""
+_STEPS_EXTENT = 4.0
+"""How far such a corner may reach along its walls, tolerances."""
 _AXES = [(math.cos(k * _EIGHTH), math.sin(k * _EIGHTH)) for k in range(4)]
 
 
@@ -57,7 +61,7 @@ def regular_ring(points: Array, tolerance: float, diagonals: bool) -> Array | No
     Returns:
         None where nothing with an area is left.
     """
-    lines = _reduced(_fitted_lines(points, tolerance, diagonals), tolerance)
+    lines = _sharpened(_reduced(_fitted_lines(points, tolerance, diagonals), tolerance), tolerance)
     if len(lines) < 4:
         return None
     return np.array([_meet(line, after) for line, after in pairwise([*lines, lines[0]])])
@@ -198,6 +202,26 @@ def _reduced(lines: list[Line], tolerance: float) -> list[Line]:
     return loop.remaining()
 
 
+def _sharpened(lines: list[Line], tolerance: float) -> list[Line]:
+    """Return the lines without the two steps that a widely rounded corner leaves between two long edges."""
+    count = len(lines)
+    corners = np.array([_meet(lines[i - 1], lines[i]) for i in range(count)])  # where each line starts
+    lengths = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
+    gone: set[int] = set()
+    for i in range(count if count >= 2 * _STEPPED else 0):
+        steps = [(i + k) % count for k in range(1, _STEPPED + 1)]
+        first, last = i, (i + _STEPPED + 1) % count
+        if gone & {first, *steps, last} or abs(lines[first][0] - lines[last][0]) != 2:
+            continue
+        ways = np.diff(corners[[*steps, last]], axis=0)
+        across = ways.sum(axis=0) @ np.array(_AXES[lines[first][0]]), ways.sum(axis=0) @ np.array(_AXES[lines[last][0]])
+        one_way = np.abs(across).sum() > lengths[steps].sum() - 1e-9  # no step leads back
+        largest = min(_STEPS_EXTENT * tolerance, lengths[first] / 2, lengths[last] / 2)
+        if one_way and np.abs(across).max() < largest:
+            gone.update(steps)
+    return [line for i, line in enumerate(lines) if i not in gone]
+
+
 def _corner_cost(loop: _Loop, i: int, tolerance: float) -> float:
     """Return the size of the step that line i and the next make, the side of a square as large; infinite if none."""
     after = loop.after[i]
@@ -205,7 +229,7 @@ def _corner_cost(loop: _Loop, i: int, tolerance: float) -> float:
     if lines[loop.before[i]][0] != lines[after][0] or lines[i][0] != lines[beyond][0]:
         return math.inf
     own, ahead = loop.length(i), loop.length(after)
-    longest = min(2 * _CORNER * tolerance, loop.length(loop.before[i]) / 2, loop.length(beyond) / 2)
+    longest = min(1.5 * _CORNER * tolerance, loop.length(loop.before[i]) / 2, loop.length(beyond) / 2)
     return math.sqrt(own * ahead) / _CORNER if max(own, ahead) < longest else math.inf
 
 
