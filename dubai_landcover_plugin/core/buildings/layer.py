@@ -68,10 +68,11 @@ def regularize_buildings(request: BuildingsRequest, monitor: Monitor | None = No
     buildings = read_buildings(request.input)
     _check_names(request.output, buildings.fields)
     obstacles = _read_obstacles(request.obstacles, buildings) if request.obstacles else None
-    if request.split > 0:
-        buildings = _parted(buildings, request.split, request.min_part, monitor)
     local = frames(buildings.polygons, buildings.crs)
     tolerance = request.tolerance or chosen_tolerance(buildings.polygons, local)
+    if request.split > 0:
+        buildings = _parted(buildings, local, request.split, request.min_part, monitor)
+        local = frames(buildings.polygons, buildings.crs)
     unit = "m" if buildings.crs is not None else "units of the layer"
     monitor.log("info", f"Tolerance {tolerance:.3g} {unit}; {len(buildings.polygons)} polygons.")
     outlines = _regularized(buildings.polygons, local, tolerance, request, monitor)
@@ -156,12 +157,12 @@ def _read_obstacles(source: str, buildings: Buildings) -> Polygons:
     return polygons
 
 
-def _parted(buildings: Buildings, width: float, min_area: float, monitor: Monitor) -> Buildings:
+def _parted(buildings: Buildings, local: list[Frame], width: float, min_area: float, monitor: Monitor) -> Buildings:
     """Return the buildings, those that touch apart."""
     polygons: list[shapely.Polygon] = []
     owner: list[int] = []
     count = len(buildings.polygons)
-    for index, frame in enumerate(frames(buildings.polygons, buildings.crs)):
+    for index, frame in enumerate(local):
         _tell(monitor, index, count, 0, "parting")
         own = split_at_necks(shapely.transform(buildings.polygons[index], frame.into), width, min_area)
         placed = [shapely.transform(part, frame.back) for part in own] if len(own) > 1 else [buildings.polygons[index]]

@@ -163,8 +163,10 @@ class _Loop:
 
     def length(self, i: int) -> float:
         """Return the length of the edge on line i."""
-        line = self.lines[i]
-        (x1, y1), (x2, y2) = _meet(self.lines[self.before[i]], line), _meet(line, self.lines[self.after[i]])
+        line, before, after = self.lines[i], self.lines[self.before[i]], self.lines[self.after[i]]
+        if before[0] == after[0] and abs(before[0] - line[0]) == 2:
+            return abs(after[1] - before[1])
+        (x1, y1), (x2, y2) = _meet(before, line), _meet(line, after)
         return math.hypot(x2 - x1, y2 - y1)
 
     def unlink(self, i: int) -> None:
@@ -207,8 +209,10 @@ def _sharpened(lines: list[Line], tolerance: float) -> list[Line]:
     count = len(lines)
     corners = np.array([_meet(lines[i - 1], lines[i]) for i in range(count)])  # where each line starts
     lengths = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
+    short = lengths < _STEPS_EXTENT * tolerance
+    rows = np.stack([np.roll(short, -k) for k in range(1, _STEPPED + 1)]).all(axis=0)
     gone: set[int] = set()
-    for i in range(count if count >= 2 * _STEPPED else 0):
+    for i in np.flatnonzero(rows & ~short).tolist() if count >= 2 * _STEPPED else []:
         steps = [(i + k) % count for k in range(1, _STEPPED + 1)]
         first, last = i, (i + _STEPPED + 1) % count
         if gone & {first, *steps, last} or abs(lines[first][0] - lines[last][0]) != 2:
@@ -229,8 +233,10 @@ def _corner_cost(loop: _Loop, i: int, tolerance: float) -> float:
     if lines[loop.before[i]][0] != lines[after][0] or lines[i][0] != lines[beyond][0]:
         return math.inf
     own, ahead = loop.length(i), loop.length(after)
-    longest = min(1.5 * _CORNER * tolerance, loop.length(loop.before[i]) / 2, loop.length(beyond) / 2)
-    return math.sqrt(own * ahead) / _CORNER if max(own, ahead) < longest else math.inf
+    longest = max(own, ahead)
+    if longest >= 1.5 * _CORNER * tolerance or longest > min(loop.length(loop.before[i]), loop.length(beyond)) / 2:
+        return math.inf
+    return math.sqrt(own * ahead) / _CORNER
 
 
 def _drop(loop: _Loop, i: int) -> bool:
