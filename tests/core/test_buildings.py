@@ -128,6 +128,12 @@ class TestOutlines:
         outline, _ = regular(shape)
         assert overlap_ratio(shape, outline) > 0.99
 
+    @pytest.mark.parametrize("tolerance", [1e-6, 0.01, 50.0, 1e6])
+    def test_tolerances_out_of_scale_do_no_harm(self, tolerance):
+        (stair,) = pixels(translate(rotate(ELL, 30), 30, 35))
+        outline, _ = regular(stair, tolerance)
+        assert outline is None or (shapely.is_valid(outline) and overlap_ratio(stair, outline) >= 0.85)
+
     def test_a_round_building_keeps_its_outline_where_nothing_regular_is_close(self):
         circle = shapely.Point(0, 0).buffer(3)
         assert regular(circle, min_iou=0.99)[0] is None

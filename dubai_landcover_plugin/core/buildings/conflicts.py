@@ -55,21 +55,21 @@ def part_from_obstacles(outlines: Outlines, obstacles: Polygons, tolerance: floa
         tolerance: Shortest edge, m.
         min_iou: Smallest IoU of an outline that has retreated.
     """
-    tree = shapely.STRtree(obstacles)
-    for _ in range(_ATTEMPTS + 1):
-        moved = np.flatnonzero(outlines.regular)
-        buildings, met = tree.query(outlines.current[moved], "intersects")
-        buildings = moved[buildings]
-        more = _introduced(
-            outlines, buildings, outlines.current[buildings], obstacles[met], outlines.given[buildings], obstacles[met]
-        )
-        if not more.any():
-            return
+    moved = np.flatnonzero(outlines.regular)
+    buildings, met = shapely.STRtree(obstacles).query(outlines.current[moved], "intersects")
+    buildings = moved[buildings]
+    around = shapely.total_bounds  # of both outlines: what lies farther away is never met
+    boxes = [shapely.box(*around([outlines.given[index], outlines.current[index]])) for index in buildings]
+    near = shapely.intersection(obstacles[met], np.array(boxes, object))  # roads may be one large polygon
+    for attempt in range(_ATTEMPTS + 1):
+        given, current = outlines.given[buildings], outlines.current[buildings]
+        more = _introduced(outlines, buildings, current, near, given, near)
         for building in np.unique(buildings[more]).tolist():
-            against = obstacles[met[more & (buildings == building)]]
+            if attempt == _ATTEMPTS:
+                outlines.keep_given(building)
+                continue
+            against = near[more & (buildings == building)]
             _retreat(outlines, building, [(part, part) for part in against], tolerance, min_iou)
-    for building in np.unique(buildings[more]).tolist():
-        outlines.keep_given(building)
 
 
 def part_from_each_other(outlines: Outlines, tolerance: float, min_iou: float, monitor: Monitor) -> None:

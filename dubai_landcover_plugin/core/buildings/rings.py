@@ -19,6 +19,8 @@ _DIAGONAL_LENGTH = 4.0
 """Shortest edge that may become diagonal, tolerances."""
 _CORNER = 2.0
 """Side of the square up to which a corner is filled or cut, tolerances."""
+_MOST_POINTS = 200_000
+"""About how many points are added to a ring, however small the tolerance."""
 _STEPPED = 4
 """Short edges of a corner that was rounded over two steps."""
 _STEPS_EXTENT = 4.0
@@ -27,14 +29,15 @@ _AXES = [(math.cos(k * _EIGHTH), math.sin(k * _EIGHTH)) for k in range(4)]
 
 
 def densify(ring: Array, step: float) -> Array:
-    """Return an open ring (N, 2) with no edge longer than ``step``, starting at a corner.
+    """Return an open ring (N, 2) with no edge longer than ``step``, as far as memory allows, starting at a corner.
 
     A corner is where simplification must not cut: the vertex that is farthest from the middle.
     """
     far = int(np.hypot(*(ring - ring.mean(axis=0)).T).argmax())
     turned = np.roll(ring, -far, axis=0)
     closed = shapely.linestrings(np.vstack([turned, turned[:1]]))
-    points: Array = shapely.get_coordinates(shapely.segmentize(closed, step))[:-1]
+    longest = max(step, float(shapely.length(closed)) / _MOST_POINTS)
+    points: Array = shapely.get_coordinates(shapely.segmentize(closed, longest))[:-1]
     return points
 
 
@@ -185,17 +188,22 @@ def _reduced(lines: list[Line], tolerance: float) -> list[Line]:
     """Return the lines that are left when no edge is shorter than the tolerance, cheapest change first."""
     loop = _Loop(list(lines))
     queue: list[tuple[float, int, bool]] = []
+    longest = 1.5 * _CORNER * tolerance
 
     def put(i: int) -> None:
-        for cost, is_corner in ((loop.length(i), False), (_corner_cost(loop, i, tolerance), True)):
+        own = loop.length(i)
+        if own < tolerance:
+            heapq.heappush(queue, (own, i, False))
+        if own < longest:
+            cost = _corner_cost(loop, i, longest)
             if cost < tolerance:
-                heapq.heappush(queue, (cost, i, is_corner))
+                heapq.heappush(queue, (cost, i, True))
 
     for i in range(len(lines)):
         put(i)
     while queue and loop.left > 4:
         cost, i, is_corner = heapq.heappop(queue)
-        if loop.gone[i] or (_corner_cost(loop, i, tolerance) if is_corner else loop.length(i)) != cost:
+        if loop.gone[i] or (_corner_cost(loop, i, longest) if is_corner else loop.length(i)) != cost:
             continue  # it has changed since
         if (_drop_corner if is_corner else _drop)(loop, i):
             near = loop.before[i]  # of a line that is gone, still the one that has changed
@@ -226,15 +234,21 @@ def _sharpened(lines: list[Line], tolerance: float) -> list[Line]:
     return [line for i, line in enumerate(lines) if i not in gone]
 
 
-def _corner_cost(loop: _Loop, i: int, tolerance: float) -> float:
-    """Return the size of the step that line i and the next make, the side of a square as large; infinite if none."""
+def _corner_cost(loop: _Loop, i: int, longest: float) -> float:
+    """Return the size of the step that line i and the next make, the side of a square as large; infinite if none.
+
+    The two must be shorter than ``longest`` and than half of the lines beside them: longer ones are no rounded corner.
+    """
     after = loop.after[i]
-    lines, beyond = loop.lines, loop.after[after]
-    if lines[loop.before[i]][0] != lines[after][0] or lines[i][0] != lines[beyond][0]:
+    lines, before, beyond = loop.lines, loop.before[i], loop.after[after]
+    if lines[before][0] != lines[after][0] or lines[i][0] != lines[beyond][0]:
         return math.inf
-    own, ahead = loop.length(i), loop.length(after)
-    longest = max(own, ahead)
-    if longest >= 1.5 * _CORNER * tolerance or longest > min(loop.length(loop.before[i]), loop.length(beyond)) / 2:
+    ahead = loop.length(after)
+    if ahead >= longest:
+        return math.inf
+    own = loop.length(i)
+    side = 2 * max(own, ahead)
+    if side >= 2 * longest or side > loop.length(before) or side > loop.length(beyond):
         return math.inf
     return math.sqrt(own * ahead) / _CORNER
 
