@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from dubai_landcover_plugin.core.buildings.outlines import largest_polygon, overlap_ratio
+from dubai_landcover_plugin.core.buildings.outlines import largest_polygon, overlap_ratio, polygons_only
 from dubai_landcover_plugin.core.buildings.plane import Frame
 from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
 
@@ -61,6 +61,7 @@ def part_from_obstacles(outlines: Outlines, obstacles: Polygons, tolerance: floa
     around = shapely.total_bounds  # of both outlines: what lies farther away is never met
     boxes = [shapely.box(*around([outlines.given[index], outlines.current[index]])) for index in buildings]
     near = shapely.intersection(obstacles[met], np.array(boxes, object))  # roads may be one large polygon
+    near = np.array([polygons_only(part) for part in near], object)
     for attempt in range(_ATTEMPTS + 1):
         given, current = outlines.given[buildings], outlines.current[buildings]
         more = _introduced(outlines, buildings, current, near, given, near)
@@ -155,8 +156,8 @@ def _retreat(
     given = shapely.transform(outlines.given[index], frame.into)
     boxes = []
     for current, earlier in against:
-        shared = shapely.intersection(own, shapely.transform(current, frame.into))
-        old = shapely.intersection(given, shapely.transform(earlier, frame.into))
+        shared = polygons_only(shapely.intersection(own, shapely.transform(current, frame.into)))
+        old = polygons_only(shapely.intersection(given, shapely.transform(earlier, frame.into)))
         boxes += [
             _box(own, part, tolerance) for part in shapely.get_parts(shapely.difference(shared, old)) if part.area
         ]

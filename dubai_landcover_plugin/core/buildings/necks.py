@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import shapely
 
-from dubai_landcover_plugin.core.buildings.outlines import largest_polygon
+from dubai_landcover_plugin.core.buildings.outlines import largest_polygon, polygons_only
 
 _STEPS = (0.25, 0.5, 0.75, 1.0)
 """Widths at which an outline is tried, parts of the one given: the narrowest necks are cut first."""
@@ -46,13 +46,13 @@ def _split(polygon: shapely.Polygon, width: float, min_area: float) -> list[shap
         return [polygon]
     grown = shapely.buffer(shapely.get_parts(eroded), width / 2, join_style="mitre")
     grown = sorted(grown[shapely.area(grown) >= min_area], key=lambda core: -float(core.area))
-    rest: shapely.Geometry = shapely.set_precision(polygon, _GRID)
+    rest = polygons_only(shapely.set_precision(polygon, _GRID))
     parts: list[shapely.Polygon] = []
     for core in grown:
         part = largest_polygon(shapely.intersection(rest, core, grid_size=_GRID))
         if part is not None and part.area >= min_area:
             parts.append(part)
-            rest = shapely.difference(rest, part, grid_size=_GRID)
+            rest = polygons_only(shapely.difference(rest, part, grid_size=_GRID))
     return _with_rest(parts, rest, polygon) if len(parts) > 1 else [polygon]
 
 

@@ -83,7 +83,12 @@ def _fit(ring: Array, tolerance: float, diagonals: bool) -> Array:
     return rectangle(points) if fitted is None or len(fitted) < 4 else fitted
 
 
+def polygons_only(geometry: shapely.Geometry) -> shapely.MultiPolygon:
+    """Return the polygons of a geometry; cutting may leave lines and points where shapes touch."""
+    parts = shapely.get_parts(geometry)
+    return shapely.multipolygons(parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON])
+
+
 def largest_polygon(geometry: shapely.Geometry) -> shapely.Polygon | None:
     """Return the largest polygon of a geometry; None without one."""
-    parts = [part for part in shapely.get_parts(geometry) if part.geom_type == "Polygon"]
-    return max(parts, key=lambda part: float(part.area), default=None)
+    return max(shapely.get_parts(polygons_only(geometry)), key=lambda part: float(part.area), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +21,8 @@ _CELL = 0.01
 """Side of the cells within which one scale will do, degrees: it changes by less than 1 in 1,000 up to 70° latitude."""
 _PIXEL = 1e-4
 """Distance over which it is measured, degrees."""
+_DECIMALS = 6
+"""Of coordinates, where the unit is the metre."""
 _REMEDY = "Check its CRS, or clip it."
 
 
@@ -47,9 +50,13 @@ class Frame:
         return turned
 
     def back(self, points: Array) -> Array:
-        """Return what :meth:`into` was given."""
-        turned: Array = points @ self._turn().T / self.scale + self.middle
-        return turned
+        """Return what :meth:`into` was given, to the micrometre.
+
+        Rounding lets edges coincide that would miss each other by less; libraries err about such ones.
+        """
+        turned = points @ self._turn().T / self.scale + self.middle
+        rounded: Array = np.round(turned, _DECIMALS + math.ceil(math.log10(self.scale.max())))
+        return rounded
 
 
 def frames(polygons: npt.NDArray[np.object_], crs: CRS | None) -> list[Frame]:
