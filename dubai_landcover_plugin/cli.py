@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
-from dubai_landcover_plugin.commands import accuracy, change, installation, polygons, report, roads, segment
+from dubai_landcover_plugin.commands import accuracy, buildings, change, installation, polygons, report, roads, segment
 from dubai_landcover_plugin.core.errors import LandCoverError, RunCancelled
 
 CANCELLED = 130  # exit status, as of a program that Ctrl+C ended
@@ -103,6 +103,6 @@ def _run(parsed: argparse.Namespace, monitor: TerminalMonitor) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="landcover", description="Land-cover maps from aerial and satellite images.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for room in (segment, polygons, roads, report, accuracy, change, installation):
+    for room in (segment, polygons, buildings, roads, report, accuracy, change, installation):
         room.add_commands(commands)
     return parser

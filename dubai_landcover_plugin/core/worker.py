@@ -189,6 +189,7 @@ _TASKS: dict[str, Task] = {
     "accuracy": _task("assessment.AccuracyRequest", "assessment.assess.assess_accuracy"),
     "change": _task("change.ChangeRequest", "change.run.map_change"),
     "roads": _task("roads.RoadsRequest", "roads.extract.extract_roads"),
+    "buildings": _task("buildings.BuildingsRequest", "buildings.layer.regularize_buildings"),
     "doctor": _doctor,
 }
 

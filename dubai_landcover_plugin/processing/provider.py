@@ -12,6 +12,7 @@ from dubai_landcover_plugin.processing.export_class_polygons import ExportClassP
 from dubai_landcover_plugin.processing.extract_road_network import ExtractRoadNetwork
 from dubai_landcover_plugin.processing.land_cover_report import LandCoverReport
 from dubai_landcover_plugin.processing.polygonize_land_cover import PolygonizeLandCover
+from dubai_landcover_plugin.processing.regularize_buildings import RegularizeBuildings
 from dubai_landcover_plugin.processing.resources import resource
 from dubai_landcover_plugin.processing.segment_folder import SegmentFolder
 from dubai_landcover_plugin.processing.segment_land_cover import SegmentLandCover
@@ -43,6 +44,7 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
             SegmentFolder,
             PolygonizeLandCover,
             ExportClassPolygons,
+            RegularizeBuildings,
             ExtractRoadNetwork,
             LandCoverReport,
             AccuracySample,

@@ -17,8 +17,8 @@ from dubai_landcover_plugin.core.classes import DUBAI
 from dubai_landcover_plugin.core.classified import ClassifiedSource
 from dubai_landcover_plugin.core.errors import (
     ClassSchemeError,
-    GeoreferenceError,
     OutputError,
+    RasterOpenError,
     RequestError,
     RunCancelled,
 )
@@ -395,7 +395,7 @@ def test_a_confidence_raster_of_another_place_is_refused(network, tmp_path):
         ("c", (2, 100, 120), ONE_METRE),
     ):
         path = write_raster(tmp_path / f"{name}.tif", np.full(shape, 50, np.uint8), transform=transform)
-        with pytest.raises(GeoreferenceError, match="px"):
+        with pytest.raises(RasterOpenError, match=r"pixels of the class map|px, the class map|no confidence raster"):
             network(ids, confidence=str(path))
 
 

@@ -18,6 +18,7 @@ NAMES = [
     "segmentfolder",
     "polygonizelandcover",
     "exportclasspolygons",
+    "regularizebuildings",
     "extractroadnetwork",
     "landcoverreport",
     "accuracysample",

@@ -24,6 +24,7 @@ ALGORITHMS = {
     "segmentfolder",
     "polygonizelandcover",
     "exportclasspolygons",
+    "regularizebuildings",
     "extractroadnetwork",
     "landcoverreport",
     "accuracysample",

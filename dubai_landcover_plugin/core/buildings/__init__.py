@@ -1,0 +1,1 @@
+"""Regular outlines of buildings."""
