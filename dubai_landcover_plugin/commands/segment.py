@@ -35,6 +35,8 @@ def add_commands(commands: Any) -> None:
     segment.add_argument("--extent", nargs=4, type=float, metavar=("XMIN", "YMIN", "XMAX", "YMAX"))
     segment.add_argument("--confidence", metavar="FILE.tif", help="confidence raster, percent")
     segment.add_argument("--polygons", metavar="FILE", help=f"vector file ({', '.join(VECTOR_SUFFIXES)})")
+    segment.add_argument("--buildings", metavar="FILE", help="vector file of buildings with right angles")
+    segment.add_argument("--roads", metavar="FILE", help="vector file of the road network, as centre lines")
     segment.add_argument("--report", metavar="FILE.html", help="report with areas and a chart")
     _add_options(segment)
     _add_cluster(segment)
@@ -86,6 +88,8 @@ def _segment(parsed: argparse.Namespace, monitor: Terminal) -> int:
             confidence=parsed.confidence,
             polygons=parsed.polygons,
             report=parsed.report,
+            buildings=parsed.buildings,
+            roads=parsed.roads,
         )
     with _cluster(parsed, request.options.model) as cluster:
         if cluster is None:
@@ -104,7 +108,8 @@ def _segment(parsed: argparse.Namespace, monitor: Terminal) -> int:
         sys.stdout.write(f"{name:12s} {100 * pixels / total:5.1f} %{area}\n")
     megapixels = result.height * result.width / 1e6
     sys.stdout.write(f"{megapixels:.1f} Mpx in {result.seconds:.1f} s ({megapixels / result.seconds:.2f} Mpx/s)\n")
-    for path in (result.output, result.record, result.confidence, result.polygons, result.report):
+    vectors = (result.polygons, result.buildings, result.roads)
+    for path in (result.output, result.record, result.confidence, *vectors, result.report):
         if path:
             sys.stdout.write(f"{path}\n")
     return 0

@@ -20,7 +20,13 @@ from dubai_landcover_plugin.core.errors import LandCoverError, OutputError, Requ
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.record import input_identity, record_path
 from dubai_landcover_plugin.core.requests.checks import dumps
-from dubai_landcover_plugin.core.requests.segmentation import BatchRequest, SegmentationRequest, SegmentationResult
+from dubai_landcover_plugin.core.requests.segmentation import (
+    OUTPUTS,
+    VECTOR_OUTPUTS,
+    BatchRequest,
+    SegmentationRequest,
+    SegmentationResult,
+)
 from dubai_landcover_plugin.core.segment import segment_raster
 from dubai_landcover_plugin.core.vector_files import vector_files
 from dubai_landcover_plugin.core.writer import write_text
@@ -154,7 +160,7 @@ def _record(output: str) -> dict[str, Any]:
 def _essence(request: dict[str, Any]) -> dict[str, Any]:
     """Return what tells two requests apart, paths resolved; models are compared by their hash."""
     options = {key: value for key, value in request["options"].items() if key not in ("overwrite", "model")}
-    paths = {key: _resolved(request[key]) for key in ("input", "output", "confidence", "polygons", "report")}
+    paths = {key: _resolved(request.get(key)) for key in ("input", *OUTPUTS)}  # older records lack some
     essence: dict[str, Any] = json.loads(dumps({**request, **paths, "options": options}))
     return essence
 
@@ -164,12 +170,12 @@ def _resolved(path: str | None) -> str | None:
 
 
 def _outputs(request: dict[str, Any]) -> list[str]:
-    return [request[key] for key in ("output", "confidence", "polygons", "report") if request[key]]
+    return [request[key] for key in OUTPUTS if request.get(key)]
 
 
 def _files(request: dict[str, Any]) -> list[str]:
     """Return every file that a request's outputs may consist of."""
-    parts = vector_files(request["polygons"]) if request["polygons"] else []
+    parts = [part for key in VECTOR_OUTPUTS if request.get(key) for part in vector_files(request[key])]
     return [*_outputs(request), *map(str, parts)]
 
 

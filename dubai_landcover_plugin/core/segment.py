@@ -6,7 +6,6 @@ import os
 import time
 from contextlib import ExitStack, suppress
 from dataclasses import replace
-from typing import Any
 
 from rasterio.enums import Resampling
 
@@ -17,19 +16,17 @@ from dubai_landcover_plugin.core.computation import Computation, Engine, Job, Lo
 from dubai_landcover_plugin.core.errors import (
     BandError,
     GeoreferenceError,
-    LandCoverError,
     OutputError,
     RasterReadError,
     RunCancelled,
 )
+from dubai_landcover_plugin.core.extras import check_classes, vector_outputs, write_extras
 from dubai_landcover_plugin.core.journal import Journal, Progress
 from dubai_landcover_plugin.core.legend import legend_path, legend_xml
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor
 from dubai_landcover_plugin.core.raster import RasterSource
 from dubai_landcover_plugin.core.record import class_tags, input_identity, record_path, run_record, versions
-from dubai_landcover_plugin.core.reporting.run_report import report_html
 from dubai_landcover_plugin.core.requests.checks import dumps
-from dubai_landcover_plugin.core.requests.polygons import PolygonizeRequest
 from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentationResult
 from dubai_landcover_plugin.core.runtimes.choice import Candidate
 from dubai_landcover_plugin.core.vector_files import check_vector_writable, vector_files
@@ -58,6 +55,7 @@ def segment_raster(
     monitor = monitor or SilentMonitor()
     _check_outputs(request, (request.input,))
     bundle = bundle or open_bundle(request.options.model)
+    check_classes(request, bundle.metadata.scheme)
     with ExitStack() as stack:
         job = open_job(stack, request, bundle)
         _check_outputs(request, (request.input, *job.source.files))
@@ -75,7 +73,7 @@ def segment_raster(
     record = run_record(request, bundle.metadata, result)
     write_text(result.record, dumps(record, indent=2))
     try:
-        _write_extras(request, bundle, record, monitor)
+        write_extras(request, bundle.metadata.scheme, record, monitor)
     finally:
         # The record stays the youngest file of a run: what is younger was changed by somebody else.
         with suppress(OSError):
@@ -93,9 +91,9 @@ def _check_outputs(request: SegmentationRequest, inputs: tuple[str, ...]) -> Non
     paths = [path for path in wanted if path]
     for path in paths:
         check_writable(path, request.options.overwrite, inputs)
-    if request.polygons:
-        check_vector_writable(request.polygons, request.options.overwrite, inputs)
-        paths += map(str, vector_files(request.polygons))
+    for path in vector_outputs(request):
+        check_vector_writable(path, request.options.overwrite, inputs)
+        paths += map(str, vector_files(path))
     places = [os.path.normcase(os.path.realpath(path)) for path in paths]
     for path, place in zip(paths, places, strict=True):
         if places.count(place) > 1:
@@ -175,7 +173,7 @@ def _key(job: Job, computation: Computation) -> dict[str, object]:
     asked = job.request.to_json()
     for name in ("overwrite", "keep", "cog", "batch", "memory", "min_area", "simplify"):
         del asked["options"][name]
-    for name in ("output", "polygons", "report"):
+    for name in ("output", "polygons", "buildings", "roads", "report"):
         del asked[name]
     return {
         "request": asked,
@@ -203,6 +201,8 @@ def _result(
         confidence=request.confidence,
         polygons=request.polygons,
         report=request.report,
+        buildings=request.buildings,
+        roads=request.roads,
         height=outputs.grid.height,
         width=outputs.grid.width,
         pixels={entry.name: int(outputs.pixels[entry.id]) for entry in entries},
@@ -233,35 +233,3 @@ def _commit(request: SegmentationRequest, bundle: ModelBundle, outputs: MapOutpu
     if outputs.confidence is not None:
         outputs.confidence.place()
     write_text(legend_path(request.output), legend_xml(scheme, {i: int(n) for i, n in enumerate(outputs.pixels)}))
-
-
-def _write_polygons(request: SegmentationRequest, monitor: Monitor) -> None:
-    from dubai_landcover_plugin.core.polygons.export import (
-        polygonize,  # needs more packages than a run without polygons
-    )
-
-    options = request.options
-    asked = PolygonizeRequest(
-        input=request.output,
-        output=request.polygons or "",
-        min_area=options.min_area,
-        simplify=options.simplify,
-        confidence=request.confidence,
-        overwrite=options.overwrite,
-    )
-    polygonize(asked, monitor)
-
-
-def _write_extras(request: SegmentationRequest, bundle: ModelBundle, record: dict[str, Any], monitor: Monitor) -> None:
-    """Write polygons and report from the finished raster."""
-    try:
-        if request.polygons:
-            _write_polygons(request, monitor)
-        if request.report:
-            write_text(request.report, report_html(record, bundle.metadata.scheme))
-    except LandCoverError as error:
-        if isinstance(error, OutputError):
-            raise OutputError(
-                f"The classified raster {request.output} is complete, but then: {error.message}", error.remedy
-            ) from error
-        raise

@@ -1,4 +1,4 @@
-"""Puts the results of a run above each other so that each can be seen: polygons, classes, confidence.
+"""Puts the results of a run above each other so that each can be seen: vectors, classes, confidence.
 
 QGIS 3.32 and newer sort by a key. Older ones load in the order of file names, so there the layer tree is put right.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from qgis.core import QgsMapLayer, QgsProcessingContext, QgsProject
 
-SORT_KEYS = {"confidence": 1, "classes": 2, "polygons": 3}
+SORT_KEYS = {"confidence": 1, "classes": 2, "polygons": 3, "buildings": 4, "roads": 5}
 """Results with a larger key lie above those with a smaller one."""
 
 _RUN = "dubai_landcover/run"
@@ -26,7 +26,7 @@ def sort_layers(project: QgsProject, layer: QgsMapLayer, kind: str, run: str) ->
     Args:
         project: Holds the layers.
         layer: The one that was added last.
-        kind: ``classes``, ``confidence`` or ``polygons``.
+        kind: A key of ``SORT_KEYS``.
         run: The same text for all layers of a run.
     """
     layer.setCustomProperty(_RUN, run)

@@ -133,8 +133,23 @@ class SegmentLandCover(LandCoverAlgorithm):
             QgsProcessingParameterVectorDestination(
                 "POLYGONS", tr("Polygons"), QgsProcessing.SourceType.TypeVectorPolygon, optional=True
             ),
-            tr("The classes as polygons: GeoPackage, shapefile, GeoJSON or FlatGeobuf."),
+            tr("The classes as polygons: GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet."),
         )
+        for name, title, kind, told in (
+            (
+                "BUILDINGS",
+                tr("Buildings"),
+                QgsProcessing.SourceType.TypeVectorPolygon,
+                tr("Buildings with right angles, as <i>Regularize Buildings</i> draws them with its defaults."),
+            ),
+            (
+                "ROADS",
+                tr("Road network"),
+                QgsProcessing.SourceType.TypeVectorLine,
+                tr("Centre lines with widths, as <i>Extract Road Network</i> draws them with its defaults."),
+            ),
+        ):
+            self.add(QgsProcessingParameterVectorDestination(name, title, kind, optional=True), told, created=False)
         self.add(
             QgsProcessingParameterRasterDestination("CONFIDENCE", tr("Confidence"), optional=True),
             tr("How probable the class of each pixel is, in percent."),
@@ -201,4 +216,6 @@ class SegmentLandCover(LandCoverAlgorithm):
         style.on_load(context, paths.get("OUTPUT"), "classes", tr("Land cover"), paths["OUTPUT"])
         style.on_load(context, paths.get("CONFIDENCE"), "confidence", tr("Confidence"), paths["OUTPUT"])
         style.on_load(context, paths.get("POLYGONS"), "polygons", tr("Polygons"), paths["OUTPUT"])
+        style.on_load(context, paths.get("BUILDINGS"), "buildings", tr("Buildings"), paths["OUTPUT"])
+        style.on_load(context, paths.get("ROADS"), "roads", tr("Road network"), paths["OUTPUT"])
         return outputs(result, paths)

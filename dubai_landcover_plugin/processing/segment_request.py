@@ -17,7 +17,7 @@ from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.parameters import segment_options
 from dubai_landcover_plugin.processing.raster_input import engine_path
 
-_LAYERS = ("OUTPUT", "POLYGONS", "CONFIDENCE")
+_LAYERS = ("OUTPUT", "POLYGONS", "BUILDINGS", "ROADS", "CONFIDENCE")
 
 
 def check_parameters(
@@ -117,6 +117,8 @@ def request_for(
         confidence=absolute.get("CONFIDENCE"),
         polygons=absolute.get("POLYGONS"),
         report=absolute.get("REPORT"),
+        buildings=absolute.get("BUILDINGS"),
+        roads=absolute.get("ROADS"),
     )
 
 

@@ -100,7 +100,7 @@ class LayerStyler(QgsProcessingLayerPostProcessorInterface):
     """Styles a layer when QGIS has loaded it into the project.
 
     Args:
-        kind: ``classes``, ``confidence`` or ``polygons``.
+        kind: A key of ``SORT_KEYS``.
         style: How the results of the run are drawn.
         run: The same text for all layers of a run, to sort them; empty leaves their order.
     """
@@ -116,7 +116,10 @@ class LayerStyler(QgsProcessingLayerPostProcessorInterface):
     ) -> None:
         """Style the layer according to its kind."""
         style = self._style
-        if self._kind == "polygons" and isinstance(layer, QgsVectorLayer):
+        if self._kind in ("buildings", "roads"):
+            layer.loadDefaultStyle()  # lies in the file
+            layer.triggerRepaint()
+        elif self._kind == "polygons" and isinstance(layer, QgsVectorLayer):
             style_polygons(layer, style.scheme, style.natural)
         elif self._kind == "confidence" and isinstance(layer, QgsRasterLayer):
             style_confidence(layer)
@@ -151,7 +154,7 @@ class ResultStyle:
         Args:
             context: Knows what will be loaded.
             path: The result, as it was given by the destination parameter.
-            kind: ``classes``, ``confidence`` or ``polygons``.
+            kind: A key of ``SORT_KEYS``.
             title: Description of the destination parameter; a name that the user gave stays.
             run: The same text for all layers of a run, to sort them; empty leaves their order.
         """

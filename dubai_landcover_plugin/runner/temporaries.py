@@ -8,7 +8,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-_OUTPUT_KEYS = ("output", "confidence", "polygons", "report", "csv")
+from dubai_landcover_plugin.core.requests.segmentation import OUTPUTS
+
+_OUTPUT_KEYS = (*OUTPUTS, "csv", "nodes")
 
 
 def output_folders(task: str, request: Mapping[str, Any]) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dubai_landcover_plugin.core import segment
+from dubai_landcover_plugin.core import extras
 from dubai_landcover_plugin.core.batch import find_rasters, requests_of, run_batch
 from dubai_landcover_plugin.core.errors import OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.core.record import record_path
@@ -183,7 +183,7 @@ def test_failed_polygons_are_made_the_next_time(folder, tmp_path, monkeypatch):
         raise OutputError("The disk is full.")
 
     with monkeypatch.context() as patch:
-        patch.setattr(segment, "_write_polygons", fail)
+        patch.setattr(extras, "write_polygons", fail)
         first = run_batch(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle())
     assert (first["done"], first["failed"]) == (0, 3)
     assert run_batch(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle())["done"] == 2
@@ -208,7 +208,7 @@ def test_slow_polygons_are_not_taken_for_edited(folder, tmp_path, monkeypatch):
         Path(request.polygons).write_text("polygons")
         os.utime(record_path(request.output), (1e9, 1e9))
 
-    monkeypatch.setattr(segment, "_write_polygons", slow)
+    monkeypatch.setattr(extras, "write_polygons", slow)
     run_batch(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle())
     options = SegmentOptions(min_confidence=0.9)
     assert run_batch(request(folder, tmp_path, polygons=".gpkg", options=options), bundle=stub_bundle())["done"] == 2

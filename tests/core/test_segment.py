@@ -466,7 +466,7 @@ class TestFailures:
         def fail(*arguments):
             raise OutputError("The disk is full.")
 
-        monkeypatch.setattr("dubai_landcover_plugin.core.segment._write_polygons", fail)
+        monkeypatch.setattr("dubai_landcover_plugin.core.extras.write_polygons", fail)
         output = source.with_name("o.tif")
         request = SegmentationRequest(str(source), str(output), polygons=str(source.with_name("p.gpkg")))
         with pytest.raises(OutputError, match=r"o.tif is complete, but then: The disk is full"):

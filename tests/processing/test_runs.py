@@ -162,6 +162,21 @@ def test_segment_folder_goes_on_after_a_failure_and_skips_what_is_done(tmp_path:
     assert (again["DONE"], again["SKIPPED"], again["FAILED"]) == (0, 2, 1)
 
 
+def test_buildings_and_roads_in_the_same_run(tmp_path: Path):
+    source = write_raster(tmp_path / "town.tif", town(200, 240))
+    values = {"INPUT": source, "OUTPUT": str(tmp_path / "o.tif"), "BUILDINGS": str(tmp_path / "b.shp")}
+    processing.runAndLoadResults(
+        "dubailandcover:segmentlandcover", {**values, "ROADS": str(tmp_path / "r.gpkg"), "POLYGONS": None}
+    )
+    layers = {layer.name(): layer for layer in QgsProject.instance().mapLayers().values()}
+    assert set(layers) == {"Land cover: town", "Buildings: town", "Road network: town"}
+    assert "regular" in layers["Buildings: town"].fields().names()
+    assert "width" in " ".join(layers["Road network: town"].fields().names())
+    order = [node.name() for node in QgsProject.instance().layerTreeRoot().findLayers()]
+    assert order == ["Road network: town", "Buildings: town", "Land cover: town"]
+    del layers
+
+
 @pytest.mark.parametrize("suffix", ["shp", "gpkg", "geojson", "fgb"])
 def test_export_writes_one_file_for_each_class(tmp_path: Path, suffix: str):
     raster = write_classes(tmp_path / "classes.tif")

@@ -15,6 +15,9 @@ RUNTIMES = ("auto", "openvino", "torch", "onnxruntime")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 GSD_MODES = ("auto", "never")
 STRETCHES = ("auto", "none")
+VECTOR_OUTPUTS = ("polygons", "buildings", "roads")
+OUTPUTS = ("output", "confidence", *VECTOR_OUTPUTS, "report")
+"""Keys of a request that name files to write."""
 LEAST_MEMORY = 256  # MB
 DEFAULT_MODEL = "dubai"
 
@@ -113,6 +116,8 @@ class SegmentationRequest(Request):
         extent: xmin, ymin, xmax, ymax in the raster's CRS; None takes all of it.
         confidence: Path of the confidence GeoTIFF (highest probability, percent), or None.
         polygons: Path of the vector file of all classes, or None.
+        buildings: Path of the vector file of buildings with right angles, or None.
+        roads: Path of the vector file of the road network, or None.
         report: Path of the HTML report, or None.
     """
 
@@ -123,6 +128,8 @@ class SegmentationRequest(Request):
     confidence: str | None = None
     polygons: str | None = None
     report: str | None = None
+    buildings: str | None = None
+    roads: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -132,7 +139,8 @@ class SegmentationRequest(Request):
             path = getattr(self, name)
             if path is not None and not path.lower().endswith((".tif", ".tiff")):
                 raise RequestError(f"{name} must end in .tif, got '{path}'.")
-        vector_path("polygons", self.polygons)
+        for name in VECTOR_OUTPUTS:
+            vector_path(name, getattr(self, name))
         if self.report is not None and not self.report.lower().endswith((".html", ".htm")):
             raise RequestError(f"report must end in .html, got '{self.report}'.")
         if self.extent is not None:
@@ -141,7 +149,7 @@ class SegmentationRequest(Request):
                 raise RequestError(
                     f"The extent must be xmin < xmax and ymin < ymax, got {west:g}, {south:g}, {east:g}, {north:g}."
                 )
-        outputs = [path for path in (self.output, self.confidence, self.polygons, self.report) if path]
+        outputs = [path for path in (getattr(self, name) for name in OUTPUTS) if path]
         if len(set(outputs)) != len(outputs):
             raise RequestError(f"Outputs need different paths, got {', '.join(outputs)}.")
 
@@ -203,6 +211,8 @@ class SegmentationResult(Request):
         model_hash: SHA-256 of the bundle, hexadecimal.
         runtime: What computed the network.
         warnings: What the user should know.
+        buildings: The vector file of buildings, or None.
+        roads: The vector file of the road network, or None.
     """
 
     output: str
@@ -222,6 +232,8 @@ class SegmentationResult(Request):
     model_hash: str
     runtime: str = "torch"
     warnings: tuple[str, ...] = ()
+    buildings: str | None = None
+    roads: str | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
