@@ -88,7 +88,7 @@ def write_buildings(request: SegmentationRequest, scheme: ClassScheme, monitor: 
 
     options, output = request.options, request.buildings or ""
     with _folder_beside(output) as folder:
-        found = {}
+        found: dict[str, str | None] = {}
         for name in filter(lambda name: _has(scheme, name), (BUILDING, ROAD)):
             asked = PolygonizeRequest(
                 request.output,
@@ -98,13 +98,11 @@ def write_buildings(request: SegmentationRequest, scheme: ClassScheme, monitor: 
                 simplify=0,
                 confidence=request.confidence,
             )
-            found[name] = asked.output if polygonize(asked, monitor)["counts"][name] else None
-        if found[BUILDING] is None:
-            monitor.log("warning", "There are no buildings: their file is empty.")
-            polygonize(PolygonizeRequest(request.output, output, (BUILDING,), overwrite=options.overwrite), monitor)
-            return
+            found[name] = asked.output
+            if not polygonize(asked, monitor)["counts"][name] and name == ROAD:
+                found[name] = None
         regularize_buildings(
-            BuildingsRequest(f"{found[BUILDING]}", output, obstacles=found.get(ROAD), overwrite=options.overwrite),
+            BuildingsRequest(found[BUILDING] or "", output, obstacles=found.get(ROAD), overwrite=options.overwrite),
             monitor,
         )
 

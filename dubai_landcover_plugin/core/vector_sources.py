@@ -58,11 +58,12 @@ class VectorLayer:
         return VectorLayer(shapely.transform(self.geometries, move), self.fields, crs)
 
 
-def read_vector(source: str) -> VectorLayer:
+def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
     """Read a layer that GDAL reads.
 
     Args:
         source: A path; with ``|layername=NAME`` behind it, as in QGIS, where the file has several layers.
+        may_be_empty: Whether a layer without features will do.
 
     Raises:
         RasterOpenError: if it cannot be read or has no features.
@@ -77,7 +78,7 @@ def read_vector(source: str) -> VectorLayer:
         meta, _, geometry, values = pyogrio.raw.read(path, layer=layer or next(iter(spatial), None))
     except (DataSourceError, RuntimeError, ValueError, OSError) as error:
         raise RasterOpenError(f"GDAL cannot read {source}: {error}.", _REMEDY) from error
-    if geometry is None or not len(geometry):
+    if geometry is None or not (len(geometry) or may_be_empty):
         raise RasterOpenError(f"{source} has no features with geometry.", "Choose another layer.")
     fields = dict(zip(meta["fields"].tolist(), values, strict=True))
     return VectorLayer(shapely.from_wkb(geometry), fields, CRS.from_user_input(meta["crs"]) if meta["crs"] else None)

@@ -67,6 +67,8 @@ def regularize_buildings(request: BuildingsRequest, monitor: Monitor | None = No
     monitor.report(0, 1, "reading")
     buildings = read_buildings(request.input)
     _check_names(request.output, buildings.fields)
+    if not len(buildings.polygons):
+        return _without_buildings(request, buildings, monitor)
     obstacles = _read_obstacles(request.obstacles, buildings) if request.obstacles else None
     local = frames(buildings.polygons, buildings.crs)
     tolerance = request.tolerance or chosen_tolerance(buildings.polygons, local)
@@ -97,17 +99,35 @@ def regularize_buildings(request: BuildingsRequest, monitor: Monitor | None = No
     }
 
 
+def _without_buildings(request: BuildingsRequest, buildings: Buildings, monitor: Monitor) -> dict[str, Any]:
+    """Write an empty layer, as a model or a batch needs it where a raster has no buildings."""
+    warning = f"{request.input} has no features: the result is empty."
+    monitor.log("warning", warning)
+    real = (*_sizes(buildings.crs), "iou", "angle")
+    kinds = {**dict.fromkeys(real, np.float64), "regular": np.int32}
+    fields = {**buildings.fields, **{name: np.empty(0, kind) for name, kind in kinds.items()}}
+    _write(request.output, buildings.polygons, fields, buildings.crs)
+    return {
+        "output": request.output,
+        "buildings": 0,
+        "regular": 0,
+        "mean_iou": None,
+        "tolerance": request.tolerance or 0.0,
+        "warnings": [warning],
+    }
+
+
 def read_buildings(source: str) -> Buildings:
     """Read the polygons of a layer; what is invalid is mended, what is no polygon is left out.
 
     Raises:
-        RasterOpenError: if it cannot be read or has no polygons.
+        RasterOpenError: if it cannot be read, or has features but no polygons.
     """
-    layer = read_vector(source)
+    layer = read_vector(source, may_be_empty=True)
     geometries, mended = _valid(layer.geometries)
     parts, owner = shapely.get_parts(geometries, return_index=True)
     kept = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & (shapely.area(parts) > 0)
-    if not kept.any():
+    if len(layer.geometries) and not kept.any():
         raise RasterOpenError(f"{source} has no polygons.", "Choose a layer of building polygons.")
     warnings = [f"{mended} features were invalid; they were mended."] if mended else []
     lost = len(geometries) - len(np.unique(owner[kept]))
@@ -213,7 +233,7 @@ def _features(buildings: Buildings, outlines: Outlines, each_part: bool) -> tupl
     shared = outlines.ious * (area + given) / (1 + outlines.ious)
     largest = np.lexsort((-area, group))[np.unique(np.sort(group), return_index=True)[1]]
     azimuths = np.array([-np.degrees(frame.angle) % 90 for frame in outlines.frames])
-    unit = ("area_m2", "perim_m") if buildings.crs is not None else ("area_px", "perim_px")
+    unit = _sizes(buildings.crs)
     fields = {name: values[buildings.owner[firsts]] for name, values in buildings.fields.items()}
     fields.update(
         {
@@ -229,6 +249,11 @@ def _features(buildings: Buildings, outlines: Outlines, each_part: bool) -> tupl
     if len(firsts) < len(group):
         geometries = shapely.multipolygons(outlines.current[order], indices=group[order])
     return geometries, fields
+
+
+def _sizes(crs: CRS | None) -> tuple[str, str]:
+    """Return the names of area and perimeter."""
+    return ("area_m2", "perim_m") if crs is not None else ("area_px", "perim_px")
 
 
 def _write(path: str, geometries: Polygons, fields: dict[str, Any], crs: CRS | None) -> None:
