@@ -13,7 +13,7 @@ from dubai_landcover_plugin.core.errors import ClassSchemeError, LandCoverError,
 from dubai_landcover_plugin.core.monitor import Monitor
 from dubai_landcover_plugin.core.reporting.run_report import report_html
 from dubai_landcover_plugin.core.requests.buildings import BuildingsRequest
-from dubai_landcover_plugin.core.requests.polygons import PolygonizeRequest
+from dubai_landcover_plugin.core.requests.polygons import PolygonizeRequest, PolygonsRequest
 from dubai_landcover_plugin.core.requests.roads import RoadsRequest
 from dubai_landcover_plugin.core.requests.segmentation import VECTOR_OUTPUTS, SegmentationRequest
 from dubai_landcover_plugin.core.writer import partial_path, write_text
@@ -84,25 +84,24 @@ def write_polygons(request: SegmentationRequest, monitor: Monitor) -> None:
 def write_buildings(request: SegmentationRequest, scheme: ClassScheme, monitor: Monitor) -> None:
     """Write the buildings with right angles; they do not newly overlap the roads."""
     from dubai_landcover_plugin.core.buildings.layer import regularize_buildings
-    from dubai_landcover_plugin.core.polygons.export import polygonize
+    from dubai_landcover_plugin.core.polygons.export import export_polygons
 
     options, output = request.options, request.buildings or ""
     with _folder_beside(output) as folder:
-        found: dict[str, str | None] = {}
-        for name in filter(lambda name: _has(scheme, name), (BUILDING, ROAD)):
-            asked = PolygonizeRequest(
-                request.output,
-                str(folder / f"{name}.gpkg"),
-                (name,),
-                options.min_area,
-                simplify=0,
-                confidence=request.confidence,
-            )
-            found[name] = asked.output
-            if not polygonize(asked, monitor)["counts"][name] and name == ROAD:
-                found[name] = None
+        asked = PolygonsRequest(
+            input=request.output,
+            output_folder=str(folder),
+            classes=tuple(name for name in (BUILDING, ROAD) if _has(scheme, name)),
+            suffix=".gpkg",
+            min_area=options.min_area,
+            simplify=options.simplify,
+            confidence=request.confidence,
+        )
+        made = export_polygons(asked, monitor)
+        files = {name.casefold(): path for name, path in made["files"].items() if made["counts"][name]}
+        building = str(folder / f"{BUILDING.lower()}.gpkg")
         regularize_buildings(
-            BuildingsRequest(found[BUILDING] or "", output, obstacles=found.get(ROAD), overwrite=options.overwrite),
+            BuildingsRequest(building, output, obstacles=files.get(ROAD.casefold()), overwrite=options.overwrite),
             monitor,
         )
 
