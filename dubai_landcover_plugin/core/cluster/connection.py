@@ -35,7 +35,6 @@ class Cluster:
 
     def __init__(self, client: Any, model: str) -> None:
         self.client = client
-        self.topic = f"landcover-{uuid.uuid4().hex}"
         known = _ask(client, model)
         self._check(known, model)
         hosts = Counter(worker["host"] for worker in known.values() for _ in range(worker["slots"]))
@@ -66,16 +65,17 @@ class Cluster:
         import distributed
 
         board = _Board(steps, monitor)
-        stop = distributed.Event(self.topic, client=self.client)
-        stop.clear()
+        # Its own for each run: tasks of a cancelled one may go on for a moment, and must neither be heard nor go on.
+        topic = f"landcover-{uuid.uuid4().hex}"
+        stop = distributed.Event(topic, client=self.client)
         futures: list[Any] = []  # held: Dask forgets those that nobody holds
-        self.client.subscribe_topic(self.topic, board.hear)
+        self.client.subscribe_topic(topic, board.hear)
         ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
         running = {}
         try:
             for index, task in enumerate(tasks):
                 future = self.client.submit(
-                    function, self.threads, self.topic, index, *task, pure=False, retries=_RETRIES, priority=-index
+                    function, self.threads, topic, index, *task, pure=False, retries=_RETRIES, priority=-index
                 )
                 running[future.key] = index
                 future.add_done_callback(ended.put)
@@ -93,7 +93,7 @@ class Cluster:
             if running:
                 stop.set()
                 self.client.cancel(futures)
-            self.client.unsubscribe_topic(self.topic)
+            self.client.unsubscribe_topic(topic)
 
     def _check(self, known: dict[str, dict[str, Any]], model: str) -> None:
         if not known:
