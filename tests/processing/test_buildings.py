@@ -119,7 +119,14 @@ def test_errors_come_before_the_run_or_leave_nothing(
     possible, text = algorithm("regularizebuildings").checkParameterValues(values, context)
     assert not possible
     assert ".gpkg" in text
-    empty = QgsVectorLayer("Polygon?crs=EPSG:32640&field=name:string", "empty", "memory")
-    with pytest.raises(QgsProcessingException, match="no features"):
-        processing.run(ALGORITHM, {"INPUT": empty, "OUTPUT": str(tmp_path / "o.gpkg")})
+    with pytest.raises(QgsProcessingException, match="INPUT"):
+        processing.run(ALGORITHM, {"INPUT": str(tmp_path / "gone.gpkg"), "OUTPUT": str(tmp_path / "o.gpkg")})
     assert os.listdir(tmp_path) == []
+
+
+def test_a_layer_without_buildings_gives_an_empty_one(tmp_path: Path):
+    empty = QgsVectorLayer("Polygon?crs=EPSG:32640&field=name:string", "empty", "memory")
+    result = processing.run(ALGORITHM, {"INPUT": empty, "OUTPUT": str(tmp_path / "o.gpkg")})
+    layer = QgsVectorLayer(result["OUTPUT"], "o", "ogr")
+    assert (result["BUILDINGS"], layer.featureCount()) == (0, 0)
+    assert {"name", "area_m2", "iou", "regular", "angle"} <= set(layer.fields().names())
