@@ -119,6 +119,14 @@ class TestShards:
         segment(small, "next", options(tiny_model), engine=cluster_engine(cluster))  # the workers are free again
         assert time.monotonic() - cancelled < stretched(8)
 
+    def test_a_run_does_not_hear_what_is_left_of_the_one_before(self, cluster):
+        topics = [
+            topic
+            for _ in range(2)
+            for _, topic in cluster.run(lambda threads, topic, task: topic, [()], Listener(), [1])
+        ]
+        assert topics[0] != topics[1]
+
     def test_what_was_kept_is_gone_on_from_on_one_machine(self, cluster, tmp_path, tiny_model, monkeypatch):
         monkeypatch.setattr("dubai_landcover_plugin.core.journal.Journal.is_due", lambda self: True)
         source = write_raster(tmp_path / "in.tif", random_pixels(900, 100))
