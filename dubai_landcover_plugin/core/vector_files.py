@@ -186,9 +186,8 @@ class VectorWriter:
 
     def _put_parquet(self, geometries: Geometries, fields: Fields) -> None:
         arrow = _parquet_library()
-        kinds = {"O": arrow.string(), "i": arrow.int32(), "f": arrow.float64()}
         columns = {
-            name: arrow.array(np.asarray(fields[name], kind), kinds[kind.kind]) for name, kind in self._fields.items()
+            name: arrow.array(np.asarray(fields[name], kind), _arrow_type(kind)) for name, kind in self._fields.items()
         }
         columns["geometry"] = arrow.array(shapely.to_wkb(geometries), arrow.binary())
         table = arrow.table(columns).replace_schema_metadata({"geo": json.dumps(self._geo_metadata())})
@@ -269,6 +268,11 @@ def _parquet_library() -> Any:
             "GeoParquet needs the package pyarrow, which is not installed.",
             "Install it beside the engine (pip install pyarrow), or choose another format.",
         ) from error
+
+
+def _arrow_type(kind: np.dtype[Any]) -> Any:
+    arrow = _parquet_library()
+    return arrow.string() if kind.kind == "O" else arrow.from_numpy_dtype(kind)
 
 
 def _projjson(crs: CRS) -> str:
