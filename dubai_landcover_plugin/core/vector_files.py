@@ -225,6 +225,8 @@ class VectorWriter:
             arrived = pyogrio.read_info(str(self._target), force_feature_count=True)["features"]
         if arrived != self.count:
             raise OutputError(f"{self._path.name} holds {arrived} of {self.count} features.", _REMEDY)
+        if self._driver == "GPKG" and not _has_index(self._target, self._path.stem):
+            raise OutputError(f"{self._path.name} has no spatial index.", _REMEDY)  # GDAL makes it last, and is silent
 
     def _add_style(self) -> None:
         if self._style is None:
@@ -278,6 +280,13 @@ def _arrow_type(kind: np.dtype[Any]) -> Any:
 def _projjson(crs: CRS) -> str:
     """Return a CRS as PROJJSON."""
     return json.dumps(crs.to_dict(projjson=True))
+
+
+def _has_index(path: Path, layer: str) -> bool:
+    """Return whether a layer of a GeoPackage has its spatial index."""
+    with closing(sqlite3.connect(path)) as package:
+        tables = package.execute("SELECT count(*) FROM sqlite_master WHERE name = ?", (f"rtree_{layer}_geom",))
+        return bool(tables.fetchone()[0])
 
 
 def _store_style(path: Path, layer: str, qml: str) -> None:

@@ -69,6 +69,8 @@ def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
         RasterOpenError: if it cannot be read or has no features.
     """
     path, _, layer = source.partition(_LAYER)
+    if path.endswith(".parquet") and "Parquet" not in pyogrio.list_drivers():
+        raise RasterOpenError(f"{path} cannot be read: GDAL has no GeoParquet here.", "Give the layer as a GeoPackage.")
     try:
         spatial = [name for name, kind in pyogrio.list_layers(path) if kind is not None]
         if not layer and len(spatial) > 1:

@@ -69,6 +69,25 @@ def test_geoparquet_holds_whole_numbers_of_any_size(tmp_path):
     assert pyarrow.parquet.read_table(tmp_path / "n.parquet")["osm_id"].to_pylist() == [1 << 60, 3]
 
 
+def test_a_geopackage_that_lacks_its_index_is_not_whole(tmp_path, monkeypatch):
+    real = pyogrio.raw.write
+
+    def without_index(*values, layer_options, **others):  # what GDAL does where the disk is full at the very end
+        real(*values, layer_options={**layer_options, "SPATIAL_INDEX": "NO"}, **others)
+
+    monkeypatch.setattr(pyogrio.raw, "write", without_index)
+    with pytest.raises(OutputError, match="no spatial index"):
+        write(tmp_path / "houses.gpkg", boxes(3))
+    assert not list(tmp_path.iterdir())
+
+
+def test_geoparquet_without_a_driver_is_told(tmp_path, monkeypatch):
+    write(tmp_path / "houses.parquet", boxes(3))
+    monkeypatch.setattr(pyogrio, "list_drivers", lambda: {"GPKG": "rw"})
+    with pytest.raises(RasterOpenError, match="no GeoParquet here"):
+        read_vector(str(tmp_path / "houses.parquet"))
+
+
 def test_geometries_without_a_place_are_none(tmp_path):
     shapes = [shapely.box(0, 0, 1, 1), shapely.Polygon(), shapely.Polygon([(0, 0), (np.nan, 1), (1, 1)]), None]
     shapes += [shapely.Polygon([(0, 0), (1, np.inf), (1, 1)]), shapely.Point()]
