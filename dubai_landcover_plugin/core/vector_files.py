@@ -34,6 +34,11 @@ _PARTS = {
 """Files that belong to a vector file and are replaced with it."""
 _STALE = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qmd")  # indices of an older shapefile that would now lie
 _SHAPEFILE_BYTES = (1 << 31) - 1  # many programs read no larger part
+_RESERVED = (
+    "gpkg",
+    "sqlite_",
+    "layer_styles",
+)  # how names of tables begin that SQLite, GDAL or QGIS keep to themselves
 _SHORT = 10  # longest field name of a shapefile
 _REMEDY = "Free some space or choose another folder."
 
@@ -49,13 +54,16 @@ def check_vector_writable(path: str | Path, overwrite: bool, inputs: tuple[str, 
 
     Raises:
         OutputError: as :func:`~dubai_landcover_plugin.core.writer.check_writable`; if the file is a GeoPackage with
-            changes that only its journal holds, because a program has it open; or if a package is missing for it.
+            changes that only its journal holds, because a program has it open, or cannot have that name; or if a
+            package is missing for it.
     """
     for part in vector_files(path):
         check_writable(part, overwrite, inputs)
     journal = Path(path).with_suffix(".gpkg-wal")
     if str(path).endswith(".gpkg") and journal.is_file() and journal.stat().st_size:
         raise OutputError(f"{path} is open in another program.", "Close the layer there, in QGIS too.")
+    if str(path).endswith(".gpkg") and Path(path).stem.lower().startswith(_RESERVED):
+        raise OutputError(f"A layer of a GeoPackage cannot be named {Path(path).stem}.", "Choose another file name.")
     if str(path).endswith(".parquet"):
         _parquet_library()
 

@@ -81,6 +81,13 @@ def test_a_geopackage_that_lacks_its_index_is_not_whole(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["gpkg_export", "GPKG", "sqlite_1", "layer_styles"])
+def test_names_that_geopackages_keep_to_themselves_are_refused_early(tmp_path, name):
+    with pytest.raises(OutputError, match="cannot be named"):
+        check_vector_writable(tmp_path / f"{name}.gpkg", overwrite=False)
+    check_vector_writable(tmp_path / f"{name}.fgb", overwrite=False)
+
+
 def test_geoparquet_without_a_driver_is_told(tmp_path, monkeypatch):
     write(tmp_path / "houses.parquet", boxes(3))
     monkeypatch.setattr(pyogrio, "list_drivers", lambda: {"GPKG": "rw"})
