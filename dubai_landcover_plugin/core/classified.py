@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -16,6 +16,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.windows import Window
 
+from dubai_landcover_plugin.core.classes import NODATA_ID
 from dubai_landcover_plugin.core.errors import ClassSchemeError, RasterOpenError, RasterReadError
 from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.record import scheme_from_tags
@@ -97,6 +98,22 @@ class ClassifiedSource:
             return self._dataset.read(1, out_shape=(height, width), resampling=Resampling.mode)  # type: ignore[no-any-return]
         except (RasterioError, RasterioIOError) as error:
             raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
+
+    def check_ids(self, found: Iterable[int]) -> None:
+        """Refuse ids without a class.
+
+        Args:
+            found: The ids that occur in the raster.
+
+        Raises:
+            ClassSchemeError: with the classes there are.
+        """
+        if not {entry.id for entry in self.scheme.entries} | {NODATA_ID} >= set(found):
+            known = ", ".join(f"{entry.id} {entry.name}" for entry in self.scheme.entries)
+            raise ClassSchemeError(
+                f"{self.path} holds ids that its classes do not name; it names {known}.",
+                "Use a raster as Segment Land Cover wrote it.",
+            )
 
     def bands(self, rows: int) -> Iterator[tuple[int, Ids]]:
         """Yield the first row and the ids of bands of at most ``rows`` rows, from the top."""

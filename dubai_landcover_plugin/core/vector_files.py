@@ -34,6 +34,11 @@ _PARTS = {
 """Files that belong to a vector file and are replaced with it."""
 _STALE = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qmd")  # indices of an older shapefile that would now lie
 _SHAPEFILE_BYTES = (1 << 31) - 1  # many programs read no larger part
+_RESERVED = (
+    "gpkg",
+    "sqlite_",
+    "layer_styles",
+)  # how names of tables begin that SQLite, GDAL or QGIS keep to themselves
 _SHORT = 10  # longest field name of a shapefile
 _REMEDY = "Free some space or choose another folder."
 
@@ -49,13 +54,16 @@ def check_vector_writable(path: str | Path, overwrite: bool, inputs: tuple[str, 
 
     Raises:
         OutputError: as :func:`~dubai_landcover_plugin.core.writer.check_writable`; if the file is a GeoPackage with
-            changes that only its journal holds, because a program has it open; or if a package is missing for it.
+            changes that only its journal holds, because a program has it open, or cannot have that name; or if a
+            package is missing for it.
     """
     for part in vector_files(path):
         check_writable(part, overwrite, inputs)
     journal = Path(path).with_suffix(".gpkg-wal")
     if str(path).endswith(".gpkg") and journal.is_file() and journal.stat().st_size:
         raise OutputError(f"{path} is open in another program.", "Close the layer there, in QGIS too.")
+    if str(path).endswith(".gpkg") and Path(path).stem.lower().startswith(_RESERVED):
+        raise OutputError(f"A layer of a GeoPackage cannot be named {Path(path).stem}.", "Choose another file name.")
     if str(path).endswith(".parquet"):
         _parquet_library()
 
@@ -186,9 +194,8 @@ class VectorWriter:
 
     def _put_parquet(self, geometries: Geometries, fields: Fields) -> None:
         arrow = _parquet_library()
-        kinds = {"O": arrow.string(), "i": arrow.int32(), "f": arrow.float64()}
         columns = {
-            name: arrow.array(np.asarray(fields[name], kind), kinds[kind.kind]) for name, kind in self._fields.items()
+            name: arrow.array(np.asarray(fields[name], kind), _arrow_type(kind)) for name, kind in self._fields.items()
         }
         columns["geometry"] = arrow.array(shapely.to_wkb(geometries), arrow.binary())
         table = arrow.table(columns).replace_schema_metadata({"geo": json.dumps(self._geo_metadata())})
@@ -226,6 +233,8 @@ class VectorWriter:
             arrived = pyogrio.read_info(str(self._target), force_feature_count=True)["features"]
         if arrived != self.count:
             raise OutputError(f"{self._path.name} holds {arrived} of {self.count} features.", _REMEDY)
+        if self._driver == "GPKG" and not _has_index(self._target, self._path.stem):
+            raise OutputError(f"{self._path.name} has no spatial index.", _REMEDY)  # GDAL makes it last, and is silent
 
     def _add_style(self) -> None:
         if self._style is None:
@@ -271,9 +280,21 @@ def _parquet_library() -> Any:
         ) from error
 
 
+def _arrow_type(kind: np.dtype[Any]) -> Any:
+    arrow = _parquet_library()
+    return arrow.string() if kind.kind == "O" else arrow.from_numpy_dtype(kind)
+
+
 def _projjson(crs: CRS) -> str:
     """Return a CRS as PROJJSON."""
     return json.dumps(crs.to_dict(projjson=True))
+
+
+def _has_index(path: Path, layer: str) -> bool:
+    """Return whether a layer of a GeoPackage has its spatial index."""
+    with closing(sqlite3.connect(path)) as package:
+        tables = package.execute("SELECT count(*) FROM sqlite_master WHERE name = ?", (f"rtree_{layer}_geom",))
+        return bool(tables.fetchone()[0])
 
 
 def _store_style(path: Path, layer: str, qml: str) -> None:

@@ -27,7 +27,7 @@ class VectorLayer:
     """Features in memory.
 
     Args:
-        geometries: (N,) shapely geometries; None where a feature has none.
+        geometries: (N,) shapely geometries; None where a feature has none, or none with a place.
         fields: (N,) values of each attribute.
         crs: Of the coordinates; None where the file does not tell.
     """
@@ -69,6 +69,8 @@ def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
         RasterOpenError: if it cannot be read or has no features.
     """
     path, _, layer = source.partition(_LAYER)
+    if path.endswith(".parquet") and "Parquet" not in pyogrio.list_drivers():
+        raise RasterOpenError(f"{path} cannot be read: GDAL has no GeoParquet here.", "Give the layer as a GeoPackage.")
     try:
         spatial = [name for name, kind in pyogrio.list_layers(path) if kind is not None]
         if not layer and len(spatial) > 1:
@@ -81,4 +83,15 @@ def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
     if geometry is None or not (len(geometry) or may_be_empty):
         raise RasterOpenError(f"{source} has no features with geometry.", "Choose another layer.")
     fields = dict(zip(meta["fields"].tolist(), values, strict=True))
-    return VectorLayer(shapely.from_wkb(geometry), fields, CRS.from_user_input(meta["crs"]) if meta["crs"] else None)
+    crs = CRS.from_user_input(meta["crs"]) if meta["crs"] else None
+    return VectorLayer(_placed(shapely.from_wkb(geometry)), fields, crs)
+
+
+def _placed(geometries: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+    """Return geometries; None for those that are empty or have a coordinate that is no number: GEOS fails at both."""
+    points, owner = shapely.get_coordinates(geometries, return_index=True)
+    nowhere = shapely.is_empty(geometries)
+    nowhere[owner[~np.isfinite(points).all(axis=1)]] = True
+    placed = geometries.copy()
+    placed[nowhere] = None
+    return placed

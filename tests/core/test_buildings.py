@@ -350,6 +350,23 @@ class TestLayer:
         assert made.fields["name"].tolist() == ["a", "a", "b"]
         assert shapely.intersection(made.geometries[0], made.geometries[1]).area < 1e-3
 
+    def test_attributes_that_differ_from_ours_in_case_alone_are_replaced(self, tmp_path):
+        (stair,) = pixels(rotate(translate(ELL, 10, 15), 30))
+        source = layer(tmp_path / "i.gpkg", [stair], AREA_M2=[1], IoU=[2], geometry=[3], id=[4])
+        outcome = regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg")))
+        made = read_vector(outcome["output"])
+        assert list(made.fields) == ["area_m2", "iou", "id", "perim_m", "regular", "angle"]
+        assert made.fields["area_m2"][0] > 100
+        assert made.fields["iou"][0] < 1
+
+    def test_no_obstacles_are_none(self, tmp_path):
+        (stair,) = pixels(rotate(translate(ELL, 10, 15), 30))
+        source = layer(tmp_path / "i.gpkg", [stair], id=[1])
+        roads = layer(tmp_path / "roads.gpkg", [], id=np.empty(0, int))
+        outcome = regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg"), obstacles=roads))
+        assert outcome["regular"] == 1
+        assert outcome["warnings"] == [f"{roads} has no features: there are no obstacles."]
+
     def test_obstacles_of_another_crs_count(self, tmp_path):
         building = translate(rotate(ELL, 30), 500_000, 2_780_000)
         (stair,) = pixels(translate(rotate(ELL, 30), 30, 30))
@@ -465,6 +482,7 @@ class TestLayer:
     ("values", "text"),
     [
         ({"output": "o.tif"}, "must end in .gpkg"),
+        ({"output": "folder/.gpkg"}, "must end in .gpkg"),
         ({"input": ""}, "are needed"),
         ({"tolerance": 0.0}, "above 0"),
         ({"min_iou": 1.5}, "in 0..1"),

@@ -214,6 +214,25 @@ def test_class_names_cannot_leave_the_folder(class_map, tmp_path):
     assert outcome["files"] == {"../Out side": str(tmp_path / "v" / "_out_side.gpkg")}
 
 
+def test_classes_whose_names_make_the_same_file_name_get_their_own_files(class_map, tmp_path):
+    with rasterio.open(class_map, "r+") as dataset:
+        dataset.update_tags(CLASS_3="Sand/Road #6EC1E4", CLASS_4="sand <road #3C1098")
+    outcome = export_polygons(PolygonsRequest(str(class_map), str(tmp_path / "v"), ("3", "4"), ".gpkg"))
+    assert {name: Path(file).name for name, file in outcome["files"].items()} == {
+        "Sand/Road": "sand_road_3.gpkg",
+        "sand <road": "sand_road_4.gpkg",
+    }
+    for name, file in outcome["files"].items():
+        assert pyogrio.read_info(file, layer=Path(file).stem)["features"] == outcome["counts"][name] > 0
+
+
+def test_ids_without_a_class_are_refused(tmp_path):
+    path = write_classes(tmp_path / "map.tif", np.full((9, 9), 77))
+    with pytest.raises(ClassSchemeError, match="do not name"):
+        polygonize(PolygonizeRequest(str(path), str(tmp_path / "all.gpkg")))
+    assert [file.name for file in tmp_path.iterdir()] == ["map.tif"]
+
+
 def attributes(path):
     meta, _, geometry, values = pyogrio.raw.read(path, layer=Path(path).stem)
     return shapely.from_wkb(geometry), dict(zip(meta["fields"], values, strict=True))

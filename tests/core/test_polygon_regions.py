@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from dubai_landcover_plugin.core.polygons import regions
 from dubai_landcover_plugin.core.polygons.regions import find_regions, make_features, merge_small
 
 MAPS = arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3))
@@ -20,9 +21,9 @@ def merged(ids, min_area, rows=5, corners=False, pixel_areas=None):
     """Return the class map after merging, (H, W)."""
     ids = np.asarray(ids, np.uint8)
     areas = np.ones(len(ids)) if pixel_areas is None else pixel_areas
-    regions, _ = find_regions(bands(ids, rows), areas, corners)
+    found, _ = find_regions(bands(ids, rows), areas, corners)
     labels = label(ids)
-    return np.append(0, merge_small(regions, min_area))[labels]
+    return np.append(0, merge_small(found, min_area))[labels]
 
 
 def label(ids):
@@ -92,6 +93,14 @@ def test_the_smallest_goes_first():
     ids[2:6, 2:6] = 3
     ids[3, 3] = 1  # goes to 3, which then is large enough
     assert (merged(ids, 16)[2:6, 2:6] == 3).all()
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_regular_patterns_take_few_rounds(classes, monkeypatch):
+    rounds, choose = [], regions._choose
+    monkeypatch.setattr(regions, "_choose", lambda *values: rounds.append(len(values)) or choose(*values))
+    merged(np.add.outer(np.arange(120), np.arange(120)) % classes + 1, 100)
+    assert len(rounds) < 25  # an order along the rows takes 120 and more
 
 
 def test_areas_are_those_on_the_ground():

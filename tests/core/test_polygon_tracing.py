@@ -116,6 +116,12 @@ def test_simplified_borders_stay_near_and_lose_most_vertices():
     assert shapely.area(simple.polygons[simple.class_ids == 1]).sum() == pytest.approx((ids == 1).sum(), rel=0.01)
 
 
+@pytest.mark.parametrize("tolerance", [1e6, 1e12, 1e200])
+def test_tolerances_beyond_the_raster_are_all_alike(tolerance):
+    ids = np.tri(60, dtype=np.uint8) + 1
+    assert shapely.equals(Traced(ids, tolerance).polygons, Traced(ids, 1000).polygons).all()
+
+
 def test_a_straight_diagonal_border_becomes_a_line():
     ids = np.tri(60, dtype=np.uint8) + 1
     lower = Traced(ids, 2.0).polygons[1]

@@ -61,6 +61,57 @@ def test_geoparquet_says_where_its_geometry_is(tmp_path):
     assert column["crs"]["id"] == {"authority": "EPSG", "code": 32640}
 
 
+def test_geoparquet_holds_whole_numbers_of_any_size(tmp_path):
+    houses, _ = boxes(2)
+    with VectorWriter(tmp_path / "n.parquet", "Polygon", UTM40, {"osm_id": np.int64}) as writer:
+        writer.write(houses, {"osm_id": np.array([1 << 60, 3])})
+        writer.finish()
+    assert pyarrow.parquet.read_table(tmp_path / "n.parquet")["osm_id"].to_pylist() == [1 << 60, 3]
+
+
+def test_a_geopackage_that_lacks_its_index_is_not_whole(tmp_path, monkeypatch):
+    real = pyogrio.raw.write
+
+    def without_index(*values, layer_options, **others):  # what GDAL does where the disk is full at the very end
+        real(*values, layer_options={**layer_options, "SPATIAL_INDEX": "NO"}, **others)
+
+    monkeypatch.setattr(pyogrio.raw, "write", without_index)
+    with pytest.raises(OutputError, match="no spatial index"):
+        write(tmp_path / "houses.gpkg", boxes(3))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["gpkg_export", "GPKG", "sqlite_1", "layer_styles"])
+def test_names_that_geopackages_keep_to_themselves_are_refused_early(tmp_path, name):
+    with pytest.raises(OutputError, match="cannot be named"):
+        check_vector_writable(tmp_path / f"{name}.gpkg", overwrite=False)
+    check_vector_writable(tmp_path / f"{name}.fgb", overwrite=False)
+
+
+def test_geoparquet_without_a_driver_is_told(tmp_path, monkeypatch):
+    write(tmp_path / "houses.parquet", boxes(3))
+    monkeypatch.setattr(pyogrio, "list_drivers", lambda: {"GPKG": "rw"})
+    with pytest.raises(RasterOpenError, match="no GeoParquet here"):
+        read_vector(str(tmp_path / "houses.parquet"))
+
+
+def test_geometries_without_a_place_are_none(tmp_path):
+    shapes = [shapely.box(0, 0, 1, 1), shapely.Polygon(), shapely.Polygon([(0, 0), (np.nan, 1), (1, 1)]), None]
+    shapes += [shapely.Polygon([(0, 0), (1, np.inf), (1, 1)]), shapely.Point()]
+    pyogrio.raw.write(
+        tmp_path / "odd.gpkg",
+        geometry=shapely.to_wkb(np.array(shapes, object)),
+        field_data=[np.arange(6)],
+        fields=["id"],
+        geometry_type="Unknown",
+        crs="EPSG:32640",
+        driver="GPKG",
+    )
+    layer = read_vector(str(tmp_path / "odd.gpkg"))
+    assert layer.fields["id"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert shapely.is_missing(layer.geometries).tolist() == [False, True, True, True, True, True]
+
+
 def test_without_a_crs_and_without_features(tmp_path):
     for suffix in (".gpkg", ".shp", ".geojson", ".fgb", ".parquet"):
         write(tmp_path / f"nothing{suffix}", crs=None)

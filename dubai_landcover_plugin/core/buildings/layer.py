@@ -30,6 +30,8 @@ _OFTEN = 50
 """Buildings between two looks at the monitor."""
 _SHORT = 10
 """Longest field name of a shapefile."""
+_RESERVED = ("fid", "ogc_fid", "geom", "geometry")
+"""Names that formats need themselves; the id of a feature is made anew, for its parts must not share it."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,7 @@ def _without_buildings(request: BuildingsRequest, buildings: Buildings, monitor:
     """Write an empty layer, as a model or a batch needs it where a raster has no buildings."""
     warning = f"{request.input} has no features: the result is empty."
     monitor.log("warning", warning)
-    real = (*_sizes(buildings.crs), "iou", "angle")
-    kinds = {**dict.fromkeys(real, np.float64), "regular": np.int32}
+    kinds = {**dict.fromkeys(_computed(buildings.crs), np.float64), "regular": np.int32}
     fields = {**buildings.fields, **{name: np.empty(0, kind) for name, kind in kinds.items()}}
     _write(request.output, buildings.polygons, fields, buildings.crs)
     return {
@@ -133,7 +134,7 @@ def read_buildings(source: str) -> Buildings:
     lost = len(geometries) - len(np.unique(owner[kept]))
     if lost:
         warnings.append(f"{lost} features without an area were left out.")
-    return Buildings(parts[kept], owner[kept], _plain_fields(layer.fields), layer.crs, warnings)
+    return Buildings(parts[kept], owner[kept], _plain_fields(layer.fields, _computed(layer.crs)), layer.crs, warnings)
 
 
 def _valid(geometries: Polygons) -> tuple[Polygons, int]:
@@ -144,8 +145,13 @@ def _valid(geometries: Polygons) -> tuple[Polygons, int]:
     return flat, int(wrong.sum())
 
 
-def _plain_fields(fields: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArray[Any]]:
-    """Return attributes in the types that every format has: whole numbers, real ones and texts."""
+def _plain_fields(fields: Mapping[str, npt.NDArray[Any]], computed: tuple[str, ...]) -> dict[str, npt.NDArray[Any]]:
+    """Return attributes in the types that every format has: whole numbers, real ones and texts.
+
+    Args:
+        fields: As they were read.
+        computed: Names of attributes that will be computed.
+    """
 
     def plain(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         if values.dtype.kind in "bui":
@@ -155,8 +161,9 @@ def _plain_fields(fields: Mapping[str, npt.NDArray[Any]]) -> dict[str, npt.NDArr
         texts = [None if value is None or value != value else str(value) for value in values]  # NaT is not itself
         return np.array(texts, object)
 
-    # The feature id of a GeoPackage is made anew: parts of a feature must not share it.
-    return {name: plain(values) for name, values in fields.items() if name.lower() not in ("fid", "ogc_fid")}
+    # Most formats do not tell "IOU" from "iou": what is computed takes the place of either.
+    names = {name: name.lower() if name.lower() in computed else name for name in fields}
+    return {names[name]: plain(values) for name, values in fields.items() if name.lower() not in _RESERVED}
 
 
 def _check_names(output: str, fields: Mapping[str, Any]) -> None:
@@ -169,10 +176,12 @@ def _check_names(output: str, fields: Mapping[str, Any]) -> None:
 
 def _read_obstacles(source: str, buildings: Buildings) -> Polygons:
     """Return the polygons of a layer in the CRS of the buildings."""
-    layer = read_vector(source).to_crs(buildings.crs)
+    layer = read_vector(source, may_be_empty=True).to_crs(buildings.crs)
     parts = shapely.get_parts(_valid(layer.geometries)[0])
     polygons: Polygons = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
-    if not len(polygons):
+    if not len(layer.geometries):
+        buildings.warnings.append(f"{source} has no features: there are no obstacles.")
+    elif not len(polygons):
         raise RasterOpenError(f"{source} has no polygons.", "Choose a layer of polygons, such as roads.")
     return polygons
 
@@ -254,6 +263,11 @@ def _features(buildings: Buildings, outlines: Outlines, each_part: bool) -> tupl
 def _sizes(crs: CRS | None) -> tuple[str, str]:
     """Return the names of area and perimeter."""
     return ("area_m2", "perim_m") if crs is not None else ("area_px", "perim_px")
+
+
+def _computed(crs: CRS | None) -> tuple[str, ...]:
+    """Return the names of all attributes that are computed."""
+    return (*_sizes(crs), "iou", "regular", "angle")
 
 
 def _write(path: str, geometries: Polygons, fields: dict[str, Any], crs: CRS | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -98,6 +99,7 @@ def write_polygons(
             sure = stack.enter_context(ConfidenceSource(shape.confidence, source.grid))
         writer = _ClassFiles(stack, source, shape, files)
         maker = PolygonMaker(source, shape, sure, monitor=monitor)
+        source.check_ids(np.flatnonzero(maker.conservation().raster).tolist())
         for polygons in maker:
             counts += np.bincount(polygons.class_ids, minlength=IDS)
             areas += np.bincount(polygons.class_ids, polygons.areas, IDS)
@@ -148,7 +150,8 @@ def export_polygons(request: PolygonsRequest, monitor: Monitor | None = None) ->
     with ClassifiedSource(request.input) as source:
         wanted = [_find_class(source.scheme, name) for name in request.classes]
         folder = Path(request.output_folder)
-        paths = {entry: folder / f"{_file_stem(entry.name)}{request.suffix}" for entry in wanted}
+        stems = _file_stems(source.scheme)
+        paths = {entry: folder / f"{stems[entry]}{request.suffix}" for entry in wanted}
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -170,8 +173,11 @@ def export_polygons(request: PolygonsRequest, monitor: Monitor | None = None) ->
     return {"files": {entry.name: str(path) for entry, path in paths.items()}, **outcome, "warnings": notes}
 
 
-def _file_stem(name: str) -> str:
-    return re.sub(r"[^\w-]+", "_", name.lower())
+def _file_stems(scheme: ClassScheme) -> dict[LandCoverClass, str]:
+    """Return a file name for each class; ids tell apart names that differ in nothing a file name may hold."""
+    stems = {entry: re.sub(r"[^\w-]+", "_", entry.name.lower()) for entry in scheme.entries}
+    times = Counter(stems.values())
+    return {entry: f"{stem}_{entry.id}" if times[stem] > 1 else stem for entry, stem in stems.items()}
 
 
 def _find_class(scheme: ClassScheme, name: str) -> LandCoverClass:

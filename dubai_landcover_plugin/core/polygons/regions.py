@@ -202,7 +202,7 @@ def _choose(classes: Ids, areas: Floats, borders: Borders, min_area: float) -> t
     """Return regions that go to a neighbour now, and to which: those smaller than all small neighbours."""
     small = (areas < min_area) & (classes != NODATA_ID)
     rank = np.empty(len(areas), np.int64)
-    rank[np.lexsort((np.arange(len(areas)), areas))] = np.arange(len(areas))
+    rank[np.lexsort((_shuffled(len(areas)), areas))] = np.arange(len(areas))
     real = borders.lengths > 0
     first, second, lengths = borders.first[real], borders.second[real], borders.lengths[real]
     source = np.concatenate([first, second])
@@ -219,6 +219,18 @@ def _choose(classes: Ids, areas: Floats, borders: Borders, min_area: float) -> t
     best = np.ones(len(source), bool)
     best[:-1] = source[1:] != source[:-1]
     return source[best], target[best]
+
+
+def _shuffled(count: int) -> npt.NDArray[np.uint32]:
+    """Return as many different numbers that look random, always the same.
+
+    Where regular patterns make many neighbours equally large, an order along them would let one go after the other.
+    """
+    numbers = np.arange(count, dtype=np.uint32)
+    for factor, shift in ((0x9E3779B1, 15), (0x85EBCA77, 13)):
+        numbers *= np.uint32(factor)
+        numbers ^= numbers >> np.uint32(shift)
+    return numbers
 
 
 @dataclass(frozen=True)

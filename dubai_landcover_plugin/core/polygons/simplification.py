@@ -17,6 +17,7 @@ Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _NEVER = np.iinfo(np.int64).max
+_LARGEST = 1 << 40  # larger triangles count as equal
 _SHUFFLE_BITS = 20  # breaks ties between equal triangles in an order that looks random but depends on the place alone
 
 
@@ -51,7 +52,7 @@ class BorderSimplifier:
         self._lattice, self._first_row = lattice, first_row
         self.alive = np.ones(len(x), bool)
         self._free = neighbours[:, 0] >= 0
-        most = max(int(np.ceil(2 * tolerance * tolerance)) - 1, 0)  # of twice the area
+        most = max(int(np.ceil(min(2 * tolerance * tolerance, _LARGEST))) - 1, 0)  # of twice the area
         self._most = np.where(outer, 0, most)
         self._keys = np.full(len(x), _NEVER, np.int64)
         self._blocked = np.zeros(len(x), bool)
@@ -98,7 +99,7 @@ class BorderSimplifier:
         cross -= (y[before] - y[vertices]) * (x[after] - x[vertices])
         place = (x[vertices] * 0x9E3779B1 ^ y[vertices] * 0x85EBCA77) * 0xC2B2AE3D
         shuffled = (place >> 24) & ((1 << _SHUFFLE_BITS) - 1)
-        self._keys[vertices] = np.minimum(np.abs(cross), 1 << 40) << _SHUFFLE_BITS | shuffled
+        self._keys[vertices] = np.minimum(np.abs(cross), _LARGEST - 1) << _SHUFFLE_BITS | shuffled
         self._blocked[vertices] = False
 
     def _can_go(self, vertices: Indices) -> Flags:

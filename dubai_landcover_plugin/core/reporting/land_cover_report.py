@@ -14,7 +14,6 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme, naturally_coloured
 from dubai_landcover_plugin.core.classified import ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.confidence import UNKNOWN, ConfidenceSource
-from dubai_landcover_plugin.core.errors import ClassSchemeError
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.reporting.facts import Facts
 from dubai_landcover_plugin.core.reporting.figures import AreaFigures, figures
@@ -96,8 +95,10 @@ def _count(
     for first, last, ends in blocks.bands(grid.height, grid.width):
         raise_if_cancelled(monitor)
         monitor.report(first, grid.height, "counting")
-        keys = slot_of[source.read(first, last)].astype(np.int32)
-        _check_slots(keys, source)
+        ids = source.read(first, last)
+        keys = slot_of[ids].astype(np.int32)
+        if keys.max() == _NO_CLASS:
+            source.check_ids(np.unique(ids).tolist())
         percents = UNKNOWN if confidence is None else confidence.read(first, last)
         keys = np.where(keys > 0, keys * PERCENTS + percents, UNKNOWN).astype(np.int32)
         summed = None if confidence is None else blocks
@@ -131,15 +132,6 @@ def _slots(scheme: ClassScheme) -> npt.NDArray[np.uint8]:
     for slot, entry in enumerate(scheme.entries, 1):
         slots[entry.id] = slot
     return slots
-
-
-def _check_slots(keys: npt.NDArray[np.int32], source: ClassifiedSource) -> None:
-    if keys.max() == _NO_CLASS:
-        known = ", ".join(f"{entry.id} {entry.name}" for entry in source.scheme.entries)
-        raise ClassSchemeError(
-            f"{source.path} holds ids that its classes do not name; it names {known}.",
-            "Use a raster as Segment Land Cover wrote it.",
-        )
 
 
 def _facts(

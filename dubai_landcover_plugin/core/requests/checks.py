@@ -10,6 +10,7 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, asdict, fields
+from pathlib import Path
 from typing import Any, Callable, TypeVar
 
 from dubai_landcover_plugin.core.errors import RequestError
@@ -130,7 +131,7 @@ def at_least(name: str, value: float | None, low: float, high: float = math.inf)
 
 def vector_path(name: str, path: str | None) -> None:
     """Refuse a vector file whose format is not known by its suffix; None passes."""
-    if path is not None and not path.endswith(tuple(VECTOR_SUFFIXES)):
+    if path is not None and Path(path).suffix not in VECTOR_SUFFIXES:  # ".gpkg" has none
         raise RequestError(f"{name} must end in {', '.join(VECTOR_SUFFIXES)}, got '{path}'.")
 
 
