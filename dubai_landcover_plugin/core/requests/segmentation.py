@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from dubai_landcover_plugin.core.errors import RequestError
-from dubai_landcover_plugin.core.requests.checks import Request, at_least, nested, one_of, vector_path
+from dubai_landcover_plugin.core.requests.checks import VECTOR_SUFFIXES, Request, at_least, nested, one_of, vector_path
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "intel-gpu", "directml")
 RUNTIMES = ("auto", "openvino", "torch", "onnxruntime")
@@ -186,7 +186,8 @@ class BatchRequest(Request):
             raise RequestError("A folder of rasters and an output folder are needed.")
         if not [part for part in self.pattern.split(";") if part.strip()]:
             raise RequestError("The file name pattern is empty.", "Give one such as *.tif.")
-        vector_path("polygons", self.polygons)
+        if self.polygons is not None:
+            one_of("polygons", self.polygons, tuple(VECTOR_SUFFIXES))
 
 
 @dataclass(frozen=True)
