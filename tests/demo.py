@@ -96,19 +96,17 @@ def _legend_order(name: str) -> int:
 
 
 def segment(raster: Path, folder: Path) -> tuple[Path, float]:
-    """Segment ``raster`` in QGIS and export buildings and roads; return the classified raster and seconds taken."""
+    """Segment ``raster`` in QGIS, with all that a run can give; return the classified raster and seconds taken."""
     qgis_process(["plugins", "enable", PLUGIN], folder, show=False)
     result = folder / "landcover.tif"
     outputs = {
         "OUTPUT": result, "CONFIDENCE": folder / "confidence.tif", "POLYGONS": folder / "landcover.gpkg",
-        "REPORT": folder / "report.html",
+        "BUILDINGS": folder / "buildings.shp", "ROADS": folder / "roads.shp", "REPORT": folder / "report.html",
     }  # fmt: skip
     start = time.perf_counter()
     arguments = [f"INPUT={raster}", *(f"{key}={path}" for key, path in outputs.items())]
     qgis_process(["run", "dubailandcover:segmentlandcover", "--", *arguments], folder)
     seconds = time.perf_counter() - start
-    vectors = ["CLASSES=Building", "CLASSES=Road", "FORMAT=shp", f"OUTPUT_FOLDER={folder}"]
-    qgis_process(["run", "dubailandcover:exportclasspolygons", "--", f"INPUT={result}", *vectors], folder, show=False)
     return result, seconds
 
 
