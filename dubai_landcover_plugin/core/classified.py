@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import warnings
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -13,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from dubai_landcover_plugin.core.classes import NODATA_ID
 from dubai_landcover_plugin.core.errors import ClassSchemeError, RasterOpenError, RasterReadError
-from dubai_landcover_plugin.core.raster import Grid
+from dubai_landcover_plugin.core.raster import Grid, open_raster
 from dubai_landcover_plugin.core.record import scheme_from_tags
 
 _REMEDY = "Choose a classified raster made by Segment Land Cover."
@@ -40,7 +39,7 @@ class ClassifiedSource:
 
     def __init__(self, path: str | Path) -> None:
         self.path = str(path)
-        self._dataset = _open(path)
+        self._dataset = open_raster(path)
         try:
             dataset = self._dataset
             if dataset.count != 1 or dataset.dtypes[0] != "uint8":
@@ -124,15 +123,6 @@ class ClassifiedSource:
 def limited_cache() -> rasterio.Env:
     """Return a context in which GDAL keeps few blocks; by default it takes a twentieth of the machine's memory."""
     return rasterio.Env(GDAL_CACHEMAX=_CACHE)
-
-
-def _open(path: str | Path) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(path)
-    except (RasterioError, RasterioIOError) as error:
-        raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
 
 
 def _json(text: str | None) -> dict[str, Any]:

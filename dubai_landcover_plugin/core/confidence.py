@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from dubai_landcover_plugin.core.errors import RasterOpenError, RasterReadError
-from dubai_landcover_plugin.core.raster import Grid
+from dubai_landcover_plugin.core.raster import Grid, open_raster
 
 CERTAIN = 100  # percent
 UNKNOWN = 101  # stands for "no confidence is known" wherever percents are counted
@@ -38,12 +36,7 @@ class ConfidenceSource:
 
     def __init__(self, path: str | Path, grid: Grid) -> None:
         self.path = str(path)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                self._dataset: Any = rasterio.open(path)
-        except (RasterioError, RasterioIOError) as error:
-            raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
+        self._dataset: Any = open_raster(path)
         try:
             self._check(grid)
         except BaseException:

@@ -389,18 +389,28 @@ class RasterSource:
         return Grid(dataset.height, dataset.width, dataset.transform, crs)
 
 
+def open_raster(path: str | Path) -> rasterio.DatasetReader:
+    """Open whatever GDAL takes for a raster; that it may have no place is no news to the user.
+
+    Raises:
+        RasterOpenError: if there is none.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            return rasterio.open(path)
+    except (RasterioError, RasterioIOError) as error:
+        raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
+
+
 def _open(path: str) -> rasterio.DatasetReader:
     """Open a raster of plain numbers.
 
     Raises:
         RasterOpenError: if there is none.
     """
-    try:
-        with warnings.catch_warnings(), rasterio.Env(**_STRICT):
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)  # said in a note, in the user's words
-            dataset = rasterio.open(path)
-    except (RasterioError, RasterioIOError) as error:
-        raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
+    with rasterio.Env(**_STRICT):
+        dataset = open_raster(path)
     if dataset.count == 0:
         inside = dataset.subdatasets
         dataset.close()

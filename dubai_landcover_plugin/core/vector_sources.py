@@ -58,6 +58,11 @@ class VectorLayer:
         return VectorLayer(shapely.transform(self.geometries, move), self.fields, crs)
 
 
+def file_of(source: str) -> str:
+    """Return the path in ``path|layername=NAME``; other texts are paths already."""
+    return source.partition(_LAYER)[0]
+
+
 def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
     """Read a layer that GDAL reads.
 

@@ -23,7 +23,6 @@ from dubai_landcover_plugin.core.change.alignment import GridReader, align, whol
 from dubai_landcover_plugin.core.change.coding import MISSING, UNCERTAIN, UNKNOWN, ChangeCoding
 from dubai_landcover_plugin.core.change.run import map_change
 from dubai_landcover_plugin.core.change.shift import estimate_shift
-from dubai_landcover_plugin.core.change.tally import row_areas
 from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.core.errors import (
     BandError,
@@ -34,6 +33,7 @@ from dubai_landcover_plugin.core.errors import (
     RequestError,
     RunCancelled,
 )
+from dubai_landcover_plugin.core.ground import GroundScale
 from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.record import class_tags
 from dubai_landcover_plugin.core.requests.change import ChangeRequest
@@ -281,7 +281,7 @@ def test_areas_in_degrees_are_those_on_the_ground(compare, make, tmp_path):
 
 
 def test_degrees_shrink_towards_the_pole():
-    areas = row_areas(Grid(90, 10, Affine(1, 0, 0, 0, -1, 90), CRS.from_epsg(4326)), 0, 90)
+    areas = GroundScale(Grid(90, 10, Affine(1, 0, 0, 0, -1, 90), CRS.from_epsg(4326))).pixel_areas(0, 90)
     assert (np.diff(areas) > 0).all()
     assert areas[-1] == pytest.approx(111_320 * 110_574, rel=1e-2)
 

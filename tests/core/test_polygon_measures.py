@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dubai_landcover_plugin.core.confidence import UNKNOWN
-from dubai_landcover_plugin.core.polygons.measures import ConfidenceTally, Scale, pixel_areas
+from dubai_landcover_plugin.core.polygons.measures import ConfidenceTally, Scale
 from dubai_landcover_plugin.core.polygons.rings import Rings
 from dubai_landcover_plugin.core.raster import Grid
 
@@ -36,7 +36,7 @@ def test_holes_count_less():
     scale = Scale(Grid(20, 20, Affine(0.5, 0, 0, 0, -0.5, 0), rasterio.crs.CRS.from_epsg(32640)))
     assert scale.areas(rings).tolist() == [25, -6.25]
     assert scale.perimeters(rings).tolist() == [20, 10]
-    assert pixel_areas(rings).tolist() == [100, -25]
+    assert rings.pixel_areas.tolist() == [100, -25]
     assert scale.side() == 0.5
 
 

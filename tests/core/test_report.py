@@ -25,6 +25,7 @@ from dubai_landcover_plugin.core.errors import (
     RequestError,
     RunCancelled,
 )
+from dubai_landcover_plugin.core.ground import GroundScale
 from dubai_landcover_plugin.core.monitor import SilentMonitor
 from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.record import class_tags
@@ -33,7 +34,7 @@ from dubai_landcover_plugin.core.reporting import zones as zones_module
 from dubai_landcover_plugin.core.reporting.facts import area_unit
 from dubai_landcover_plugin.core.reporting.figures import figures
 from dubai_landcover_plugin.core.reporting.land_cover_report import write_report
-from dubai_landcover_plugin.core.reporting.tally import Blocks, Tally, pixel_areas
+from dubai_landcover_plugin.core.reporting.tally import Blocks, Tally
 from dubai_landcover_plugin.core.reporting.zones import read_zones
 from dubai_landcover_plugin.core.requests.report import ReportRequest
 from dubai_landcover_plugin.core.worker import _TASKS
@@ -516,7 +517,7 @@ class TestRuns:
 
     def test_pixels_of_a_country_have_their_areas(self):
         grid = Grid(10_000, 10, Affine(0.001, 0, 50, 0, -0.001, 30), CRS.from_epsg(4326))
-        areas = pixel_areas(grid)
+        areas = GroundScale(grid).pixel_areas(0, grid.height)
         for row in (0, 17, 5003, 9999):
             assert areas[row] == pytest.approx(np.prod(grid.pixel_size_m(row + 0.5)), rel=1e-6)
 

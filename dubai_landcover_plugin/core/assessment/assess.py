@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
-import rasterio
 import shapely
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 from dubai_landcover_plugin.core.assessment.outcome import Assessment
 from dubai_landcover_plugin.core.assessment.page import assessment_html
 from dubai_landcover_plugin.core.assessment.points import assess_points
 from dubai_landcover_plugin.core.assessment.reference_polygons import assess_polygons
 from dubai_landcover_plugin.core.assessment.reference_raster import assess_raster
-from dubai_landcover_plugin.core.assessment.strata import CACHE_MB
 from dubai_landcover_plugin.core.assessment.table import assessment_csv
-from dubai_landcover_plugin.core.classified import ClassifiedSource
-from dubai_landcover_plugin.core.errors import RequestError
+from dubai_landcover_plugin.core.classified import ClassifiedSource, limited_cache
+from dubai_landcover_plugin.core.errors import RasterOpenError, RequestError
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.core.raster import open_raster
 from dubai_landcover_plugin.core.requests.assessment import AccuracyRequest
-from dubai_landcover_plugin.core.vector_sources import VectorLayer, read_vector
+from dubai_landcover_plugin.core.vector_sources import VectorLayer, file_of, read_vector
 from dubai_landcover_plugin.core.writer import check_writable, write_text
 
 _POINTS = (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT)
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
-_LAYER = "|layername="
 
 
 def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) -> dict[str, Any]:
@@ -39,7 +35,7 @@ def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) ->
         LandCoverError: if the map is no class map, the reference cannot be used or a file cannot be written.
     """
     monitor = monitor or SilentMonitor()
-    inputs = (request.input, request.reference.partition(_LAYER)[0])
+    inputs = (request.input, file_of(request.reference))
     for path in filter(None, (request.report, request.table)):
         check_writable(path, request.overwrite, inputs)
     found = assess(request.input, request.reference, request.field, monitor)
@@ -60,7 +56,7 @@ def assess(path: str, reference: str, field: str, monitor: Monitor) -> Assessmen
     Raises:
         LandCoverError: as :func:`assess_accuracy`.
     """
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), ClassifiedSource(path) as source:
+    with limited_cache(), ClassifiedSource(path) as source:
         if _is_raster(reference):
             return assess_raster(source, reference, monitor)
         layer = read_vector(reference)
@@ -81,14 +77,12 @@ def assess(path: str, reference: str, field: str, monitor: Monitor) -> Assessmen
 
 
 def _is_raster(reference: str) -> bool:
-    if _LAYER in reference:
+    if file_of(reference) != reference:
         return False
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(reference) as dataset:
-                return bool(dataset.count)
-    except (RasterioError, RasterioIOError):
+        with open_raster(reference) as dataset:
+            return bool(dataset.count)
+    except RasterOpenError:
         return False
 
 

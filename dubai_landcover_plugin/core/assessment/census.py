@@ -7,9 +7,10 @@ import numpy as np
 from dubai_landcover_plugin.core.accuracy import Confusion
 from dubai_landcover_plugin.core.assessment.estimate import Figure
 from dubai_landcover_plugin.core.assessment.outcome import Assessment
-from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices, pixel_areas
+from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.errors import GeoreferenceError
+from dubai_landcover_plugin.core.ground import GroundScale
 from dubai_landcover_plugin.core.raster import Grid
 
 
@@ -17,7 +18,7 @@ class Census:
     """Counts of pairs of classes, and their areas, as bands of rows come."""
 
     def __init__(self, grid: Grid, scheme: ClassScheme) -> None:
-        self._grid = grid
+        self._grid, self._scale = grid, GroundScale(grid)
         self._classes = len(scheme.entries)
         self.counts = np.zeros((self._classes, self._classes), np.int64)
         self.areas = np.zeros((self._classes, self._classes))
@@ -29,7 +30,7 @@ class Census:
         shape = self.counts.shape
         counts = np.bincount(cells, minlength=self.counts.size).reshape(shape)
         self.counts += counts
-        areas = pixel_areas(self._grid, first + np.arange(len(mapped)))
+        areas = self._scale.pixel_areas(first, first + len(mapped))
         if self._grid.has_constant_scale:
             self.areas += counts * areas[0]
         else:

@@ -18,11 +18,11 @@ from dubai_landcover_plugin.core.assessment.strata import (
     band_rows,
     class_indices,
     found_transform,
-    pixel_areas,
 )
 from dubai_landcover_plugin.core.classes import ClassScheme
 from dubai_landcover_plugin.core.classified import ClassifiedSource
 from dubai_landcover_plugin.core.errors import GeoreferenceError, RequestError
+from dubai_landcover_plugin.core.ground import GroundScale
 from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
 from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.vector_sources import VectorLayer
@@ -88,7 +88,10 @@ def assess_points(source: ClassifiedSource, layer: VectorLayer, field: str, moni
     strata = strata.of(source.scheme)
     design = _design(layer, source.scheme, strata, placed.mapped, used, notes)
     sample = LabelledSample(
-        design.strata[used], placed.mapped[used], reference[used], pixel_areas(source.grid, placed.rows[used])
+        design.strata[used],
+        placed.mapped[used],
+        reference[used],
+        GroundScale(source.grid).sizes(placed.rows[used] + 0.5).prod(axis=0),
     )
     found = estimate(sample, design.pixels, len(source.scheme.entries))
     covered = _check_strata(design, sample, notes)

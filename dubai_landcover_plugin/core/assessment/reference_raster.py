@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
@@ -26,7 +24,7 @@ from dubai_landcover_plugin.core.errors import (
     RasterReadError,
 )
 from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
-from dubai_landcover_plugin.core.raster import Grid
+from dubai_landcover_plugin.core.raster import Grid, open_raster
 from dubai_landcover_plugin.core.record import scheme_from_tags
 
 _METHOD = (
@@ -50,7 +48,7 @@ class ReferenceRaster:
 
     def __init__(self, path: str, grid: Grid, scheme: ClassScheme) -> None:
         self._path, self._grid, self._scheme = path, grid, scheme
-        self._dataset = _open(path)
+        self._dataset = open_raster(path)
         self._vrt: Any = None
         self.warnings: list[str] = []
         self.unknown: set[int] = set()
@@ -169,12 +167,3 @@ def _indices_by_name(tags: dict[str, str], scheme: ClassScheme) -> Indices:
     for entry in own.entries:
         indices[entry.id] = places.get(entry.name.casefold(), NO_CLASS)
     return indices
-
-
-def _open(path: str) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(path)
-    except (RasterioError, RasterioIOError) as error:
-        raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error

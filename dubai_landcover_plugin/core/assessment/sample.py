@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 import shapely
 
 from dubai_landcover_plugin.core.assessment.allocation import allocate, sample_size
 from dubai_landcover_plugin.core.assessment.point_style import point_style_qml
-from dubai_landcover_plugin.core.assessment.strata import CACHE_MB, StrataCounter, band_rows, drawn_transform
+from dubai_landcover_plugin.core.assessment.strata import StrataCounter, band_rows, drawn_transform
 from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.classified import ClassifiedSource
+from dubai_landcover_plugin.core.classified import ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.errors import RasterOpenError, RequestError
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.raster import Grid
@@ -56,7 +55,7 @@ def draw_sample(request: AccuracySampleRequest, monitor: Monitor | None = None) 
     """
     monitor = monitor or SilentMonitor()
     check_vector_writable(request.output, request.overwrite, (request.input,))
-    with rasterio.Env(GDAL_CACHEMAX=CACHE_MB), ClassifiedSource(request.input) as source:
+    with limited_cache(), ClassifiedSource(request.input) as source:
         bands = _count(source, monitor)
         present = [entry for entry in source.scheme.entries if bands.totals[entry.id]]
         if not present:

@@ -10,15 +10,14 @@ from affine import Affine
 
 from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.core.classified import Ids
+from dubai_landcover_plugin.core.ground import GroundScale
 from dubai_landcover_plugin.core.raster import Grid
 
 _BLOCK_ROWS = 512  # px; the height of a block of our GeoTIFFs
 _BAND_PIXELS = 1 << 21  # held at once
-CACHE_MB = 128  # of blocks that GDAL keeps; bands are read in order, and each block once or a few times
 NO_CLASS = -1
 Indices = npt.NDArray[np.int16]
 """Class indices of pixels; small, for there are many."""
-_AREA_SAMPLES = 1025  # rows at which the size of pixels is computed where it varies
 
 
 @dataclass(frozen=True)
@@ -48,7 +47,7 @@ class StrataCounter:
     """Counts bands of rows as they come."""
 
     def __init__(self, grid: Grid) -> None:
-        self._grid = grid
+        self._grid, self._scale = grid, GroundScale(grid)
         self._pixels = np.zeros(256, np.int64)
         self._areas = np.zeros(256)
 
@@ -56,11 +55,11 @@ class StrataCounter:
         """Count rows from ``first`` on, (n, W); return their own pixels by class id, (256,)."""
         if self._grid.has_constant_scale:
             counts = np.bincount(ids.ravel(), minlength=256)
-            self._areas += counts * pixel_areas(self._grid, np.array([first]))[0]
+            self._areas += counts * self._scale.pixel_areas(first, first + 1)[0]
         else:
             of_rows = np.stack([np.bincount(row, minlength=256) for row in ids])
             counts = of_rows.sum(axis=0)
-            self._areas += pixel_areas(self._grid, first + np.arange(len(ids))) @ of_rows
+            self._areas += self._scale.pixel_areas(first, first + len(ids)) @ of_rows
         self._pixels += counts
         return counts
 
@@ -72,16 +71,6 @@ class StrataCounter:
 def band_rows(grid: Grid) -> int:
     """Return how many rows are held at once."""
     return max(min(_BLOCK_ROWS, _BAND_PIXELS // grid.width), 1)
-
-
-def pixel_areas(grid: Grid, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Return the area on the ground of the pixels of each row, (n,) m²; 1 without a CRS."""
-    if grid.has_constant_scale:
-        return np.full(len(rows), np.prod(grid.pixel_size_m() or (1.0, 1.0)))
-    known = np.linspace(0.5, grid.height - 0.5, min(grid.height, _AREA_SAMPLES))
-    areas = [float(np.prod(grid.pixel_size_m(row) or (1.0, 1.0))) for row in known]
-    found: npt.NDArray[np.float64] = np.interp(rows + 0.5, known, areas)
-    return found
 
 
 def drawn_transform(grid: Grid) -> Affine:

@@ -21,7 +21,7 @@ from dubai_landcover_plugin.core.errors import OutputError, RasterOpenError
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.core.vector_files import VectorWriter, check_vector_writable
-from dubai_landcover_plugin.core.vector_sources import read_vector
+from dubai_landcover_plugin.core.vector_sources import file_of, read_vector
 
 Polygons = npt.NDArray[np.object_]
 Indices = npt.NDArray[np.int64]
@@ -64,7 +64,7 @@ def regularize_buildings(request: BuildingsRequest, monitor: Monitor | None = No
         LandCoverError: if a layer cannot be read, has no polygons, or the output cannot be written.
     """
     monitor = monitor or SilentMonitor()
-    inputs = tuple(path.partition("|layername=")[0] for path in (request.input, request.obstacles) if path)
+    inputs = tuple(file_of(path) for path in (request.input, request.obstacles) if path)
     check_vector_writable(request.output, request.overwrite, inputs)
     monitor.report(0, 1, "reading")
     buildings = read_buildings(request.input)

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import warnings
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 
 from dubai_landcover_plugin.core.change.alignment import GridReader
-from dubai_landcover_plugin.core.errors import BandError, GeoreferenceError, RasterOpenError
-from dubai_landcover_plugin.core.raster import Grid
+from dubai_landcover_plugin.core.errors import BandError, GeoreferenceError
+from dubai_landcover_plugin.core.raster import Grid, open_raster
 from dubai_landcover_plugin.core.windows import Window
 
 _NODATA = 255.0  # where the file names none
@@ -59,13 +56,8 @@ class ConfidenceReader:
 
 def _check(path: str, own: Grid) -> float:
     """Return the nodata value of a confidence raster that suits a classified one."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path) as dataset:
-                bands, shape, transform, nodata = dataset.count, dataset.shape, dataset.transform, dataset.nodata
-    except (RasterioError, RasterioIOError) as error:
-        raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
+    with open_raster(path) as dataset:
+        bands, shape, transform, nodata = dataset.count, dataset.shape, dataset.transform, dataset.nodata
     if bands != 1:
         raise BandError(f"{path} is no confidence raster: it has {bands} bands, one is needed.", _REMEDY)
     if shape != (own.height, own.width) or not transform.almost_equals(own.transform, 1e-6 * abs(own.transform.a or 1)):

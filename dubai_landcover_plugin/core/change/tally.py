@@ -8,20 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.change.coding import MISSING, Indices
+from dubai_landcover_plugin.core.ground import GroundScale
 from dubai_landcover_plugin.core.raster import Grid
 
-_ROWS_SAMPLED = 65
-
 Matrix = npt.NDArray[np.float64]
-
-
-def row_areas(grid: Grid, first: int, last: int) -> npt.NDArray[np.float64]:
-    """Return the area of a pixel in rows ``first`` to ``last`` (excluded), m² (1 without a CRS), (n,) float64."""
-    # Where the scale changes, it does so with the row; sampled densely enough for a country.
-    known = np.linspace(0, grid.height, 1 if grid.has_constant_scale else _ROWS_SAMPLED)
-    areas = [size[0] * size[1] for size in (grid.pixel_size_m(row) or (1.0, 1.0) for row in known)]
-    interpolated: npt.NDArray[np.float64] = np.interp(np.arange(first, last) + 0.5, known, areas)
-    return interpolated
 
 
 @dataclass(frozen=True)
@@ -72,6 +62,7 @@ class ChangeTally:
 
     def __init__(self, count: int, grid: Grid) -> None:
         self._grid, self._count = grid, count
+        self._scale = GroundScale(grid)
         self.pixels = np.zeros((count, count), np.int64)
         self.areas: Matrix = np.zeros((count, count))
         self.uncertain_pixels = np.zeros((count, count), np.int64)
@@ -88,7 +79,7 @@ class ChangeTally:
             later: (h, W) class indices.
             sure: (h, W) where both are known well enough; never where one is not known.
         """
-        areas = np.broadcast_to(row_areas(self._grid, first, first + len(earlier))[:, None], earlier.shape)
+        areas = np.broadcast_to(self._scale.pixel_areas(first, first + len(earlier))[:, None], earlier.shape)
         known = (earlier >= 0) & (later >= 0)
         self._sum(self.pixels, self.areas, earlier, later, areas, sure)
         if np.count_nonzero(sure) == earlier.size:

@@ -12,7 +12,6 @@ import shapely
 from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.core.errors import OutputError
 from dubai_landcover_plugin.core.polygons.links import Links
-from dubai_landcover_plugin.core.polygons.measures import pixel_areas
 from dubai_landcover_plugin.core.polygons.rings import Rings
 
 Keys = npt.NDArray[np.uint64]
@@ -41,9 +40,9 @@ class CoverageProof:
 
     def add_polygons(self, rings: Rings, polygons: npt.NDArray[np.object_]) -> None:
         """Take polygons and their rings."""
-        here, there = (points[:, 1] * self._columns + points[:, 0] for points in (rings.points, rings.following()))
+        here, there = (points[:, 1] * self._columns + points[:, 0] for points in (rings.points, rings.following))
         self._add(here.astype(np.uint64), there.astype(np.uint64))
-        self._area += float(pixel_areas(rings).sum())
+        self._area += float(rings.pixel_areas.sum())
         self._invalid += int((~shapely.is_valid(polygons)).sum())
 
     def check(self, valid_pixels: int) -> None:

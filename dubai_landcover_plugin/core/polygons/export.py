@@ -128,7 +128,7 @@ def polygonize(request: PolygonizeRequest, monitor: Monitor | None = None) -> di
     monitor = monitor or SilentMonitor()
     inputs = (request.input, *([request.confidence] if request.confidence else []))
     with ClassifiedSource(request.input) as source:
-        classes = [_find_class(source.scheme, name) for name in request.classes] or source.scheme.entries
+        classes = [source.scheme.find(name) for name in request.classes] or source.scheme.entries
         check_vector_writable(request.output, request.overwrite, inputs)
         shape = Shape(request.min_area, request.simplify, request.corners, request.confidence)
         outcome = write_polygons(source, {Path(request.output): {entry.id for entry in classes}}, shape, monitor)
@@ -148,7 +148,7 @@ def export_polygons(request: PolygonsRequest, monitor: Monitor | None = None) ->
     monitor = monitor or SilentMonitor()
     inputs = (request.input, *([request.confidence] if request.confidence else []))
     with ClassifiedSource(request.input) as source:
-        wanted = [_find_class(source.scheme, name) for name in request.classes]
+        wanted = [source.scheme.find(name) for name in request.classes]
         folder = Path(request.output_folder)
         stems = _file_stems(source.scheme)
         paths = {entry: folder / f"{stems[entry]}{request.suffix}" for entry in wanted}
@@ -178,10 +178,3 @@ def _file_stems(scheme: ClassScheme) -> dict[LandCoverClass, str]:
     stems = {entry: re.sub(r"[^\w-]+", "_", entry.name.lower()) for entry in scheme.entries}
     times = Counter(stems.values())
     return {entry: f"{stem}_{entry.id}" if times[stem] > 1 else stem for entry, stem in stems.items()}
-
-
-def _find_class(scheme: ClassScheme, name: str) -> LandCoverClass:
-    for entry in scheme.entries:
-        if str(entry.id) == name.strip():
-            return entry
-    return scheme.by_name(name)

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from dubai_landcover_plugin.core.ground import place
 from dubai_landcover_plugin.core.monitor import Monitor
 from dubai_landcover_plugin.core.polygons.conservation import Conservation, CoverageProof
-from dubai_landcover_plugin.core.polygons.measures import ConfidenceTally, Scale, Sureness, pixel_areas
+from dubai_landcover_plugin.core.polygons.measures import ConfidenceTally, Scale, Sureness
 from dubai_landcover_plugin.core.polygons.regions import sum_by
 from dubai_landcover_plugin.core.polygons.tracing import IDS, Batch, RowSource, Tracing
 from dubai_landcover_plugin.core.raster import Grid
@@ -123,10 +124,10 @@ class PolygonMaker:
         features, of_ring = np.unique(batch.features, return_inverse=True)
         areas = sum_by(of_ring, self._scale.areas(rings), len(features))
         perimeters = sum_by(of_ring, self._scale.perimeters(rings), len(features))
-        pixel_counts = sum_by(of_ring, pixel_areas(rings), len(features))
+        pixel_counts = sum_by(of_ring, rings.pixel_areas, len(features))
         class_ids = batch.class_ids[features]
         self._areas += np.bincount(class_ids, areas, IDS)
-        placed = _place(pixels, self._grid)
+        placed = place(pixels, self._grid)
         if self._shape.corners:
             order = np.argsort(batch.features[rings.outer], kind="stable")
             _, owners = np.unique(batch.features[rings.outer][order], return_inverse=True)
@@ -137,11 +138,3 @@ class PolygonMaker:
         return Polygons(
             placed, class_ids, areas, perimeters, pixel_counts, None if tally is None else tally.take(features)
         )
-
-
-def _place(pixels: Geometries, grid: Grid) -> Geometries:
-    """Move polygons from pixel coordinates to the CRS."""
-    t = grid.transform
-    matrix = np.array([[t.a, t.d], [t.b, t.e]])
-    placed: Geometries = shapely.transform(pixels, lambda points: points @ matrix + (t.c, t.f))
-    return placed

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.confidence import CERTAIN, UNKNOWN
+from dubai_landcover_plugin.core.ground import GroundScale
 from dubai_landcover_plugin.core.polygons.rings import Rings
 from dubai_landcover_plugin.core.raster import Grid
 
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-_SAMPLES = 65  # rows at which pixels are measured; where their size changes, it does so with the row
 _PERCENT = CERTAIN + 1
 
 
@@ -27,45 +26,36 @@ class Scale:
     """
 
     def __init__(self, grid: Grid) -> None:
-        rows: Floats = np.linspace(0.0, grid.height, 1 if grid.has_constant_scale else _SAMPLES)
-        sizes = np.array([grid.pixel_size_m(row) or (1.0, 1.0) for row in rows])
-        self._rows, self._across, self._down = rows, sizes[:, 0], sizes[:, 1]
+        self._ground = GroundScale(grid)
+        self._middle = grid.height / 2
         #: (H,) area of the pixels of each row, m² or px.
-        self.pixel_areas = self._at(np.arange(grid.height, dtype=np.float64) + 0.5).prod(axis=0)
+        self.pixel_areas = self._ground.pixel_areas(0, grid.height)
         self._below = np.concatenate([[0.0], np.cumsum(self.pixel_areas)])
-
-    def _at(self, rows: npt.NDArray[np.floating[Any]]) -> Floats:
-        """Return the size along columns and along rows, (2, N)."""
-        return np.stack([np.interp(rows, self._rows, self._across), np.interp(rows, self._rows, self._down)])
+        self._corners = np.arange(grid.height + 1)
 
     def side(self) -> float:
         """Return the side of a square pixel in the middle of the raster, m or px."""
-        return float(np.sqrt(self._at(np.array([self._rows.mean()])).prod()))
+        return float(np.sqrt(self._ground.sizes(np.array([self._middle])).prod()))
 
     def areas(self, rings: Rings) -> Floats:
         """Return the area of each ring, (R,), m² or px; negative for holes.
 
         By Green's theorem the area is the sum over the edges of what a column has above them.
         """
-        here, there = rings.points, rings.following()
-        ends = np.interp(here[:, 1], np.arange(len(self._below)), self._below)
-        next_ends = np.interp(there[:, 1], np.arange(len(self._below)), self._below)
-        middles = np.interp((here[:, 1] + there[:, 1]) / 2, np.arange(len(self._below)), self._below)
+        here, there = rings.points, rings.following
+        ends, middles, next_ends = (
+            np.interp(rows, self._corners, self._below)
+            for rows in (here[:, 1], (here[:, 1] + there[:, 1]) / 2, there[:, 1])
+        )
         parts = (here[:, 0] - there[:, 0]) * (ends + 4 * middles + next_ends) / 6
         return _sums(parts, rings.begins)
 
     def perimeters(self, rings: Rings) -> Floats:
         """Return the length of each ring, (R,), m or px."""
-        here, there = rings.points, rings.following()
-        across, down = self._at((here[:, 1] + there[:, 1]) / 2.0)
+        here, there = rings.points, rings.following
+        across, down = self._ground.sizes((here[:, 1] + there[:, 1]) / 2.0)
         steps = there - here
         return _sums(np.hypot(steps[:, 0] * across, steps[:, 1] * down), rings.begins)
-
-
-def pixel_areas(rings: Rings) -> Floats:
-    """Return the area of each ring, (R,), px, exact; negative for holes."""
-    here, there = rings.points, rings.following()
-    return _sums((here[:, 0] * there[:, 1] - there[:, 0] * here[:, 1]).astype(np.float64), rings.begins) / 2
 
 
 def _sums(values: Floats, begins: Indices) -> Floats:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -43,13 +44,21 @@ class Rings:
         """(R,) points of each ring."""
         return np.diff(self.begins, append=len(self.points))
 
+    @cached_property
     def following(self) -> npt.NDArray[np.int64]:
-        """Return the point after each one on its ring, (P, 2)."""
+        """(P, 2) the point after each one on its ring."""
         index = np.arange(1, len(self.points) + 1)
         index[self.begins[1:] - 1] = self.begins[:-1]
         if len(index):
             index[-1] = self.begins[-1]
         return self.points[index]
+
+    @cached_property
+    def pixel_areas(self) -> npt.NDArray[np.float64]:
+        """(R,) area of each ring, px, exact; negative for holes."""
+        here, there = self.points, self.following
+        cross = here[:, 0] * there[:, 1] - there[:, 0] * here[:, 1]
+        return np.add.reduceat(cross, self.begins) / 2 if len(self.begins) else np.empty(0)
 
     def polygons(self) -> tuple[Geometries, Indices]:
         """Return one polygon for each part, and the parts."""
@@ -75,10 +84,7 @@ def close_rings(links: Links, columns: int) -> Rings:
     corner = keys[walk] // 4
     points = np.stack([corner % columns, corner // columns], axis=1)
     rings = Rings(points, begins, parts[walk[begins]])
-    # Twice the area is positive for outer rings, which run clockwise where y points down.
-    after = rings.following()
-    cross = points[:, 0] * after[:, 1] - after[:, 0] * points[:, 1]
-    holes = np.add.reduceat(cross, begins) < 0 if len(begins) else np.empty(0, bool)
+    holes = rings.pixel_areas < 0  # outer rings run clockwise, where y points down
     return _arranged(rings, np.lexsort((begins, holes, rings.parts)))
 
 

@@ -14,16 +14,18 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme, naturally_coloured
 from dubai_landcover_plugin.core.classified import ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.confidence import UNKNOWN, ConfidenceSource
+from dubai_landcover_plugin.core.ground import GroundScale
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.reporting.facts import Facts
 from dubai_landcover_plugin.core.reporting.figures import AreaFigures, figures
 from dubai_landcover_plugin.core.reporting.map_picture import Pictures, draw_pictures
 from dubai_landcover_plugin.core.reporting.report_page import report_page
 from dubai_landcover_plugin.core.reporting.tables import csv_text, write_zones_layer
-from dubai_landcover_plugin.core.reporting.tally import PERCENTS, Band, Blocks, Tally, pixel_areas
+from dubai_landcover_plugin.core.reporting.tally import PERCENTS, Band, Blocks, Tally
 from dubai_landcover_plugin.core.reporting.zones import Zone, Zones, read_zones
 from dubai_landcover_plugin.core.requests.report import ReportRequest
 from dubai_landcover_plugin.core.vector_files import check_vector_writable
+from dubai_landcover_plugin.core.vector_sources import file_of
 from dubai_landcover_plugin.core.writer import check_writable, write_text
 
 _NO_CLASS = 255  # slot of ids that the scheme does not know
@@ -75,7 +77,7 @@ def write_report(request: ReportRequest, monitor: Monitor | None = None) -> dict
 
 
 def _check_outputs(request: ReportRequest) -> None:
-    layer = (request.zones or "").partition("|")[0]
+    layer = file_of(request.zones or "")
     inputs = tuple(path for path in (request.input, request.confidence, layer) if path)
     for path in (request.report, request.csv):
         if path is not None:
@@ -91,7 +93,7 @@ def _count(
     slot_of = _slots(source.scheme)
     raster, listed = Tally(slots), () if zones is None else zones.zones
     tallies = [Tally(slots) for _ in listed]
-    areas, blocks = pixel_areas(grid), Blocks.on(grid)
+    areas, blocks = GroundScale(grid).pixel_areas(0, grid.height), Blocks.on(grid)
     for first, last, ends in blocks.bands(grid.height, grid.width):
         raise_if_cancelled(monitor)
         monitor.report(first, grid.height, "counting")

@@ -17,7 +17,6 @@ BLOCK_M = 100.0
 
 _LEAST_BLOCK = 8  # px; coarser pixels form larger blocks, which errs on the wide side
 _BAND_PIXELS = 1 << 21  # held at once: a few arrays of 4 and 8 bytes each
-_KNOWN_ROWS = 257  # at which the size of pixels is computed, where it changes with the row
 
 Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
@@ -138,11 +137,3 @@ class Tally:
         if self._open is not None:  # the band before this one held another part of the same row of blocks
             pixels, sums = pixels + self._open[0], sums + self._open[1]
         self._open = pixels, sums
-
-
-def pixel_areas(grid: Grid) -> Numbers:
-    """Return the area of a pixel in each row, (H,), m²; 1 px without a CRS."""
-    known = np.linspace(0.5, grid.height - 0.5, 1 if grid.has_constant_scale else min(_KNOWN_ROWS, grid.height))
-    sizes = [grid.pixel_size_m(row) or (1.0, 1.0) for row in known]
-    areas: Numbers = np.interp(np.arange(grid.height) + 0.5, known, [across * down for across, down in sizes])
-    return areas

@@ -16,7 +16,7 @@ from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.errors import GeoreferenceError, RequestError
 from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.vector_sources import VectorLayer, read_vector
+from dubai_landcover_plugin.core.vector_sources import VectorLayer, file_of, read_vector
 
 _STEPS = 256  # pieces of an edge as long as the raster, where edges bend in another CRS
 _MARGIN = 0.05  # of the raster's size, kept around it when zones are cut
@@ -111,7 +111,7 @@ def read_zones(source: str, field: str | None, grid: Grid) -> Zones:
     outside = int((inside == 0).sum())
     if outside:
         notes.append(f"{outside} of {len(zones)} zones lie outside the raster.")
-    name = Path(source.partition("|")[0]).name
+    name = Path(file_of(source)).name
     return Zones(name, tuple(zones), layer.crs, tuple(notes))
 
 

@@ -235,6 +235,3 @@ class SegmentationResult(Request):
     warnings: tuple[str, ...] = ()
     buildings: str | None = None
     roads: str | None = None
-
-    def __post_init__(self) -> None:
-        super().__post_init__()

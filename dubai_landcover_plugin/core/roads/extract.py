@@ -15,6 +15,7 @@ from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme, LandCove
 from dubai_landcover_plugin.core.classified import ClassifiedSource
 from dubai_landcover_plugin.core.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.errors import ClassSchemeError
+from dubai_landcover_plugin.core.ground import place
 from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
 from dubai_landcover_plugin.core.raster import Grid
 from dubai_landcover_plugin.core.requests.roads import RoadsRequest
@@ -96,7 +97,7 @@ def find_network(
         ClassSchemeError: if there is no such class.
         LandCoverError: as :func:`.find_skeleton` and :class:`.ConfidenceSource`.
     """
-    road = _find_class(source.scheme, request.class_name)
+    road = source.scheme.find(request.class_name)
     barriers = _barrier_ids(source.scheme, request.barriers, road)
     shape = RoadShape(road.id, request.max_width, request.max_hole)
     confidence = ConfidenceSource(request.confidence, source.grid) if request.confidence else None
@@ -130,17 +131,10 @@ def _connect(
     return graph, bridged
 
 
-def _find_class(scheme: ClassScheme, name: str) -> LandCoverClass:
-    for entry in scheme.entries:
-        if str(entry.id) == name.strip():
-            return entry
-    return scheme.by_name(name)
-
-
 def _barrier_ids(scheme: ClassScheme, names: tuple[str, ...] | None, road: LandCoverClass) -> tuple[int, ...]:
     if names is None:
         return tuple(entry.id for entry in scheme.entries if entry.name in _BARRIERS and entry != road)
-    barriers = [_find_class(scheme, name) for name in names]
+    barriers = [scheme.find(name) for name in names]
     if road in barriers:
         raise ClassSchemeError(f"The class {road.name} is road and barrier at once.", "Choose other barriers.")
     return tuple(entry.id for entry in barriers)
@@ -202,7 +196,7 @@ def _described(
         "degree": np.array([graph.degree(node) for node in order], np.int32),
         "network": np.array([ranks[components[node]] for node in order], np.int32),
     }
-    return RoadNetwork(_place(lines, grid), fields, _place(shapely.points(places), grid), node_fields, bridged)
+    return RoadNetwork(place(lines, grid), fields, place(shapely.points(places), grid), node_fields, bridged)
 
 
 def _measure(graph: RoadGraph, line: Line) -> tuple[float, float, float, float]:
@@ -223,14 +217,6 @@ def _measure(graph: RoadGraph, line: Line) -> tuple[float, float, float, float]:
     sure = line.confidence[~np.isnan(line.confidence)]
     confidence = float(sure.mean()) if len(sure) else np.nan
     return 2 * float(line.half_width[kept].mean()), 2 * float(line.half_width[kept].min()), gap, confidence
-
-
-def _place(pixels: npt.NDArray[np.object_], grid: Grid) -> npt.NDArray[np.object_]:
-    """Move geometries from pixel coordinates to the CRS."""
-    t = grid.transform
-    matrix = np.array([[t.a, t.d], [t.b, t.e]])
-    placed: npt.NDArray[np.object_] = shapely.transform(pixels, lambda points: points @ matrix + (t.c, t.f))
-    return placed
 
 
 def _write(network: RoadNetwork, crs: CRS | None, request: RoadsRequest) -> None:

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from dubai_landcover_plugin.core.ground import GroundScale
 from dubai_landcover_plugin.core.raster import Grid
 
 Points = npt.NDArray[np.float64]  # (N, 2) x, y: pixels from the raster's upper-left corner
@@ -21,10 +22,7 @@ class Metric:
     """
 
     def __init__(self, grid: Grid) -> None:
-        # Where the scale changes, it does so with the row; sampled densely enough for a country.
-        self._rows = np.linspace(0, grid.height, 1 if grid.has_constant_scale else 65)
-        sizes = np.array([grid.pixel_size_m(row) or (1.0, 1.0) for row in self._rows])
-        self._across, self._down = sizes[:, 0], sizes[:, 1]
+        self._scale = GroundScale(grid)
         self.unit = "px" if grid.crs is None else "m"
         middle = self.sizes(grid.height / 2)
         self.gsd = math.sqrt(middle[0] * middle[1])
@@ -32,12 +30,12 @@ class Metric:
 
     def sizes(self, row: float) -> tuple[float, float]:
         """Return the width and the height of a pixel at ``row``."""
-        return float(np.interp(row, self._rows, self._across)), float(np.interp(row, self._rows, self._down))
+        across, down = self._scale.sizes(np.array([row])).ravel().tolist()
+        return across, down
 
     def ground(self, vectors: Points, rows: npt.NDArray[np.float64]) -> Points:
         """Return pixel vectors, (N, 2), at ``rows``, (N,), as vectors on the ground."""
-        across, down = np.interp(rows, self._rows, self._across), np.interp(rows, self._rows, self._down)
-        scaled: Points = vectors * np.column_stack([across, down])
+        scaled: Points = vectors * self._scale.sizes(rows).T
         return scaled
 
     def steps(self, points: Points) -> npt.NDArray[np.float64]:
