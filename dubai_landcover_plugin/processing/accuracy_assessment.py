@@ -23,7 +23,8 @@ from dubai_landcover_plugin.core.requests.assessment import REFERENCE_FIELD, Acc
 from dubai_landcover_plugin.core.requests.checks import dumps
 from dubai_landcover_plugin.processing.accuracy_sample import ACCURACY_HELP_URL
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
-from dubai_landcover_plugin.processing.assessment_inputs import check_saved, raster_path, vector_source
+from dubai_landcover_plugin.processing.assessment_inputs import check_saved, raster_path
+from dubai_landcover_plugin.processing.vector_input import vector_source
 
 
 class AccuracyAssessment(LandCoverAlgorithm):

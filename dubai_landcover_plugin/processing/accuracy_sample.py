@@ -15,7 +15,6 @@ from qgis.core import (
     QgsProcessingOutputString,
     QgsProcessingParameterEnum,
     QgsProcessingParameterNumber,
-    QgsProcessingParameterRasterLayer,
     QgsProcessingParameterString,
     QgsProcessingParameterVectorDestination,
 )
@@ -28,8 +27,8 @@ from dubai_landcover_plugin.core.requests.assessment import (
     expected_accuracies,
 )
 from dubai_landcover_plugin.core.requests.checks import dumps
-from dubai_landcover_plugin.processing.algorithm import HELP_URL, LandCoverAlgorithm, tr
-from dubai_landcover_plugin.processing.assessment_inputs import raster_path
+from dubai_landcover_plugin.processing.algorithm import HELP_URL, tr
+from dubai_landcover_plugin.processing.classified_input import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.stored_style import show_as_stored
 
 ACCURACY_HELP_URL = HELP_URL.replace("qgis.md", "accuracy.md")
@@ -37,10 +36,8 @@ _INTEGER = QgsProcessingParameterNumber.Type.Integer
 _DOUBLE = QgsProcessingParameterNumber.Type.Double
 
 
-class AccuracySample(LandCoverAlgorithm):
+class AccuracySample(ClassifiedRasterAlgorithm):
     """Draws a stratified random sample of a classified raster."""
-
-    _input = ""
 
     def name(self) -> str:
         """Return the algorithm's id."""
@@ -89,10 +86,7 @@ class AccuracySample(LandCoverAlgorithm):
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
-        self.add(
-            QgsProcessingParameterRasterLayer("INPUT", tr("Classified raster")),
-            tr("A raster of class ids, as Segment Land Cover makes it. Its classes are the strata."),
-        )
+        self.add_classified()
         self._add_size()
         self._add_allocation()
         self.add(
@@ -159,21 +153,10 @@ class AccuracySample(LandCoverAlgorithm):
     def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
         """Return whether a run can start, and if not, why."""
         try:
-            raster_path(self, parameters, "INPUT", context)
             self._expected(parameters, context)
         except LandCoverError as error:
             return False, str(error)
         return super().checkParameterValues(parameters, context)
-
-    def prepareAlgorithm(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
-        """Take the layer's path; layers belong to the main thread."""
-        try:
-            self._input = raster_path(self, parameters, "INPUT", context)
-        except LandCoverError as error:
-            raise QgsProcessingException(str(error)) from error
-        return True
 
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

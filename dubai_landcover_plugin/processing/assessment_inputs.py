@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,7 +10,6 @@ from qgis.core import (
     QgsProcessingAlgorithm,
     QgsProcessingContext,
     QgsProcessingFeatureSourceDefinition,
-    QgsProcessingFeedback,
     QgsProcessingUtils,
     QgsRasterLayer,
     QgsVectorLayer,
@@ -20,8 +18,6 @@ from qgis.core import (
 from dubai_landcover_plugin.core.errors import RequestError
 from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.processing.raster_input import engine_path
-
-_FORMATS = ["gpkg", "shp", "geojson", "fgb"]
 
 
 def raster_path(
@@ -43,27 +39,6 @@ def raster_path(
             tr("The layer '{name}' is no raster file.").format(name=layer.name()), tr("Save it as GeoTIFF first.")
         )
     return path
-
-
-def vector_source(
-    algorithm: QgsProcessingAlgorithm,
-    parameters: Mapping[str, Any],
-    name: str,
-    context: QgsProcessingContext,
-    feedback: QgsProcessingFeedback,
-) -> str:
-    """Return a vector parameter as the engine reads it, ``path|layername=NAME``; empty where none was chosen.
-
-    Layers in memory, selections and what the engine cannot open are written to a temporary file.
-    """
-    if not parameters.get(name):
-        return ""
-    path, layer = algorithm.parameterAsCompatibleSourceLayerPathAndLayerName(
-        parameters, name, context, _FORMATS, "gpkg", feedback
-    )
-    if not path:
-        return ""
-    return f"{os.path.abspath(path)}|layername={layer}" if layer else os.path.abspath(path)
 
 
 def check_saved(value: Any, context: QgsProcessingContext) -> None:

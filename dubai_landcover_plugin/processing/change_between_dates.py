@@ -27,6 +27,8 @@ from dubai_landcover_plugin.core.requests.change import ChangeRequest
 from dubai_landcover_plugin.core.requests.checks import dumps
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.change_styling import style_on_load
+from dubai_landcover_plugin.processing.classified_input import check_is_file
+from dubai_landcover_plugin.processing.parameters import number_parameter
 from dubai_landcover_plugin.processing.raster_input import engine_path
 from dubai_landcover_plugin.processing.segment_request import destination_text, is_skipped
 
@@ -108,14 +110,16 @@ class ChangeBetweenDates(LandCoverAlgorithm):
             tr("In percent, made together with the classified raster of the later date."),
         )
         self.add(
-            _number("MIN_CONFIDENCE", tr("Minimum confidence"), 0.0, high=1.0),
+            number_parameter("MIN_CONFIDENCE", tr("Minimum confidence"), _DOUBLE, 0.0, 1.0, 0.0),
             tr(
                 "Pixels that are less sure than this in either date become Uncertain and count as no change. Needs a "
                 "confidence raster. 0 takes every pixel."
             ),
         )
         self.add(
-            _number("MIN_AREA", tr("Smallest polygon of change (m²)"), ChangeRequest.min_area),
+            number_parameter(
+                "MIN_AREA", tr("Smallest polygon of change (m²)"), _DOUBLE, 0.0, default=ChangeRequest.min_area
+            ),
             tr(
                 "Smaller polygons are left out; raster, matrix and report count every pixel. In pixels where the "
                 "rasters have no CRS."
@@ -176,12 +180,8 @@ class ChangeBetweenDates(LandCoverAlgorithm):
             layer = self._layer(parameters, name, context)
             if layer is None:
                 continue
+            check_is_file(layer)
             paths.append(engine_path(layer))
-            if not paths[-1]:
-                raise RequestError(
-                    tr("The layer '{name}' is no raster file.").format(name=layer.name()),
-                    tr("Choose a raster that Segment Land Cover has written."),
-                )
         if len(paths) > 1 and paths[0] == paths[1]:
             raise RequestError(tr("Both dates are the same raster."), tr("Choose two different rasters."))
 
@@ -290,12 +290,3 @@ def _tell(value: dict[str, Any], feedback: QgsProcessingFeedback) -> None:
                 cols=shift["cols"], rows=shift["rows"], on_ground=on_ground
             )
         )
-
-
-def _number(name: str, description: str, default: float, high: float | None = None) -> QgsProcessingParameterNumber:
-    parameter = QgsProcessingParameterNumber(name, description, _DOUBLE, default)
-    parameter.setMinimum(0.0)
-    if high is not None:
-        parameter.setMaximum(high)
-    parameter.setMetadata({"widget_wrapper": {"decimals": 2}})
-    return parameter

@@ -29,9 +29,8 @@ from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.processing.classified_input import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.segment_request import is_skipped
 from dubai_landcover_plugin.processing.styling import ResultStyle
+from dubai_landcover_plugin.processing.vector_input import vector_source
 from dubai_landcover_plugin.runner.settings import natural_colours
-
-_ZONE_FORMATS = ["gpkg", "shp", "geojson", "fgb"]
 
 
 class LandCoverReport(ClassifiedRasterAlgorithm):
@@ -162,15 +161,9 @@ class LandCoverReport(ClassifiedRasterAlgorithm):
     ) -> bool:
         """Take the layers' paths; layers belong to the main thread."""
         super().prepareAlgorithm(parameters, context, feedback)
-        self._zones = ""
-        if parameters.get("ZONES") not in (None, ""):
-            # A selection, a filter or a layer in memory becomes a temporary file.
-            path, layer_name = self.parameterAsCompatibleSourceLayerPathAndLayerName(
-                parameters, "ZONES", context, _ZONE_FORMATS, "gpkg", feedback
-            )
-            if not path:
-                raise QgsProcessingException(self.invalidSourceError(parameters, "ZONES"))
-            self._zones = f"{path}|layername={layer_name}" if layer_name else path
+        self._zones = vector_source(self, parameters, "ZONES", context, feedback)
+        if parameters.get("ZONES") not in (None, "") and not self._zones:
+            raise QgsProcessingException(self.invalidSourceError(parameters, "ZONES"))
         return True
 
     def processAlgorithm(

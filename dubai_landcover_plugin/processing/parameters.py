@@ -66,7 +66,7 @@ def add_model(algorithm: LandCoverAlgorithm) -> None:
 def add_min_confidence(algorithm: LandCoverAlgorithm) -> None:
     """Add the confidence below which a pixel becomes Unlabeled."""
     algorithm.add(
-        _number("MIN_CONFIDENCE", tr("Minimum confidence"), _DOUBLE, 0.0, 1.0, default=0.0),
+        number_parameter("MIN_CONFIDENCE", tr("Minimum confidence"), _DOUBLE, 0.0, 1.0, default=0.0),
         tr(
             "Pixels whose most probable class is less probable than this become Unlabeled. 0 labels every pixel; "
             "0.6 leaves out what the model is unsure of."
@@ -83,7 +83,7 @@ def add_advanced(algorithm: LandCoverAlgorithm) -> None:
 
 def _add_computation(algorithm: LandCoverAlgorithm) -> None:
     algorithm.add(
-        _number("WINDOW", tr("Window size (px)"), _INTEGER, 16, 8192),
+        number_parameter("WINDOW", tr("Window size (px)"), _INTEGER, 16, 8192),
         tr(
             "Side of the squares that the raster is computed in. Empty takes one near the model's that fits the "
             "raster. Lower it if memory runs out."
@@ -91,17 +91,17 @@ def _add_computation(algorithm: LandCoverAlgorithm) -> None:
         advanced=True,
     )
     algorithm.add(
-        _number("OVERLAP", tr("Overlap (px)"), _INTEGER, 0, 4096),
+        number_parameter("OVERLAP", tr("Overlap (px)"), _INTEGER, 0, 4096),
         tr("What neighbouring windows share, at most half a window; it hides seams. Empty takes what suffices for it."),
         advanced=True,
     )
     algorithm.add(
-        _number("BATCH", tr("Batch size (windows)"), _INTEGER, 1, 1024),
+        number_parameter("BATCH", tr("Batch size (windows)"), _INTEGER, 1, 1024),
         tr("Windows that are computed at once. Empty chooses one that suits the device. Lower it if memory runs out."),
         advanced=True,
     )
     algorithm.add(
-        _number("MEMORY", tr("Memory (MB)"), _INTEGER, LEAST_MEMORY, 1_000_000),
+        number_parameter("MEMORY", tr("Memory (MB)"), _INTEGER, LEAST_MEMORY, 1_000_000),
         tr("What the run may take. Empty takes half of what is free. With little it takes longer; no class changes."),
         advanced=True,
     )
@@ -156,7 +156,7 @@ def _add_resolution(algorithm: LandCoverAlgorithm) -> None:
         advanced=True,
     )
     algorithm.add(
-        _number("GSD", tr("Ground sampling distance of the raster (m/px)"), _DOUBLE, 0.0001),
+        number_parameter("GSD", tr("Ground sampling distance of the raster (m/px)"), _DOUBLE, 0.0001),
         tr("For rasters that do not tell, or tell wrong. Empty takes it from the raster's georeference."),
         advanced=True,
     )
@@ -180,7 +180,7 @@ def _add_values(algorithm: LandCoverAlgorithm) -> None:
         advanced=True,
     )
     algorithm.add(
-        _number("NODATA", tr("Additional nodata value"), _DOUBLE),
+        number_parameter("NODATA", tr("Additional nodata value"), _DOUBLE),
         tr("Pixels with this value in all bands are left out, on top of the nodata value that the file names."),
         advanced=True,
     )
@@ -212,7 +212,7 @@ def _add_values(algorithm: LandCoverAlgorithm) -> None:
 def add_polygon_shape(algorithm: LandCoverAlgorithm, advanced: bool) -> None:
     """Add the minimum mapping unit and the tolerance of outlines."""
     algorithm.add(
-        _number("MIN_AREA", tr("Minimum mapping unit (m²)"), _DOUBLE, 0.0, default=SegmentOptions.min_area),
+        number_parameter("MIN_AREA", tr("Minimum mapping unit (m²)"), _DOUBLE, 0.0, default=SegmentOptions.min_area),
         tr(
             "Smaller regions take the class of the neighbour with the longest common border, so that no gaps open. In "
             "pixels where the raster has no CRS."
@@ -220,7 +220,7 @@ def add_polygon_shape(algorithm: LandCoverAlgorithm, advanced: bool) -> None:
         advanced=advanced,
     )
     algorithm.add(
-        _number("SIMPLIFY", tr("Simplification tolerance (m)"), _DOUBLE, 0.0, default=SegmentOptions.simplify),
+        number_parameter("SIMPLIFY", tr("Simplification tolerance (m)"), _DOUBLE, 0.0, default=SegmentOptions.simplify),
         tr(
             "Vertices go as long as less than the square of this would change sides; neighbours keep sharing their "
             "borders. 0 keeps the pixel edges. In pixels where there is no CRS."
@@ -255,7 +255,7 @@ def add_bands(algorithm: LandCoverAlgorithm) -> None:
     )
 
 
-def _number(
+def number_parameter(
     name: str, description: str, kind: Any, low: float = -math.inf, high: float = math.inf, default: float | None = None
 ) -> QgsProcessingParameterNumber:
     """Return a number parameter; without a default it is optional."""

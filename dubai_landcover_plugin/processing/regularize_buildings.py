@@ -22,8 +22,8 @@ from dubai_landcover_plugin.core.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.core.requests.checks import vector_path
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.stored_style import show_as_stored
+from dubai_landcover_plugin.processing.vector_input import vector_source
 
-_READ = ["gpkg", "shp", "geojson", "fgb"]
 _POLYGONS = QgsProcessing.SourceType.TypeVectorPolygon
 
 
@@ -153,10 +153,7 @@ class RegularizeBuildings(LandCoverAlgorithm):
         """Return the file of a layer; one in memory, and selected features, are written to one first."""
         if self.parameterAsSource(parameters, name, context) is None:
             raise QgsProcessingException(self.invalidSourceError(parameters, name))
-        path, layer = self.parameterAsCompatibleSourceLayerPathAndLayerName(
-            parameters, name, context, _READ, "gpkg", feedback
-        )
-        return f"{path}|layername={layer}" if layer else path
+        return vector_source(self, parameters, name, context, feedback)
 
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
