@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from rasterio.enums import ColorInterp, Resampling
 
-from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 
 PANEL = 1100  # longest side of a panel, px
 MARGIN = 16

@@ -1,4 +1,4 @@
-"""Imports point one way: plugin → gui → processing → runner → core; cli → commands → core; training → core.
+"""Imports point one way, along the chains below; nothing is imported in a circle.
 
 The syntax trees are walked, imports inside functions included, so nothing has to be installed to check them.
 """
@@ -6,33 +6,28 @@ The syntax trees are walked, imports inside functions included, so nothing has t
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = "dubai_landcover_plugin"
-STDLIB_CORE = {
-    f"{PACKAGE}.core.{name}" for name in ("errors", "classes", "model_spec", "monitor", "onnx_description")
-} | {
-    f"{PACKAGE}.core.requests.{path.stem}" for path in ROOT.glob(f"{PACKAGE}/core/requests/*.py") if path.stem[0] != "_"
-}
+CHAINS = (
+    ("__init__", "plugin", "gui", "provider", "processing", "runner", "protocol"),
+    ("__main__", "cli", "core", "protocol"),
+    ("training", "core", "protocol"),
+)
+"""A room may import itself and, of the project, what stands after it in its chain. The version is for everybody."""
+ENGINE = {"core", "cli"}
+"""Rooms of the plugin with a Python of their own; all others run on QGIS's."""
 QGIS_NAMES = {"qgis", "osgeo", "processing", "PyQt5", "PyQt6"}
-# What each room may import of the project; a room may always import itself.
-ARROWS = {
-    "__init__": {"plugin"},
-    "__main__": {"cli"},
-    "plugin": {"gui", "processing", "runner", "core"},
-    "gui": {"processing", "runner", "core"},
-    "processing": {"runner", "core"},
-    "runner": {"core"},
-    "cli": {"commands", "core"},
-    "commands": {"core"},
-    "core": set(),
-}
-QGIS_SIDE = {"__init__", "plugin", "gui", "processing", "runner"}
+LOOSE = {"__init__.py", "worker.py", "doctor.py"}
+MUTUAL = {("training", "training/data"), ("training", "training/monitoring")}
+"""Folders that import each other; there may be no others."""
 
 
 def sources(folder: str) -> list[Path]:
@@ -47,81 +42,115 @@ def module_name(path: Path) -> str:
 def imports(path: Path) -> set[str]:
     """Return full names of every module that a file imports, ``from x import y`` as x and x.y alike."""
     found: set[str] = set()
+    package = list(path.relative_to(ROOT).parent.parts)
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name}:{node.lineno}: relative import"
-            module = node.module or ""
+            assert node.level == 0 or package[0] == "training", f"{path.name}:{node.lineno}: relative import"
+            start = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*start, *([node.module] if node.module else [])])
             # A package's submodules count one by one; names taken out of a module count as the module.
             below = {f"{module}.{alias.name}" for alias in node.names}
-            submodules = {name for name in below if is_module(name)}
+            submodules = {name for name in below if file_of(name)}
             found.update(submodules or {module})
     return found
 
 
-def is_module(name: str) -> bool:
+def file_of(name: str) -> Path | None:
+    """Return the file of one of the project's modules."""
     path = ROOT.joinpath(*name.split("."))
-    return path.is_dir() or path.with_suffix(".py").is_file()
+    return next((file for file in (path.with_suffix(".py"), path / "__init__.py") if file.is_file()), None)
 
 
 def room(name: str) -> str:
-    """Return the part of the package that a module belongs to: core, gui, plugin…"""
+    """Return the part of the project that a module belongs to: core, gui, plugin… or training."""
     parts = name.split(".")
-    return parts[1] if len(parts) > 1 else "__init__"
+    return parts[0] if parts[0] != PACKAGE else parts[1] if len(parts) > 1 else "__init__"
+
+
+def allowed(here: str) -> set[str]:
+    """Return the rooms that a room may import."""
+    return {here}.union(*(chain[chain.index(here) :] for chain in CHAINS if here in chain))
+
+
+def is_ours(name: str) -> bool:
+    return name.split(".")[0] in {PACKAGE, "training", "tests"}
 
 
 def is_stdlib(name: str) -> bool:
     return name.split(".")[0] in sys.stdlib_module_names
 
 
-PLUGIN_FILES = [pytest.param(path, id=module_name(path)) for path in sources(PACKAGE)]
-TRAINING_FILES = [pytest.param(path, id=module_name(path)) for path in sources("training")]
+PROJECT = [*sources(PACKAGE), *sources("training")]
+FILES = [pytest.param(path, id=module_name(path)) for path in PROJECT]
+ROOMS = {path: room(module_name(path)) for path in PROJECT}
+GRAPH = {path: {file for name in imports(path) if (file := file_of(name)) in ROOMS} for path in PROJECT}
 
 
-def test_there_is_something_to_check():
-    rooms = {room(module_name(path)) for path in sources(PACKAGE)}
-    assert {"core", "processing", "runner", "cli", "plugin"} <= rooms <= set(ARROWS)
-    assert len(TRAINING_FILES) > 2
-    assert {module_name(path) for path in sources(f"{PACKAGE}/core")} >= STDLIB_CORE
+def test_every_room_is_in_a_chain():
+    assert set(ROOMS.values()) == {name for chain in CHAINS for name in chain}
 
 
-@pytest.mark.parametrize("path", PLUGIN_FILES)
+@pytest.mark.parametrize("path", FILES)
 def test_arrows_point_one_way(path):
-    here = room(module_name(path))
-    inside = {room(name) for name in imports(path) if name.split(".")[0] == PACKAGE and name != PACKAGE}
-    assert inside <= ARROWS[here] | {here}
-    assert not {name for name in imports(path) if name.split(".")[0] in {"training", "tests"}}
+    inside = {room(name) for name in imports(path) if is_ours(name) and name != PACKAGE}
+    assert inside <= allowed(ROOMS[path])
 
 
-@pytest.mark.parametrize(
-    "path", [p for p in PLUGIN_FILES if room(module_name(p.values[0])) in {"core", "commands", "cli", "__main__"}]
-)
-def test_the_engine_never_imports_qgis(path):
-    assert not {name for name in imports(path) if name.split(".")[0] in QGIS_NAMES}
+@pytest.mark.parametrize("path", FILES)
+def test_what_comes_from_outside_suits_the_room(path):
+    outside = {name for name in imports(path) if not is_ours(name) and not is_stdlib(name)}
+    if ROOMS[path] in {"protocol", "__init__", "__main__"}:
+        assert not outside - {"qgis"} if ROOMS[path] == "__init__" else not outside
+    elif ROOMS[path] in ENGINE | {"training"}:
+        assert not {name for name in outside if name.split(".")[0] in QGIS_NAMES}
+    else:
+        assert {name.split(".")[0] for name in outside} <= {"qgis", "osgeo", "processing"}
 
 
-@pytest.mark.parametrize("path", [p for p in PLUGIN_FILES if room(module_name(p.values[0])) in QGIS_SIDE])
-def test_the_qgis_side_needs_nothing_but_qgis(path):
-    for name in imports(path):
-        if name.startswith(f"{PACKAGE}.core"):
-            assert name in STDLIB_CORE, f"{name} is not one of the core modules without dependencies"
-        else:
-            assert is_stdlib(name) or name.split(".")[0] in {PACKAGE, "qgis", "osgeo", "processing"}, name
+def test_the_core_has_rooms_and_no_loose_files():
+    assert {path.name for path in (ROOT / PACKAGE / "core").glob("*.py")} == LOOSE
 
 
-@pytest.mark.parametrize("module", sorted(STDLIB_CORE))
-def test_some_core_modules_need_the_standard_library_alone(module):
-    path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
-    outside = {name for name in imports(path) if not is_stdlib(name)}
-    assert outside <= STDLIB_CORE
+def test_no_file_imports_itself_over_others():
+    state: dict[Path, int] = {}
+
+    def visit(path: Path, way: tuple[Path, ...]) -> None:
+        state[path] = 1
+        for other in sorted(GRAPH[path] - {path}):
+            circle = " → ".join(module_name(file) for file in (*way, path, other))
+            assert state.get(other) != 1, circle
+            if other not in state:
+                visit(other, (*way, path))
+        state[path] = 2
+
+    for path in PROJECT:
+        if path not in state:
+            visit(path, ())
 
 
-@pytest.mark.parametrize("path", TRAINING_FILES)
-def test_training_knows_core_alone(path):
-    inside = {name for name in imports(path) if name.split(".")[0] == PACKAGE}
-    assert all(name.startswith(f"{PACKAGE}.core.") for name in inside)
-    assert not {name for name in imports(path) if name.split(".")[0] in QGIS_NAMES}
+def test_folders_import_each_other_nowhere_but_where_it_is_known():
+    arrows = defaultdict(set)
+    for path, others in GRAPH.items():
+        if path.name == "__main__.py":  # starts a program; nothing imports it
+            continue
+        arrows[path.parent] |= {other.parent for other in others} - {path.parent}
+    pairs = {
+        tuple(sorted(folder.relative_to(ROOT).as_posix() for folder in (one, other)))
+        for one, others in arrows.items()
+        for other in others
+        if one in arrows[other]
+    }
+    assert pairs == MUTUAL
+
+
+def test_tools_know_the_same_two_rooms_of_the_engine():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert set(re.findall(r"-not -path '\*/(\w+)/\*'", makefile)) == ENGINE
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    (rooms,) = re.findall(rf'"{PACKAGE}/{{([\w,]+)}}/\*\*" = "py310"', settings)
+    assert set(rooms.split(",")) == ENGINE
 
 
 BLOCKED = """
@@ -150,10 +179,12 @@ def test_core_imports_with_qgis_blocked():
     assert run_blocked(modules, QGIS_NAMES, {"torch", "rasterio"}) == "['rasterio', 'torch']"
 
 
-def test_stdlib_core_modules_import_with_everything_else_blocked():
+def test_the_protocol_imports_with_everything_else_blocked():
     blocked = QGIS_NAMES | {"torch", "rasterio", "numpy", "shapely", "pyogrio", "safetensors"}
-    assert run_blocked(sorted(STDLIB_CORE), blocked, blocked) == "[]"
+    modules = [module_name(path) for path in sources(f"{PACKAGE}/protocol")]
+    assert run_blocked(modules, blocked, blocked) == "[]"
 
 
-def test_importing_the_plugin_package_imports_nothing_of_qgis():
-    assert run_blocked([PACKAGE], QGIS_NAMES | {"torch", "rasterio", "numpy"}, {"torch"}) == "[]"
+def test_importing_package_and_core_imports_nothing_heavy():
+    blocked = QGIS_NAMES | {"torch", "rasterio", "numpy"}
+    assert run_blocked([PACKAGE, f"{PACKAGE}.core"], blocked, {"torch"}) == "[]"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import configparser
 import importlib.util
 import re
 import zipfile
 from pathlib import Path
 
 import pytest
+
+from dubai_landcover_plugin import __version__
 
 ROOT = Path(__file__).resolve().parent.parent
 _SPEC = importlib.util.spec_from_file_location("package", ROOT / ".ci" / "package.py")
@@ -90,10 +93,22 @@ def test_this_plugin_can_be_published(tmp_path):
     assert package.problems(inside) == []
     package.archive(inside, tmp_path / "plugin.zip")
     assert (tmp_path / "plugin.zip").stat().st_size <= package.LIMIT_BYTES
-    assert {"plugin.py", "core/segment.py", "resources/models/dubai.safetensors", "requirements/engine.txt"} <= set(
-        inside
-    )
+    assert {
+        "plugin.py",
+        "core/segmentation/segment.py",
+        "resources/models/dubai.safetensors",
+        "requirements/engine.txt",
+    } <= set(inside)
     assert not [name for name in inside if name.startswith(("tests", "training"))]
+
+
+def test_there_is_one_version():
+    metadata = configparser.ConfigParser(interpolation=None)
+    metadata.read(ROOT / "metadata.txt", encoding="utf-8")
+    settings = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert metadata["general"]["version"] == __version__
+    assert 'dynamic = ["version"]' in settings
+    assert f'[tool.hatch.version]\npath = "{package.NAME}/__init__.py"' in settings
 
 
 def pins(name: str) -> dict[str, list[str]]:

@@ -6,11 +6,12 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from dubai_landcover_plugin.core.errors import LandCoverError
-from training.evaluation.command import add_commands
-from training.exports.command import add_export
-from training.inspection.command import add_inspect
-from training.train_command import add_train
+from dubai_landcover_plugin.protocol.errors import LandCoverError
+
+from .commands.evaluate import add_commands
+from .commands.export import add_export
+from .commands.inspect import add_inspect
+from .commands.train import add_train
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m training", description="Train land-cover models.")
+    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description="Train land-cover models.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     add_inspect(commands)
     add_train(commands)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
-from dubai_landcover_plugin.core.errors import LandCoverError
-from training.config import TrainingConfig
-from training.errors import TrainingError
+from dubai_landcover_plugin.core.io.files import partial_path, remove_quietly, replace_file, sweep_partials
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
+from dubai_landcover_plugin.protocol.errors import LandCoverError
+
+from .config import TrainingConfig
+from .errors import TrainingError
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 _VERSION = 2
@@ -73,17 +74,16 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     Raises:
         TrainingError: if it cannot be written.
     """
-    partial = path.with_name(f".{path.name}.partial")
     content = {item.name: getattr(checkpoint, item.name) for item in fields(checkpoint)}
     content |= {"config": checkpoint.config.to_json(), "scheme": checkpoint.scheme.to_json(), "version": _VERSION}
+    partial = partial_path(path)
     try:
+        sweep_partials(path)
         with partial.open("wb") as stream:
             torch.save(content, stream)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
+        replace_file(partial, path)
     except (OSError, RuntimeError) as error:  # torch's own writer raises RuntimeError
-        partial.unlink(missing_ok=True)
+        remove_quietly(partial)
         raise TrainingError(
             f"The checkpoint {path} cannot be written: {error}.",
             "Free some space; --resume then goes on from the one before.",
@@ -188,3 +188,49 @@ def config_differences(earlier: TrainingConfig, now: TrainingConfig) -> dict[str
         for key, value in table.items()
         if before[section][key] != value
     }
+
+
+_MAY_CHANGE = ("optimizer.steps", "data.title")  # and all of [run] but the seed
+
+
+def check_resumable(
+    checkpoint: Checkpoint, config: TrainingConfig, scheme: ClassScheme, say: Callable[[str], None] = print
+) -> None:
+    """Refuse to go on with other settings than before; number of steps and [run] may change, but for the seed.
+
+    Raises:
+        TrainingError: naming each key that differs, with both values.
+    """
+    if checkpoint.version == 1:
+        raise TrainingError(
+            "The checkpoint is of version 1, from before a run could be resumed exactly.",
+            "Start a new run from its weights (--start-from), or export it as it is.",
+        )
+    if checkpoint.scheme != scheme:
+        ours, theirs = (", ".join(entry.name for entry in known.classes) for known in (scheme, checkpoint.scheme))
+        raise TrainingError(
+            f"The checkpoint knows the classes {theirs}; the data have {ours}.",
+            "Use the data of the run, or start a new one from its weights (--start-from).",
+        )
+    if checkpoint.step > config.optimizer.steps:
+        raise TrainingError(
+            f"The checkpoint has {checkpoint.step} steps, the run {config.optimizer.steps}.",
+            "Raise optimizer.steps or use a new folder.",
+        )
+    differences = config_differences(checkpoint.config, config)
+    refused = {key: pair for key, pair in differences.items() if not _may_change(key)}
+    if refused:
+        raise TrainingError(
+            f"The run was started with other settings: {_told(refused)}.",
+            "Use those (config.json in its folder), or start a new run from its weights (--start-from).",
+        )
+    if differences:
+        say(f"Going on with other settings than before: {_told(differences)}.")
+
+
+def _may_change(key: str) -> bool:
+    return key in _MAY_CHANGE or (key.startswith("run.") and key != "run.seed")
+
+
+def _told(differences: Mapping[str, tuple[object, object]]) -> str:
+    return "; ".join(f"{key} was {before!r}, now {now!r}" for key, (before, now) in differences.items())

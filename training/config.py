@@ -9,9 +9,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.model_spec import ModelSpec
-from training.errors import ConfigError
-from training.tables import build_section, override
+from dubai_landcover_plugin.protocol.model_metadata import ModelSpec
+
+from .config_parser import build_section, override
+from .errors import ConfigError
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -22,6 +23,9 @@ else:
 def _require(condition: bool, message: str, remedy: str = "") -> None:
     if not condition:
         raise ConfigError(message, remedy)
+
+
+_CONFIGS = Path(__file__).resolve().parent / "configs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,7 @@ class DataConfig:
         field: Its field with the class, by name or id; empty looks for ``class``, ``class_id`` and ``name``.
         bands: 1-based bands that are red, green and blue; empty finds them as a run does.
         block: Side of the blocks that rasters with polygons are cut into, px.
-        scenes: ``module:function`` that draws synthetic scenes, or empty.
+        scenes: ``module:function`` that draws synthetic scenes, or empty; a dot in front means inside this package.
         scene_share: Share of chips taken from synthetic scenes, 0..1.
         scene_count: How many scenes are drawn.
         scene_seed: Seed of the first; the others count up.
@@ -75,7 +79,7 @@ SPLITS = ("none", "seed", "location", "patch", "list")
 
 @dataclass(frozen=True, slots=True)
 class SplitConfig:
-    """Which labelled images are kept out of training to validate on; see :mod:`training.data.splits`.
+    """Which labelled images are kept out of training to validate on; see :mod:`.data.splits`.
 
     Args:
         kind: ``none``, ``seed``, ``location``, ``patch`` or ``list``.
@@ -254,7 +258,7 @@ class OptimizerConfig:
 
 @dataclass(frozen=True, slots=True)
 class LossConfig:
-    """A weighted sum of losses; see :mod:`training.losses`.
+    """A weighted sum of losses; see :mod:`.losses`.
 
     Args:
         focal: Weight of the focal loss.
@@ -390,15 +394,20 @@ def load_config(path: str | Path | None, settings: Sequence[str] = ()) -> Traini
     """Read a TOML file.
 
     Args:
-        path: The file; None for the defaults.
+        path: The file, or the name of one in ``training/configs``; None for the defaults.
         settings: ``section.key=value`` that go before what the file says.
 
     Raises:
         ConfigError: if it cannot be read or says something unknown.
     """
-    tables = {} if path is None else _read_toml(Path(path))
+    tables = {} if path is None else _read_toml(_find(Path(path)))
     TrainingConfig.from_mapping(tables)  # so that a fault of the file is not taken for one of the settings
     return TrainingConfig.from_mapping(override(_sections(), tables, settings))
+
+
+def _find(path: Path) -> Path:
+    shipped = _CONFIGS / f"{path}.toml"
+    return shipped if path.name == str(path) and not path.exists() and shipped.is_file() else path
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

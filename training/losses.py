@@ -12,11 +12,12 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
-from training.config import LossConfig
-from training.data.dataset import LabelledImage
-from training.data.splits import class_counts
-from training.errors import ConfigError
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+
+from .config import LossConfig
+from .data.dataset import LabelledImage
+from .data.splits import class_counts
+from .errors import ConfigError
 
 
 class FocalLoss(nn.Module):

@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import nn
 
-from training.config import OptimizerConfig, TrainingConfig
+from .config import OptimizerConfig, TrainingConfig
 
 _Model = TypeVar("_Model", bound=nn.Module)
 

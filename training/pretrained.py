@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import torch
 
-from dubai_landcover_plugin.core.models.unet_efficientnet import EfficientNetLite0
-from training.errors import TrainingError
+from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetLite0
+
+from .errors import TrainingError
 
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.5, 0.5, 0.5)

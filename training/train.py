@@ -14,23 +14,24 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.preprocessing import Standardize
-from training.checkpoint import BEST, LAST, Checkpoint, load_checkpoint, load_weights, save_checkpoint
-from training.config import LossConfig, TrainingConfig
-from training.data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
-from training.data.splits import Split
-from training.errors import ConfigError, TrainingError
-from training.files import write_whole
-from training.losses import SumLoss, balanced_alpha
-from training.machine import current_commit, describe_machine
-from training.monitoring.curves import draw_curves
-from training.monitoring.logs import LOG, Row, RunLog
-from training.monitoring.snapshots import choose_places, draw_snapshot
-from training.monitoring.validation import predict_labels, validate
-from training.optimizer import WeightAverage, learning_rate_factor, make_optimizer
-from training.pretrained import MEAN, STD
-from training.starting import check_resumable, make_fabric, make_model, set_training_mode, start_weights
+from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+
+from .checkpoint import BEST, LAST, Checkpoint, check_resumable, load_checkpoint, load_weights, save_checkpoint
+from .config import LossConfig, TrainingConfig
+from .data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
+from .data.splits import Split
+from .errors import ConfigError, TrainingError
+from .initialization import make_fabric, make_model, set_training_mode, start_weights
+from .losses import SumLoss, balanced_alpha
+from .monitoring.curves import draw_curves
+from .monitoring.logs import LOG, Row, RunLog
+from .monitoring.snapshots import choose_places, draw_snapshot
+from .monitoring.validation import predict_labels, validate
+from .optimizer import WeightAverage, learning_rate_factor, make_optimizer
+from .pretrained import MEAN, STD
+from .provenance import current_commit, describe_machine
 
 CHECKPOINT = LAST
 _PLACE = 256  # side of the places in the picture of an epoch, px

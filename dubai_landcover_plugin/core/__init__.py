@@ -1,4 +1,56 @@
-"""The engine: everything that reads, classifies and writes. Never imports ``qgis``."""
+"""The engine: everything that reads, classifies and writes. Never imports ``qgis``.
 
-PACKAGES = ("torch", "numpy", "rasterio", "shapely", "pyogrio", "safetensors")
-"""What the engine cannot do without, as imported."""
+The tools below are loaded when they are first asked for: importing this package alone loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dubai_landcover_plugin.core.assessment.assess import assess_accuracy
+    from dubai_landcover_plugin.core.assessment.sample import draw_accuracy_sample
+    from dubai_landcover_plugin.core.buildings.regularize import regularize_buildings
+    from dubai_landcover_plugin.core.change.compare import map_change
+    from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygons, polygonize
+    from dubai_landcover_plugin.core.report.report import write_report
+    from dubai_landcover_plugin.core.roads.extract import extract_roads
+    from dubai_landcover_plugin.core.segmentation.batch import segment_folder
+    from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+
+__all__ = [
+    "assess_accuracy",
+    "draw_accuracy_sample",
+    "export_class_polygons",
+    "extract_roads",
+    "map_change",
+    "polygonize",
+    "regularize_buildings",
+    "segment_folder",
+    "segment_raster",
+    "write_report",
+]
+
+_MODULES = {
+    "segment_raster": "segmentation.segment",
+    "segment_folder": "segmentation.batch",
+    "polygonize": "polygons.polygonize",
+    "export_class_polygons": "polygons.polygonize",
+    "regularize_buildings": "buildings.regularize",
+    "extract_roads": "roads.extract",
+    "write_report": "report.report",
+    "draw_accuracy_sample": "assessment.sample",
+    "assess_accuracy": "assessment.assess",
+    "map_change": "change.compare",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

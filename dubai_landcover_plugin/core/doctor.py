@@ -10,10 +10,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core import PACKAGES
-from dubai_landcover_plugin.core.errors import BundleError, LandCoverError
-from dubai_landcover_plugin.core.model_spec import installed_models, model_folders, read_metadata
-from dubai_landcover_plugin.core.requests.segmentation import DEFAULT_MODEL
+from dubai_landcover_plugin.core.runtimes.versions import PACKAGES
+from dubai_landcover_plugin.protocol.errors import BundleError, LandCoverError
+from dubai_landcover_plugin.protocol.model_metadata import installed_models, model_folders, read_metadata
+from dubai_landcover_plugin.protocol.requests.segmentation import DEFAULT_MODEL
 
 _REMEDY = "Set up the engine again."
 
@@ -51,7 +51,7 @@ def _packages() -> tuple[dict[str, str], list[str]]:
             problems.append(f"The package {name} {reason}. {_REMEDY}")
     if not problems:
         try:
-            from dubai_landcover_plugin.core.record import versions
+            from dubai_landcover_plugin.core.runtimes.versions import versions
 
             found = {**versions(), **found}
         except Exception as error:
@@ -77,7 +77,7 @@ def _models() -> tuple[list[dict[str, Any]], list[str]]:
 def _device() -> tuple[str, str, list[str]]:
     """Return device, precision and problems with them."""
     try:
-        from dubai_landcover_plugin.core.runtimes.choice import Candidate, list_candidates
+        from dubai_landcover_plugin.core.runtimes.selection import Candidate, list_candidates
 
         fastest = list_candidates(Candidate("auto", "auto", "auto"), tried=True)[0]
         return f"{fastest.device}, {fastest.runtime}", fastest.precision, []

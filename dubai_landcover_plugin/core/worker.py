@@ -1,11 +1,8 @@
 """The engine as a process: one request in, JSON lines out.
 
-Standard input: a first line ``{"protocol": 1, "task": ..., "request": {...}}``; later perhaps ``{"cancel": true}``.
-The end of standard input means that nobody listens any more: the worker leaves at once.
-
-Standard output, one JSON object a line, ``type`` first: ``hello`` (protocol, pid, versions), ``progress``
-(done, total, text), ``log`` (level, text), then ``result`` (value) or ``error`` (code, message, remedy). Exit status 0
-after a result, 1 after an error.
+Requests come on standard input, messages go to standard output; see :mod:`dubai_landcover_plugin.protocol.messages`.
+The end of standard input means that nobody listens any more: the worker leaves at once. Exit status 0 after a result,
+1 after an error.
 """
 
 from __future__ import annotations
@@ -21,10 +18,11 @@ import traceback
 from collections.abc import Callable
 from typing import IO, Any
 
-from dubai_landcover_plugin.core.errors import LandCoverError, ProtocolError
-from dubai_landcover_plugin.core.monitor import Monitor
+from dubai_landcover_plugin import core
+from dubai_landcover_plugin.protocol.errors import LandCoverError, ProtocolError
+from dubai_landcover_plugin.protocol.messages import ERROR, HELLO, LOG, PROGRESS, PROTOCOL, RESULT
+from dubai_landcover_plugin.protocol.monitor import Monitor
 
-PROTOCOL = 1
 Task = Callable[[dict[str, Any], Monitor], dict[str, Any]]
 
 
@@ -46,11 +44,11 @@ class LineMonitor:
 
     def report(self, done: int, total: int, text: str = "") -> None:
         """See :class:`Monitor`."""
-        self.send("progress", done=done, total=total, text=text)
+        self.send(PROGRESS, done=done, total=total, text=text)
 
     def log(self, level: str, text: str) -> None:
         """See :class:`Monitor`."""
-        self.send("log", level=level, text=text)
+        self.send(LOG, level=level, text=text)
 
     def cancel(self) -> None:
         """Ask the run to stop."""
@@ -70,24 +68,24 @@ def main() -> int:
         _say_hello(monitor, task)
         value = _TASKS[task](request, monitor)
     except LandCoverError as error:
-        monitor.send("error", code=error.code, message=error.message, remedy=error.remedy)
+        monitor.send(ERROR, code=error.code, message=error.message, remedy=error.remedy)
         return 1
     except MemoryError:
         remedy = "Lower the window or the batch, or close other programs."
-        monitor.send("error", code="memory", message="There is not enough memory.", remedy=remedy)
+        monitor.send(ERROR, code="memory", message="There is not enough memory.", remedy=remedy)
         return 1
     except ImportError as error:
         traceback.print_exc()
         message = f"A package of the engine cannot be loaded: {error}."
-        monitor.send("error", code="engine", message=message, remedy="Check the engine, and set it up again.")
+        monitor.send(ERROR, code="engine", message=message, remedy="Check the engine, and set it up again.")
         return 1
     except Exception as error:
         traceback.print_exc()
         message = f"The engine failed unexpectedly: {type(error).__name__}: {error}"
-        monitor.send("error", code="bug", message=message, remedy="Please report it with the log.")
+        monitor.send(ERROR, code="bug", message=message, remedy="Please report it with the log.")
         return 1
     monitor.finished = True
-    monitor.send("result", value=value)
+    monitor.send(RESULT, value=value)
     return 0
 
 
@@ -134,8 +132,8 @@ def _listen(stream: IO[str], monitor: LineMonitor) -> None:
 def _leave() -> None:
     """Tidy up and end the process at once, even where tidying fails."""
     try:
-        writer = sys.modules.get("dubai_landcover_plugin.core.writer")  # where nobody loaded it, nothing was written
-        remove = getattr(writer, "remove_partials", None)
+        files = sys.modules.get("dubai_landcover_plugin.core.io.files")  # not loaded: nothing was written
+        remove = getattr(files, "remove_partials", None)
         if remove is not None:
             remove()
     except Exception:
@@ -147,30 +145,27 @@ def _leave() -> None:
 def _say_hello(monitor: LineMonitor, task: str) -> None:
     """Greet; the doctor must be reached even where packages are broken."""
     try:
-        from dubai_landcover_plugin.core.record import versions
+        from dubai_landcover_plugin.core.runtimes.versions import versions
 
         found = versions()
     except Exception:  # a broken package raises whatever its loading raises
         if task != "doctor":
             raise
         found = {"python": platform.python_version()}
-    monitor.send("hello", protocol=PROTOCOL, pid=os.getpid(), versions=found)
+    monitor.send(HELLO, protocol=PROTOCOL, pid=os.getpid(), versions=found)
 
 
-def _task(request_class: str, function: str) -> Task:
-    """Return a task by the names of its request and of what does it; both are loaded when it runs."""
+def _tool(name: str, request_class: str) -> Task:
+    """Return a tool of :mod:`dubai_landcover_plugin.core` as a task; tool and request are loaded when it runs."""
 
     def run(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
-        outcome = _find(function)(_find(f"requests.{request_class}").from_json(request), monitor)
-        value: dict[str, Any] = outcome if isinstance(outcome, dict) else outcome.to_json()
+        module, _, member = request_class.partition(".")
+        requests = importlib.import_module(f"dubai_landcover_plugin.protocol.requests.{module}")
+        found = getattr(core, name)(getattr(requests, member).from_json(request), monitor)
+        value: dict[str, Any] = found.to_json()
         return value
 
     return run
-
-
-def _find(name: str) -> Any:
-    module, _, member = name.rpartition(".")
-    return getattr(importlib.import_module(f"dubai_landcover_plugin.core.{module}"), member)
 
 
 def _doctor(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
@@ -179,19 +174,19 @@ def _doctor(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
     return examine()
 
 
-_TASKS: dict[str, Task] = {
-    "segment": _task("segmentation.SegmentationRequest", "segment.segment_raster"),
-    "batch": _task("segmentation.BatchRequest", "batch.run_batch"),
-    "polygons": _task("polygons.PolygonsRequest", "polygons.export.export_polygons"),
-    "polygonize": _task("polygons.PolygonizeRequest", "polygons.export.polygonize"),
-    "report": _task("report.ReportRequest", "reporting.land_cover_report.write_report"),
-    "accuracy-sample": _task("assessment.AccuracySampleRequest", "assessment.sample.draw_sample"),
-    "accuracy": _task("assessment.AccuracyRequest", "assessment.assess.assess_accuracy"),
-    "change": _task("change.ChangeRequest", "change.run.map_change"),
-    "roads": _task("roads.RoadsRequest", "roads.extract.extract_roads"),
-    "buildings": _task("buildings.BuildingsRequest", "buildings.layer.regularize_buildings"),
-    "doctor": _doctor,
+_REQUESTS = {
+    "segment_raster": "segmentation.SegmentationRequest",
+    "segment_folder": "segmentation.FolderRequest",
+    "polygonize": "polygons.PolygonizeRequest",
+    "export_class_polygons": "polygons.ClassFilesRequest",
+    "regularize_buildings": "buildings.BuildingsRequest",
+    "extract_roads": "roads.RoadsRequest",
+    "write_report": "report.ReportRequest",
+    "draw_accuracy_sample": "assessment.AccuracySampleRequest",
+    "assess_accuracy": "assessment.AccuracyRequest",
+    "map_change": "change.ChangeRequest",
 }
+_TASKS: dict[str, Task] = {**{name: _tool(name, request) for name, request in _REQUESTS.items()}, "doctor": _doctor}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -12,9 +12,9 @@ from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QCloseEvent
 from qgis.PyQt.QtWidgets import QDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QTextEdit, QVBoxLayout, QWidget
 
-from dubai_landcover_plugin.core.errors import LandCoverError
-from dubai_landcover_plugin.core.monitor import Monitor
 from dubai_landcover_plugin.gui.engine_task import EngineTask
+from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.runner.installer import NEEDED_MB, install_engine
 from dubai_landcover_plugin.runner.interpreter import engine_folder
 from dubai_landcover_plugin.runner.run import run_task

@@ -8,8 +8,8 @@ from typing import Any
 from qgis.core import QgsTask
 from qgis.PyQt.QtCore import pyqtSignal
 
-from dubai_landcover_plugin.core.errors import LandCoverError
-from dubai_landcover_plugin.core.monitor import Monitor
+from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.monitor import Monitor
 
 
 class EngineTask(QgsTask):

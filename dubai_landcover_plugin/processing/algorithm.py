@@ -14,10 +14,10 @@ from qgis.core import (
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
-from dubai_landcover_plugin.core.errors import LandCoverError, RunCancelled
-from dubai_landcover_plugin.core.requests.checks import dumps
 from dubai_landcover_plugin.processing.feedback import FeedbackMonitor
 from dubai_landcover_plugin.processing.resources import resource
+from dubai_landcover_plugin.protocol.errors import LandCoverError, RunCancelled
+from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.runner.run import run_task
 from dubai_landcover_plugin.runner.settings import engine_interpreter
 
@@ -81,7 +81,11 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
         Raises:
             QgsProcessingException: with the engine's message and remedy.
         """
-        hint = tr("Request; 'landcover segment --request FILE' repeats it:") if task == "segment" else tr("Request:")
+        hint = (
+            tr("Request; 'landcover segment --request FILE' repeats it:")
+            if task == "segment_raster"
+            else tr("Request:")
+        )
         feedback.pushInfo(hint)
         feedback.pushCommandInfo(dumps(request))
         try:

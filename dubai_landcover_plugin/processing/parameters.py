@@ -17,10 +17,11 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from dubai_landcover_plugin.core.errors import BundleError, RequestError
-from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, user_model_folder
-from dubai_landcover_plugin.core.onnx_description import ONNX_SUFFIX
-from dubai_landcover_plugin.core.requests.segmentation import (
+from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.protocol.errors import BundleError, RequestError
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, user_model_folder
+from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
+from dubai_landcover_plugin.protocol.requests.segmentation import (
     DEFAULT_MODEL,
     DEVICES,
     LEAST_MEMORY,
@@ -29,7 +30,6 @@ from dubai_landcover_plugin.core.requests.segmentation import (
     STRETCHES,
     SegmentOptions,
 )
-from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.runner.settings import available_models
 
 _INTEGER = QgsProcessingParameterNumber.Type.Integer

@@ -9,13 +9,17 @@ from typing import Any
 
 from qgis.core import QgsProcessing, QgsProcessingContext, QgsProcessingFeedback
 
-from dubai_landcover_plugin.core.errors import BandError, RequestError
-from dubai_landcover_plugin.core.model_spec import read_metadata
-from dubai_landcover_plugin.core.requests.checks import dumps
-from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentationResult, SegmentOptions
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.inputs import engine_path
 from dubai_landcover_plugin.processing.parameters import segment_options
-from dubai_landcover_plugin.processing.raster_input import engine_path
+from dubai_landcover_plugin.protocol.errors import BandError, RequestError
+from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.requests.segmentation import (
+    SegmentationRequest,
+    SegmentationResult,
+    SegmentOptions,
+)
 
 _LAYERS = ("OUTPUT", "POLYGONS", "BUILDINGS", "ROADS", "CONFIDENCE")
 

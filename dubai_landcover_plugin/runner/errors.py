@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dubai_landcover_plugin.core.errors import LandCoverError
+from dubai_landcover_plugin.protocol.errors import LandCoverError
 
 
 class EngineMissingError(LandCoverError, OSError):

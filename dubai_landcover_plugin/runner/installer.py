@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dubai_landcover_plugin.core.errors import LandCoverError
-from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 from dubai_landcover_plugin.runner.environment import engine_environment
 from dubai_landcover_plugin.runner.errors import EngineSetupError
 from dubai_landcover_plugin.runner.exit_codes import explain_exit

@@ -8,15 +8,15 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dubai_landcover_plugin.core.errors import LandCoverError, ProtocolError, RunCancelled
-from dubai_landcover_plugin.core.monitor import Monitor
+from dubai_landcover_plugin.protocol.errors import LandCoverError, ProtocolError, RunCancelled
+from dubai_landcover_plugin.protocol.messages import ERROR, HELLO, LOG, PROGRESS, PROTOCOL, RESULT
+from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.runner.environment import engine_environment
 from dubai_landcover_plugin.runner.errors import WorkerDiedError, WorkerError
 from dubai_landcover_plugin.runner.exit_codes import explain_exit
 from dubai_landcover_plugin.runner.temporaries import output_folders, remove_temporaries
 from dubai_landcover_plugin.runner.worker_process import END, WorkerProcess, worker_command
 
-PROTOCOL = 1
 POLL_SECONDS = 0.1
 CANCEL_GRACE_SECONDS = 1.2
 EXIT_GRACE_SECONDS = 5.0
@@ -31,7 +31,7 @@ def run_task(
 
     Args:
         python: Interpreter of the engine.
-        task: ``segment``, ``batch``, ``polygons`` or ``doctor``.
+        task: name of a tool, such as ``segment_raster``, or ``doctor``.
         request: The task's request as plain JSON.
         monitor: Hears progress and messages; may cancel.
         command: Replaces the worker's command line.
@@ -83,7 +83,7 @@ class _Conversation:
             if line is END:
                 raise self._early_end()
             message = self._parsed(line)
-            if message is not None and message["type"] == "result":
+            if message is not None and message["type"] == RESULT:
                 return self._value(message)
             if message is not None:
                 self._handle(message)
@@ -124,13 +124,13 @@ class _Conversation:
     def _handle(self, message: Mapping[str, Any]) -> None:
         """Pass on one message that is no result."""
         kind = message["type"]
-        if kind == "hello":
+        if kind == HELLO:
             self._greet(message)
-        elif kind == "progress":
+        elif kind == PROGRESS:
             self._monitor.report(_whole(message, "done"), _whole(message, "total"), str(message.get("text", "")))
-        elif kind == "log":
+        elif kind == LOG:
             self._monitor.log(str(message.get("level", "info")), str(message.get("text", "")))
-        elif kind == "error":
+        elif kind == ERROR:
             raise self._error(message)
 
     def _greet(self, message: Mapping[str, Any]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qgis.core import QgsApplication, QgsSettings
 
-from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, installed_models
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, installed_models
 from dubai_landcover_plugin.runner.interpreter import Interpreter, find_interpreter
 
 INTERPRETER = "dubai_landcover/interpreter"

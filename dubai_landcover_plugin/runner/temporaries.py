@@ -8,16 +8,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.requests.segmentation import OUTPUTS
+from dubai_landcover_plugin.protocol.requests.segmentation import OUTPUTS
 
 _OUTPUT_KEYS = (*OUTPUTS, "csv", "nodes")
 
 
 def output_folders(task: str, request: Mapping[str, Any]) -> list[Path]:
     """Return the folders into which a request writes; those of a batch with everything below them."""
-    if task in ("batch", "polygons"):
+    if task in ("segment_folder", "export_class_polygons"):
         top = Path(str(request.get("output_folder", "")))
-        inner = [folder for folder in top.rglob("*") if folder.is_dir()] if task == "batch" and top.is_dir() else []
+        inner = (
+            [folder for folder in top.rglob("*") if folder.is_dir()]
+            if task == "segment_folder" and top.is_dir()
+            else []
+        )
         return [top, *inner]
     paths = [request.get(key) for key in _OUTPUT_KEYS]
     return sorted({Path(path).parent for path in paths if isinstance(path, str) and path})

@@ -11,7 +11,7 @@ from pathlib import Path
 import rasterio
 from rasterio.windows import Window
 
-from dubai_landcover_plugin.core.bundle import ModelBundle, open_bundle
+from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.runtimes.hardware import processor
 from tests.benchmarks.forward import WINDOWS, best_of, measure_forward
 from tests.benchmarks.parts import measure_parts

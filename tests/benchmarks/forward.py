@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from dubai_landcover_plugin.core.bundle import ModelBundle
-from dubai_landcover_plugin.core.errors import LandCoverError
-from dubai_landcover_plugin.core.runtimes.choice import Candidate, Choice, Limits, list_candidates, reference
+from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.runtimes.hardware import cores
 from dubai_landcover_plugin.core.runtimes.runtime import Runtime
+from dubai_landcover_plugin.core.runtimes.selection import Candidate, Choice, Limits, list_candidates, reference
+from dubai_landcover_plugin.protocol.errors import LandCoverError
 
 WINDOWS = (384, 512, 768)
 SECONDS = 3.0  # of each measurement

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from dubai_landcover_plugin.core.blending import BandBlender
-from dubai_landcover_plugin.core.bundle import open_bundle
-from dubai_landcover_plugin.core.class_maps import MapOutputs
-from dubai_landcover_plugin.core.classes import NODATA_ID
-from dubai_landcover_plugin.core.computation import make_maps, open_job
-from dubai_landcover_plugin.core.reading import WindowReader
-from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
-from dubai_landcover_plugin.core.writer import LandCoverWriter, RasterStyle
+from dubai_landcover_plugin.core.bundle.bundle import open_bundle
+from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
+from dubai_landcover_plugin.core.segmentation.blending import BandBlender
+from dubai_landcover_plugin.core.segmentation.class_rows import MapOutputs
+from dubai_landcover_plugin.core.segmentation.executor import make_maps, open_job
+from dubai_landcover_plugin.core.segmentation.window_reader import WindowReader
+from dubai_landcover_plugin.protocol.classes import NODATA_ID
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 
 
 def measure_parts(source: Path, target: Path) -> dict[str, float]:

@@ -9,7 +9,7 @@ import rasterio
 from rasterio.transform import from_origin
 from rasterio.windows import Window
 
-from tests.scenes import CRS, ORIGIN, draw_scene
+from training.synthetic.scenes import CRS, ORIGIN, draw_scene
 
 ROOT = Path(__file__).resolve().parents[2]
 MOSAIC = ROOT.parent / "shared" / "data" / "mosaics" / "dubai_tile8.tif"

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
-from dubai_landcover_plugin.core.bundle import ModelBundle
-from dubai_landcover_plugin.core.runtimes.choice import Candidate
+from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+from dubai_landcover_plugin.core.runtimes.selection import Candidate
 from tests.benchmarks.forward import Forward, measure_speed, open_runtime
 from tests.benchmarks.rasters import ROOT
 

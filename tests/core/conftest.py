@@ -14,11 +14,11 @@ import torch
 from affine import Affine
 from torch import nn
 
-from dubai_landcover_plugin.core.bundle import ModelBundle
-from dubai_landcover_plugin.core.classes import DUBAI
-from dubai_landcover_plugin.core.model_spec import BundleMetadata, ModelSpec
-from dubai_landcover_plugin.core.models import build_model
-from dubai_landcover_plugin.core.weights import save_bundle
+from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+from dubai_landcover_plugin.core.bundle.save import save_bundle
+from dubai_landcover_plugin.core.networks import build_model
+from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
 
 ROOT = Path(__file__).resolve().parents[2]
 UTM40 = "EPSG:32640"

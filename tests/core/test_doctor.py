@@ -7,12 +7,12 @@ import sys
 import pytest
 
 from dubai_landcover_plugin.core.doctor import PACKAGES, examine
-
-from .conftest import ROOT
+from dubai_landcover_plugin.protocol.messages import PROTOCOL
+from tests.core.conftest import ROOT
 
 SCRIPT = "import sys; sys.path[:0] = sys.argv[1:3]; del sys.argv[1:3]; "
 WORKER = f"{SCRIPT}from dubai_landcover_plugin.core.worker import main; sys.exit(main())"
-SHELL = f"{SCRIPT}from dubai_landcover_plugin.cli import main; sys.exit(main())"
+SHELL = f"{SCRIPT}from dubai_landcover_plugin.cli.main import main; sys.exit(main())"
 FAULTS = ["raise ImportError('libgeos.so is missing')", "raise OSError('a DLL is damaged')", "import no_such_module"]
 
 
@@ -28,7 +28,7 @@ def ask(folder, task):
     """Send a task to the worker; return its messages. Its input stays open: the end of it would end the worker."""
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
     with subprocess.Popen(command(WORKER, folder), text=True, **pipes) as process:
-        process.stdin.write(json.dumps({"protocol": 1, "task": task, "request": {}}) + "\n")
+        process.stdin.write(json.dumps({"protocol": PROTOCOL, "task": task, "request": {}}) + "\n")
         process.stdin.flush()
         return [json.loads(line) for line in process.stdout]
 
@@ -90,6 +90,6 @@ def test_worker_reaches_the_doctor_over_a_broken_package(breaking, package):
 
 
 def test_other_tasks_tell_that_the_engine_is_broken(breaking):
-    error = ask(breaking("rasterio"), "segment")[-1]
+    error = ask(breaking("rasterio"), "segment_raster")[-1]
     assert (error["type"], error["code"]) == ("error", "engine")
     assert "set it up again" in error["remedy"]

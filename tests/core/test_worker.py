@@ -11,15 +11,15 @@ from dataclasses import replace
 import pytest
 import rasterio
 
-from dubai_landcover_plugin.core.requests.polygons import PolygonsRequest
-from dubai_landcover_plugin.core.requests.segmentation import (
-    BatchRequest,
+from dubai_landcover_plugin.protocol.messages import PROTOCOL
+from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import (
+    FolderRequest,
     SegmentationRequest,
     SegmentationResult,
     SegmentOptions,
 )
-
-from .conftest import ROOT, random_pixels, write_raster
+from tests.core.conftest import ROOT, random_pixels, write_raster
 
 COMMAND = [
     sys.executable,
@@ -59,7 +59,7 @@ def start(clean_environment):
 
 
 def task(name, request=None):
-    return {"protocol": 1, "task": name, "request": {} if request is None else request.to_json()}
+    return {"protocol": PROTOCOL, "task": name, "request": {} if request is None else request.to_json()}
 
 
 def segmentation(tmp_path, model, size=100, **options):
@@ -68,11 +68,11 @@ def segmentation(tmp_path, model, size=100, **options):
 
 
 def test_segment_says_hello_then_progress_then_result(start, tmp_path, tiny_model):
-    process = start(task("segment", segmentation(tmp_path, tiny_model)))
+    process = start(task("segment_raster", segmentation(tmp_path, tiny_model)))
     lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
     assert process.wait(30) == 0
     assert lines[0]["type"] == "hello"
-    assert lines[0]["protocol"] == 1
+    assert lines[0]["protocol"] == PROTOCOL
     assert lines[0]["versions"]["rasterio"] == rasterio.__version__
     assert {"progress", "log"} <= {line["type"] for line in lines}
     assert lines[-1]["type"] == "result"
@@ -83,7 +83,7 @@ def test_segment_says_hello_then_progress_then_result(start, tmp_path, tiny_mode
 
 
 SAVING_ALWAYS = (
-    "import sys; sys.path.insert(0, sys.argv.pop(1)); from dubai_landcover_plugin.core import journal;"
+    "import sys; sys.path.insert(0, sys.argv.pop(1)); from dubai_landcover_plugin.core.segmentation import journal;"
     "journal.Journal.is_due = lambda self: True;"
     "from dubai_landcover_plugin.core.worker import main; sys.exit(main())"
 )
@@ -94,21 +94,21 @@ SAVING_ALWAYS = (
 def test_after_kill_9_the_same_request_goes_on_to_the_same_bytes(start, tmp_path, tiny_model, after):
     request = segmentation(tmp_path, tiny_model, 500, window=64, batch=1)
     command = [*COMMAND[:3], SAVING_ALWAYS, COMMAND[-1]]
-    process = start(task("segment", request), command)
+    process = start(task("segment_raster", request), command)
     for line in iter(process.stdout.readline, ""):
         if json.loads(line).get("done", 0) >= after:
             break
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert not (tmp_path / "o.tif").exists()
-    process = start(task("segment", request))
+    process = start(task("segment_raster", request))
     lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
     assert any("An earlier run had finished" in line.get("text", "") for line in lines)
     result = SegmentationResult.from_json(lines[-1]["value"])
     with rasterio.open(result.output) as dataset:
         resumed = dataset.read(1)
     assert sorted(path.name for path in tmp_path.glob(".*")) == []
-    process = start(task("segment", replace(request, options=replace(request.options, overwrite=True))))
+    process = start(task("segment_raster", replace(request, options=replace(request.options, overwrite=True))))
     lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
     fresh = SegmentationResult.from_json(lines[-1]["value"])
     with rasterio.open(result.output) as dataset:
@@ -118,12 +118,14 @@ def test_after_kill_9_the_same_request_goes_on_to_the_same_bytes(start, tmp_path
 
 def test_polygons_batch_and_doctor(start, tmp_path, tiny_model):
     source = segmentation(tmp_path, tiny_model)
-    batch = BatchRequest(str(tmp_path), str(tmp_path / "out"), options=source.options)
-    process = start(task("batch", batch))
+    batch = FolderRequest(str(tmp_path), str(tmp_path / "out"), options=source.options)
+    process = start(task("segment_folder", batch))
     lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
     assert lines[-1]["value"]["done"] == 1
     classified = lines[-1]["value"]["items"][0]["output"]
-    process = start(task("polygons", PolygonsRequest(classified, str(tmp_path / "v"), ("Water",), min_area=0)))
+    process = start(
+        task("export_class_polygons", ClassFilesRequest(classified, str(tmp_path / "v"), ("Water",), min_area=0))
+    )
     lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
     assert os.path.isfile(lines[-1]["value"]["files"]["Water"])
     process = start(task("doctor"))
@@ -134,7 +136,7 @@ def test_polygons_batch_and_doctor(start, tmp_path, tiny_model):
 def test_error_carries_code_message_and_remedy(start, tmp_path, tiny_model):
     request = segmentation(tmp_path, tiny_model)
     (tmp_path / "input.tif").write_bytes(b"damaged")
-    process = start(task("segment", request))
+    process = start(task("segment_raster", request))
     lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
     assert process.wait(30) == 1
     assert lines[-1]["type"] == "error"
@@ -149,9 +151,9 @@ def test_error_carries_code_message_and_remedy(start, tmp_path, tiny_model):
         ("hello?\n", "no request"),
         ("[1]\n", "no request"),
         ("\n", "no request"),
-        (json.dumps({"protocol": 99, "task": "segment", "request": {}}) + "\n", "different protocols, 99 and 1"),
-        (json.dumps({"protocol": 1, "task": "fly", "request": {}}) + "\n", "task 'fly' is unknown"),
-        (json.dumps({"protocol": 1, "task": "segment", "request": {"input": "a"}}) + "\n", "output"),
+        (json.dumps({"protocol": 99, "task": "segment_raster", "request": {}}) + "\n", "different protocols, 99 and 2"),
+        (json.dumps({"protocol": PROTOCOL, "task": "fly", "request": {}}) + "\n", "task 'fly' is unknown"),
+        (json.dumps({"protocol": PROTOCOL, "task": "segment_raster", "request": {"input": "a"}}) + "\n", "output"),
     ],
 )
 def test_nonsense_is_answered(start, line, text):
@@ -171,7 +173,7 @@ def wait_for_progress(process):
 
 
 def slow(tmp_path, model):
-    return task("segment", segmentation(tmp_path, model, 1500, window=32, overlap=16, batch=1))
+    return task("segment_raster", segmentation(tmp_path, model, 1500, window=32, overlap=16, batch=1))
 
 
 def test_cancel_ends_the_run_within_two_seconds_and_leaves_nothing(start, tmp_path, tiny_model, stretched):
@@ -217,10 +219,10 @@ def test_what_libraries_print_does_not_reach_the_protocol(start, tmp_path):
 def test_end_of_input_ends_the_worker_even_where_tidying_fails(clean_environment, fault):
     script = (
         "import sys, time; sys.path.insert(0, sys.argv.pop(1));"
-        "from dubai_landcover_plugin.core import worker, writer\n"
+        "from dubai_landcover_plugin.core import worker\nfrom dubai_landcover_plugin.core.io import files\n"
         "def fail():\n"
         f"    raise {fault}\n"
-        "writer.remove_partials = fail\n"
+        "files.remove_partials = fail\n"
         "worker._TASKS['doctor'] = lambda request, monitor: time.sleep(600) or {}\n"
         "sys.exit(worker.main())"
     )
@@ -264,7 +266,7 @@ def test_names_that_are_no_utf8_cross_the_protocol(start, tmp_path, tiny_model):
     except OSError:
         pytest.skip("the file system takes UTF-8 names only")
     options = SegmentOptions(model=str(tiny_model))
-    process = start(task("batch", BatchRequest(str(folder), str(tmp_path / "out"), options=options)))
+    process = start(task("segment_folder", FolderRequest(str(folder), str(tmp_path / "out"), options=options)))
     lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
     assert lines[-1]["type"] == "result", lines[-1]
     assert lines[-1]["value"]["items"][0]["input"].endswith("caf\udce9.tif")

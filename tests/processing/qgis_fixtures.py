@@ -11,7 +11,7 @@ import pytest
 from osgeo import gdal, osr
 from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProject, QgsSettings
 
-from dubai_landcover_plugin.core.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI
 
 gdal.UseExceptions()
 

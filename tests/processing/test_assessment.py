@@ -29,7 +29,7 @@ from qgis.core import (
     edit,
 )
 
-from dubai_landcover_plugin.core.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI
 from tests.processing.qgis_fixtures import RecordingFeedback, town, write_classes, write_raster
 
 pytestmark = [pytest.mark.qgis, pytest.mark.usefixtures("provider")]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition, QgsSettings
 
-from dubai_landcover_plugin.core.errors import RequestError
 from dubai_landcover_plugin.processing.parameters import chosen_model, segment_options, stretch_limits
+from dubai_landcover_plugin.protocol.errors import RequestError
 
 pytestmark = pytest.mark.qgis
 NAMES = [

@@ -28,7 +28,7 @@ from qgis.core import (
     QgsWkbTypes,
 )
 
-from dubai_landcover_plugin.core.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI
 from tests.processing.qgis_fixtures import RecordingFeedback, write_raster
 
 pytestmark = [pytest.mark.qgis, pytest.mark.usefixtures("provider")]

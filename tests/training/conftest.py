@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from dubai_landcover_plugin.core.classes import DUBAI
-from dubai_landcover_plugin.core.model_spec import BundleMetadata, ModelSpec
-from dubai_landcover_plugin.core.models import build_model
-from dubai_landcover_plugin.core.preprocessing import Standardize
-from dubai_landcover_plugin.core.weights import save_bundle
+from dubai_landcover_plugin.core.bundle.save import save_bundle
+from dubai_landcover_plugin.core.networks import build_model
+from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
+from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
 from tests.training.dataset import make_image, write_dataset
 
 SPEC = ModelSpec("unet", arguments={"width": 4, "depth": 1})

@@ -13,7 +13,7 @@ import shapely
 from affine import Affine
 from PIL import Image
 
-from dubai_landcover_plugin.core.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI
 from training.data.layouts import LabelledImage
 
 LOOKS = np.array([(20, 40, 90), (220, 200, 170), (90, 90, 90), (250, 250, 250), (40, 120, 40)], np.uint8)

@@ -16,8 +16,8 @@ import torch
 from torch import nn
 
 import training.train
-from dubai_landcover_plugin.core.classes import DUBAI
-from dubai_landcover_plugin.core.models import SegmentationModel
+from dubai_landcover_plugin.core.networks import SegmentationModel
+from dubai_landcover_plugin.protocol.classes import DUBAI
 from tests.training.dataset import make_image
 from training.config import ChipConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, TrainingConfig
 from training.data.chips import Batch

@@ -9,15 +9,23 @@ from pathlib import Path
 import pytest
 import torch
 
-from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverClass
-from dubai_landcover_plugin.core.model_spec import BundleMetadata, ModelSpec
-from dubai_landcover_plugin.core.models import SegmentationModel, build_model
-from dubai_landcover_plugin.core.weights import save_bundle
-from training.checkpoint import LAST, Checkpoint, compare_weights, load_checkpoint, load_weights, save_checkpoint
+from dubai_landcover_plugin.core.bundle.save import save_bundle
+from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
+from training.checkpoint import (
+    LAST,
+    Checkpoint,
+    check_resumable,
+    compare_weights,
+    load_checkpoint,
+    load_weights,
+    save_checkpoint,
+)
 from training.config import ModelConfig, TrainingConfig
 from training.errors import TrainingError
+from training.initialization import start_weights
 from training.monitoring.logs import LOG, RunLog
-from training.starting import check_resumable, start_weights
 
 OTHER = ClassScheme(
     (LandCoverClass(1, "Forest", "#00FF00"), LandCoverClass(2, "Field", "#FFFF00")), LandCoverClass(9, "?", "#000000")

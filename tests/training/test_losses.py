@@ -10,19 +10,11 @@ import pytest
 import torch
 from torch.nn import functional
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from training.config import LossConfig
 from training.data.dataset import LabelledImage
 from training.errors import ConfigError
-from training.losses import (
-    DiceLoss,
-    FocalLoss,
-    LovaszLoss,
-    SumLoss,
-    balanced_alpha,
-    border_weights,
-    jaccard_steps,
-)
+from training.losses import DiceLoss, FocalLoss, LovaszLoss, SumLoss, balanced_alpha, border_weights, jaccard_steps
 
 
 @pytest.fixture

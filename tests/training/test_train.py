@@ -15,9 +15,9 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import training.train
-from dubai_landcover_plugin.core.accuracy import Confusion
-from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
-from dubai_landcover_plugin.core.models.unet_efficientnet import EfficientNetLite0
+from dubai_landcover_plugin.core.assessment.confusion import Confusion
+from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetLite0
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from tests.training.dataset import make_image
 from training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from training.config import ChipConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, SplitConfig, TrainingConfig

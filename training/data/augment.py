@@ -7,7 +7,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from training.config import ChipConfig
+from ..config import ChipConfig
 
 
 def orient(

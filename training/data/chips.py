@@ -18,12 +18,13 @@ import numpy.typing as npt
 import torch
 from PIL import Image
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
-from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme
-from training.config import ChipConfig, DataConfig
-from training.data.augment import orient, vary_radiometry
-from training.data.dataset import LabelledImage
-from training.errors import DatasetError
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
+
+from ..config import ChipConfig, DataConfig
+from ..errors import DatasetError
+from .augment import orient, vary_radiometry
+from .dataset import LabelledImage
 
 
 class DrawnScene(Protocol):
@@ -208,7 +209,7 @@ def draw_scenes(config: DataConfig, scheme: ClassScheme = DUBAI) -> list[Labelle
         return []
     module, _, name = config.scenes.partition(":")
     try:
-        function = cast(SceneFunction, getattr(importlib.import_module(module), name))
+        function = cast(SceneFunction, getattr(importlib.import_module(module, __package__.rpartition(".")[0]), name))
     except (ImportError, AttributeError) as error:
         raise DatasetError(
             f"The scenes '{config.scenes}' cannot be loaded: {error}.", "Give module:function."

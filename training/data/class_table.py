@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.classes import DUBAI, ClassScheme, LandCoverClass
-from dubai_landcover_plugin.core.errors import ClassSchemeError
-from training.errors import DatasetError
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+
+from ..errors import DatasetError
 
 _NAMES = ("classes.csv", "classes.json")
 _SPELLINGS = {"color": "colour", "ignored": "unlabeled", "unlabelled": "unlabeled"}

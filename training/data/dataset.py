@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.windows import Window
-from training.errors import DatasetError
+from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+
+from ..errors import DatasetError
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from dubai_landcover_plugin.core.classes import DUBAI
-from training.config import DataConfig
-from training.data.dataset import Dataset, Entry
-from training.data.masks import load_pair
-from training.errors import DatasetError
+from dubai_landcover_plugin.protocol.classes import DUBAI
+
+from ..config import DataConfig
+from ..errors import DatasetError
+from .dataset import Dataset, Entry
+from .masks import load_pair
 
 TITLE = "Semantic segmentation of aerial imagery, Humans in the Loop with the Mohammed Bin Rashid Space Centre, CC0 1.0"
 FOLDS = (("tile4", "tile7", "tile8"), ("tile5", "tile6"), ("tile1", "tile3"), ("tile2",))

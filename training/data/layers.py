@@ -16,10 +16,11 @@ import shapely
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
-from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme
-from dubai_landcover_plugin.core.errors import ClassSchemeError
-from training.errors import DatasetError
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+
+from ..errors import DatasetError
 
 FIELDS = ("class", "class_id", "name")
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)

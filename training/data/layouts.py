@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from training.config import DataConfig
-from training.data.dataset import Dataset, Entry, LabelledImage
-from training.data.dubai import open_dubai
-from training.data.masks import open_masks
-from training.data.polygons import open_polygons
-from training.errors import DatasetError
+from ..config import DataConfig
+from ..errors import DatasetError
+from .dataset import Dataset, Entry, LabelledImage
+from .dubai import open_dubai
+from .masks import open_masks
+from .polygons import open_polygons
 
 __all__ = ["Dataset", "Entry", "LabelledImage", "open_dataset"]
 

@@ -11,17 +11,18 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
-from dubai_landcover_plugin.core.classes import DUBAI, NODATA_ID, ClassScheme
-from dubai_landcover_plugin.core.errors import BandError
-from dubai_landcover_plugin.core.preprocessing import Stretch
-from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.windows import Window
-from training.config import DataConfig
-from training.data.class_table import find_scheme
-from training.data.dataset import Dataset, Entry, LabelledImage
-from training.data.pixels import list_images, open_image, read_band, read_picture, to_pixels
-from training.errors import DatasetError
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
+from dubai_landcover_plugin.protocol.classes import DUBAI, NODATA_ID, ClassScheme
+from dubai_landcover_plugin.protocol.errors import BandError
+
+from ..config import DataConfig
+from ..errors import DatasetError
+from .class_table import find_scheme
+from .dataset import Dataset, Entry, LabelledImage
+from .pixels import list_images, open_image, read_band, read_picture, to_pixels
 
 _BLACK = (0, 0, 0)
 

@@ -10,11 +10,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.errors import BandError, LandCoverError
-from dubai_landcover_plugin.core.preprocessing import Stretch
-from dubai_landcover_plugin.core.raster import Chip, Grid, RasterSource, SourceOptions
-from dubai_landcover_plugin.core.windows import Window
-from training.errors import DatasetError
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.raster_source import Chip, RasterSource, SourceOptions
+from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
+from dubai_landcover_plugin.protocol.errors import BandError, LandCoverError
+
+from ..errors import DatasetError
 
 RGB = ("red", "green", "blue")
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".vrt", ".img")

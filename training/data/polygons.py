@@ -17,15 +17,16 @@ import shapely
 from affine import Affine
 from rasterio.crs import CRS
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
-from dubai_landcover_plugin.core.preprocessing import Stretch
-from dubai_landcover_plugin.core.windows import Window
-from training.config import DataConfig
-from training.data.class_table import find_scheme
-from training.data.dataset import Dataset, Entry, LabelledImage
-from training.data.layers import LabelLayer, is_on_earth, read_layer, transformed
-from training.data.pixels import list_images, open_image, stretch_of, to_pixels
-from training.errors import DatasetError
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
+
+from ..config import DataConfig
+from ..errors import DatasetError
+from .class_table import find_scheme
+from .dataset import Dataset, Entry, LabelledImage
+from .layers import LabelLayer, is_on_earth, read_layer, transformed
+from .pixels import list_images, open_image, stretch_of, to_pixels
 
 _GSD_SPREAD = 1.5  # a model copes with what it saw in training: 0.7 to 1.5 times its scale
 

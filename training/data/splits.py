@@ -12,11 +12,12 @@ import numpy.typing as npt
 import torch
 from torch.utils.data import random_split
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
-from dubai_landcover_plugin.core.classes import ClassScheme
-from training.config import SplitConfig
-from training.data.dataset import Dataset, Entry, LabelledImage
-from training.errors import ConfigError, DatasetError
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+
+from ..config import SplitConfig
+from ..errors import ConfigError, DatasetError
+from .dataset import Dataset, Entry, LabelledImage
 
 _BYTES = 4  # of a pixel in memory: red, green, blue and label
 _MUCH = 4e9

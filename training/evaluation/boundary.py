@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 
 DISTANCE = 5
 """Default distance, px: about what the labels of the Dubai dataset can be trusted to."""

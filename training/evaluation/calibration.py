@@ -20,13 +20,14 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
-from dubai_landcover_plugin.core.bundle import ModelBundle
-from dubai_landcover_plugin.core.predictor import Predictor
-from dubai_landcover_plugin.core.windows import TileGrid
-from training.data.dataset import LabelledImage
-from training.errors import DatasetError
-from training.evaluation.reliability import Reliability
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+from dubai_landcover_plugin.core.grid.windows import TileGrid
+from dubai_landcover_plugin.core.runtimes.predictor import Predictor
+
+from ..data.dataset import LabelledImage
+from ..errors import DatasetError
+from .reliability import Reliability
 
 LIMITS = (0.05, 20.0)
 _SHARE = 0.05  # of the labelled pixels: neighbours tell the same

@@ -1,6 +1,6 @@
 """How well a model agrees with labels, through the very path that a run of Segment Land Cover takes.
 
-Each image is segmented by :func:`~dubai_landcover_plugin.core.segment.segment_raster` into a class raster and a
+Each image is segmented by :func:`.segment_raster` into a class raster and a
 confidence raster in a temporary folder, and these are compared with the labels. So what differs between training and a
 run (windows, blending, half-precision weights, decoding, stretch) is in the figures.
 """
@@ -21,21 +21,22 @@ import numpy.typing as npt
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
-from dubai_landcover_plugin.core.bundle import ModelBundle
-from dubai_landcover_plugin.core.class_maps import CONFIDENCE_NODATA
-from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest, SegmentOptions
-from dubai_landcover_plugin.core.segment import segment_raster
-from dubai_landcover_plugin.core.windows import Window
-from training.data.dataset import Dataset, Entry, LabelledImage
-from training.data.pixels import open_image
-from training.errors import DatasetError
-from training.evaluation.boundary import DISTANCE
-from training.evaluation.figures import Evaluation, ImageResult
-from training.evaluation.scores import Counts
-from training.evaluation.selection import Selection
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.segmentation.class_rows import CONFIDENCE_NODATA
+from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
+
+from ..data.dataset import Dataset, Entry, LabelledImage
+from ..data.pixels import open_image
+from ..errors import DatasetError
+from .boundary import DISTANCE
+from .figures import Evaluation, ImageResult
+from .scores import Counts
+from .selection import Selection
 
 Pixels = npt.NDArray[np.uint8]
 Draw = Callable[[LabelledImage, Pixels, ImageResult], None]

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.accuracy import rounded
-from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.errors import LandCoverError
-from training.errors import DatasetError
-from training.evaluation.scores import Counts, figures_json
+from dubai_landcover_plugin.core.assessment.confusion import rounded
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.errors import LandCoverError
+
+from ..errors import DatasetError
+from .scores import Counts, figures_json
 
 _VERSION = 1
 

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from training.errors import ConfigError
-from training.evaluation.figures import Evaluation
-from training.evaluation.page import page
-from training.evaluation.text import markdown
-from training.files import write_whole
-from training.monitoring.curves import Log
+from dubai_landcover_plugin.core.io.files import write_whole
+
+from ..errors import ConfigError
+from ..monitoring.curves import Log
+from .figures import Evaluation
+from .page import page
+from .text import markdown
 
 
 def check_output(output: str | Path) -> Path:
@@ -50,7 +51,7 @@ def write_evaluation(
 
     Raises:
         ConfigError: if ``output`` ends otherwise.
-        TrainingError: if a file cannot be written.
+        OutputError: if a file cannot be written.
     """
     path = check_output(output)
     value = evaluation.to_json()

@@ -9,13 +9,13 @@ from typing import Any
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.reporting.page import STYLE
-from training.evaluation.figures import Evaluation
-from training.evaluation.text import CLASS_FIGURES, HEADLINE, facts, number, with_interval
-from training.monitoring.curves import Log, curves_figure
-from training.monitoring.pictures import PANELS
-from training.page_parts import chart, key, picture, table
+from dubai_landcover_plugin.core.html.page import STYLE, chart, key, picture, text_table
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+
+from ..monitoring.curves import Log, curves_figure
+from ..monitoring.pictures import PANELS
+from .figures import Evaluation
+from .text import CLASS_FIGURES, HEADLINE, facts, number, with_interval
 
 MOST_PICTURES = 80
 STRIP_WIDTH = 1200  # px of four panels side by side
@@ -40,7 +40,7 @@ def page(evaluation: Evaluation, value: Mapping[str, Any], log: Log, pictures: M
 
     Args:
         evaluation: What was measured.
-        value: Its :meth:`~training.evaluation.figures.Evaluation.to_json`.
+        value: Its :meth:`.Evaluation.to_json`.
         log: Of the training run, for the curves; may be empty.
         pictures: Strips of four panels by image name; may be empty.
     """
@@ -62,7 +62,7 @@ def page(evaluation: Evaluation, value: Mapping[str, Any], log: Log, pictures: M
 def _headline(value: Mapping[str, Any]) -> str:
     rows = [(told, number(value[key]), _between(value["intervals"].get(key))) for key, told in HEADLINE.items()]
     return (
-        f'<div class="narrow">{table(("Figure", "Value", "95 % interval"), rows)}</div>'
+        f'<div class="narrow">{text_table(("Figure", "Value", "95 % interval"), rows)}</div>'
         '<p class="small">Intervals by drawing images with replacement. Images of one place are alike: a new place can '
         "lie outside.</p>"
     )
@@ -73,7 +73,7 @@ def _classes(value: Mapping[str, Any], scheme: ClassScheme) -> str:
     for name, figures in value["classes"].items():
         intervals = value["intervals"].get("classes", {}).get(name, {})
         rows.append((name, *(with_interval(figures[figure], intervals.get(figure)) for figure in CLASS_FIGURES)))
-    told = table(("Class", *CLASS_FIGURES.values()), rows, keys=[entry.colour for entry in scheme.classes])
+    told = text_table(("Class", *CLASS_FIGURES.values()), rows, keys=[entry.colour for entry in scheme.classes])
     return f'<div class="wide">{told}</div>'
 
 
@@ -119,7 +119,7 @@ def _calibration(value: Mapping[str, Any]) -> str:
         for row in value["reliability"]
         if row["pixels"]
     ]
-    told = table(("Confidence", "Pixels", "Mean confidence", "Accuracy"), rows, left=0)
+    told = text_table(("Confidence", "Pixels", "Mean confidence", "Accuracy"), rows, left=0)
     diagram = chart(reliability_diagram(value["reliability"]), "Reliability diagram: accuracy by confidence")
     return (
         f'<div class="charts"><div>{diagram}</div><div class="words"><p>Expected calibration error {ece} with '
@@ -131,7 +131,7 @@ def _calibration(value: Mapping[str, Any]) -> str:
 
 
 def reliability_diagram(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """Return a chart of the rows of :meth:`~training.evaluation.reliability.Reliability.table`."""
+    """Return a chart of the rows of :meth:`.Reliability.table`."""
     figure = Figure(figsize=(4, 4), layout="constrained")
     axes = figure.subplots()
     total = sum(row["pixels"] for row in rows)
@@ -169,7 +169,7 @@ def _images(value: Mapping[str, Any]) -> str:
         (image["name"], f"{image['pixels']:,}", number(image["accuracy"]), number(image["miou"]))
         for image in value["images"]
     ]
-    told = table(("Image", "Labelled pixels", "Accuracy", "Mean IoU"), rows)
+    told = text_table(("Image", "Labelled pixels", "Accuracy", "Mean IoU"), rows)
     return f"<details><summary>All images</summary>{told}</details>"
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.accuracy import rounded
+from dubai_landcover_plugin.core.assessment.confusion import rounded
 
 BINS = 15
 """As in the paper."""

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.accuracy import IGNORE, Confusion, mean_of_defined, rounded
-from training.evaluation.boundary import boundary_counts, boundary_iou
-from training.evaluation.reliability import Reliability
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion, mean_of_defined, rounded
+
+from .boundary import boundary_counts, boundary_iou
+from .reliability import Reliability
 
 RESAMPLES = 2000
 PERCENTILES = (2.5, 97.5)  # a 95 % interval
@@ -25,7 +26,7 @@ class Counts:
 
     Args:
         confusion: Labelled against predicted classes.
-        border: (K, 2) intersection and union of border regions, see :mod:`training.evaluation.boundary`.
+        border: (K, 2) intersection and union of border regions, see :mod:`.boundary`.
         reliability: Pixels by confidence.
     """
 

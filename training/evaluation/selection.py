@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from training.config import SplitConfig
-from training.data.dataset import Dataset, Entry, LabelledImage
-from training.data.splits import choose, make_split
-from training.errors import DatasetError
+from ..config import SplitConfig
+from ..data.dataset import Dataset, Entry, LabelledImage
+from ..data.splits import choose, make_split
+from ..errors import DatasetError
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, BundleMetadata, read_metadata
-from training.errors import TrainingError
-from training.evaluation.text import class_table, headline_table, with_interval
-from training.files import write_whole
+from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
+
+from ..errors import TrainingError
+from ..evaluation.text import class_table, headline_table, with_interval
 
 _CARD_HEAD = "# Model card:"
 _SLIGHT = 0.005  # a mean excess of confidence that is not worth a word
@@ -28,7 +29,7 @@ def write_card(path: Path, metadata: BundleMetadata, size: int) -> None:
     """Write a Markdown card for a model file of ``size`` bytes.
 
     Raises:
-        TrainingError: if it cannot be written.
+        OutputError: if it cannot be written.
     """
     sections = [
         _overview(metadata, size),
@@ -65,7 +66,8 @@ def rewrite_card(model: str | Path) -> Path:
     """Write the card of a bundle anew, from what the bundle says of itself, and return its path.
 
     Raises:
-        TrainingError: if the file is no bundle or the card cannot be written.
+        TrainingError: if the file is no bundle.
+        OutputError: if the card cannot be written.
         BundleError: if the bundle cannot be read.
     """
     model = Path(model)

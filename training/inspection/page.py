@@ -10,16 +10,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.reporting.page import STYLE
-from training.config import SplitConfig
-from training.data.dataset import LabelledImage
-from training.data.splits import folds_of
-from training.errors import DatasetError
-from training.files import write_whole
-from training.inspection.findings import ImageReport, Inspection, sum_counts
-from training.monitoring.pictures import colour
-from training.page_parts import chart, picture, table
+from dubai_landcover_plugin.core.html.page import STYLE, chart, picture, text_table
+from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+
+from ..config import SplitConfig
+from ..data.dataset import LabelledImage
+from ..data.splits import folds_of
+from ..errors import DatasetError
+from ..monitoring.pictures import colour
+from .findings import ImageReport, Inspection, sum_counts
 
 _SIDE = 200  # px of a thumbnail
 _ACROSS = 4  # pairs of thumbnails in a row
@@ -259,8 +259,8 @@ def page(found: Inspection, sheet: ContactSheet) -> str:
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Labelled data</title>'
         f"<style>{style}</style></head><body>\n<h1>Labelled data</h1>\n"
         f'<p>{escape(found.dataset.title)}<br><span class="small">{escape(_overview(found))}</span></p>\n{findings}\n'
-        f"<h2>Classes</h2>\n{table(_CLASS_HEADS, _class_rows(found), 3, colours)}\n"
-        f"<h2>Places</h2>\n{shares}\n{table(_group_heads(found.scheme), _group_rows(found))}\n"
+        f"<h2>Classes</h2>\n{text_table(_CLASS_HEADS, _class_rows(found), 3, colours)}\n"
+        f"<h2>Places</h2>\n{shares}\n{text_table(_group_heads(found.scheme), _group_rows(found))}\n"
         f"<p>{escape(_folds(found))}</p>\n"
-        f"<h2>Images and labels</h2>\n{sheets}\n{table(_IMAGE_HEADS, _image_rows(found), 2)}\n</body></html>\n"
+        f"<h2>Images and labels</h2>\n{sheets}\n{text_table(_IMAGE_HEADS, _image_rows(found), 2)}\n</body></html>\n"
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.errors import TrainingError
+from ..errors import TrainingError
 
 _COLOURS = {"accuracy": "#1f77b4", "miou": "#d62728"}
 

@@ -17,8 +17,9 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from training.files import write_whole
-from training.monitoring.curves import read_log
+from dubai_landcover_plugin.core.io.files import write_whole
+
+from .curves import read_log
 
 LOG = "log.csv"
 _BOARD = "tensorboard"

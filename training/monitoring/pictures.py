@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
-from dubai_landcover_plugin.core.classes import ClassScheme
-from training.data.dataset import LabelledImage
-from training.errors import TrainingError
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+
+from ..data.dataset import LabelledImage
+from ..errors import TrainingError
 
 PANELS = ("image", "labels", "prediction", "disagreement")
 _WRONG = np.array((214, 39, 40), np.uint8)

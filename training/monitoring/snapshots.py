@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
-from dubai_landcover_plugin.core.accuracy import IGNORE
-from dubai_landcover_plugin.core.classes import ClassScheme
-from training.data.dataset import LabelledImage
-from training.monitoring.pictures import PANELS, panels
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+
+from ..data.dataset import LabelledImage
+from .pictures import PANELS, panels
 
 _GAP, _LINE, _SWATCH = 6, 22, 14  # px
 _INK = (40, 40, 40)

@@ -10,12 +10,13 @@ import torch
 from lightning_fabric import Fabric
 from torchmetrics.classification import MulticlassConfusionMatrix
 
-from dubai_landcover_plugin.core.accuracy import IGNORE, Confusion
-from dubai_landcover_plugin.core.blending import BandBlender
-from dubai_landcover_plugin.core.models import SegmentationModel
-from dubai_landcover_plugin.core.preprocessing import Standardize
-from dubai_landcover_plugin.core.windows import TileGrid
-from training.data.dataset import LabelledImage
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion
+from dubai_landcover_plugin.core.grid.windows import TileGrid
+from dubai_landcover_plugin.core.networks import SegmentationModel
+from dubai_landcover_plugin.core.segmentation.blending import BandBlender
+from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
+
+from ..data.dataset import LabelledImage
 
 _WHOLE = 4_000_000  # px that a network sees at once
 _LARGE = 2048  # side of the windows of larger images, px

@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 import shapely
 
-from dubai_landcover_plugin.core.assessment.outcome import Assessment
+from dubai_landcover_plugin.core.assessment.csv_table import assessment_csv
 from dubai_landcover_plugin.core.assessment.page import assessment_html
 from dubai_landcover_plugin.core.assessment.points import assess_points
 from dubai_landcover_plugin.core.assessment.reference_polygons import assess_polygons
 from dubai_landcover_plugin.core.assessment.reference_raster import assess_raster
-from dubai_landcover_plugin.core.assessment.table import assessment_csv
-from dubai_landcover_plugin.core.classified import ClassifiedSource, limited_cache
-from dubai_landcover_plugin.core.errors import RasterOpenError, RequestError
-from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
-from dubai_landcover_plugin.core.raster import open_raster
-from dubai_landcover_plugin.core.requests.assessment import AccuracyRequest
-from dubai_landcover_plugin.core.vector_sources import VectorLayer, file_of, read_vector
-from dubai_landcover_plugin.core.writer import check_writable, write_text
+from dubai_landcover_plugin.core.assessment.result import Assessment
+from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
+from dubai_landcover_plugin.core.io.files import check_writable, write_text
+from dubai_landcover_plugin.core.io.raster_source import open_raster
+from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, file_of, read_vector
+from dubai_landcover_plugin.protocol.errors import RasterOpenError, RequestError
+from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest, AccuracyResult
 
 _POINTS = (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT)
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 
-def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) -> dict[str, Any]:
+def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) -> AccuracyResult:
     """Compare a map with labelled points, polygons or a raster; write a page and a table where they are wanted.
-
-    Returns:
-        The figures of :meth:`.Assessment.to_json`, and ``report`` and ``table``, paths or None.
 
     Raises:
         LandCoverError: if the map is no class map, the reference cannot be used or a file cannot be written.
@@ -47,7 +44,7 @@ def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) ->
     if request.report:
         write_text(request.report, assessment_html(found, request.input, request.reference))
     monitor.report(1, 1, "")
-    return {**found.to_json(), "report": request.report, "table": request.table}
+    return replace(found.result(), report=request.report, table=request.table)
 
 
 def assess(path: str, reference: str, field: str, monitor: Monitor) -> Assessment:

@@ -8,8 +8,8 @@ from html import escape
 import numpy as np
 
 from dubai_landcover_plugin.core.assessment.estimate import Figure
-from dubai_landcover_plugin.core.assessment.outcome import Assessment
-from dubai_landcover_plugin.core.reporting.page import page, warning
+from dubai_landcover_plugin.core.assessment.result import Assessment
+from dubai_landcover_plugin.core.html.page import page, warning
 
 _STYLE = """
 .big { font-size: 2.2rem; font-weight: 600; } td.hit { font-weight: 600; } td.miss { color: #555; }

@@ -9,8 +9,8 @@ import numpy.typing as npt
 import shapely
 
 from dubai_landcover_plugin.core.assessment.estimate import Estimate, Figure, LabelledSample, estimate, ratio
-from dubai_landcover_plugin.core.assessment.labels import attribute, class_indices_of, find_attribute
-from dubai_landcover_plugin.core.assessment.outcome import Assessment
+from dubai_landcover_plugin.core.assessment.reference_labels import attribute, class_indices_of, find_attribute
+from dubai_landcover_plugin.core.assessment.result import Assessment
 from dubai_landcover_plugin.core.assessment.strata import (
     NO_CLASS,
     Strata,
@@ -19,13 +19,13 @@ from dubai_landcover_plugin.core.assessment.strata import (
     class_indices,
     found_transform,
 )
-from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.classified import ClassifiedSource
-from dubai_landcover_plugin.core.errors import GeoreferenceError, RequestError
-from dubai_landcover_plugin.core.ground import GroundScale
-from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
-from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.vector_sources import VectorLayer
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.ground import GroundScale
+from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
+from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
+from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 _MOST_UNLABELLED = 0.05  # share of the points; more of them may bend the result
 _MUCH = 0.1  # share of a class; a point of a large class that stands for more of it bends its interval

@@ -12,17 +12,17 @@ import shapely
 from affine import Affine
 from rasterio.enums import MergeAlg
 
-from dubai_landcover_plugin.core.assessment.census import Census, counted
 from dubai_landcover_plugin.core.assessment.estimate import Figure, ratio
-from dubai_landcover_plugin.core.assessment.labels import attribute, class_indices_of
-from dubai_landcover_plugin.core.assessment.outcome import Assessment
+from dubai_landcover_plugin.core.assessment.reference_labels import attribute, class_indices_of
+from dubai_landcover_plugin.core.assessment.result import Assessment
 from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, band_rows, class_indices, found_transform
-from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.classified import ClassifiedSource
-from dubai_landcover_plugin.core.errors import RequestError
-from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
-from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.vector_sources import VectorLayer
+from dubai_landcover_plugin.core.assessment.wall_to_wall import Census, counted
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
+from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 _FEW = 30  # polygons; fewer make intervals of ratios doubtful
 _METHOD = (

@@ -12,20 +12,16 @@ from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
-from dubai_landcover_plugin.core.assessment.census import Census, counted
-from dubai_landcover_plugin.core.assessment.outcome import Assessment
+from dubai_landcover_plugin.core.assessment.result import Assessment
 from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices, band_rows, class_indices
-from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.classified import ClassifiedSource
-from dubai_landcover_plugin.core.errors import (
-    ClassSchemeError,
-    GeoreferenceError,
-    RasterOpenError,
-    RasterReadError,
-)
-from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
-from dubai_landcover_plugin.core.raster import Grid, open_raster
-from dubai_landcover_plugin.core.record import scheme_from_tags
+from dubai_landcover_plugin.core.assessment.wall_to_wall import Census, counted
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
+from dubai_landcover_plugin.core.io.class_tags import scheme_from_tags
+from dubai_landcover_plugin.core.io.raster_source import open_raster
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError, GeoreferenceError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 _METHOD = (
     "The reference is a raster: every pixel with a class in both was counted. Nothing is estimated, so there are no "

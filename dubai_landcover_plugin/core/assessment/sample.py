@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import shapely
 
 from dubai_landcover_plugin.core.assessment.allocation import allocate, sample_size
-from dubai_landcover_plugin.core.assessment.point_style import point_style_qml
+from dubai_landcover_plugin.core.assessment.point_form import point_style_qml
 from dubai_landcover_plugin.core.assessment.strata import StrataCounter, band_rows, drawn_transform
-from dubai_landcover_plugin.core.classes import ClassScheme
-from dubai_landcover_plugin.core.classified import ClassifiedSource, limited_cache
-from dubai_landcover_plugin.core.errors import RasterOpenError, RequestError
-from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
-from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.requests.assessment import MOST_POINTS, REFERENCE_FIELD, AccuracySampleRequest
-from dubai_landcover_plugin.core.vector_files import VectorWriter, check_vector_writable
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
+from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, check_vector_writable
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.errors import RasterOpenError, RequestError
+from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.requests.assessment import (
+    MOST_POINTS,
+    REFERENCE_FIELD,
+    AccuracySampleRequest,
+    AccuracySampleResult,
+)
 
 FIELDS = {
     "point_id": "int32",
@@ -43,11 +47,8 @@ class _Bands:
     totals: npt.NDArray[np.int64]
 
 
-def draw_sample(request: AccuracySampleRequest, monitor: Monitor | None = None) -> dict[str, Any]:
+def draw_accuracy_sample(request: AccuracySampleRequest, monitor: Monitor | None = None) -> AccuracySampleResult:
     """Write a stratified random sample of pixel centres, in shuffled order, to be labelled in QGIS.
-
-    Returns:
-        ``output``, ``size``, ``points`` and ``pixels`` by class name, ``warnings``.
 
     Raises:
         LandCoverError: if the raster is no class map or has no classified pixel, an expected class is unknown, or the
@@ -66,13 +67,13 @@ def draw_sample(request: AccuracySampleRequest, monitor: Monitor | None = None) 
         rows, cols, ids = _draw(source, bands, points, request.seed, monitor)
         _write(request.output, source, (rows, cols, ids), bands.totals, request.seed)
     monitor.report(1, 1, "")
-    return {
-        "output": request.output,
-        "size": len(ids),
-        "points": {entry.name: points[entry.id] for entry in present},
-        "pixels": {entry.name: int(bands.totals[entry.id]) for entry in present},
-        "warnings": notes,
-    }
+    return AccuracySampleResult(
+        output=request.output,
+        size=len(ids),
+        points={entry.name: points[entry.id] for entry in present},
+        pixels={entry.name: int(bands.totals[entry.id]) for entry in present},
+        warnings=tuple(notes),
+    )
 
 
 def _count(source: ClassifiedSource, monitor: Monitor) -> _Bands:

@@ -8,10 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from affine import Affine
 
-from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme
-from dubai_landcover_plugin.core.classified import Ids
-from dubai_landcover_plugin.core.ground import GroundScale
-from dubai_landcover_plugin.core.raster import Grid
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.ground import GroundScale
+from dubai_landcover_plugin.core.io.class_map import Ids
+from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 
 _BLOCK_ROWS = 512  # px; the height of a block of our GeoTIFFs
 _BAND_PIXELS = 1 << 21  # held at once

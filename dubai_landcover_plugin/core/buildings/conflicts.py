@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from dubai_landcover_plugin.core.buildings.local_frame import Frame
 from dubai_landcover_plugin.core.buildings.outlines import largest_polygon, overlap_ratio, polygons_only
-from dubai_landcover_plugin.core.buildings.plane import Frame
-from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 Polygons = npt.NDArray[np.object_]
 Indices = npt.NDArray[np.int64]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import shapely
 
 from dubai_landcover_plugin.core.buildings.direction import main_direction
-from dubai_landcover_plugin.core.buildings.plane import Frame
+from dubai_landcover_plugin.core.buildings.local_frame import Frame
 from dubai_landcover_plugin.core.buildings.rings import corner_indices, densify, rectangle, regular_ring
 
 Array = npt.NDArray[np.float64]

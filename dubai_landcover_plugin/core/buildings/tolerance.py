@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from dubai_landcover_plugin.core.buildings.plane import Frame
+from dubai_landcover_plugin.core.buildings.local_frame import Frame
 
 _DEFAULT = 2.0
 """Tolerance of outlines that do not follow pixels, m."""

@@ -3,31 +3,20 @@
 from __future__ import annotations
 
 import math
-import warnings
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from types import TracebackType
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 from affine import Affine
-from rasterio.crs import CRS
-from rasterio.enums import Resampling
-from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError, RasterioIOError
-from rasterio.vrt import WarpedVRT
+from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform as warp_points
-from rasterio.windows import Window as RasterioWindow
 
-from dubai_landcover_plugin.core.classes import NODATA_ID
-from dubai_landcover_plugin.core.errors import GeoreferenceError, RasterOpenError, RasterReadError
-from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.windows import Window
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.grid_reader import whole_offset
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError
 
-_WHOLE_PX = 0.05  # grids that lie this close to whole pixels of each other count as the same pixels
 _EDGE_POINTS = 65
-_PLANE = CRS.from_epsg(3857)  # stands for the plane of rasters without a CRS; nothing is projected
 
 Coordinates = npt.NDArray[np.float64]
 
@@ -94,19 +83,6 @@ def align(earlier: Grid, later: Grid, shift: tuple[int, int] = (0, 0)) -> Alignm
     return Alignment(window, grid, sampling, _differences(earlier, later, same_pixels, window))
 
 
-def whole_offset(grid: Grid, wanted: Grid) -> tuple[int, int] | None:
-    """Return the column and row of ``grid`` at the first pixel of ``wanted``; None unless the pixels are the same."""
-    if grid.crs != wanted.crs:
-        return None
-    to_own = ~grid.transform @ wanted.transform
-    corners = np.array([(x, y) for x in (0, wanted.width) for y in (0, wanted.height)], float)
-    offsets = np.array([to_own @ tuple(corner) for corner in corners]) - corners
-    whole = np.rint(offsets[0])
-    if np.abs(offsets - whole).max() > _WHOLE_PX:
-        return None
-    return int(whole[0]), int(whole[1])
-
-
 def _bounds_in(grid: Grid, wanted: Grid) -> tuple[int, int, int, int]:
     """Return the box around ``grid`` in pixels of ``wanted``: left, top, right, bottom."""
     along = np.linspace(0, 1, _EDGE_POINTS)
@@ -159,78 +135,3 @@ def _differences(earlier: Grid, later: Grid, same_pixels: tuple[int, int] | None
             f"one's {earlier.width:,} × {earlier.height:,} px were compared."
         )
     return tuple(notes)
-
-
-class GridReader:
-    """Reads the first band of a raster on the pixels of a grid; a context manager.
-
-    Args:
-        path: The raster.
-        own: The raster's grid.
-        grid: Where to read; nearest neighbour where its pixels are not the raster's.
-        nodata: Value of pixels outside the raster and of its nodata.
-
-    Raises:
-        RasterOpenError: if it cannot be opened.
-    """
-
-    def __init__(self, path: str, own: Grid, grid: Grid, nodata: float = NODATA_ID) -> None:
-        self.path = path
-        self._grid, self._nodata = grid, nodata
-        self._offset = whole_offset(own, grid)
-        self._stack = ExitStack()
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                self._dataset = self._stack.enter_context(rasterio.open(path))
-                if self._offset is None:
-                    self._dataset = self._stack.enter_context(self._warped())
-        except (RasterioError, RasterioIOError) as error:
-            self._stack.close()
-            raise RasterOpenError(f"GDAL cannot read {path}: {error}.", "Check the path and the file.") from error
-
-    def __enter__(self) -> GridReader:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.close()
-
-    def read(self, window: Window) -> npt.NDArray[Any]:
-        """Return the pixels of a window of the grid, (height, width) in the raster's type.
-
-        Raises:
-            RasterReadError: if a block is damaged.
-        """
-        col, row = self._offset or (0, 0)
-        left, top = max(window.col + col, 0), max(window.row + row, 0)
-        right = min(window.col + col + window.width, self._dataset.width)
-        bottom = min(window.row + row + window.height, self._dataset.height)
-        found = np.full((window.height, window.width), self._nodata, self._dataset.dtypes[0])
-        if left >= right or top >= bottom:
-            return found
-        try:
-            values = self._dataset.read(1, window=RasterioWindow(left, top, right - left, bottom - top))
-        except (RasterioError, RasterioIOError) as error:
-            raise RasterReadError(
-                f"{self.path} cannot be read: {error.__cause__ or error}.", "The file is damaged: copy it again."
-            ) from error
-        first_row, first_col = top - window.row - row, left - window.col - col
-        found[first_row : first_row + values.shape[0], first_col : first_col + values.shape[1]] = values
-        return found
-
-    def _warped(self) -> WarpedVRT:
-        place: dict[str, Any] = {"crs": self._grid.crs}
-        if self._grid.crs is None:
-            place = {"crs": _PLANE, "src_crs": _PLANE, "src_transform": self._dataset.transform}
-        return WarpedVRT(
-            self._dataset,
-            transform=self._grid.transform,
-            height=self._grid.height,
-            width=self._grid.width,
-            resampling=Resampling.nearest,
-            src_nodata=self._nodata,
-            nodata=self._nodata,
-            **place,
-        )

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.change.both_dates import BothDates, Codes
-from dubai_landcover_plugin.core.change.coding import ChangeCoding
-from dubai_landcover_plugin.core.confidence import UNKNOWN as NO_CONFIDENCE
-from dubai_landcover_plugin.core.monitor import Monitor
-from dubai_landcover_plugin.core.polygons.making import PolygonMaker, Polygons, Shape
-from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.requests.change import ChangeRequest
-from dubai_landcover_plugin.core.vector_files import VectorWriter
-from dubai_landcover_plugin.core.vector_styles import category_style
+from dubai_landcover_plugin.core.change.aligned_pair import BothDates, Codes
+from dubai_landcover_plugin.core.change.change_codes import ChangeCoding
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.io.confidence import UNKNOWN as NO_CONFIDENCE
+from dubai_landcover_plugin.core.io.qml import category_style
+from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
+from dubai_landcover_plugin.core.polygons.polygonizer import PolygonMaker, Polygons, Shape
+from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 
 _FILL_ALPHA = 190
 

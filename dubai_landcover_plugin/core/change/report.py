@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 from html import escape
 
-from dubai_landcover_plugin.core.change.outcome import ChangeOutcome
-from dubai_landcover_plugin.core.change.tally import ClassChange
-from dubai_landcover_plugin.core.reporting.page import page, warning
+from dubai_landcover_plugin.core.change.result import ChangeOutcome
+from dubai_landcover_plugin.core.change.transitions import ClassChange
+from dubai_landcover_plugin.core.html.page import page, warning
 
 _MORE_STYLE = """
 td.same { background: #f1f1f1; } td.total, th.total { font-weight: 600; border-left: 2px solid #ddd; }
@@ -35,7 +35,7 @@ def change_html(outcome: ChangeOutcome) -> str:
         f"<h2>Largest changes</h2>\n{_transitions(outcome, show, unit)}\n"
         f"<h2>Shift between the rasters</h2>\n{_shift(outcome)}\n"
         f"<h2>How to read this</h2>\n{_reading(outcome)}\n"
-        f"<h2>Run</h2>\n<pre>{escape(json.dumps(outcome.to_json(), indent=2, ensure_ascii=False))}</pre>\n"
+        f"<h2>Run</h2>\n<pre>{escape(json.dumps(outcome.result().to_json(), indent=2, ensure_ascii=False))}</pre>\n"
     )
     return page("Land-cover change", body, _MORE_STYLE)
 

@@ -11,11 +11,11 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from dubai_landcover_plugin.core.bundle import open_bundle
+from dubai_landcover_plugin.core.bundle.bundle import open_bundle
 from dubai_landcover_plugin.core.cluster.tasks import identify
-from dubai_landcover_plugin.core.errors import ClusterError, RunCancelled
-from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
-from dubai_landcover_plugin.core.record import versions
+from dubai_landcover_plugin.core.runtimes.versions import versions
+from dubai_landcover_plugin.protocol.errors import ClusterError, RunCancelled
+from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 _RETRIES = 1  # of a task that failed; those of workers that die are run again anyway
 _ANSWER = 5  # s that a scheduler has to answer

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.blending import FinishedBlock, Floats
-from dubai_landcover_plugin.core.class_maps import Bools, ClassMaps, Decision, RowSink
-from dubai_landcover_plugin.core.plan import Plan
-from dubai_landcover_plugin.core.windows import TileGrid, Window
+from dubai_landcover_plugin.core.grid.windows import TileGrid, Window
+from dubai_landcover_plugin.core.segmentation.blending import FinishedBlock, Floats
+from dubai_landcover_plugin.core.segmentation.class_rows import Bools, ClassMaps, Decision, RowSink
+from dubai_landcover_plugin.core.segmentation.plan import Plan
 
 
 @dataclass(frozen=True)

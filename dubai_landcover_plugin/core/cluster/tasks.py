@@ -11,19 +11,19 @@ from dataclasses import asdict, dataclass
 from functools import lru_cache, wraps
 from typing import Any, TypeVar, cast
 
-from dubai_landcover_plugin.core.batch import run_one
-from dubai_landcover_plugin.core.blending import Floats
-from dubai_landcover_plugin.core.bundle import ModelBundle, open_bundle
+from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.cluster.seams import Head, HeadKeeper, can_share, shared_rows
-from dubai_landcover_plugin.core.computation import Computation, Job, LocalComputation, make_maps, open_job
-from dubai_landcover_plugin.core.errors import LandCoverError
-from dubai_landcover_plugin.core.journal import Bytes, pack_rows
-from dubai_landcover_plugin.core.monitor import Monitor
-from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.record import versions
-from dubai_landcover_plugin.core.requests.segmentation import SegmentationRequest
-from dubai_landcover_plugin.core.runtimes.choice import Candidate
+from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.runtimes.hardware import core_numbers, cores, keep_freed_memory
+from dubai_landcover_plugin.core.runtimes.selection import Candidate
+from dubai_landcover_plugin.core.runtimes.versions import versions
+from dubai_landcover_plugin.core.segmentation.batch import run_one
+from dubai_landcover_plugin.core.segmentation.blending import Floats
+from dubai_landcover_plugin.core.segmentation.executor import Computation, Job, LocalComputation, make_maps, open_job
+from dubai_landcover_plugin.core.segmentation.journal import Bytes, pack_rows
+from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 
 _Task = TypeVar("_Task", bound=Callable[..., Any])
 _SOON = 1.0  # s between messages
@@ -94,7 +94,7 @@ class _WorkerMonitor:
 
 
 class _PackedRows:
-    """Keeps rows compressed in memory; a :class:`~dubai_landcover_plugin.core.class_maps.RowSink`."""
+    """Keeps rows compressed in memory; a :class:`~dubai_landcover_plugin.core.segmentation.class_rows.RowSink`."""
 
     def __init__(self, grid: Grid, wants_confidence: bool) -> None:
         self.grid, self.row = grid, 0

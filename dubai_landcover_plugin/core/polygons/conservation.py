@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme
-from dubai_landcover_plugin.core.errors import OutputError
-from dubai_landcover_plugin.core.polygons.links import Links
+from dubai_landcover_plugin.core.polygons.half_edges import Links
 from dubai_landcover_plugin.core.polygons.rings import Rings
+from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
+from dubai_landcover_plugin.protocol.errors import OutputError
 
 Keys = npt.NDArray[np.uint64]
 

@@ -11,8 +11,8 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dubai_landcover_plugin.core.classes import NODATA_ID
 from dubai_landcover_plugin.core.polygons.runs import Indices, Runs
+from dubai_landcover_plugin.protocol.classes import NODATA_ID
 
 Ids = npt.NDArray[Any]  # uint8 or uint16
 Floats = npt.NDArray[np.float64]

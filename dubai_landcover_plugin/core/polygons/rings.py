@@ -11,7 +11,7 @@ import shapely
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, depth_first_order
 
-from dubai_landcover_plugin.core.polygons.links import Links
+from dubai_landcover_plugin.core.polygons.half_edges import Links
 
 Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.classes import NODATA_ID
+from dubai_landcover_plugin.protocol.classes import NODATA_ID
 
 Indices = npt.NDArray[np.int64]
 Pairs = tuple[Indices, Indices]

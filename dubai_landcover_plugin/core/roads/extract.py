@@ -11,24 +11,23 @@ import numpy.typing as npt
 import shapely
 from rasterio.crs import CRS
 
-from dubai_landcover_plugin.core.classes import NODATA_ID, ClassScheme, LandCoverClass
-from dubai_landcover_plugin.core.classified import ClassifiedSource
-from dubai_landcover_plugin.core.confidence import ConfidenceSource
-from dubai_landcover_plugin.core.errors import ClassSchemeError
-from dubai_landcover_plugin.core.ground import place
-from dubai_landcover_plugin.core.monitor import Monitor, SilentMonitor, raise_if_cancelled
-from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.requests.roads import RoadsRequest
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.ground import Metric, place
+from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
+from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
+from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, check_vector_writable
 from dubai_landcover_plugin.core.roads.gaps import bridge_gaps, extend_ends
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
-from dubai_landcover_plugin.core.roads.metric import Metric
 from dubai_landcover_plugin.core.roads.prune import drop_short_networks, merge_junctions, prune_spurs
 from dubai_landcover_plugin.core.roads.skeleton import TILE, RoadShape, Skeleton, find_skeleton
 from dubai_landcover_plugin.core.roads.smooth import smooth
 from dubai_landcover_plugin.core.roads.style import LINE_STYLE, NODE_STYLE
 from dubai_landcover_plugin.core.roads.topology import untangle
 from dubai_landcover_plugin.core.roads.trace import trace
-from dubai_landcover_plugin.core.vector_files import VectorWriter, check_vector_writable
+from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest, RoadsResult
 
 _BARRIERS = ("Water", "Building")
 _ROWS = 1024  # read at once
@@ -53,12 +52,8 @@ class RoadNetwork:
     bridged: int
 
 
-def extract_roads(request: RoadsRequest, monitor: Monitor | None = None) -> dict[str, Any]:
+def extract_roads(request: RoadsRequest, monitor: Monitor | None = None) -> RoadsResult:
     """Write the road network of a class map.
-
-    Returns:
-        ``output`` and ``nodes`` (paths), ``lines``, ``junctions``, ``ends``, ``networks`` and ``bridged`` (counts),
-        ``length_m`` or ``length_px``, and ``warnings``.
 
     Raises:
         LandCoverError: if an input is not what it should be or an output cannot be written.
@@ -79,7 +74,7 @@ def extract_roads(request: RoadsRequest, monitor: Monitor | None = None) -> dict
     raise_if_cancelled(monitor)
     _write(network, grid.crs, request)
     monitor.report(1, 1, "")
-    return {"output": request.output, "nodes": request.nodes, **_summary(network, grid), "warnings": notes}
+    return _result(request, network, grid, notes)
 
 
 def find_network(
@@ -233,14 +228,18 @@ def _write(network: RoadNetwork, crs: CRS | None, request: RoadsRequest) -> None
             file.finish()
 
 
-def _summary(network: RoadNetwork, grid: Grid) -> dict[str, Any]:
+def _result(request: RoadsRequest, network: RoadNetwork, grid: Grid, notes: list[str]) -> RoadsResult:
     unit = "m" if grid.crs is not None else "px"
     degree = network.node_fields["degree"]
-    return {
-        "lines": len(network.lines),
-        "junctions": int((degree > 2).sum()),
-        "ends": int((degree == 1).sum()),
-        "networks": int(network.line_fields["network"].max(initial=0)),
-        "bridged": network.bridged,
-        f"length_{unit}": round(float(network.line_fields[f"length_{unit}"].sum()), 2),
-    }
+    return RoadsResult(
+        output=request.output,
+        nodes=request.nodes,
+        lines=len(network.lines),
+        junctions=int((degree > 2).sum()),
+        ends=int((degree == 1).sum()),
+        networks=int(network.line_fields["network"].max(initial=0)),
+        bridged=network.bridged,
+        length=round(float(network.line_fields[f"length_{unit}"].sum()), 2),
+        unit=unit,
+        warnings=tuple(notes),
+    )

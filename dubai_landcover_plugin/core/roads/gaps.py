@@ -11,8 +11,8 @@ import numpy.typing as npt
 import shapely
 from scipy.spatial import cKDTree
 
+from dubai_landcover_plugin.core.grid.ground import Points
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
-from dubai_landcover_plugin.core.roads.metric import Points
 
 _STRAIGHT = math.cos(math.radians(35))  # how far a bridge may turn off an end's direction
 _BENT = math.cos(math.radians(75))  # the same over a short gap

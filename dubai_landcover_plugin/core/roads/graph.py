@@ -9,7 +9,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dubai_landcover_plugin.core.roads.metric import Metric, Points, Values
+from dubai_landcover_plugin.core.grid.ground import Metric, Points, Values
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from collections import deque
 
 import numpy as np
 
+from dubai_landcover_plugin.core.grid.ground import Points
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
-from dubai_landcover_plugin.core.roads.metric import Points
 
 _ROUNDS = 10
 _OBLIQUE = 5.0  # half widths: the longest line that two roads share where they cross at a small angle

@@ -16,12 +16,12 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.morphology import skeletonize
 
-from dubai_landcover_plugin.core.classified import ClassifiedSource
-from dubai_landcover_plugin.core.confidence import ConfidenceSource
-from dubai_landcover_plugin.core.errors import RequestError
-from dubai_landcover_plugin.core.monitor import Monitor, raise_if_cancelled
-from dubai_landcover_plugin.core.raster import Grid
-from dubai_landcover_plugin.core.roads.metric import Metric
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.ground import Metric
+from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
+from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
+from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 TILE = (1024, 2048)  # cells, rows and columns
 _FINEST = 0.5  # m: finer pixels are gathered into cells of at least this size, which places a road well enough

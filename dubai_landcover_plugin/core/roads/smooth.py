@@ -9,8 +9,8 @@ import numpy.typing as npt
 import shapely
 from scipy.ndimage import gaussian_filter1d
 
+from dubai_landcover_plugin.core.grid.ground import Points
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
-from dubai_landcover_plugin.core.roads.metric import Points
 from dubai_landcover_plugin.core.roads.topology import tangled
 
 _TRUNCATE = 3.0  # standard deviations

@@ -7,8 +7,8 @@ import numpy.typing as npt
 import shapely
 from scipy.spatial import cKDTree
 
+from dubai_landcover_plugin.core.grid.ground import Points
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
-from dubai_landcover_plugin.core.roads.metric import Points
 
 _ROUNDS = 3
 _APART = "FF*F*****"  # DE-9IM: the inside of neither line meets the other one

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from dubai_landcover_plugin.core.grid.ground import Metric, Points
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
-from dubai_landcover_plugin.core.roads.metric import Metric, Points
 from dubai_landcover_plugin.core.roads.skeleton import Skeleton
 
 Indices = npt.NDArray[np.int64]

@@ -10,6 +10,8 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+from dubai_landcover_plugin.core.io.files import write_bytes
+
 _MOST_FILES = 12  # of a kind; a network takes about 30 MB
 _CHECKSUM = 4  # bytes
 
@@ -43,14 +45,9 @@ def read_cached(kind: str, key: Iterable[object]) -> bytes | None:
 def write_cached(kind: str, key: Iterable[object], content: bytes) -> None:
     """Store bytes under a key and drop the oldest of too many; where that fails, nothing is stored."""
     path = _path(kind, key)
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            partial.write_bytes(_checksum(content) + content)
-            os.replace(partial, path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_bytes(path, _checksum(content) + content)
         files = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
         for old in files[_MOST_FILES:]:
             old.unlink(missing_ok=True)

@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.bundle import ModelBundle
-from dubai_landcover_plugin.core.model_spec import BundleMetadata
+from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.runtimes.runtime import (
     Chips,
     Probabilities,
@@ -20,6 +19,7 @@ from dubai_landcover_plugin.core.runtimes.runtime import (
     join,
     out_of_memory,
 )
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",

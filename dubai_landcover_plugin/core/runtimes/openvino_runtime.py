@@ -22,8 +22,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.bundle import ModelBundle
-from dubai_landcover_plugin.core.errors import LandCoverError
+from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.runtimes.cache import read_cached, write_cached
 from dubai_landcover_plugin.core.runtimes.hardware import processor
 from dubai_landcover_plugin.core.runtimes.onnx_runtime import OnnxFrame
@@ -35,6 +34,7 @@ from dubai_landcover_plugin.core.runtimes.runtime import (
     join,
     out_of_memory,
 )
+from dubai_landcover_plugin.protocol.errors import LandCoverError
 
 _TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
 _DEVICES = {"cpu": "CPU", "intel-gpu": "GPU"}

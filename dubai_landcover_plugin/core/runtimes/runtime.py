@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.errors import LandCoverError, OutOfMemoryError
+from dubai_landcover_plugin.protocol.errors import LandCoverError, OutOfMemoryError
 
 VIEWS = 4
 """How often test-time augmentation shows a chip: by quarter turns.
@@ -49,7 +49,7 @@ class Runtime(Protocol):
     def submit(self, chips: Chips) -> Future[Probabilities]:
         """Begin with (N, C, H, W) chips; the future holds (N, K, H, W) class probabilities.
 
-        It may hold an :class:`~dubai_landcover_plugin.core.errors.OutOfMemoryError`, or whatever the runtime raised.
+        It may hold an :class:`.OutOfMemoryError`, or whatever the runtime raised.
         """
         ...
 

@@ -7,15 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import torch
 
-from dubai_landcover_plugin.core.bundle import ModelBundle
-from dubai_landcover_plugin.core.errors import DeviceError
+from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.runtimes.network import ProbabilityNetwork
-from dubai_landcover_plugin.core.runtimes.runtime import (
-    Chips,
-    Probabilities,
-    is_out_of_memory,
-    out_of_memory,
-)
+from dubai_landcover_plugin.core.runtimes.runtime import Chips, Probabilities, is_out_of_memory, out_of_memory
+from dubai_landcover_plugin.protocol.errors import DeviceError
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _GPU_BATCH = 8

@@ -1,0 +1,139 @@
+"""How well two class maps agree: the confusion matrix and what follows from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+
+IGNORE = 255
+"""Label of pixels that count neither in training nor in a comparison."""
+
+_BAND_PIXELS = 1 << 22  # held at once
+
+MEANS = {"iou": "miou", "precision": "mean_precision", "recall": "mean_recall", "f1": "mean_f1"}
+"""Name of the mean over classes of each figure."""
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """Pixel counts: rows are the labelled class, columns the predicted one.
+
+    Args:
+        counts: (K, K) int64.
+    """
+
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def empty(cls, classes: int) -> Confusion:
+        """Return a matrix of zeros."""
+        return cls(np.zeros((classes, classes), np.int64))
+
+    @classmethod
+    def of(cls, labels: npt.NDArray[np.uint8], predicted: npt.NDArray[np.uint8], classes: int) -> Confusion:
+        """Count (H, W) channel indices; pixels where either is ``IGNORE`` are left out."""
+        counted = (labels != IGNORE) & (predicted != IGNORE)
+        pairs = labels[counted].astype(np.int64) * classes + predicted[counted]
+        return cls(np.bincount(pairs, minlength=classes * classes).reshape(classes, classes))
+
+    def __add__(self, other: Confusion) -> Confusion:
+        return Confusion(self.counts + other.counts)
+
+    @property
+    def accuracy(self) -> float:
+        """Share of labelled pixels that got their class; NaN without any."""
+        return float(_ratio(np.trace(self.counts), self.counts.sum()))
+
+    @property
+    def precision(self) -> npt.NDArray[np.float64]:
+        """(K,) share of the predicted pixels that are right; NaN for a class never predicted."""
+        return _ratio(np.diag(self.counts), self.counts.sum(axis=0))
+
+    @property
+    def recall(self) -> npt.NDArray[np.float64]:
+        """(K,) share of the labelled pixels that were found; NaN for a class never labelled."""
+        return _ratio(np.diag(self.counts), self.counts.sum(axis=1))
+
+    @property
+    def iou(self) -> npt.NDArray[np.float64]:
+        """(K,) intersection over union; NaN for a class neither labelled nor predicted."""
+        hits = np.diag(self.counts)
+        return _ratio(hits, self.counts.sum(axis=0) + self.counts.sum(axis=1) - hits)
+
+    @property
+    def f1(self) -> npt.NDArray[np.float64]:
+        """(K,) harmonic mean of precision and recall; NaN for a class neither labelled nor predicted."""
+        return _ratio(2 * np.diag(self.counts), self.counts.sum(axis=0) + self.counts.sum(axis=1))
+
+    def class_figures(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Return the figures of the classes, (K,) each."""
+        return {"iou": self.iou, "precision": self.precision, "recall": self.recall, "f1": self.f1}
+
+    def headline(self) -> dict[str, float]:
+        """Return accuracy and the means over classes; undefined figures are left out of means."""
+        means = {MEANS[figure]: mean_of_defined(values) for figure, values in self.class_figures().items()}
+        return {"accuracy": self.accuracy, **means}
+
+    def to_json(self, names: list[str]) -> dict[str, Any]:
+        """Return all figures, rounded to four digits; undefined ones are None and left out of means."""
+        figures = self.class_figures()
+        return {
+            "pixels": int(self.counts.sum()),
+            **{name: rounded(value) for name, value in self.headline().items()},
+            "classes": {
+                name: {figure: rounded(values[channel]) for figure, values in figures.items()}
+                for channel, name in enumerate(names)
+            },
+            "confusion": self.counts.tolist(),
+        }
+
+
+def compare_maps(truth: str | Path, predicted: str | Path) -> dict[str, Any]:
+    """Compare a classified raster with the truth on the same grid; Unlabeled and nodata are left out.
+
+    Returns:
+        The figures of :meth:`Confusion.to_json`.
+
+    Raises:
+        GeoreferenceError: if the grids differ.
+        RasterOpenError: if either is no class map.
+    """
+    with ClassifiedSource(truth) as reference, ClassifiedSource(predicted) as result:
+        shapes = [(source.grid.height, source.grid.width) for source in (reference, result)]
+        if shapes[0] != shapes[1] or not reference.grid.transform.almost_equals(result.grid.transform):
+            raise GeoreferenceError(
+                f"{truth} and {predicted} lie on different grids: {shapes[0]} and {shapes[1]} px.",
+                "Resample one to the other's pixels first.",
+            )
+        scheme = result.scheme
+        channels = np.full(256, IGNORE, np.uint8)
+        channels[list(scheme.ids)] = np.arange(len(scheme.ids))
+        confusion = Confusion.empty(len(scheme.ids))
+        rows = max(_BAND_PIXELS // result.grid.width, 1)
+        for first, ids in result.bands(rows):
+            labels = reference.read(first, first + len(ids))
+            confusion += Confusion.of(channels[labels], channels[ids], len(scheme.ids))
+    return confusion.to_json([entry.name for entry in scheme.classes])
+
+
+def _ratio(part: Any, whole: Any) -> npt.NDArray[np.float64]:
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.true_divide(part, whole), np.float64)
+
+
+def mean_of_defined(values: npt.NDArray[np.float64]) -> float:
+    """Return the mean of the finite values; NaN without any."""
+    defined = values[np.isfinite(values)]
+    return float(defined.mean()) if defined.size else float("nan")
+
+
+def rounded(value: float) -> float | None:
+    """Return a figure with four digits for JSON; None for one that is not defined."""
+    return round(float(value), 4) if np.isfinite(value) else None

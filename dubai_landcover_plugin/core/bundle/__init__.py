@@ -1,0 +1,1 @@
+"""Model files: open, load, save."""

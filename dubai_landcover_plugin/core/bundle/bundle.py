@@ -1,0 +1,121 @@
+"""A model ready for use: its description at once, its network when somebody needs it."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safetensors import SafetensorError, safe_open
+
+from dubai_landcover_plugin.protocol.errors import BundleError
+from dubai_landcover_plugin.protocol.model_metadata import (
+    BUNDLE_SUFFIX,
+    GRAPH,
+    BundleMetadata,
+    find_model,
+    read_metadata,
+)
+from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
+
+if TYPE_CHECKING:
+    from dubai_landcover_plugin.core.networks import SegmentationModel
+
+_CHUNK_BYTES = 1 << 20
+
+
+class ModelBundle:
+    """A model.
+
+    PyTorch takes seconds to load, and where the network was compiled for another runtime before, nobody needs it. So
+    the network is read when it is first asked for.
+
+    Args:
+        metadata: What the model is and how to feed it.
+        model: The network, in evaluation mode, float32, on the CPU, without gradients; None reads it from ``path``.
+        digest: SHA-256 of the file, hexadecimal.
+        path: The file.
+    """
+
+    def __init__(
+        self, metadata: BundleMetadata, model: SegmentationModel | None, digest: str, path: Path | None = None
+    ) -> None:
+        self.metadata = metadata
+        self.digest = digest
+        self.path = path
+        if model is not None:
+            self.__dict__["model"] = model  # where the cached property keeps what it has read
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether it is an ONNX file, which PyTorch cannot compute."""
+        return self.path is not None and self.path.suffix.lower() == ONNX_SUFFIX
+
+    @cached_property
+    def model(self) -> SegmentationModel:
+        """The network in PyTorch.
+
+        Raises:
+            BundleError: if there is none, or the file is damaged or contradicts its description.
+        """
+        if self.path is None or self.is_onnx:
+            raise BundleError(f"The model '{self.metadata.name}' has no network for PyTorch.", "Use a bundle.")
+        from dubai_landcover_plugin.core.bundle.weights import load_network
+
+        return load_network(self.path, self.metadata)
+
+    def graph(self, name: str) -> bytes | None:
+        """Return another form of the network, as :func:`~.openvino_runtime.pack_graph` makes it; None without it.
+
+        ``int8``: for OpenVINO, with weights and features of 8 bit where that costs little.
+
+        Raises:
+            BundleError: if the file is damaged.
+        """
+        if self.path is None or self.is_onnx:
+            return None
+        try:
+            with safe_open(self.path, framework="numpy") as stored:
+                key = GRAPH + name
+                return bytes(stored.get_tensor(key)) if key in stored.keys() else None  # noqa: SIM118
+        except (OSError, SafetensorError) as error:
+            raise BundleError(
+                f"The weights in {self.path} cannot be read: {error}.", "Install the model again."
+            ) from error
+
+
+def open_bundle(name_or_path: str | Path) -> ModelBundle:
+    """Return the model of an installed name or a path; only its description is read and validated.
+
+    Raises:
+        BundleError: if there is no such model, or its file is of another kind or has no valid description.
+    """
+    path = find_model(str(name_or_path))
+    if path.suffix.lower() not in (BUNDLE_SUFFIX, ONNX_SUFFIX):
+        raise BundleError(
+            f"{path.name} is no {BUNDLE_SUFFIX} or {ONNX_SUFFIX} file; other kinds of model files are refused.",
+            "Files such as .pt and .pth can run code when opened. Export the model with the training module.",
+        )
+    metadata = read_metadata(path)
+    return ModelBundle(metadata, None, file_digest(path), path)
+
+
+def load_bundle(name_or_path: str | Path) -> ModelBundle:
+    """Return the model of an installed name or a path, its network too.
+
+    Raises:
+        BundleError: as :func:`open_bundle`, or if the weights are damaged or contradict the description.
+    """
+    bundle = open_bundle(name_or_path)
+    _ = bundle.model
+    return bundle
+
+
+def file_digest(path: Path) -> str:
+    """Return the SHA-256 of a file, hexadecimal."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

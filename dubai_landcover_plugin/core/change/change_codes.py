@@ -1,0 +1,170 @@
+"""How a from–to raster is coded: numbers of the classes, codes of the transitions, their names and colours."""
+
+from __future__ import annotations
+
+import colorsys
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+
+UNCERTAIN = 1
+"""Code of pixels with data in both dates of which one is Unlabeled or less sure than wanted."""
+UNKNOWN, MISSING = -1, -2
+"""Class indices of pixels that are Unlabeled, and without data."""
+
+_BASES = (10, 100, 256)
+_HUES = {"water": 0.58, "land": 0.11, "road": 0.80, "building": 0.01, "vegetation": 0.35}
+_GOLDEN = 0.618  # hues of further classes, far from each other however many there are
+_UNCERTAIN_RGB = (150, 150, 150)
+
+Indices = npt.NDArray[np.int16]
+
+
+@dataclass(frozen=True)
+class Code:
+    """One value of the from–to raster.
+
+    Args:
+        id: The value.
+        name: What it means, such as ``Land → Building``.
+        rgb: Its colour.
+        before: Name of the earlier class; empty for Uncertain.
+        after: Name of the later class; empty for Uncertain.
+    """
+
+    id: int
+    name: str
+    rgb: tuple[int, int, int]
+    before: str = ""
+    after: str = ""
+
+    @property
+    def is_change(self) -> bool:
+        """Whether the class differs between the dates."""
+        return self.before != self.after
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready description."""
+        red, green, blue = self.rgb
+        return {
+            "code": self.id,
+            "name": self.name,
+            "from": self.before,
+            "to": self.after,
+            "change": self.is_change,
+            "colour": f"#{red:02X}{green:02X}{blue:02X}",
+        }
+
+
+class ChangeCoding:
+    """Classes of both dates matched by name, and the codes of their transitions.
+
+    A code is ``base × number of the earlier class + number of the later class``. Numbers are the ids in the earlier
+    raster; a class that only the later one has keeps its id where that is free. The base is 10 where all numbers are
+    below 10, so that 24 reads "from 2 to 4"; else 100 or 256. 0 is no data, 1 is Uncertain.
+
+    Args:
+        earlier: Classes of the earlier raster.
+        later: Classes of the later raster.
+
+    Raises:
+        ClassSchemeError: if no class has the same name in both, or there are too many.
+    """
+
+    def __init__(self, earlier: ClassScheme, later: ClassScheme) -> None:
+        self.names, self.numbers, self.unmatched = _match(earlier, later)
+        self.base = next(base for base in _BASES if max(self.numbers) < base)
+        self.dtype = np.dtype(np.uint8 if self.base == _BASES[0] else np.uint16)
+        keys = [_key(name) for name in self.names]
+        self._tables = tuple(_index_table(scheme, keys) for scheme in (earlier, later))
+
+    @property
+    def count(self) -> int:
+        """Number of classes, K."""
+        return len(self.names)
+
+    def indices(self, ids: npt.NDArray[np.uint8], later: bool) -> Indices:
+        """Return positions in :attr:`names` for raster ids; ``UNKNOWN`` or ``MISSING`` where there is no class."""
+        return self._tables[later][ids]
+
+    @cached_property
+    def codes(self) -> npt.NDArray[np.uint16]:
+        """(K, K) code of each transition: rows are the earlier class, columns the later one."""
+        numbers = np.array(self.numbers, np.uint16)
+        return numbers[:, None] * np.uint16(self.base) + numbers
+
+    def legend(self) -> list[Code]:
+        """Return every code that may occur, by rising value."""
+        listed = [Code(UNCERTAIN, "Uncertain", _UNCERTAIN_RGB)]
+        for row, before in enumerate(self.names):
+            for column, after in enumerate(self.names):
+                name = f"{before} → {after}" if row != column else f"{before} unchanged"
+                listed.append(Code(int(self.codes[row, column]), name, self._colour(row, column), before, after))
+        return sorted(listed, key=lambda code: code.id)
+
+    def colour_of(self, index: int) -> tuple[int, int, int]:
+        """Return the colour of the changes into a class."""
+        return _rgb(self._hue(index), 0.5)
+
+    def _hue(self, index: int) -> float:
+        return _HUES.get(_key(self.names[index]), (0.47 + index * _GOLDEN) % 1)
+
+    def _colour(self, row: int, column: int) -> tuple[int, int, int]:
+        """Return a colour whose hue tells what a pixel became and whose lightness tells what it was.
+
+        What did not change is a pale tint.
+        """
+        if row == column:
+            return _rgb(self._hue(column), 0.93, 0.3)
+        others = [index for index in range(self.count) if index != column]
+        step = others.index(row) / max(len(others) - 1, 1)
+        return _rgb(self._hue(column), 0.34 + 0.38 * step)
+
+
+def _rgb(hue: float, lightness: float, saturation: float = 0.65) -> tuple[int, int, int]:
+    red, green, blue = colorsys.hls_to_rgb(hue, lightness, saturation)
+    return round(255 * red), round(255 * green), round(255 * blue)
+
+
+def _key(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _match(earlier: ClassScheme, later: ClassScheme) -> tuple[list[str], list[int], list[str]]:
+    """Return names and numbers of all classes, and the names that one date alone has."""
+    first = {_key(entry.name): entry for entry in earlier.classes}
+    second = {_key(entry.name): entry for entry in later.classes}
+    if not first.keys() & second.keys():
+        listed = [", ".join(entry.name for entry in scheme.classes) for scheme in (earlier, later)]
+        raise ClassSchemeError(
+            f"The rasters have no class in common: {listed[0]} in the earlier, {listed[1]} in the later one.",
+            "Classify both dates with the same model, or with models whose classes have the same names.",
+        )
+    taken = {entry.id for entry in first.values()}
+    new = [entry for key, entry in second.items() if key not in first]
+    numbers = [entry.id for entry in first.values()]
+    for entry in new:
+        free = [entry.id, *range(1, 255)]
+        number = next((one for one in free if one not in taken), None)
+        if number is None:
+            raise ClassSchemeError("The rasters have more than 254 classes together.", "Merge classes first.")
+        taken.add(number)
+        numbers.append(number)
+    names = [entry.name for entry in (*first.values(), *new)]
+    unmatched = [entry.name for key, entry in first.items() if key not in second] + [entry.name for entry in new]
+    return names, numbers, unmatched
+
+
+def _index_table(scheme: ClassScheme, keys: list[str]) -> Indices:
+    table = np.full(256, MISSING, np.int16)
+    table[scheme.unlabeled.id] = UNKNOWN
+    for entry in scheme.classes:
+        table[entry.id] = keys.index(_key(entry.name))
+    table[NODATA_ID] = MISSING
+    return table

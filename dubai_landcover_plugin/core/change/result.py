@@ -1,0 +1,150 @@
+"""What a comparison found, as JSON, as a table and as tags."""
+
+from __future__ import annotations
+
+import csv
+import io
+from dataclasses import dataclass
+
+from dubai_landcover_plugin.core.change.change_codes import UNCERTAIN, ChangeCoding, Code
+from dubai_landcover_plugin.core.change.coregistration import Shift
+from dubai_landcover_plugin.core.change.transitions import ChangeTally
+from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, ChangeResult
+
+
+@dataclass(frozen=True)
+class ChangeOutcome:
+    """What a run found.
+
+    Args:
+        request: What was asked.
+        coding: Classes and codes.
+        tally: Pixels and areas.
+        shift: The estimate; None where the edges did not tell.
+        corrected: Columns and rows by which the later raster was moved back.
+        models: Names of the models that made the two rasters; empty where not known.
+        height: Rows of the result.
+        width: Columns of the result.
+        polygons: How many were written; None where none were asked for.
+        warnings: For the user.
+    """
+
+    request: ChangeRequest
+    coding: ChangeCoding
+    tally: ChangeTally
+    shift: Shift | None
+    corrected: tuple[int, int]
+    models: tuple[str, str]
+    height: int
+    width: int
+    polygons: int | None
+    warnings: tuple[str, ...]
+
+    def pixels_by_code(self) -> dict[int, int]:
+        """Return the pixels of every code that occurs."""
+        tally = self.tally
+        uncertain = int(tally.uncertain_pixels.sum()) + tally.unlabeled_pixels
+        codes, counts = self.coding.codes.ravel().tolist(), tally.pixels.ravel().tolist()
+        return {code: count for code, count in [(UNCERTAIN, uncertain), *zip(codes, counts, strict=True)] if count}
+
+    def legend(self) -> list[Code]:
+        """Return the codes that occur, by rising value."""
+        pixels = self.pixels_by_code()
+        return [code for code in self.coding.legend() if code.id in pixels]
+
+    def areas_by_code(self) -> dict[int, float]:
+        """Return the area of every code that occurs, in the unit of the tally."""
+        areas = dict(zip(self.coding.codes.ravel().tolist(), self.tally.areas.ravel().tolist(), strict=True))
+        areas[UNCERTAIN] = self.tally.uncertain
+        return {code: areas[code] for code in self.pixels_by_code()}
+
+    def result(self) -> ChangeResult:
+        """Return what crosses to QGIS."""
+        pixels, areas, tally = self.pixels_by_code(), self.areas_by_code(), self.tally
+        shift = self.shift
+        return ChangeResult(
+            request=self.request.to_json(),
+            output=self.request.output,
+            polygons=self.request.polygons,
+            csv=self.request.csv,
+            report=self.request.report,
+            height=self.height,
+            width=self.width,
+            unit=tally.unit,
+            legend=tuple(
+                {**code.to_json(), "pixels": pixels[code.id], "area": round(areas[code.id], 3)}
+                for code in self.legend()
+            ),
+            classes={
+                one.name: {
+                    "before": round(one.before, 3),
+                    "after": round(one.after, 3),
+                    "gain": round(one.gain, 3),
+                    "loss": round(one.loss, 3),
+                    "net": round(one.net, 3),
+                    "swap": round(one.swap, 3),
+                }
+                for one in tally.by_class(self.coding.names)
+            },
+            compared=round(tally.compared, 3),
+            changed=round(tally.changed, 3),
+            unchanged=round(tally.unchanged, 3),
+            uncertain=round(tally.uncertain, 3),
+            polygon_count=self.polygons,
+            shift=None
+            if shift is None
+            else {
+                "cols": shift.cols,
+                "rows": shift.rows,
+                "pixels": round(shift.pixels, 2),
+                "metres": shift.metres,
+                "samples": shift.samples,
+                "agreement": shift.agreement,
+            },
+            corrected=self.corrected,
+            models=self.models,
+            warnings=self.warnings,
+        )
+
+    def tags(self) -> dict[str, str]:
+        """Return GeoTIFF tags that explain the codes."""
+        named = {f"CHANGE_{code.id}": code.name for code in self.legend()}
+        coding = f"{self.coding.base} × number of the earlier class + number of the later class; 0 no data"
+        numbers = {
+            f"CHANGE_CLASS_{number}": name for number, name in zip(self.coding.numbers, self.coding.names, strict=True)
+        }
+        return {**named, **numbers, "CHANGE_CODING": coding}
+
+    def table(self) -> str:
+        """Return the change matrix as CSV: a line for each pair of classes."""
+        tally, coding = self.tally, self.coding
+        stream = io.StringIO()
+        writer = csv.writer(stream, lineterminator="\n")
+        unit = "m2" if tally.unit == "m²" else "px"
+        head = ["from", "to", "code", "changed", "pixels", f"area_{unit}", "percent", "uncertain_pixels"]
+        writer.writerow([*head, f"uncertain_{unit}"])
+        whole = tally.compared or 1.0
+        for row, before in enumerate(coding.names):
+            for column, after in enumerate(coding.names):
+                area = tally.areas[row, column]
+                writer.writerow(
+                    [
+                        before,
+                        after,
+                        int(coding.codes[row, column]),
+                        "no" if row == column else "yes",
+                        int(tally.pixels[row, column]),
+                        f"{area:.2f}",
+                        f"{100 * area / whole:.4f}",
+                        int(tally.uncertain_pixels[row, column]),
+                        f"{tally.uncertain_areas[row, column]:.2f}",
+                    ]
+                )
+        writer.writerow(
+            [
+                *("", "Unlabeled", UNCERTAIN, "", 0, "0.00", "0.0000"),
+                tally.unlabeled_pixels,
+                f"{tally.unlabeled_area:.2f}",
+            ]
+        )
+        return stream.getvalue()

@@ -1,0 +1,1 @@
+"""Where pixels lie: grids, windows, their size on the ground, resampling."""

@@ -1,0 +1,1 @@
+"""Readers and writers of rasters, vectors, tables and styles."""

@@ -1,0 +1,69 @@
+"""Class names beside a GeoTIFF: the sidecar (``.aux.xml``) from which every GDAL program takes its legend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from typing import Protocol
+
+from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
+
+_FIELDS = (("Value", 0, 5), ("Class", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8), ("Pixels", 1, 1))
+"""Columns of the attribute table: name, GDAL's type (0 integer, 1 real, 2 text) and usage."""
+
+
+_MOST_CATEGORIES = 256  # a list of names from 0 on; for values that leave wide gaps the table must do
+
+
+class LegendEntry(Protocol):
+    """A value of a raster with its name and colour."""
+
+    @property
+    def id(self) -> int:
+        """Value in the raster."""
+
+    @property
+    def name(self) -> str:
+        """What it means."""
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """Colour as red, green, blue, each 0..255."""
+
+
+def legend_xml(scheme: ClassScheme, pixels: Mapping[int, int]) -> str:
+    """Return category names and a raster attribute table of the classes; see :func:`entries_xml`."""
+    return entries_xml(scheme.entries, pixels)
+
+
+def entries_xml(entries: Sequence[LegendEntry], pixels: Mapping[int, int]) -> str:
+    """Return category names and a raster attribute table.
+
+    Args:
+        entries: The values that may occur, by rising id.
+        pixels: Pixels of each value.
+
+    Source:
+        GDAL's persistent auxiliary metadata, https://gdal.org/en/stable/user/raster_data_model.html
+    """
+    names = {NODATA_ID: "No data", **{entry.id: entry.name for entry in entries}}
+    listed = range(max(names) + 1) if max(names) < _MOST_CATEGORIES else ()
+    categories = "".join(f"      <Category>{escape(names.get(value, ''))}</Category>\n" for value in listed)
+    fields = "".join(
+        f'      <FieldDefn index="{index}"><Name>{name}</Name><Type>{kind}</Type><Usage>{usage}</Usage></FieldDefn>\n'
+        for index, (name, kind, usage) in enumerate(_FIELDS)
+    )
+    rows = "".join(
+        f'      <Row index="{index}">'
+        + "".join(f"<F>{escape(str(v))}</F>" for v in (entry.id, entry.name, *entry.rgb, pixels.get(entry.id, 0)))
+        + "</Row>\n"
+        for index, entry in enumerate(entries)
+    )
+    return (
+        "<PAMDataset>\n"
+        '  <PAMRasterBand band="1">\n'
+        f"    <CategoryNames>\n{categories}    </CategoryNames>\n"
+        f'    <GDALRasterAttributeTable tableType="thematic">\n{fields}{rows}    </GDALRasterAttributeTable>\n'
+        "  </PAMRasterBand>\n"
+        "</PAMDataset>\n"
+    )

@@ -1,0 +1,144 @@
+"""Reads confidence rasters: how probable the class of each pixel is, percent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.windows import Window as RasterioWindow
+
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.grid_reader import GridReader
+from dubai_landcover_plugin.core.io.raster_source import open_raster
+from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
+
+CERTAIN = 100  # percent
+UNKNOWN = 101  # stands for "no confidence is known" wherever percents are counted
+
+_NODATA = 255.0  # where the file names none
+_LARGEST_SLIP = 0.01  # px
+_REMEDY = "Choose the confidence raster that Segment Land Cover wrote in the same run."
+
+Percents = npt.NDArray[np.uint8]
+Values = npt.NDArray[Any]
+
+
+class ConfidenceSource:
+    """An open confidence raster; a context manager.
+
+    One band of real numbers, percent. What is nodata (255 where the file names none), not a number or outside 0..100
+    is not known. Its CRS does not count: it lies where its class map lies.
+
+    Args:
+        path: The confidence raster.
+        own: Grid of the class map whose confidence it is.
+        wanted: Where :meth:`window` reads, nearest neighbour; None reads on the pixels of ``own``.
+
+    Raises:
+        RasterOpenError: if it cannot be opened, is no confidence raster, or lies on other pixels.
+    """
+
+    def __init__(self, path: str | Path, own: Grid, wanted: Grid | None = None) -> None:
+        self.path = str(path)
+        self._dataset: Any = open_raster(path)
+        self._reader: GridReader | None = None
+        try:
+            self._check(own)
+            self._nodata = _NODATA if self._dataset.nodata is None else float(self._dataset.nodata)
+            if wanted is not None:
+                self._reader = GridReader(self.path, own, wanted, self._nodata)
+        except BaseException:
+            self._dataset.close()
+            raise
+
+    def __enter__(self) -> ConfidenceSource:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._dataset.close()
+        if self._reader is not None:
+            self._reader.__exit__(kind, error, trace)
+
+    def read(self, first: int, last: int) -> Percents:
+        """Return rows ``first`` to ``last`` (excluded), (last - first, W) uint8: 0..100, or ``UNKNOWN``.
+
+        Raises:
+            RasterReadError: if a block is damaged.
+        """
+        return self._percents({"window": RasterioWindow(0, first, self._dataset.width, last - first)})
+
+    def window(self, window: Window) -> npt.NDArray[np.float32]:
+        """Return a window of the wanted grid, (height, width) float32, percent; NaN where it is not known.
+
+        Raises:
+            RasterReadError: if a block is damaged.
+        """
+        if self._reader is not None:
+            values = self._reader.read(window)
+        else:
+            values = self._values({"window": RasterioWindow(window.col, window.row, window.width, window.height)})
+        found: npt.NDArray[np.float32] = values.astype(np.float32)
+        found[~self._known(values)] = np.nan
+        return found
+
+    def at(self, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
+        """Return the confidence of some pixels near each other, percent, (N,); NaN where it is not known.
+
+        Raises:
+            RasterReadError: if a block is damaged.
+        """
+        if not len(rows):
+            return np.empty(0, np.float32)
+        top, left = int(rows.min()), int(cols.min())
+        window = RasterioWindow(left, top, int(cols.max()) - left + 1, int(rows.max()) - top + 1)
+        values = self._percents({"window": window})[rows - top, cols - left].astype(np.float32)
+        values[values == UNKNOWN] = np.nan
+        return values
+
+    def preview(self, height: int, width: int) -> Percents:
+        """Return the whole raster in fewer pixels, (height, width) uint8: means, or ``UNKNOWN``.
+
+        Raises:
+            RasterReadError: if a block is damaged.
+        """
+        return self._percents({"out_shape": (height, width), "resampling": Resampling.average})
+
+    def _percents(self, how: dict[str, Any]) -> Percents:
+        values = self._values(how)
+        known = self._known(values)
+        percents: Percents = np.where(known, values, UNKNOWN)
+        return percents if percents.dtype == np.uint8 else np.rint(percents).astype(np.uint8)
+
+    def _values(self, how: dict[str, Any]) -> Values:
+        try:
+            values: Values = self._dataset.read(1, **how)
+        except (RasterioError, RasterioIOError) as error:
+            raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
+        return values
+
+    def _known(self, values: Values) -> npt.NDArray[np.bool_]:
+        known: npt.NDArray[np.bool_] = (values != self._nodata) & (values >= 0) & (values <= CERTAIN)
+        return known
+
+    def _check(self, grid: Grid) -> None:
+        dataset = self._dataset
+        if dataset.count != 1 or np.dtype(dataset.dtypes[0]).kind not in "uif" or "CLASS_1" in dataset.tags():
+            raise RasterOpenError(f"{self.path} is no confidence raster.", _REMEDY)
+        if (dataset.height, dataset.width) != (grid.height, grid.width):
+            raise RasterOpenError(
+                f"{self.path} has {dataset.width} × {dataset.height} px, the class map {grid.width} × {grid.height}.",
+                _REMEDY,
+            )
+        corner = ~grid.transform @ (dataset.transform @ (grid.width, grid.height))
+        origin = ~grid.transform @ (dataset.transform.c, dataset.transform.f)
+        slip = max(abs(origin[0]), abs(origin[1]), abs(corner[0] - grid.width), abs(corner[1] - grid.height))
+        if slip > _LARGEST_SLIP:
+            raise RasterOpenError(f"{self.path} does not lie on the pixels of the class map.", _REMEDY)

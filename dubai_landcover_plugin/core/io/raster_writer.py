@@ -1,0 +1,283 @@
+"""Writes rasters that are whole or not there: verified block by block, then moved into place.
+
+Why not simply ``rasterio.open(path, "w")``: closing swallows GDAL's errors, so that a full disk leaves a file that
+opens and reads with wrong pixels, and a killed process leaves one that opens as all nodata.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import rasterio.shutil
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.windows import Window as RasterioWindow
+
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.io.files import DISK_REMEDY, partial_path, remove_quietly, replace_file
+from dubai_landcover_plugin.protocol.errors import OutputError
+
+BLOCK = 512  # px
+_SMALLEST_OVERVIEW = 256  # px
+
+
+@dataclass(frozen=True)
+class RasterStyle:
+    """What a written band means.
+
+    Args:
+        nodata: Value of pixels without data.
+        description: Name of the band.
+        colours: Palette: red, green, blue for each value; None writes a grey band.
+        overviews: How overviews are resampled.
+        dtype: ``uint8`` or ``uint16``.
+    """
+
+    nodata: int
+    description: str
+    colours: Mapping[int, tuple[int, int, int]] | None = None
+    overviews: Resampling = Resampling.mode
+    dtype: str = "uint8"
+
+
+class _GdalErrors(logging.Handler):
+    """Collects what GDAL says while a file is written, because closing does not raise."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.texts: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.texts.append(record.getMessage())
+
+
+class LandCoverWriter:
+    """Writes one band, row by row from the top; a context manager.
+
+    Call :meth:`finish`, then :meth:`place`. Leaving the block without them, by an error or not, removes what was
+    written.
+
+    Args:
+        path: Where the GeoTIFF goes.
+        grid: Its shape and place.
+        style: Nodata, palette and name.
+        control_points: Ground control points to hand on, with their CRS, where the grid has none.
+        cog: Lay the finished file out as a cloud-optimised GeoTIFF, https://docs.ogc.org/is/21-026/21-026.html.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        grid: Grid,
+        style: RasterStyle,
+        control_points: tuple[list[GroundControlPoint], CRS | None] = ([], None),
+        cog: bool = False,
+    ) -> None:
+        self.path = Path(path)
+        self._grid = grid
+        self._style = style
+        self._cog = cog
+        self._partial = partial_path(self.path)
+        self._block = np.empty((min(BLOCK, grid.height), grid.width), style.dtype)  # rows on their way to the disk
+        self._pending = 0  # rows in it
+        self._written = 0  # rows on disk
+        self._checksums: list[int] = []
+        self._errors = _GdalErrors()
+        logging.getLogger("rasterio").addHandler(self._errors)
+        self._environment = rasterio.Env(GDAL_TIFF_OVR_BLOCKSIZE=str(BLOCK), COMPRESS_OVERVIEW="DEFLATE")
+        self._environment.__enter__()
+        self._dataset: rasterio.io.DatasetWriter | None = None
+        try:
+            self._dataset = self._create(control_points)
+        except BaseException:
+            self.abort()
+            raise
+
+    def __enter__(self) -> LandCoverWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.abort()
+
+    def write_rows(self, rows: npt.NDArray[Any]) -> None:
+        """Append rows, (n, width) of the style's type.
+
+        Raises:
+            OutputError: if they do not fit or the disk is full.
+        """
+        room = self._grid.height - self._written - self._pending
+        if rows.dtype != self._block.dtype or rows.shape[1:] != (self._grid.width,) or len(rows) > room:
+            raise OutputError(
+                f"{rows.dtype} rows of shape {rows.shape} do not fit: {room} rows of {self._grid.width} px are missing."
+            )
+        while len(rows):
+            fitting = rows[: len(self._block) - self._pending]
+            self._block[self._pending : self._pending + len(fitting)] = fitting
+            self._pending += len(fitting)
+            rows = rows[len(fitting) :]
+            if self._pending == len(self._block):
+                self._write_blocks()
+
+    def finish(self, tags: Mapping[str, str]) -> None:
+        """Write the last rows, overviews and tags, and read all of it back.
+
+        Raises:
+            OutputError: if rows are missing or the file does not hold what was written.
+        """
+        if self._pending:
+            self._write_blocks()
+        if self._written != self._grid.height or self._dataset is None:
+            raise OutputError(f"{self.path}: {self._written} of {self._grid.height} rows were written.")
+        try:
+            self._dataset.close()
+            self._dataset = None
+            self._raise_gdal_errors()
+            self._add_overviews(tags)
+            self._raise_gdal_errors()
+            if self._cog:
+                self._optimise()
+                self._raise_gdal_errors()
+            self._verify()
+        except (RasterioError, RasterioIOError, OSError) as error:
+            if isinstance(error, OutputError):
+                raise
+            raise OutputError(f"{self.path} could not be written: {error}.", DISK_REMEDY) from error
+
+    def place(self) -> None:
+        """Move the finished file into place; sidecars of a file that it replaces would lie and go.
+
+        Raises:
+            OutputError: if the file system refuses.
+        """
+        replace_file(self._partial, self.path)
+        for suffix in (".aux.xml", ".ovr", ".msk"):
+            with suppress(OSError):
+                os.unlink(f"{self.path}{suffix}")
+
+    def abort(self) -> None:
+        """Close everything and remove what is not in place."""
+        if self._dataset is not None:
+            with suppress(RasterioError, RasterioIOError, OSError):
+                self._dataset.close()
+            self._dataset = None
+        if self._errors in logging.getLogger("rasterio").handlers:
+            logging.getLogger("rasterio").removeHandler(self._errors)
+            self._environment.__exit__(None, None, None)
+        for name in (self._partial, Path(f"{self._partial}.aux.xml")):
+            with suppress(OSError):
+                name.unlink()
+
+    def _create(self, control_points: tuple[list[GroundControlPoint], CRS | None]) -> rasterio.io.DatasetWriter:
+        grid = self._grid
+        place: dict[str, object] = {"transform": grid.transform, "crs": grid.crs}
+        if grid.crs is None and control_points[0]:
+            place = {"gcps": control_points[0], "crs": control_points[1]}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # the source has said so in the user's words
+                dataset = rasterio.open(
+                    self._partial,
+                    "w",
+                    driver="GTiff",
+                    height=grid.height,
+                    width=grid.width,
+                    count=1,
+                    dtype=self._style.dtype,
+                    nodata=self._style.nodata,
+                    tiled=True,
+                    blockxsize=BLOCK,
+                    blockysize=BLOCK,
+                    compress="deflate",
+                    bigtiff="if_safer",
+                    **place,
+                )
+        except (RasterioError, RasterioIOError) as error:
+            raise OutputError(f"{self.path} could not be created: {error}.", DISK_REMEDY) from error
+        if self._style.colours is not None:
+            dataset.write_colormap(1, dict(self._style.colours))
+        dataset.set_band_description(1, self._style.description)
+        return dataset
+
+    def _write_blocks(self) -> None:
+        if self._dataset is None:
+            raise OutputError(f"{self.path} is closed.")
+        rows = self._block[: self._pending]
+        window = RasterioWindow(0, self._written, self._grid.width, len(rows))
+        try:
+            self._dataset.write(rows, 1, window=window)
+        except (RasterioError, RasterioIOError) as error:
+            raise OutputError(f"{self.path} could not be written: {error}.", DISK_REMEDY) from error
+        self._raise_gdal_errors()
+        self._checksums.append(zlib.crc32(rows.data))
+        self._written += len(rows)
+        self._pending = 0
+
+    def _overview_factors(self) -> list[int]:
+        factors, factor = [], 2
+        while max(self._grid.height, self._grid.width) / factor * 2 > _SMALLEST_OVERVIEW:
+            factors.append(factor)
+            factor *= 2
+        return factors
+
+    def _add_overviews(self, tags: Mapping[str, str]) -> None:
+        with rasterio.open(self._partial, "r+") as dataset:
+            dataset.update_tags(**tags)
+            factors = self._overview_factors()
+            if factors:
+                with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"):
+                    dataset.build_overviews(factors, self._style.overviews)
+
+    def _optimise(self) -> None:
+        """Write the file anew in the order of a cloud-optimised GeoTIFF, with the overviews that it has."""
+        ordered = self._partial.with_suffix(".cog.tif")
+        try:
+            rasterio.shutil.copy(
+                self._partial, ordered, driver="COG", compress="DEFLATE", blocksize=BLOCK, bigtiff="IF_SAFER"
+            )
+            os.replace(ordered, self._partial)
+        finally:
+            remove_quietly(ordered)
+            remove_quietly(Path(f"{ordered}.aux.xml"))
+
+    def _verify(self) -> None:
+        """Read the file as a stranger would and compare with what was meant."""
+        with rasterio.open(self._partial) as dataset:
+            if self._cog and dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") != "COG":
+                raise OutputError(f"{self.path} did not become a cloud-optimised GeoTIFF.", "Make it without --cog.")
+            if dataset.shape != (self._grid.height, self._grid.width):
+                raise OutputError(f"{self.path} came out with the wrong shape {dataset.shape}.", DISK_REMEDY)
+            for index, checksum in enumerate(self._checksums):
+                row = index * BLOCK
+                height = min(BLOCK, self._grid.height - row)
+                rows = dataset.read(1, window=RasterioWindow(0, row, self._grid.width, height))
+                if zlib.crc32(rows.data) != checksum:
+                    raise OutputError(
+                        f"{self.path} reads back differently at rows {row}–{row + height - 1}.", DISK_REMEDY
+                    )
+            levels = dataset.overviews(1)
+            if len(levels) != len(self._overview_factors()):
+                raise OutputError(f"{self.path} lacks overviews.", DISK_REMEDY)
+        for level in range(len(levels)):
+            with rasterio.open(self._partial, overview_level=level) as overview:
+                for _, window in overview.block_windows(1):
+                    overview.read(1, window=window)  # raises where a block is damaged
+
+    def _raise_gdal_errors(self) -> None:
+        if self._errors.texts:
+            raise OutputError(f"{self.path} could not be written: {self._errors.texts[0]}.", DISK_REMEDY)

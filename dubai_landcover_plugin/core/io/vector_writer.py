@@ -1,0 +1,317 @@
+"""Vector files that are whole or not there: written into a folder of their own, counted, then moved into place."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import shutil
+import sqlite3
+import warnings
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyogrio
+import pyogrio.raw
+import shapely
+from rasterio.crs import CRS
+
+from dubai_landcover_plugin.core.io.files import check_writable, partial_path, replace_file
+from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.requests.request import VECTOR_SUFFIXES
+
+Geometries = npt.NDArray[np.object_]
+Fields = Mapping[str, npt.NDArray[Any]]
+
+_PARTS = {
+    ".shp": (".shp", ".dbf", ".shx", ".prj", ".cpg", ".qml"),
+    ".gpkg": (".gpkg", ".gpkg-wal", ".gpkg-shm", ".gpkg-journal"),
+}
+"""Files that belong to a vector file and are replaced with it."""
+_STALE = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qmd")  # indices of an older shapefile that would now lie
+_SHAPEFILE_BYTES = (1 << 31) - 1  # many programs read no larger part
+_RESERVED = (
+    "gpkg",
+    "sqlite_",
+    "layer_styles",
+)  # how names of tables begin that SQLite, GDAL or QGIS keep to themselves
+_SHORT = 10  # longest field name of a shapefile
+_REMEDY = "Free some space or choose another folder."
+
+
+def vector_files(path: str | Path) -> list[Path]:
+    """Return every file that writing the vector file replaces, itself first."""
+    path = Path(path)
+    return [path, *(path.with_suffix(part) for part in _PARTS.get(path.suffix, (path.suffix, ".qml"))[1:])]
+
+
+def check_vector_writable(path: str | Path, overwrite: bool, inputs: tuple[str, ...] = ()) -> None:
+    """Refuse a vector file before any work is done, for the sake of any of its parts.
+
+    Raises:
+        OutputError: as :func:`~dubai_landcover_plugin.core.io.files.check_writable`; if the file is a GeoPackage with
+            changes that only its journal holds, because a program has it open, or cannot have that name; or if a
+            package is missing for it.
+    """
+    for part in vector_files(path):
+        check_writable(part, overwrite, inputs)
+    journal = Path(path).with_suffix(".gpkg-wal")
+    if str(path).endswith(".gpkg") and journal.is_file() and journal.stat().st_size:
+        raise OutputError(f"{path} is open in another program.", "Close the layer there, in QGIS too.")
+    if str(path).endswith(".gpkg") and Path(path).stem.lower().startswith(_RESERVED):
+        raise OutputError(f"A layer of a GeoPackage cannot be named {Path(path).stem}.", "Choose another file name.")
+    if str(path).endswith(".parquet"):
+        _parquet_library()
+
+
+class VectorWriter:
+    """Writes one layer in pieces; a context manager. Without :meth:`finish`, nothing is left.
+
+    GeoPackage, shapefile and GeoParquet are written as the pieces come. GeoJSON and FlatGeobuf cannot grow: their
+    pieces wait in memory.
+
+    Args:
+        path: The file; its suffix is one of ``VECTOR_SUFFIXES``.
+        geometry_type: ``Polygon``, ``MultiPolygon``, ``LineString`` or ``Point``.
+        crs: Of the coordinates; None without.
+        fields: Name and type (``int32``, ``float64``, ``object`` for text) of each attribute.
+        style: A QML document, or None.
+
+    Raises:
+        OutputError: if the file cannot be made, or a field's name does not fit a shapefile.
+    """
+
+    def __init__(
+        self, path: str | Path, geometry_type: str, crs: CRS | None, fields: Mapping[str, Any], style: str | None = None
+    ) -> None:
+        self._path = Path(path)
+        self._driver = VECTOR_SUFFIXES[self._path.suffix.lower()]
+        self._type, self._crs, self._style = geometry_type, crs, style
+        self._fields = {name: np.dtype(kind) for name, kind in fields.items()}
+        long = [name for name in self._fields if len(name) > _SHORT]
+        if self._driver == "ESRI Shapefile" and long:
+            raise OutputError(f"A shapefile's field names have at most {_SHORT} letters, not {long[0]}.")
+        self._folder = partial_path(self._path).with_suffix(".folder")
+        self._waiting: list[tuple[Geometries, Fields]] = []
+        self._parquet: Any = None
+        self._made = False
+        self._shapes = 0  # bytes of the .shp
+        self.count = 0
+
+    def __enter__(self) -> VectorWriter:
+        with _plain_errors(self._path):
+            self._folder.mkdir()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._parquet is not None:
+            self._parquet.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def write(self, geometries: Geometries, fields: Fields) -> None:
+        """Add features.
+
+        Args:
+            geometries: (N,) shapely geometries.
+            fields: (N,) values of each attribute.
+
+        Raises:
+            OutputError: if they cannot be written, or a shapefile would grow beyond what programs read.
+        """
+        if not len(geometries):
+            return
+        self.count += len(geometries)
+        if self._driver == "ESRI Shapefile":
+            self._check_size(geometries)
+        if self._driver in ("GeoJSON", "FlatGeobuf"):
+            self._waiting.append((geometries, fields))
+        else:
+            self._put(geometries, fields)
+
+    def finish(self) -> None:
+        """Write what waits, count what arrived, add the style and move everything into place.
+
+        Raises:
+            OutputError: if the file is not whole.
+        """
+        empty: Geometries = np.empty(0, object)
+        if self._waiting:
+            names = list(self._fields)
+            joined = {name: np.concatenate([fields[name] for _, fields in self._waiting]) for name in names}
+            self._put(np.concatenate([geometries for geometries, _ in self._waiting]), joined)
+        elif not self._made:
+            self._put(empty, {name: np.empty(0, kind) for name, kind in self._fields.items()})
+        with _plain_errors(self._path):
+            if self._parquet is not None:
+                self._parquet.close()
+            self._count_again()
+            self._add_style()
+            self._place()
+
+    @property
+    def _target(self) -> Path:
+        return self._folder / self._path.name
+
+    def _put(self, geometries: Geometries, fields: Fields) -> None:
+        with _plain_errors(self._path):
+            if self._driver == "Parquet":
+                self._put_parquet(geometries, fields)
+            else:
+                self._put_by_gdal(geometries, fields)
+        self._made = True
+
+    def _put_by_gdal(self, geometries: Geometries, fields: Fields) -> None:
+        options: dict[str, str] = {}
+        if self._driver == "ESRI Shapefile":
+            options = {"ENCODING": "UTF-8"}
+        elif (
+            self._driver == "GeoJSON" and self._crs is not None and (self._crs.is_geographic or self._crs.is_projected)
+        ):
+            options = {"RFC7946": "YES"}  # longitude and latitude, as the standard wants
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pyogrio warns where there is no CRS; the run has told already
+            pyogrio.raw.write(
+                str(self._target),
+                geometry=shapely.to_wkb(geometries),
+                field_data=[np.asarray(fields[name], kind) for name, kind in self._fields.items()],
+                fields=list(self._fields),
+                geometry_type=self._type,
+                crs=None if self._crs is None else self._crs.to_wkt(),
+                driver=self._driver,
+                layer=self._path.stem,
+                promote_to_multi=self._type.startswith("Multi"),
+                append=self._made,
+                layer_options={} if self._made else options,
+                # newer versions make older QGIS warn
+                dataset_options={"VERSION": "1.2"} if self._driver == "GPKG" and not self._made else {},
+            )
+
+    def _put_parquet(self, geometries: Geometries, fields: Fields) -> None:
+        arrow = _parquet_library()
+        columns = {
+            name: arrow.array(np.asarray(fields[name], kind), _arrow_type(kind)) for name, kind in self._fields.items()
+        }
+        columns["geometry"] = arrow.array(shapely.to_wkb(geometries), arrow.binary())
+        table = arrow.table(columns).replace_schema_metadata({"geo": json.dumps(self._geo_metadata())})
+        if self._parquet is None:
+            writer = importlib.import_module("pyarrow.parquet").ParquetWriter
+            self._parquet = writer(str(self._target), table.schema, compression="zstd")
+        self._parquet.write_table(table)
+
+    def _geo_metadata(self) -> dict[str, Any]:
+        """Return what makes a Parquet file a GeoParquet file.
+
+        Source: https://geoparquet.org/releases/v1.1.0/
+        """
+        place = None if self._crs is None else json.loads(_projjson(self._crs))
+        column = {"encoding": "WKB", "geometry_types": [self._type], "crs": place}
+        return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+
+    def _check_size(self, geometries: Geometries) -> None:
+        points = int(shapely.get_num_coordinates(geometries).sum())
+        rings = len(shapely.get_rings(geometries)) if "Polygon" in self._type else len(geometries)
+        self._shapes += 16 * points + 4 * rings + 52 * len(geometries)
+        table = self._target.with_suffix(".dbf")
+        largest = max(self._shapes, table.stat().st_size if table.exists() else 0)
+        if largest > _SHAPEFILE_BYTES:
+            raise OutputError(
+                f"{self._path} would be larger than 2 GB, the limit of shapefiles.",
+                "Write a GeoPackage (.gpkg), or raise the smallest area and the tolerance.",
+            )
+
+    def _count_again(self) -> None:
+        if self._driver == "Parquet":
+            read = importlib.import_module("pyarrow.parquet").read_metadata
+            arrived = read(str(self._target)).num_rows
+        else:
+            arrived = pyogrio.read_info(str(self._target), force_feature_count=True)["features"]
+        if arrived != self.count:
+            raise OutputError(f"{self._path.name} holds {arrived} of {self.count} features.", _REMEDY)
+        if self._driver == "GPKG" and not _has_index(self._target, self._path.stem):
+            raise OutputError(f"{self._path.name} has no spatial index.", _REMEDY)  # GDAL makes it last, and is silent
+
+    def _add_style(self) -> None:
+        if self._style is None:
+            return
+        if self._driver == "GPKG":
+            _store_style(self._target, self._path.stem, self._style)
+        else:
+            self._target.with_suffix(".qml").write_text(self._style, encoding="utf-8")
+
+    def _place(self) -> None:
+        path = self._path
+        parts = sorted(self._folder.iterdir(), key=lambda part: part.suffix == path.suffix)  # the main part last
+        stale = _STALE if self._driver == "ESRI Shapefile" else _PARTS.get(path.suffix, ())[1:]
+        for suffix in stale:
+            path.with_suffix(suffix).unlink(missing_ok=True)
+        for part in parts:
+            replace_file(part, path.with_name(part.name))
+
+
+class _plain_errors:  # noqa: N801
+    """Turns what libraries raise into an error of ours."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, (OSError, RuntimeError, ValueError, sqlite3.Error)) and not isinstance(error, OutputError):
+            raise OutputError(f"{self._path} could not be written: {error}.", _REMEDY) from error
+
+
+def _parquet_library() -> Any:
+    try:
+        return importlib.import_module("pyarrow")
+    except ImportError as error:
+        raise OutputError(
+            "GeoParquet needs the package pyarrow, which is not installed.",
+            "Install it beside the engine (pip install pyarrow), or choose another format.",
+        ) from error
+
+
+def _arrow_type(kind: np.dtype[Any]) -> Any:
+    arrow = _parquet_library()
+    return arrow.string() if kind.kind == "O" else arrow.from_numpy_dtype(kind)
+
+
+def _projjson(crs: CRS) -> str:
+    """Return a CRS as PROJJSON."""
+    return json.dumps(crs.to_dict(projjson=True))
+
+
+def _has_index(path: Path, layer: str) -> bool:
+    """Return whether a layer of a GeoPackage has its spatial index."""
+    with closing(sqlite3.connect(path)) as package:
+        tables = package.execute("SELECT count(*) FROM sqlite_master WHERE name = ?", (f"rtree_{layer}_geom",))
+        return bool(tables.fetchone()[0])
+
+
+def _store_style(path: Path, layer: str, qml: str) -> None:
+    """Put a style into a GeoPackage, in the table in which QGIS looks for the default one."""
+    with closing(sqlite3.connect(path)) as package, package:
+        package.execute(
+            "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), "
+            "f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), "
+            "styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
+            "update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"
+        )
+        package.execute(
+            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
+            "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', ?, ?, '', 1, '', '')",
+            (layer, layer[:30], qml),
+        )
+        package.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier) VALUES "
+            "('layer_styles', 'attributes', 'layer_styles')"
+        )

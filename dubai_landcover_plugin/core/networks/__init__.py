@@ -1,0 +1,16 @@
+"""Networks for land-cover segmentation; importing this package registers them all."""
+
+from dubai_landcover_plugin.core.networks import unet, unet_efficientnet, unet_vit, vit
+from dubai_landcover_plugin.core.networks.layers import SegmentationModel
+from dubai_landcover_plugin.core.networks.registry import architectures, build_model, register
+
+__all__ = [
+    "SegmentationModel",
+    "architectures",
+    "build_model",
+    "register",
+    "unet",
+    "unet_efficientnet",
+    "unet_vit",
+    "vit",
+]

@@ -1,0 +1,125 @@
+"""Building blocks that several networks share."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from dubai_landcover_plugin.protocol.errors import ModelError
+
+
+class SegmentationModel(nn.Module):
+    """Base of every network: (N, C, H, W) float chips to (N, K, H, W) logits, for any H, W >= 1.
+
+    Subclasses set ``stride`` and ``receptive_radius`` and implement :meth:`logits` for sides that are multiples
+    of ``stride``; padding, enlarging and cropping happen here.
+
+    Attributes:
+        stride: Total stride, px. Shifting the input by a multiple of it shifts the output alike.
+        output_stride: Pixels of the input for one of :meth:`logits`; they are enlarged bilinearly.
+        receptive_radius: How far a pixel's answer looks, px; None where it looks everywhere.
+    """
+
+    stride: int = 1
+    output_stride: int = 1
+    receptive_radius: int | None = None
+
+    def logits(self, chips: torch.Tensor) -> torch.Tensor:
+        """Return (N, K, H, W) logits for (N, C, H, W) chips whose sides are multiples of ``stride``.
+
+        H and W of the logits are those of the chips divided by ``output_stride``.
+        """
+        raise NotImplementedError
+
+    def forward(self, chips: torch.Tensor, coarse: bool = False) -> torch.Tensor:
+        """Return (N, K, H, W) logits for standardized (N, C, H, W) chips of any size.
+
+        Args:
+            chips: What is looked at.
+            coarse: Leave the logits at one for each square of ``output_stride`` px; training is faster so.
+        """
+        height, width = chips.shape[-2:]
+        below, right = -height % self.stride, -width % self.stride
+        if below or right:
+            # repeated edge pixels look more like ground than a black frame does
+            chips = functional.pad(chips, (0, right, 0, below), mode="replicate")
+        logits = self.logits(chips)
+        if coarse:
+            return logits[..., : -(-height // self.output_stride), : -(-width // self.output_stride)]
+        if self.output_stride > 1:
+            logits = functional.interpolate(logits, scale_factor=self.output_stride, mode="bilinear")
+        return logits[..., :height, :width]
+
+
+class DoubleConv(nn.Sequential):
+    """Two times 3×3 convolution, batch normalization, ReLU; keeps H and W.
+
+    Source: Ronneberger et al. 2015, https://doi.org/10.1007/978-3-319-24574-4_28 (with padding and normalization).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
+            nn.BatchNorm2d(out_channels),
+            nn.ReLU(inplace=True),
+        )
+
+
+class Down(nn.Sequential):
+    """Halve H and W by max pooling, then :class:`DoubleConv`."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(nn.MaxPool2d(2), DoubleConv(in_channels, out_channels))
+
+
+class Up(nn.Module):
+    """Double H and W, join the encoder's features of that size, then :class:`DoubleConv`.
+
+    Args:
+        in_channels: Channels from below.
+        skip_channels: Channels of the encoder's features; 0 if there are none.
+        out_channels: Channels of the result.
+        bilinear: Interpolate; else learn a transposed convolution.
+    """
+
+    def __init__(self, in_channels: int, skip_channels: int, out_channels: int, bilinear: bool = True) -> None:
+        super().__init__()
+        self.enlarge: nn.Module
+        if bilinear:
+            self.enlarge = nn.Upsample(scale_factor=2, mode="bilinear", align_corners=False)
+            enlarged = in_channels
+        else:
+            enlarged = max(in_channels // 2, 1)
+            # kernel equal to stride: every output pixel has one source, so no checkerboard from overlap
+            self.enlarge = nn.ConvTranspose2d(in_channels, enlarged, kernel_size=2, stride=2)
+        self.convolve = DoubleConv(enlarged + skip_channels, out_channels)
+
+    def forward(self, below: torch.Tensor, skip: torch.Tensor | None = None) -> torch.Tensor:
+        """Return (N, out, 2H, 2W) for (N, in, H, W) and, if there is one, the (N, skip, 2H, 2W) of the encoder."""
+        enlarged = self.enlarge(below)  # (N, in, 2H, 2W)
+        joined = enlarged if skip is None else torch.cat([skip, enlarged], dim=1)
+        return cast(torch.Tensor, self.convolve(joined))
+
+
+class OutConv(nn.Conv2d):
+    """1×1 convolution from features to class logits."""
+
+    def __init__(self, in_channels: int, classes: int) -> None:
+        super().__init__(in_channels, classes, kernel_size=1)
+
+
+def require_positive(**values: int) -> None:
+    """Refuse sizes below 1.
+
+    Raises:
+        ModelError: naming the first argument that is no positive whole number.
+    """
+    for name, value in values.items():
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            raise ModelError(f"{name} must be a whole number of at least 1, got {value!r}.")

@@ -1,0 +1,58 @@
+"""From a description to a network."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import TypeVar
+
+from dubai_landcover_plugin.core.networks.layers import SegmentationModel
+from dubai_landcover_plugin.protocol.errors import ModelError
+from dubai_landcover_plugin.protocol.model_metadata import ModelSpec
+
+_Model = TypeVar("_Model", bound=type[SegmentationModel])
+_ARCHITECTURES: dict[str, type[SegmentationModel]] = {}
+
+
+def register(name: str) -> Callable[[_Model], _Model]:
+    """Return a class decorator that makes an architecture known under ``name``.
+
+    The class takes ``in_channels`` and ``classes`` and further keyword arguments of its own.
+    """
+
+    def remember(model: _Model) -> _Model:
+        if name in _ARCHITECTURES:
+            raise ModelError(f"There is already an architecture '{name}'.")
+        _ARCHITECTURES[name] = model
+        return model
+
+    return remember
+
+
+def architectures() -> tuple[str, ...]:
+    """Return the known names, sorted."""
+    return tuple(sorted(_ARCHITECTURES))
+
+
+def build_model(spec: ModelSpec) -> SegmentationModel:
+    """Return a freshly initialised network, in training mode.
+
+    Raises:
+        ModelError: if the architecture or one of its arguments is unknown, or a value does not fit.
+    """
+    if spec.architecture not in _ARCHITECTURES:
+        raise ModelError(
+            f"There is no architecture '{spec.architecture}'.", f"Choose among: {', '.join(architectures())}."
+        )
+    architecture = _ARCHITECTURES[spec.architecture]
+    signature = inspect.signature(architecture)
+    unknown = sorted(set(spec.arguments) - set(signature.parameters))
+    if unknown:
+        known = ", ".join(name for name in signature.parameters if name not in ("in_channels", "classes"))
+        raise ModelError(f"{spec.architecture} does not take {', '.join(unknown)}.", f"It takes: {known}.")
+    try:
+        return architecture(in_channels=spec.in_channels, classes=spec.classes, **spec.arguments)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{spec.architecture} cannot be built from {spec.to_json()}: {error}.") from error

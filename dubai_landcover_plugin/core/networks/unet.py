@@ -1,0 +1,80 @@
+"""The U-Net."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import cast
+
+import torch
+from torch import nn
+
+from dubai_landcover_plugin.core.networks.layers import (
+    DoubleConv,
+    Down,
+    OutConv,
+    SegmentationModel,
+    Up,
+    require_positive,
+)
+from dubai_landcover_plugin.core.networks.registry import register
+from dubai_landcover_plugin.protocol.errors import ModelError
+
+_MAX_CHANNELS = 16_384  # far beyond what is of use; more fills the memory before an error could be told
+
+
+@register("unet")
+class UNet(SegmentationModel):
+    """Encoder and decoder of equal depth, joined level by level.
+
+    Args:
+        in_channels: Bands of the input.
+        classes: Output channels.
+        width: Channels at full resolution; each level below has twice as many.
+        depth: How often the encoder halves the resolution.
+        bilinear: Enlarge by interpolation; else by transposed convolutions.
+
+    Source: Ronneberger et al. 2015, https://doi.org/10.1007/978-3-319-24574-4_28.
+    """
+
+    def __init__(
+        self, in_channels: int = 3, classes: int = 5, width: int = 32, depth: int = 4, bilinear: bool = True
+    ) -> None:
+        super().__init__()
+        require_positive(in_channels=in_channels, classes=classes, width=width, depth=depth)
+        if depth > 16 or width * 2**depth > _MAX_CHANNELS:
+            raise ModelError(
+                f"width {width} and depth {depth} make more than {_MAX_CHANNELS:,} channels at the bottleneck.",
+                "Lower one of them.",
+            )
+        widths = [width * 2**level for level in range(depth + 1)]
+        self.stem = DoubleConv(in_channels, width)
+        self.downs = nn.ModuleList(Down(above, below) for above, below in pairwise(widths))
+        self.bottleneck: nn.Module = nn.Identity()
+        self.ups = nn.ModuleList(
+            Up(below, above, above, bilinear)
+            for above, below in zip(reversed(widths[:-1]), reversed(widths[1:]), strict=True)
+        )
+        self.head = OutConv(width, classes)
+        self.stride = 2**depth
+        self.receptive_radius = _radius(depth)
+
+    def logits(self, chips: torch.Tensor) -> torch.Tensor:
+        """Return (N, K, H, W) logits for (N, C, H, W) chips whose sides are multiples of ``stride``."""
+        skips = []
+        features = self.stem(chips)
+        for down in self.downs:
+            skips.append(features)
+            features = down(features)
+        features = self.bottleneck(features)  # (N, width * 2**depth, H / stride, W / stride)
+        for up, skip in zip(self.ups, reversed(skips), strict=True):
+            features = up(features, skip)
+        return cast(torch.Tensor, self.head(features))
+
+
+def _radius(depth: int) -> int:
+    """Return a bound on how far a pixel's answer looks, px: convolutions, pooling and interpolation added up."""
+    above = (1 << depth) - 1  # 1 + 2 + 4 + …: pixels of all levels but the deepest
+    convolutions = 2 * (above + (1 << depth)) + 2 * above
+    pooling = above
+    interpolation = 2 * above
+    return convolutions + pooling + interpolation

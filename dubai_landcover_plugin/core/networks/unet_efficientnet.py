@@ -1,0 +1,172 @@
+"""A U-Net decoder on an EfficientNet-lite0 encoder: few operations, and an encoder that can start from ImageNet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import cast
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from dubai_landcover_plugin.core.networks.layers import OutConv, SegmentationModel, Up, require_positive
+from dubai_landcover_plugin.core.networks.registry import register
+from dubai_landcover_plugin.core.networks.vit import TransformerBottleneck
+from dubai_landcover_plugin.protocol.errors import ModelError
+
+# kernel, stride, expansion, channels, repeats: table 1 of the paper at width and depth 1
+_STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
+_STEM_CHANNELS = 32
+_TAPS = (0, 2, 4, 10, 15)  # last block at strides 2, 4, 8, 16, 32
+_EPSILON = 1e-3  # what the published weights were trained with
+TAP_CHANNELS = (16, 24, 40, 112, 320)
+
+
+class ConvNorm(nn.Module):
+    """Convolution without bias, batch normalization and, if wanted, ReLU6.
+
+    At stride 2 the padding is that of TensorFlow (one pixel more below and right), for which the published
+    weights were trained; it is valid for even sides only, which the model's stride ensures.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel: int, stride: int = 1, groups: int = 1, activate: bool = True
+    ) -> None:
+        super().__init__()
+        spare = kernel - stride  # 0 for 1×1
+        self.shift = (spare // 2, spare - spare // 2) if stride > 1 else (0, 0)
+        padding = 0 if stride > 1 else kernel // 2
+        self.conv = nn.Conv2d(in_channels, out_channels, kernel, stride, padding, groups=groups, bias=False)
+        self.norm = nn.BatchNorm2d(out_channels, eps=_EPSILON)
+        self.activation = nn.ReLU6(inplace=True) if activate else nn.Identity()
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return (N, out, H / stride, W / stride) for (N, in, H, W)."""
+        if any(self.shift):
+            features = functional.pad(features, (*self.shift, *self.shift))
+        return cast(torch.Tensor, self.activation(self.norm(self.conv(features))))
+
+
+class InvertedBottleneck(nn.Module):
+    """Widen by 1×1, filter each channel, narrow by 1×1; the input is added where shapes allow.
+
+    Source: Sandler et al. 2018, https://doi.org/10.1109/CVPR.2018.00474; without squeeze-and-excitation.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel: int, stride: int, expansion: int) -> None:
+        super().__init__()
+        wide = in_channels * expansion
+        self.expand = ConvNorm(in_channels, wide, 1) if expansion > 1 else nn.Identity()
+        self.depthwise = ConvNorm(wide, wide, kernel, stride, groups=wide)
+        self.project = ConvNorm(wide, out_channels, 1, activate=False)
+        self.residual = stride == 1 and in_channels == out_channels
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return (N, out, H / stride, W / stride) for (N, in, H, W)."""
+        result = cast(torch.Tensor, self.project(self.depthwise(self.expand(features))))
+        return result + features if self.residual else result
+
+
+class EfficientNetLite0(nn.Module):
+    """Encoder that returns its features at strides 2, 4, 8, 16 and 32.
+
+    Source: Tan & Le 2019, https://arxiv.org/abs/1905.11946; the lite variant has no squeeze-and-excitation, ReLU6
+    in place of swish, and stem and head of fixed width. The classifier's head is left out.
+    """
+
+    def __init__(self, in_channels: int) -> None:
+        super().__init__()
+        self.stem = ConvNorm(in_channels, _STEM_CHANNELS, 3, stride=2)
+        self.blocks = nn.ModuleList()
+        channels = _STEM_CHANNELS
+        for kernel, stride, expansion, out_channels, repeats in _STAGES:
+            for index in range(repeats):
+                step = stride if index == 0 else 1
+                self.blocks.append(InvertedBottleneck(channels, out_channels, kernel, step, expansion))
+                channels = out_channels
+
+    def forward(self, chips: torch.Tensor) -> list[torch.Tensor]:
+        """Return features with 16, 24, 40, 112 and 320 channels for (N, C, H, W), H and W multiples of 32."""
+        features = self.stem(chips)
+        taps = []
+        for index, block in enumerate(self.blocks):
+            features = block(features)
+            if index in _TAPS:
+                taps.append(features)
+        return taps
+
+    @staticmethod
+    def radius() -> int:
+        """Return how far the deepest feature looks, px, whichever side."""
+        radius, jump = 2, 2  # stem: kernel 3 with one-sided padding
+        for kernel, stride, _, _, repeats in _STAGES:
+            for index in range(repeats):
+                radius += (kernel // 2 + (stride > 1 and index == 0)) * jump
+                jump *= stride if index == 0 else 1
+        return radius
+
+
+@register("unet_efficientnet")
+class UNetEfficientNet(SegmentationModel):
+    """U-Net on EfficientNet-lite0; logits at half the resolution, enlarged bilinearly.
+
+    Args:
+        in_channels: Bands of the input.
+        classes: Output channels.
+        widths: Channels of the decoder at strides 16, 8, 4 and 2.
+        blocks: Number of transformer blocks over the deepest features, one token for 32 × 32 px; 0 for none.
+        dim: Width of a token.
+        heads: Attention heads of each block.
+        grid: Side of the learned positional grid, tokens.
+
+    With ``blocks`` this is the hybrid of Chen et al. 2021 (TransUNet), https://arxiv.org/abs/2102.04306: a transformer
+    over the features of a convolutional encoder.
+    """
+
+    stride = 32
+    output_stride = 2
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        classes: int = 5,
+        widths: Sequence[int] = (160, 80, 48, 32),
+        blocks: int = 0,
+        dim: int = 256,
+        heads: int = 8,
+        grid: int = 16,
+    ) -> None:
+        super().__init__()
+        require_positive(in_channels=in_channels, classes=classes)
+        if len(widths) != len(TAP_CHANNELS) - 1:
+            raise ModelError(f"widths needs {len(TAP_CHANNELS) - 1} values, got {list(widths)}.")
+        require_positive(**{f"widths[{index}]": width for index, width in enumerate(widths)})
+        self.encoder = EfficientNetLite0(in_channels)
+        self.bottleneck: nn.Module = nn.Identity()
+        if blocks:
+            self.bottleneck = TransformerBottleneck(TAP_CHANNELS[-1], dim, blocks, heads, grid, pool="none")
+        below = (TAP_CHANNELS[-1], *widths[:-1])
+        self.decoder = nn.ModuleList(
+            Up(channels, skip, width)
+            for channels, skip, width in zip(below, reversed(TAP_CHANNELS[:-1]), widths, strict=True)
+        )
+        self.head = OutConv(widths[-1], classes)
+        # on the way up each level adds bilinear interpolation (1 px below) and two 3×3 convolutions
+        ascent = sum(2 * jump + 2 * jump for jump in (16, 8, 4, 2)) + 2
+        self.receptive_radius = None if blocks else self.encoder.radius() + ascent
+
+    def logits(self, chips: torch.Tensor) -> torch.Tensor:
+        """Return (N, K, H / 2, W / 2) logits for (N, C, H, W) chips, H and W multiples of 32."""
+        *skips, features = self.encoder(chips)
+        features = self.bottleneck(features)  # (N, 320, H / 32, W / 32)
+        for up, skip in zip(self.decoder, reversed(skips), strict=True):
+            features = up(features, skip)
+        return cast(torch.Tensor, self.head(features))

@@ -1,0 +1,202 @@
+"""A vision transformer with a convolutional decoder back to pixels."""
+
+from __future__ import annotations
+
+from typing import cast
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+from dubai_landcover_plugin.core.networks.layers import OutConv, SegmentationModel, Up, require_positive
+from dubai_landcover_plugin.core.networks.registry import register
+from dubai_landcover_plugin.protocol.errors import ModelError
+
+POOLS = ("none", "mean", "cls")
+_MIN_DECODER_WIDTH = 16
+
+
+class PatchEmbedding(nn.Conv2d):
+    """One token for each patch: (N, C, H, W) to (N, dim, H / patch, W / patch)."""
+
+    def __init__(self, in_channels: int, dim: int, patch: int) -> None:
+        super().__init__(in_channels, dim, kernel_size=patch, stride=patch)
+
+
+class PositionalEmbedding(nn.Module):
+    """Adds a learned embedding of the position, interpolated to any grid of tokens.
+
+    Args:
+        dim: Width of a token.
+        grid: Side of the grid that is learned, tokens.
+    """
+
+    def __init__(self, dim: int, grid: int) -> None:
+        super().__init__()
+        self.table = nn.Parameter(torch.empty(1, dim, grid, grid))
+        nn.init.trunc_normal_(self.table, std=0.02)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return (N, dim, h, w) for (N, dim, h, w), any h and w."""
+        size = tokens.shape[-2:]
+        table: torch.Tensor = self.table
+        if table.shape[-2:] != size:
+            table = functional.interpolate(table, size=size, mode="bicubic", align_corners=False)
+        return tokens + table
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention over a sequence of tokens.
+
+    Source: Vaswani et al. 2017, https://arxiv.org/abs/1706.03762.
+    """
+
+    def __init__(self, dim: int, heads: int) -> None:
+        super().__init__()
+        if dim % heads:
+            raise ModelError(f"dim must be a multiple of heads, got {dim} and {heads}.")
+        self.heads = heads
+        self.split = nn.Linear(dim, 3 * dim)
+        self.merge = nn.Linear(dim, dim)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return (N, L, dim) for (N, L, dim)."""
+        count, length, dim = tokens.shape
+        parts = self.split(tokens).view(count, length, 3, self.heads, dim // self.heads)
+        query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (N, heads, L, dim / heads)
+        seen = functional.scaled_dot_product_attention(query, key, value)
+        return cast(torch.Tensor, self.merge(seen.transpose(1, 2).reshape(count, length, dim)))
+
+
+class TransformerBlock(nn.Module):
+    """Self-attention and feed-forward network, each on normalized tokens and added to its input.
+
+    Source: Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929.
+    """
+
+    def __init__(self, dim: int, heads: int, widening: int = 4) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(dim)
+        self.attention = SelfAttention(dim, heads)
+        self.forward_norm = nn.LayerNorm(dim)
+        self.feed_forward = nn.Sequential(nn.Linear(dim, dim * widening), nn.GELU(), nn.Linear(dim * widening, dim))
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return (N, L, dim) for (N, L, dim)."""
+        tokens = tokens + self.attention(self.attention_norm(tokens))
+        return cast(torch.Tensor, tokens + self.feed_forward(self.forward_norm(tokens)))
+
+
+class TransformerEncoder(nn.Module):
+    """Transformer blocks over a grid of tokens that keeps its layout.
+
+    Args:
+        dim: Width of a token.
+        depth: Number of blocks.
+        heads: Attention heads of each block.
+        grid: Side of the learned positional grid, tokens.
+        pool: ``none``; ``mean`` adds the mean of all tokens, ``cls`` a token of its own, back to each token as
+            global context.
+    """
+
+    def __init__(self, dim: int, depth: int, heads: int, grid: int, pool: str) -> None:
+        super().__init__()
+        require_positive(dim=dim, depth=depth, heads=heads, grid=grid)
+        if pool not in POOLS:
+            raise ModelError(f"pool must be one of {', '.join(POOLS)}, got '{pool}'.")
+        self.pool = pool
+        self.position = PositionalEmbedding(dim, grid)
+        self.blocks = nn.Sequential(*(TransformerBlock(dim, heads) for _ in range(depth)))
+        self.norm = nn.LayerNorm(dim)
+        if pool == "cls":
+            self.cls = nn.Parameter(torch.empty(1, 1, dim))
+            nn.init.trunc_normal_(self.cls, std=0.02)
+        if pool != "none":
+            self.context = nn.Linear(dim, dim)
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return (N, dim, h, w) for (N, dim, h, w)."""
+        count, dim, height, width = features.shape
+        tokens = self.position(features).flatten(2).transpose(1, 2)  # (N, h * w, dim)
+        if self.pool == "cls":
+            tokens = torch.cat([self.cls.expand(count, -1, -1), tokens], dim=1)
+        tokens = self.norm(self.blocks(tokens))
+        return self._with_context(tokens).transpose(1, 2).reshape(count, dim, height, width)
+
+    def _with_context(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Return (N, h * w, dim): each patch's token plus the pooled sequence."""
+        if self.pool == "cls":
+            patches: torch.Tensor = tokens[:, 1:]
+            return patches + cast(torch.Tensor, self.context(tokens[:, :1]))
+        if self.pool == "mean":
+            return tokens + cast(torch.Tensor, self.context(tokens.mean(dim=1, keepdim=True)))
+        return tokens
+
+
+class TransformerBottleneck(nn.Module):
+    """Narrows the deepest features to tokens, lets them attend to each other and adds the result back.
+
+    What is added starts close to zero, so that a new bottleneck hardly changes a trained network.
+    """
+
+    def __init__(self, channels: int, dim: int, depth: int, heads: int, grid: int, pool: str) -> None:
+        super().__init__()
+        self.narrow = nn.Conv2d(channels, dim, kernel_size=1)
+        self.encoder = TransformerEncoder(dim, depth, heads, grid, pool)
+        self.widen = nn.Conv2d(dim, channels, kernel_size=1)
+        nn.init.trunc_normal_(self.widen.weight, std=1e-3)
+        nn.init.zeros_(cast(torch.Tensor, self.widen.bias))
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Return (N, channels, h, w) for (N, channels, h, w)."""
+        return cast(torch.Tensor, features + self.widen(self.encoder(self.narrow(features))))
+
+
+@register("vit")
+class ViT(SegmentationModel):
+    """Patches, transformer blocks, and convolutions that double the resolution until it is that of the pixels.
+
+    Args:
+        in_channels: Bands of the input.
+        classes: Output channels.
+        patch: Side of a patch, px, a power of two.
+        dim: Width of a token.
+        depth: Number of transformer blocks.
+        heads: Attention heads of each block.
+        grid: Side of the learned positional grid, tokens.
+        pool: Global context: ``none``, ``mean`` or ``cls``, see :class:`TransformerEncoder`.
+
+    Source: Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929, for the encoder.
+    """
+
+    receptive_radius = None
+
+    def __init__(
+        self,
+        in_channels: int = 3,
+        classes: int = 5,
+        patch: int = 16,
+        dim: int = 192,
+        depth: int = 6,
+        heads: int = 3,
+        grid: int = 16,
+        pool: str = "none",
+    ) -> None:
+        super().__init__()
+        require_positive(in_channels=in_channels, classes=classes, patch=patch, dim=dim)
+        if patch < 2 or patch & (patch - 1):
+            raise ModelError(f"patch must be a power of two of at least 2 px, got {patch} px.")
+        self.stride = patch
+        self.embed = PatchEmbedding(in_channels, dim, patch)
+        self.encoder = TransformerEncoder(dim, depth, heads, grid, pool)
+        doublings = patch.bit_length() - 1
+        widths = [max(dim // 2**level, _MIN_DECODER_WIDTH) for level in range(1, doublings + 1)]
+        self.decoder = nn.Sequential(
+            *(Up(above, 0, below) for above, below in zip([dim, *widths[:-1]], widths, strict=True))
+        )
+        self.head = OutConv(widths[-1], classes)
+
+    def logits(self, chips: torch.Tensor) -> torch.Tensor:
+        """Return (N, K, H, W) logits for (N, C, H, W) chips whose sides are multiples of ``patch``."""
+        tokens = self.encoder(self.embed(chips))  # (N, dim, H / patch, W / patch)
+        return cast(torch.Tensor, self.head(self.decoder(tokens)))

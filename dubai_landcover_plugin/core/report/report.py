@@ -1,0 +1,193 @@
+"""Land Cover Report: a classified raster in, areas of its classes out, for the raster and for zones."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dubai_landcover_plugin.core.grid.ground import GroundScale
+from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
+from dubai_landcover_plugin.core.io.confidence import UNKNOWN, ConfidenceSource
+from dubai_landcover_plugin.core.io.files import write_text
+from dubai_landcover_plugin.core.io.outputs import check_outputs
+from dubai_landcover_plugin.core.io.vector_reader import file_of
+from dubai_landcover_plugin.core.report.counts import PERCENTS, Band, Blocks, Tally
+from dubai_landcover_plugin.core.report.map_svg import Pictures, draw_pictures
+from dubai_landcover_plugin.core.report.page import report_page
+from dubai_landcover_plugin.core.report.provenance import Facts
+from dubai_landcover_plugin.core.report.statistics import AreaFigures, figures
+from dubai_landcover_plugin.core.report.tables import csv_text, write_zones_layer
+from dubai_landcover_plugin.core.report.zones import Zone, Zones, read_zones
+from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, naturally_coloured
+from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.requests.report import ReportRequest, ReportResult
+
+_NO_CLASS = 255  # slot of ids that the scheme does not know
+
+
+@dataclass(frozen=True)
+class Counted:
+    """Everything that the outputs tell.
+
+    Args:
+        raster: The whole raster.
+        zones: One each, in their order; empty without zones.
+    """
+
+    raster: AreaFigures
+    zones: tuple[AreaFigures, ...]
+
+
+def write_report(request: ReportRequest, monitor: Monitor | None = None) -> ReportResult:
+    """Count the classes and write page, table and layer.
+
+    Raises:
+        LandCoverError: if an input cannot be used or an output not be written.
+    """
+    monitor = monitor or SilentMonitor()
+    _check_outputs(request)
+    with ExitStack() as stack:
+        stack.enter_context(limited_cache())
+        source = stack.enter_context(ClassifiedSource(request.input))
+        confidence = None
+        if request.confidence is not None:
+            confidence = stack.enter_context(ConfidenceSource(request.confidence, source.grid))
+        zones = None if request.zones is None else read_zones(request.zones, request.zone_field, source.grid)
+        counted = _count(source, confidence, zones, monitor)
+        raise_if_cancelled(monitor)
+        scheme = naturally_coloured(source.scheme) if request.natural_colours else source.scheme
+        pictures = draw_pictures(source, confidence, zones, scheme)
+        facts = _facts(request, source, scheme, zones, counted)
+    for note in facts.notes:
+        monitor.log("warning", note)
+    raise_if_cancelled(monitor)
+    _write(request, facts, counted, zones, pictures)
+    monitor.report(1, 1, "")
+    return _result(request, facts, counted)
+
+
+def _check_outputs(request: ReportRequest) -> None:
+    layer = file_of(request.zones or "")
+    inputs = tuple(path for path in (request.input, request.confidence, layer) if path)
+    files = [path for path in (request.report, request.csv) if path is not None]
+    vectors = [] if request.zones_layer is None else [request.zones_layer]
+    check_outputs(files, vectors, request.overwrite, inputs)
+
+
+def _count(
+    source: ClassifiedSource, confidence: ConfidenceSource | None, zones: Zones | None, monitor: Monitor
+) -> Counted:
+    grid, slots = source.grid, len(source.scheme.entries) + 1
+    slot_of = _slots(source.scheme)
+    raster, listed = Tally(slots), () if zones is None else zones.zones
+    tallies = [Tally(slots) for _ in listed]
+    areas, blocks = GroundScale(grid).pixel_areas(0, grid.height), Blocks.on(grid)
+    for first, last, ends in blocks.bands(grid.height, grid.width):
+        raise_if_cancelled(monitor)
+        monitor.report(first, grid.height, "counting")
+        ids = source.read(first, last)
+        keys = slot_of[ids].astype(np.int32)
+        if keys.max() == _NO_CLASS:
+            source.check_ids(np.unique(ids).tolist())
+        percents = UNKNOWN if confidence is None else confidence.read(first, last)
+        keys = np.where(keys > 0, keys * PERCENTS + percents, UNKNOWN).astype(np.int32)
+        summed = None if confidence is None else blocks
+        band = Band(first, keys, areas[first:last], grid.has_constant_scale, summed, ends)
+        raster.add(band)
+        for zone, tally in zip(listed, tallies, strict=True):
+            _count_zone(zone, tally, band)
+        if ends:
+            for tally in (raster, *tallies):
+                tally.end_blocks(float(band.areas.mean()))
+    return Counted(
+        figures(raster, source.scheme, 0, "Whole raster"),
+        tuple(
+            figures(tally, source.scheme, zone.number, zone.name, zone.inside)
+            for zone, tally in zip(listed, tallies, strict=True)
+        ),
+    )
+
+
+def _count_zone(zone: Zone, tally: Tally, band: Band) -> None:
+    window = zone.window(band.first, band.first + len(band.keys), band.keys.shape[1])
+    if window is not None:
+        top, _, left, _ = window
+        tally.add(band, top - band.first, left, zone.mask(*window))
+
+
+def _slots(scheme: ClassScheme) -> npt.NDArray[np.uint8]:
+    """Return the slot of each id: 0 for no data, then the classes in the scheme's order."""
+    slots = np.full(256, _NO_CLASS, np.uint8)
+    slots[NODATA_ID] = 0
+    for slot, entry in enumerate(scheme.entries, 1):
+        slots[entry.id] = slot
+    return slots
+
+
+def _facts(
+    request: ReportRequest, source: ClassifiedSource, scheme: ClassScheme, zones: Zones | None, counted: Counted
+) -> Facts:
+    grid = source.grid
+    notes = [] if zones is None else list(zones.notes)
+    if grid.crs is None:
+        notes.append("The raster has no CRS: areas are counted in pixels.")
+    if counted.raster.doubtless:
+        notes.append(f"{counted.raster.doubtless:,} classified pixels have no confidence and are left out of it.")
+    if not counted.raster.pixels:
+        notes.append("The raster has no classified pixel.")
+    gsd = grid.gsd()
+    return Facts(
+        title=request.title.strip() or ReportRequest.title,
+        raster=Path(request.input).name,
+        size=(grid.height, grid.width),
+        gsd=gsd,
+        crs=None if grid.crs is None else _crs_name(grid.crs),
+        model=source.model,
+        model_hash=str(source.run.get("model", {}).get("sha256", "")),
+        classified=str(source.run.get("finished", ""))[:10],
+        written=datetime.now(timezone.utc).date().isoformat(),
+        confidence=None if request.confidence is None else Path(request.confidence).name,
+        zones=None if zones is None else zones.source,
+        zone_field=request.zone_field,
+        scheme=scheme,
+        notes=tuple(notes),
+    )
+
+
+def _crs_name(crs: Any) -> str:
+    code = crs.to_epsg()
+    name = crs.to_wkt().partition('"')[2].partition('"')[0]
+    return f"{name} (EPSG:{code})" if code else name or "unnamed"
+
+
+def _write(request: ReportRequest, facts: Facts, counted: Counted, zones: Zones | None, pictures: Pictures) -> None:
+    if request.zones_layer is not None and zones is not None:
+        write_zones_layer(request.zones_layer, zones, counted.zones, facts)
+    if request.csv is not None:
+        write_text(request.csv, csv_text((counted.raster, *counted.zones), facts))
+    write_text(request.report, report_page(facts, counted.raster, counted.zones, pictures))
+
+
+def _result(request: ReportRequest, facts: Facts, counted: Counted) -> ReportResult:
+    raster = counted.raster
+    return ReportResult(
+        report=request.report,
+        csv=request.csv,
+        zones_layer=request.zones_layer,
+        unit=facts.unit,
+        valid_pixels=raster.pixels,
+        total_area=round(raster.area, 3),
+        pixels={one.entry.name: one.pixels for one in raster.classes},
+        areas={one.entry.name: round(one.area, 3) for one in raster.classes},
+        shares={one.entry.name: round(one.share, 6) for one in raster.classes},
+        wrong={one.entry.name: round(one.doubt.wrong, 3) for one in raster.classes if one.doubt},
+        mean_confidence=None if raster.confidence is None else round(raster.confidence, 2),
+        zones=len(counted.zones),
+        warnings=facts.notes,
+    )

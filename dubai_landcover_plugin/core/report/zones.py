@@ -1,0 +1,201 @@
+"""Zones: polygons within which classes are counted. A pixel belongs to a zone if its centre does."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import rasterio.features
+import shapely
+from affine import Affine
+from rasterio.crs import CRS
+
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, file_of, read_vector
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
+
+_STEPS = 256  # pieces of an edge as long as the raster, where edges bend in another CRS
+_MARGIN = 0.05  # of the raster's size, kept around it when zones are cut
+
+Geometries = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True)
+class Zone:
+    """One zone.
+
+    Args:
+        number: From 1, in the order of the layer.
+        name: What the user calls it.
+        geometry: As in the layer.
+        shape: Its part on and near the raster, in pixel coordinates; may be empty.
+        inside: Share of its area that lies on the raster, 0..1.
+    """
+
+    number: int
+    name: str
+    geometry: Any
+    shape: Any
+    inside: float
+
+    def window(self, first: int, last: int, width: int) -> tuple[int, int, int, int] | None:
+        """Return the pixels of rows ``first`` to ``last`` that it may hold: top, bottom, left, right; None if none."""
+        if self.shape.is_empty:
+            return None
+        west, north, east, south = self.shape.bounds
+        top, bottom = max(math.floor(north), first), min(math.ceil(south), last)
+        left, right = max(math.floor(west), 0), min(math.ceil(east), width)
+        return (top, bottom, left, right) if top < bottom and left < right else None
+
+    def mask(self, top: int, bottom: int, left: int, right: int) -> npt.NDArray[np.bool_]:
+        """Return which pixels of a window have their centres in it, (bottom - top, right - left)."""
+        burnt = rasterio.features.rasterize(
+            [self.shape],
+            (bottom - top, right - left),
+            transform=Affine.translation(left, top),
+            dtype="uint8",
+        )
+        return burnt.astype(bool)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True)
+class Zones:
+    """The zones of a layer.
+
+    Args:
+        source: Name of the file.
+        zones: In the order of the layer.
+        crs: Of their geometries.
+        notes: What the user should know.
+    """
+
+    source: str
+    zones: tuple[Zone, ...]
+    crs: CRS | None
+    notes: tuple[str, ...]
+
+
+def read_zones(source: str, field: str | None, grid: Grid) -> Zones:
+    """Read the polygons of a layer as zones on a raster; they may overlap and reach out of it.
+
+    Args:
+        source: As for :func:`~dubai_landcover_plugin.core.io.vector_reader.read_vector`.
+        field: Attribute with their names; None numbers them.
+        grid: Of the raster.
+
+    Raises:
+        RasterOpenError: if the layer cannot be read.
+        RequestError: if the attribute is not there, or there are no polygons.
+        GeoreferenceError: if no zone touches the raster.
+    """
+    layer = read_vector(source)
+    polygonal = np.isin(shapely.get_type_id(layer.geometries), (3, 6)) & ~shapely.is_empty(layer.geometries)
+    if not polygonal.any():
+        raise RequestError(f"{source} holds no polygons.", "Choose a layer of polygons.")
+    notes = _notes(layer, polygonal, grid)
+    names = [name for name, kept in zip(_names(layer, field), polygonal, strict=True) if kept]
+    repeated = len(names) - len(set(names))
+    if repeated:
+        notes.append(f"{repeated} zones have the name of another one; they are counted apart, under their numbers.")
+    geometries = layer.geometries[polygonal]
+    shapes, inside = _on_raster(VectorLayer(geometries, {}, layer.crs), grid)
+    if not (inside > 0).any():
+        raise GeoreferenceError(
+            f"None of the {len(names)} zones touches the raster.", "Check the layer's place and its CRS."
+        )
+    zones = [Zone(number, *values) for number, values in enumerate(zip(names, geometries, shapes, inside.tolist()), 1)]
+    outside = int((inside == 0).sum())
+    if outside:
+        notes.append(f"{outside} of {len(zones)} zones lie outside the raster.")
+    name = Path(file_of(source)).name
+    return Zones(name, tuple(zones), layer.crs, tuple(notes))
+
+
+def _notes(layer: VectorLayer, polygonal: npt.NDArray[np.bool_], grid: Grid) -> list[str]:
+    notes = []
+    left_out = int((~polygonal).sum())
+    if left_out:
+        notes.append(f"{left_out} features of the zones are no polygons and were left out.")
+    mended = int((~shapely.is_valid(layer.geometries[polygonal])).sum())
+    if mended:
+        notes.append(f"{mended} zones cross themselves; they were mended.")
+    if (layer.crs is None) != (grid.crs is None):
+        lacking = "zones have" if layer.crs is None else "raster has"
+        notes.append(f"The {lacking} no CRS: the zones' coordinates are taken as the raster's.")
+    return notes
+
+
+def _names(layer: VectorLayer, field: str | None) -> list[str]:
+    count = len(layer.geometries)
+    if field is None:
+        return [f"Zone {number}" for number in range(1, count + 1)]
+    if field not in layer.fields:
+        known = ", ".join(layer.fields) or "none"
+        raise RequestError(f"The zones have no attribute '{field}'.", f"There is: {known}.")
+    return [_name(value, number) for number, value in enumerate(layer.fields[field].tolist(), 1)]
+
+
+def _name(value: Any, number: int) -> str:
+    missing = value is None or value != value  # NaN
+    text = f"{value:.10g}" if isinstance(value, float) else str(value).strip()
+    return f"Zone {number}" if missing or not text else text
+
+
+def _on_raster(layer: VectorLayer, grid: Grid) -> tuple[Geometries, npt.NDArray[np.float64]]:
+    """Return the zones in pixel coordinates, cut near the raster, and the shares of their areas that lie on it."""
+    zones: Geometries = shapely.make_valid(layer.geometries)
+    footprint = _footprint(grid, layer)
+    areas = shapely.area(zones)
+    inside = np.divide(
+        shapely.area(shapely.intersection(zones, footprint)), areas, out=np.zeros(len(zones)), where=areas > 0
+    )
+    inside[shapely.covered_by(zones, footprint) & (areas > 0)] = 1.0
+    west, south, east, north = footprint.bounds
+    margin = _MARGIN * max(east - west, north - south)
+    near = shapely.intersection(zones, shapely.box(west - margin, south - margin, east + margin, north + margin))
+    if layer.crs is not None and grid.crs is not None and layer.crs != grid.crs:
+        near = shapely.segmentize(near, max(east - west, north - south) / _STEPS)
+    moved = VectorLayer(near, {}, layer.crs).to_crs(grid.crs).geometries
+    shapes = shapely.transform(moved, lambda points: _to_pixels(points, grid, _counts_down(layer, grid)))
+    # One orientation for all: neighbours then share every pixel centre on their border out among them.
+    shapes = shapely.orient_polygons(_polygons(shapely.make_valid(shapes)))
+    return shapes, inside
+
+
+def _footprint(grid: Grid, layer: VectorLayer) -> Any:
+    """Return the outline of the raster in the zones' CRS."""
+    outline = shapely.segmentize(shapely.box(0, 0, grid.width, grid.height), max(grid.height, grid.width) / _STEPS)
+    a, b, c, d, e, f = grid.transform[:6]
+    sign = -1.0 if _counts_down(layer, grid) else 1.0
+    matrix = np.array([[a, sign * d], [b, sign * e]])
+    placed = shapely.transform(outline, lambda points: points @ matrix + (c, sign * f))
+    moved = VectorLayer(np.array([placed], object), {}, grid.crs).to_crs(layer.crs).geometries
+    return shapely.make_valid(moved[0])
+
+
+def _counts_down(layer: VectorLayer, grid: Grid) -> bool:
+    """Return whether the zones were drawn in QGIS, where the rows of a raster without a place go down from 0."""
+    unplaced = grid.crs is None and grid.transform.is_identity
+    return unplaced and float(shapely.total_bounds(layer.geometries)[3]) <= 0
+
+
+def _to_pixels(points: npt.NDArray[np.float64], grid: Grid, down: bool) -> npt.NDArray[np.float64]:
+    inverse = ~grid.transform
+    x, y = points[:, 0], -points[:, 1] if down else points[:, 1]
+    return np.column_stack([inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f])
+
+
+def _polygons(shapes: Geometries) -> Geometries:
+    """Return the polygonal part of each geometry: what cutting and mending leaves besides has no area."""
+    parts, owners = shapely.get_parts(shapes, return_index=True)
+    while (shapely.get_type_id(parts) > 3).any():
+        parts, inner = shapely.get_parts(parts, return_index=True)
+        owners = owners[inner]
+    kept = shapely.get_type_id(parts) == 3
+    result: Geometries = np.full(len(shapes), shapely.MultiPolygon(), object)
+    shapely.multipolygons(parts[kept], indices=owners[kept], out=result)
+    return result

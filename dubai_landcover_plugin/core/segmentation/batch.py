@@ -1,0 +1,347 @@
+"""A folder of rasters: one request for each, a manifest of what became of them."""
+
+from __future__ import annotations
+
+import csv
+import fnmatch
+import io
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
+from dubai_landcover_plugin.core.io.files import write_text
+from dubai_landcover_plugin.core.io.outputs import output_files, record_path
+from dubai_landcover_plugin.core.segmentation.executor import Engine, LocalComputation
+from dubai_landcover_plugin.core.segmentation.run_record import input_identity
+from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+from dubai_landcover_plugin.protocol.errors import LandCoverError, OutputError, RequestError, RunCancelled
+from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.requests.segmentation import (
+    OUTPUTS,
+    VECTOR_OUTPUTS,
+    FolderRequest,
+    FolderResult,
+    SegmentationRequest,
+    SegmentationResult,
+)
+
+CLASSES_ENDING, CONFIDENCE_ENDING = "_landcover", "_confidence"
+MANIFEST_CSV, MANIFEST_JSON = "landcover_manifest.csv", "landcover_manifest.json"
+_COLUMNS = ("input", "output", "status", "seconds", "message")
+_STEPS = 1000  # progress within one raster
+_CLOCK = 5.0  # s, by which clocks of file systems may differ
+_NO_RECORD = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+@dataclass
+class BatchItem:
+    """What became of one raster: ``status`` is done, skipped or failed."""
+
+    input: str
+    output: str
+    status: str
+    message: str = ""
+    seconds: float = 0.0
+    area_m2: dict[str, float] = field(default_factory=dict)
+    pixels: dict[str, int] = field(default_factory=dict)
+
+
+class _Part:
+    """The monitor of one raster of many."""
+
+    def __init__(self, monitor: Monitor, name: str, index: int, count: int) -> None:
+        self._monitor, self._name, self._index, self._count = monitor, name, index, count
+
+    def report(self, done: int, total: int, text: str = "") -> None:
+        share = _STEPS * done // max(total, 1)
+        self._monitor.report(self._index * _STEPS + share, self._count * _STEPS, f"{self._name}: {text}")
+
+    def log(self, level: str, text: str) -> None:
+        self._monitor.log(level, f"{self._name}: {text}")
+
+    def cancelled(self) -> bool:
+        return self._monitor.cancelled()
+
+
+def find_rasters(request: FolderRequest) -> list[Path]:
+    """Return the rasters of the folder, sorted; results of earlier runs are left out.
+
+    Raises:
+        RequestError: if the folder is missing or holds none.
+    """
+    folder, results = Path(request.folder), Path(request.output_folder).resolve()
+    if not folder.is_dir():
+        raise RequestError(f"The folder {folder} does not exist.", "Choose another folder.")
+    patterns = [part.strip().lower() for part in request.pattern.split(";") if part.strip()]
+    results_inside = folder.resolve() in results.parents
+    found = []
+    for path in folder.rglob("*") if request.recursive else folder.glob("*"):
+        name = path.name.lower()
+        if name.startswith(".") or path.stem.endswith((CLASSES_ENDING, CONFIDENCE_ENDING)) or not path.is_file():
+            continue
+        if results_inside and results in path.resolve().parents:
+            continue
+        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+            found.append(path)
+    if not found:
+        where = "or the folders in it " if request.recursive else ""
+        raise RequestError(
+            f"No file in {folder} {where}matches {request.pattern}.", "Change the pattern, or look into subfolders."
+        )
+    return sorted(found)
+
+
+def requests_of(request: FolderRequest) -> Iterator[SegmentationRequest]:
+    """Yield one request for each raster; outputs mirror the tree of the folder."""
+    rasters = find_rasters(request)
+    for path, base in zip(rasters, _bases(rasters, request)):
+        yield SegmentationRequest(
+            input=str(path),
+            output=f"{base}{CLASSES_ENDING}.tif",
+            options=replace(request.options, overwrite=request.options.overwrite or request.redo),
+            confidence=f"{base}{CONFIDENCE_ENDING}.tif" if request.confidence else None,
+            polygons=f"{base}{CLASSES_ENDING}{request.polygons}" if request.polygons else None,
+            report=f"{base}{CLASSES_ENDING}.html" if request.report else None,
+        )
+
+
+def _bases(rasters: list[Path], request: FolderRequest) -> list[Path]:
+    """Return for each raster what its outputs' names start with; no two are equal, whatever the case of letters."""
+    stems = Counter(_folded(path.with_suffix("")) for path in rasters)
+    taken = {stem for stem, count in stems.items() if count == 1}
+    bases = []
+    for path in rasters:
+        place = path.with_suffix("")
+        if stems[_folded(place)] > 1:
+            place = _free(path.with_name(path.name.replace(".", "_")), taken)
+        bases.append(Path(request.output_folder) / place.relative_to(request.folder))
+    return bases
+
+
+def _free(place: Path, taken: set[str]) -> Path:
+    """Return the place, with a number where it is taken already; take it."""
+    free, number = place, 2
+    while _folded(free) in taken:
+        free, number = place.with_name(f"{place.name}_{number}"), number + 1
+    taken.add(_folded(free))
+    return free
+
+
+def _folded(path: Path) -> str:
+    return str(path).casefold()
+
+
+def earlier_result(request: SegmentationRequest, model_hash: str) -> SegmentationResult | None:
+    """Return what this very request, model and input have given already; None where anything differs or lacks."""
+    try:
+        record = _record(request.output)
+        same = (
+            _essence(record["request"]) == _essence(request.to_json())
+            and record["input"] == input_identity(request.input)
+            and record["model"]["sha256"] == model_hash
+            and all(map(os.path.isfile, _outputs(request.to_json())))
+        )
+        return SegmentationResult.from_json(record["result"]) if same else None
+    except _NO_RECORD:
+        return None
+
+
+def _record(output: str) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(record_path(output).read_text(encoding="utf-8"))
+    return record
+
+
+def _essence(request: dict[str, Any]) -> dict[str, Any]:
+    """Return what tells two requests apart, paths resolved; models are compared by their hash."""
+    options = {key: value for key, value in request["options"].items() if key not in ("overwrite", "model")}
+    paths = {key: _resolved(request.get(key)) for key in ("input", *OUTPUTS)}  # older records lack some
+    essence: dict[str, Any] = json.loads(dumps({**request, **paths, "options": options}))
+    return essence
+
+
+def _resolved(path: str | None) -> str | None:
+    return path and os.path.normcase(os.path.realpath(path))
+
+
+def _outputs(request: dict[str, Any]) -> list[str]:
+    return [request[key] for key in OUTPUTS if request.get(key)]
+
+
+def _files(request: dict[str, Any]) -> list[str]:
+    """Return every file that a request's outputs may consist of."""
+    return output_files(_outputs(request), [request[key] for key in VECTOR_OUTPUTS if request.get(key)])
+
+
+def _may_replace(job: SegmentationRequest) -> SegmentationRequest:
+    """Allow a request to replace what an earlier batch made of the same input and nobody has changed since.
+
+    Raises:
+        OutputError: if somebody has changed it.
+    """
+    try:
+        record = record_path(job.output)
+        written = record.stat().st_mtime
+        earlier = _record(job.output)["request"]
+        made = {_resolved(path) for path in _files(earlier)}
+        is_own = _resolved(earlier["input"]) == _resolved(job.input)
+    except _NO_RECORD:
+        return job
+    present = [path for path in _files(job.to_json()) if os.path.exists(path)]
+    if job.options.overwrite or not is_own or not made.issuperset(map(_resolved, present)):
+        return job
+    for path in present:
+        if os.path.getmtime(path) > written + _CLOCK:
+            raise OutputError(
+                f"{path} exists and was changed after it was made; it is kept.",
+                "Move it elsewhere, or allow overwriting.",
+            )
+    return replace(job, options=replace(job.options, overwrite=True))
+
+
+class _Manifest:
+    """What became of each raster, of earlier batches into the same folder too.
+
+    Raises:
+        OutputError: if a file of a manifest's name is none of ours.
+    """
+
+    def __init__(self, folder: Path, request: FolderRequest) -> None:
+        self.table, self.file = folder / MANIFEST_CSV, folder / MANIFEST_JSON
+        self._request = request.to_json()
+        self._items = {_resolved(item["output"]): item for item in self._earlier()}
+
+    def add(self, item: BatchItem) -> None:
+        """Write the manifest anew, so that a killed run leaves a true one."""
+        self._items[_resolved(item.output)] = asdict(item)
+        items = list(self._items.values())
+        write_text(self.file, dumps({"request": self._request, "items": items}, indent=2))
+        names = list(dict.fromkeys(name for item in items for name in item["pixels"]))
+        table = io.StringIO()
+        rows = csv.writer(table, lineterminator="\n")
+        rows.writerow([*_COLUMNS, *(f"{name}_m2" for name in names)])
+        for listed in items:
+            areas = [listed["area_m2"].get(name, "") for name in names]
+            rows.writerow([*(listed[key] for key in _COLUMNS), *areas])
+        write_text(self.table, table.getvalue())
+
+    def _earlier(self) -> list[dict[str, Any]]:
+        path = self.table
+        try:
+            if path.exists() and not path.read_text(encoding="utf-8-sig").startswith(",".join(_COLUMNS)):
+                raise ValueError("other columns")
+            path = self.file
+            manifest = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"request": {}, "items": []}
+            if not isinstance(manifest["request"], dict):
+                raise TypeError("no request")
+            return [_listed(item) for item in manifest["items"]]
+        except _NO_RECORD as error:
+            raise OutputError(
+                f"{path} exists and is no manifest of this tool ({type(error).__name__}: {error}).",
+                "Move it elsewhere, or choose another output folder.",
+            ) from error
+
+
+def _listed(item: dict[str, Any]) -> dict[str, Any]:
+    """Return an item of a manifest as read from a file."""
+    known = BatchItem(**item)
+    if not (isinstance(known.output, str) and isinstance(known.area_m2, dict) and isinstance(known.pixels, dict)):
+        raise TypeError("an item of other types")
+    return asdict(known)
+
+
+RunRasters = Callable[[list[SegmentationRequest], bool, Monitor], Iterator[BatchItem]]
+"""Segments rasters and yields what became of each; told whether to redo what is done."""
+
+
+def segment_folder(
+    request: FolderRequest,
+    monitor: Monitor | None = None,
+    bundle: ModelBundle | None = None,
+    run_rasters: RunRasters | None = None,
+) -> FolderResult:
+    """Segment a folder; one failing raster is reported and the others go on.
+
+    Args:
+        request: What to do.
+        monitor: Where progress goes; may cancel.
+        bundle: The model, where the caller holds it already.
+        run_rasters: What segments the rasters; None does it here, one after the other.
+
+    Raises:
+        LandCoverError: if the folder, the output folder or the model cannot be used.
+        RunCancelled: if the user stops; finished rasters and the manifest stay.
+    """
+    monitor = monitor or SilentMonitor()
+    jobs = list(requests_of(request))
+    bundle = bundle or open_bundle(request.options.model)
+    folder = Path(request.output_folder)
+    _make_folder(folder)
+    manifest = _Manifest(folder, request)
+    items: list[BatchItem] = []
+    if run_rasters is None:
+        run_rasters = partial(_run_here, bundle, request.folder)
+    for item in run_rasters(jobs, request.redo, monitor):
+        items.append(item)
+        manifest.add(item)
+    monitor.report(1, 1, "")
+    counts = {status: sum(item.status == status for item in items) for status in ("done", "skipped", "failed")}
+    return FolderResult(
+        manifest_csv=str(manifest.table),
+        manifest_json=str(manifest.file),
+        **counts,
+        items=tuple(asdict(item) for item in items),
+    )
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.", "Choose another folder.") from error
+
+
+def _run_here(
+    bundle: ModelBundle, folder: str, jobs: list[SegmentationRequest], redo: bool, monitor: Monitor
+) -> Iterator[BatchItem]:
+    """Segment one raster after the other."""
+    for index, job in enumerate(jobs):
+        raise_if_cancelled(monitor)
+        name = str(Path(job.input).relative_to(folder))
+        yield run_one(job, bundle, _Part(monitor, name, index, len(jobs)), redo)
+
+
+def run_one(
+    job: SegmentationRequest, bundle: ModelBundle, monitor: Monitor, redo: bool, engine: Engine = LocalComputation
+) -> BatchItem:
+    """Segment one raster of a folder and return what became of it.
+
+    Raises:
+        RunCancelled: if the user stops.
+    """
+    earlier = None if redo else earlier_result(job, bundle.digest)
+    if earlier is not None:
+        monitor.log("info", "done before with the same input, model and parameters; skipped.")
+        return _item(job, "skipped", earlier)
+    try:
+        _make_folder(Path(job.output).parent)
+        return _item(job, "done", segment_raster(_may_replace(job), monitor, bundle, engine))
+    except RunCancelled:
+        raise
+    except LandCoverError as error:
+        monitor.log("warning", f"failed: {error}")
+        return BatchItem(job.input, job.output, "failed", str(error))
+    except Exception as error:  # a library's surprise with one raster must not stop the night's run
+        monitor.log("warning", f"failed: {type(error).__name__}: {error}")
+        return BatchItem(job.input, job.output, "failed", f"{type(error).__name__}: {error}")
+
+
+def _item(job: SegmentationRequest, status: str, result: SegmentationResult) -> BatchItem:
+    message = " ".join(result.warnings)
+    return BatchItem(job.input, job.output, status, message, result.seconds, result.area_m2 or {}, result.pixels)

@@ -1,0 +1,140 @@
+"""What a run may write besides rasters: polygons, buildings, roads, a report. Made from the finished class map."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from dubai_landcover_plugin.core.io.files import partial_path, write_text
+from dubai_landcover_plugin.core.report.run_page import report_html
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError, LandCoverError, OutputError
+from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
+from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
+from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import VECTOR_OUTPUTS, SegmentationRequest
+
+# Each step loads the packages that it needs when it runs: most runs need none of them.
+
+BUILDING, ROAD = "Building", "Road"
+
+
+def vector_outputs(request: SegmentationRequest) -> list[str]:
+    """Return the vector files that a request wants."""
+    return [path for path in (getattr(request, name) for name in VECTOR_OUTPUTS) if path]
+
+
+def check_classes(request: SegmentationRequest, scheme: ClassScheme) -> None:
+    """Refuse buildings or roads of a model that has no such class.
+
+    Raises:
+        ClassSchemeError: with the classes there are.
+    """
+    for wanted, name in ((request.buildings, BUILDING), (request.roads, ROAD)):
+        if wanted and not _has(scheme, name):
+            names = ", ".join(entry.name for entry in scheme.classes)
+            raise ClassSchemeError(
+                f"The model has no class {name}; it has {names}.", "Leave that output out, and draw polygons instead."
+            )
+
+
+def write_extras(request: SegmentationRequest, scheme: ClassScheme, record: dict[str, Any], monitor: Monitor) -> None:
+    """Write what a request wants besides rasters.
+
+    Raises:
+        LandCoverError: if a file cannot be written; the rasters stay.
+    """
+    try:
+        if request.polygons:
+            write_polygons(request, monitor)
+        if request.buildings:
+            write_buildings(request, scheme, monitor)
+        if request.roads:
+            write_roads(request, monitor)
+        if request.report:
+            write_text(request.report, report_html(record, scheme))
+    except LandCoverError as error:
+        if isinstance(error, OutputError):
+            raise OutputError(
+                f"The classified raster {request.output} is complete, but then: {error.message}", error.remedy
+            ) from error
+        raise
+
+
+def write_polygons(request: SegmentationRequest, monitor: Monitor) -> None:
+    """Write the polygons of all classes."""
+    from dubai_landcover_plugin.core.polygons.polygonize import polygonize
+
+    options = request.options
+    asked = PolygonizeRequest(
+        input=request.output,
+        output=request.polygons or "",
+        min_area=options.min_area,
+        simplify=options.simplify,
+        confidence=request.confidence,
+        overwrite=options.overwrite,
+    )
+    polygonize(asked, monitor)
+
+
+def write_buildings(request: SegmentationRequest, scheme: ClassScheme, monitor: Monitor) -> None:
+    """Write the buildings with right angles; they do not newly overlap the roads."""
+    from dubai_landcover_plugin.core.buildings.regularize import regularize_buildings
+    from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygons
+
+    options, output = request.options, request.buildings or ""
+    with _folder_beside(output) as folder:
+        asked = ClassFilesRequest(
+            input=request.output,
+            output_folder=str(folder),
+            classes=tuple(name for name in (BUILDING, ROAD) if _has(scheme, name)),
+            suffix=".gpkg",
+            min_area=options.min_area,
+            simplify=options.simplify,
+            confidence=request.confidence,
+        )
+        made = export_class_polygons(asked, monitor)
+        files = {name.casefold(): path for name, path in made.files.items() if made.counts[name]}
+        building = str(folder / f"{BUILDING.lower()}.gpkg")
+        regularize_buildings(
+            BuildingsRequest(building, output, obstacles=files.get(ROAD.casefold()), overwrite=options.overwrite),
+            monitor,
+        )
+
+
+def write_roads(request: SegmentationRequest, monitor: Monitor) -> None:
+    """Write the road network."""
+    from dubai_landcover_plugin.core.roads.extract import extract_roads
+
+    extract_roads(
+        RoadsRequest(
+            request.output,
+            request.roads or "",
+            class_name=ROAD,
+            confidence=request.confidence,
+            overwrite=request.options.overwrite,
+        ),
+        monitor,
+    )
+
+
+def _has(scheme: ClassScheme, name: str) -> bool:
+    return any(entry.name.casefold() == name.casefold() for entry in scheme.entries)
+
+
+@contextmanager
+def _folder_beside(path: str) -> Iterator[Path]:
+    """Yield a folder for what comes in between; it goes again."""
+    folder = partial_path(path).with_suffix(".between")
+    try:
+        folder.mkdir()
+    except OSError as error:
+        raise OutputError(f"{path} could not be written: {error.strerror}.", "Choose another folder.") from error
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

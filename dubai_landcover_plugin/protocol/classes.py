@@ -1,0 +1,133 @@
+"""Class ids, names and colours of a land-cover map."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+
+NODATA_ID = 0
+_COLOUR = re.compile(r"^#[0-9A-F]{6}$")
+
+
+@dataclass(frozen=True)
+class LandCoverClass:
+    """One class of the map: raster id (1..254), name and colour ``#RRGGBB``."""
+
+    id: int
+    name: str
+    colour: str
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.id <= 254:
+            raise ClassSchemeError(f"Class ids must lie in 1..254, got {self.id} for '{self.name}'.")
+        if not self.name.strip():
+            raise ClassSchemeError(f"Class {self.id} needs a name.")
+        if not _COLOUR.match(self.colour):
+            raise ClassSchemeError(f"Class colours look like #E2A929, got '{self.colour}'.")
+
+    @property
+    def rgb(self) -> tuple[int, int, int]:
+        """Colour as red, green, blue, each 0..255."""
+        value = int(self.colour[1:], 16)
+        return value >> 16, (value >> 8) & 255, value & 255
+
+
+@dataclass(frozen=True)
+class ClassScheme:
+    """The classes a model knows, in the order of its output channels.
+
+    Args:
+        classes: One entry for each output channel of the model.
+        unlabeled: The class given to pixels below the minimum confidence; not a model output.
+    """
+
+    classes: tuple[LandCoverClass, ...]
+    unlabeled: LandCoverClass
+
+    def __post_init__(self) -> None:
+        entries = self.entries
+        for what in ("id", "name"):
+            values = [getattr(entry, what) for entry in entries]
+            if len(set(values)) != len(values):
+                raise ClassSchemeError(f"Class {what}s must differ from each other, got {values}.")
+        if not self.classes:
+            raise ClassSchemeError("A class scheme needs at least one class.")
+
+    @property
+    def entries(self) -> tuple[LandCoverClass, ...]:
+        """Every class that may occur in a result, Unlabeled last."""
+        return (*self.classes, self.unlabeled)
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        """Raster id of each output channel."""
+        return tuple(entry.id for entry in self.classes)
+
+    def by_name(self, name: str) -> LandCoverClass:
+        """Return the class of that name, whatever its case.
+
+        Raises:
+            ClassSchemeError: if there is none.
+        """
+        for entry in self.entries:
+            if entry.name.casefold() == name.strip().casefold():
+                return entry
+        names = ", ".join(entry.name for entry in self.entries)
+        raise ClassSchemeError(f"There is no class '{name}'.", f"Choose among: {names}.")
+
+    def find(self, name_or_id: str) -> LandCoverClass:
+        """Return the class of that raster id or name.
+
+        Raises:
+            ClassSchemeError: if there is none.
+        """
+        for entry in self.entries:
+            if str(entry.id) == name_or_id.strip():
+                return entry
+        return self.by_name(name_or_id)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready description."""
+        listed = [{"id": c.id, "name": c.name, "colour": c.colour} for c in self.entries]
+        return {"classes": listed[:-1], "unlabeled": listed[-1]}
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> ClassScheme:
+        """Rebuild a scheme from :meth:`to_json`.
+
+        Raises:
+            ClassSchemeError: if keys are missing or unknown.
+        """
+        try:
+            return cls(
+                tuple(LandCoverClass(**entry) for entry in value["classes"]),
+                LandCoverClass(**value["unlabeled"]),
+            )
+        except (KeyError, TypeError) as error:
+            raise ClassSchemeError(f"The class table is damaged: {error}.") from error
+
+
+DUBAI = ClassScheme(
+    classes=(
+        LandCoverClass(1, "Water", "#E2A929"),
+        LandCoverClass(2, "Land", "#8429F6"),
+        LandCoverClass(3, "Road", "#6EC1E4"),
+        LandCoverClass(4, "Building", "#3C1098"),
+        LandCoverClass(5, "Vegetation", "#FEDD3A"),
+    ),
+    unlabeled=LandCoverClass(6, "Unlabeled", "#9B9B9B"),
+)
+"""Classes of the Dubai dataset (Humans in the Loop, Mohammed Bin Rashid Space Centre)."""
+NATURAL_COLOURS = {1: "#3F7FB5", 2: "#E3CFA4", 3: "#6B6F76", 4: "#B5533C", 5: "#5B9A46", 6: "#C9C9C9"}
+"""Colours that people expect, for the classes of the Dubai dataset."""
+
+
+def naturally_coloured(scheme: ClassScheme) -> ClassScheme:
+    """Return the scheme in natural colours; those exist for the Dubai classes only, others stay as they are."""
+    if scheme != DUBAI:
+        return scheme
+    *classes, unlabeled = (LandCoverClass(entry.id, entry.name, NATURAL_COLOURS[entry.id]) for entry in scheme.entries)
+    return ClassScheme(tuple(classes), unlabeled)

@@ -1,0 +1,301 @@
+"""What an ONNX file of anybody's says of itself: enough to feed it and to name its classes. Standard library only.
+
+The keys are those of the QGIS plugin Deepness, so that its public models work as they are:
+https://qgis-plugin-deepness.readthedocs.io/en/latest/creators/creators_add_metadata_to_model.html. Files that this
+project exports carry a full description besides.
+
+ONNX files are protocol buffers (https://protobuf.dev/programming-guides/encoding/); the field numbers are those of
+https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. Only the outermost layers are read, never a weight.
+"""
+
+from __future__ import annotations
+
+import colorsys
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.errors import BundleError
+
+ONNX_SUFFIX = ".onnx"
+_GRAPH, _PROPERTIES = 7, 14  # of a model
+_INITIALIZER, _INPUT, _OUTPUT = 5, 11, 12  # of a graph
+_NAME_OF_TENSOR = 8
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
+_FLOAT = 1  # element type
+_SMALL = 1 << 20  # bytes; longer fields are weights, and skipped
+_BANDS = ("red", "green", "blue", "nir")
+_REMEDY = "Add it with the package onnx, as the documentation of Deepness shows."
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output: name, element type and sides; a side that may vary is None."""
+
+    name: str
+    kind: int
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class OnnxDescription:
+    """What is known of an ONNX network for segmentation.
+
+    Args:
+        input: (N, C, H, W) pixels.
+        output: (N, K, H, W) scores of the classes.
+        scheme: The classes.
+        bands: Common names of the input bands.
+        mean: What is subtracted from pixels on the scale 0..1.
+        std: What they are divided by then.
+        gsd: Ground sampling distance, m/px.
+        window: Side of the window that suits it, px; the only one if ``is_fixed``.
+        is_fixed: Whether the network takes no other window.
+        item: The STAC item of this project, where the file has one.
+    """
+
+    input: Tensor
+    output: Tensor
+    scheme: ClassScheme
+    bands: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    gsd: float
+    window: int
+    is_fixed: bool
+    item: dict[str, Any] | None
+
+
+def read_onnx(path: str | Path, item_key: str) -> OnnxDescription:
+    """Read the description of an ONNX file.
+
+    Args:
+        path: The file.
+        item_key: Under which this project's own description lies.
+
+    Raises:
+        BundleError: if it is no ONNX file, no network for segmentation, or lacks what is needed to feed it.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as stream:
+            model = _Model()
+            model.read(stream, path.stat().st_size)
+    except OSError as error:
+        raise BundleError(f"The model {path} cannot be read: {error.strerror}.", "Give another file.") from error
+    except (IndexError, ValueError) as error:
+        raise BundleError(f"{path} is no ONNX file ({error}).", "Export the model again.") from error
+    return _describe(path, model, item_key)
+
+
+@dataclass
+class _Model:
+    """The parts of an ONNX file that are read."""
+
+    properties: dict[str, str] = field(default_factory=dict)
+    inputs: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
+    weights: set[str] = field(default_factory=set)
+
+    def read(self, stream: IO[bytes], size: int) -> None:
+        for number, value in _fields(stream, size, deep=(_GRAPH,)):
+            if number == _PROPERTIES and isinstance(value, bytes):
+                entry = dict(_of(value))
+                self.properties[_text(entry.get(1))] = _text(entry.get(2))
+            elif number == _GRAPH:
+                self._read_graph(stream, int(value))
+
+    def _read_graph(self, stream: IO[bytes], size: int) -> None:
+        for number, value in _fields(stream, size, deep=(_INITIALIZER,)):
+            if number == _INITIALIZER:
+                for inner, name in _fields(stream, int(value)):
+                    if inner == _NAME_OF_TENSOR:
+                        self.weights.add(_text(name))
+            elif number in (_INPUT, _OUTPUT) and isinstance(value, bytes):
+                (self.inputs if number == _INPUT else self.outputs).append(_tensor(value))
+
+
+def _fields(stream: IO[bytes], size: int, deep: tuple[int, ...] = ()) -> Iterator[tuple[int, int | bytes]]:
+    """Yield number and value of each field in the next ``size`` bytes.
+
+    Of fields in ``deep`` the length is given, and the caller reads that many bytes. Long fields are skipped.
+    """
+    end = stream.tell() + size
+    while stream.tell() < end:
+        tag = _varint(stream)
+        number, wire = tag >> 3, tag & 7
+        if wire == _VARINT:
+            yield number, _varint(stream)
+        elif wire in (_FIXED64, _FIXED32):
+            stream.seek(8 if wire == _FIXED64 else 4, io.SEEK_CUR)
+        elif wire == _BYTES:
+            length = _varint(stream)
+            if stream.tell() + length > end:
+                raise ValueError("a field is longer than what holds it")
+            after = stream.tell() + length
+            if number in deep:
+                yield number, length
+            elif length <= _SMALL:
+                yield number, stream.read(length)
+            stream.seek(after)
+        else:
+            raise ValueError(f"unknown wire type {wire}")
+
+
+def _of(message: bytes) -> Iterator[tuple[int, int | bytes]]:
+    return _fields(io.BytesIO(message), len(message))
+
+
+def _varint(stream: IO[bytes]) -> int:
+    value, shift = 0, 0
+    while True:
+        byte = stream.read(1)[0]
+        value |= (byte & 127) << shift
+        if byte < 128:
+            return value
+        shift += 7
+        if shift > 63:
+            raise ValueError("a number is too long")
+
+
+def _text(value: int | bytes | None) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else ""
+
+
+def _tensor(message: bytes) -> Tensor:
+    """Read a ``ValueInfoProto``: name 1, type 2 → tensor type 1 → element type 1, shape 2 → dimension 1 → value 1."""
+    name, kind, shape = "", 0, []
+    for number, value in _of(message):
+        if number == 1:
+            name = _text(value)
+        elif number == 2 and isinstance(value, bytes):
+            for tensor in (inner for key, inner in _of(value) if key == 1 and isinstance(inner, bytes)):
+                for key, inner in _of(tensor):
+                    if key == 1 and isinstance(inner, int):
+                        kind = inner
+                    elif key == 2 and isinstance(inner, bytes):
+                        shape = [_side(part) for number, part in _of(inner) if number == 1 and isinstance(part, bytes)]
+    return Tensor(name, kind, tuple(shape))
+
+
+def _side(message: bytes) -> int | None:
+    values = [value for number, value in _of(message) if number == 1 and isinstance(value, int)]
+    return values[0] if values and 0 < values[0] < 1 << 31 else None
+
+
+def _describe(path: Path, model: _Model, item_key: str) -> OnnxDescription:
+    inputs = [tensor for tensor in model.inputs if tensor.name not in model.weights]
+    name = path.name
+    if len(inputs) != 1 or len(model.outputs) != 1:
+        raise BundleError(
+            f"{name} has {len(inputs)} inputs and {len(model.outputs)} outputs.",
+            "A network for segmentation has one of each: pixels, and scores of the classes.",
+        )
+    (pixels,), (scores,) = inputs, model.outputs
+    _check_tensors(name, pixels, scores)
+    values = _Properties(name, model.properties)
+    kind = values.get("model_type", "Segmentor")
+    if kind != "Segmentor":
+        raise BundleError(f"{name} is a {kind}.", "Choose a model for segmentation (Segmentor).")
+    gsd = values.number("resolution") / 100
+    channels = pixels.shape[1]
+    item = values.get(item_key, None)
+    bands = _bands(item, channels)
+    fixed = pixels.shape[2]
+    window = fixed or int(values.number("tile_size", values.number("tiles_size", 512)))
+    if not gsd > 0 or window < 1:
+        raise BundleError(f"{name} gives a resolution of {100 * gsd:g} cm and tiles of {window} px.", _REMEDY)
+    return OnnxDescription(
+        pixels,
+        scores,
+        _scheme(item, values.get("class_names", {}), scores.shape[1], name),
+        bands,
+        tuple(values.numbers("standardization_mean", len(bands), 0.0)),
+        tuple(values.numbers("standardization_std", len(bands), 1.0)),
+        gsd,
+        window,
+        fixed is not None,
+        item,
+    )
+
+
+def _check_tensors(name: str, pixels: Tensor, scores: Tensor) -> None:
+    if len(pixels.shape) != 4 or len(scores.shape) != 4 or pixels.kind != _FLOAT or pixels.shape[2] != pixels.shape[3]:
+        raise BundleError(
+            f"{name} reads {_told(pixels)} and gives {_told(scores)}.",
+            "It must read 32-bit numbers of shape batch, bands, height, width (square), and give batch, classes, "
+            "height, width.",
+        )
+
+
+def _told(tensor: Tensor) -> str:
+    return f"'{tensor.name}' of shape {', '.join('any' if side is None else str(side) for side in tensor.shape)}"
+
+
+class _Properties:
+    """Metadata of a file, each value JSON."""
+
+    def __init__(self, name: str, properties: dict[str, str]) -> None:
+        self._name, self._properties = name, properties
+
+    def get(self, key: str, default: Any) -> Any:
+        if key not in self._properties:
+            return default
+        try:
+            return json.loads(self._properties[key])
+        except ValueError:
+            return self._properties[key]  # a text without quotes
+
+    def number(self, key: str, default: float | None = None) -> float:
+        value = self.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise BundleError(f"{self._name} has no number under '{key}' in its metadata.", _REMEDY)
+        return float(value)
+
+    def numbers(self, key: str, count: int, default: float) -> list[float]:
+        value = self.get(key, [default] * count)
+        if (
+            not isinstance(value, list)
+            or len(value) != count
+            or not all(isinstance(one, (int, float)) for one in value)
+        ):
+            raise BundleError(f"{self._name} needs {count} numbers under '{key}', got {value!r:.80}.", _REMEDY)
+        return [float(one) for one in value]
+
+
+def _bands(item: dict[str, Any] | None, channels: int | None) -> tuple[str, ...]:
+    if item is not None:
+        return tuple(band["name"] for band in item["properties"]["bands"])
+    count = channels or 3
+    return tuple(_BANDS[:count]) if 3 <= count <= len(_BANDS) else tuple(f"band {n + 1}" for n in range(count))
+
+
+def _scheme(item: dict[str, Any] | None, names: Any, channels: int | None, name: str) -> ClassScheme:
+    if item is not None:
+        return ClassScheme.from_json(item["properties"]["landcover:scheme"])
+    if not isinstance(names, dict):
+        raise BundleError(f"{name} has class names that are no table: {names!r:.80}.", _REMEDY)
+    if channels == 1 and len(names) == 1:  # one channel tells what it finds from the rest
+        names = {"0": "Background", "1": next(iter(names.values()))}
+    count = max(channels or len(names), 2)
+    found = [str(names.get(str(number)) or f"Class {number}") for number in range(count)]
+    if count + 1 > 254:
+        raise BundleError(f"{name} has {count} classes.", "At most 253 are possible.")
+    classes = tuple(
+        LandCoverClass(number + 1, text if found.count(text) == 1 else f"{text} {number}", _colour(number, count))
+        for number, text in enumerate(found)
+    )
+    return ClassScheme(classes, LandCoverClass(count + 1, _unused("Unlabeled", found), "#9B9B9B"))
+
+
+def _unused(text: str, taken: list[str]) -> str:
+    return text if text not in taken else f"{text} (below the minimum confidence)"
+
+
+def _colour(number: int, count: int) -> str:
+    red, green, blue = colorsys.hsv_to_rgb(number / count, 0.55, 0.85)
+    return f"#{round(255 * red):02X}{round(255 * green):02X}{round(255 * blue):02X}"

@@ -1,0 +1,168 @@
+"""What all requests share: JSON in, JSON out, and the checks of their values.
+
+Standard library only: QGIS's own Python reads these files.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, fields
+from pathlib import Path
+from typing import Any, Callable, TypeVar
+
+from dubai_landcover_plugin.protocol.errors import RequestError
+
+VECTOR_SUFFIXES = {
+    ".gpkg": "GPKG",
+    ".shp": "ESRI Shapefile",
+    ".geojson": "GeoJSON",
+    ".fgb": "FlatGeobuf",
+    ".parquet": "Parquet",
+}
+
+_Request = TypeVar("_Request", bound="Request")
+_Check = Callable[[Any], bool]
+
+
+def _is_number(value: Any) -> bool:
+    whole_or_real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return whole_or_real and abs(value) <= sys.float_info.max  # no NaN passes
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and _is_number(value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _list_of(check: _Check, length: int | None = None) -> _Check:
+    def is_list(value: Any) -> bool:
+        return isinstance(value, (tuple, list)) and length in (None, len(value)) and all(map(check, value))
+
+    return is_list
+
+
+def _table_of(check: _Check) -> _Check:
+    return lambda value: isinstance(value, Mapping) and all(map(_is_text, value)) and all(map(check, value.values()))
+
+
+_KINDS: dict[str, tuple[_Check, str]] = {  # by annotation: how to tell, and what the user reads
+    "str": (_is_text, "a text"),
+    "bool": (lambda value: isinstance(value, bool), "true or false"),
+    "int": (_is_whole, "a whole number"),
+    "float": (_is_number, "a finite number"),
+    "None": (lambda value: value is None, "null"),
+    "tuple[int, int]": (_list_of(_is_whole, 2), "a list of 2 whole numbers"),
+    "tuple[str, str]": (_list_of(_is_text, 2), "a list of 2 texts"),
+    "tuple[int, ...]": (_list_of(_is_whole), "a list of whole numbers"),
+    "tuple[str, ...]": (_list_of(_is_text), "a list of texts"),
+    "tuple[float, float, float, float]": (_list_of(_is_number, 4), "a list of 4 finite numbers"),
+    "tuple[tuple[float, float], ...]": (_list_of(_list_of(_is_number, 2)), "a list of pairs of finite numbers"),
+    "dict[str, str]": (_table_of(_is_text), "an object of texts"),
+    "dict[str, Any]": (_table_of(lambda value: True), "an object"),
+    "tuple[dict[str, Any], ...]": (_list_of(_table_of(lambda value: True)), "a list of objects"),
+    "dict[str, int]": (_table_of(_is_whole), "an object of whole numbers"),
+    "dict[str, float]": (_table_of(_is_number), "an object of finite numbers"),
+}
+_NESTED: dict[str, type] = {}
+
+
+class Request:
+    """A value that crosses from QGIS, shell or test to the engine and back; the base of frozen dataclasses."""
+
+    def __post_init__(self) -> None:
+        for item in fields(self):  # type: ignore[arg-type]
+            kinds = [_KINDS[kind] for kind in str(item.type).split(" | ")]
+            given = getattr(self, item.name)
+            if not any(check(given) for check, _ in kinds):
+                expected = " or ".join(text for _, text in kinds)
+                raise RequestError(f"{item.name} must be {expected}, got {given!r:.100}.")
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready description."""
+        return asdict(self)  # type: ignore[call-overload,no-any-return]
+
+    @classmethod
+    def from_json(cls: type[_Request], value: Mapping[str, Any]) -> _Request:
+        """Rebuild what :meth:`to_json` described; lists become tuples.
+
+        Raises:
+            RequestError: for unknown keys, missing keys and values out of range.
+        """
+        if not isinstance(value, Mapping):
+            raise RequestError(f"{cls.__name__} must be an object, got {value!r:.100}.")
+        known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
+        unknown = sorted(map(str, set(value) - set(known)))
+        if unknown:
+            raise RequestError(
+                f"Unknown keys in {cls.__name__}: {', '.join(unknown)}.", f"Known: {', '.join(sorted(known))}."
+            )
+        needed = [name for name, item in known.items() if item.default is MISSING and item.default_factory is MISSING]
+        missing = [name for name in needed if name not in value]
+        if missing:
+            raise RequestError(f"Missing keys in {cls.__name__}: {', '.join(missing)}.", "Add them.")
+        arguments = {key: _frozen(item) for key, item in value.items()}
+        for name, item in known.items():
+            kind = _NESTED.get(str(item.type))
+            if kind is not None and isinstance(arguments.get(name), Mapping):
+                arguments[name] = kind.from_json(arguments[name])  # type: ignore[attr-defined]
+        return cls(**arguments)
+
+
+class Result(Request):
+    """What a tool found and where it wrote; the base of frozen dataclasses."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready description; tuples become lists."""
+        return {item.name: _thawed(getattr(self, item.name)) for item in fields(self)}  # type: ignore[arg-type]
+
+
+def nested(cls: type[_Request]) -> type[_Request]:
+    """Let a request be a field of others."""
+    _NESTED[cls.__name__] = cls
+    _KINDS[cls.__name__] = (lambda value: isinstance(value, cls), "an object of options")
+    return cls
+
+
+def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    """Refuse a value that is not among those allowed."""
+    if value not in allowed:
+        raise RequestError(f"{name} must be one of {', '.join(allowed)}, got '{value}'.")
+
+
+def at_least(name: str, value: float | None, low: float, high: float = math.inf) -> None:
+    """Refuse a number out of range; None passes."""
+    if value is not None and not low <= value <= high:
+        limit = f"at least {low:g}" if high == math.inf else f"in {low:g}..{high:g}"
+        raise RequestError(f"{name} must be {limit}, got {value:g}.")
+
+
+def vector_path(name: str, path: str | None) -> None:
+    """Refuse a vector file whose format is not known by its suffix; None passes."""
+    if path is not None and Path(path).suffix not in VECTOR_SUFFIXES:  # ".gpkg" has none
+        raise RequestError(f"{name} must end in {', '.join(VECTOR_SUFFIXES)}, got '{path}'.")
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(item) for item in value) if isinstance(value, (list, tuple)) else value
+
+
+def _thawed(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _thawed(item) for key, item in value.items()}
+    return [_thawed(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def dumps(value: Any, indent: int | None = None) -> str:
+    """Return key-sorted JSON, compact unless indented: equal requests give equal text.
+
+    Raises:
+        ValueError: for NaN and infinity, which JSON has not.
+    """
+    separators = (",", ":") if indent is None else None
+    return json.dumps(value, sort_keys=True, separators=separators, indent=indent, ensure_ascii=False, allow_nan=False)

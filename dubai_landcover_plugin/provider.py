@@ -1,0 +1,70 @@
+"""The Processing provider ``dubailandcover``."""
+
+from __future__ import annotations
+
+from qgis.core import QgsProcessingProvider
+from qgis.PyQt.QtGui import QIcon
+
+from dubai_landcover_plugin.processing.algorithms.accuracy_assessment import AccuracyAssessment
+from dubai_landcover_plugin.processing.algorithms.accuracy_sample import AccuracySample
+from dubai_landcover_plugin.processing.algorithms.change_between_dates import ChangeBetweenDates
+from dubai_landcover_plugin.processing.algorithms.export_class_polygons import ExportClassPolygons
+from dubai_landcover_plugin.processing.algorithms.extract_road_network import ExtractRoadNetwork
+from dubai_landcover_plugin.processing.algorithms.land_cover_report import LandCoverReport
+from dubai_landcover_plugin.processing.algorithms.polygonize_land_cover import PolygonizeLandCover
+from dubai_landcover_plugin.processing.algorithms.regularize_buildings import RegularizeBuildings
+from dubai_landcover_plugin.processing.algorithms.segment_folder import SegmentFolder
+from dubai_landcover_plugin.processing.algorithms.segment_land_cover import SegmentLandCover
+from dubai_landcover_plugin.processing.resources import resource
+
+
+class DubaiLandCoverProvider(QgsProcessingProvider):
+    """Lists the plugin's algorithms."""
+
+    def id(self) -> str:
+        """Return the prefix of algorithm ids."""
+        return "dubailandcover"
+
+    def name(self) -> str:
+        """Return the name shown in the toolbox."""
+        return "Dubai Land Cover"
+
+    def icon(self) -> QIcon:
+        """Return the icon shown in the toolbox."""
+        return QIcon(self.svgIconPath())
+
+    def svgIconPath(self) -> str:
+        """Return the icon as a file, for the Modeler."""
+        return resource("icons/landcover.svg")
+
+    def loadAlgorithms(self) -> None:
+        """Add every algorithm."""
+        for algorithm in (
+            SegmentLandCover,
+            SegmentFolder,
+            PolygonizeLandCover,
+            ExportClassPolygons,
+            RegularizeBuildings,
+            ExtractRoadNetwork,
+            LandCoverReport,
+            AccuracySample,
+            AccuracyAssessment,
+            ChangeBetweenDates,
+        ):
+            self.addAlgorithm(algorithm())
+
+    def supportedOutputRasterLayerExtensions(self) -> list[str]:
+        """Return what the engine writes rasters as."""
+        return ["tif", "tiff"]
+
+    def supportedOutputVectorLayerExtensions(self) -> list[str]:
+        """Return what the engine writes polygons as, the default first."""
+        return ["gpkg", "shp", "geojson", "fgb", "parquet"]
+
+    def defaultVectorFileExtension(self, hasGeometry: bool = True) -> str:
+        """Return the extension of temporary vectors; the user's default may be one that the engine cannot write."""
+        return "gpkg"
+
+    def supportsNonFileBasedOutput(self) -> bool:
+        """Tell QGIS not to offer memory layers and databases: another process writes the results."""
+        return False

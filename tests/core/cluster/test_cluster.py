@@ -1,0 +1,246 @@
+"""A cluster gives what one process gives, whatever the number of shards, and whoever dies on the way."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+
+from dubai_landcover_plugin.cli.main import main
+from dubai_landcover_plugin.core.cluster import connection
+from dubai_landcover_plugin.core.cluster.connection import Cluster, open_cluster
+from dubai_landcover_plugin.core.cluster.executor import cluster_engine, map_rasters, split_bands
+from dubai_landcover_plugin.core.segmentation.batch import segment_folder
+from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+from dubai_landcover_plugin.protocol.errors import ClusterError, LandCoverError, RasterReadError, RunCancelled
+from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
+from tests.core.conftest import random_pixels, write_raster
+
+distributed = pytest.importorskip("distributed")
+
+
+class Listener:
+    """Keeps what a run says; cancels when told."""
+
+    def __init__(self) -> None:
+        self.lines, self.progress, self.stopped = [], [], False
+
+    def report(self, done, total, text=""):
+        self.progress.append(done / total)
+
+    def log(self, level, text):
+        self.lines.append((level, text))
+
+    def cancelled(self):
+        return self.stopped
+
+
+@pytest.fixture(scope="module")
+def cluster(tiny_model) -> Iterator[Cluster]:
+    with open_cluster(None, 2, str(tiny_model)) as opened:
+        yield opened
+
+
+def options(tiny_model, **changes) -> SegmentOptions:
+    return SegmentOptions(**{"model": str(tiny_model), "device": "cpu", "window": 64, "overlap": 12, **changes})
+
+
+def segment(source: Path, name: str, asked: SegmentOptions, listener=None, engine=None):
+    output = source.with_name(f"{name}.tif")
+    confidence = source.with_name(f"{name}_confidence.tif")
+    request = SegmentationRequest(str(source), str(output), asked, confidence=str(confidence))
+    result = segment_raster(request, listener, **({"engine": engine} if engine else {}))
+    return [rasterio.open(path).read(1) for path in (output, confidence)], result
+
+
+@pytest.mark.parametrize("bands", [1, 2, 7, 36])
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 40])
+@pytest.mark.parametrize("sharing", [True, False])
+def test_bands_are_split_without_gaps_and_evenly(bands, count, sharing):
+    ranges = split_bands(3, 3 + bands, count, sharing)
+    assert ranges[0][0] == 3
+    assert ranges[-1][1] == 3 + bands
+    assert all(before[1] == after[0] for before, after in pairwise(ranges))
+    work = [end - start + (index > 0 and not sharing) for index, (start, end) in enumerate(ranges)]
+    assert max(work) - min(work) <= 1 or len(ranges) < count
+
+
+class TestShards:
+    @pytest.mark.parametrize("gsd", [None, 2.5, 0.4])
+    def test_any_number_of_shards_gives_the_same_file(self, cluster, tmp_path, tiny_model, gsd):
+        source = write_raster(tmp_path / "in.tif", random_pixels(420, 150), nodata=0)
+        asked = options(tiny_model, gsd=gsd)
+        wanted, alone = segment(source, "alone", asked)
+        for shards in (1, 2, 3, 5):
+            given, result = segment(source, f"shards{shards}", asked, engine=cluster_engine(cluster, shards))
+            assert all((a == b).all() for a, b in zip(given, wanted, strict=True))
+            assert (result.pixels, result.windows, result.runtime) == (alone.pixels, alone.windows, alone.runtime)
+            assert result.area_m2 == pytest.approx(alone.area_m2)
+
+    def test_progress_and_notes_arrive(self, cluster, tmp_path, tiny_model):
+        source = write_raster(tmp_path / "in.tif", random_pixels(300, 150))
+        listener = Listener()
+        segment(source, "out", options(tiny_model), listener, cluster_engine(cluster))
+        assert any(text.startswith("Cluster: 2 tasks at once on ") for _, text in listener.lines)
+        assert listener.progress[-1] == 1
+
+    def test_a_worker_that_dies_is_replaced(self, tmp_path, tiny_model):
+        source = write_raster(tmp_path / "in.tif", random_pixels(1500, 1400))
+        asked = options(tiny_model, runtime="torch")
+        wanted, _ = segment(source, "alone", asked)
+        with open_cluster(None, 2, str(tiny_model)) as cluster:
+            pids = list(cluster.client.run(os.getpid).values())
+            killer = threading.Timer(3, os.kill, (pids[0], signal.SIGKILL))
+            killer.start()
+            given, _ = segment(source, "killed", asked, engine=cluster_engine(cluster, 6))
+            assert not killer.is_alive(), "it was too fast to be killed"
+        assert all((a == b).all() for a, b in zip(given, wanted, strict=True))
+
+    def test_cancelling_is_quick_and_leaves_nothing(self, cluster, tmp_path, tiny_model, stretched):
+        source = write_raster(tmp_path / "in.tif", random_pixels(3000, 2000))
+
+        class Stopping(Listener):
+            def report(self, done, total, text=""):
+                self.stopped = self.stopped or (total > 1 and done > 0)  # the trial of the runtimes is one step
+
+        with pytest.raises(RunCancelled):
+            segment(source, "out", options(tiny_model, runtime="torch"), Stopping(), cluster_engine(cluster))
+        cancelled = time.monotonic()
+        assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
+        small = write_raster(tmp_path / "small.tif", random_pixels(60, 60))
+        segment(small, "next", options(tiny_model), engine=cluster_engine(cluster))  # the workers are free again
+        assert time.monotonic() - cancelled < stretched(8)
+
+    def test_a_run_does_not_hear_what_is_left_of_the_one_before(self, cluster):
+        topics = [
+            topic
+            for _ in range(2)
+            for _, topic in cluster.run(lambda threads, topic, task: topic, [()], Listener(), [1])
+        ]
+        assert topics[0] != topics[1]
+
+    def test_what_was_kept_is_gone_on_from_on_one_machine(self, cluster, tmp_path, tiny_model, monkeypatch):
+        monkeypatch.setattr("dubai_landcover_plugin.core.segmentation.journal.Journal.is_due", lambda self: True)
+        source = write_raster(tmp_path / "in.tif", random_pixels(900, 100))
+        asked = options(tiny_model, runtime="torch", keep=True)
+        wanted, _ = segment(source, "wanted", asked)
+
+        class Stopping(Listener):
+            def report(self, done, total, text=""):
+                self.stopped = text.startswith("3 ")
+
+        with pytest.raises(RunCancelled):
+            segment(source, "out", asked, Stopping(), cluster_engine(cluster, 6))
+        listener = Listener()
+        given, _ = segment(source, "out", asked, listener)
+        assert any("An earlier run had finished" in text for _, text in listener.lines)
+        assert all((a == b).all() for a, b in zip(given, wanted, strict=True))
+
+    def test_an_error_of_a_worker_is_that_of_the_run(self, cluster, tmp_path, tiny_model):
+        source = write_raster(tmp_path / "in.tif", random_pixels(400, 100), compress="deflate")
+        content = bytearray(source.read_bytes())
+        content[-len(content) // 4 :] = bytes(len(content) // 4)
+        source.write_bytes(content)
+        with pytest.raises(RasterReadError, match="cannot be read at rows") as caught:
+            segment(source, "out", options(tiny_model), engine=cluster_engine(cluster, 2))
+        assert "copy it again" in caught.value.remedy
+        assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
+
+
+class TestFolder:
+    def test_each_raster_is_a_task(self, cluster, tmp_path, tiny_model):
+        folder = tmp_path / "in"
+        folder.mkdir()
+        for number in range(5):
+            write_raster(folder / f"r{number}.tif", random_pixels(90, 70 + number, number))
+        (folder / "bad.tif").write_bytes(b"no raster")
+        request = FolderRequest(str(folder), str(tmp_path / "out"), options=options(tiny_model))
+        alone = segment_folder(FolderRequest(str(folder), str(tmp_path / "alone"), options=options(tiny_model)))
+        listener = Listener()
+        outcome = segment_folder(request, listener, run_rasters=map_rasters(cluster))
+        assert (outcome.done, outcome.failed) == (alone.done, alone.failed) == (5, 1)
+        for number in range(5):
+            name = f"r{number}_landcover.tif"
+            one, other = (rasterio.open(tmp_path / place / name).read(1) for place in ("out", "alone"))
+            assert (one == other).all()
+        assert any(text.startswith("bad.tif: failed") for _, text in listener.lines)
+        again = segment_folder(request, run_rasters=map_rasters(cluster))
+        assert (again.skipped, again.failed) == (5, 1)
+
+    def test_the_command_line_takes_workers(self, tmp_path, tiny_model, capsys):
+        source = write_raster(tmp_path / "in.tif", random_pixels(200, 80))
+        command = ["segment", str(source), str(tmp_path / "o.tif"), "--model", str(tiny_model), "--device", "cpu"]
+        assert main([*command, "--workers", "2"]) == 0
+        assert "Cluster: 2 tasks at once" in capsys.readouterr().err
+        with pytest.raises(SystemExit):
+            main([*command, "--workers", "0"])
+
+
+class TestWorkers:
+    def test_nobody_at_an_address_is_told(self, tiny_model):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+        with pytest.raises(ClusterError, match=address), open_cluster(address, None, str(tiny_model)):
+            pass
+
+    @pytest.mark.parametrize(
+        ("answer", "message"),
+        [
+            ({}, "has no workers"),
+            ({"w": {"error": "ImportError: no rasterio"}}, "cannot compute: ImportError"),
+            ({"w": {"versions": {"dubai_landcover": "0.0.9"}, "model": "x"}}, r"has version 0\.0\.9"),
+            ({"w": {"versions": None, "model": "another"}}, "another model"),
+        ],
+    )
+    def test_workers_that_do_not_suit_are_refused(self, monkeypatch, tiny_model, answer, message):
+        for worker in answer.values():
+            if "versions" in worker:
+                worker["versions"] = worker["versions"] or connection.versions()
+        monkeypatch.setattr(connection, "_ask", lambda client, model: answer)
+        with pytest.raises(ClusterError, match=message):
+            Cluster(None, str(tiny_model))
+
+    def test_cores_are_shared_out_by_machine(self, monkeypatch, tiny_model):
+        of_all = {"versions": connection.versions(), "model": connection.open_bundle(str(tiny_model)).digest}
+        known = {
+            "a": {**of_all, "host": "one", "cores": 16, "numbers": [*range(16)], "slots": 4},
+            "b": {**of_all, "host": "one", "cores": 16, "numbers": [*range(16)], "slots": 1},
+            "c": {**of_all, "host": "two", "cores": 2, "numbers": [0, 1], "slots": 8},
+            "d": {**of_all, "host": "parted", "cores": 4, "numbers": [0, 1, 2, 3], "slots": 1},
+            "e": {**of_all, "host": "parted", "cores": 4, "numbers": [8, 9, 10, 11], "slots": 1},
+        }
+        monkeypatch.setattr(connection, "_ask", lambda client, model: known)
+        cluster = Cluster(None, str(tiny_model))
+        assert (cluster.threads, cluster.slots) == ({"one": 3, "two": 1, "parted": 4}, 15)
+
+    def test_a_model_that_workers_lack_is_told(self, tiny_model, tmp_path):
+        copy = shutil.copy(tiny_model, tmp_path / "mine.safetensors")
+        with open_cluster(None, 1, str(copy)) as cluster:
+            os.unlink(copy)
+            with pytest.raises(LandCoverError, match=r"no model '.*mine\.safetensors'"):
+                Cluster(cluster.client, str(copy))
+
+    def test_errors_keep_their_remedy_across_processes(self):
+        import pickle
+
+        error = pickle.loads(pickle.dumps(RasterReadError("It is cut short.", "Copy it again.")))
+        assert (type(error), error.message, error.remedy) == (RasterReadError, "It is cut short.", "Copy it again.")
+
+
+def test_rows_are_not_lost_where_windows_are_many(cluster, tmp_path, tiny_model):
+    """More shards than tasks at once; the later ones may end before the first."""
+    source = write_raster(tmp_path / "in.tif", random_pixels(1200, 64))
+    wanted, _ = segment(source, "alone", options(tiny_model))
+    given, _ = segment(source, "many", options(tiny_model), engine=cluster_engine(cluster, 11))
+    assert np.array_equal(given[0], wanted[0])

@@ -1,0 +1,264 @@
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import rasterio
+
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.io import raster_writer as writer_module
+from dubai_landcover_plugin.core.io.files import check_writable, partial_path, remove_partials, write_text
+from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
+from dubai_landcover_plugin.protocol.errors import OutputError
+from tests.core.conftest import ONE_METRE, ROOT
+
+STYLE = RasterStyle(0, "Land cover", {0: (0, 0, 0), 1: (10, 20, 30)})
+
+
+def grid(height, width):
+    return Grid(height, width, ONE_METRE, rasterio.crs.CRS.from_epsg(32640))
+
+
+def write(path, pixels, rows_at_once=100, cog=False):
+    with LandCoverWriter(path, grid(*pixels.shape), STYLE, cog=cog) as writer:
+        for row in range(0, len(pixels), rows_at_once):
+            writer.write_rows(pixels[row : row + rows_at_once])
+        writer.finish({"KEY": "value"})
+        writer.place()
+
+
+@pytest.mark.parametrize("cog", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (511, 30), (512, 512), (1300, 700)])
+def test_rows_come_back_with_place_palette_tags_and_overviews(tmp_path, shape, cog):
+    pixels = np.random.default_rng(0).integers(0, 2, shape, np.uint8)
+    path = tmp_path / "classes.tif"
+    write(path, pixels, cog=cog)
+    assert os.listdir(tmp_path) == ["classes.tif"]
+    with rasterio.open(path) as dataset:
+        assert (dataset.read(1) == pixels).all()
+        assert dataset.transform == ONE_METRE
+        assert dataset.nodata == 0
+        assert dataset.colormap(1)[1][:3] == (10, 20, 30)
+        assert dataset.tags()["KEY"] == "value"
+        assert dataset.descriptions == ("Land cover",)
+        assert dataset.profile["compress"] == "deflate"
+        assert bool(dataset.overviews(1)) == (max(shape) > 256)
+        assert (dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG") == cog
+
+
+def test_a_cloud_optimised_file_that_went_wrong_is_not_put_into_place(tmp_path, monkeypatch):
+    def spoiled(source, target, **options):
+        with rasterio.open(source) as dataset, rasterio.open(target, "w", **dataset.profile) as copy:
+            copy.write(np.zeros(dataset.shape, np.uint8), 1)
+
+    monkeypatch.setattr(rasterio.shutil, "copy", spoiled)
+    with pytest.raises(OutputError, match="did not become a cloud-optimised GeoTIFF"):
+        write(tmp_path / "classes.tif", np.ones((600, 600), np.uint8), cog=True)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "rows", [np.zeros((2, 9), np.uint8), np.zeros((2, 10), np.int16), np.zeros((13, 10), np.uint8)]
+)
+def test_rows_that_do_not_fit_are_refused(tmp_path, rows):
+    with (
+        LandCoverWriter(tmp_path / "o.tif", grid(12, 10), STYLE) as writer,
+        pytest.raises(OutputError, match="do not fit"),
+    ):
+        writer.write_rows(rows)
+    assert os.listdir(tmp_path) == []
+
+
+def test_leaving_without_finish_leaves_nothing(tmp_path):
+    with LandCoverWriter(tmp_path / "o.tif", grid(12, 10), STYLE) as writer:
+        writer.write_rows(np.ones((12, 10), np.uint8))
+    assert os.listdir(tmp_path) == []
+
+
+def test_missing_rows_are_refused(tmp_path):
+    with LandCoverWriter(tmp_path / "o.tif", grid(12, 10), STYLE) as writer:
+        writer.write_rows(np.ones((5, 10), np.uint8))
+        with pytest.raises(OutputError, match="5 of 12 rows"):
+            writer.finish({})
+    assert os.listdir(tmp_path) == []
+
+
+def test_an_error_keeps_the_older_file(tmp_path):
+    path = tmp_path / "o.tif"
+    write(path, np.ones((12, 10), np.uint8))
+    before = path.read_bytes()
+
+    def fail_half_way():
+        with LandCoverWriter(path, grid(12, 10), STYLE) as writer:
+            writer.write_rows(np.zeros((5, 10), np.uint8))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_half_way()
+    assert path.read_bytes() == before
+
+
+def test_a_file_that_reads_back_differently_is_no_result(tmp_path, monkeypatch):
+    numbers = iter(range(100))
+    monkeypatch.setattr(writer_module.zlib, "crc32", lambda data: next(numbers))
+    with pytest.raises(OutputError, match="reads back differently at rows 0–11"):
+        write(tmp_path / "o.tif", np.ones((12, 10), np.uint8))
+    assert os.listdir(tmp_path) == []
+
+
+FULL_DISK = """
+import resource, signal, sys
+import numpy as np, rasterio
+sys.path.insert(0, sys.argv[2])
+from tests.core.io.test_raster_writer import write
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
+pixels = np.random.default_rng(0).integers(0, 255, (2048, 1024), np.uint8)
+try:
+    write(sys.argv[1], pixels)
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs POSIX resource limits")
+def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path, clean_environment):
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(tmp_path / "o.tif"), str(ROOT)],
+        capture_output=True,
+        text=True,
+        env=clean_environment,
+        check=False,
+    )
+    assert done.stdout.startswith("OutputError"), done.stderr
+    assert "Free some space" in done.stdout
+    assert os.listdir(tmp_path) == []
+
+
+KILLED = """
+import sys, time
+import numpy as np
+sys.path.insert(0, sys.argv[2])
+from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter
+from tests.core.io.test_raster_writer import STYLE, grid
+with LandCoverWriter(sys.argv[1], grid(4096, 512), STYLE) as writer:
+    writer.write_rows(np.ones((2048, 512), np.uint8))
+    print("half", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs SIGKILL")
+def test_a_killed_run_leaves_no_output_and_the_next_one_sweeps_up(tmp_path, clean_environment):
+    path = tmp_path / "o.tif"
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(path), str(ROOT)], stdout=subprocess.PIPE, text=True, env=clean_environment
+    )
+    assert process.stdout.readline() == "half\n"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    assert not path.exists()
+    assert len(os.listdir(tmp_path)) == 1  # the partial file
+    check_writable(path, overwrite=False)
+    assert os.listdir(tmp_path) == []
+
+
+class TestCheckWritable:
+    def test_input_is_refused_whatever_its_spelling(self, tmp_path):
+        source = tmp_path / "in.tif"
+        source.touch()
+        (tmp_path / "sub").mkdir()
+        with pytest.raises(OutputError, match="is the input itself"):
+            check_writable(tmp_path / "sub" / ".." / "in.tif", True, (str(source),))
+
+    def test_existing_file_needs_leave(self, tmp_path):
+        path = tmp_path / "o.tif"
+        path.touch()
+        with pytest.raises(OutputError, match="exists"):
+            check_writable(path, overwrite=False)
+        check_writable(path, overwrite=True)
+
+    def test_missing_folder_is_told(self, tmp_path):
+        with pytest.raises(OutputError, match="does not exist"):
+            check_writable(tmp_path / "none" / "o.tif", True)
+
+    def test_folder_in_place_of_a_file_is_told(self, tmp_path):
+        with pytest.raises(OutputError, match="is no file"):
+            check_writable(tmp_path, True)
+
+    def test_folder_without_leave_to_write(self, tmp_path, monkeypatch):
+        def refuse(self, *arguments):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("pathlib.Path.touch", refuse)
+        with pytest.raises(OutputError, match="not writable: Permission denied"):
+            check_writable(tmp_path / "o.tif", True)
+
+    def test_partial_files_of_living_processes_stay(self, tmp_path):
+        living = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
+        try:
+            name = partial_path(tmp_path / "o.tif").name.replace(f"-{os.getpid()}.", f"-{living.pid}.")
+            (tmp_path / name).touch()
+            check_writable(tmp_path / "o.tif", True)
+            assert os.listdir(tmp_path) == [name]
+        finally:
+            living.kill()
+            living.wait()
+
+
+def test_leaving_at_once_removes_partial_files_and_folders(tmp_path):
+    partial_path(tmp_path / "o.tif").touch()
+    partial_path(tmp_path / "b.shp").with_suffix(".folder").mkdir()
+    (tmp_path / "other.tif").touch()
+    remove_partials()
+    assert os.listdir(tmp_path) == ["other.tif"]
+
+
+def test_text_is_written_whole(tmp_path):
+    write_text(tmp_path / "a.json", "{}")
+    assert (tmp_path / "a.json").read_text() == "{}"
+    assert os.listdir(tmp_path) == ["a.json"]
+    with pytest.raises(OutputError, match="could not be written"):
+        write_text(tmp_path / "none" / "a.json", "{}")
+
+
+def test_a_folder_of_a_dead_process_is_swept_up(tmp_path):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    name = partial_path(tmp_path / "b.shp").with_suffix(".folder").name.replace(f"-{os.getpid()}.", f"-{dead.pid}.")
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "b.shp").touch()
+    check_writable(tmp_path / "b.shp", True)
+    assert os.listdir(tmp_path) == []
+
+
+def test_names_too_long_for_an_unfinished_file_are_told(tmp_path):
+    with pytest.raises(OutputError, match="more than 150 bytes"):
+        check_writable(tmp_path / ("a" * 200 + ".tif"), True)
+
+
+def test_hard_links_to_the_input_are_refused(tmp_path):
+    source = tmp_path / "in.tif"
+    source.touch()
+    os.link(source, tmp_path / "link.tif")
+    with pytest.raises(OutputError, match="is the input itself"):
+        check_writable(tmp_path / "link.tif", True, (str(source),))
+
+
+def test_a_file_held_by_another_program_is_noticed_before_work(tmp_path, monkeypatch):
+    (tmp_path / "o.tif").touch()
+
+    def refuse(old, new):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(OutputError, match="cannot be replaced"):
+        check_writable(tmp_path / "o.tif", True)
+
+
+def test_text_with_a_broken_file_name_is_escaped(tmp_path):
+    write_text(tmp_path / "a.json", '"caf\udce9"')
+    assert (tmp_path / "a.json").read_bytes() == b'"caf\\udce9"'

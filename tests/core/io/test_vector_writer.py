@@ -1,0 +1,175 @@
+"""Vector files: every format, in pieces, whole or not there."""
+
+import json
+import os
+import sys
+from contextlib import suppress
+
+import numpy as np
+import pyarrow.parquet
+import pyogrio.raw
+import pytest
+import rasterio
+import shapely
+
+from dubai_landcover_plugin.core.io import vector_writer as vector_files
+from dubai_landcover_plugin.core.io.vector_reader import read_vector
+from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, check_vector_writable
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError, OutputError, RasterOpenError
+
+UTM40 = rasterio.crs.CRS.from_epsg(32640)
+FIELDS = {"class_id": np.int32, "class": object, "area_m2": np.float64}
+
+
+def boxes(count, start=0):
+    west = 300_000 + 20.0 * np.arange(start, start + count)
+    values = {
+        "class_id": np.arange(start, start + count),
+        "class": np.array([f"Gebäude {n}" for n in range(count)], object),
+        "area_m2": np.full(count, 100.0),
+    }
+    return shapely.box(west, 2_700_000, west + 10, 2_700_010), values
+
+
+def write(path, *pieces, crs=UTM40, **options):
+    with VectorWriter(path, "Polygon", crs, FIELDS, **options) as writer:
+        for piece in pieces:
+            writer.write(*piece)
+        writer.finish()
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".fgb"])
+def test_pieces_become_one_layer(tmp_path, suffix):
+    path = tmp_path / f"houses{suffix}"
+    write(path, boxes(3), boxes(0), boxes(2, 3), style="<qgis/>")
+    layer = read_vector(str(path)).to_crs(UTM40)
+    order = np.argsort(layer.fields["class_id"])
+    assert layer.fields["class_id"][order].tolist() == [0, 1, 2, 3, 4]
+    assert layer.fields["class"][order][0] == "Gebäude 0"
+    assert shapely.area(layer.geometries) == pytest.approx([100] * 5, rel=1e-3)
+
+
+def test_geoparquet_says_where_its_geometry_is(tmp_path):
+    path = tmp_path / "houses.parquet"
+    write(path, boxes(3), boxes(2, 3))
+    table = pyarrow.parquet.read_table(path)
+    assert table.column("class").to_pylist()[3] == "Gebäude 0"
+    assert shapely.area(shapely.from_wkb(table.column("geometry").to_pylist())).tolist() == [100] * 5
+    geo = json.loads(table.schema.metadata[b"geo"])
+    column = geo["columns"][geo["primary_column"]]
+    assert (geo["version"], column["encoding"], column["geometry_types"]) == ("1.1.0", "WKB", ["Polygon"])
+    assert column["crs"]["id"] == {"authority": "EPSG", "code": 32640}
+
+
+def test_geoparquet_holds_whole_numbers_of_any_size(tmp_path):
+    houses, _ = boxes(2)
+    with VectorWriter(tmp_path / "n.parquet", "Polygon", UTM40, {"osm_id": np.int64}) as writer:
+        writer.write(houses, {"osm_id": np.array([1 << 60, 3])})
+        writer.finish()
+    assert pyarrow.parquet.read_table(tmp_path / "n.parquet")["osm_id"].to_pylist() == [1 << 60, 3]
+
+
+def test_a_geopackage_that_lacks_its_index_is_not_whole(tmp_path, monkeypatch):
+    real = pyogrio.raw.write
+
+    def without_index(*values, layer_options, **others):  # what GDAL does where the disk is full at the very end
+        real(*values, layer_options={**layer_options, "SPATIAL_INDEX": "NO"}, **others)
+
+    monkeypatch.setattr(pyogrio.raw, "write", without_index)
+    with pytest.raises(OutputError, match="no spatial index"):
+        write(tmp_path / "houses.gpkg", boxes(3))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["gpkg_export", "GPKG", "sqlite_1", "layer_styles"])
+def test_names_that_geopackages_keep_to_themselves_are_refused_early(tmp_path, name):
+    with pytest.raises(OutputError, match="cannot be named"):
+        check_vector_writable(tmp_path / f"{name}.gpkg", overwrite=False)
+    check_vector_writable(tmp_path / f"{name}.fgb", overwrite=False)
+
+
+def test_geoparquet_without_a_driver_is_told(tmp_path, monkeypatch):
+    write(tmp_path / "houses.parquet", boxes(3))
+    monkeypatch.setattr(pyogrio, "list_drivers", lambda: {"GPKG": "rw"})
+    with pytest.raises(RasterOpenError, match="no GeoParquet here"):
+        read_vector(str(tmp_path / "houses.parquet"))
+
+
+def test_geometries_without_a_place_are_none(tmp_path):
+    shapes = [shapely.box(0, 0, 1, 1), shapely.Polygon(), shapely.Polygon([(0, 0), (np.nan, 1), (1, 1)]), None]
+    shapes += [shapely.Polygon([(0, 0), (1, np.inf), (1, 1)]), shapely.Point()]
+    pyogrio.raw.write(
+        tmp_path / "odd.gpkg",
+        geometry=shapely.to_wkb(np.array(shapes, object)),
+        field_data=[np.arange(6)],
+        fields=["id"],
+        geometry_type="Unknown",
+        crs="EPSG:32640",
+        driver="GPKG",
+    )
+    layer = read_vector(str(tmp_path / "odd.gpkg"))
+    assert layer.fields["id"].tolist() == [0, 1, 2, 3, 4, 5]
+    assert shapely.is_missing(layer.geometries).tolist() == [False, True, True, True, True, True]
+
+
+def test_without_a_crs_and_without_features(tmp_path):
+    for suffix in (".gpkg", ".shp", ".geojson", ".fgb", ".parquet"):
+        write(tmp_path / f"nothing{suffix}", crs=None)
+        assert (tmp_path / f"nothing{suffix}").exists()
+    with pytest.raises(RasterOpenError, match="no features"):
+        read_vector(str(tmp_path / "nothing.gpkg"))
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".parquet"])
+def test_a_run_that_stops_leaves_nothing(tmp_path, suffix):
+    writer = VectorWriter(tmp_path / f"houses{suffix}", "Polygon", UTM40, FIELDS)
+    with suppress(KeyError), writer:
+        writer.write(*boxes(3))
+        raise KeyError
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_shapefile_beyond_its_limit_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(vector_files, "_SHAPEFILE_BYTES", 1000)
+    with pytest.raises(OutputError, match=r"larger than 2 GB.*GeoPackage"):
+        write(tmp_path / "houses.shp", boxes(4), boxes(4, 4))
+    assert os.listdir(tmp_path) == []
+
+
+def test_names_that_shapefiles_would_cut_are_a_bug_that_shows(tmp_path):
+    with pytest.raises(OutputError, match="at most 10 letters, not confidence_mean"):
+        VectorWriter(tmp_path / "houses.shp", "Polygon", UTM40, {"confidence_mean": np.float64})
+
+
+def test_a_style_of_the_user_is_kept(tmp_path):
+    (tmp_path / "houses.qml").write_text("mine")
+    with pytest.raises(OutputError, match=r"houses\.qml exists"):
+        check_vector_writable(tmp_path / "houses.shp", False)
+    check_vector_writable(tmp_path / "houses.gpkg", False)
+
+
+def test_geoparquet_without_its_package_is_refused_early(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(OutputError, match="pyarrow, which is not installed"):
+        check_vector_writable(tmp_path / "houses.parquet", False)
+
+
+def test_several_layers_must_be_named(tmp_path):
+    path = tmp_path / "town.gpkg"
+    write(path, boxes(2))
+    pyogrio.raw.write(
+        str(path), geometry=shapely.to_wkb(boxes(1)[0]), field_data=[], fields=[], geometry_type="Polygon",
+        crs="EPSG:32640", driver="GPKG", layer="second", append=False,
+    )  # fmt: skip
+    with pytest.raises(RasterOpenError, match="several layers: town, second"):
+        read_vector(str(path))
+    assert len(read_vector(f"{path}|layername=second").geometries) == 1
+
+
+def test_points_without_a_place_in_the_crs_are_refused(tmp_path):
+    write(tmp_path / "houses.gpkg", boxes(2))
+    layer = read_vector(str(tmp_path / "houses.gpkg"))
+    assert layer.to_crs(None) is layer
+    far = type(layer)(shapely.box([1e30], [0], [2e30], [1]), {}, UTM40)
+    with pytest.raises(GeoreferenceError):
+        far.to_crs(rasterio.crs.CRS.from_epsg(4326))

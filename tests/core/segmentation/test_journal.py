@@ -1,0 +1,102 @@
+"""What is left of a run that was killed can be gone on from, or is not used at all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dubai_landcover_plugin.core.segmentation.journal import Journal, Progress
+
+KEY = {"model": "abc", "window": 512}
+
+
+def rows(seed, count=4, width=10):
+    draw = np.random.default_rng(seed)
+    return draw.integers(0, 7, (2, count, width)).astype(np.uint8)
+
+
+def saved(tmp_path, saves=2):
+    """Return a journal that saved so often, two blocks of rows each."""
+    journal = Journal(tmp_path / "out.tif", KEY)
+    for number in range(saves):
+        journal.add_rows(*rows(2 * number))
+        journal.add_rows(*rows(2 * number + 1, 3))
+        journal.save(Progress(number, 10 * number))
+    return journal
+
+
+def test_the_same_run_finds_rows_and_state_again(tmp_path):
+    saved(tmp_path)
+    journal = Journal(tmp_path / "out.tif", KEY)
+    assert journal.load() == Progress(1, 10)
+    found = [np.stack(pair) for pair in journal.rows()]
+    wanted = [rows(0), rows(1, 3), rows(2), rows(3, 3)]
+    assert [(a == b).all() for a, b in zip(found, wanted, strict=True)] == [True] * 4
+
+
+def test_going_on_appends(tmp_path):
+    saved(tmp_path, 1)
+    journal = Journal(tmp_path / "out.tif", KEY)
+    journal.load()
+    journal.add_rows(*rows(9))
+    journal.save(Progress(5, 0))
+    again = Journal(tmp_path / "out.tif", KEY)
+    assert again.load() == Progress(5, 0)
+    assert len(list(again.rows())) == 3
+
+
+@pytest.mark.parametrize("key", [{"model": "abc", "window": 256}, {}])
+def test_another_run_does_not_use_them(tmp_path, key):
+    saved(tmp_path)
+    assert Journal(tmp_path / "out.tif", key).load() is None
+    assert Journal(tmp_path / "other.tif", KEY).load() is None
+
+
+def test_rows_that_the_state_does_not_know_are_dropped(tmp_path):
+    """The rows are written before the state: a kill between the two leaves more rows than belong to it."""
+    saved(tmp_path, 1)
+    with (tmp_path / ".out.tif.unfinished" / "rows").open("ab") as stream:
+        stream.write(b"half a block")
+    journal = Journal(tmp_path / "out.tif", KEY)
+    assert journal.load() == Progress(0, 0)
+    assert len(list(journal.rows())) == 2
+
+
+@pytest.mark.parametrize("name", ["rows", "state.json"])
+@pytest.mark.parametrize(
+    "harm", [lambda data: data[: len(data) // 2], lambda data: b"", lambda data: data[:40] + b"x" + data[41:]]
+)
+def test_damaged_files_are_not_used(tmp_path, name, harm):
+    saved(tmp_path)
+    path = tmp_path / ".out.tif.unfinished" / name
+    path.write_bytes(harm(path.read_bytes()))
+    journal = Journal(tmp_path / "out.tif", KEY)
+    state = journal.load()
+    assert state is None or (state == Progress(1, 10) and len(list(journal.rows())) == 4)
+
+
+def test_a_full_disk_leaves_the_earlier_save(tmp_path, monkeypatch):
+    journal = saved(tmp_path, 1)
+    journal.add_rows(*rows(9))
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            Path, "write_bytes", lambda *a, **k: (_ for _ in ()).throw(OSError(28, "No space left on device"))
+        )
+        with pytest.raises(OSError, match="No space"):
+            journal.save(Progress(7, 0))
+    again = Journal(tmp_path / "out.tif", KEY)
+    assert again.load() == Progress(0, 0)
+    assert len(list(again.rows())) == 2
+
+
+def test_nothing_is_on_disk_before_it_is_due_or_after_the_end(tmp_path):
+    journal = Journal(tmp_path / "out.tif", KEY, every=60)
+    journal.add_rows(*rows(1))
+    assert not journal.is_due()
+    assert Journal(tmp_path / "out.tif", KEY, every=0).is_due()
+    assert list(tmp_path.iterdir()) == []
+    journal.save(Progress(1, 0))
+    journal.remove()
+    assert list(tmp_path.iterdir()) == []

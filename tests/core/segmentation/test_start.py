@@ -1,0 +1,41 @@
+"""A run whose network was compiled before loads no PyTorch: that is seconds of its start and half of its memory."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import rasterio
+
+from tests.core.conftest import random_pixels, write_raster
+
+ROOT = str(Path(__file__).resolve().parents[3])
+CODE = (
+    "import sys; from dubai_landcover_plugin.cli.main import main; code = main(sys.argv[1:]);"
+    "print('torch' in sys.modules); sys.exit(code)"
+)
+
+
+def test_the_second_run_of_a_model_loads_no_pytorch(tmp_path, tiny_model):
+    pytest.importorskip("openvino")
+    source = write_raster(tmp_path / "in.tif", random_pixels(1500, 1400))
+    environment = {**os.environ, "DUBAI_LANDCOVER_CACHE": str(tmp_path / "cache")}
+    said = []
+    for name in ("first", "second"):
+        command = ["segment", str(source), str(tmp_path / f"{name}.tif"), "--model", str(tiny_model)]
+        command += ["--runtime", "openvino", "--device", "cpu", "--precision", "float32"]
+        done = subprocess.run(
+            [sys.executable, "-c", CODE, *command],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        said.append(done.stdout.split()[-1])
+    assert said == ["True", "False"]
+    first, second = (rasterio.open(tmp_path / f"{name}.tif").read(1) for name in ("first", "second"))
+    assert (first == second).all()

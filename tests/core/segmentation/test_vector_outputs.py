@@ -1,0 +1,82 @@
+"""Buildings and roads in the same run as the class map."""
+
+import os
+
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+import shapely
+
+from dubai_landcover_plugin.core.io.class_tags import class_tags
+from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, write_extras
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError, OutputError
+from dubai_landcover_plugin.protocol.monitor import SilentMonitor
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
+from tests.core.conftest import write_raster
+
+
+@pytest.fixture
+def town(tmp_path):
+    """A class map of 200 × 200 m: two houses and a road."""
+    ids = np.full((200, 200), 2, np.uint8)
+    ids[90:100] = 3
+    ids[40:70, 30:80] = 4
+    ids[120:150, 100:130] = 4
+    return write_classes(tmp_path / "town.tif", ids)
+
+
+def write_classes(path, ids):
+    write_raster(path, ids[None], nodata=0)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(**class_tags(DUBAI))
+    return path
+
+
+def read(path):
+    meta, _, geometry, values = pyogrio.raw.read(path, layer=path.stem)
+    return shapely.from_wkb(geometry), dict(zip(meta["fields"], values, strict=True))
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
+def test_buildings_and_roads_of_a_finished_map(town, tmp_path, suffix):
+    buildings, roads = tmp_path / f"buildings{suffix}", tmp_path / f"roads{suffix}"
+    request = SegmentationRequest("image.tif", str(town), buildings=str(buildings), roads=str(roads))
+    write_extras(request, DUBAI, {}, SilentMonitor())
+    houses, fields = read(buildings)
+    assert sorted(shapely.area(houses).round().tolist()) == [900, 1500]
+    assert fields["regular"].tolist() == [1, 1]
+    assert fields["class"].tolist() == ["Building", "Building"]
+    (line,), fields = read(roads)
+    assert shapely.length(line) == pytest.approx(200, abs=3)
+    assert not [name for name in os.listdir(tmp_path) if "partial" in name]
+
+
+def test_a_map_without_buildings_and_roads_gives_empty_files(tmp_path):
+    town = write_classes(tmp_path / "desert.tif", np.full((50, 50), 2, np.uint8))
+    buildings, roads = tmp_path / "buildings.gpkg", tmp_path / "roads.gpkg"
+    request = SegmentationRequest("image.tif", str(town), buildings=str(buildings), roads=str(roads))
+    write_extras(request, DUBAI, {}, SilentMonitor())
+    for path in (buildings, roads):
+        assert pyogrio.read_info(path, layer=path.stem)["features"] == 0
+
+
+def test_buildings_that_fail_leave_no_work_behind(town, tmp_path, monkeypatch):
+    def fail(*arguments):
+        raise OutputError("The disk is full.")
+
+    monkeypatch.setattr("dubai_landcover_plugin.core.buildings.regularize.regularize_buildings", fail)
+    request = SegmentationRequest("image.tif", str(town), buildings=str(tmp_path / "b.gpkg"))
+    with pytest.raises(OutputError, match="is complete, but then: The disk is full"):
+        write_extras(request, DUBAI, {}, SilentMonitor())
+    assert os.listdir(tmp_path) == ["town.tif"]
+
+
+def test_a_model_without_the_class_is_refused_early():
+    scheme = ClassScheme(DUBAI.classes[:2], DUBAI.unlabeled)
+    check_classes(SegmentationRequest("image.tif", "o.tif", polygons="p.gpkg"), scheme)
+    with pytest.raises(ClassSchemeError, match=r"no class Building; it has Water, Land"):
+        check_classes(SegmentationRequest("image.tif", "o.tif", buildings="b.gpkg"), scheme)
+    with pytest.raises(ClassSchemeError, match="no class Road"):
+        check_classes(SegmentationRequest("image.tif", "o.tif", roads="r.shp"), scheme)

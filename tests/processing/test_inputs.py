@@ -1,0 +1,167 @@
+"""Layers that the engine cannot open from a path are drawn or copied first."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from osgeo import gdal
+from qgis.core import (
+    QgsApplication,
+    QgsCoordinateReferenceSystem,
+    QgsCoordinateTransformContext,
+    QgsProcessingAlgRunnerTask,
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProject,
+    QgsRasterLayer,
+    QgsRectangle,
+)
+
+from dubai_landcover_plugin.processing.inputs import engine_path, opened_for_engine, raster_input
+from tests.processing.qgis_fixtures import RecordingFeedback, town, write_raster
+from tests.processing.test_runs import FAST, run
+
+pytestmark = [pytest.mark.qgis, pytest.mark.usefixtures("provider")]
+SERVER = """
+import http.server, sys
+picture = open(sys.argv[1], "rb").read()
+class Tiles(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "image/png")
+        self.send_header("Content-Length", str(len(picture)))
+        self.end_headers()
+        self.wfile.write(picture)
+    def log_message(self, *_):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tiles)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+"""
+
+
+@pytest.fixture
+def web_layer(tmp_path: Path) -> Iterator[QgsRasterLayer]:
+    """An XYZ layer served by another process; every tile is the same picture."""
+    picture = tmp_path / "tile.png"
+    source = write_raster(tmp_path / "tile.tif", town(256, 256), epsg=None)
+    gdal.Translate(str(picture), source, format="PNG")
+    command = [sys.executable, "-c", SERVER, str(picture)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        port = int(server.stdout.readline())
+        url = f"http://127.0.0.1:{port}/%7Bz%7D/%7Bx%7D/%7By%7D.png"
+        layer = QgsRasterLayer(f"type=xyz&zmin=0&zmax=19&url={url}", "tiles", "wms")
+        assert layer.isValid()
+        QgsProject.instance().addMapLayer(layer)
+        yield layer
+        QgsProject.instance().clear()
+        server.kill()
+
+
+def opened(layer: QgsRasterLayer, extent: QgsRectangle, gsd: float = 1.0) -> Any:
+    context = QgsCoordinateTransformContext()
+    return opened_for_engine(raster_input(layer), extent, gsd, context, RecordingFeedback())
+
+
+def test_a_file_is_handed_over_as_it_is(raster: str):
+    layer = QgsRasterLayer(raster, "town")
+    with opened(layer, QgsRectangle()) as (path, extent):
+        assert (path, extent) == (raster, None)
+    assert raster_input(layer).crs_override == ""
+
+
+def test_a_connection_string_is_handed_over(tmp_path: Path, raster: str):
+    zipped = tmp_path / "a.zip"
+    with zipfile.ZipFile(zipped, "w") as archive:
+        archive.write(raster, "town.tif")
+    source = f"/vsizip/{zipped}/town.tif"
+    assert engine_path(QgsRasterLayer(source, "zipped")) == source
+
+
+def test_a_layer_in_memory_is_copied_value_by_value(values_of: Callable, grid_of: Callable):
+    values = town().astype(np.uint16) * 50
+    source = write_raster("/vsimem/town.tif", values)
+    layer = QgsRasterLayer(source, "memory")
+    with opened(layer, QgsRectangle()) as (path, extent):
+        assert extent is None
+        assert grid_of(path) == grid_of(source)
+        assert np.array_equal(gdal.Open(path).ReadAsArray(), values)
+    assert not Path(path).exists()
+    del layer
+    gdal.Unlink(source)
+
+
+def test_a_web_layer_is_drawn_at_the_resolution_on_the_ground(web_layer: QgsRasterLayer, grid_of: Callable):
+    west, south = 6146000.0, 2895000.0  # Dubai, where a metre is about 1.1 units of Web Mercator
+    with opened(web_layer, QgsRectangle(west, south, west + 220, south + 110), gsd=2.0) as (path, extent):
+        assert extent is None
+        columns, rows, transform, code = grid_of(path)
+        assert code == "3857"
+        assert transform[1] == pytest.approx(2 * 1.10, rel=0.02)
+        assert (columns, rows) == pytest.approx((100, 50), abs=2)
+        drawn = gdal.Open(path).ReadAsArray()
+    assert drawn.shape[0] == 4
+    assert (drawn[3] == 255).all()
+    assert drawn[:3].std() > 5
+    assert not Path(path).exists()
+
+
+def test_a_web_layer_without_extent_is_refused_with_the_limit(web_layer: QgsRasterLayer):
+    with pytest.raises(QgsProcessingException, match=r"more than 400 million.*smaller extent"):
+        opened(web_layer, QgsRectangle()).__enter__()
+
+
+def test_an_extent_beside_the_layer_is_refused(web_layer: QgsRasterLayer):
+    with pytest.raises(QgsProcessingException, match="does not touch"):
+        opened(web_layer, QgsRectangle(9e8, 9e8, 9.1e8, 9.1e8)).__enter__()
+
+
+def test_segment_a_web_layer(web_layer: QgsRasterLayer, tmp_path: Path, grid_of: Callable, values_of: Callable):
+    values = {
+        "INPUT": web_layer.id(), "EXTENT": "6146000,6146110,2895000,2895088", "OUTPUT": str(tmp_path / "o.tif"), **FAST,
+    }  # fmt: skip
+    result = run("segmentlandcover", values)
+    assert grid_of(result["OUTPUT"])[3] == "3857"
+    assert (values_of(result["OUTPUT"]) > 0).all()
+    assert result["VALID_PIXELS"] == pytest.approx(100 * 80, rel=0.06)
+
+
+@pytest.mark.parametrize("kind", ["file", "web"])
+def test_the_toolbox_runs_it_in_another_thread(
+    web_layer: QgsRasterLayer, raster: str, tmp_path: Path, kind: str, provider: Any
+):
+    target = str(tmp_path / "o.tif")
+    values = {"INPUT": raster if kind == "file" else web_layer.id(), "OUTPUT": target, **FAST}
+    values["EXTENT"] = "300000,300060,2779940,2780000" if kind == "file" else "6146000,6146066,2895000,2895066"
+    context, feedback = QgsProcessingContext(), RecordingFeedback()
+    context.setProject(QgsProject.instance())
+    outcome: list[tuple[bool, dict]] = []
+    task = QgsProcessingAlgRunnerTask(provider.algorithm("segmentlandcover"), values, context, feedback)
+    task.executed.connect(lambda done, results: outcome.append((done, results)))
+    QgsApplication.taskManager().addTask(task)
+    deadline = time.monotonic() + 120
+    while not outcome and time.monotonic() < deadline:
+        QgsApplication.processEvents()
+        time.sleep(0.02)
+    assert outcome, "the task did not end"
+    done, results = outcome[0]
+    assert done, feedback.lines
+    assert (gdal.Open(target).ReadAsArray() > 0).all()
+    assert results["OUTPUT"] == target
+    del task
+
+
+def test_a_crs_without_a_code_is_handed_over_as_text(raster: str):
+    layer = QgsRasterLayer(raster, "town")
+    layer.setCrs(QgsCoordinateReferenceSystem.fromProj("+proj=tmerc +lat_0=24 +lon_0=55.1 +k=1 +x_0=1000 +datum=WGS84"))
+    text = raster_input(layer).crs_override
+    assert "55.1" in text
+    assert "Transverse" in text

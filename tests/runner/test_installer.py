@@ -1,0 +1,167 @@
+"""Finding and building the engine's environment, without a network."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from dubai_landcover_plugin.protocol.errors import RunCancelled
+from dubai_landcover_plugin.runner import installer
+from dubai_landcover_plugin.runner.errors import EngineMissingError, EngineSetupError
+from dubai_landcover_plugin.runner.installer import Installer, install_engine
+from dubai_landcover_plugin.runner.interpreter import (
+    COMPLETE_MARK,
+    VARIABLE,
+    engine_folder,
+    environment_python,
+    find_interpreter,
+)
+from tests.runner.test_run import RecordingMonitor
+
+REQUIREMENTS = Path(__file__).resolve().parents[2] / "requirements"
+# A shebang cannot hold a path with spaces; a shell can.
+SCRIPT = """#!/bin/sh
+"exec" "{python}" "$0" "$@"
+import pathlib, sys, time
+step = "venv" if "venv" in sys.argv else pathlib.Path(sys.argv[-1]).name
+print("step", step, flush=True)
+if step == "venv":
+    target = pathlib.Path(sys.argv[-1]) / "bin" / "python"
+    target.parent.mkdir(parents=True)
+    target.write_text(pathlib.Path(__file__).read_text())
+    target.chmod(0o755)
+if step == {failing!r}:
+    print("no such package", flush=True)
+    sys.exit(1)
+if step == {slow!r}:
+    time.sleep(60)
+"""
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="the fake programs are scripts")
+
+
+def fake_program(path: Path, failing: str = "", slow: str = "") -> Path:
+    """Write a program that acts like venv, pip and the environment's Python."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(SCRIPT.format(python=sys.executable, failing=failing, slow=slow))
+    path.chmod(0o755)
+    return path
+
+
+def build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monitor: RecordingMonitor | None = None, **broken: str
+) -> Path:
+    program = fake_program(tmp_path / "programs" / "python", **broken)
+    monkeypatch.setattr(installer, "find_installer", lambda _: Installer("", str(program)))
+    monkeypatch.setattr(installer, "NEEDED_MB", 1)
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    return install_engine(tmp_path / "profile", REQUIREMENTS, monitor or RecordingMonitor())
+
+
+def steps(monitor: RecordingMonitor) -> list[str]:
+    return [text.split()[1] for _, text in monitor.lines if text.startswith("step ")]
+
+
+def test_a_build_takes_the_small_torch_and_is_found_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monitor = RecordingMonitor()
+    python = build(tmp_path, monkeypatch, monitor)
+    assert steps(monitor)[:3] == ["venv", "engine.txt", "torch-cpu.txt"]
+    assert "torch.txt" not in steps(monitor)
+    found = find_interpreter("", tmp_path / "profile", {})
+    assert (found.path, found.origin) == (str(python), "the QGIS profile")
+    assert json.loads((engine_folder(tmp_path / "profile") / COMPLETE_MARK).read_text())["python"] == str(python)
+    assert monitor.progress[-1][:2] == (4, 4)
+
+
+def test_without_a_small_torch_the_large_one_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monitor = RecordingMonitor()
+    monkeypatch.setattr(installer, "NEEDED_WITH_CUDA_MB", 1)
+    build(tmp_path, monkeypatch, monitor, failing="torch-cpu.txt")
+    assert steps(monitor)[:4] == ["venv", "engine.txt", "torch-cpu.txt", "torch.txt"]
+
+
+def test_a_uv_in_the_environment_looks_further_for_the_small_torch(tmp_path: Path):
+    python = environment_python(tmp_path)
+    fake_program(python.with_name("uv"))
+    pip = Installer("", "/usr/bin/python3")
+    attempts = installer._torch_attempts(pip, tmp_path)
+    assert attempts[0] == (pip, False)
+    tool, cpu_torch = attempts[1]
+    assert "--torch-backend" in tool.install(tmp_path, [tmp_path / "torch-cpu.txt"], cpu_torch)
+
+
+def test_a_failing_step_leaves_nothing_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(EngineSetupError, match="no such package"):
+        build(tmp_path, monkeypatch, failing="engine.txt")
+    assert not engine_folder(tmp_path / "profile").exists()
+
+
+def test_cancel_ends_the_build_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monitor = RecordingMonitor(cancel=True)
+    start = time.monotonic()
+    with pytest.raises(RunCancelled):
+        build(tmp_path, monkeypatch, monitor, slow="engine.txt")
+    assert time.monotonic() - start < 20
+    assert not engine_folder(tmp_path / "profile").exists()
+
+
+def test_a_full_disk_is_noticed_before_the_old_engine_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    python = build(tmp_path, monkeypatch)
+    monkeypatch.setattr(installer, "NEEDED_MB", 10**12)
+    with pytest.raises(EngineSetupError, match="MB free"):
+        install_engine(tmp_path / "profile", REQUIREMENTS, RecordingMonitor())
+    assert python.is_file()
+
+
+def test_every_locked_file_that_is_installed_ships():
+    for name in ("engine.txt", "torch-cpu.txt", "torch.txt"):
+        text = (REQUIREMENTS / name).read_text()
+        assert "--hash=sha256:" in text, name
+
+
+def test_uv_and_pip_insist_on_hashes(tmp_path: Path):
+    for tool in (Installer("/bin/uv", "/usr/bin/python3"), Installer("", "/usr/bin/python3")):
+        assert "--require-hashes" in tool.install(tmp_path, [tmp_path / "engine.txt"])
+
+
+def test_a_python_that_cannot_make_environments_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    useless = tmp_path / "python3"
+    useless.write_text("#!/bin/sh\nexit 1\n")
+    useless.chmod(0o755)
+    old = tmp_path / "python"
+    old.write_text("#!/bin/sh\necho 3.8\n")
+    old.chmod(0o755)
+    monkeypatch.setattr(installer, "_find_uv", lambda: "")
+    monkeypatch.setattr(installer, "_candidates", lambda: [str(useless), str(old)])
+    with pytest.raises(EngineSetupError, match=r"No Python 3\.10 to 3\.13"):
+        installer.find_installer(RecordingMonitor())
+    monkeypatch.setattr(installer, "_candidates", lambda: [str(useless), str(old), sys.executable])
+    assert installer.find_installer(RecordingMonitor()).python == sys.executable
+
+
+def test_the_setting_wins_over_the_variable_and_that_over_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    build(tmp_path, monkeypatch)
+    first, second = fake_program(tmp_path / "first"), fake_program(tmp_path / "second")
+    variables = {VARIABLE: str(second)}
+    profile = tmp_path / "profile"
+    assert find_interpreter(str(first), profile, variables).path == str(first)
+    assert find_interpreter("", profile, variables).path == str(second)
+    assert find_interpreter("", profile, {}).path == str(environment_python(engine_folder(profile)))
+
+
+def test_an_unfinished_environment_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    build(tmp_path, monkeypatch)
+    os.unlink(engine_folder(tmp_path / "profile") / COMPLETE_MARK)
+    with pytest.raises(EngineMissingError, match="not set up"):
+        find_interpreter("", tmp_path / "profile", {})
+
+
+@pytest.mark.parametrize("where", ["setting", "variable"])
+def test_a_named_interpreter_that_is_gone_is_an_error_not_a_fall_back(tmp_path: Path, where: str):
+    gone = str(tmp_path / "gone")
+    with pytest.raises(EngineMissingError, match="gone"):
+        find_interpreter(gone if where == "setting" else "", None, {VARIABLE: gone} if where == "variable" else {})

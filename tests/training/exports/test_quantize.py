@@ -1,0 +1,86 @@
+"""The form of 8 bit: nearly the same classes, in the same file, gone when scaling changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dubai_landcover_plugin.core.bundle.bundle import load_bundle, open_bundle
+from dubai_landcover_plugin.core.bundle.save import add_graphs, describe_anew
+from dubai_landcover_plugin.core.runtimes.predictor import Predictor
+from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
+from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
+from training.__main__ import main
+from training.errors import TrainingError
+from training.exports import quantize
+from training.exports.parity import Parity
+
+pytest.importorskip("nncf")
+SHAPE = (3, 64, 64)
+
+
+@pytest.fixture(autouse=True)
+def few_chips(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quantize, "_CHIPS", 4)
+
+
+def test_it_goes_into_the_file_and_computes(
+    trained: Callable[[], Path], data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model = trained()
+    weights = load_bundle(model).model.state_dict()
+    assert main(["quantize", str(model), "--data", str(data)]) == 0
+    assert "int8 added" in capsys.readouterr().out
+    bundle = load_bundle(model)
+    assert all((value == weights[key]).all() for key, value in bundle.model.state_dict().items())
+    assert bundle.metadata.training["int8"]["agreement"] >= quantize.LEAST_AGREEMENT
+    chips = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), np.uint8)
+    told: list[tuple[str, str]] = []
+    given = Predictor(bundle, "cpu", "int8", shape=SHAPE, log=lambda *line: told.append(line))
+    exact = Predictor(bundle, "cpu", "float32", shape=SHAPE)
+    assert (given.runtime, given.precision, told) == ("openvino", "int8", [])
+    assert 0 < np.abs(given(chips) - exact(chips)).max() < 0.3
+    assert main(["card", str(model)]) == 0
+    assert "## In 8 bit" in model.with_suffix(".md").read_text(encoding="utf-8")
+
+
+def test_other_remarks_keep_it_and_another_temperature_drops_it(
+    trained: Callable[[], Path], data: Path, tmp_path: Path
+) -> None:
+    model = trained()
+    metadata = read_metadata(model)
+    add_graphs(model, metadata, {"int8": b"any"})
+    describe_anew(model, replace(metadata, title="Another"))
+    assert open_bundle(model).graph("int8") == b"any"
+    assert main(["export", str(model), str(tmp_path / "copy.safetensors")]) == 0
+    assert open_bundle(tmp_path / "copy.safetensors").graph("int8") == b"any"
+    describe_anew(model, replace(metadata, temperature=1.5))
+    assert open_bundle(model).graph("int8") is None
+
+
+def test_one_that_differs_too_much_is_not_written(
+    trained: Callable[[], Path], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = trained()
+    before = model.read_bytes()
+    monkeypatch.setattr(quantize, "_compare", lambda *arguments: Parity(0.9, 0.5, 100, "chips"))
+    with pytest.raises(TrainingError, match=r"50\.000 % of 100 pixels"):
+        quantize.quantize_model(model, data)
+    assert model.read_bytes() == before
+    assert list(model.parent.glob(".*")) == []
+
+
+def test_without_it_a_run_goes_on_in_another_arithmetic(trained: Callable[[], Path]) -> None:
+    told: list[tuple[str, str]] = []
+    bundle = open_bundle(trained())
+    predictor = Predictor(bundle, "cpu", "int8", shape=SHAPE, log=lambda *line: told.append(line))
+    assert (predictor.runtime, predictor.precision) == ("openvino", "float32")
+    assert "has no int8 form" in told[0][1]
+    with pytest.raises(RuntimeUnavailableError, match="Only OpenVINO computes in int8"):
+        Predictor(bundle, "cpu", "int8", runtime="torch", shape=SHAPE)
+    assert SegmentOptions(precision="int8").precision == "int8"

@@ -1,0 +1,68 @@
+"""``python -m training train``."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from functools import partial
+from typing import Any
+
+PACKAGE = __package__.rpartition(".")[0]
+
+
+def add_train(commands: Any) -> None:
+    """Add the command to the parser's commands."""
+    train = commands.add_parser(
+        "train",
+        help="train a network",
+        description="Train a network. To use several devices or nodes see docs/training.md.",
+    )
+    train.add_argument("config", help="TOML file, or a shipped one: dubai, own")
+    train.add_argument("--data", required=True, help="folder of images and labels; `inspect` tells what is in it")
+    train.add_argument("--run", dest="folder", required=True, help="folder of the run, e.g. runs/dubai")
+    train.add_argument(
+        "--set",
+        dest="settings",
+        action="append",
+        default=[],
+        metavar="SECTION.KEY=VALUE",
+        help="change a value of the TOML file, e.g. --set optimizer.steps=200; may be repeated",
+    )
+    train.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint if there is one")
+    train.add_argument(
+        "--start-from", metavar="FILE", help="checkpoint of another run, or model file, whose weights are the start"
+    )
+    train.set_defaults(run=_train)
+
+
+def _train(options: argparse.Namespace) -> None:
+    from ..checkpoint import BEST, LAST
+    from ..config import load_config
+    from ..data.layouts import open_dataset
+    from ..data.splits import make_split
+    from ..initialization import make_fabric
+    from ..train import Run
+
+    config = load_config(options.config, options.settings)
+    fabric = make_fabric(config.run)  # first, so that only one of several processes speaks
+    say = partial(print, flush=True) if fabric.is_global_zero else _say_nothing
+    dataset = open_dataset(config.data, options.data)
+    split = make_split(dataset, config.split, say)
+    run = Run(
+        config,
+        split,
+        dataset.scheme,
+        options.folder,
+        options.resume,
+        options.start_from,
+        dataset.title,
+        fabric,
+        say,
+    )
+    run.go()
+    weights = run.folder / (BEST if (run.folder / BEST).is_file() else LAST)
+    say(f"To make a model file of it: python -m {PACKAGE} export {shlex.quote(str(weights))} NAME.safetensors")
+
+
+def _say_nothing(text: str) -> None:
+    pass

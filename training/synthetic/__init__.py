@@ -1,0 +1,1 @@
+"""Synthetic towns with known classes."""
