@@ -110,6 +110,15 @@ install_engine() {
     cat $locks | cksum >.venv/installed
 }
 
+# The project itself, as it lies here: for .venv/bin/landcover. Its build needs hatchling, not at run time.
+install_project() {
+    fresh .venv/project pyproject.toml dubai_landcover_plugin/__init__.py && [ -x .venv/bin/landcover ] && return 0
+    install_uv
+    say "Installing the project itself into .venv, editable"
+    run_uv pip install --quiet --no-deps --editable .
+    cat pyproject.toml dubai_landcover_plugin/__init__.py | cksum >.venv/project
+}
+
 install_qgis_tests() {
     fresh .venv-qgis/installed requirements/qgis-test.txt && return 0
     install_qgis
@@ -123,7 +132,7 @@ install_qgis_tests() {
 for part in "$@"; do
     case $part in
     qgis) install_qgis ;;
-    engine) install_engine ;;
+    engine) install_engine && install_project ;;
     qgis-tests) install_qgis_tests ;;
     *) say "Unknown part '$part'; known: qgis engine qgis-tests"; exit 2 ;;
     esac
