@@ -180,17 +180,20 @@ def _some(names: list[str]) -> str:
 
 
 def config_differences(earlier: TrainingConfig, now: TrainingConfig) -> dict[str, tuple[Any, Any]]:
-    """Return both values of each key that differs, by ``section.key``."""
-    before, after = earlier.to_json(), now.to_json()
-    return {
-        f"{section}.{key}": (before[section][key], value)
-        for section, table in after.items()
-        for key, value in table.items()
-        if before[section][key] != value
-    }
+    """Return both values of each key that differs, by ``section.key`` or ``sources.name.key``."""
+    before, after = (_flat(config) for config in (earlier, now))
+    keys = dict.fromkeys((*before, *after))  # a source may be there in one alone
+    return {key: (before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)}
 
 
-_MAY_CHANGE = ("optimizer.steps", "data.title")  # and all of [run] but the seed
+def _flat(config: TrainingConfig) -> dict[str, Any]:
+    tables = config.to_json()
+    sections = {name: table for name, table in tables.items() if name != "sources"}
+    sections |= {f"sources.{source['name']}": source for source in tables["sources"]}
+    return {f"{section}.{key}": value for section, table in sections.items() for key, value in table.items()}
+
+
+_MAY_CHANGE = ("optimizer.steps", "optimizer.decay", "data.title")  # and all of [run] but the seed
 
 
 def check_resumable(

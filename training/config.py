@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -45,6 +46,7 @@ class DataConfig:
         scene_count: How many scenes are drawn.
         scene_seed: Seed of the first; the others count up.
         scene_size: Side of a scene, px.
+        scene_gsd: Ground sampling distance of a scene, m/px; 0 takes its pixels as those of the model.
     """
 
     title: str = ""
@@ -59,6 +61,7 @@ class DataConfig:
     scene_count: int = 12
     scene_seed: int = 1000
     scene_size: int = 768
+    scene_gsd: float = 0.0
 
     def __post_init__(self) -> None:
         _require(
@@ -71,9 +74,69 @@ class DataConfig:
         _require(self.scene_count > 0 and self.scene_size > 0, "scene_count and scene_size must be positive.")
 
 
+LAYOUTS = ("auto", "dubai", "masks", "polygons")
+
+
+@dataclass(frozen=True, slots=True)
+class SourceConfig:
+    """One of several folders of training data; written as ``[[sources]]`` in TOML.
+
+    Args:
+        name: Short name; images are called ``name/image`` in splits and logs.
+        folder: Folder of the source, relative to the folder of the data.
+        layout: ``auto``, ``dubai``, ``masks`` or ``polygons``; see :mod:`training.data.layouts`.
+        images: Folder of the images of ``masks``.
+        masks: Folder of the masks of ``masks``.
+        labels: Meaning of the mask's values: ``{"4" = "Building", "14" = "not Building", "6" = ""}``. A name stands for
+            a class, ``not NAME`` for pixels known to be anything but that class, an empty text for unlabelled pixels.
+            Empty takes values as class ids.
+        gsd: Ground sampling distance of the images, m/px; 0 takes their pixels as those of the model.
+        gsds: Ground sampling distance of single places, m/px, by place.
+        place: Regular expression on an image's name whose first group is its place; empty takes the layout's own.
+        weight: Relative share of the chips that are cut from this source.
+        exclude: Names of images, within the source, that are left out.
+        terms: Title, licence and credit for model cards.
+    """
+
+    name: str
+    folder: str = ""
+    layout: str = "auto"
+    images: str = "images"
+    masks: str = "masks"
+    labels: dict[str, str] = field(default_factory=dict)
+    gsd: float = 0.0
+    gsds: dict[str, float] = field(default_factory=dict)
+    place: str = ""
+    weight: float = 1.0
+    exclude: tuple[str, ...] = ()
+    terms: str = ""
+
+    def __post_init__(self) -> None:
+        where = f"source '{self.name}'"
+        _require(bool(self.name) and "/" not in self.name, f"{where}: the name must not be empty nor contain '/'.")
+        _require(self.layout in LAYOUTS, f"{where}: layout must be one of {', '.join(LAYOUTS)}, got '{self.layout}'.")
+        for value in (self.gsd, *self.gsds.values()):
+            _require(
+                isinstance(value, int | float) and math.isfinite(value) and value >= 0,
+                f"{where}: gsd must be a finite number of metres of at least 0, got {value}.",
+            )
+        _require(
+            math.isfinite(self.weight) and self.weight > 0, f"{where}: weight must be positive, got {self.weight}."
+        )
+        try:
+            groups = re.compile(self.place).groups
+        except re.error as error:
+            raise ConfigError(f"{where}: place is not a regular expression: {error}.") from error
+        _require(not self.place or groups >= 1, f"{where}: place '{self.place}' has no group.", "Write e.g. ^([a-z]+)_")
+
+
 _SEEDS = 2**63  # torch takes no larger
 _MOST_SCALE = 64  # magnification of a chip: a pixel becomes a flat field
 _MOST_CHANGE = 4  # of light and colour: beyond it chips are black and white
+_VARIATIONS = (
+    *("brightness", "contrast", "gamma", "gain", "saturation", "blur"),
+    *("light", "haze", "grey", "stretch", "style", "paste"),
+)
 SPLITS = ("none", "seed", "location", "patch", "list")
 
 
@@ -86,7 +149,7 @@ class SplitConfig:
         fold: Which of ``groups`` is kept out by ``location``, from 0.
         groups: What ``location`` keeps out together: lists of names of groups; empty takes the data's own.
         validation: Names of images or groups that ``list`` keeps out.
-        exclude: Names of images left out altogether, for instance for broken labels.
+        exclude: Names of images or groups left out altogether, for instance for broken labels.
         seed: Of ``seed`` and ``patch``.
         images: How many images ``seed`` keeps out.
         share: Share of the patches that ``patch`` keeps out, 0..1.
@@ -169,7 +232,15 @@ class ChipConfig:
         gain: Largest relative change of a single band.
         saturation: Largest relative change of the distance of colours from grey.
         blur: Largest standard deviation of a Gaussian blur, px.
+        light: Largest change of the logarithm of a factor on all bands.
+        haze: Largest share of white mixed in, 0..1.
+        grey: Share of chips that lose their colour, 0..1.
+        stretch: Share of chips stretched to the 2nd to 98th percentile of their image, as a run stretches rasters of
+            more than 8 bits, 0..1.
+        style: Share of chips that take on the mean and standard deviation of each band of another chip, 0..1.
+        paste: Share of chips into which a rectangle of another chip is pasted, 0..1.
         calm: Share of a run, at its end, in which chips look almost as images do: see :meth:`calmed`; 0..1.
+        calm_strength: Factor on all variation in that part, 0..1.
     """
 
     size: int = 256
@@ -183,7 +254,14 @@ class ChipConfig:
     gain: float = 0.15
     saturation: float = 0.0
     blur: float = 0.0
+    light: float = 0.0
+    haze: float = 0.0
+    grey: float = 0.0
+    stretch: float = 0.0
+    style: float = 0.0
+    paste: float = 0.0
     calm: float = 0.0
+    calm_strength: float = 1 / 3
 
     def __post_init__(self) -> None:
         _require(
@@ -193,29 +271,32 @@ class ChipConfig:
             0 < self.scale[0] <= self.scale[1] <= _MOST_SCALE,
             f"scale must be positive and rise, to {_MOST_SCALE} at most, got {self.scale}.",
         )
-        for name in ("brightness", "contrast", "gamma", "gain", "saturation"):
+        for name in ("brightness", "contrast", "gamma", "gain", "saturation", "light"):
             value = getattr(self, name)
             _require(0 <= value <= _MOST_CHANGE, f"chips.{name} must lie in 0..{_MOST_CHANGE}, got {value}.")
-        _require(0 <= self.balance <= 1, f"balance must lie in 0..1, got {self.balance}.")
+        for name in ("balance", "haze", "grey", "stretch", "style", "paste", "calm_strength"):
+            value = getattr(self, name)
+            _require(0 <= value <= 1, f"chips.{name} must lie in 0..1, got {value}.")
         _require(0 <= self.area_power <= 1, f"area_power must lie in 0..1, got {self.area_power}.")
         _require(0 <= self.blur <= 4, f"blur must lie in 0..4 px, got {self.blur}.")
         _require(0 <= self.calm <= 1, f"calm must lie in 0..1, got {self.calm}.")
 
     def calmed(self) -> ChipConfig:
-        """Return the configuration with a third of the variation and chips cut anywhere.
+        """Return the configuration with less variation, by the factor ``calm_strength``, and chips cut anywhere.
 
         A network that ends its training on images as they are fits them better than one that has seen only varied
         ones. Source: Touvron et al. 2019, Fixing the train-test resolution discrepancy,
         https://arxiv.org/abs/1906.06423.
         """
-        names = ("brightness", "contrast", "gamma", "gain", "saturation", "blur")
-        low, high = (float(side ** (1 / 3)) for side in self.scale)
-        return replace(self, scale=(low, high), balance=0.0, **{name: getattr(self, name) / 3 for name in names})
+        factor = self.calm_strength
+        low, high = (float(side**factor) for side in self.scale)
+        varied = {name: getattr(self, name) * factor for name in _VARIATIONS}
+        return replace(self, scale=(low, high), balance=0.0, **varied)
 
 
 @dataclass(frozen=True, slots=True)
 class OptimizerConfig:
-    """AdamW with linear warm-up and cosine decay.
+    """AdamW with linear warm-up, then cosine decay or a constant rate with a decay at the end.
 
     Args:
         steps: Optimizer steps of the whole run.
@@ -223,6 +304,7 @@ class OptimizerConfig:
         encoder_rate: Highest learning rate of a pretrained encoder.
         weight_decay: Decoupled decay of the weights.
         warmup: Steps over which the rate rises.
+        decay: Steps at the end over which the rate falls from a constant to zero; 0 for a cosine over the whole run.
         clip: Largest gradient norm.
         accumulate: Batches whose gradients are averaged for one step.
         average: Decay of the moving average of the weights that is evaluated and exported; 0 for none.
@@ -233,14 +315,15 @@ class OptimizerConfig:
     encoder_rate: float = 4e-4
     weight_decay: float = 1e-2
     warmup: int = 50
+    decay: int = 0
     clip: float = 1.0
     accumulate: int = 1
     average: float = 0.99
 
     def __post_init__(self) -> None:
         _require(
-            self.steps >= 1 and self.warmup >= 0,
-            f"steps must be >= 1 and warmup >= 0, got {self.steps}, {self.warmup}.",
+            self.steps >= 1 and self.warmup >= 0 and 0 <= self.decay <= self.steps,
+            f"steps must be >= 1, warmup >= 0 and decay in 0..steps, got {self.steps}, {self.warmup}, {self.decay}.",
         )
         rates = (self.rate, self.encoder_rate)
         _require(
@@ -359,6 +442,7 @@ class TrainingConfig:
     """All of the above."""
 
     data: DataConfig = field(default_factory=DataConfig)
+    sources: tuple[SourceConfig, ...] = ()
     split: SplitConfig = field(default_factory=SplitConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     chips: ChipConfig = field(default_factory=ChipConfig)
@@ -383,7 +467,19 @@ class TrainingConfig:
             f"Unknown sections: {', '.join(sorted(set(value) - set(kinds)))}.",
             f"Known: {', '.join(kinds)}.",
         )
-        return cls(**{name: build_section(name, kinds[name], table) for name, table in value.items()})
+        sections = {name: build_section(name, kinds[name], table) for name, table in value.items() if name != _SOURCES}
+        return cls(**sections, sources=_sources(value.get(_SOURCES, ())))
+
+
+_SOURCES = "sources"
+
+
+def _sources(tables: Any) -> tuple[SourceConfig, ...]:
+    _require(isinstance(tables, list | tuple), "sources must be a list of tables.", "Write [[sources]] for each.")
+    sources = tuple(build_section(_SOURCES, SourceConfig, table) for table in tables)
+    names = [source.name for source in sources]
+    _require(len(set(names)) == len(names), f"Sources need different names, got {', '.join(names)}.")
+    return sources
 
 
 def _sections() -> dict[str, Any]:
@@ -402,7 +498,10 @@ def load_config(path: str | Path | None, settings: Sequence[str] = ()) -> Traini
     """
     tables = {} if path is None else _read_toml(_find(Path(path)))
     TrainingConfig.from_mapping(tables)  # so that a fault of the file is not taken for one of the settings
-    return TrainingConfig.from_mapping(override(_sections(), tables, settings))
+    sources = tables.pop(_SOURCES, [])
+    kinds = _sections()
+    del kinds[_SOURCES]
+    return TrainingConfig.from_mapping({**override(kinds, tables, settings), _SOURCES: sources})
 
 
 def _find(path: Path) -> Path:

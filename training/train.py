@@ -88,9 +88,15 @@ class Run:
         self.average.model.to(self.fabric.device)
         self.loss = SumLoss(config.loss, self._alpha(config.loss)).to(self.fabric.device)
         self.standardize = Standardize(MEAN, STD)
-        scenes = draw_scenes(config.data, scheme)
+        scenes = draw_scenes(config.data, scheme, config.model.gsd)
         self.sampler = ChipSampler(
-            split.training, config.chips, config.run.seed, scenes, config.data.scene_share, config.optimizer.steps
+            split.training,
+            config.chips,
+            config.run.seed,
+            scenes,
+            config.data.scene_share,
+            config.optimizer.steps,
+            {source.name: source.weight for source in config.sources},
         )
         self._ahead = AheadSampler(self.sampler.batch)
         self.places = choose_places(split.validation or split.training, config.run.pictures, _PLACE)
@@ -284,15 +290,14 @@ class Run:
         if self.fabric.world_size > 1:  # running means of norms differ between processes: the first one's count
             for value in self.average.model.state_dict().values():
                 torch.distributed.broadcast(value, 0)
-        confusion = validate(
+        return validate(
             self.average.model,
             self.standardize,
             self.split.validation,
-            len(self.scheme.classes),
+            [entry.name for entry in self.scheme.classes],
             self.config.model.window,
             self.fabric,
         )
-        return confusion.to_json([entry.name for entry in self.scheme.classes])
 
     def _end_epoch(self, log: RunLog) -> None:
         """Remember whether the epoch was the best, save, and draw the picture."""

@@ -12,9 +12,18 @@ from torch.nn import functional
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from training.config import LossConfig
-from training.data.dataset import LabelledImage
+from training.data.dataset import NOT_CLASS, LabelledImage
 from training.errors import ConfigError
-from training.losses import DiceLoss, FocalLoss, LovaszLoss, SumLoss, balanced_alpha, border_weights, jaccard_steps
+from training.losses import (
+    DiceLoss,
+    FocalLoss,
+    LovaszLoss,
+    SumLoss,
+    balanced_alpha,
+    border_weights,
+    exclusion_surprise,
+    jaccard_steps,
+)
 
 
 @pytest.fixture
@@ -207,3 +216,42 @@ def test_balanced_weights_go_with_one_over_the_root_of_the_share() -> None:
 def test_a_negative_gamma_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"gamma must be at least 0, got -1"):
         FocalLoss(-1)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.75])
+def test_what_a_pixel_is_not_costs_minus_log_of_one_minus_its_probability(gamma: float, logits: torch.Tensor) -> None:
+    labels = torch.full((2, 7, 6), IGNORE)
+    labels[0, 0, 0], labels[0, 1, 2], labels[1, 3, 3] = NOT_CLASS + 3, NOT_CLASS, 2
+    probabilities = logits.double().softmax(dim=1)
+    sure = [1 - probabilities[0, 3, 0, 0], 1 - probabilities[0, 0, 1, 2], probabilities[1, 2, 3, 3]]
+    expected = sum((1 - p) ** gamma * -p.log() for p in sure) / 3
+    assert FocalLoss(gamma)(logits, labels).item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+def test_excluded_classes_that_are_predicted_for_sure_stay_finite() -> None:
+    logits = torch.tensor([60.0, 0.0, 0.0]).view(1, 3, 1, 1).requires_grad_()
+    loss = FocalLoss(0.75)(logits, torch.full((1, 1, 1), NOT_CLASS))
+    loss.backward()
+    assert loss.item() == pytest.approx(60 - math.log(2), rel=1e-4)
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_the_surprise_of_an_excluded_class_is_exact(logits: torch.Tensor) -> None:
+    channels = torch.randint(0, 5, (2, 7, 6))
+    p = logits.double().softmax(dim=1).gather(1, channels[:, None])[:, 0]
+    torch.testing.assert_close(exclusion_surprise(logits.double(), channels), -torch.log1p(-p))
+
+
+def test_dice_counts_an_excluded_pixel_for_its_class_alone() -> None:
+    labels = torch.tensor([[[0, 1, NOT_CLASS]]])
+    logits = torch.tensor([[[[30.0, 0.0, 30.0]], [[0.0, 30.0, 0.0]]]])  # 0, 1, 0: the last one is wrong
+    # class 0: 2 * 1 / (2 + 1), class 1: as if the last pixel were not there
+    expected = 1 - (2 / 3 + 2 / 2) / 2
+    assert DiceLoss(smooth=0)(logits, labels).item() == pytest.approx(expected, abs=1e-5)
+
+
+def test_lovasz_leaves_partial_labels_out(logits: torch.Tensor, labels: torch.Tensor) -> None:
+    partial = labels.clone()
+    partial[labels == IGNORE] = NOT_CLASS + 1
+    torch.testing.assert_close(LovaszLoss()(logits, partial), LovaszLoss()(logits, labels))

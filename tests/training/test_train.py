@@ -16,7 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import training.train
 from dubai_landcover_plugin.core.assessment.confusion import Confusion
-from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetLite0
+from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetLite
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from tests.training.dataset import make_image
 from training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
@@ -166,8 +166,8 @@ def test_without_validation_there_is_a_last_checkpoint_only(tmp_path: Path) -> N
 def test_it_stops_when_epochs_bring_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     hits = iter([5, 9, 7, 8, 9, 99])
 
-    def pretend(*arguments: object) -> Confusion:
-        return Confusion(np.eye(5, dtype=np.int64) * next(hits) + 1)
+    def pretend(*arguments: object) -> dict[str, object]:
+        return Confusion(np.eye(5, dtype=np.int64) * next(hits) + 1).to_json(list("abcde"))
 
     monkeypatch.setattr(training.train, "validate", pretend)
     said: list[str] = []
@@ -360,7 +360,7 @@ def test_a_pretrained_encoder_learns_at_its_own_rate(tmp_path: Path) -> None:
     assert rates[id(run.model.encoder.stem.conv.weight)] == config.optimizer.encoder_rate
     assert rates[id(run.model.head.weight)] == config.optimizer.rate
     assert len(rates) == len(list(run.model.parameters()))
-    fresh = EfficientNetLite0(3)
+    fresh = EfficientNetLite(3)
     assert not torch.equal(run.model.encoder.stem.conv.weight, fresh.stem.conv.weight)
     plain = make_optimizer(run.model, replace(config, model=replace(config.model, pretrained=False)))
     assert {group["top"] for group in plain.param_groups} == {config.optimizer.rate}

@@ -38,7 +38,7 @@ def add_train(commands: Any) -> None:
 def _train(options: argparse.Namespace) -> None:
     from ..checkpoint import BEST, LAST
     from ..config import load_config
-    from ..data.layouts import open_dataset
+    from ..data.sources import open_data
     from ..data.splits import make_split
     from ..initialization import make_fabric
     from ..train import Run
@@ -46,7 +46,7 @@ def _train(options: argparse.Namespace) -> None:
     config = load_config(options.config, options.settings)
     fabric = make_fabric(config.run)  # first, so that only one of several processes speaks
     say = partial(print, flush=True) if fabric.is_global_zero else _say_nothing
-    dataset = open_dataset(config.data, options.data)
+    dataset = open_data(config, options.data)
     split = make_split(dataset, config.split, say)
     run = Run(
         config,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol, cast
@@ -23,8 +23,8 @@ from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 
 from ..config import ChipConfig, DataConfig
 from ..errors import DatasetError
-from .augment import orient, vary_radiometry
-from .dataset import LabelledImage
+from .augment import orient, paste_rectangles, stretched, transfer_style, vary_radiometry
+from .dataset import NOT_CLASS, LabelledImage
 
 
 class DrawnScene(Protocol):
@@ -37,6 +37,7 @@ class DrawnScene(Protocol):
 SceneFunction = Callable[[int, int], DrawnScene]
 """Draws the scene of a seed with sides of so many px."""
 
+_SAMPLE = 50_000  # pixels of an image from which its percentiles are estimated
 _POSITIONS = 2048  # kept for each class and image: 16 kB
 
 
@@ -61,11 +62,13 @@ class ClassPlaces:
     Args:
         images: Labelled images.
         seed: Of the sample.
+        weights: Relative share of each source among the images with a class.
     """
 
-    def __init__(self, images: Sequence[LabelledImage], seed: int) -> None:
+    def __init__(self, images: Sequence[LabelledImage], seed: int, weights: Mapping[str, float] | None = None) -> None:
         draw = np.random.default_rng((seed, len(images)))
-        counts = np.array([np.bincount(image.labels.ravel(), minlength=256)[:IGNORE] for image in images], np.float64)
+        counts = np.array([np.bincount(image.labels.ravel(), minlength=256)[:NOT_CLASS] for image in images], float)
+        counts *= _source_factors(images, counts, weights or {})
         self.classes = np.flatnonzero(counts.sum(axis=0))
         chances = counts[:, self.classes] / counts[:, self.classes].sum(axis=0)
         self._chances = dict(zip(self.classes.tolist(), chances.T, strict=True))  # of each image, by class
@@ -97,6 +100,7 @@ class ChipSampler:
         config: Size, scale, variation and choice of chips.
         seed: Of the run.
         steps: Of the run, whose last ones may be calm; 0 for none.
+        weights: Relative share of the chips of each source, by its name; 1 where none is given.
 
     Raises:
         DatasetError: if there is no image.
@@ -110,6 +114,7 @@ class ChipSampler:
         scenes: Sequence[LabelledImage] = (),
         scene_share: float = 0.0,
         steps: int = 0,
+        weights: Mapping[str, float] | None = None,
     ) -> None:
         if not images:
             raise DatasetError("There is no labelled image to train on.", "Label one or keep fewer to validate on.")
@@ -117,9 +122,11 @@ class ChipSampler:
         self._scene_share = scene_share if scenes else 0.0
         self._config, self._calm, self._seed = config, config.calmed(), seed
         self._calm_from = round(steps * (1 - config.calm)) if steps else math.inf
-        areas = np.array([image.labels.size for image in images], np.float64) ** config.area_power
+        areas = np.array([image.labels.size * image.scale**2 for image in images], np.float64) ** config.area_power
+        areas *= _source_factors(images, areas[:, None], weights or {})[:, 0]
         self._chances = areas / areas.sum()
-        self._places = ClassPlaces(images, seed) if config.balance else None
+        self._places = ClassPlaces(images, seed, weights) if config.balance else None
+        self._limits: dict[str, npt.NDArray[np.float32]] = {}
 
     def batch(self, step: int, part: int = 0) -> Batch:
         """Return the batch number ``part`` of a step."""
@@ -128,15 +135,22 @@ class ChipSampler:
         drawn = [self._chip(config, draw) for _ in range(config.batch)]
         pixels = torch.from_numpy(np.stack([chip[0] for chip in drawn])).permute(0, 3, 1, 2)
         labels = torch.from_numpy(np.stack([chip[1] for chip in drawn])).long()
-        return Batch(vary_radiometry(pixels, config, draw), labels, tuple(chip[2] for chip in drawn))
+        if config.style:
+            pixels = transfer_style(pixels, config.style, draw)
+        chips = vary_radiometry(pixels, config, draw)
+        if config.paste:
+            chips, labels = paste_rectangles(chips, labels, config.paste, draw)
+        return Batch(chips, labels, tuple(chip[2] for chip in drawn))
 
     def _chip(
         self, config: ChipConfig, draw: np.random.Generator
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], str]:
         image, centre = self._choose(config, draw)
         low, high = config.scale
-        scale = float(np.exp(draw.uniform(np.log(low), np.log(high))))
+        scale = float(np.exp(draw.uniform(np.log(low), np.log(high)))) * image.scale
         pixels, labels = cut(image, config.size, scale, draw, centre)
+        if config.stretch and draw.random() < config.stretch:
+            pixels = stretched(pixels, self._percentiles(image))
         return *orient(pixels, labels, int(draw.integers(8))), image.name
 
     def _choose(self, config: ChipConfig, draw: np.random.Generator) -> tuple[LabelledImage, tuple[int, int] | None]:
@@ -147,6 +161,26 @@ class ChipSampler:
             number, centre = self._places.draw(draw)
             return self._images[number], centre
         return self._images[draw.choice(len(self._images), p=self._chances)], None
+
+    def _percentiles(self, image: LabelledImage) -> npt.NDArray[np.float32]:
+        """Return (2, 3): the 2nd and 98th percentile of each band of an image, as a run estimates them."""
+        if image.name not in self._limits:
+            step = max(int(math.sqrt(image.labels.size / _SAMPLE)), 1)
+            sample = image.pixels[::step, ::step].reshape(-1, 3)
+            self._limits[image.name] = np.percentile(sample, (2, 98), axis=0).astype(np.float32)
+        return self._limits[image.name]
+
+
+def _source_factors(
+    images: Sequence[LabelledImage], amounts: npt.NDArray[np.float64], weights: Mapping[str, float]
+) -> npt.NDArray[np.float64]:
+    """Return (N, K) factors that give each source its weight in every column of (N, K) amounts."""
+    sources = np.array([image.source for image in images])
+    factors = np.ones_like(amounts)
+    for name in np.unique(sources):
+        own = sources == name
+        factors[own] = weights.get(str(name), 1.0) / np.maximum(amounts[own].sum(axis=0), 1e-9)
+    return factors
 
 
 class AheadSampler:
@@ -199,8 +233,13 @@ def cut(
     return np.asarray(resized), np.asarray(nearest)
 
 
-def draw_scenes(config: DataConfig, scheme: ClassScheme = DUBAI) -> list[LabelledImage]:
+def draw_scenes(config: DataConfig, scheme: ClassScheme = DUBAI, gsd: float = 1.0) -> list[LabelledImage]:
     """Draw the synthetic scenes that a configuration asks for; none if it names no function.
+
+    Args:
+        config: Function, number and size of the scenes.
+        scheme: The classes.
+        gsd: Ground sampling distance of the model, m/px.
 
     Raises:
         DatasetError: if the function cannot be found, or is of another kind.
@@ -217,11 +256,12 @@ def draw_scenes(config: DataConfig, scheme: ClassScheme = DUBAI) -> list[Labelle
     channels = np.full(256, IGNORE, np.uint8)
     for channel, entry in enumerate(scheme.classes):
         channels[entry.id] = channel
+    scale = config.scene_gsd / gsd if config.scene_gsd else 1.0
     scenes = []
     for seed in range(config.scene_seed, config.scene_seed + config.scene_count):
         try:
             scene = function(seed, config.scene_size)
-            scenes.append(LabelledImage(f"scene{seed}", scene.image, channels[scene.truth]))
+            scenes.append(LabelledImage(f"scene{seed}", scene.image, channels[scene.truth], scale=scale))
         except (TypeError, AttributeError, IndexError) as error:
             raise DatasetError(
                 f"The scenes '{config.scenes}' cannot be drawn: {type(error).__name__}: {error}.",

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 from ..errors import DatasetError
+
+_SAME_SCALE = 0.02  # a relative difference that is not worth resampling
+NOT_CLASS = 128
+"""Label ``NOT_CLASS + k`` marks a pixel known to be anything but channel ``k``; such labels are partial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +27,18 @@ class LabelledImage:
     Args:
         name: Short name.
         pixels: (H, W, 3) uint8.
-        labels: (H, W) uint8 channel index of the model's output, or ``IGNORE``.
+        labels: (H, W) uint8 channel index of the model's output, ``NOT_CLASS`` plus a channel index, or ``IGNORE``.
         group: The place it belongs to, see :class:`Entry`; may be empty.
+        source: Name of the folder of training data it comes from; empty where there is only one.
+        scale: Magnification that brings it to the ground sampling distance of the model.
     """
 
     name: str
     pixels: npt.NDArray[np.uint8]
     labels: npt.NDArray[np.uint8]
     group: str = ""
+    source: str = ""
+    scale: float = 1.0
 
     def __post_init__(self) -> None:
         if self.pixels.shape != (*self.labels.shape, 3):
@@ -38,6 +47,15 @@ class LabelledImage:
                 f"its mask {self.labels.shape[1]}×{self.labels.shape[0]} px.",
                 "Export image and mask with the same size.",
             )
+
+    def at_model_gsd(self) -> LabelledImage:
+        """Return the image at the model's ground sampling distance: bilinear pixels, nearest labels."""
+        if abs(self.scale - 1) < _SAME_SCALE:
+            return self
+        height, width = (max(round(side * self.scale), 1) for side in self.labels.shape)
+        pixels = Image.fromarray(self.pixels).resize((width, height), Image.Resampling.BILINEAR)
+        labels = Image.fromarray(self.labels).resize((width, height), Image.Resampling.NEAREST)
+        return replace(self, pixels=np.asarray(pixels), labels=np.asarray(labels), scale=1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +89,7 @@ class Dataset:
         entries: Labelled images, sorted by name.
         unlabelled: Names of the images without labels.
         folds: Groups that lie together on the ground, each to be kept out as one.
+        weights: Relative share of the chips of each source, by its name; empty where there is only one.
         notes: What the user should know, such as a mask without an image.
     """
 
@@ -80,6 +99,7 @@ class Dataset:
     unlabelled: tuple[str, ...] = ()
     folds: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
+    weights: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         names = [*(entry.name for entry in self.entries), *self.unlabelled]

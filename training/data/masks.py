@@ -5,6 +5,7 @@ Folders inside ``images`` and ``masks`` are places: ``images/PLACE/NAME.*`` with
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -27,24 +28,45 @@ from .pixels import list_images, open_image, read_band, read_picture, to_pixels
 _BLACK = (0, 0, 0)
 
 
-def open_masks(config: DataConfig, root: Path) -> Dataset:
+def open_masks(
+    config: DataConfig,
+    root: Path,
+    codes: Mapping[int, int] | None = None,
+    folders: tuple[str, str] = ("images", "masks"),
+    scheme: ClassScheme | None = None,
+) -> Dataset:
     """List the images of a folder; masks are read when an image is loaded.
+
+    Args:
+        config: Class table and bands.
+        root: Folder of the data.
+        codes: Label of each value of the masks; None for masks of colours or class ids.
+        folders: Names of the folders of images and masks.
+        scheme: The classes; None for those of the class table.
 
     Raises:
         DatasetError: if there is no image with a mask, two masks have one name, or the class table is wrong.
     """
-    scheme, source = find_scheme(root, config.classes)
-    images, masks = list_images(root / "images"), list_images(root / "masks")
+    if scheme is None:
+        scheme, source = find_scheme(root, config.classes)
+    else:
+        source = "those of the run"
+    images, masks = (list_images(root / folder) for folder in folders)
     if not images:
-        raise DatasetError(f"There are no images in {root / 'images'}.", "Put .tif, .png or .jpg files there.")
+        raise DatasetError(f"There are no images in {root / folders[0]}.", "Put .tif, .png or .jpg files there.")
     entries = tuple(
-        Entry(name, _group(name), path, partial(load_pair, name, _group(name), path, masks[name], scheme, config.bands))
+        Entry(
+            name,
+            _group(name),
+            path,
+            partial(load_pair, name, _group(name), path, masks[name], scheme, config.bands, codes),
+        )
         for name, path in images.items()
         if name in masks
     )
     if not entries:
         raise DatasetError(
-            f"No image in {root / 'images'} has a mask of the same name in {root / 'masks'}: "
+            f"No image in {root / folders[0]} has a mask of the same name in {root / folders[1]}: "
             f"{', '.join(list(images)[:3])}… and {', '.join(list(masks)[:3]) or 'none'}.",
             "Name image and mask alike, for example images/a.tif and masks/a.png.",
         )
@@ -61,7 +83,13 @@ def _group(name: str) -> str:
 
 
 def load_pair(
-    name: str, group: str, image: Path, mask: Path, scheme: ClassScheme, bands: tuple[int, ...] = ()
+    name: str,
+    group: str,
+    image: Path,
+    mask: Path,
+    scheme: ClassScheme,
+    bands: tuple[int, ...] = (),
+    codes: Mapping[int, int] | None = None,
 ) -> LabelledImage:
     """Decode an image and its mask.
 
@@ -70,7 +98,7 @@ def load_pair(
             the mask has a colour or id of no class.
     """
     picture = read_picture(image, bands)
-    labels, grid = read_labels(mask, scheme)
+    labels, grid = read_labels(mask, scheme) if codes is None else _read_codes(mask, codes)
     if labels.shape != picture.valid.shape:
         raise DatasetError(
             f"{name}: the image has {_size(picture.grid)}, its mask {_size(grid)} ({image}, {mask}).",
@@ -119,6 +147,29 @@ def read_labels(path: Path, scheme: ClassScheme = DUBAI) -> tuple[npt.NDArray[np
 def _read_ids(path: Path, scheme: ClassScheme) -> tuple[npt.NDArray[np.uint8], Grid]:
     chip, grid = read_band(path)
     return labels_from_ids(chip.values[0], chip.valid, scheme, str(path)), grid
+
+
+def _read_codes(path: Path, codes: Mapping[int, int]) -> tuple[npt.NDArray[np.uint8], Grid]:
+    """Return (H, W) uint8 labels of a mask whose values have meanings of their own.
+
+    Raises:
+        DatasetError: if it cannot be read, is not of one byte for each pixel, or has a value without a meaning.
+    """
+    chip, grid = read_band(path)
+    values = chip.values[0]
+    if values.dtype != np.uint8:
+        raise DatasetError(f"{path} holds {values.dtype} values.", "Save masks with one byte for each pixel.")
+    known = np.zeros(256, np.bool_)
+    known[list(codes)] = True
+    unknown = ~known[values] & chip.valid
+    if unknown.any():
+        raise DatasetError(
+            f"{path} has values without a meaning: {_listed(values[unknown], '{:g}')}.",
+            f"The source's labels name {', '.join(map(str, sorted(codes)))}: add the others, an empty text to ignore.",
+        )
+    table = np.full(256, IGNORE, np.uint8)
+    table[list(codes)] = list(codes.values())
+    return np.where(chip.valid, table[values], IGNORE).astype(np.uint8), grid
 
 
 def labels_from_colours(

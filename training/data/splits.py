@@ -80,10 +80,10 @@ def choose(dataset: Dataset, config: SplitConfig) -> Choice:
     Raises:
         ConfigError: if the split names images, groups or a fold that do not exist.
     """
-    known = {entry.name for entry in dataset.entries} | set(dataset.unlabelled)
+    known = {name for entry in dataset.entries for name in (entry.name, entry.group)} | set(dataset.unlabelled)
     _check_names(config.exclude, known, "split.exclude")
     held, description = _KINDS[config.kind](dataset, config)
-    kept = [entry for entry in dataset.entries if entry.name not in config.exclude]
+    kept = [entry for entry in dataset.entries if not {entry.name, entry.group} & set(config.exclude)]
     training = tuple(entry for entry in kept if entry.name not in held)
     validation = tuple(entry for entry in kept if entry.name in held)
     leaks = _shared_places(dataset, training, validation)

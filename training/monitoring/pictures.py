@@ -11,7 +11,7 @@ from PIL import Image
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
-from ..data.dataset import LabelledImage
+from ..data.dataset import NOT_CLASS, LabelledImage
 from ..errors import TrainingError
 
 PANELS = ("image", "labels", "prediction", "disagreement")
@@ -32,8 +32,9 @@ def disagreement(image: LabelledImage, predicted: Pixels) -> Pixels:
     """Return an (H, W, 3) uint8 picture: the image pale, wrong pixels red, ignored ones dark."""
     grey = image.pixels.mean(axis=2, keepdims=True)
     picture = np.broadcast_to(155 + grey * (100 / 255), image.pixels.shape).astype(np.uint8)
+    partial = (image.labels >= NOT_CLASS) & (image.labels != IGNORE)
     ignored = (image.labels == IGNORE) | (predicted == IGNORE)
-    wrong = ~ignored & (image.labels != predicted)
+    wrong = ~ignored & np.where(partial, image.labels - NOT_CLASS == predicted, image.labels != predicted)
     picture[wrong] = (0.35 * grey[wrong] + 0.65 * _WRONG).astype(np.uint8)
     picture[ignored] = picture[ignored] // 2
     return picture

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
-from torchmetrics.classification import MulticlassConfusionMatrix
 
-from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion, rounded
 from dubai_landcover_plugin.core.grid.windows import TileGrid
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.core.segmentation.blending import BandBlender
 from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 
-from ..data.dataset import LabelledImage
+from ..data.dataset import NOT_CLASS, LabelledImage
 
 _WHOLE = 4_000_000  # px that a network sees at once
 _LARGE = 2048  # side of the windows of larger images, px
@@ -62,20 +63,71 @@ def _probabilities(model: SegmentationModel, standardize: Standardize, pixels: n
     return logits[0].float().softmax(dim=0)
 
 
+@dataclass(frozen=True)
+class PartialConfusion:
+    """Pixel counts where some labels are only known not to be a class.
+
+    Args:
+        counts: (2 K, K) int64; rows are the labelled class, then the class that a pixel is known not to be; columns
+            are the predicted class.
+    """
+
+    counts: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, labels: npt.NDArray[np.uint8], predicted: npt.NDArray[np.uint8], classes: int) -> PartialConfusion:
+        """Count (H, W) labels, which may be partial, and (H, W) predicted channels."""
+        rows = labels.astype(np.int64)
+        partial = (labels >= NOT_CLASS) & (labels != IGNORE)
+        rows[partial] += classes - NOT_CLASS
+        counted = labels != IGNORE
+        pairs = rows[counted] * classes + predicted[counted]
+        return cls(np.bincount(pairs, minlength=2 * classes * classes).reshape(2 * classes, classes))
+
+    @property
+    def full(self) -> Confusion:
+        """The confusion over pixels of a known class."""
+        return Confusion(self.counts[: len(self.counts) // 2])
+
+    @property
+    def iou(self) -> npt.NDArray[np.float64]:
+        """(K,) intersection over union over all pixels where a class is known to be there or not; NaN without any."""
+        classes = len(self.counts) // 2
+        full, excluded = self.counts[:classes], self.counts[classes:]
+        hits = np.diag(full).astype(np.float64)
+        union = full.sum(axis=0) + full.sum(axis=1) - hits + np.diag(excluded)
+        # a class that no pixel shows says little: no label of it, and it is not asked about
+        return np.where(full.sum(axis=1) > 0, hits / np.maximum(union, 1), np.nan)
+
+
 def validate(
     model: SegmentationModel,
     standardize: Standardize,
     images: Sequence[LabelledImage],
-    classes: int,
+    classes: Sequence[str],
     window: int,
     fabric: Fabric,
-) -> Confusion:
-    """Return the confusion matrix over all images; the processes of a run share the work, all get the sum."""
-    metric = MulticlassConfusionMatrix(classes, ignore_index=IGNORE, validate_args=False).to(fabric.device)
-    nothing = torch.zeros(0, dtype=torch.long, device=fabric.device)
-    metric.update(nothing, nothing)  # a process may get no image
+) -> dict[str, Any]:
+    """Return the figures over all images, as :meth:`Confusion.to_json` gives them, and the IoU of each source.
+
+    The processes of a run share the work, all get the sum. With several sources ``miou`` is the mean of the sources'
+    means, so that a large source does not decide alone which weights are the best.
+    """
+    sources = sorted({image.source for image in images})
+    counts = torch.zeros(len(sources), 2 * len(classes), len(classes), dtype=torch.float64)
     for image in images[fabric.global_rank :: fabric.world_size]:
+        image = image.at_model_gsd()
         with fabric.autocast():
             predicted = predict_labels(model, standardize, image.pixels, window)
-        metric.update(*(torch.from_numpy(part).long().to(fabric.device) for part in (predicted, image.labels)))
-    return Confusion(metric.compute().cpu().numpy().astype(np.int64))
+        found = PartialConfusion.of(image.labels, predicted, len(classes)).counts
+        counts[sources.index(image.source)] += torch.from_numpy(found)
+    total = cast(torch.Tensor, fabric.all_reduce(counts.to(fabric.device), reduce_op="sum")).cpu().numpy()
+    parts = {name: PartialConfusion(part.astype(np.int64)) for name, part in zip(sources, total, strict=True)}
+    figures = PartialConfusion(total.sum(axis=0).astype(np.int64)).full.to_json(list(classes))
+    if len(sources) > 1:
+        figures["sources"] = {
+            name: {label: rounded(value) for label, value in zip(classes, part.iou, strict=True)}
+            for name, part in parts.items()
+        }
+        figures["miou"] = rounded(float(np.mean([np.nanmean(part.iou) for part in parts.values()])))
+    return figures

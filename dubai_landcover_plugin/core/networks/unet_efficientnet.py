@@ -1,7 +1,8 @@
-"""A U-Net decoder on an EfficientNet-lite0 encoder: few operations, and an encoder that can start from ImageNet."""
+"""A U-Net decoder on an EfficientNet-lite encoder: few operations, and an encoder that can start from ImageNet."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -25,9 +26,28 @@ _STAGES = (
     (3, 1, 6, 320, 1),
 )
 _STEM_CHANNELS = 32
-_TAPS = (0, 2, 4, 10, 15)  # last block at strides 2, 4, 8, 16, 32
+_TAPS = (0, 1, 2, 4, 6)  # the last stages at strides 2, 4, 8, 16, 32
 _EPSILON = 1e-3  # what the published weights were trained with
-TAP_CHANNELS = (16, 24, 40, 112, 320)
+_SCALING = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}  # factors on channels and repeats
+ENCODERS = tuple(_SCALING)
+
+
+def _stages(variant: str) -> list[tuple[int, int, int, int, int]]:
+    """Return kernel, stride, expansion, channels and repeats of each stage of a variant.
+
+    Channels are rounded to multiples of 8, repeats up; the first and the last stage are never repeated more often.
+    Source: the published configuration of EfficientNet-lite (TensorFlow, Apache-2.0).
+    """
+    if variant not in _SCALING:
+        raise ModelError(f"encoder must be one of {', '.join(ENCODERS)}, got {variant!r}.")
+    width, depth = _SCALING[variant]
+    stages = []
+    for index, (kernel, stride, expansion, channels, repeats) in enumerate(_STAGES):
+        wide = max(int(channels * width + 4) // 8 * 8, 8)
+        wide += 8 if wide < 0.9 * channels * width else 0
+        often = repeats if index in (0, len(_STAGES) - 1) else math.ceil(repeats * depth)
+        stages.append((kernel, stride, expansion, wide, often))
+    return stages
 
 
 class ConvNorm(nn.Module):
@@ -75,39 +95,48 @@ class InvertedBottleneck(nn.Module):
         return result + features if self.residual else result
 
 
-class EfficientNetLite0(nn.Module):
+class EfficientNetLite(nn.Module):
     """Encoder that returns its features at strides 2, 4, 8, 16 and 32.
+
+    Args:
+        in_channels: Bands of the input.
+        variant: ``lite0``, ``lite1`` or ``lite2``, from small to large.
 
     Source: Tan & Le 2019, https://arxiv.org/abs/1905.11946; the lite variant has no squeeze-and-excitation, ReLU6
     in place of swish, and stem and head of fixed width. The classifier's head is left out.
     """
 
-    def __init__(self, in_channels: int) -> None:
+    def __init__(self, in_channels: int, variant: str = "lite0") -> None:
         super().__init__()
+        self.variant = variant
+        self.tap_channels: list[int] = []
+        self._taps: list[int] = []
         self.stem = ConvNorm(in_channels, _STEM_CHANNELS, 3, stride=2)
         self.blocks = nn.ModuleList()
         channels = _STEM_CHANNELS
-        for kernel, stride, expansion, out_channels, repeats in _STAGES:
+        for stage, (kernel, stride, expansion, out_channels, repeats) in enumerate(_stages(variant)):
             for index in range(repeats):
                 step = stride if index == 0 else 1
                 self.blocks.append(InvertedBottleneck(channels, out_channels, kernel, step, expansion))
                 channels = out_channels
+            if stage in _TAPS:
+                self.tap_channels.append(channels)
+                self._taps.append(len(self.blocks) - 1)
 
     def forward(self, chips: torch.Tensor) -> list[torch.Tensor]:
-        """Return features with 16, 24, 40, 112 and 320 channels for (N, C, H, W), H and W multiples of 32."""
+        """Return features with ``tap_channels`` channels for (N, C, H, W), H and W multiples of 32."""
         features = self.stem(chips)
         taps = []
         for index, block in enumerate(self.blocks):
             features = block(features)
-            if index in _TAPS:
+            if index in self._taps:
                 taps.append(features)
         return taps
 
-    @staticmethod
-    def radius() -> int:
+    def radius(self) -> int:
         """Return how far the deepest feature looks, px, whichever side."""
         radius, jump = 2, 2  # stem: kernel 3 with one-sided padding
-        for kernel, stride, _, _, repeats in _STAGES:
+        for kernel, stride, _, _, repeats in _stages(self.variant):
             for index in range(repeats):
                 radius += (kernel // 2 + (stride > 1 and index == 0)) * jump
                 jump *= stride if index == 0 else 1
@@ -116,7 +145,7 @@ class EfficientNetLite0(nn.Module):
 
 @register("unet_efficientnet")
 class UNetEfficientNet(SegmentationModel):
-    """U-Net on EfficientNet-lite0; logits at half the resolution, enlarged bilinearly.
+    """U-Net on EfficientNet-lite; logits at half the resolution, enlarged bilinearly.
 
     Args:
         in_channels: Bands of the input.
@@ -126,6 +155,7 @@ class UNetEfficientNet(SegmentationModel):
         dim: Width of a token.
         heads: Attention heads of each block.
         grid: Side of the learned positional grid, tokens.
+        encoder: ``lite0``, ``lite1`` or ``lite2``.
 
     With ``blocks`` this is the hybrid of Chen et al. 2021 (TransUNet), https://arxiv.org/abs/2102.04306: a transformer
     over the features of a convolutional encoder.
@@ -143,20 +173,21 @@ class UNetEfficientNet(SegmentationModel):
         dim: int = 256,
         heads: int = 8,
         grid: int = 16,
+        encoder: str = "lite0",
     ) -> None:
         super().__init__()
         require_positive(in_channels=in_channels, classes=classes)
-        if len(widths) != len(TAP_CHANNELS) - 1:
-            raise ModelError(f"widths needs {len(TAP_CHANNELS) - 1} values, got {list(widths)}.")
+        if len(widths) != len(_TAPS) - 1:
+            raise ModelError(f"widths needs {len(_TAPS) - 1} values, got {list(widths)}.")
         require_positive(**{f"widths[{index}]": width for index, width in enumerate(widths)})
-        self.encoder = EfficientNetLite0(in_channels)
+        self.encoder = EfficientNetLite(in_channels, encoder)
+        *skips, deepest = self.encoder.tap_channels
         self.bottleneck: nn.Module = nn.Identity()
         if blocks:
-            self.bottleneck = TransformerBottleneck(TAP_CHANNELS[-1], dim, blocks, heads, grid, pool="none")
-        below = (TAP_CHANNELS[-1], *widths[:-1])
+            self.bottleneck = TransformerBottleneck(deepest, dim, blocks, heads, grid, pool="none")
+        below = (deepest, *widths[:-1])
         self.decoder = nn.ModuleList(
-            Up(channels, skip, width)
-            for channels, skip, width in zip(below, reversed(TAP_CHANNELS[:-1]), widths, strict=True)
+            Up(channels, skip, width) for channels, skip, width in zip(below, reversed(skips), widths, strict=True)
         )
         self.head = OutConv(widths[-1], classes)
         # on the way up each level adds bilinear interpolation (1 px below) and two 3×3 convolutions
@@ -166,7 +197,7 @@ class UNetEfficientNet(SegmentationModel):
     def logits(self, chips: torch.Tensor) -> torch.Tensor:
         """Return (N, K, H / 2, W / 2) logits for (N, C, H, W) chips, H and W multiples of 32."""
         *skips, features = self.encoder(chips)
-        features = self.bottleneck(features)  # (N, 320, H / 32, W / 32)
+        features = self.bottleneck(features)  # (N, deepest, H / 32, W / 32)
         for up, skip in zip(self.decoder, reversed(skips), strict=True):
             features = up(features, skip)
         return cast(torch.Tensor, self.head(features))

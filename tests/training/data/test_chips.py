@@ -11,9 +11,9 @@ import torch
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from tests.training.dataset import LOOKS, make_image
 from training.config import ChipConfig, DataConfig
-from training.data.augment import blur, orient, vary_radiometry
+from training.data.augment import blur, orient, paste_rectangles, stretched, transfer_style, vary_radiometry
 from training.data.chips import AheadSampler, Batch, ChipSampler, ClassPlaces, cut, draw_scenes
-from training.data.dataset import LabelledImage
+from training.data.dataset import NOT_CLASS, LabelledImage
 from training.errors import DatasetError
 
 STILL = ChipConfig(size=32, batch=6, brightness=0, contrast=0, gamma=0, gain=0)
@@ -215,3 +215,77 @@ def test_scenes_that_are_nowhere_and_no_images_are_errors() -> None:
         draw_scenes(DataConfig(scenes="math:sqrt", scene_share=0.1))
     with pytest.raises(DatasetError, match="no labelled image"):
         ChipSampler([], STILL, 1)
+
+
+def test_sources_are_drawn_by_their_weights_whatever_their_size() -> None:
+    large = [replace(make_image(seed, 200, 160), source="large") for seed in range(6)]
+    small = [replace(make_image(9, 40, 40), source="small")]
+    for balance in (0.0, 1.0):
+        config = replace(STILL, balance=balance)
+        sampler = ChipSampler([*large, *small], config, 1, weights={"large": 1.0, "small": 3.0})
+        names = [name for step in range(60) for name in sampler.batch(step).names]
+        assert 0.65 < names.count("image9") / len(names) < 0.85
+
+
+def test_partial_labels_are_no_classes_to_balance() -> None:
+    labels = np.full((40, 40), NOT_CLASS + 2, np.uint8)
+    labels[:5] = 1
+    places = ClassPlaces([LabelledImage("one", np.zeros((40, 40, 3), np.uint8), labels)], 1)
+    assert places.classes.tolist() == [1]
+
+
+def test_a_chip_is_cut_at_the_gsd_of_the_model() -> None:
+    image = make_image(1, 128, 128)
+    fine = ChipSampler([replace(image, scale=0.25)], replace(STILL, scale=(1.0, 1.0)), 1).batch(0)
+    # blocks of 16 px are 4 px now: 8 × 8 of them fit into 32 px
+    changes = (fine.labels[:, :, 1:] != fine.labels[:, :, :-1]).float().sum(dim=2).mean()
+    assert 4 < changes < 8
+
+
+def test_a_stretched_chip_fills_the_range() -> None:
+    image = make_image(1)
+    dark = replace(image, pixels=(image.pixels // 4 + 10).astype(np.uint8))
+    chips = ChipSampler([dark], replace(STILL, stretch=1.0, scale=(1.0, 1.0)), 1).batch(0).chips
+    assert chips.min() < 1
+    assert chips.max() > 254
+    limits = np.array([[10, 20, 30], [60, 70, 80]], np.float32)
+    found = stretched(np.array([[[10, 70, 55]]], np.uint8), limits)
+    np.testing.assert_array_equal(found, [[[0, 255, 128]]])
+
+
+def test_style_moves_colours_and_keeps_shapes() -> None:
+    draw = np.random.default_rng(3)
+    chips = torch.from_numpy(draw.normal(0, 20, (6, 3, 32, 32)).astype(np.float32))
+    chips = chips + torch.linspace(80, 180, 6).view(-1, 1, 1, 1)
+    found = transfer_style(chips, 1.0, draw)
+    before, after = chips.mean(dim=(2, 3)), found.mean(dim=(2, 3))
+    target = before.roll(1, 0)
+    between = (after >= torch.minimum(before, target) - 1) & (after <= torch.maximum(before, target) + 1)
+    assert between.all()
+    assert (after - before).abs().max() > 5
+    for one, other in zip(chips, found, strict=True):
+        assert torch.corrcoef(torch.stack((one.flatten(), other.flatten())))[0, 1] > 0.99
+    assert torch.equal(transfer_style(chips.clamp(0, 255), 0.0, draw), chips.clamp(0, 255))
+
+
+def test_pasted_rectangles_bring_their_labels() -> None:
+    chips = torch.arange(4.0).view(4, 1, 1, 1).expand(4, 3, 32, 32)
+    labels = torch.arange(4).view(4, 1, 1).expand(4, 32, 32)
+    found, found_labels = paste_rectangles(chips, labels, 1.0, np.random.default_rng(1))
+    assert torch.equal(found[:, 0].long(), found_labels)
+    for index in range(4):
+        assert set(found_labels[index].unique().tolist()) == {index, (index - 1) % 4}
+
+
+@pytest.mark.parametrize(
+    ("change", "check"),
+    [
+        ({"grey": 1.0}, lambda chips: (chips[:, 0] == chips[:, 1]).all()),
+        ({"haze": 1.0}, lambda chips: chips.min() > 20),
+        ({"light": 1.0}, lambda chips: chips.mean(dim=(1, 2, 3)).std() > 10),
+    ],
+)
+def test_light_haze_and_grey(change, check) -> None:
+    flat = torch.full((16, 3, 8, 8), 20, dtype=torch.uint8)
+    flat[:, 1] = 120
+    assert check(vary_radiometry(flat, replace(STILL, **change), np.random.default_rng(1)))

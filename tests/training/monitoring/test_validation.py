@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,10 +17,10 @@ from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from tests.training.dataset import LOOKS, make_image
-from training.data.dataset import LabelledImage
+from training.data.dataset import NOT_CLASS, LabelledImage
 from training.monitoring.curves import draw_curves
 from training.monitoring.snapshots import choose_places, draw_snapshot
-from training.monitoring.validation import predict_labels, validate
+from training.monitoring.validation import PartialConfusion, predict_labels, validate
 
 SAME = Standardize((0.5,) * 3, (0.5,) * 3)
 
@@ -66,9 +67,31 @@ def test_the_figures_are_those_of_the_engine() -> None:
         (Confusion.of(image.labels, predict_labels(model, SAME, image.pixels, 64), 5) for image in images),
         start=Confusion.empty(5),
     )
-    found = validate(model, SAME, images, 5, 64, Fabric(accelerator="cpu", devices=1))
-    np.testing.assert_array_equal(found.counts, expected.counts)
-    assert 0 < found.accuracy < 1
+    found = validate(model, SAME, images, list("abcde"), 64, Fabric(accelerator="cpu", devices=1))
+    assert found == expected.to_json(list("abcde"))
+    assert 0 < found["accuracy"] < 1
+
+
+def test_partial_labels_count_for_their_class_alone() -> None:
+    labels = np.array([[1, 1, 2, NOT_CLASS + 1, NOT_CLASS + 1, NOT_CLASS + 2, IGNORE]], np.uint8)
+    predicted = np.array([[1, 0, 1, 1, 0, 1, 1]], np.uint8)
+    found = PartialConfusion.of(labels, predicted, 3)
+    # class 1: one hit; false: the 2 and one of the two that are not 1; missed: one. "Not 2" says nothing of class 1.
+    assert found.iou[1] == pytest.approx(1 / (1 + 2 + 1))
+    assert found.iou[2] == 0
+    assert np.isnan(found.iou[0])
+    assert found.full.counts.sum() == 3
+
+
+def test_sources_count_alike_and_images_are_brought_to_the_gsd_of_the_model() -> None:
+    large, small = make_image(1, 96, 80), make_image(2, 32, 32)
+    wrong = replace(small, labels=(small.labels + 1) % 5, source="small", scale=2.0)
+    model = Nearest(0)
+    fabric = Fabric(accelerator="cpu", devices=1)
+    found = validate(model, SAME, [replace(large, source="large"), wrong], list("abcde"), 64, fabric)
+    assert model.seen == [(96, 80), (64, 64)]
+    assert found["sources"]["large"]["a"] == 1
+    assert found["miou"] == pytest.approx(0.5, abs=0.05)  # 1 for the large one, nearly 0 for the small one
 
 
 def test_places_lie_apart_show_many_classes_and_stay_the_same() -> None:

@@ -1,0 +1,129 @@
+"""Several folders of training data as one dataset: one set of classes, one ground sampling distance, partial labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+
+from ..config import DataConfig, SourceConfig, TrainingConfig
+from ..errors import ConfigError, DatasetError
+from .class_table import read_class_table
+from .dataset import NOT_CLASS, Dataset, Entry, LabelledImage
+from .layouts import open_dataset
+from .masks import open_masks
+
+_NOT = "not "
+
+
+def open_data(config: TrainingConfig, root: str | Path) -> Dataset:
+    """List the labelled images of a configuration: those of its sources, or of one folder if it has none.
+
+    Args:
+        config: Sources, class table, ground sampling distance of the model.
+        root: Folder of the data; sources lie in folders below it.
+
+    Raises:
+        ConfigError: if a source's labels name a class that does not exist.
+        DatasetError: if a folder is missing, empty or of no known layout, or a ground sampling distance is unknown.
+    """
+    if not config.sources:
+        return open_dataset(config.data, root)
+    root = Path(root)
+    scheme = read_class_table(root / config.data.classes) if config.data.classes else DUBAI
+    parts = [_open_source(source, config.data, root, scheme, config.model.gsd) for source in config.sources]
+    return Dataset(
+        title=config.data.title or " ".join(_sentence(source) for source in config.sources),
+        scheme=scheme,
+        entries=tuple(entry for part in parts for entry in part.entries),
+        unlabelled=tuple(name for part in parts for name in part.unlabelled),
+        folds=tuple(fold for part in parts for fold in part.folds),
+        notes=tuple(note for part in parts for note in part.notes),
+        weights={source.name: source.weight for source in config.sources},
+    )
+
+
+def _sentence(source: SourceConfig) -> str:
+    return f"{source.name}: {source.terms or 'terms not stated'}."
+
+
+def _open_source(source: SourceConfig, data: DataConfig, root: Path, scheme: ClassScheme, gsd: float) -> Dataset:
+    folder = root / source.folder
+    codes = label_codes(source, scheme)
+    if codes or source.layout == "masks":
+        part = open_masks(data, folder, codes or None, (source.images, source.masks), scheme)
+    else:
+        part = open_dataset(replace(data, classes=""), folder)
+        if part.scheme != scheme:
+            raise DatasetError(
+                f"Source '{source.name}' has the classes {_names(part.scheme)}; the run has {_names(scheme)}.",
+                "Say in the source's labels what its values mean.",
+            )
+    known = {entry.name for entry in part.entries} | set(part.unlabelled)
+    for name in source.exclude:
+        if name not in known:
+            raise ConfigError(f"Source '{source.name}' excludes '{name}', which does not exist.")
+    entries = tuple(_renamed(entry, source, gsd) for entry in part.entries if entry.name not in source.exclude)
+    used = {entry.group for entry in entries}
+    folds = (tuple(f"{source.name}/{group}" for group in fold) for fold in part.folds) if not source.place else ()
+    kept = (tuple(group for group in fold if group in used) for fold in folds)
+    return replace(
+        part,
+        entries=entries,
+        unlabelled=tuple(f"{source.name}/{name}" for name in part.unlabelled if name not in source.exclude),
+        folds=tuple(fold for fold in kept if fold),
+        notes=tuple(f"{source.name}: {note}" for note in part.notes),
+    )
+
+
+def label_codes(source: SourceConfig, scheme: ClassScheme) -> dict[int, int]:
+    """Return the label of each value of a source's masks: channel, ``NOT_CLASS`` plus channel, or ``IGNORE``.
+
+    Raises:
+        ConfigError: if a value is not in 0..255 or a name is not that of a class.
+    """
+    codes = {}
+    for text, meaning in source.labels.items():
+        if not text.isdecimal() or int(text) > 255:
+            raise ConfigError(f"Source '{source.name}': '{text}' is not a value of a mask.", "Values lie in 0..255.")
+        negative = meaning.casefold().startswith(_NOT)
+        name = meaning[len(_NOT) :] if negative else meaning
+        try:
+            channel = scheme.classes.index(scheme.by_name(name)) if name else IGNORE
+        except (ClassSchemeError, ValueError) as error:
+            raise ConfigError(
+                f"Source '{source.name}': value {text} means '{meaning}', but there is no class '{name}'.",
+                f"The classes are {_names(scheme)}; 'not {scheme.classes[0].name}' and an empty text are possible too.",
+            ) from error
+        codes[int(text)] = channel + NOT_CLASS if negative and name else channel
+    return codes
+
+
+def _names(scheme: ClassScheme) -> str:
+    return ", ".join(entry.name for entry in scheme.classes)
+
+
+def _renamed(entry: Entry, source: SourceConfig, gsd: float) -> Entry:
+    place = entry.group
+    if source.place:
+        found = re.search(source.place, entry.name)
+        if not found:
+            raise DatasetError(f"Source '{source.name}': '{source.place}' finds no place in '{entry.name}'.")
+        place = found[1]
+    own = source.gsds.get(place, source.gsd)
+    name, group = f"{source.name}/{entry.name}", f"{source.name}/{place}"
+    return replace(entry, name=name, group=group, load=partial(_load, entry.load, name, group, source.name, own, gsd))
+
+
+def _load(
+    load: Callable[[], LabelledImage], name: str, group: str, source: str, own: float, gsd: float
+) -> LabelledImage:
+    image = load()
+    image = replace(image, name=name, group=group, source=source)
+    return replace(image, scale=own / gsd if own else 1.0)
