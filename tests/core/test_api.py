@@ -11,6 +11,7 @@ import pytest
 
 from dubai_landcover_plugin import core
 from dubai_landcover_plugin.core import worker
+from dubai_landcover_plugin.protocol import requests
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
 
@@ -26,12 +27,20 @@ def test_a_tool_takes_its_request_and_returns_a_result(name):
     tool = getattr(core, name)
     assert tool.__name__ == name
     module, _, request = worker._REQUESTS[name].partition(".")
-    requests = importlib.import_module(f"dubai_landcover_plugin.protocol.requests.{module}")
+    kinds = importlib.import_module(f"dubai_landcover_plugin.protocol.requests.{module}")
     first = next(iter(inspect.signature(tool).parameters.values()))
     hints = {first.name: first.annotation, "return": tool.__annotations__["return"]}
     assert hints[first.name] == request
-    result = getattr(requests, hints["return"])
-    assert issubclass(getattr(requests, request), Request)
+    result = getattr(kinds, hints["return"])
+    assert issubclass(getattr(kinds, request), Request)
     assert issubclass(result, Result)
     assert dataclasses.is_dataclass(result)
     assert typing.get_type_hints(result)
+
+
+def test_every_request_and_result_can_be_imported_from_one_place():
+    needed = {"Request", "Result", "SegmentOptions"}
+    for name in core.__all__:
+        needed |= {worker._REQUESTS[name].partition(".")[2], getattr(core, name).__annotations__["return"]}
+    assert set(requests.__all__) == needed
+    assert all(issubclass(getattr(requests, name), Request) for name in needed)

@@ -18,7 +18,7 @@ from dubai_landcover_plugin.core.io.files import check_writable, write_text
 from dubai_landcover_plugin.core.io.raster_source import open_raster
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, file_of, read_vector
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RequestError
-from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest, AccuracyResult
 
 _POINTS = (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT)
@@ -31,7 +31,7 @@ def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) ->
     Raises:
         LandCoverError: if the map is no class map, the reference cannot be used or a file cannot be written.
     """
-    monitor = monitor or SilentMonitor()
+    monitor = monitor or LoggingMonitor()
     inputs = (request.input, file_of(request.reference))
     for path in filter(None, (request.report, request.table)):
         check_writable(path, request.overwrite, inputs)

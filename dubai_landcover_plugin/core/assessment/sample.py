@@ -17,7 +17,7 @@ from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_c
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, check_vector_writable
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RequestError
-from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.assessment import (
     MOST_POINTS,
     REFERENCE_FIELD,
@@ -54,7 +54,7 @@ def draw_accuracy_sample(request: AccuracySampleRequest, monitor: Monitor | None
         LandCoverError: if the raster is no class map or has no classified pixel, an expected class is unknown, or the
             file cannot be written.
     """
-    monitor = monitor or SilentMonitor()
+    monitor = monitor or LoggingMonitor()
     check_vector_writable(request.output, request.overwrite, (request.input,))
     with limited_cache(), ClassifiedSource(request.input) as source:
         bands = _count(source, monitor)

@@ -20,7 +20,7 @@ from dubai_landcover_plugin.core.io.qml import BUILDINGS_STYLE
 from dubai_landcover_plugin.core.io.vector_reader import file_of, read_vector
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, check_vector_writable
 from dubai_landcover_plugin.protocol.errors import OutputError, RasterOpenError
-from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest, BuildingsResult
 
 Polygons = npt.NDArray[np.object_]
@@ -59,7 +59,7 @@ def regularize_buildings(request: BuildingsRequest, monitor: Monitor | None = No
     Raises:
         LandCoverError: if a layer cannot be read, has no polygons, or the output cannot be written.
     """
-    monitor = monitor or SilentMonitor()
+    monitor = monitor or LoggingMonitor()
     inputs = tuple(file_of(path) for path in (request.input, request.obstacles) if path)
     check_vector_writable(request.output, request.overwrite, inputs)
     monitor.report(0, 1, "reading")

@@ -23,7 +23,7 @@ from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.outputs import check_outputs, legend_path
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
-from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, ChangeResult
 
 _BAND_PIXELS, _BAND_ROWS = 1 << 22, 512
@@ -49,7 +49,7 @@ def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> Change
         LandCoverError: if the rasters are no class maps, have no class or no area in common, or an output cannot be
             written. Each file is whole or not there.
     """
-    monitor = monitor or SilentMonitor()
+    monitor = monitor or LoggingMonitor()
     _check_outputs(request)
     with limited_cache():
         dates = _open_dates(request)

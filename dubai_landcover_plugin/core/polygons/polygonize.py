@@ -20,7 +20,7 @@ from dubai_landcover_plugin.core.polygons.polygonizer import PolygonMaker, Polyg
 from dubai_landcover_plugin.core.polygons.tracer import IDS
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import OutputError
-from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor
+from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
 from dubai_landcover_plugin.protocol.requests.polygons import (
     ClassFilesRequest,
     ClassFilesResult,
@@ -127,7 +127,7 @@ def polygonize(request: PolygonizeRequest, monitor: Monitor | None = None) -> Po
     Raises:
         LandCoverError: if the raster is no class map, a class is unknown or the file cannot be written.
     """
-    monitor = monitor or SilentMonitor()
+    monitor = monitor or LoggingMonitor()
     inputs = (request.input, *([request.confidence] if request.confidence else []))
     with ClassifiedSource(request.input) as source:
         classes = [source.scheme.find(name) for name in request.classes] or source.scheme.entries
@@ -144,7 +144,7 @@ def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = 
     Raises:
         LandCoverError: if the raster is no class map, a class is unknown or a file cannot be written.
     """
-    monitor = monitor or SilentMonitor()
+    monitor = monitor or LoggingMonitor()
     inputs = (request.input, *([request.confidence] if request.confidence else []))
     with ClassifiedSource(request.input) as source:
         wanted = [source.scheme.find(name) for name in request.classes]

@@ -25,7 +25,7 @@ from dubai_landcover_plugin.core.report.statistics import AreaFigures, figures
 from dubai_landcover_plugin.core.report.tables import csv_text, write_zones_layer
 from dubai_landcover_plugin.core.report.zones import Zone, Zones, read_zones
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, naturally_coloured
-from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest, ReportResult
 
 _NO_CLASS = 255  # slot of ids that the scheme does not know
@@ -50,7 +50,7 @@ def write_report(request: ReportRequest, monitor: Monitor | None = None) -> Repo
     Raises:
         LandCoverError: if an input cannot be used or an output not be written.
     """
-    monitor = monitor or SilentMonitor()
+    monitor = monitor or LoggingMonitor()
     _check_outputs(request)
     with ExitStack() as stack:
         stack.enter_context(limited_cache())

@@ -26,7 +26,7 @@ from dubai_landcover_plugin.core.roads.topology import untangle
 from dubai_landcover_plugin.core.roads.trace import trace
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
-from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest, RoadsResult
 
 _BARRIERS = ("Water", "Building")
@@ -58,7 +58,7 @@ def extract_roads(request: RoadsRequest, monitor: Monitor | None = None) -> Road
     Raises:
         LandCoverError: if an input is not what it should be or an output cannot be written.
     """
-    monitor = monitor or SilentMonitor()
+    monitor = monitor or LoggingMonitor()
     inputs = tuple(path for path in (request.input, request.confidence) if path)
     outputs = [path for path in (request.output, request.nodes) if path]
     for path in outputs:

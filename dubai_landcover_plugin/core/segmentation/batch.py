@@ -21,7 +21,7 @@ from dubai_landcover_plugin.core.segmentation.executor import Engine, LocalCompu
 from dubai_landcover_plugin.core.segmentation.run_record import input_identity
 from dubai_landcover_plugin.core.segmentation.segment import segment_raster
 from dubai_landcover_plugin.protocol.errors import LandCoverError, OutputError, RequestError, RunCancelled
-from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import (
     OUTPUTS,
@@ -278,7 +278,7 @@ def segment_folder(
         LandCoverError: if the folder, the output folder or the model cannot be used.
         RunCancelled: if the user stops; finished rasters and the manifest stay.
     """
-    monitor = monitor or SilentMonitor()
+    monitor = monitor or LoggingMonitor()
     jobs = list(requests_of(request))
     bundle = bundle or open_bundle(request.options.model)
     folder = Path(request.output_folder)

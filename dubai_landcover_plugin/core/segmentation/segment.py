@@ -30,7 +30,7 @@ from dubai_landcover_plugin.protocol.errors import (
     RasterReadError,
     RunCancelled,
 )
-from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor
+from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentationResult
 
@@ -54,7 +54,7 @@ def segment_raster(
             only where polygons or report fail, the finished rasters stay.
     """
     started = time.perf_counter()
-    monitor = monitor or SilentMonitor()
+    monitor = monitor or LoggingMonitor()
     _check_outputs(request, (request.input,))
     bundle = bundle or open_bundle(request.options.model)
     check_classes(request, bundle.metadata.scheme)

@@ -1,1 +1,57 @@
-"""Requests: what QGIS, the command line, a folder, a cluster or a test asks the engine for."""
+"""Requests and results of the tools, one module for each kind; all of them can be imported from here.
+
+Standard library only: QGIS's own Python reads these files.
+"""
+
+from __future__ import annotations
+
+from dubai_landcover_plugin.protocol.requests.assessment import (
+    AccuracyRequest,
+    AccuracyResult,
+    AccuracySampleRequest,
+    AccuracySampleResult,
+)
+from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest, BuildingsResult
+from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, ChangeResult
+from dubai_landcover_plugin.protocol.requests.polygons import (
+    ClassFilesRequest,
+    ClassFilesResult,
+    PolygonizeRequest,
+    PolygonizeResult,
+)
+from dubai_landcover_plugin.protocol.requests.report import ReportRequest, ReportResult
+from dubai_landcover_plugin.protocol.requests.request import Request, Result
+from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest, RoadsResult
+from dubai_landcover_plugin.protocol.requests.segmentation import (
+    FolderRequest,
+    FolderResult,
+    SegmentationRequest,
+    SegmentationResult,
+    SegmentOptions,
+)
+
+__all__ = [
+    "AccuracyRequest",
+    "AccuracyResult",
+    "AccuracySampleRequest",
+    "AccuracySampleResult",
+    "BuildingsRequest",
+    "BuildingsResult",
+    "ChangeRequest",
+    "ChangeResult",
+    "ClassFilesRequest",
+    "ClassFilesResult",
+    "FolderRequest",
+    "FolderResult",
+    "PolygonizeRequest",
+    "PolygonizeResult",
+    "ReportRequest",
+    "ReportResult",
+    "Request",
+    "Result",
+    "RoadsRequest",
+    "RoadsResult",
+    "SegmentOptions",
+    "SegmentationRequest",
+    "SegmentationResult",
+]
