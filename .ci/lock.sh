@@ -20,8 +20,11 @@ compile cluster.in --constraints engine.txt $omit --output-file cluster.txt
 omit="$omit $(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' cluster.txt | sort -u)"
 # shellcheck disable=SC2086
 compile dev.in $omit --output-file dev.txt
+omit="$omit $(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' dev.txt | sort -u)"
+# shellcheck disable=SC2086
+compile docs.in $omit --output-file docs.txt
 compile qgis-test.in --no-emit-package numpy --output-file qgis-test.txt
-for file in engine torch training cluster dev qgis-test; do
+for file in engine torch training cluster dev docs qgis-test; do
     source=$file.in; [ "$file" = torch ] && source=engine.in
     printf "# Written by make lock from %s; do not edit.\n" "$source" | cat - "$file.txt" >"$file.tmp"
     mv "$file.tmp" "$file.txt"

@@ -92,7 +92,7 @@ run_uv() {
 }
 
 install_engine() {
-    locks="requirements/engine.txt requirements/torch-cpu.txt requirements/torch.txt requirements/training.txt requirements/cluster.txt requirements/dev.txt"
+    locks="requirements/engine.txt requirements/torch-cpu.txt requirements/torch.txt requirements/training.txt requirements/cluster.txt requirements/dev.txt requirements/docs.txt"
     # shellcheck disable=SC2086
     fresh .venv/installed $locks && return 0
     install_uv
@@ -102,10 +102,10 @@ install_engine() {
         "$UV" venv --quiet --python "$python" .venv
     }
     choose_torch
-    say "Installing the locked engine, training and test packages into .venv"
+    say "Installing the locked engine, training, test and documentation packages into .venv"
     # shellcheck disable=SC2086
     run_uv pip install --quiet --require-hashes $backend -r requirements/engine.txt -r $torch \
-        -r requirements/training.txt -r requirements/cluster.txt -r requirements/dev.txt
+        -r requirements/training.txt -r requirements/cluster.txt -r requirements/dev.txt -r requirements/docs.txt
     # shellcheck disable=SC2086
     cat $locks | cksum >.venv/installed
 }
