@@ -1,9 +1,8 @@
-"""What a training run is made of, read from TOML."""
+"""Configuration of a training run, read from TOML."""
 
 from __future__ import annotations
 
 import math
-import re
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -12,7 +11,8 @@ from typing import Any
 
 from dubai_landcover_plugin.protocol.model_metadata import ModelSpec
 
-from .config_parser import build_section, override
+from .config_parser import build_section, override, require
+from .data_config import MOST_SEED, DataConfig, SourceConfig, SplitConfig
 from .errors import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -20,166 +20,26 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-
-def _require(condition: bool, message: str, remedy: str = "") -> None:
-    if not condition:
-        raise ConfigError(message, remedy)
-
+__all__ = [
+    "ChipConfig",
+    "DataConfig",
+    "LossConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "RunConfig",
+    "SourceConfig",
+    "SplitConfig",
+    "TrainingConfig",
+    "load_config",
+]
 
 _CONFIGS = Path(__file__).resolve().parent / "configs"
-
-
-@dataclass(frozen=True, slots=True)
-class DataConfig:
-    """What the images and labels are; paths are relative to the folder of the data.
-
-    Args:
-        title: One sentence for model cards: name and licence of the data; empty for what the layout tells.
-        classes: Class table, CSV or JSON; empty looks for ``classes.csv`` and ``classes.json``.
-        labels: Vector file of labelled polygons; empty looks for ``labels.gpkg``, ``.shp`` and ``.geojson``.
-        layer: Layer of that file; needed where it has several.
-        field: Its field with the class, by name or id; empty looks for ``class``, ``class_id`` and ``name``.
-        bands: 1-based bands that are red, green and blue; empty finds them as a run does.
-        block: Side of the blocks that rasters with polygons are cut into, px.
-        scenes: ``module:function`` that draws synthetic scenes, or empty; a dot in front means inside this package.
-        scene_share: Share of chips taken from synthetic scenes, 0..1.
-        scene_count: How many scenes are drawn.
-        scene_seed: Seed of the first; the others count up.
-        scene_size: Side of a scene, px.
-        scene_gsd: Ground sampling distance of a scene, m/px; 0 takes its pixels as those of the model.
-    """
-
-    title: str = ""
-    classes: str = ""
-    labels: str = ""
-    layer: str = ""
-    field: str = ""
-    bands: tuple[int, ...] = ()
-    block: int = 1024
-    scenes: str = ""
-    scene_share: float = 0.0
-    scene_count: int = 12
-    scene_seed: int = 1000
-    scene_size: int = 768
-    scene_gsd: float = 0.0
-
-    def __post_init__(self) -> None:
-        _require(
-            not self.bands or (len(self.bands) == 3 and min(self.bands) >= 1),
-            f"bands must be three numbers from 1, got {list(self.bands)}.",
-            "Name the bands that are red, green and blue.",
-        )
-        _require(self.block >= 64, f"block must be at least 64 px, got {self.block}.")
-        _require(0 <= self.scene_share < 1, f"scene_share must lie in 0..1, got {self.scene_share}.")
-        _require(self.scene_count > 0 and self.scene_size > 0, "scene_count and scene_size must be positive.")
-
-
-LAYOUTS = ("auto", "dubai", "masks", "polygons")
-
-
-@dataclass(frozen=True, slots=True)
-class SourceConfig:
-    """One of several folders of training data; written as ``[[sources]]`` in TOML.
-
-    Args:
-        name: Short name; images are called ``name/image`` in splits and logs.
-        folder: Folder of the source, relative to the folder of the data.
-        layout: ``auto``, ``dubai``, ``masks`` or ``polygons``; see :mod:`training.data.layouts`.
-        images: Folder of the images of ``masks``.
-        masks: Folder of the masks of ``masks``.
-        labels: Meaning of the mask's values: ``{"4" = "Building", "14" = "not Building", "6" = ""}``. A name stands for
-            a class, ``not NAME`` for pixels known to be anything but that class, an empty text for unlabelled pixels.
-            Empty takes values as class ids.
-        gsd: Ground sampling distance of the images, m/px; 0 takes their pixels as those of the model.
-        gsds: Ground sampling distance of single places, m/px, by place.
-        place: Regular expression on an image's name whose first group is its place; empty takes the layout's own.
-        weight: Relative share of the chips that are cut from this source.
-        exclude: Names of images, within the source, that are left out.
-        terms: Title, licence and credit for model cards.
-    """
-
-    name: str
-    folder: str = ""
-    layout: str = "auto"
-    images: str = "images"
-    masks: str = "masks"
-    labels: dict[str, str] = field(default_factory=dict)
-    gsd: float = 0.0
-    gsds: dict[str, float] = field(default_factory=dict)
-    place: str = ""
-    weight: float = 1.0
-    exclude: tuple[str, ...] = ()
-    terms: str = ""
-
-    def __post_init__(self) -> None:
-        where = f"source '{self.name}'"
-        _require(bool(self.name) and "/" not in self.name, f"{where}: the name must not be empty nor contain '/'.")
-        _require(self.layout in LAYOUTS, f"{where}: layout must be one of {', '.join(LAYOUTS)}, got '{self.layout}'.")
-        for value in (self.gsd, *self.gsds.values()):
-            _require(
-                isinstance(value, int | float) and math.isfinite(value) and value >= 0,
-                f"{where}: gsd must be a finite number of metres of at least 0, got {value}.",
-            )
-        _require(
-            math.isfinite(self.weight) and self.weight > 0, f"{where}: weight must be positive, got {self.weight}."
-        )
-        try:
-            groups = re.compile(self.place).groups
-        except re.error as error:
-            raise ConfigError(f"{where}: place is not a regular expression: {error}.") from error
-        _require(not self.place or groups >= 1, f"{where}: place '{self.place}' has no group.", "Write e.g. ^([a-z]+)_")
-
-
-_SEEDS = 2**63  # torch takes no larger
 _MOST_SCALE = 64  # magnification of a chip: a pixel becomes a flat field
 _MOST_CHANGE = 4  # of light and colour: beyond it chips are black and white
 _VARIATIONS = (
     *("brightness", "contrast", "gamma", "gain", "saturation", "blur"),
     *("light", "haze", "grey", "stretch", "style", "paste"),
 )
-SPLITS = ("none", "seed", "location", "patch", "list")
-
-
-@dataclass(frozen=True, slots=True)
-class SplitConfig:
-    """Which labelled images are kept out of training to validate on; see :mod:`.data.splits`.
-
-    Args:
-        kind: ``none``, ``seed``, ``location``, ``patch`` or ``list``.
-        fold: Which of ``groups`` is kept out by ``location``, from 0.
-        groups: What ``location`` keeps out together: lists of names of groups; empty takes the data's own.
-        validation: Names of images or groups that ``list`` keeps out.
-        exclude: Names of images or groups left out altogether, for instance for broken labels.
-        seed: Of ``seed`` and ``patch``.
-        images: How many images ``seed`` keeps out.
-        share: Share of the patches that ``patch`` keeps out, 0..1.
-        patch: Side of its patches, px.
-    """
-
-    kind: str = "none"
-    fold: int = 0
-    groups: tuple[tuple[str, ...], ...] = ()
-    validation: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    seed: int = 101
-    images: int = 7
-    share: float = 0.2
-    patch: int = 256
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "groups", tuple(tuple(group) for group in self.groups))  # TOML has lists
-        _require(self.kind in SPLITS, f"split.kind must be one of {', '.join(SPLITS)}, got '{self.kind}'.")
-        _require(
-            self.fold >= 0 and self.images >= 1, f"fold counts from 0, images from 1; got {self.fold}, {self.images}."
-        )
-        _require(0 <= self.seed < _SEEDS, f"split.seed must lie in 0..2^63 - 1, got {self.seed}.")
-        _require(0 < self.share < 1, f"share must lie between 0 and 1, got {self.share}.")
-        _require(self.patch >= 16, f"patch must be at least 16 px, got {self.patch}.")
-        _require(
-            self.kind != "list" or bool(self.validation),
-            "split.kind is 'list', but split.validation names no image.",
-            "List names of images or groups, or choose another kind.",
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,12 +64,12 @@ class ModelConfig:
     window: int = 512
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             math.isfinite(self.gsd) and self.gsd > 0,
             f"model.gsd must be a finite number of metres above 0, got {self.gsd}.",
         )
-        _require(self.window >= 1, f"model.window must be at least 1 px, got {self.window}.")
-        _require(self.frozen >= 0, f"model.frozen must be at least 0, got {self.frozen}.", "0 trains all blocks.")
+        require(self.window >= 1, f"model.window must be at least 1 px, got {self.window}.")
+        require(self.frozen >= 0, f"model.frozen must be at least 0, got {self.frozen}.", "0 trains all blocks.")
 
     def spec(self, classes: int) -> ModelSpec:
         """Return the description of a network for RGB chips."""
@@ -264,22 +124,22 @@ class ChipConfig:
     calm_strength: float = 1 / 3
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.size >= 16 and self.batch >= 1, f"size must be >= 16 and batch >= 1, got {self.size}, {self.batch}."
         )
-        _require(
+        require(
             0 < self.scale[0] <= self.scale[1] <= _MOST_SCALE,
             f"scale must be positive and rise, to {_MOST_SCALE} at most, got {self.scale}.",
         )
         for name in ("brightness", "contrast", "gamma", "gain", "saturation", "light"):
             value = getattr(self, name)
-            _require(0 <= value <= _MOST_CHANGE, f"chips.{name} must lie in 0..{_MOST_CHANGE}, got {value}.")
+            require(0 <= value <= _MOST_CHANGE, f"chips.{name} must lie in 0..{_MOST_CHANGE}, got {value}.")
         for name in ("balance", "haze", "grey", "stretch", "style", "paste", "calm_strength"):
             value = getattr(self, name)
-            _require(0 <= value <= 1, f"chips.{name} must lie in 0..1, got {value}.")
-        _require(0 <= self.area_power <= 1, f"area_power must lie in 0..1, got {self.area_power}.")
-        _require(0 <= self.blur <= 4, f"blur must lie in 0..4 px, got {self.blur}.")
-        _require(0 <= self.calm <= 1, f"calm must lie in 0..1, got {self.calm}.")
+            require(0 <= value <= 1, f"chips.{name} must lie in 0..1, got {value}.")
+        require(0 <= self.area_power <= 1, f"area_power must lie in 0..1, got {self.area_power}.")
+        require(0 <= self.blur <= 4, f"blur must lie in 0..4 px, got {self.blur}.")
+        require(0 <= self.calm <= 1, f"calm must lie in 0..1, got {self.calm}.")
 
     def calmed(self) -> ChipConfig:
         """Return the configuration with less variation, by the factor ``calm_strength``, and chips cut anywhere.
@@ -321,22 +181,22 @@ class OptimizerConfig:
     average: float = 0.99
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.steps >= 1 and self.warmup >= 0 and 0 <= self.decay <= self.steps,
             f"steps must be >= 1, warmup >= 0 and decay in 0..steps, got {self.steps}, {self.warmup}, {self.decay}.",
         )
         rates = (self.rate, self.encoder_rate)
-        _require(
+        require(
             all(0 < rate < math.inf for rate in rates),
             f"rate and encoder_rate must be positive and finite, got {rates}.",
         )
-        _require(self.clip > 0, f"clip must be positive, got {self.clip}.")
-        _require(
+        require(self.clip > 0, f"clip must be positive, got {self.clip}.")
+        require(
             math.isfinite(self.weight_decay) and self.weight_decay >= 0,
             f"weight_decay must be a finite number of at least 0, got {self.weight_decay}.",
         )
-        _require(self.accumulate >= 1, f"accumulate must be at least 1, got {self.accumulate}.")
-        _require(0 <= self.average < 1, f"average must lie in 0..1, got {self.average}.")
+        require(self.accumulate >= 1, f"accumulate must be at least 1, got {self.accumulate}.")
+        require(0 <= self.average < 1, f"average must lie in 0..1, got {self.average}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -369,20 +229,20 @@ class LossConfig:
 
     def __post_init__(self) -> None:
         weights = (self.focal, self.dice, self.lovasz)
-        _require(
+        require(
             min(weights) >= 0 and sum(weights) > 0,
             f"focal, dice and lovasz must be at least 0 and one of them positive, got {weights}.",
         )
-        _require(0 <= self.gamma < math.inf, f"gamma must be at least 0 and finite, got {self.gamma}.")
+        require(0 <= self.gamma < math.inf, f"gamma must be at least 0 and finite, got {self.gamma}.")
         if isinstance(self.alpha, str):
-            _require(self.alpha == "balanced", f"alpha must be weights or 'balanced', got '{self.alpha}'.")
+            require(self.alpha == "balanced", f"alpha must be weights or 'balanced', got '{self.alpha}'.")
         else:
-            _require(
+            require(
                 all(0 <= weight < math.inf for weight in self.alpha) and (not self.alpha or any(self.alpha)),
                 f"alpha must be finite weights of at least 0, one of them positive, got {self.alpha}.",
             )
-        _require(0 <= self.smoothing < 1, f"smoothing must lie in 0..1, got {self.smoothing}.")
-        _require(
+        require(0 <= self.smoothing < 1, f"smoothing must lie in 0..1, got {self.smoothing}.")
+        require(
             self.border >= 0 and 0 <= self.border_weight <= 1,
             f"border must be at least 0 and border_weight lie in 0..1, got {self.border} and {self.border_weight}.",
         )
@@ -423,18 +283,18 @@ class RunConfig:
     tensorboard: bool = True
 
     def __post_init__(self) -> None:
-        _require(
+        require(
             self.epoch >= 1 and self.log_every >= 1,
             f"epoch and log_every must be at least 1 step, got {self.epoch} and {self.log_every}.",
         )
         for name in ("seed", "threads", "patience", "save_every", "pictures"):
-            _require(getattr(self, name) >= 0, f"{name} must be at least 0, got {getattr(self, name)}.")
-        _require(self.seed < _SEEDS, f"run.seed must be below 2^63, got {self.seed}.")
-        _require(
+            require(getattr(self, name) >= 0, f"{name} must be at least 0, got {getattr(self, name)}.")
+        require(self.seed < MOST_SEED, f"run.seed must be below 2^63, got {self.seed}.")
+        require(
             self.devices == "auto" or (isinstance(self.devices, int) and self.devices >= 1),
             f"devices must be at least 1 or 'auto', got {self.devices!r}.",
         )
-        _require(self.num_nodes >= 1, f"num_nodes must be at least 1, got {self.num_nodes}.")
+        require(self.num_nodes >= 1, f"num_nodes must be at least 1, got {self.num_nodes}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,7 +322,7 @@ class TrainingConfig:
             ConfigError: for unknown sections or keys and for values out of range.
         """
         kinds = _sections()
-        _require(
+        require(
             not set(value) - set(kinds),
             f"Unknown sections: {', '.join(sorted(set(value) - set(kinds)))}.",
             f"Known: {', '.join(kinds)}.",
@@ -475,10 +335,10 @@ _SOURCES = "sources"
 
 
 def _sources(tables: Any) -> tuple[SourceConfig, ...]:
-    _require(isinstance(tables, list | tuple), "sources must be a list of tables.", "Write [[sources]] for each.")
+    require(isinstance(tables, list | tuple), "sources must be a list of tables.", "Write [[sources]] for each.")
     sources = tuple(build_section(_SOURCES, SourceConfig, table) for table in tables)
     names = [source.name for source in sources]
-    _require(len(set(names)) == len(names), f"Sources need different names, got {', '.join(names)}.")
+    require(len(set(names)) == len(names), f"Sources need different names, got {', '.join(names)}.")
     return sources
 
 

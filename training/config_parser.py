@@ -18,6 +18,12 @@ else:
 _Section = TypeVar("_Section")
 
 
+def require(condition: bool, message: str, remedy: str = "") -> None:
+    """Raise a :class:`ConfigError` unless a condition holds."""
+    if not condition:
+        raise ConfigError(message, remedy)
+
+
 def build_section(name: str, kind: type[_Section], table: Any) -> _Section:
     """Return the dataclass ``kind`` filled from a table.
 

@@ -36,12 +36,12 @@ def add_train(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> None:
-    from ..checkpoint import BEST, LAST
     from ..config import load_config
     from ..data.sources import open_data
     from ..data.splits import make_split
-    from ..initialization import make_fabric
-    from ..train import Run
+    from ..loop.checkpoint import BEST, LAST
+    from ..loop.initialization import make_fabric
+    from ..loop.train import Run
 
     config = load_config(options.config, options.settings)
     fabric = make_fabric(config.run)  # first, so that only one of several processes speaks

@@ -17,11 +17,11 @@ from dubai_landcover_plugin.core.bundle.save import save_bundle
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
 
-from ..checkpoint import Checkpoint, load_checkpoint, load_weights
 from ..config import DataConfig, TrainingConfig
 from ..errors import ConfigError, DatasetError, TrainingError
-from ..pretrained import MEAN, STD
-from ..provenance import current_commit, describe_machine
+from ..loop.checkpoint import Checkpoint, load_checkpoint, load_weights
+from ..loop.pretrained import MEAN, STD
+from ..loop.provenance import current_commit, describe_machine
 from .card import check_card, write_card
 from .onnx_file import ONNX_SUFFIX, export_onnx
 from .parity import Parity, ProbabilityNetwork, compare, random_chips, require

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-import training.train
+import training.loop.train
 from tests.training.dataset import SMALL_RUN, write_dataset
 from training.__main__ import main
-from training.checkpoint import BEST, LAST, load_checkpoint
-from training.train import Run
+from training.loop.checkpoint import BEST, LAST, load_checkpoint
+from training.loop.train import Run
 
 CONFIG = f"""{SMALL_RUN}[optimizer]
 steps = 4
@@ -24,7 +24,7 @@ tensorboard = false
 
 @pytest.fixture
 def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(training.train, "draw_curves", lambda *arguments: None)
+    monkeypatch.setattr(training.loop.train, "draw_curves", lambda *arguments: None)
     data = write_dataset(tmp_path / "data")
     (tmp_path / "small.toml").write_text(CONFIG)
     return ["train", str(tmp_path / "small.toml"), "--data", str(data), "--run", str(tmp_path / "run")]

@@ -18,13 +18,13 @@ from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCove
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
 from tests.training.dataset import SMALL_RUN, write_dataset
 from training.__main__ import main
-from training.checkpoint import LAST, Checkpoint, save_checkpoint
 from training.config import TrainingConfig
 from training.errors import TrainingError
 from training.exports import export as exporting
 from training.exports.export import Remarks, export_model, load_average
 from training.exports.parity import LEAST_AGREEMENT, Parity, compare, random_chips, require
-from training.provenance import current_commit, describe_machine
+from training.loop.checkpoint import LAST, Checkpoint, save_checkpoint
+from training.loop.provenance import current_commit, describe_machine
 
 OWN = ClassScheme(
     (LandCoverClass(1, "Palm grove", "#00FF00"), LandCoverClass(2, "Sea", "#0000FF")),

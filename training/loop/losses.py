@@ -17,10 +17,10 @@ from torch.nn import functional
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 
-from .config import LossConfig
-from .data.dataset import NOT_CLASS, LabelledImage
-from .data.splits import class_counts
-from .errors import ConfigError
+from ..config import LossConfig
+from ..data.dataset import NOT_CLASS, LabelledImage
+from ..data.splits import class_counts
+from ..errors import ConfigError
 
 
 class FocalLoss(nn.Module):

@@ -10,12 +10,12 @@ from PIL import Image
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from tests.training.dataset import make_image, write_pair
-from training.checkpoint import config_differences
 from training.config import TrainingConfig, load_config
 from training.data.dataset import NOT_CLASS
 from training.data.sources import open_data
 from training.data.splits import make_split
 from training.errors import ConfigError, DatasetError
+from training.loop.checkpoint import config_differences
 
 COARSE = {
     "name": "coarse",

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-import training.train
+import training.loop.train
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from tests.training.dataset import make_image
@@ -23,7 +23,7 @@ from training.config import ChipConfig, LossConfig, ModelConfig, OptimizerConfig
 from training.data.chips import Batch
 from training.data.splits import Split
 from training.errors import TrainingError
-from training.train import Run
+from training.loop.train import Run
 
 
 class Plain(SegmentationModel):
@@ -69,7 +69,7 @@ def train_and_report(run: Run) -> dict[str, Any]:
 
     run._ahead.take = note  # type: ignore[method-assign]
     run.go()
-    weights, average = (digest(list(model.state_dict().values())) for model in (run.model, run.average.model))
+    weights, average = (digest(list(model.state_dict().values())) for model in (run.model, run.averaged))
     return {
         "seen": list(seen),
         "weights": weights,
@@ -93,7 +93,7 @@ def diverge(run: Run) -> str:
 
 def main() -> None:
     folder, devices = Path(sys.argv[1]), int(sys.argv[2])
-    training.train.make_model = lambda *arguments, **options: Plain()
+    training.loop.train.make_model = lambda *arguments, **options: Plain()
     run = make_run(folder, devices, accumulate=1)
     report = {**train_and_report(run), "diverged": diverge(run)}
     (folder / f"report{run.fabric.global_rank}.json").write_text(json.dumps(report))

@@ -16,9 +16,9 @@ from dubai_landcover_plugin.core.networks.unet_efficientnet import UNetEfficient
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 
+from ..config import RunConfig, TrainingConfig
+from ..errors import TrainingError
 from .checkpoint import compare_weights, load_checkpoint
-from .config import RunConfig, TrainingConfig
-from .errors import TrainingError
 from .pretrained import load_imagenet_weights
 
 _LEAST_SHARE = 0.5

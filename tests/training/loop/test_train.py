@@ -14,17 +14,17 @@ import torch
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-import training.train
+import training.loop.train
 from dubai_landcover_plugin.core.assessment.confusion import Confusion
 from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetLite
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from tests.training.dataset import make_image
-from training.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from training.config import ChipConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, SplitConfig, TrainingConfig
 from training.data.splits import Split
 from training.errors import TrainingError
-from training.optimizer import WeightAverage, learning_rate_factor, make_optimizer
-from training.train import Run
+from training.loop.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
+from training.loop.optimizer import average_weights, learning_rate_factor, make_optimizer, set_update_count
+from training.loop.train import Run
 
 CONFIG = TrainingConfig(
     model=ModelConfig(architecture="unet", arguments={"width": 4, "depth": 1}, pretrained=False, window=64),
@@ -35,13 +35,13 @@ CONFIG = TrainingConfig(
 SPLIT = Split((make_image(1), make_image(2)), (make_image(3),), "Image 3 kept out.")
 
 
-DRAW_CURVES = training.train.draw_curves
+DRAW_CURVES = training.loop.train.draw_curves
 
 
 @pytest.fixture(autouse=True)
 def no_curves(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave the curves out where they are not looked at: drawing them takes longer than these runs."""
-    monkeypatch.setattr(training.train, "draw_curves", lambda *arguments: None)
+    monkeypatch.setattr(training.loop.train, "draw_curves", lambda *arguments: None)
 
 
 def quiet(text: str) -> None:
@@ -123,14 +123,14 @@ def test_it_learns_what_is_easy(tmp_path: Path) -> None:
     assert figures["step"] == 100
     assert figures["accuracy"] > 0.9
     assert run.figures["miou"] == figures["miou"] == load_checkpoint(tmp_path / BEST).figures["miou"]
-    assert all(parameter.grad is None for parameter in run.average.model.parameters())
+    assert all(parameter.grad is None for parameter in run.averaged.parameters())
     assert all(parameter.grad is None for parameter in run.model.parameters()), "each step starts without gradients"
     losses = [float(row["loss"]) for row in read_rows(tmp_path)]
     assert losses[-1] < losses[0] / 2
 
 
 def test_what_a_run_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training.train, "draw_curves", DRAW_CURVES)
+    monkeypatch.setattr(training.loop.train, "draw_curves", DRAW_CURVES)
     said: list[str] = []
     config = replace(CONFIG, run=replace(CONFIG.run, epoch=2, pictures=3, tensorboard=True))
     start(tmp_path, config, title="Small squares, CC0 1.0", say=said.append).go()
@@ -169,7 +169,7 @@ def test_it_stops_when_epochs_bring_nothing(tmp_path: Path, monkeypatch: pytest.
     def pretend(*arguments: object) -> dict[str, object]:
         return Confusion(np.eye(5, dtype=np.int64) * next(hits) + 1).to_json(list("abcde"))
 
-    monkeypatch.setattr(training.train, "validate", pretend)
+    monkeypatch.setattr(training.loop.train, "validate", pretend)
     said: list[str] = []
     config = replace(CONFIG, optimizer=replace(CONFIG.optimizer, steps=9), run=replace(CONFIG.run, patience=3))
     run = start(tmp_path, config, say=said.append)
@@ -328,16 +328,34 @@ def test_the_rate_rises_then_falls_to_zero() -> None:
 
 def test_the_average_trails_the_weights() -> None:
     model = torch.nn.Linear(1, 1)
-    average = WeightAverage(model, decay=0.5)
+    average = average_weights(model, decay=0.5)
+    set_update_count(average, 1000)
     start_value = model.weight.item()
     with torch.no_grad():
         model.weight += 1
-    average.update(model, step=1000)
-    assert average.model.weight.item() == pytest.approx(start_value + 0.5)
+    average.update_parameters(model)
+    assert average.module.weight.item() == pytest.approx(start_value + 0.5)
     with torch.no_grad():
         model.weight += 1
-    average.update(model, step=1000)
-    assert average.model.weight.item() == pytest.approx(start_value + 1.25)
+    average.update_parameters(model)
+    assert average.module.weight.item() == pytest.approx(start_value + 1.25)
+
+
+def test_the_decay_of_the_average_rises_from_a_tenth_and_counters_are_copied() -> None:
+    model = torch.nn.BatchNorm1d(1)
+    average = average_weights(model, decay=0.99)
+    expected = 1.0
+    for step in range(3):
+        with torch.no_grad():
+            model.weight.fill_(step + 2.0)
+            model.num_batches_tracked += 5
+        average.update_parameters(model)
+        keep = (1 + step) / (10 + step)
+        expected = keep * expected + (1 - keep) * (step + 2.0)
+        assert average.module.weight.item() == pytest.approx(expected)
+    assert average.module.num_batches_tracked.item() == 15
+    assert not any(parameter.requires_grad for parameter in average.parameters())
+    assert not average.module.training
 
 
 def test_accumulated_batches_give_the_gradient_of_their_mean(tmp_path: Path) -> None:

@@ -15,21 +15,22 @@ import torch
 from lightning_fabric import Fabric
 
 from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
+from ..config import LossConfig, TrainingConfig
+from ..data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
+from ..data.splits import Split
+from ..errors import ConfigError, TrainingError
+from ..monitoring.curves import draw_curves
+from ..monitoring.logs import LOG, Row, RunLog
+from ..monitoring.snapshots import choose_places, draw_snapshot
+from ..monitoring.validation import predict_labels, validate
 from .checkpoint import BEST, LAST, Checkpoint, check_resumable, load_checkpoint, load_weights, save_checkpoint
-from .config import LossConfig, TrainingConfig
-from .data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
-from .data.splits import Split
-from .errors import ConfigError, TrainingError
 from .initialization import make_fabric, make_model, set_training_mode, start_weights
 from .losses import SumLoss, balanced_alpha
-from .monitoring.curves import draw_curves
-from .monitoring.logs import LOG, Row, RunLog
-from .monitoring.snapshots import choose_places, draw_snapshot
-from .monitoring.validation import predict_labels, validate
-from .optimizer import WeightAverage, learning_rate_factor, make_optimizer
+from .optimizer import average_weights, learning_rate_factor, make_optimizer, set_update_count
 from .pretrained import MEAN, STD
 from .provenance import current_commit, describe_machine
 
@@ -82,10 +83,11 @@ class Run:
         if start_from is not None and checkpoint is None:
             start_weights(self.model, start_from, scheme, self.say)
         set_training_mode(self.model, config.model.frozen)
-        self.average = WeightAverage(self.model, config.optimizer.average)
+        self.average = average_weights(self.model, config.optimizer.average)
+        self.averaged = cast(SegmentationModel, self.average.module)
         self.optimizer = make_optimizer(self.model, config)
         self._wrapped, self._wrapped_optimizer = self.fabric.setup(self.model, self.optimizer)
-        self.average.model.to(self.fabric.device)
+        self.averaged.to(self.fabric.device)
         self.loss = SumLoss(config.loss, self._alpha(config.loss)).to(self.fabric.device)
         self.standardize = Standardize(MEAN, STD)
         scenes = draw_scenes(config.data, scheme, config.model.gsd)
@@ -124,7 +126,7 @@ class Run:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         load_weights(self.model, checkpoint.model)
-        load_weights(self.average.model, checkpoint.average)
+        load_weights(self.averaged, checkpoint.average)
         try:
             self.optimizer.load_state_dict(checkpoint.optimizer)
         except (KeyError, TypeError, ValueError) as error:
@@ -132,6 +134,7 @@ class Run:
                 f"The optimizer's state in {self.folder / LAST} does not fit: {type(error).__name__}: {error}.",
                 f"Start a new run from its weights: --start-from {self.folder / LAST}.",
             ) from error
+        set_update_count(self.average, checkpoint.step)
         self.step, self.seconds, self.figures = checkpoint.step, checkpoint.seconds, checkpoint.figures
         self.best, self.stale, self.losses = checkpoint.best, checkpoint.stale, list(checkpoint.losses)
         self.started_from = checkpoint.started_from
@@ -232,7 +235,7 @@ class Run:
         self._clip(names)
         self._wrapped_optimizer.step()
         self._wrapped_optimizer.zero_grad(set_to_none=True)
-        self.average.update(self.model, self.step)
+        self.average.update_parameters(self.model)
         return value
 
     def _loss(self, chips: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
@@ -288,10 +291,10 @@ class Run:
         if not self.split.validation:
             return {}
         if self.fabric.world_size > 1:  # running means of norms differ between processes: the first one's count
-            for value in self.average.model.state_dict().values():
+            for value in self.averaged.state_dict().values():
                 torch.distributed.broadcast(value, 0)
         return validate(
-            self.average.model,
+            self.averaged,
             self.standardize,
             self.split.validation,
             [entry.name for entry in self.scheme.classes],
@@ -319,7 +322,7 @@ class Run:
 
     def _draw(self, log: RunLog) -> None:
         def predict(pixels: Any) -> Any:
-            return predict_labels(self.average.model, self.standardize, pixels, self.config.model.window)
+            return predict_labels(self.averaged, self.standardize, pixels, self.config.model.window)
 
         where = "validation images" if self.split.validation else "training images"
         title = f"Step {self.step}, {where}"
@@ -349,7 +352,7 @@ class Run:
             self.config,
             self.step,
             self.model.state_dict(),
-            self.average.model.state_dict(),
+            self.averaged.state_dict(),
             self.optimizer.state_dict(),
             self.seconds,
             self.scheme,

@@ -14,8 +14,8 @@ from dubai_landcover_plugin.core.io.files import partial_path, remove_quietly, r
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 
-from .config import TrainingConfig
-from .errors import TrainingError
+from ..config import TrainingConfig
+from ..errors import TrainingError
 
 LAST, BEST = "last.ckpt", "best.ckpt"
 _VERSION = 2
@@ -23,6 +23,7 @@ _DUBAI_TITLE = (
     "Semantic segmentation of aerial imagery, Humans in the Loop with the Mohammed Bin Rashid Space Centre, CC0 1.0"
 )
 _LISTED = 8
+_MOVED_SCENES = {"tests.scenes:draw_scene": ".synthetic.scenes:draw_scene"}  # names in older checkpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,12 +114,20 @@ def load_checkpoint(path: Path) -> Checkpoint:
     if version == 1:
         content = _from_version_1(content)
     try:
+        _rename_scenes(content["config"])
         content["config"] = TrainingConfig.from_mapping(content["config"])
         content["scheme"] = ClassScheme.from_json(content["scheme"])
         _check_types(content)
         return Checkpoint(**content)
     except (LandCoverError, KeyError, TypeError) as error:
         raise TrainingError(f"The checkpoint {path} contradicts itself: {error}.") from error
+
+
+def _rename_scenes(config: dict[str, Any]) -> None:
+    """Replace the earlier name of a scene function that has moved, so that a run can be resumed."""
+    data = config.get("data", {})
+    if "scenes" in data:
+        data["scenes"] = _MOVED_SCENES.get(data["scenes"], data["scenes"])
 
 
 def _check_types(content: Mapping[str, Any]) -> None:

@@ -13,7 +13,9 @@ from dubai_landcover_plugin.core.bundle.save import save_bundle
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
-from training.checkpoint import (
+from training.config import ModelConfig, TrainingConfig
+from training.errors import TrainingError
+from training.loop.checkpoint import (
     LAST,
     Checkpoint,
     check_resumable,
@@ -22,9 +24,7 @@ from training.checkpoint import (
     load_weights,
     save_checkpoint,
 )
-from training.config import ModelConfig, TrainingConfig
-from training.errors import TrainingError
-from training.initialization import start_weights
+from training.loop.initialization import start_weights
 from training.monitoring.logs import LOG, RunLog
 
 OTHER = ClassScheme(
@@ -76,6 +76,14 @@ def test_version_1_means_the_dubai_classes_and_can_be_started_from_but_not_resum
     assert torch.equal(model.state_dict()["head.weight"], weights["head.weight"])
     with pytest.raises(TrainingError, match=r"version 1.*--start-from"):
         check_resumable(checkpoint, checkpoint.config, DUBAI)
+
+
+def test_the_earlier_name_of_the_scene_function_is_read_as_todays(tmp_path: Path) -> None:
+    path = write(tmp_path / LAST, build())
+    content = torch.load(path, weights_only=True)
+    content["config"]["data"]["scenes"] = "tests.scenes:draw_scene"
+    torch.save(content, path)
+    assert load_checkpoint(path).config.data.scenes == ".synthetic.scenes:draw_scene"
 
 
 def test_a_checkpoint_is_data_and_no_code(tmp_path: Path) -> None:

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import torch
 
-import training.train
-from tests.training.ddp_worker import Plain, make_run, train_and_report
-from training.checkpoint import LAST, load_checkpoint
+import training.loop.train
+from tests.training.loop.ddp_worker import Plain, make_run, train_and_report
+from training.loop.checkpoint import LAST, load_checkpoint
 
-ROOT = Path(__file__).parents[2]
-WORKER = "tests.training.ddp_worker"
+ROOT = Path(__file__).parents[3]
+WORKER = "tests.training.loop.ddp_worker"
 
 
 def launch(arguments: list[str]) -> None:
@@ -67,7 +67,7 @@ def test_the_loss_falls(pair: Path) -> None:
 def test_two_processes_do_what_one_does_that_accumulates_two_batches(
     pair: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training.train, "make_model", lambda *arguments, **options: Plain())
+    monkeypatch.setattr(training.loop.train, "make_model", lambda *arguments, **options: Plain())
     monkeypatch.delenv("RANK", raising=False)
     alone = train_and_report(make_run(tmp_path, devices=1, accumulate=2))
     first, second = reports(pair)

@@ -12,7 +12,7 @@ import torch
 
 from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetLite
 
-from .errors import TrainingError
+from ..errors import TrainingError
 
 MEAN = (0.5, 0.5, 0.5)
 STD = (0.5, 0.5, 0.5)

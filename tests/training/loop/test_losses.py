@@ -14,7 +14,7 @@ from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from training.config import LossConfig
 from training.data.dataset import NOT_CLASS, LabelledImage
 from training.errors import ConfigError
-from training.losses import (
+from training.loop.losses import (
     DiceLoss,
     FocalLoss,
     LovaszLoss,

@@ -1,17 +1,16 @@
-"""What moves the weights: AdamW, its learning rate, and the average of the weights on their way."""
+"""AdamW, the learning rate schedule and the moving average of the weights."""
 
 from __future__ import annotations
 
-import copy
 import math
-from typing import Generic, TypeVar
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from .config import OptimizerConfig, TrainingConfig
+from ..config import OptimizerConfig, TrainingConfig
 
-_Model = TypeVar("_Model", bound=nn.Module)
+_Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
@@ -53,26 +52,33 @@ def learning_rate_factor(step: int, config: OptimizerConfig) -> float:
     return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
 
 
-class WeightAverage(Generic[_Model]):
-    """Exponential moving average of a model's weights and buffers.
+def average_weights(model: nn.Module, decay: float) -> AveragedModel:
+    """Return the exponential moving average of a model's parameters and buffers; it starts as a copy of them.
+
+    The model itself counts as the first of the averaged states, so that after ``n`` updates the decay is
+    ``min(decay, (n + 1) / (n + 10))``: the random initial weights fade quickly.
 
     Source: Polyak & Juditsky 1992, https://doi.org/10.1137/0330046, in its exponential form.
 
     Args:
-        model: What is averaged; the average starts as its copy.
-        decay: Share of the old average kept at each step; less during the first steps.
+        model: Model to average.
+        decay: Share of the earlier average that each update keeps, 0..1.
     """
 
-    def __init__(self, model: _Model, decay: float) -> None:
-        self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        self._decay = decay
+    def update(averaged: _Tensors, current: _Tensors, count: torch.Tensor | int) -> None:
+        if not torch.is_floating_point(averaged[0]):  # counters of batch normalization
+            for mean, value in zip(averaged, current, strict=True):
+                mean.copy_(value)
+            return
+        updates = int(count)
+        ema = get_ema_multi_avg_fn(min(decay, updates / (updates + 9)))  # type: ignore[no-untyped-call]
+        ema(averaged, current, count)
 
-    @torch.no_grad()
-    def update(self, model: nn.Module, step: int) -> None:
-        """Take in the weights after ``step`` steps."""
-        keep = min(self._decay, (1 + step) / (10 + step))
-        for mean, new in zip(self.model.state_dict().values(), model.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(new, 1 - keep)
-            else:
-                mean.copy_(new)
+    average = AveragedModel(model, multi_avg_fn=update, use_buffers=True)
+    set_update_count(average, 0)
+    return average.eval().requires_grad_(False)
+
+
+def set_update_count(average: AveragedModel, updates: int) -> None:
+    """Set the number of updates that an average has seen, which determines its decay."""
+    average.n_averaged.fill_(updates + 1)

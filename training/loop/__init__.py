@@ -1,0 +1,1 @@
+"""The training loop: network, losses, optimizer, checkpoints."""
