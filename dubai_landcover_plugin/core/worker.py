@@ -7,7 +7,6 @@ The end of standard input means that nobody listens any more: the worker leaves 
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import os
@@ -22,6 +21,7 @@ from dubai_landcover_plugin import core
 from dubai_landcover_plugin.protocol.errors import LandCoverError, ProtocolError
 from dubai_landcover_plugin.protocol.messages import ERROR, HELLO, LOG, PROGRESS, PROTOCOL, RESULT
 from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.requests.tasks import TASKS
 
 Task = Callable[[dict[str, Any], Monitor], dict[str, Any]]
 
@@ -155,13 +155,11 @@ def _say_hello(monitor: LineMonitor, task: str) -> None:
     monitor.send(HELLO, protocol=PROTOCOL, pid=os.getpid(), versions=found)
 
 
-def _tool(name: str, request_class: str) -> Task:
-    """Return a tool of :mod:`dubai_landcover_plugin.core` as a task; tool and request are loaded when it runs."""
+def _tool(name: str) -> Task:
+    """Return a tool of :mod:`dubai_landcover_plugin.core` as a task; the tool is loaded when it runs."""
 
     def run(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
-        module, _, member = request_class.partition(".")
-        requests = importlib.import_module(f"dubai_landcover_plugin.protocol.requests.{module}")
-        found = getattr(core, name)(getattr(requests, member).from_json(request), monitor)
+        found = getattr(core, name)(TASKS[name].request.from_json(request), monitor)
         value: dict[str, Any] = found.to_json()
         return value
 
@@ -174,19 +172,7 @@ def _doctor(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
     return examine()
 
 
-_REQUESTS = {
-    "segment_raster": "segmentation.SegmentationRequest",
-    "segment_folder": "segmentation.FolderRequest",
-    "polygonize": "polygons.PolygonizeRequest",
-    "export_class_polygons": "polygons.ClassFilesRequest",
-    "regularize_buildings": "buildings.BuildingsRequest",
-    "extract_roads": "roads.RoadsRequest",
-    "write_report": "report.ReportRequest",
-    "draw_accuracy_sample": "assessment.AccuracySampleRequest",
-    "assess_accuracy": "assessment.AccuracyRequest",
-    "map_change": "change.ChangeRequest",
-}
-_TASKS: dict[str, Task] = {**{name: _tool(name, request) for name, request in _REQUESTS.items()}, "doctor": _doctor}
+_TASKS: dict[str, Task] = {**{name: _tool(name) for name in TASKS}, "doctor": _doctor}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -1,42 +1,38 @@
-"""Removes what a killed worker left behind."""
+"""Removes the unfinished files of a worker that was killed."""
 
 from __future__ import annotations
 
 import shutil
-import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.protocol.requests.segmentation import OUTPUTS
-
-_OUTPUT_KEYS = (*OUTPUTS, "csv", "nodes")
+from dubai_landcover_plugin.protocol.partial_files import partial_owner
+from dubai_landcover_plugin.protocol.requests.tasks import TASKS, paths
 
 
 def output_folders(task: str, request: Mapping[str, Any]) -> list[Path]:
-    """Return the folders into which a request writes; those of a batch with everything below them."""
-    if task in ("segment_folder", "export_class_polygons"):
-        top = Path(str(request.get("output_folder", "")))
-        inner = (
-            [folder for folder in top.rglob("*") if folder.is_dir()]
-            if task == "segment_folder" and top.is_dir()
-            else []
-        )
-        return [top, *inner]
-    paths = [request.get(key) for key in _OUTPUT_KEYS]
-    return sorted({Path(path).parent for path in paths if isinstance(path, str) and path})
+    """Return the folders into which a request writes, as plain JSON; those of a batch with the folders inside them."""
+    known = TASKS.get(task)
+    if known is None:
+        return []
+    found = {Path(path).parent for path in paths(request, known.outputs)}
+    for folder in paths(request, (known.folder,) if known.folder else ()):
+        found.add(Path(folder))
+        if known.tree:
+            found.update(inner for inner in Path(folder).rglob("*") if inner.is_dir())
+    return sorted(found)
 
 
 def remove_temporaries(folders: Iterable[Path], pid: int) -> list[Path]:
     """Delete the unfinished files of the worker ``pid`` of this computer and return them.
 
-    The engine names them ``.NAME.HOST-PID.partial*``; files of other computers and processes stay.
+    Files of other computers and processes stay; see :func:`.partial_owner`.
     """
-    part = f".{socket.gethostname()}-{pid}.partial"
     removed = []
     for folder in folders:
         for path in folder.glob(".*") if folder.is_dir() else ():
-            if part not in path.name:
+            if partial_owner(path.name) != pid:
                 continue
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path, ignore_errors=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.core.io.files import write_text
 
 from ..errors import ConfigError
 from ..monitoring.curves import Log
@@ -61,5 +61,5 @@ def write_evaluation(
         path.with_suffix(".html"): page(evaluation, value, log, pictures or {}),
     }
     for target, text in content.items():
-        write_whole(target, text)
+        write_text(target, text, make_folders=True)
     return list(content)

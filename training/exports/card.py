@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
 
 from ..errors import TrainingError
@@ -42,7 +42,7 @@ def write_card(path: Path, metadata: BundleMetadata, size: int) -> None:
         _training(metadata.training),
         _terms(metadata),
     ]
-    write_whole(path, "\n\n".join(section for section in sections if section) + "\n")
+    write_text(path, "\n\n".join(section for section in sections if section) + "\n", make_folders=True)
 
 
 def check_card(path: Path) -> None:

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.core.io.files import write_bytes
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.protocol.model_metadata import HEADER_KEY, BundleMetadata
 
@@ -88,7 +88,7 @@ def export_onnx(
             file.graph.output[0].type.tensor_type.shape.dim[axis].dim_value = window
     parity = _parity(file.SerializeToString(), metadata, model, window, pixels)
     import_package("onnx.helper").set_model_props(file, _keys(path, metadata, window, parity))
-    write_whole(path, file.SerializeToString())
+    write_bytes(path, file.SerializeToString(), make_folders=True)
     return parity
 
 

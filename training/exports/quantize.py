@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle
 from dubai_landcover_plugin.core.bundle.save import add_graphs
+from dubai_landcover_plugin.core.io.files import temporary_folder
 from dubai_landcover_plugin.core.runtimes.openvino_runtime import convert_network, pack_graph
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 
@@ -62,13 +63,11 @@ def quantize_model(path: str | Path, root: str | Path) -> str:
     graph = convert_network(bundle)
     graph.reshape([1, len(metadata.bands), -1, -1])
     packed = pack_graph(_quantize(graph, measured))
-    trial = path.with_name(f".{path.stem}.trial{path.suffix}")
-    try:
+    with temporary_folder(path) as folder:
+        trial = folder / path.name
         trial.write_bytes(path.read_bytes())
         add_graphs(trial, metadata, {"int8": packed})
         parity = _compare(path, trial, compared)
-    finally:
-        trial.unlink(missing_ok=True)
     if parity.agreement < LEAST_AGREEMENT:
         raise TrainingError(
             f"In 8 bit the model would give other classes: {parity}. At least {100 * LEAST_AGREEMENT:g} % are wanted.",

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
 
 from ..errors import TrainingError
@@ -82,5 +82,5 @@ def write_stac_item(model: str | Path, metadata: BundleMetadata, window: int | N
     else:
         item = onnx_item(metadata, model, window)
         path = model.with_name(f"{model.name}.json")
-    write_whole(path, json.dumps(item, indent=2, ensure_ascii=False) + "\n")
+    write_text(path, json.dumps(item, indent=2, ensure_ascii=False) + "\n", make_folders=True)
     return path

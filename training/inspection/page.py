@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from dubai_landcover_plugin.core.html.page import STYLE, chart, picture, text_table
-from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.core.io.files import atomic_path, make_folder, write_text
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 from ..config import SplitConfig
@@ -223,11 +223,13 @@ def save_pictures(found: Inspection, sheet: ContactSheet, folder: Path) -> list[
     """
     written = [folder / "shares.png"]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        draw_shares(found).savefig(written[0], dpi=100)
+        make_folder(folder)
+        with atomic_path(written[0]) as partial:
+            draw_shares(found).savefig(partial, dpi=100)
         for number, page in enumerate(sheet.pages(), 1):
             written.append(folder / f"images_{number}.png")
-            page.save(written[-1])
+            with atomic_path(written[-1]) as partial:
+                page.save(partial)
     except OSError as error:
         raise DatasetError(f"The pictures cannot be written to {folder}: {error}.", "Choose another folder.") from error
     return written
@@ -239,7 +241,7 @@ def save_page(found: Inspection, sheet: ContactSheet, path: Path) -> None:
     Raises:
         TrainingError: if it cannot be written.
     """
-    write_whole(path, page(found, sheet))
+    write_text(path, page(found, sheet), make_folders=True)
 
 
 def page(found: Inspection, sheet: ContactSheet) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dubai_landcover_plugin.core.io.files import partial_path, remove_quietly, replace_file, sweep_partials
+from dubai_landcover_plugin.core.io.files import atomic_path
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 
@@ -77,14 +77,10 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     """
     content = {item.name: getattr(checkpoint, item.name) for item in fields(checkpoint)}
     content |= {"config": checkpoint.config.to_json(), "scheme": checkpoint.scheme.to_json(), "version": _VERSION}
-    partial = partial_path(path)
     try:
-        sweep_partials(path)
-        with partial.open("wb") as stream:
+        with atomic_path(path) as partial, partial.open("wb") as stream:
             torch.save(content, stream)
-        replace_file(partial, path)
     except (OSError, RuntimeError) as error:  # torch's own writer raises RuntimeError
-        remove_quietly(partial)
         raise TrainingError(
             f"The checkpoint {path} cannot be written: {error}.",
             "Free some space; --resume then goes on from the one before.",

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.core.io.files import atomic_path, write_text
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 from dubai_landcover_plugin.protocol.classes import ClassScheme
@@ -189,7 +189,7 @@ class Run:
         with self._writing():
             if writes:
                 text = json.dumps(self.config.to_json(), indent=2)
-                write_whole(self.folder / "config.json", text)
+                write_text(self.folder / "config.json", text, make_folders=True)
             names = [entry.name for entry in self.scheme.classes]
             run = self.config.run
             return RunLog(self.folder, names, self.step, self.config.optimizer.steps, run.tensorboard, self.say, writes)
@@ -316,7 +316,7 @@ class Run:
         with self._writing():
             if self.figures:
                 text = json.dumps({"step": self.step, "split": self.split.description, **self.figures}, indent=2)
-                write_whole(self.folder / "validation.json", text)
+                write_text(self.folder / "validation.json", text, make_folders=True)
             if self.places:
                 self._draw(log)
 
@@ -330,7 +330,8 @@ class Run:
             title += f": accuracy {self.figures['accuracy']}, mean IoU {self.figures['miou']} over all of them"
         picture = draw_snapshot(self.places, predict, self.scheme, title)
         (self.folder / "pictures").mkdir(exist_ok=True)
-        picture.save(self.folder / "pictures" / f"step_{self.step:06d}.png")
+        with atomic_path(self.folder / "pictures" / f"step_{self.step:06d}.png") as partial:
+            picture.save(partial)
         log.show(picture, self.step)
 
     def _stalled(self) -> bool:

@@ -9,6 +9,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dubai_landcover_plugin.core.io.files import atomic_path
+
 from ..errors import TrainingError
 
 _COLOURS = {"accuracy": "#1f77b4", "miou": "#d62728"}
@@ -44,7 +46,8 @@ def draw_curves(log: Path, target: Path) -> bool:
     """
     rows = read_log(log) if log.is_file() else []
     if rows:
-        curves_figure(rows).savefig(target, dpi=100, format="png")
+        with atomic_path(target) as partial:
+            curves_figure(rows).savefig(partial, dpi=100, format="png")
     return bool(rows)
 
 

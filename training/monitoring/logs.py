@@ -17,7 +17,7 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
-from dubai_landcover_plugin.core.io.files import write_whole
+from dubai_landcover_plugin.core.io.files import write_text
 
 from .curves import read_log
 
@@ -167,4 +167,4 @@ class RunLog:
         writer = csv.DictWriter(text, self._columns, extrasaction="ignore")
         writer.writeheader()
         writer.writerows(rows)
-        write_whole(self._path, text.getvalue())
+        write_text(self._path, text.getvalue(), make_folders=True)

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.core.io.files import atomic_path, make_folder
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 from ..data.dataset import NOT_CLASS, LabelledImage
@@ -52,8 +53,9 @@ def save_comparison(path: Path, image: LabelledImage, predicted: Pixels, scheme:
         TrainingError: if it cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.concatenate(panels(image, predicted, scheme), axis=1)).save(path)
+        make_folder(path.parent)
+        with atomic_path(path) as partial:
+            Image.fromarray(np.concatenate(panels(image, predicted, scheme), axis=1)).save(partial)
     except OSError as error:
         raise TrainingError(f"The picture {path} cannot be written: {error}.", "Free some space.") from error
 

@@ -84,6 +84,7 @@ def write_scene(path: str | Path, seed: int = 7, size: int = 1024, gsd: float = 
     from rasterio.transform import from_origin
 
     from dubai_landcover_plugin.core.io.class_tags import class_tags
+    from dubai_landcover_plugin.core.io.files import atomic_path
     from dubai_landcover_plugin.protocol.classes import DUBAI, NODATA_ID
 
     path = Path(path)
@@ -93,9 +94,9 @@ def write_scene(path: str | Path, seed: int = 7, size: int = 1024, gsd: float = 
         "driver": "GTiff", "height": size, "width": size, "dtype": "uint8", "crs": CRS, "tiled": True,
         "transform": from_origin(*ORIGIN, gsd, gsd), "compress": "deflate",
     }  # fmt: skip
-    with rasterio.open(path, "w", count=3, photometric="RGB", **profile) as file:
+    with atomic_path(path) as partial, rasterio.open(partial, "w", count=3, photometric="RGB", **profile) as file:
         file.write(np.moveaxis(scene.image, -1, 0))
-    with rasterio.open(truth_path, "w", count=1, nodata=NODATA_ID, **profile) as file:
+    with atomic_path(truth_path) as partial, rasterio.open(partial, "w", count=1, nodata=NODATA_ID, **profile) as file:
         file.write(scene.truth, 1)
         file.update_tags(**class_tags(DUBAI))
         file.write_colormap(1, {entry.id: (*entry.rgb, 255) for entry in DUBAI.entries})

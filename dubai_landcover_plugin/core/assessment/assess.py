@@ -14,9 +14,11 @@ from dubai_landcover_plugin.core.assessment.reference_polygons import assess_pol
 from dubai_landcover_plugin.core.assessment.reference_raster import assess_raster
 from dubai_landcover_plugin.core.assessment.result import Assessment
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
-from dubai_landcover_plugin.core.io.files import check_writable, write_text
+from dubai_landcover_plugin.core.io.files import write_text
+from dubai_landcover_plugin.core.io.layer_source import file_of
+from dubai_landcover_plugin.core.io.outputs import check_outputs
 from dubai_landcover_plugin.core.io.raster_source import open_raster
-from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, file_of, read_vector
+from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RequestError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest, AccuracyResult
@@ -32,9 +34,7 @@ def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) ->
         LandCoverError: if the map is no class map, the reference cannot be used or a file cannot be written.
     """
     monitor = monitor or LoggingMonitor()
-    inputs = (request.input, file_of(request.reference))
-    for path in filter(None, (request.report, request.table)):
-        check_writable(path, request.overwrite, inputs)
+    check_outputs(request)
     found = assess(request.input, request.reference, request.field, monitor)
     for text in found.warnings:
         monitor.log("warning", text)

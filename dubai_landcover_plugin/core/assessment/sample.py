@@ -14,7 +14,8 @@ from dubai_landcover_plugin.core.assessment.point_form import point_style_qml
 from dubai_landcover_plugin.core.assessment.strata import StrataCounter, band_rows, drawn_transform
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
-from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, check_vector_writable
+from dubai_landcover_plugin.core.io.outputs import check_outputs
+from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RequestError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
@@ -55,7 +56,7 @@ def draw_accuracy_sample(request: AccuracySampleRequest, monitor: Monitor | None
             file cannot be written.
     """
     monitor = monitor or LoggingMonitor()
-    check_vector_writable(request.output, request.overwrite, (request.input,))
+    check_outputs(request)
     with limited_cache(), ClassifiedSource(request.input) as source:
         bands = _count(source, monitor)
         present = [entry for entry in source.scheme.entries if bands.totals[entry.id]]

@@ -16,9 +16,10 @@ from dubai_landcover_plugin.core.buildings.local_frame import Frame, frames
 from dubai_landcover_plugin.core.buildings.necks import split_at_necks
 from dubai_landcover_plugin.core.buildings.outlines import along_walls, regular_outline
 from dubai_landcover_plugin.core.buildings.tolerance import chosen_tolerance
+from dubai_landcover_plugin.core.io.outputs import check_outputs
 from dubai_landcover_plugin.core.io.qml import BUILDINGS_STYLE
-from dubai_landcover_plugin.core.io.vector_reader import file_of, read_vector
-from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, check_vector_writable
+from dubai_landcover_plugin.core.io.vector_reader import read_vector
+from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.protocol.errors import OutputError, RasterOpenError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest, BuildingsResult
@@ -60,8 +61,7 @@ def regularize_buildings(request: BuildingsRequest, monitor: Monitor | None = No
         LandCoverError: if a layer cannot be read, has no polygons, or the output cannot be written.
     """
     monitor = monitor or LoggingMonitor()
-    inputs = tuple(file_of(path) for path in (request.input, request.obstacles) if path)
-    check_vector_writable(request.output, request.overwrite, inputs)
+    check_outputs(request)
     monitor.report(0, 1, "reading")
     buildings = read_buildings(request.input)
     _check_names(request.output, buildings.fields)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save
 
 from dubai_landcover_plugin.core.bundle.bundle import file_digest, load_bundle
 from dubai_landcover_plugin.core.bundle.weights import compare_geometry, compare_shapes, empty_model
-from dubai_landcover_plugin.core.io.files import partial_path, remove_quietly, replace_file
+from dubai_landcover_plugin.core.io.files import atomic_path, make_folder
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, GRAPH, HEADER_KEY, BundleMetadata
@@ -102,16 +102,12 @@ def _inside(metadata: BundleMetadata) -> tuple[object, ...]:
 
 def _write(path: Path, tensors: dict[str, torch.Tensor], metadata: BundleMetadata) -> str:
     header = {HEADER_KEY: json.dumps(metadata.to_stac_item(), ensure_ascii=False)}
-    partial = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = partial_path(path)
-        partial.write_bytes(save(tensors, header))  # not save_file: it makes files that only their owner can read
-        digest = file_digest(partial)
-        replace_file(partial, path)
+        make_folder(path.parent)
+        with atomic_path(path) as partial:
+            partial.write_bytes(save(tensors, header))  # not save_file: it makes files that only their owner can read
+            digest = file_digest(partial)
     except (OSError, SafetensorError) as error:
-        if partial is not None:
-            remove_quietly(partial)
         raise BundleError(f"The model {path} cannot be written: {error}.", "Check the folder and its space.") from error
     return digest
 

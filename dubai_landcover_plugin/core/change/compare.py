@@ -50,7 +50,7 @@ def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> Change
             written. Each file is whole or not there.
     """
     monitor = monitor or LoggingMonitor()
-    _check_outputs(request)
+    check_outputs(request)
     with limited_cache():
         dates = _open_dates(request)
         warnings = _scheme_warnings(dates)
@@ -67,12 +67,6 @@ def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> Change
         outcome = _compare(dates, alignment, shift, corrected, warnings, monitor)
     monitor.report(1, 1, "")
     return outcome.result()
-
-
-def _check_outputs(request: ChangeRequest) -> None:
-    files = [path for path in (request.output, request.csv, request.report) if path]
-    vectors = [request.polygons] if request.polygons else []
-    check_outputs(files, vectors, request.overwrite, request.inputs, leftovers=[legend_path(request.output)])
 
 
 def _open_dates(request: ChangeRequest) -> _Dates:

@@ -1,14 +1,43 @@
-"""Which files a request writes, those beside the named ones too, and the check of all of them before any work."""
+"""Which files a request writes, and the check of all of them before any work.
+
+A request names its main files; :func:`outputs_of` adds those beside them: the run record and the legend of a raster,
+the parts of a shapefile, the style of a layer. The names of files that a request leaves to the engine (a folder of
+rasters, a file for each class) are chosen here too.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from dubai_landcover_plugin.core.io.files import check_writable
-from dubai_landcover_plugin.core.io.vector_writer import check_vector_writable, vector_files
+from dubai_landcover_plugin.core.io.files import partial_path
+from dubai_landcover_plugin.core.io.geoparquet import load_pyarrow
+from dubai_landcover_plugin.core.io.layer_source import file_of
+from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.requests.request import Request
+from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
+from dubai_landcover_plugin.protocol.requests.tasks import Task, paths, task_of
+
+CLASSES_ENDING, CONFIDENCE_ENDING = "_landcover", "_confidence"
+"""Endings of the names of classified and confidence rasters that a batch writes."""
+
+_VECTOR_PARTS = {
+    ".shp": (".dbf", ".shx", ".prj", ".cpg", ".qml"),
+    ".gpkg": (".gpkg-wal", ".gpkg-shm", ".gpkg-journal"),
+}
+_OTHER_PARTS = (".qml",)  # of other vector files
+_SHAPEFILE_INDICES = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qmd")
+_RASTER_SIDECARS = (".aux.xml", ".ovr", ".msk")
+_RESERVED = ("gpkg", "sqlite_", "layer_styles")  # table names with these beginnings belong to SQLite, GDAL or QGIS
+
+
+# Files beside a named file
 
 
 def record_path(output: str | Path) -> Path:
@@ -18,43 +47,256 @@ def record_path(output: str | Path) -> Path:
 
 
 def legend_path(path: str | Path) -> Path:
-    """Return where GDAL looks for the legend of a raster."""
+    """Return the path where GDAL looks for class names and colours of a raster."""
     return Path(f"{path}.aux.xml")
 
 
-def output_files(files: Iterable[str | Path], vectors: Iterable[str | Path]) -> list[str]:
-    """Return every file that outputs may consist of, vector files with all their parts."""
-    return [*map(str, files), *(str(part) for path in vectors for part in vector_files(path))]
+def raster_sidecars(path: str | Path) -> list[Path]:
+    """Return the files that GDAL reads with a raster; those of an earlier raster do not fit a new one."""
+    return [Path(f"{path}{suffix}") for suffix in _RASTER_SIDECARS]
 
 
-def check_outputs(
-    files: Iterable[str | Path],
-    vectors: Iterable[str | Path],
-    overwrite: bool,
-    inputs: tuple[str, ...] = (),
-    leftovers: Iterable[str | Path] = (),
-) -> None:
-    """Refuse outputs that cannot be written, or that are one another or an input under another name.
+def journal_folder(path: str | Path) -> Path:
+    """Return the folder in which an interrupted run keeps the finished rows of a raster."""
+    path = Path(path)
+    return path.with_name(f".{path.name}.unfinished")
+
+
+def vector_files(path: str | Path) -> list[Path]:
+    """Return the files that a vector file may consist of, itself first."""
+    path = Path(path)
+    return [path, *(path.with_suffix(part) for part in _VECTOR_PARTS.get(path.suffix, _OTHER_PARTS))]
+
+
+def stale_vector_files(path: str | Path) -> list[Path]:
+    """Return the files of an earlier vector file that would be read with a new one, but do not fit it."""
+    path = Path(path)
+    if path.suffix == ".shp":
+        return [path.with_suffix(suffix) for suffix in _SHAPEFILE_INDICES]
+    return vector_files(path)[1:] if path.suffix == ".gpkg" else []  # a new GeoPackage has no journal yet
+
+
+# Files of a request
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Files that a request writes.
 
     Args:
-        files: Rasters, tables, pages and whatever else is one file.
-        vectors: Vector files, which may have parts.
-        overwrite: Whether what exists may be replaced.
-        inputs: Files that are read.
-        leftovers: Files that are replaced in any case: without what they belong to they lie about whatever comes.
+        files: Rasters, tables, pages and records.
+        vectors: Vector files, without their parts.
+        sidecars: Files that are replaced or removed with those, even where overwriting is not allowed.
+    """
+
+    files: tuple[Path, ...] = ()
+    vectors: tuple[Path, ...] = ()
+    sidecars: tuple[Path, ...] = ()
+
+    @property
+    def written(self) -> list[Path]:
+        """All files that count as results, vector files with their parts."""
+        return [*self.files, *(part for path in self.vectors for part in vector_files(path))]
+
+
+def outputs_of(request: Request, class_files: Iterable[Path] = ()) -> Outputs:
+    """Return the files that a request writes.
+
+    Args:
+        request: Any request of the engine.
+        class_files: Vector files of a :class:`.ClassFilesRequest`, see :func:`class_files`.
+    """
+    if isinstance(request, FolderRequest):
+        return Outputs(sidecars=manifest_paths(request.output_folder))
+    named = named_outputs(task_of(request), vars(request))
+    return replace(named, vectors=(*named.vectors, *class_files))
+
+
+def named_outputs(task: Task, request: Mapping[str, Any]) -> Outputs:
+    """Return the files that the fields of a request name, with the files beside them.
+
+    Args:
+        task: The task of the request.
+        request: Its fields; those that are missing name nothing.
+    """
+    rasters, vectors = paths(request, task.rasters), paths(request, task.vectors)
+    records = [record_path(request["output"])] if task.request is SegmentationRequest else []
+    return Outputs(
+        files=(*map(Path, rasters), *map(Path, paths(request, task.pages)), *records),
+        vectors=tuple(map(Path, vectors)),
+        sidecars=(
+            *(sidecar for path in rasters for sidecar in raster_sidecars(path)),
+            *(stale for path in vectors for stale in stale_vector_files(path) if stale not in vector_files(path)),
+        ),
+    )
+
+
+# Names that the engine chooses
+
+
+def manifest_paths(folder: str | Path) -> tuple[Path, Path]:
+    """Return the CSV and the JSON manifest of a batch."""
+    return Path(folder) / "landcover_manifest.csv", Path(folder) / "landcover_manifest.json"
+
+
+def class_files(folder: str | Path, suffix: str, scheme: ClassScheme) -> dict[LandCoverClass, Path]:
+    """Return a vector file for each class; ids distinguish names that give the same file name."""
+    stems = {entry: re.sub(r"[^\w-]+", "_", entry.name.lower()) for entry in scheme.entries}
+    times = Counter(stems.values())
+    names = {entry: f"{stem}_{entry.id}" if times[stem] > 1 else stem for entry, stem in stems.items()}
+    return {entry: Path(folder) / f"{name}{suffix}" for entry, name in names.items()}
+
+
+def is_batch_output(path: Path) -> bool:
+    """Return whether a raster is named as a batch names its results."""
+    return path.stem.endswith((CLASSES_ENDING, CONFIDENCE_ENDING))
+
+
+def raster_requests(request: FolderRequest, rasters: Sequence[Path]) -> Iterator[SegmentationRequest]:
+    """Yield one request for each raster of a folder; outputs mirror the tree of the folder."""
+    for path, base in zip(rasters, _bases(rasters, request)):
+        yield SegmentationRequest(
+            input=str(path),
+            output=f"{base}{CLASSES_ENDING}.tif",
+            options=replace(request.options, overwrite=request.options.overwrite or request.redo),
+            confidence=f"{base}{CONFIDENCE_ENDING}.tif" if request.confidence else None,
+            polygons=f"{base}{CLASSES_ENDING}{request.polygons}" if request.polygons else None,
+            report=f"{base}{CLASSES_ENDING}.html" if request.report else None,
+        )
+
+
+def _bases(rasters: Sequence[Path], request: FolderRequest) -> list[Path]:
+    """Return for each raster how its outputs' names begin; no two are equal, whatever the case of letters.
+
+    ``a.tif`` and ``a.jp2`` in one folder give ``a_tif`` and ``a_jp2``.
+    """
+    stems = Counter(_folded(path.with_suffix("")) for path in rasters)
+    taken = {stem for stem, count in stems.items() if count == 1}
+    bases = []
+    for path in rasters:
+        base = path.with_suffix("")
+        if stems[_folded(base)] > 1:
+            base = _free(path.with_name(path.name.replace(".", "_")), taken)
+        bases.append(Path(request.output_folder) / base.relative_to(request.folder))
+    return bases
+
+
+def _free(base: Path, taken: set[str]) -> Path:
+    """Return ``base``, with a number where it is taken already; add it to those taken."""
+    free, number = base, 2
+    while _folded(free) in taken:
+        free, number = base.with_name(f"{base.name}_{number}"), number + 1
+    taken.add(_folded(free))
+    return free
+
+
+def _folded(path: Path) -> str:
+    return str(path).casefold()
+
+
+# The check
+
+
+def check_outputs(request: Request, class_files: Iterable[Path] = ()) -> None:
+    """Refuse outputs that cannot be written; remove what killed runs left beside them.
+
+    Args:
+        request: Any request of the engine.
+        class_files: Vector files of a :class:`.ClassFilesRequest`, see :func:`class_files`.
 
     Raises:
-        OutputError: if one is refused.
+        OutputError: if an output is an input or another output, whatever the spelling, exists and may not be replaced,
+            is open in another program or cannot have that name; or if its folder is missing or not writable.
     """
-    files, vectors, leftovers = list(files), list(vectors), list(leftovers)
+    outputs = outputs_of(request, class_files)
+    task = task_of(request)
+    overwrite = bool(getattr(getattr(request, "options", request), "overwrite", False))
+    refuse_inputs(outputs, [file_of(path) for path in paths(vars(request), task.inputs)])
+    for path in outputs.written:
+        _check_file(path, overwrite)
+    for path in outputs.sidecars:
+        _check_file(path, True)
+    for path in outputs.vectors:
+        _check_vector(path)
+    everything = [*outputs.written, *outputs.sidecars]
+    ignores_case = {folder: _check_folder(folder) for folder in {path.parent for path in everything}}
+    _check_collisions(everything, ignores_case)
+
+
+def refuse_inputs(outputs: Outputs, inputs: Iterable[str]) -> None:
+    """Refuse outputs that would replace an input.
+
+    Args:
+        outputs: Files that are written.
+        inputs: Files that are read; those behind a virtual raster too.
+
+    Raises:
+        OutputError: if one of them is the same file, also through a link or with other letters.
+    """
+    for source in inputs:
+        place = Path(source).resolve()
+        for path in (*outputs.written, *outputs.sidecars):
+            if path.resolve() == place or _is_same_file(path, source):
+                raise OutputError(f"The output {path} is the input itself.", "Choose another output path.")
+
+
+def _is_same_file(path: Path, other: str) -> bool:
+    """Return whether two paths lead to one file: by a hard link, or where the file system ignores case."""
+    try:
+        return path.samefile(other)
+    except OSError:  # one does not exist
+        return False
+
+
+def _check_file(path: Path, overwrite: bool) -> None:
+    if not path.parent.is_dir():
+        raise OutputError(f"The folder {path.parent} does not exist.", "Make it first, or choose another.")
+    partial_path(path)  # removes what killed runs left; refuses names that are too long
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise OutputError(f"{path} is not a file.", "Choose another output path.")
+    if not overwrite:
+        raise OutputError(f"{path} exists.", "Choose another output path, or allow overwriting.")
+    try:
+        os.rename(path, path)  # Windows refuses where another program holds the file
+    except OSError as error:
+        raise OutputError(
+            f"{path} cannot be replaced: {error.strerror}.", "Close it in other programs, QGIS too, or choose another."
+        ) from error
+
+
+def _check_vector(path: Path) -> None:
+    if path.suffix == ".gpkg":
+        journal = path.with_suffix(".gpkg-wal")
+        if journal.is_file() and journal.stat().st_size:  # changes that are not in the file yet
+            raise OutputError(f"{path} is open in another program.", "Close the layer there, in QGIS too.")
+        if path.stem.lower().startswith(_RESERVED):
+            raise OutputError(f"A layer of a GeoPackage cannot be named {path.stem}.", "Choose another file name.")
+    if path.suffix == ".parquet":
+        load_pyarrow()
+
+
+def _check_folder(folder: Path) -> bool:
+    """Refuse a folder that is not writable; return whether names in it ignore the case of letters."""
+    probe = partial_path(folder / "probe", ".probe")
+    try:
+        probe.touch()
+        ignores_case = probe.with_name(probe.name.swapcase()).exists()
+        probe.unlink()
+    except OSError as error:
+        raise OutputError(
+            f"The folder {folder} is not writable: {error.strerror}.", "Choose another folder."
+        ) from error
+    return ignores_case
+
+
+def _check_collisions(files: Sequence[Path], ignores_case: Mapping[Path, bool]) -> None:
+    """Refuse files that are written twice, by one name or by links."""
+    seen = set()
     for path in files:
-        check_writable(path, overwrite, inputs)
-    for path in leftovers:
-        check_writable(path, True, inputs)
-    for path in vectors:
-        check_vector_writable(path, overwrite, inputs)
-    paths = output_files([*files, *leftovers], vectors)
-    places = [os.path.normcase(os.path.realpath(path)) for path in paths]
-    for path, place in zip(paths, places, strict=True):
-        if places.count(place) > 1:
+        place = os.path.normcase(os.path.realpath(path))
+        place = place.casefold() if ignores_case[path.parent] else place
+        if place in seen:
             raise OutputError(f"{path} would be written twice.", "Give each output a path of its own.")
+        seen.add(place)

@@ -28,7 +28,13 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
-from dubai_landcover_plugin.core.io.files import DISK_REMEDY, partial_path, remove_quietly, replace_file
+from dubai_landcover_plugin.core.io.files import (
+    DISK_REMEDY,
+    discard_partials,
+    partial_path,
+    replace_file,
+)
+from dubai_landcover_plugin.core.io.outputs import raster_sidecars
 from dubai_landcover_plugin.protocol.errors import OutputError
 
 BLOCK = 512  # px
@@ -166,9 +172,9 @@ class LandCoverWriter:
             OutputError: if the file system refuses.
         """
         replace_file(self._partial, self.path)
-        for suffix in (".aux.xml", ".ovr", ".msk"):
+        for sidecar in raster_sidecars(self.path):
             with suppress(OSError):
-                os.unlink(f"{self.path}{suffix}")
+                sidecar.unlink()
 
     def abort(self) -> None:
         """Close everything and remove what is not in place."""
@@ -179,9 +185,7 @@ class LandCoverWriter:
         if self._errors in logging.getLogger("rasterio").handlers:
             logging.getLogger("rasterio").removeHandler(self._errors)
             self._environment.__exit__(None, None, None)
-        for name in (self._partial, Path(f"{self._partial}.aux.xml")):
-            with suppress(OSError):
-                name.unlink()
+        discard_partials(self.path)
 
     def _create(self, control_points: tuple[list[GroundControlPoint], CRS | None]) -> rasterio.io.DatasetWriter:
         grid = self._grid
@@ -245,15 +249,11 @@ class LandCoverWriter:
 
     def _optimise(self) -> None:
         """Write the file anew in the order of a cloud-optimised GeoTIFF, with the overviews that it has."""
-        ordered = self._partial.with_suffix(".cog.tif")
-        try:
-            rasterio.shutil.copy(
-                self._partial, ordered, driver="COG", compress="DEFLATE", blocksize=BLOCK, bigtiff="IF_SAFER"
-            )
-            os.replace(ordered, self._partial)
-        finally:
-            remove_quietly(ordered)
-            remove_quietly(Path(f"{ordered}.aux.xml"))
+        ordered = partial_path(self.path, ".cog.tif")
+        rasterio.shutil.copy(
+            self._partial, ordered, driver="COG", compress="DEFLATE", blocksize=BLOCK, bigtiff="IF_SAFER"
+        )
+        os.replace(ordered, self._partial)  # one temporary file by another; abort() removes what is left of either
 
     def _verify(self) -> None:
         """Read the file as a stranger would and compare with what was meant."""

@@ -16,9 +16,9 @@ from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform as warp_points
 
+from dubai_landcover_plugin.core.io.layer_source import file_of, layer_of, layer_source
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RasterOpenError
 
-_LAYER = "|layername="
 _REMEDY = "Check the path and the file."
 
 
@@ -58,11 +58,6 @@ class VectorLayer:
         return VectorLayer(shapely.transform(self.geometries, move), self.fields, crs)
 
 
-def file_of(source: str) -> str:
-    """Return the path in ``path|layername=NAME``; other texts are paths already."""
-    return source.partition(_LAYER)[0]
-
-
 def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
     """Read a layer that GDAL reads.
 
@@ -73,14 +68,14 @@ def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
     Raises:
         RasterOpenError: if it cannot be read or has no features.
     """
-    path, _, layer = source.partition(_LAYER)
+    path, layer = file_of(source), layer_of(source)
     if path.endswith(".parquet") and "Parquet" not in pyogrio.list_drivers():
         raise RasterOpenError(f"{path} cannot be read: GDAL has no GeoParquet here.", "Give the layer as a GeoPackage.")
     try:
         spatial = [name for name, kind in pyogrio.list_layers(path) if kind is not None]
         if not layer and len(spatial) > 1:
             raise RasterOpenError(
-                f"{path} has several layers: {', '.join(spatial)}.", f"Name one: {path}{_LAYER}{spatial[0]}"
+                f"{path} has several layers: {', '.join(spatial)}.", f"Name one: {layer_source(path, spatial[0])}"
             )
         meta, _, geometry, values = pyogrio.raw.read(path, layer=layer or next(iter(spatial), None))
     except (DataSourceError, RuntimeError, ValueError, OSError) as error:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import json
-import shutil
 import sqlite3
 import warnings
 from collections.abc import Mapping
@@ -20,52 +17,18 @@ import pyogrio.raw
 import shapely
 from rasterio.crs import CRS
 
-from dubai_landcover_plugin.core.io.files import check_writable, partial_path, replace_file
+from dubai_landcover_plugin.core.io.files import partial_path, remove_quietly, replace_file
+from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile, count_rows
+from dubai_landcover_plugin.core.io.outputs import stale_vector_files
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.requests.request import VECTOR_SUFFIXES
 
 Geometries = npt.NDArray[np.object_]
 Fields = Mapping[str, npt.NDArray[Any]]
 
-_PARTS = {
-    ".shp": (".shp", ".dbf", ".shx", ".prj", ".cpg", ".qml"),
-    ".gpkg": (".gpkg", ".gpkg-wal", ".gpkg-shm", ".gpkg-journal"),
-}
-"""Files that belong to a vector file and are replaced with it."""
-_STALE = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qmd")  # indices of an older shapefile that would now lie
 _SHAPEFILE_BYTES = (1 << 31) - 1  # many programs read no larger part
-_RESERVED = (
-    "gpkg",
-    "sqlite_",
-    "layer_styles",
-)  # how names of tables begin that SQLite, GDAL or QGIS keep to themselves
 _SHORT = 10  # longest field name of a shapefile
 _REMEDY = "Free some space or choose another folder."
-
-
-def vector_files(path: str | Path) -> list[Path]:
-    """Return every file that writing the vector file replaces, itself first."""
-    path = Path(path)
-    return [path, *(path.with_suffix(part) for part in _PARTS.get(path.suffix, (path.suffix, ".qml"))[1:])]
-
-
-def check_vector_writable(path: str | Path, overwrite: bool, inputs: tuple[str, ...] = ()) -> None:
-    """Refuse a vector file before any work is done, for the sake of any of its parts.
-
-    Raises:
-        OutputError: as :func:`~dubai_landcover_plugin.core.io.files.check_writable`; if the file is a GeoPackage with
-            changes that only its journal holds, because a program has it open, or cannot have that name; or if a
-            package is missing for it.
-    """
-    for part in vector_files(path):
-        check_writable(part, overwrite, inputs)
-    journal = Path(path).with_suffix(".gpkg-wal")
-    if str(path).endswith(".gpkg") and journal.is_file() and journal.stat().st_size:
-        raise OutputError(f"{path} is open in another program.", "Close the layer there, in QGIS too.")
-    if str(path).endswith(".gpkg") and Path(path).stem.lower().startswith(_RESERVED):
-        raise OutputError(f"A layer of a GeoPackage cannot be named {Path(path).stem}.", "Choose another file name.")
-    if str(path).endswith(".parquet"):
-        _parquet_library()
 
 
 class VectorWriter:
@@ -95,9 +58,9 @@ class VectorWriter:
         long = [name for name in self._fields if len(name) > _SHORT]
         if self._driver == "ESRI Shapefile" and long:
             raise OutputError(f"A shapefile's field names have at most {_SHORT} letters, not {long[0]}.")
-        self._folder = partial_path(self._path).with_suffix(".folder")
+        self._folder = partial_path(self._path, ".folder")
         self._waiting: list[tuple[Geometries, Fields]] = []
-        self._parquet: Any = None
+        self._parquet: GeoParquetFile | None = None
         self._made = False
         self._shapes = 0  # bytes of the .shp
         self.count = 0
@@ -112,7 +75,7 @@ class VectorWriter:
     ) -> None:
         if self._parquet is not None:
             self._parquet.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_quietly(self._folder)
 
     def write(self, geometries: Geometries, fields: Fields) -> None:
         """Add features.
@@ -161,7 +124,8 @@ class VectorWriter:
     def _put(self, geometries: Geometries, fields: Fields) -> None:
         with _plain_errors(self._path):
             if self._driver == "Parquet":
-                self._put_parquet(geometries, fields)
+                self._parquet = self._parquet or GeoParquetFile(self._target, self._type, self._crs, self._fields)
+                self._parquet.write(geometries, fields)
             else:
                 self._put_by_gdal(geometries, fields)
         self._made = True
@@ -192,27 +156,6 @@ class VectorWriter:
                 dataset_options={"VERSION": "1.2"} if self._driver == "GPKG" and not self._made else {},
             )
 
-    def _put_parquet(self, geometries: Geometries, fields: Fields) -> None:
-        arrow = _parquet_library()
-        columns = {
-            name: arrow.array(np.asarray(fields[name], kind), _arrow_type(kind)) for name, kind in self._fields.items()
-        }
-        columns["geometry"] = arrow.array(shapely.to_wkb(geometries), arrow.binary())
-        table = arrow.table(columns).replace_schema_metadata({"geo": json.dumps(self._geo_metadata())})
-        if self._parquet is None:
-            writer = importlib.import_module("pyarrow.parquet").ParquetWriter
-            self._parquet = writer(str(self._target), table.schema, compression="zstd")
-        self._parquet.write_table(table)
-
-    def _geo_metadata(self) -> dict[str, Any]:
-        """Return what makes a Parquet file a GeoParquet file.
-
-        Source: https://geoparquet.org/releases/v1.1.0/
-        """
-        place = None if self._crs is None else json.loads(_projjson(self._crs))
-        column = {"encoding": "WKB", "geometry_types": [self._type], "crs": place}
-        return {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
-
     def _check_size(self, geometries: Geometries) -> None:
         points = int(shapely.get_num_coordinates(geometries).sum())
         rings = len(shapely.get_rings(geometries)) if "Polygon" in self._type else len(geometries)
@@ -227,8 +170,7 @@ class VectorWriter:
 
     def _count_again(self) -> None:
         if self._driver == "Parquet":
-            read = importlib.import_module("pyarrow.parquet").read_metadata
-            arrived = read(str(self._target)).num_rows
+            arrived = count_rows(self._target)
         else:
             arrived = pyogrio.read_info(str(self._target), force_feature_count=True)["features"]
         if arrived != self.count:
@@ -247,9 +189,8 @@ class VectorWriter:
     def _place(self) -> None:
         path = self._path
         parts = sorted(self._folder.iterdir(), key=lambda part: part.suffix == path.suffix)  # the main part last
-        stale = _STALE if self._driver == "ESRI Shapefile" else _PARTS.get(path.suffix, ())[1:]
-        for suffix in stale:
-            path.with_suffix(suffix).unlink(missing_ok=True)
+        for stale in stale_vector_files(path):
+            stale.unlink(missing_ok=True)
         for part in parts:
             replace_file(part, path.with_name(part.name))
 
@@ -268,26 +209,6 @@ class _plain_errors:  # noqa: N801
     ) -> None:
         if isinstance(error, (OSError, RuntimeError, ValueError, sqlite3.Error)) and not isinstance(error, OutputError):
             raise OutputError(f"{self._path} could not be written: {error}.", _REMEDY) from error
-
-
-def _parquet_library() -> Any:
-    try:
-        return importlib.import_module("pyarrow")
-    except ImportError as error:
-        raise OutputError(
-            "GeoParquet needs the package pyarrow, which is not installed.",
-            "Install it beside the engine (pip install pyarrow), or choose another format.",
-        ) from error
-
-
-def _arrow_type(kind: np.dtype[Any]) -> Any:
-    arrow = _parquet_library()
-    return arrow.string() if kind.kind == "O" else arrow.from_numpy_dtype(kind)
-
-
-def _projjson(crs: CRS) -> str:
-    """Return a CRS as PROJJSON."""
-    return json.dumps(crs.to_dict(projjson=True))
 
 
 def _has_index(path: Path, layer: str) -> bool:

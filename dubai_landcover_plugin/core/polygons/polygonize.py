@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,12 +12,12 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
+from dubai_landcover_plugin.core.io.files import make_folder
+from dubai_landcover_plugin.core.io.outputs import check_outputs, class_files
 from dubai_landcover_plugin.core.io.qml import class_style
-from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, check_vector_writable
+from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.core.polygons.polygonizer import PolygonMaker, Polygons, Shape
 from dubai_landcover_plugin.core.polygons.tracer import IDS
-from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
-from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
 from dubai_landcover_plugin.protocol.requests.polygons import (
     ClassFilesRequest,
@@ -128,10 +126,9 @@ def polygonize(request: PolygonizeRequest, monitor: Monitor | None = None) -> Po
         LandCoverError: if the raster is no class map, a class is unknown or the file cannot be written.
     """
     monitor = monitor or LoggingMonitor()
-    inputs = (request.input, *([request.confidence] if request.confidence else []))
     with ClassifiedSource(request.input) as source:
         classes = [source.scheme.find(name) for name in request.classes] or source.scheme.entries
-        check_vector_writable(request.output, request.overwrite, inputs)
+        check_outputs(request)
         shape = Shape(request.min_area, request.simplify, request.corners, request.confidence)
         outcome = write_polygons(source, {Path(request.output): {entry.id for entry in classes}}, shape, monitor)
     monitor.report(1, 1, "")
@@ -145,20 +142,13 @@ def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = 
         LandCoverError: if the raster is no class map, a class is unknown or a file cannot be written.
     """
     monitor = monitor or LoggingMonitor()
-    inputs = (request.input, *([request.confidence] if request.confidence else []))
     with ClassifiedSource(request.input) as source:
         wanted = [source.scheme.find(name) for name in request.classes]
         folder = Path(request.output_folder)
-        stems = _file_stems(source.scheme)
-        paths = {entry: folder / f"{stems[entry]}{request.suffix}" for entry in wanted}
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(
-                f"The folder {folder} cannot be made: {error.strerror}.", "Choose another folder."
-            ) from error
-        for path in paths.values():
-            check_vector_writable(path, request.overwrite, inputs)
+        named = class_files(folder, request.suffix, source.scheme)
+        paths = {entry: named[entry] for entry in wanted}
+        make_folder(folder)
+        check_outputs(request, paths.values())
         shape = Shape(request.min_area, request.simplify, request.corners, request.confidence)
         outcome = write_polygons(source, {path: {entry.id} for entry, path in paths.items()}, shape, monitor)
     notes = [
@@ -171,10 +161,3 @@ def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = 
     monitor.report(1, 1, "")
     files = {entry.name: str(path) for entry, path in paths.items()}
     return ClassFilesResult(files=files, **outcome, warnings=tuple(notes))
-
-
-def _file_stems(scheme: ClassScheme) -> dict[LandCoverClass, str]:
-    """Return a file name for each class; ids tell apart names that differ in nothing a file name may hold."""
-    stems = {entry: re.sub(r"[^\w-]+", "_", entry.name.lower()) for entry in scheme.entries}
-    times = Counter(stems.values())
-    return {entry: f"{stem}_{entry.id}" if times[stem] > 1 else stem for entry, stem in stems.items()}

@@ -16,7 +16,6 @@ from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_c
 from dubai_landcover_plugin.core.io.confidence import UNKNOWN, ConfidenceSource
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.outputs import check_outputs
-from dubai_landcover_plugin.core.io.vector_reader import file_of
 from dubai_landcover_plugin.core.report.counts import PERCENTS, Band, Blocks, Tally
 from dubai_landcover_plugin.core.report.map_svg import Pictures, draw_pictures
 from dubai_landcover_plugin.core.report.page import report_page
@@ -51,7 +50,7 @@ def write_report(request: ReportRequest, monitor: Monitor | None = None) -> Repo
         LandCoverError: if an input cannot be used or an output not be written.
     """
     monitor = monitor or LoggingMonitor()
-    _check_outputs(request)
+    check_outputs(request)
     with ExitStack() as stack:
         stack.enter_context(limited_cache())
         source = stack.enter_context(ClassifiedSource(request.input))
@@ -70,14 +69,6 @@ def write_report(request: ReportRequest, monitor: Monitor | None = None) -> Repo
     _write(request, facts, counted, zones, pictures)
     monitor.report(1, 1, "")
     return _result(request, facts, counted)
-
-
-def _check_outputs(request: ReportRequest) -> None:
-    layer = file_of(request.zones or "")
-    inputs = tuple(path for path in (request.input, request.confidence, layer) if path)
-    files = [path for path in (request.report, request.csv) if path is not None]
-    vectors = [] if request.zones_layer is None else [request.zones_layer]
-    check_outputs(files, vectors, request.overwrite, inputs)
 
 
 def _count(

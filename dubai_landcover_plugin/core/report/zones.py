@@ -15,7 +15,8 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.grid.grid import Grid
-from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, file_of, read_vector
+from dubai_landcover_plugin.core.io.layer_source import file_of
+from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 
 _STEPS = 256  # pieces of an edge as long as the raster, where edges bend in another CRS

@@ -15,7 +15,8 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import Metric, place
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
-from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, check_vector_writable
+from dubai_landcover_plugin.core.io.outputs import check_outputs
+from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.core.roads.gaps import bridge_gaps, extend_ends
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
 from dubai_landcover_plugin.core.roads.prune import drop_short_networks, merge_junctions, prune_spurs
@@ -59,10 +60,7 @@ def extract_roads(request: RoadsRequest, monitor: Monitor | None = None) -> Road
         LandCoverError: if an input is not what it should be or an output cannot be written.
     """
     monitor = monitor or LoggingMonitor()
-    inputs = tuple(path for path in (request.input, request.confidence) if path)
-    outputs = [path for path in (request.output, request.nodes) if path]
-    for path in outputs:
-        check_vector_writable(path, request.overwrite, inputs)
+    check_outputs(request)
     with ClassifiedSource(request.input) as source:
         network = find_network(source, request, monitor)
         grid = source.grid

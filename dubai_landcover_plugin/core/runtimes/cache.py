@@ -46,8 +46,7 @@ def write_cached(kind: str, key: Iterable[object], content: bytes) -> None:
     """Store bytes under a key and drop the oldest of too many; where that fails, nothing is stored."""
     path = _path(kind, key)
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_bytes(path, _checksum(content) + content)
+        write_bytes(path, _checksum(content) + content, make_folders=True)
         files = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
         for old in files[_MOST_FILES:]:
             old.unlink(missing_ok=True)

@@ -7,7 +7,6 @@ import fnmatch
 import io
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
@@ -15,8 +14,16 @@ from pathlib import Path
 from typing import Any
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
-from dubai_landcover_plugin.core.io.files import write_text
-from dubai_landcover_plugin.core.io.outputs import output_files, record_path
+from dubai_landcover_plugin.core.io.files import make_folder, write_text
+from dubai_landcover_plugin.core.io.outputs import (
+    check_outputs,
+    is_batch_output,
+    manifest_paths,
+    named_outputs,
+    outputs_of,
+    raster_requests,
+    record_path,
+)
 from dubai_landcover_plugin.core.segmentation.executor import Engine, LocalComputation
 from dubai_landcover_plugin.core.segmentation.run_record import input_identity
 from dubai_landcover_plugin.core.segmentation.segment import segment_raster
@@ -24,16 +31,14 @@ from dubai_landcover_plugin.protocol.errors import LandCoverError, OutputError, 
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import (
-    OUTPUTS,
-    VECTOR_OUTPUTS,
     FolderRequest,
     FolderResult,
     SegmentationRequest,
     SegmentationResult,
 )
+from dubai_landcover_plugin.protocol.requests.tasks import TASKS, paths
 
-CLASSES_ENDING, CONFIDENCE_ENDING = "_landcover", "_confidence"
-MANIFEST_CSV, MANIFEST_JSON = "landcover_manifest.csv", "landcover_manifest.json"
+_TASK = TASKS["segment_raster"]
 _COLUMNS = ("input", "output", "status", "seconds", "message")
 _STEPS = 1000  # progress within one raster
 _CLOCK = 5.0  # s, by which clocks of file systems may differ
@@ -84,7 +89,7 @@ def find_rasters(request: FolderRequest) -> list[Path]:
     found = []
     for path in folder.rglob("*") if request.recursive else folder.glob("*"):
         name = path.name.lower()
-        if name.startswith(".") or path.stem.endswith((CLASSES_ENDING, CONFIDENCE_ENDING)) or not path.is_file():
+        if name.startswith(".") or is_batch_output(path) or not path.is_file():
             continue
         if results_inside and results in path.resolve().parents:
             continue
@@ -100,42 +105,7 @@ def find_rasters(request: FolderRequest) -> list[Path]:
 
 def requests_of(request: FolderRequest) -> Iterator[SegmentationRequest]:
     """Yield one request for each raster; outputs mirror the tree of the folder."""
-    rasters = find_rasters(request)
-    for path, base in zip(rasters, _bases(rasters, request)):
-        yield SegmentationRequest(
-            input=str(path),
-            output=f"{base}{CLASSES_ENDING}.tif",
-            options=replace(request.options, overwrite=request.options.overwrite or request.redo),
-            confidence=f"{base}{CONFIDENCE_ENDING}.tif" if request.confidence else None,
-            polygons=f"{base}{CLASSES_ENDING}{request.polygons}" if request.polygons else None,
-            report=f"{base}{CLASSES_ENDING}.html" if request.report else None,
-        )
-
-
-def _bases(rasters: list[Path], request: FolderRequest) -> list[Path]:
-    """Return for each raster what its outputs' names start with; no two are equal, whatever the case of letters."""
-    stems = Counter(_folded(path.with_suffix("")) for path in rasters)
-    taken = {stem for stem, count in stems.items() if count == 1}
-    bases = []
-    for path in rasters:
-        place = path.with_suffix("")
-        if stems[_folded(place)] > 1:
-            place = _free(path.with_name(path.name.replace(".", "_")), taken)
-        bases.append(Path(request.output_folder) / place.relative_to(request.folder))
-    return bases
-
-
-def _free(place: Path, taken: set[str]) -> Path:
-    """Return the place, with a number where it is taken already; take it."""
-    free, number = place, 2
-    while _folded(free) in taken:
-        free, number = place.with_name(f"{place.name}_{number}"), number + 1
-    taken.add(_folded(free))
-    return free
-
-
-def _folded(path: Path) -> str:
-    return str(path).casefold()
+    return raster_requests(request, find_rasters(request))
 
 
 def earlier_result(request: SegmentationRequest, model_hash: str) -> SegmentationResult | None:
@@ -146,7 +116,7 @@ def earlier_result(request: SegmentationRequest, model_hash: str) -> Segmentatio
             _essence(record["request"]) == _essence(request.to_json())
             and record["input"] == input_identity(request.input)
             and record["model"]["sha256"] == model_hash
-            and all(map(os.path.isfile, _outputs(request.to_json())))
+            and all(map(os.path.isfile, paths(vars(request), _TASK.outputs)))
         )
         return SegmentationResult.from_json(record["result"]) if same else None
     except _NO_RECORD:
@@ -161,22 +131,13 @@ def _record(output: str) -> dict[str, Any]:
 def _essence(request: dict[str, Any]) -> dict[str, Any]:
     """Return what tells two requests apart, paths resolved; models are compared by their hash."""
     options = {key: value for key, value in request["options"].items() if key not in ("overwrite", "model")}
-    paths = {key: _resolved(request.get(key)) for key in ("input", *OUTPUTS)}  # older records lack some
+    paths = {key: _resolved(request.get(key)) for key in ("input", *_TASK.outputs)}  # older records lack some
     essence: dict[str, Any] = json.loads(dumps({**request, **paths, "options": options}))
     return essence
 
 
 def _resolved(path: str | None) -> str | None:
     return path and os.path.normcase(os.path.realpath(path))
-
-
-def _outputs(request: dict[str, Any]) -> list[str]:
-    return [request[key] for key in OUTPUTS if request.get(key)]
-
-
-def _files(request: dict[str, Any]) -> list[str]:
-    """Return every file that a request's outputs may consist of."""
-    return output_files(_outputs(request), [request[key] for key in VECTOR_OUTPUTS if request.get(key)])
 
 
 def _may_replace(job: SegmentationRequest) -> SegmentationRequest:
@@ -189,11 +150,11 @@ def _may_replace(job: SegmentationRequest) -> SegmentationRequest:
         record = record_path(job.output)
         written = record.stat().st_mtime
         earlier = _record(job.output)["request"]
-        made = {_resolved(path) for path in _files(earlier)}
+        made = {_resolved(str(path)) for path in named_outputs(_TASK, earlier).written}
         is_own = _resolved(earlier["input"]) == _resolved(job.input)
     except _NO_RECORD:
         return job
-    present = [path for path in _files(job.to_json()) if os.path.exists(path)]
+    present = [path for path in map(str, outputs_of(job).written) if os.path.exists(path)]
     if job.options.overwrite or not is_own or not made.issuperset(map(_resolved, present)):
         return job
     for path in present:
@@ -213,7 +174,7 @@ class _Manifest:
     """
 
     def __init__(self, folder: Path, request: FolderRequest) -> None:
-        self.table, self.file = folder / MANIFEST_CSV, folder / MANIFEST_JSON
+        self.table, self.file = manifest_paths(folder)
         self._request = request.to_json()
         self._items = {_resolved(item["output"]): item for item in self._earlier()}
 
@@ -282,8 +243,9 @@ def segment_folder(
     jobs = list(requests_of(request))
     bundle = bundle or open_bundle(request.options.model)
     folder = Path(request.output_folder)
-    _make_folder(folder)
+    make_folder(folder)
     manifest = _Manifest(folder, request)
+    check_outputs(request)
     items: list[BatchItem] = []
     if run_rasters is None:
         run_rasters = partial(_run_here, bundle, request.folder)
@@ -298,13 +260,6 @@ def segment_folder(
         **counts,
         items=tuple(asdict(item) for item in items),
     )
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.", "Choose another folder.") from error
 
 
 def _run_here(
@@ -330,7 +285,7 @@ def run_one(
         monitor.log("info", "done before with the same input, model and parameters; skipped.")
         return _item(job, "skipped", earlier)
     try:
-        _make_folder(Path(job.output).parent)
+        make_folder(Path(job.output).parent)
         return _item(job, "done", segment_raster(_may_replace(job), monitor, bundle, engine))
     except RunCancelled:
         raise

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.io.files import write_text
+from dubai_landcover_plugin.core.io.outputs import journal_folder
 
 EVERY = 20.0  # s between saves; a shorter run leaves nothing on disk
 _HEAD = struct.Struct("<IIIIII")  # rows, columns, bytes of classes, of confidence, their checksums
@@ -83,8 +84,7 @@ class Journal:
     """
 
     def __init__(self, output: str | Path, key: Mapping[str, Any], every: float = EVERY) -> None:
-        path = Path(output)
-        self._folder = path.with_name(f".{path.name}.unfinished")
+        self._folder = journal_folder(output)
         self._digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
         self._every = every
         self._saved = time.monotonic()

@@ -13,7 +13,7 @@ from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.io.attribute_table import legend_xml
 from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.io.files import write_text
-from dubai_landcover_plugin.core.io.outputs import check_outputs, legend_path, record_path
+from dubai_landcover_plugin.core.io.outputs import check_outputs, legend_path, outputs_of, record_path, refuse_inputs
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.core.runtimes.selection import Candidate
@@ -22,7 +22,7 @@ from dubai_landcover_plugin.core.segmentation.class_rows import CONFIDENCE_NODAT
 from dubai_landcover_plugin.core.segmentation.executor import Computation, Engine, Job, LocalComputation, open_job
 from dubai_landcover_plugin.core.segmentation.journal import Journal, Progress
 from dubai_landcover_plugin.core.segmentation.run_record import input_identity, run_record
-from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, vector_outputs, write_extras
+from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, write_extras
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import (
     BandError,
@@ -55,12 +55,12 @@ def segment_raster(
     """
     started = time.perf_counter()
     monitor = monitor or LoggingMonitor()
-    _check_outputs(request, (request.input,))
+    check_outputs(request)
     bundle = bundle or open_bundle(request.options.model)
     check_classes(request, bundle.metadata.scheme)
     with ExitStack() as stack:
         job = open_job(stack, request, bundle)
-        _check_outputs(request, (request.input, *job.source.files))
+        refuse_inputs(outputs_of(request), job.source.files)
         computation = stack.enter_context(engine(job, monitor))
         warnings = _tell(monitor, job, computation)
         outputs = _open_outputs(stack, request, bundle, job.source)
@@ -81,12 +81,6 @@ def segment_raster(
         with suppress(OSError):
             os.utime(result.record)
     return result
-
-
-def _check_outputs(request: SegmentationRequest, inputs: tuple[str, ...]) -> None:
-    wanted = [request.output, request.confidence, request.report, record_path(request.output)]
-    files = [path for path in wanted if path]
-    check_outputs(files, vector_outputs(request), request.options.overwrite, inputs)
 
 
 def _tell(monitor: Monitor, job: Job, computation: Computation) -> list[str]:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.io.files import partial_path, write_text
+from dubai_landcover_plugin.core.io.files import temporary_folder, write_text
 from dubai_landcover_plugin.core.report.run_page import report_html
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, LandCoverError, OutputError
@@ -16,16 +12,11 @@ from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
-from dubai_landcover_plugin.protocol.requests.segmentation import VECTOR_OUTPUTS, SegmentationRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 
 # Each step loads the packages that it needs when it runs: most runs need none of them.
 
 BUILDING, ROAD = "Building", "Road"
-
-
-def vector_outputs(request: SegmentationRequest) -> list[str]:
-    """Return the vector files that a request wants."""
-    return [path for path in (getattr(request, name) for name in VECTOR_OUTPUTS) if path]
 
 
 def check_classes(request: SegmentationRequest, scheme: ClassScheme) -> None:
@@ -87,7 +78,7 @@ def write_buildings(request: SegmentationRequest, scheme: ClassScheme, monitor: 
     from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygons
 
     options, output = request.options, request.buildings or ""
-    with _folder_beside(output) as folder:
+    with temporary_folder(output) as folder:
         asked = ClassFilesRequest(
             input=request.output,
             output_folder=str(folder),
@@ -124,17 +115,3 @@ def write_roads(request: SegmentationRequest, monitor: Monitor) -> None:
 
 def _has(scheme: ClassScheme, name: str) -> bool:
     return any(entry.name.casefold() == name.casefold() for entry in scheme.entries)
-
-
-@contextmanager
-def _folder_beside(path: str) -> Iterator[Path]:
-    """Yield a folder for what comes in between; it goes again."""
-    folder = partial_path(path).with_suffix(".between")
-    try:
-        folder.mkdir()
-    except OSError as error:
-        raise OutputError(f"{path} could not be written: {error.strerror}.", "Choose another folder.") from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)

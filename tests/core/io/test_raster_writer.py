@@ -9,7 +9,7 @@ import rasterio
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io import raster_writer as writer_module
-from dubai_landcover_plugin.core.io.files import check_writable, partial_path, remove_partials, write_text
+from dubai_landcover_plugin.core.io.files import sweep_partials
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.protocol.errors import OutputError
 from tests.core.conftest import ONE_METRE, ROOT
@@ -162,103 +162,5 @@ def test_a_killed_run_leaves_no_output_and_the_next_one_sweeps_up(tmp_path, clea
     process.stdout.close()
     assert not path.exists()
     assert len(os.listdir(tmp_path)) == 1  # the partial file
-    check_writable(path, overwrite=False)
+    sweep_partials(path)
     assert os.listdir(tmp_path) == []
-
-
-class TestCheckWritable:
-    def test_input_is_refused_whatever_its_spelling(self, tmp_path):
-        source = tmp_path / "in.tif"
-        source.touch()
-        (tmp_path / "sub").mkdir()
-        with pytest.raises(OutputError, match="is the input itself"):
-            check_writable(tmp_path / "sub" / ".." / "in.tif", True, (str(source),))
-
-    def test_existing_file_needs_leave(self, tmp_path):
-        path = tmp_path / "o.tif"
-        path.touch()
-        with pytest.raises(OutputError, match="exists"):
-            check_writable(path, overwrite=False)
-        check_writable(path, overwrite=True)
-
-    def test_missing_folder_is_told(self, tmp_path):
-        with pytest.raises(OutputError, match="does not exist"):
-            check_writable(tmp_path / "none" / "o.tif", True)
-
-    def test_folder_in_place_of_a_file_is_told(self, tmp_path):
-        with pytest.raises(OutputError, match="is no file"):
-            check_writable(tmp_path, True)
-
-    def test_folder_without_leave_to_write(self, tmp_path, monkeypatch):
-        def refuse(self, *arguments):
-            raise PermissionError(13, "Permission denied")
-
-        monkeypatch.setattr("pathlib.Path.touch", refuse)
-        with pytest.raises(OutputError, match="not writable: Permission denied"):
-            check_writable(tmp_path / "o.tif", True)
-
-    def test_partial_files_of_living_processes_stay(self, tmp_path):
-        living = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
-        try:
-            name = partial_path(tmp_path / "o.tif").name.replace(f"-{os.getpid()}.", f"-{living.pid}.")
-            (tmp_path / name).touch()
-            check_writable(tmp_path / "o.tif", True)
-            assert os.listdir(tmp_path) == [name]
-        finally:
-            living.kill()
-            living.wait()
-
-
-def test_leaving_at_once_removes_partial_files_and_folders(tmp_path):
-    partial_path(tmp_path / "o.tif").touch()
-    partial_path(tmp_path / "b.shp").with_suffix(".folder").mkdir()
-    (tmp_path / "other.tif").touch()
-    remove_partials()
-    assert os.listdir(tmp_path) == ["other.tif"]
-
-
-def test_text_is_written_whole(tmp_path):
-    write_text(tmp_path / "a.json", "{}")
-    assert (tmp_path / "a.json").read_text() == "{}"
-    assert os.listdir(tmp_path) == ["a.json"]
-    with pytest.raises(OutputError, match="could not be written"):
-        write_text(tmp_path / "none" / "a.json", "{}")
-
-
-def test_a_folder_of_a_dead_process_is_swept_up(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    name = partial_path(tmp_path / "b.shp").with_suffix(".folder").name.replace(f"-{os.getpid()}.", f"-{dead.pid}.")
-    (tmp_path / name).mkdir()
-    (tmp_path / name / "b.shp").touch()
-    check_writable(tmp_path / "b.shp", True)
-    assert os.listdir(tmp_path) == []
-
-
-def test_names_too_long_for_an_unfinished_file_are_told(tmp_path):
-    with pytest.raises(OutputError, match="more than 150 bytes"):
-        check_writable(tmp_path / ("a" * 200 + ".tif"), True)
-
-
-def test_hard_links_to_the_input_are_refused(tmp_path):
-    source = tmp_path / "in.tif"
-    source.touch()
-    os.link(source, tmp_path / "link.tif")
-    with pytest.raises(OutputError, match="is the input itself"):
-        check_writable(tmp_path / "link.tif", True, (str(source),))
-
-
-def test_a_file_held_by_another_program_is_noticed_before_work(tmp_path, monkeypatch):
-    (tmp_path / "o.tif").touch()
-
-    def refuse(old, new):
-        raise PermissionError(13, "Permission denied")
-
-    monkeypatch.setattr(os, "rename", refuse)
-    with pytest.raises(OutputError, match="cannot be replaced"):
-        check_writable(tmp_path / "o.tif", True)
-
-
-def test_text_with_a_broken_file_name_is_escaped(tmp_path):
-    write_text(tmp_path / "a.json", '"caf\udce9"')
-    assert (tmp_path / "a.json").read_bytes() == b'"caf\\udce9"'

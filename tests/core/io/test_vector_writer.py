@@ -2,7 +2,6 @@
 
 import json
 import os
-import sys
 from contextlib import suppress
 
 import numpy as np
@@ -14,7 +13,7 @@ import shapely
 
 from dubai_landcover_plugin.core.io import vector_writer as vector_files
 from dubai_landcover_plugin.core.io.vector_reader import read_vector
-from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, check_vector_writable
+from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, OutputError, RasterOpenError
 
 UTM40 = rasterio.crs.CRS.from_epsg(32640)
@@ -81,13 +80,6 @@ def test_a_geopackage_that_lacks_its_index_is_not_whole(tmp_path, monkeypatch):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["gpkg_export", "GPKG", "sqlite_1", "layer_styles"])
-def test_names_that_geopackages_keep_to_themselves_are_refused_early(tmp_path, name):
-    with pytest.raises(OutputError, match="cannot be named"):
-        check_vector_writable(tmp_path / f"{name}.gpkg", overwrite=False)
-    check_vector_writable(tmp_path / f"{name}.fgb", overwrite=False)
-
-
 def test_geoparquet_without_a_driver_is_told(tmp_path, monkeypatch):
     write(tmp_path / "houses.parquet", boxes(3))
     monkeypatch.setattr(pyogrio, "list_drivers", lambda: {"GPKG": "rw"})
@@ -139,19 +131,6 @@ def test_a_shapefile_beyond_its_limit_is_refused(tmp_path, monkeypatch):
 def test_names_that_shapefiles_would_cut_are_a_bug_that_shows(tmp_path):
     with pytest.raises(OutputError, match="at most 10 letters, not confidence_mean"):
         VectorWriter(tmp_path / "houses.shp", "Polygon", UTM40, {"confidence_mean": np.float64})
-
-
-def test_a_style_of_the_user_is_kept(tmp_path):
-    (tmp_path / "houses.qml").write_text("mine")
-    with pytest.raises(OutputError, match=r"houses\.qml exists"):
-        check_vector_writable(tmp_path / "houses.shp", False)
-    check_vector_writable(tmp_path / "houses.gpkg", False)
-
-
-def test_geoparquet_without_its_package_is_refused_early(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(OutputError, match="pyarrow, which is not installed"):
-        check_vector_writable(tmp_path / "houses.parquet", False)
 
 
 def test_several_layers_must_be_named(tmp_path):

@@ -1,0 +1,222 @@
+import os
+import re
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from dubai_landcover_plugin.core.io import outputs as outputs_module
+from dubai_landcover_plugin.core.io.outputs import (
+    Outputs,
+    check_outputs,
+    class_files,
+    outputs_of,
+    raster_requests,
+    refuse_inputs,
+    vector_files,
+)
+from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest, AccuracySampleRequest
+from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
+from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
+from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
+from dubai_landcover_plugin.protocol.requests.report import ReportRequest
+from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.protocol.requests.tasks import TASKS, task_of
+
+REQUESTS = {
+    "segment_raster": SegmentationRequest(
+        "in.tif", "o.tif", confidence="c.tif", polygons="p.gpkg", buildings="b.shp", roads="r.fgb", report="r.html"
+    ),
+    "segment_folder": FolderRequest("in", "out"),
+    "polygonize": PolygonizeRequest("in.tif", "p.gpkg", confidence="c.tif"),
+    "export_class_polygons": ClassFilesRequest("in.tif", "out", confidence="c.tif"),
+    "regularize_buildings": BuildingsRequest("in.gpkg", "b.gpkg", obstacles="roads.gpkg|layername=roads"),
+    "extract_roads": RoadsRequest("in.tif", "r.gpkg", nodes="n.gpkg", confidence="c.tif"),
+    "write_report": ReportRequest(
+        "in.tif", "r.html", csv="r.csv", zones="z.gpkg", zones_layer="out.gpkg", confidence="c.tif"
+    ),
+    "draw_accuracy_sample": AccuracySampleRequest("in.tif", "s.gpkg"),
+    "assess_accuracy": AccuracyRequest("in.tif", "points.gpkg", report="r.html", table="t.csv"),
+    "map_change": ChangeRequest(
+        "a.tif", "b.tif", "o.tif", polygons="p.shp", csv="m.csv", report="r.html",
+        earlier_confidence="ac.tif", later_confidence="bc.tif",
+    ),
+}  # fmt: skip
+"""A request of each task that names every file it can."""
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_every_path_of_every_request_is_an_input_or_an_output(name):
+    request, task = REQUESTS[name], TASKS[name]
+    assert task_of(request) is task
+    listed = {*task.inputs, *task.outputs, *([task.folder] if task.folder else [])}
+    named = {item.name for item in fields(request) if re.search(r"\.[a-z]+(\||$)", str(getattr(request, item.name)))}
+    assert listed - {"output_folder"} == named - {"suffix", "pattern"}
+
+
+def test_files_of_a_segmentation():
+    outputs = outputs_of(REQUESTS["segment_raster"])
+    names = ["o.tif", "c.tif", "r.html", "o.run.json", "p.gpkg", "p.gpkg-wal", "p.gpkg-shm", "p.gpkg-journal"]
+    names += ["b.shp", "b.dbf", "b.shx", "b.prj", "b.cpg", "b.qml", "r.fgb", "r.qml"]
+    assert [str(path) for path in outputs.written] == names
+    sidecars = [f"{raster}.tif{suffix}" for raster in "oc" for suffix in (".aux.xml", ".ovr", ".msk")]
+    sidecars += [f"b{suffix}" for suffix in (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qmd")]
+    assert [str(path) for path in outputs.sidecars] == sidecars
+
+
+def test_files_of_a_folder():
+    assert outputs_of(REQUESTS["segment_folder"]) == Outputs(
+        sidecars=(Path("out/landcover_manifest.csv"), Path("out/landcover_manifest.json"))
+    )
+    (job,) = raster_requests(FolderRequest("in", "out", polygons=".shp", report=True), [Path("in/a/b.tif")])
+    named = [job.output, job.confidence, job.polygons, job.report]
+    assert named == ["out/a/b_landcover.tif", None, "out/a/b_landcover.shp", "out/a/b_landcover.html"]
+
+
+def test_files_of_classes():
+    named = class_files("out", ".shp", DUBAI)
+    assert named[DUBAI.find("Vegetation")] == Path("out/vegetation.shp")
+    written = outputs_of(REQUESTS["export_class_polygons"], named.values()).written
+    assert Path("out/building.dbf") in written
+
+
+def request(output, **given):
+    return PolygonizeRequest("nothing.tif", str(output), **given)
+
+
+class TestCheck:
+    def test_what_can_be_written_leaves_no_trace(self, tmp_path):
+        check_outputs(request(tmp_path / "p.gpkg"))
+        assert os.listdir(tmp_path) == []
+
+    def test_input_is_refused_whatever_its_spelling(self, tmp_path):
+        (tmp_path / "sub").mkdir()
+        (tmp_path / "in.gpkg").touch()
+        os.symlink(tmp_path / "in.gpkg", tmp_path / "symbolic.gpkg")
+        os.link(tmp_path / "in.gpkg", tmp_path / "hard.gpkg")
+        for output in ("sub/../in.gpkg", "symbolic.gpkg", "hard.gpkg"):
+            with pytest.raises(OutputError, match="is the input itself"):
+                check_outputs(
+                    BuildingsRequest(str(tmp_path / "in.gpkg|layername=a"), str(tmp_path / output), overwrite=True)
+                )
+
+    def test_input_is_refused_where_the_file_system_ignores_case(self, tmp_path, monkeypatch):
+        (tmp_path / "in.tif").touch()
+
+        def samefile(path, other):
+            return os.path.samefile(str(path).lower(), str(other).lower())
+
+        monkeypatch.setattr(Path, "samefile", samefile)
+        with pytest.raises(OutputError, match="is the input itself"):
+            refuse_inputs(Outputs(files=(tmp_path / "IN.TIF",)), [str(tmp_path / "in.tif")])
+
+    def test_files_behind_a_virtual_raster_are_refused(self, tmp_path):
+        outputs = outputs_of(request(tmp_path / "p.gpkg"))
+        refuse_inputs(outputs, [str(tmp_path / "in.vrt")])
+        with pytest.raises(OutputError, match="is the input itself"):
+            refuse_inputs(outputs, [str(tmp_path / "in.vrt"), str(tmp_path / "p.gpkg")])
+
+    def test_existing_files_need_leave(self, tmp_path):
+        (tmp_path / "p.gpkg").touch()
+        with pytest.raises(OutputError, match=r"p\.gpkg exists"):
+            check_outputs(request(tmp_path / "p.gpkg"))
+        check_outputs(request(tmp_path / "p.gpkg", overwrite=True))
+
+    def test_leave_of_a_segmentation_is_among_its_options(self, tmp_path):
+        (tmp_path / "o.run.json").touch()
+        with pytest.raises(OutputError, match=r"o\.run\.json exists"):
+            check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif")))
+        check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif"), SegmentOptions(overwrite=True)))
+
+    def test_a_style_of_the_user_is_kept(self, tmp_path):
+        (tmp_path / "houses.qml").write_text("mine")
+        with pytest.raises(OutputError, match=r"houses\.qml exists"):
+            check_outputs(request(tmp_path / "houses.shp"))
+        check_outputs(request(tmp_path / "houses.gpkg"))
+
+    def test_sidecars_are_replaced_without_leave(self, tmp_path):
+        (tmp_path / "o.tif.aux.xml").touch()
+        (tmp_path / "p.qix").touch()
+        check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif"), polygons=str(tmp_path / "p.shp")))
+
+    def test_missing_folders_are_named(self, tmp_path):
+        with pytest.raises(OutputError, match="does not exist"):
+            check_outputs(request(tmp_path / "none" / "p.gpkg"))
+
+    def test_a_folder_in_place_of_a_file_is_refused(self, tmp_path):
+        (tmp_path / "p.gpkg").mkdir()
+        with pytest.raises(OutputError, match="is not a file"):
+            check_outputs(request(tmp_path / "p.gpkg", overwrite=True))
+
+    def test_a_folder_that_is_not_writable_is_refused(self, tmp_path, monkeypatch):
+        def refuse(self, *arguments):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr("pathlib.Path.touch", refuse)
+        with pytest.raises(OutputError, match="not writable: Permission denied"):
+            check_outputs(request(tmp_path / "p.gpkg"))
+
+    def test_a_file_held_by_another_program_is_noticed(self, tmp_path, monkeypatch):
+        (tmp_path / "p.gpkg").touch()
+
+        def refuse(old, new):
+            raise PermissionError(13, "Permission denied")
+
+        monkeypatch.setattr(os, "rename", refuse)
+        with pytest.raises(OutputError, match="cannot be replaced"):
+            check_outputs(request(tmp_path / "p.gpkg", overwrite=True))
+
+    def test_a_geopackage_with_an_open_journal_is_refused(self, tmp_path):
+        (tmp_path / "p.gpkg").touch()
+        (tmp_path / "p.gpkg-wal").write_bytes(b"changes")
+        with pytest.raises(OutputError, match="open in another program"):
+            check_outputs(request(tmp_path / "p.gpkg", overwrite=True))
+
+    @pytest.mark.parametrize("name", ["gpkg_export", "GPKG", "sqlite_1", "layer_styles"])
+    def test_names_that_geopackages_reserve_are_refused(self, tmp_path, name):
+        with pytest.raises(OutputError, match="cannot be named"):
+            check_outputs(request(tmp_path / f"{name}.gpkg"))
+        check_outputs(request(tmp_path / f"{name}.fgb"))
+
+    def test_geoparquet_without_its_package_is_refused(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "pyarrow", None)
+        with pytest.raises(OutputError, match="pyarrow, which is not installed"):
+            check_outputs(request(tmp_path / "houses.parquet"))
+
+    def test_names_too_long_are_refused(self, tmp_path):
+        with pytest.raises(OutputError, match="more than 150 bytes"):
+            check_outputs(request(tmp_path / ("a" * 200 + ".gpkg")))
+
+    @pytest.mark.parametrize(
+        ("output", "nodes"),
+        [("r.shp", "sub/../r.shp"), ("r.shp", "r.fgb"), ("r.gpkg", "link/r.gpkg")],
+        ids=["spelling", "style", "link"],
+    )
+    def test_outputs_that_are_one_file_are_refused(self, tmp_path, output, nodes):
+        (tmp_path / "sub").mkdir()
+        os.symlink(tmp_path, tmp_path / "link")
+        with pytest.raises(OutputError, match="would be written twice"):
+            check_outputs(RoadsRequest("in.tif", str(tmp_path / output), nodes=str(tmp_path / nodes)))
+
+    def test_outputs_that_differ_in_case_alone(self, tmp_path, monkeypatch):
+        wanted = RoadsRequest("in.tif", str(tmp_path / "r.gpkg"), nodes=str(tmp_path / "R.gpkg"))
+        ignores_case = (tmp_path / "x").touch() or (tmp_path / "X").exists()
+        if not ignores_case:
+            check_outputs(wanted)
+        monkeypatch.setattr(outputs_module, "_check_folder", lambda folder: True)
+        with pytest.raises(OutputError, match="would be written twice"):
+            check_outputs(wanted)
+
+    def test_manifests_of_a_batch_are_checked(self, tmp_path):
+        (tmp_path / "landcover_manifest.csv").mkdir()
+        with pytest.raises(OutputError, match="is not a file"):
+            check_outputs(FolderRequest("in", str(tmp_path)))
+
+
+def test_every_part_of_a_shapefile_belongs_to_it():
+    names = [path.name for path in vector_files("a/town.shp")]
+    assert names == ["town.shp", "town.dbf", "town.shx", "town.prj", "town.cpg", "town.qml"]
