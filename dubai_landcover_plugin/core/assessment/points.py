@@ -17,10 +17,10 @@ from dubai_landcover_plugin.core.assessment.strata import (
     StrataCounter,
     band_rows,
     class_indices,
-    found_transform,
 )
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import GroundScale
+from dubai_landcover_plugin.core.grid.placement import feature_transform
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
 from dubai_landcover_plugin.protocol.classes import ClassScheme
@@ -135,7 +135,7 @@ def _pixels_of(layer: VectorLayer, grid: Grid) -> tuple[npt.NDArray[np.int64], n
         raise RequestError("Some features have more than one point.", "Split multipoints into single points first.")
     points = _single(layer.geometries)
     x, y = shapely.get_x(points), shapely.get_y(points)
-    inverse = ~found_transform(grid, float(np.nanmin(y, initial=0)))
+    inverse = ~feature_transform(grid, points)
     with np.errstate(invalid="ignore"):
         cols = np.floor(inverse.a * x + inverse.b * y + inverse.c)
         rows = np.floor(inverse.d * x + inverse.e * y + inverse.f)

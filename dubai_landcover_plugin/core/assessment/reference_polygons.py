@@ -15,9 +15,10 @@ from rasterio.enums import MergeAlg
 from dubai_landcover_plugin.core.assessment.estimate import Figure, ratio
 from dubai_landcover_plugin.core.assessment.reference_labels import attribute, class_indices_of
 from dubai_landcover_plugin.core.assessment.result import Assessment
-from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, band_rows, class_indices, found_transform
+from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, band_rows, class_indices
 from dubai_landcover_plugin.core.assessment.wall_to_wall import Census, counted
 from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.placement import feature_transform
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
 from dubai_landcover_plugin.protocol.classes import ClassScheme
@@ -79,7 +80,7 @@ def assess_polygons(source: ClassifiedSource, layer: VectorLayer, field: str, mo
 
 def _in_pixels(geometries: npt.NDArray[np.object_], grid: Grid) -> npt.NDArray[np.object_]:
     """Return polygons in pixel coordinates: column, row."""
-    inverse = ~found_transform(grid, float(np.nanmin(shapely.bounds(geometries)[:, 1], initial=0)))
+    inverse = ~feature_transform(grid, geometries)
     matrix = np.array([[inverse.a, inverse.d], [inverse.b, inverse.e]])
     moved: npt.NDArray[np.object_] = shapely.transform(geometries, lambda xy: xy @ matrix + (inverse.c, inverse.f))
     return moved

@@ -11,8 +11,9 @@ import shapely
 
 from dubai_landcover_plugin.core.assessment.allocation import allocate, sample_size
 from dubai_landcover_plugin.core.assessment.point_form import point_style_qml
-from dubai_landcover_plugin.core.assessment.strata import StrataCounter, band_rows, drawn_transform
+from dubai_landcover_plugin.core.assessment.strata import StrataCounter, band_rows
 from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.placement import drawn_transform
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.io.outputs import check_outputs
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter

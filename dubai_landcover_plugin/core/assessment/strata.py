@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from affine import Affine
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import GroundScale
@@ -71,24 +70,6 @@ class StrataCounter:
 def band_rows(grid: Grid) -> int:
     """Return how many rows are held at once."""
     return max(min(_BLOCK_ROWS, _BAND_PIXELS // grid.width), 1)
-
-
-def drawn_transform(grid: Grid) -> Affine:
-    """Return pixel corner to map as GIS draw it: a raster without any place goes downwards from y = 0."""
-    return Affine.scale(1, -1) if _is_plain(grid) else grid.transform
-
-
-def found_transform(grid: Grid, lowest: float) -> Affine:
-    """Return pixel corner to map for features whose lowest y is known.
-
-    On a raster without any place, features count rows downwards (see :func:`drawn_transform`) or upwards from 0, as
-    GDAL does.
-    """
-    return Affine.identity() if _is_plain(grid) and lowest >= 0 else drawn_transform(grid)
-
-
-def _is_plain(grid: Grid) -> bool:
-    return grid.crs is None and bool(grid.transform.is_identity)
 
 
 def class_indices(scheme: ClassScheme) -> Indices:

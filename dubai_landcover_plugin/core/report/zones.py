@@ -15,6 +15,7 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.placement import feature_transform
 from dubai_landcover_plugin.core.io.layer_source import file_of
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
@@ -161,7 +162,7 @@ def _on_raster(layer: VectorLayer, grid: Grid) -> tuple[Geometries, npt.NDArray[
     if layer.crs is not None and grid.crs is not None and layer.crs != grid.crs:
         near = shapely.segmentize(near, max(east - west, north - south) / _STEPS)
     moved = VectorLayer(near, {}, layer.crs).to_crs(grid.crs).geometries
-    shapes = shapely.transform(moved, lambda points: _to_pixels(points, grid, _counts_down(layer, grid)))
+    shapes = _transformed(moved, ~feature_transform(grid, layer.geometries))
     # One orientation for all: neighbours then share every pixel centre on their border out among them.
     shapes = shapely.orient_polygons(_polygons(shapely.make_valid(shapes)))
     return shapes, inside
@@ -170,24 +171,20 @@ def _on_raster(layer: VectorLayer, grid: Grid) -> tuple[Geometries, npt.NDArray[
 def _footprint(grid: Grid, layer: VectorLayer) -> Any:
     """Return the outline of the raster in the zones' CRS."""
     outline = shapely.segmentize(shapely.box(0, 0, grid.width, grid.height), max(grid.height, grid.width) / _STEPS)
-    a, b, c, d, e, f = grid.transform[:6]
-    sign = -1.0 if _counts_down(layer, grid) else 1.0
-    matrix = np.array([[a, sign * d], [b, sign * e]])
-    placed = shapely.transform(outline, lambda points: points @ matrix + (c, sign * f))
+    placed = _transformed(outline, feature_transform(grid, layer.geometries))
     moved = VectorLayer(np.array([placed], object), {}, grid.crs).to_crs(layer.crs).geometries
     return shapely.make_valid(moved[0])
 
 
-def _counts_down(layer: VectorLayer, grid: Grid) -> bool:
-    """Return whether the zones were drawn in QGIS, where the rows of a raster without a place go down from 0."""
-    unplaced = grid.crs is None and grid.transform.is_identity
-    return unplaced and float(shapely.total_bounds(layer.geometries)[3]) <= 0
+def _transformed(geometries: Any, transform: Affine) -> Any:
+    """Return geometries with their coordinates transformed."""
+    t = transform
 
+    def move(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        x, y = points[:, 0], points[:, 1]
+        return np.column_stack([t.a * x + t.b * y + t.c, t.d * x + t.e * y + t.f])
 
-def _to_pixels(points: npt.NDArray[np.float64], grid: Grid, down: bool) -> npt.NDArray[np.float64]:
-    inverse = ~grid.transform
-    x, y = points[:, 0], -points[:, 1] if down else points[:, 1]
-    return np.column_stack([inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f])
+    return shapely.transform(geometries, move)
 
 
 def _polygons(shapes: Geometries) -> Geometries:
