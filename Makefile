@@ -2,7 +2,7 @@
 # Paths are relative throughout, so that the folder may have any name.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint package bench lock clean
+.PHONY: help setup demo test lint docs package bench lock clean
 
 PY := .venv/bin/python
 QGIS_ENV := QT_QPA_PLATFORM=offscreen
@@ -16,6 +16,7 @@ help:
 	@echo "make demo RASTER=own.tif   the same with a raster of your own"
 	@echo "make test                  install what is missing, run all tests"
 	@echo "make lint                  ruff, mypy, bandit, detect-secrets, vermin"
+	@echo "make docs                  the site of the documentation, in build/site"
 	@echo "make package               build/dubai_landcover_plugin and its zip"
 	@echo "make bench                 speed and memory on this machine"
 	@echo "make setup                 only install what is missing"
@@ -52,6 +53,12 @@ lint:
 		-exec $(PY) -m detect_secrets.pre_commit_hook --no-verify {} +
 	@$(VERMIN) --quiet --no-tips --violations --target=3.9- $(QGIS_SIDE)
 	@echo "lint: no findings"
+
+# Strict: a link or an anchor that leads nowhere is an error.
+docs:
+	@.ci/setup.sh engine
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
+	@echo "docs: build/site/index.html"
 
 bench:
 	@.ci/setup.sh engine

@@ -20,7 +20,8 @@ compile cluster.in --constraints engine.txt $omit --output-file cluster.txt
 omit="$omit $(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' cluster.txt | sort -u)"
 # shellcheck disable=SC2086
 compile dev.in $omit --output-file dev.txt
-omit="$omit $(sed -n 's/^\([A-Za-z0-9._-]*\)==.*/--no-emit-package \1/p' dev.txt | sort -u)"
+# Packages that the others pin for every platform; the rest is pinned here too.
+omit=$(cat engine.txt training.txt cluster.txt dev.txt | sed -n 's/^\([A-Za-z0-9._-]*\)==[^ ]* \\$/--no-emit-package \1/p' | sort -u)
 # shellcheck disable=SC2086
 compile docs.in $omit --output-file docs.txt
 compile qgis-test.in --no-emit-package numpy --output-file qgis-test.txt

@@ -118,7 +118,7 @@ def pins(name: str) -> dict[str, list[str]]:
     return {line.split(" ")[0]: re.findall(r"--hash=sha256:([0-9a-f]{64})\b", line) for line in lines}
 
 
-@pytest.mark.parametrize("name", ["engine", "torch", "torch-cpu", "training", "dev", "qgis-test"])
+@pytest.mark.parametrize("name", ["engine", "torch", "torch-cpu", "training", "cluster", "dev", "docs", "qgis-test"])
 def test_every_requirement_is_pinned_with_hashes(name):
     found = pins(name)
     assert found
