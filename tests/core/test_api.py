@@ -13,6 +13,7 @@ from dubai_landcover_plugin import core
 from dubai_landcover_plugin.core import worker
 from dubai_landcover_plugin.protocol import requests
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
+from dubai_landcover_plugin.protocol.requests.tasks import TASKS
 
 
 def test_every_tool_is_a_task_and_nothing_else_is():
@@ -26,13 +27,11 @@ def test_every_tool_is_a_task_and_nothing_else_is():
 def test_a_tool_takes_its_request_and_returns_a_result(name):
     tool = getattr(core, name)
     assert tool.__name__ == name
-    module, _, request = worker._REQUESTS[name].partition(".")
-    kinds = importlib.import_module(f"dubai_landcover_plugin.protocol.requests.{module}")
+    request = TASKS[name].request
     first = next(iter(inspect.signature(tool).parameters.values()))
-    hints = {first.name: first.annotation, "return": tool.__annotations__["return"]}
-    assert hints[first.name] == request
-    result = getattr(kinds, hints["return"])
-    assert issubclass(getattr(kinds, request), Request)
+    assert first.annotation == request.__name__
+    result = getattr(importlib.import_module(request.__module__), tool.__annotations__["return"])
+    assert issubclass(request, Request)
     assert issubclass(result, Result)
     assert dataclasses.is_dataclass(result)
     assert typing.get_type_hints(result)
@@ -41,6 +40,6 @@ def test_a_tool_takes_its_request_and_returns_a_result(name):
 def test_every_request_and_result_can_be_imported_from_one_place():
     needed = {"Request", "Result", "SegmentOptions"}
     for name in core.__all__:
-        needed |= {worker._REQUESTS[name].partition(".")[2], getattr(core, name).__annotations__["return"]}
+        needed |= {TASKS[name].request.__name__, getattr(core, name).__annotations__["return"]}
     assert set(requests.__all__) == needed
     assert all(issubclass(getattr(requests, name), Request) for name in needed)
