@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.confidence import UNKNOWN as NO_CONFIDENCE
 from dubai_landcover_plugin.core.io.qml import category_style
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
-from dubai_landcover_plugin.core.polygons.polygonizer import PolygonMaker, Polygons, Shape
+from dubai_landcover_plugin.core.polygons.polygonizer import Polygonizer, PolygonOptions, Polygons
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 
@@ -61,7 +61,7 @@ class ChangePolygons:
         """Trace and write all changes of at least the smallest area, along pixel edges; return how many."""
         rows = _ChangedRows(self._both, self._coding)
         sure = _ChangeConfidence(self._both) if self._request.confidences else None
-        for polygons in PolygonMaker(rows, Shape(0, 0), sure, monitor=monitor):
+        for polygons in Polygonizer(rows, PolygonOptions(0, 0), sure, monitor=monitor):
             self._add(polygons, polygons.areas >= self._request.min_area)
         return self._writer.count
 
@@ -83,8 +83,8 @@ class ChangePolygons:
             self._area: np.round(polygons.areas[kept], 3),
             "pixels": polygons.pixels[kept],
         }
-        if polygons.sureness is not None:
-            fields["conf_pct"] = np.round(polygons.sureness.mean[kept], 1)
+        if polygons.confidence is not None:
+            fields["conf_pct"] = np.round(polygons.confidence.mean[kept], 1)
         self._writer.write(polygons.geometries[kept], fields)
 
 

@@ -39,12 +39,12 @@ class GroundScale:
         return areas
 
 
-def place(pixels: Geometries, grid: Grid) -> Geometries:
-    """Move geometries from pixel coordinates to the CRS."""
+def pixels_to_crs(geometries: Geometries, grid: Grid) -> Geometries:
+    """Transform geometries, (N,), from pixel coordinates to the CRS by the grid's affine transform."""
     t = grid.transform
     matrix = np.array([[t.a, t.d], [t.b, t.e]])
-    placed: Geometries = shapely.transform(pixels, lambda points: points @ matrix + (t.c, t.f))
-    return placed
+    transformed: Geometries = shapely.transform(geometries, lambda points: points @ matrix + (t.c, t.f))
+    return transformed
 
 
 Points = npt.NDArray[np.float64]  # (N, 2) x, y: pixels from the raster's upper-left corner

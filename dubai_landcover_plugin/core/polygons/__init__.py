@@ -1,1 +1,1 @@
-"""From a class map to polygons, in bands of rows: regions, their borders, simpler borders, polygons, files."""
+"""Polygonization of class maps, strip by strip: regions, boundary graph, simplification, rings, vector files."""

@@ -1,4 +1,4 @@
-"""Polygons of a classified raster as vector files, written as they are completed."""
+"""Classified Raster to Polygons and Export Class Polygons: vector files, written as polygons are completed."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from dubai_landcover_plugin.core.io.files import make_folder
 from dubai_landcover_plugin.core.io.outputs import check_outputs, class_files
 from dubai_landcover_plugin.core.io.qml import class_style
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
-from dubai_landcover_plugin.core.polygons.polygonizer import PolygonMaker, Polygons, Shape
-from dubai_landcover_plugin.core.polygons.tracer import IDS
+from dubai_landcover_plugin.core.polygons.polygonizer import Polygonizer, PolygonOptions, Polygons
+from dubai_landcover_plugin.core.polygons.tracer import ID_COUNT
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
 from dubai_landcover_plugin.protocol.requests.polygons import (
     ClassFilesRequest,
@@ -31,36 +31,36 @@ Floats = npt.NDArray[np.float64]
 
 
 class _ClassFiles:
-    """Vector files open for polygons, each for some classes."""
+    """Open vector files, each for the polygons of some classes."""
 
     def __init__(
-        self, stack: ExitStack, source: ClassifiedSource, shape: Shape, files: Mapping[Path, set[int]]
+        self, stack: ExitStack, source: ClassifiedSource, options: PolygonOptions, files: Mapping[Path, set[int]]
     ) -> None:
         self._source, self._names = source, {entry.id: entry.name for entry in source.scheme.entries}
         self._unit = "px" if source.grid.crs is None else "m"
-        self._shape = shape
-        kind = "MultiPolygon" if shape.corners else "Polygon"
+        self._options = options
+        kind = "MultiPolygon" if options.corners else "Polygon"
         style = class_style(source.scheme)
         self._files = [
-            (stack.enter_context(VectorWriter(path, kind, source.grid.crs, self._kinds(), style)), wanted)
-            for path, wanted in files.items()
+            (stack.enter_context(VectorWriter(path, kind, source.grid.crs, self._field_types(), style)), class_ids)
+            for path, class_ids in files.items()
         ]
 
-    def _kinds(self) -> dict[str, Any]:
-        sure = {"conf_mean": np.float64, "conf_p10": np.float64} if self._shape.confidence else {}
+    def _field_types(self) -> dict[str, Any]:
+        confidence = {"conf_mean": np.float64, "conf_p10": np.float64} if self._options.confidence else {}
         return {
             "class_id": np.int32,
             "class": object,
             "area_m2" if self._unit == "m" else "area_px": np.float64,
             f"perim_{self._unit}": np.float64,
             "compact": np.float64,
-            **sure,
+            **confidence,
             "source": object,
             "model": object,
         }
 
     def write(self, polygons: Polygons) -> None:
-        """Write polygons to the files of their classes."""
+        """Append polygons to the files of their classes."""
         count = len(polygons.class_ids)
         columns = [
             polygons.class_ids.astype(np.int32),
@@ -69,68 +69,75 @@ class _ClassFiles:
             polygons.perimeters,
             polygons.compactness,
         ]
-        if polygons.sureness is not None:
-            columns += [polygons.sureness.mean, polygons.sureness.tenth]
+        if polygons.confidence is not None:
+            columns += [polygons.confidence.mean, polygons.confidence.p10]
         columns += [np.full(count, Path(self._source.path).name, object), np.full(count, self._source.model, object)]
-        for file, wanted in self._files:
-            own = np.isin(polygons.class_ids, list(wanted))
-            fields = {name: column[own] for name, column in zip(self._kinds(), columns, strict=True)}
-            file.write(polygons.geometries[own], fields)
+        for file, class_ids in self._files:
+            chosen = np.isin(polygons.class_ids, list(class_ids))
+            fields = {name: column[chosen] for name, column in zip(self._field_types(), columns, strict=True)}
+            file.write(polygons.geometries[chosen], fields)
 
     def finish(self) -> None:
-        """Put all files in their places."""
+        """Move all files to their final paths."""
         for file, _ in self._files:
             file.finish()
 
 
 def write_polygons(
-    source: ClassifiedSource, files: Mapping[Path, set[int]], shape: Shape, monitor: Monitor | None = None
+    source: ClassifiedSource, files: Mapping[Path, set[int]], options: PolygonOptions, monitor: Monitor | None = None
 ) -> dict[str, Any]:
-    """Write the polygons of a classified raster into files by class id.
+    """Write the polygons of a classified raster to vector files.
+
+    Args:
+        source: The raster, open.
+        files: Class ids whose polygons each file gets.
+        options: See :class:`.PolygonOptions`.
+        monitor: Receives progress; may cancel.
 
     Returns:
-        ``counts`` and ``area_m2`` (None without a CRS) by class name, ``conservation``, ``scheme``.
+        Fields of the result: ``counts`` and ``area_m2`` (None without a CRS) by class name, ``conservation``,
+        ``scheme``.
 
     Raises:
         LandCoverError: if the raster or its confidence cannot be read, or a file cannot be written.
     """
-    counts, areas = np.zeros(IDS, np.int64), np.zeros(IDS)
+    counts, areas = np.zeros(ID_COUNT, np.int64), np.zeros(ID_COUNT)
     with ExitStack() as stack:
         stack.enter_context(limited_cache())
-        sure = None
-        if shape.confidence:
-            sure = stack.enter_context(ConfidenceSource(shape.confidence, source.grid))
-        writer = _ClassFiles(stack, source, shape, files)
-        maker = PolygonMaker(source, shape, sure, monitor=monitor)
-        source.check_ids(np.flatnonzero(maker.conservation().raster).tolist())
-        for polygons in maker:
-            counts += np.bincount(polygons.class_ids, minlength=IDS)
-            areas += np.bincount(polygons.class_ids, polygons.areas, IDS)
+        confidence = None
+        if options.confidence:
+            confidence = stack.enter_context(ConfidenceSource(options.confidence, source.grid))
+        writer = _ClassFiles(stack, source, options, files)
+        polygonizer = Polygonizer(source, options, confidence, monitor=monitor)
+        source.check_ids(np.flatnonzero(polygonizer.conservation().raster).tolist())
+        for polygons in polygonizer:
+            counts += np.bincount(polygons.class_ids, minlength=ID_COUNT)
+            areas += np.bincount(polygons.class_ids, polygons.areas, ID_COUNT)
             writer.write(polygons)
         writer.finish()
-    wanted = set().union(*files.values())
-    names = {entry.name: entry.id for entry in source.scheme.entries if entry.id in wanted}
-    in_metres = {name: round(float(areas[value]), 3) for name, value in names.items()}
+    written = set().union(*files.values())
+    names = {entry.name: entry.id for entry in source.scheme.entries if entry.id in written}
+    areas_m2 = {name: round(float(areas[value]), 3) for name, value in names.items()}
     return {
         "counts": {name: int(counts[value]) for name, value in names.items()},
-        "area_m2": None if source.grid.crs is None else in_metres,
-        "conservation": maker.conservation().to_json(source.scheme),
+        "area_m2": None if source.grid.crs is None else areas_m2,
+        "conservation": polygonizer.conservation().to_json(source.scheme),
         "scheme": source.scheme.to_json(),
     }
 
 
 def polygonize(request: PolygonizeRequest, monitor: Monitor | None = None) -> PolygonizeResult:
-    """Write the polygons of a classified raster into one vector file.
+    """Write the polygons of a classified raster to one vector file.
 
     Raises:
-        LandCoverError: if the raster is no class map, a class is unknown or the file cannot be written.
+        LandCoverError: if the raster is not a classified raster, a class is unknown or the file cannot be written.
     """
     monitor = monitor or LoggingMonitor()
     with ClassifiedSource(request.input) as source:
         classes = [source.scheme.find(name) for name in request.classes] or source.scheme.entries
         check_outputs(request)
-        shape = Shape(request.min_area, request.simplify, request.corners, request.confidence)
-        outcome = write_polygons(source, {Path(request.output): {entry.id for entry in classes}}, shape, monitor)
+        options = PolygonOptions(request.min_area, request.simplify, request.corners, request.confidence)
+        outcome = write_polygons(source, {Path(request.output): {entry.id for entry in classes}}, options, monitor)
     monitor.report(1, 1, "")
     return PolygonizeResult(file=request.output, **outcome)
 
@@ -139,20 +146,21 @@ def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = 
     """Write one vector file for each chosen class.
 
     Raises:
-        LandCoverError: if the raster is no class map, a class is unknown or a file cannot be written.
+        LandCoverError: if the raster is not a classified raster, a class is unknown or a file cannot be written.
     """
     monitor = monitor or LoggingMonitor()
     with ClassifiedSource(request.input) as source:
-        wanted = [source.scheme.find(name) for name in request.classes]
+        classes = [source.scheme.find(name) for name in request.classes]
         folder = Path(request.output_folder)
         named = class_files(folder, request.suffix, source.scheme)
-        paths = {entry: named[entry] for entry in wanted}
+        paths = {entry: named[entry] for entry in classes}
         make_folder(folder)
         check_outputs(request, paths.values())
-        shape = Shape(request.min_area, request.simplify, request.corners, request.confidence)
-        outcome = write_polygons(source, {path: {entry.id} for entry, path in paths.items()}, shape, monitor)
+        options = PolygonOptions(request.min_area, request.simplify, request.corners, request.confidence)
+        outcome = write_polygons(source, {path: {entry.id} for entry, path in paths.items()}, options, monitor)
+        unit = "px" if source.grid.crs is None else "m²"
     notes = [
-        f"No polygon of class {name} is as large as {request.min_area:g}: its file is empty."
+        f"No polygon of class {name} reaches the minimum area of {request.min_area:g} {unit}: its file is empty."
         for name, count in outcome["counts"].items()
         if not count
     ]

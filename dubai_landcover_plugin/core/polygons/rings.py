@@ -1,4 +1,4 @@
-"""Rings and polygons out of links, as soon as all links of a feature are there."""
+"""Assembles half-edges into rings and polygons as soon as all half-edges of a feature are complete."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import shapely
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, depth_first_order
 
-from dubai_landcover_plugin.core.polygons.half_edges import Links
+from dubai_landcover_plugin.core.polygons.half_edges import HalfEdges
 
 Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
@@ -20,122 +20,133 @@ Geometries = npt.NDArray[np.object_]
 
 @dataclass(frozen=True)
 class Rings:
-    """Closed rings in pixel coordinates, the outer one of each part before its holes.
+    """Closed rings in pixel coordinates, the exterior ring of each face before its holes.
 
     Args:
-        points: (P, 2) column and row of the vertices, ring by ring, the first one not repeated.
-        begins: (R,) first point of each ring.
-        parts: (R,) of each ring, ascending.
+        points: (P, 2) int64, column and row of the vertices, ring by ring; the first vertex is not repeated.
+        starts: (R,) int64, index of the first point of each ring.
+        faces: (R,) int64, face of each ring, ascending.
     """
 
     points: npt.NDArray[np.int64]
-    begins: Indices
-    parts: Indices
+    starts: Indices
+    faces: Indices
 
     @property
-    def outer(self) -> Flags:
-        """(R,) which rings are the outer one of their part: the first."""
-        outer = np.ones(len(self.parts), bool)
-        outer[1:] = self.parts[1:] != self.parts[:-1]
-        return outer
+    def is_exterior(self) -> Flags:
+        """(R,) bool, whether a ring is the exterior ring of its face: the first one."""
+        exterior = np.ones(len(self.faces), bool)
+        exterior[1:] = self.faces[1:] != self.faces[:-1]
+        return exterior
 
     @property
     def lengths(self) -> Indices:
-        """(R,) points of each ring."""
-        return np.diff(self.begins, append=len(self.points))
+        """(R,) int64, number of points of each ring."""
+        return np.diff(self.starts, append=len(self.points))
 
     @cached_property
-    def following(self) -> npt.NDArray[np.int64]:
-        """(P, 2) the point after each one on its ring."""
+    def next_points(self) -> npt.NDArray[np.int64]:
+        """(P, 2) int64, the point after each point on its ring."""
         index = np.arange(1, len(self.points) + 1)
-        index[self.begins[1:] - 1] = self.begins[:-1]
+        index[self.starts[1:] - 1] = self.starts[:-1]
         if len(index):
-            index[-1] = self.begins[-1]
+            index[-1] = self.starts[-1]
         return self.points[index]
 
     @cached_property
     def pixel_areas(self) -> npt.NDArray[np.float64]:
-        """(R,) area of each ring, px, exact; negative for holes."""
-        here, there = self.points, self.following
+        """(R,) float64, exact area of each ring in pixels by the shoelace formula; negative for holes."""
+        here, there = self.points, self.next_points
         cross = here[:, 0] * there[:, 1] - there[:, 0] * here[:, 1]
-        return np.add.reduceat(cross, self.begins) / 2 if len(self.begins) else np.empty(0)
+        return np.add.reduceat(cross, self.starts) / 2 if len(self.starts) else np.empty(0)
 
     def polygons(self) -> tuple[Geometries, Indices]:
-        """Return one polygon for each part, and the parts."""
-        if not len(self.begins):
+        """Return a polygon in pixel coordinates for each face, and the faces, (N,) each."""
+        if not len(self.starts):
             return np.empty(0, object), np.empty(0, np.int64)
-        of_ring = np.repeat(np.arange(len(self.begins)), self.lengths)
-        lines = shapely.linearrings(self.points.astype(np.float64), indices=of_ring)
-        parts, owners = np.unique(self.parts, return_inverse=True)
-        return shapely.polygons(lines, indices=owners), parts
+        ring_of_point = np.repeat(np.arange(len(self.starts)), self.lengths)
+        rings = shapely.linearrings(self.points.astype(np.float64), indices=ring_of_point)
+        faces, polygon_of_ring = np.unique(self.faces, return_inverse=True)
+        return shapely.polygons(rings, indices=polygon_of_ring), faces
 
 
-def close_rings(links: Links, columns: int) -> Rings:
-    """Put links together into rings.
+def assemble_rings(half_edges: HalfEdges, columns: int) -> Rings:
+    """Assemble half-edges into rings.
 
     Args:
-        links: All links of some parts.
-        columns: Corners in a row of the raster.
+        half_edges: All half-edges of some faces.
+        columns: Pixel corners in a row of the raster, W + 1.
     """
-    order = np.argsort(links.keys)
-    keys, parts = links.keys[order], links.parts[order]
-    following = np.searchsorted(keys, links.following[order])
-    walk, begins = _walk(following)
+    order = np.argsort(half_edges.keys)
+    keys, faces = half_edges.keys[order], half_edges.faces[order]
+    successor = np.searchsorted(keys, half_edges.next[order])
+    walk, starts = _walk_cycles(successor)
     corner = keys[walk] // 4
     points = np.stack([corner % columns, corner // columns], axis=1)
-    rings = Rings(points, begins, parts[walk[begins]])
-    holes = rings.pixel_areas < 0  # outer rings run clockwise, where y points down
-    return _arranged(rings, np.lexsort((begins, holes, rings.parts)))
+    rings = Rings(points, starts, faces[walk[starts]])
+    is_hole = rings.pixel_areas < 0  # exterior rings run clockwise on the screen, y points down
+    return _reordered(rings, np.lexsort((starts, is_hole, rings.faces)))
 
 
-def _walk(following: Indices) -> tuple[Indices, Indices]:
-    """Return the elements of a permutation cycle by cycle, and where each cycle begins, at its least element."""
-    count = len(following)
+def _walk_cycles(successor: Indices) -> tuple[Indices, Indices]:
+    """Return the elements of a permutation cycle by cycle.
+
+    The cycles are linked into one path, which a depth-first search in compiled code then walks.
+
+    Args:
+        successor: (N,) int64, the permutation.
+
+    Returns:
+        (N,) elements, and (C,) index among them at which each cycle starts: its smallest element.
+    """
+    count = len(successor)
     if not count:
         return np.empty(0, np.int64), np.empty(0, np.int64)
-    graph = csr_array((np.ones(count, bool), following, np.arange(count + 1)), shape=(count, count))
+    # Label the cycles; the head of each is its smallest element.
+    graph = csr_array((np.ones(count, bool), successor, np.arange(count + 1)), shape=(count, count))
     cycles, labels = connected_components(graph, connection="weak")
     heads = np.full(cycles, count)
     np.minimum.at(heads, labels, np.arange(count))
-    # All cycles as one path: the last element of each leads to the first of the next.
-    tails = np.flatnonzero(heads[labels[following]] == following)
-    heads_in_order = np.sort(heads)
-    place = np.empty(cycles, np.int64)
-    place[labels[heads_in_order]] = np.arange(cycles)
-    after = np.append(heads_in_order[1:], -1)[place[labels[tails]]]
-    path = following.copy()
-    path[tails] = after
+    # Redirect the tail of each cycle to the head of the next one.
+    tails = np.flatnonzero(heads[labels[successor]] == successor)
+    sorted_heads = np.sort(heads)
+    rank = np.empty(cycles, np.int64)
+    rank[labels[sorted_heads]] = np.arange(cycles)
+    next_head = np.append(sorted_heads[1:], -1)[rank[labels[tails]]]
+    path = successor.copy()
+    path[tails] = next_head
     end = path < 0
-    path[end] = 0  # leads to what was seen already
+    path[end] = 0  # the last tail leads to an element that has been visited
     graph = csr_array((np.ones(count, bool), path, np.arange(count + 1)), shape=(count, count))
-    walk = depth_first_order(graph, heads_in_order[0], return_predecessors=False).astype(np.int64)
+    walk = depth_first_order(graph, sorted_heads[0], return_predecessors=False).astype(np.int64)
     position = np.empty(count, np.int64)
     position[walk] = np.arange(count)
-    return walk, position[heads_in_order]
+    return walk, position[sorted_heads]
 
 
-def _arranged(rings: Rings, order: Indices) -> Rings:
+def _reordered(rings: Rings, order: Indices) -> Rings:
+    """Return the rings in another order, with their points."""
     lengths = rings.lengths[order]
-    begins = np.cumsum(lengths) - lengths
-    index = np.arange(int(lengths.sum())) + np.repeat(rings.begins[order] - begins, lengths)
-    return Rings(rings.points[index], begins, rings.parts[order])
+    starts = np.cumsum(lengths) - lengths
+    index = np.arange(int(lengths.sum())) + np.repeat(rings.starts[order] - starts, lengths)
+    return Rings(rings.points[index], starts, rings.faces[order])
 
 
-class LinkPool:
-    """Keeps links until their features are whole.
+class HalfEdgePool:
+    """Holds half-edges until their features are complete.
 
     Args:
-        features: (P,) feature of each part; part 0 is none.
-        last_rows: (F,) lowest row of each feature.
+        feature_of_face: (P,) int64, feature of each face; face 0 is nodata.
+        last_rows: (F,) int64, last row of each feature.
     """
 
-    def __init__(self, features: Indices, last_rows: Indices) -> None:
-        self._last_rows = last_rows[features]  # (P,) of the feature of each part
-        self._links = Links.join([])
+    def __init__(self, feature_of_face: Indices, last_rows: Indices) -> None:
+        self._last_rows = last_rows[feature_of_face]  # (P,)
+        self._half_edges = HalfEdges.concatenate([])
 
-    def add(self, links: Links, row: int) -> Links:
-        """Take links; return all those of features that end above ``row``."""
-        links = Links.join([self._links, links])
-        whole = self._last_rows[links.parts] < row
-        self._links = links.where(~whole)
-        return links.where(whole)
+    def add(self, half_edges: HalfEdges, row: int) -> HalfEdges:
+        """Add half-edges; remove and return all half-edges of the features that end above ``row``."""
+        half_edges = HalfEdges.concatenate([self._half_edges, half_edges])
+        complete = self._last_rows[half_edges.faces] < row
+        self._half_edges = half_edges.select(~complete)
+        return half_edges.select(complete)

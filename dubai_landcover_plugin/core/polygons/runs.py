@@ -1,4 +1,4 @@
-"""Runs: neighbouring pixels of one class in one row, of which regions are made."""
+"""Run-length encoding of a strip of class ids, and which runs are neighbours."""
 
 from __future__ import annotations
 
@@ -16,69 +16,82 @@ Pairs = tuple[Indices, Indices]
 
 @dataclass(frozen=True)
 class Runs:
-    """The runs of a band, row by row.
+    """Horizontal runs of equal class ids in a strip of H rows and W columns, in row-major order.
 
     Args:
-        of_pixel: (H, W) int32, the run of each pixel.
-        starts: (N,) first pixel of each run, counted through the band.
-        class_ids: (N,) as in the band.
-        lengths: (N,) px.
+        run_of_pixel: (H, W) int32, index of the run that contains each pixel.
+        starts: (N,) int64, row-major index of the first pixel of each run.
+        class_ids: (N,) class id of each run, in the dtype of the strip.
+        lengths: (N,) int64, pixels in each run.
     """
 
-    of_pixel: npt.NDArray[np.int32]
+    run_of_pixel: npt.NDArray[np.int32]
     starts: Indices
     class_ids: npt.NDArray[Any]
     lengths: Indices
 
     @classmethod
-    def of(cls, ids: npt.NDArray[Any]) -> Runs:
-        """Find the runs of a band of class ids, (H, W)."""
-        begins = np.ones(ids.shape, bool)
-        np.not_equal(ids[:, 1:], ids[:, :-1], out=begins[:, 1:])
-        starts = np.flatnonzero(begins)
-        of_pixel = np.cumsum(begins, dtype=np.int32).reshape(ids.shape)
-        of_pixel -= 1
-        return cls(of_pixel, starts, ids.ravel()[starts], np.diff(starts, append=ids.size))
+    def encode(cls, ids: npt.NDArray[Any]) -> Runs:
+        """Run-length encode a strip of class ids, (H, W)."""
+        is_start = np.ones(ids.shape, bool)  # the first pixel of every row starts a run
+        np.not_equal(ids[:, 1:], ids[:, :-1], out=is_start[:, 1:])
+        starts = np.flatnonzero(is_start)
+        run_of_pixel = np.cumsum(is_start, dtype=np.int32).reshape(ids.shape)
+        run_of_pixel -= 1
+        return cls(run_of_pixel, starts, ids.ravel()[starts], np.diff(starts, append=ids.size))
 
     @property
     def rows(self) -> Indices:
         """(N,) row of each run."""
-        rows: Indices = self.starts // self.of_pixel.shape[1]
+        rows: Indices = self.starts // self.run_of_pixel.shape[1]
         return rows
 
-    def below(self) -> tuple[Indices, Indices, Indices]:
-        """Return upper run, lower run and shared border, px, wherever a run lies upon another."""
-        width = self.of_pixel.shape[1]
-        flat = self.of_pixel.ravel()
-        index = np.arange(len(self.starts))
-        # What two runs share begins where the one or the other begins.
-        second = index[self.starts >= width]
-        over = flat[self.starts[second] - width].astype(np.int64)
-        first = index[self.starts < flat.size - width]
-        beneath = flat[self.starts[first] + width].astype(np.int64)
-        later = self.starts[beneath] != self.starts[first] + width  # where both begin, the pair is known already
-        upper = np.concatenate([over, first[later]])
-        lower = np.concatenate([second, beneath[later]])
-        ends = self.starts + self.lengths
-        begin = np.maximum(self.starts[upper] + width, self.starts[lower])
-        return upper, lower, np.minimum(ends[upper] + width, ends[lower]) - begin
+    def vertical_neighbours(self) -> tuple[Indices, Indices, Indices]:
+        """Return the pairs of runs that share a horizontal border: upper run, lower run, border length in px.
 
-    def beside(self) -> Pairs:
-        """Return left and right run wherever two lie side by side."""
-        right = np.flatnonzero(self.starts % self.of_pixel.shape[1])
+        A shared border starts where its upper or its lower run starts, so looking up from each start and down from each
+        start finds every pair::
+
+            upper row  |   a    |  b  |    a and c start together, found from both: counted once
+            lower row  | c |     d    |    (a, d) starts with d, (b, d) starts with b
+        """
+        width = self.run_of_pixel.shape[1]
+        run_of_pixel = self.run_of_pixel.ravel()
+        index = np.arange(len(self.starts))
+        # Pairs whose border starts with the lower run: the run above its first pixel.
+        has_above = index[self.starts >= width]
+        above = run_of_pixel[self.starts[has_above] - width].astype(np.int64)
+        # Pairs whose border starts with the upper run: the run below its first pixel.
+        has_below = index[self.starts < run_of_pixel.size - width]
+        below = run_of_pixel[self.starts[has_below] + width].astype(np.int64)
+        # Where both runs start in the same column, the first step has found the pair already.
+        is_new = self.starts[below] != self.starts[has_below] + width
+        upper = np.concatenate([above, has_below[is_new]])
+        lower = np.concatenate([has_above, below[is_new]])
+        # Length of the overlap of both runs, in the columns of the lower row.
+        ends = self.starts + self.lengths
+        overlap_start = np.maximum(self.starts[upper] + width, self.starts[lower])
+        return upper, lower, np.minimum(ends[upper] + width, ends[lower]) - overlap_start
+
+    def horizontal_neighbours(self) -> Pairs:
+        """Return the pairs of runs that follow each other in a row: left run, right run."""
+        right = np.flatnonzero(self.starts % self.run_of_pixel.shape[1])
         return right - 1, right
 
-    def across(self) -> Pairs:
-        """Return the runs of pixels that touch at a corner, upper and lower ones."""
-        of = self.of_pixel
+    def diagonal_neighbours(self) -> Pairs:
+        """Return the pairs of runs that touch at a pixel corner alone: upper run, lower run."""
+        runs = self.run_of_pixel
         pairs = []
-        for here, there, beside in ((of[:-1, :-1], of[1:, 1:], of[:-1, 1:]), (of[:-1, 1:], of[1:, :-1], of[:-1, :-1])):
-            apart = (here != beside) & (there != beside)
-            pairs.append((here[apart].astype(np.int64), there[apart].astype(np.int64)))
-        return np.concatenate([a for a, _ in pairs]), np.concatenate([b for _, b in pairs])
+        for upper, lower, shared in (
+            (runs[:-1, :-1], runs[1:, 1:], runs[:-1, 1:]),  # upper left and lower right pixel
+            (runs[:-1, 1:], runs[1:, :-1], runs[:-1, :-1]),  # upper right and lower left pixel
+        ):
+            at_corner = (upper != shared) & (lower != shared)
+            pairs.append((upper[at_corner].astype(np.int64), lower[at_corner].astype(np.int64)))
+        return np.concatenate([upper for upper, _ in pairs]), np.concatenate([lower for _, lower in pairs])
 
-    def hold_data(self, upper: Indices, lower: Indices) -> npt.NDArray[np.bool_]:
-        """Return for which pairs of runs both hold data."""
-        data = self.class_ids != NODATA_ID
-        both: npt.NDArray[np.bool_] = data[upper] & data[lower]
+    def both_valid(self, first: Indices, second: Indices) -> npt.NDArray[np.bool_]:
+        """Return for which pairs of runs, (P,), neither is nodata."""
+        valid = self.class_ids != NODATA_ID
+        both: npt.NDArray[np.bool_] = valid[first] & valid[second]
         return both

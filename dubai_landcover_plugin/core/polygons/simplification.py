@@ -1,9 +1,14 @@
-"""Simpler borders: vertices are taken away while neighbours keep sharing the border and none cross.
+"""Simplification of the boundaries of a coverage: neighbours keep sharing them, and none cross.
 
-A vertex goes where the triangle with its two neighbours is smaller than the tolerance squared and holds no other vertex
-of any border. That is the algorithm of Visvalingam and Whyatt (1993), doi:10.1179/000870493786962263, in rounds: in
-each, all vertices go whose triangle is the smallest around. Two borders that do not cross before a round do not after
-it, because neither triangle holds a vertex of the other's.
+Visvalingam–Whyatt: a vertex is removed if the triangle with its two neighbours is smaller than the tolerance, smallest
+triangle first. Two constraints keep the coverage valid: the triangle must not contain another vertex of any boundary,
+and no boundary may collapse. Vertices are removed in rounds: each removes all vertices whose triangle is smaller than
+those of both neighbours. As no triangle contains a vertex of another boundary, boundaries that do not cross before a
+round do not cross after it.
+
+Source:
+    M. Visvalingam, J. D. Whyatt 1993, Line generalisation by repeated elimination of points,
+    https://doi.org/10.1179/000870493786962263
 """
 
 from __future__ import annotations
@@ -11,29 +16,30 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.polygons.regions import connect
+from dubai_landcover_plugin.core.polygons.regions import label_components
 
 Indices = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _NEVER = np.iinfo(np.int64).max
-_LARGEST = 1 << 40  # larger triangles count as equal
-_SHUFFLE_BITS = 20  # breaks ties between equal triangles in an order that looks random but depends on the place alone
+_MAX_AREA = 1 << 40  # larger triangles count as equal; leaves room for the tie-break in 64 bits
+_TIE_BITS = 20  # low bits of a key: a hash of the vertex's coordinates, which breaks ties between equal triangles
 
 
-class BorderSimplifier:
-    """Takes vertices away from borders.
+class BoundarySimplifier:
+    """Removes vertices from the boundaries of one strip.
 
     Args:
-        x: (V,) column of each vertex.
-        y: (V,) row of each vertex.
-        neighbours: (V, 2) the vertices before and after each one that may go; -1 for those that stay.
-        outer: (V,) vertices of the outer border: they go where they are on a straight line only.
-        pinned: (V,) 1 and 2 for vertices whose borders go on below and above, out of sight; else 0.
-        direct: (D, 2) pairs of vertices that stay and have a border without vertices between them.
-        lattice: (rows, columns) true where any vertex is, those of the strip above too.
-        first_row: Row of the raster of the first row of ``lattice``.
-        tolerance: Side of the square that a triangle must be smaller than, px.
+        x: (V,) int64, column of each vertex.
+        y: (V,) int64, row of each vertex.
+        neighbours: (V, 2) int64, the vertices before and after each removable vertex; -1 for fixed ones.
+        outer: (V,) bool, vertices at nodata, which are removed from straight lines only.
+        pinned: (V,) int8, 1 or 2 for vertices whose boundaries continue below or above the strip, else 0.
+        direct: (D, 2) int64, pairs of fixed vertices that are joined by a boundary without vertices between them.
+        occupied: (rows, columns) bool, pixel corners with a vertex, those of the strip above included. Changed in
+            place.
+        first_row: Row of the raster of the first row of ``occupied``.
+        tolerance: Side of the square whose area a triangle must be smaller than, px.
     """
 
     def __init__(
@@ -44,179 +50,207 @@ class BorderSimplifier:
         outer: Flags,
         pinned: npt.NDArray[np.int8],
         direct: Indices,
-        lattice: Flags,
+        occupied: Flags,
         first_row: int,
         tolerance: float,
     ) -> None:
         self._x, self._y, self._neighbours = x, y, neighbours
-        self._lattice, self._first_row = lattice, first_row
-        self.alive = np.ones(len(x), bool)
+        self._occupied, self._first_row = occupied, first_row
+        self.kept = np.ones(len(x), bool)
         self._free = neighbours[:, 0] >= 0
-        most = max(int(np.ceil(min(2 * tolerance * tolerance, _LARGEST))) - 1, 0)  # of twice the area
-        self._most = np.where(outer, 0, most)
-        self._keys = np.full(len(x), _NEVER, np.int64)
-        self._blocked = np.zeros(len(x), bool)
-        self._arcs, self._left, self._least = _count_arcs(neighbours, self._free, pinned, direct)
+        # Largest allowed double area of a triangle, an integer as all coordinates are.
+        max_area = max(int(np.ceil(min(2 * tolerance * tolerance, _MAX_AREA))) - 1, 0)
+        self._max_area = np.where(outer, 0, max_area)
+        self._keys = np.full(len(x), _NEVER, np.int64)  # priority of each vertex, smallest first
+        self._blocked = np.zeros(len(x), bool)  # cannot be removed until a neighbour changes
+        self._arcs, self._arc_vertices, self._arc_minimum = _find_arcs(neighbours, self._free, pinned, direct)
 
     def run(self) -> Flags:
-        """Take away what can go; return which vertices are left, (V,)."""
-        self._measure(np.flatnonzero(self._free))
-        active = np.flatnonzero(self._free & self._small())
+        """Remove all vertices that can be removed; return which are kept, (V,) bool."""
+        self._update_keys(np.flatnonzero(self._free))
+        active = np.flatnonzero(self._free & self._is_small())
         while len(active):
+            # Local minima: vertices whose triangle is smaller than those of both neighbours.
             keys = self._keys[active]
             ends = self._neighbours[active]
-            chosen = active[(keys < self._keys[ends[:, 0]]) & (keys < self._keys[ends[:, 1]]) & (keys < _NEVER)]
-            if not len(chosen):
+            minima = active[(keys < self._keys[ends[:, 0]]) & (keys < self._keys[ends[:, 1]]) & (keys < _NEVER)]
+            if not len(minima):
                 break
-            stay = ~self._can_go(chosen)
-            self._keys[chosen[stay]] = _NEVER
-            self._blocked[chosen[stay]] = True
-            gone = chosen[~stay]
-            beside = self._take_away(gone)
-            active = self._still_active(active, beside)
-        return self.alive
+            refused = ~self._is_removable(minima)
+            self._keys[minima[refused]] = _NEVER
+            self._blocked[minima[refused]] = True
+            changed = self._remove(minima[~refused])
+            active = self._still_active(active, changed)
+        return self.kept
 
-    def _small(self) -> Flags:
-        small: Flags = (self._keys >> _SHUFFLE_BITS) <= self._most
+    def _is_small(self) -> Flags:
+        small: Flags = (self._keys >> _TIE_BITS) <= self._max_area
         return small
 
-    def _still_active(self, active: Indices, beside: Indices) -> Indices:
-        candidates = np.concatenate([active, beside])
-        keep = self.alive[candidates] & ~self._blocked[candidates]
-        keep &= (self._keys[candidates] >> _SHUFFLE_BITS) <= self._most[candidates]
-        return self._each_once(candidates[keep])
+    def _still_active(self, active: Indices, changed: Indices) -> Indices:
+        """Return the vertices that may be removed in later rounds."""
+        candidates = np.concatenate([active, changed])
+        keep = self.kept[candidates] & ~self._blocked[candidates]
+        keep &= (self._keys[candidates] >> _TIE_BITS) <= self._max_area[candidates]
+        return self._unique(candidates[keep])
 
-    def _each_once(self, vertices: Indices) -> Indices:
+    def _unique(self, vertices: Indices) -> Indices:
         marked = np.zeros(len(self._x), bool)
         marked[vertices] = True
         return np.flatnonzero(marked)
 
-    def _measure(self, vertices: Indices) -> None:
-        """Compute the keys of vertices anew: twice the area of the triangle, then the shuffled place."""
+    def _update_keys(self, vertices: Indices) -> None:
+        """Compute the keys of vertices: twice the area of their triangle, then a hash of the place as a tie-break.
+
+        The hash depends on the coordinates alone, so that the result does not depend on how strips are numbered.
+        """
         before, after = self._neighbours[vertices].T
         x, y = self._x, self._y
         cross = (x[before] - x[vertices]) * (y[after] - y[vertices])
         cross -= (y[before] - y[vertices]) * (x[after] - x[vertices])
-        place = (x[vertices] * 0x9E3779B1 ^ y[vertices] * 0x85EBCA77) * 0xC2B2AE3D
-        shuffled = (place >> 24) & ((1 << _SHUFFLE_BITS) - 1)
-        self._keys[vertices] = np.minimum(np.abs(cross), _LARGEST - 1) << _SHUFFLE_BITS | shuffled
+        mixed = (x[vertices] * 0x9E3779B1 ^ y[vertices] * 0x85EBCA77) * 0xC2B2AE3D
+        tie_break = (mixed >> 24) & ((1 << _TIE_BITS) - 1)
+        self._keys[vertices] = np.minimum(np.abs(cross), _MAX_AREA - 1) << _TIE_BITS | tie_break
         self._blocked[vertices] = False
 
-    def _can_go(self, vertices: Indices) -> Flags:
-        """Return which vertices may go together."""
-        may = self._leaves_enough(vertices)
-        flat = (self._keys[vertices] >> _SHUFFLE_BITS) == 0  # on a straight line nothing can be in between
-        ask = np.flatnonzero(may & ~flat)
-        may[ask] = self._is_empty(vertices[ask])
-        may |= flat
-        return may
+    def _is_removable(self, vertices: Indices) -> Flags:
+        """Return which vertices, (N,), can be removed together."""
+        removable = self._keeps_arcs(vertices)
+        collinear = (self._keys[vertices] >> _TIE_BITS) == 0  # the triangle has no area and contains nothing
+        to_check = np.flatnonzero(removable & ~collinear)
+        removable[to_check] = self._is_empty(vertices[to_check])
+        removable |= collinear
+        return removable
 
-    def _leaves_enough(self, vertices: Indices) -> Flags:
-        """Refuse vertices without which a border would collapse; where only some can go, the smallest may."""
+    def _keeps_arcs(self, vertices: Indices) -> Flags:
+        """Return which vertices can be removed without an arc falling below its minimum.
+
+        Where an arc can lose fewer vertices than are asked for, only the one with the smallest key is removed.
+        """
         arcs = self._arcs[vertices]
-        spare = self._left[arcs] - self._least[arcs]
-        enough: Flags = np.bincount(arcs, minlength=len(self._left))[arcs] <= spare
+        spare = self._arc_vertices[arcs] - self._arc_minimum[arcs]
+        enough: Flags = np.bincount(arcs, minlength=len(self._arc_vertices))[arcs] <= spare
         short = np.flatnonzero(~enough)
         if len(short):
             order = short[np.lexsort((self._keys[vertices[short]], arcs[short]))]
-            first = np.ones(len(order), bool)
-            first[1:] = arcs[order[1:]] != arcs[order[:-1]]
-            enough[order[first & (spare[order] > 0)]] = True
+            is_first = np.ones(len(order), bool)
+            is_first[1:] = arcs[order[1:]] != arcs[order[:-1]]
+            enough[order[is_first & (spare[order] > 0)]] = True
         return enough
 
-    def _take_away(self, vertices: Indices) -> Indices:
-        """Remove vertices, none beside another; return those beside them that may go later."""
-        self.alive[vertices] = False
+    def _remove(self, vertices: Indices) -> Indices:
+        """Remove vertices, no two of them neighbours; return the removable neighbours, whose keys have changed."""
+        self.kept[vertices] = False
         self._keys[vertices] = _NEVER
-        self._lattice[self._y[vertices] - self._first_row, self._x[vertices]] = False
-        self._left -= np.bincount(self._arcs[vertices], minlength=len(self._left))
+        self._occupied[self._y[vertices] - self._first_row, self._x[vertices]] = False
+        self._arc_vertices -= np.bincount(self._arcs[vertices], minlength=len(self._arc_vertices))
+        # Link the neighbours of each removed vertex to each other.
         before, after = self._neighbours[vertices].T
         for end, other in ((before, after), (after, before)):
             free = self._free[end]
             ends = end[free]
             side = (self._neighbours[ends, 1] == vertices[free]).astype(np.int64)
             self._neighbours[ends, side] = other[free]
-        beside = self._each_once(np.concatenate([before, after]))
-        beside = beside[self._free[beside]]
-        self._measure(beside)
-        return beside
+        changed = self._unique(np.concatenate([before, after]))
+        changed = changed[self._free[changed]]
+        self._update_keys(changed)
+        return changed
 
     def _is_empty(self, vertices: Indices) -> Flags:
-        """Return for which vertices the triangle holds no other vertex, its edges included."""
+        """Return for which vertices, (N,), the triangle contains no other vertex, its edges included.
+
+        Triangles that reach above the first row of ``occupied`` cannot be checked and count as not empty.
+        """
         before, after = self._neighbours[vertices].T
         corners = np.stack([before, vertices, after], axis=1)
         xs, ys = self._x[corners], self._y[corners] - self._first_row
-        seen: Flags = ys.min(axis=1) >= 0
-        which = np.flatnonzero(seen)
-        found = count_in_triangles(self._lattice, xs[which], ys[which])
-        seen[which] = found == 3  # its own corners
-        return seen
+        empty: Flags = ys.min(axis=1) >= 0
+        checked = np.flatnonzero(empty)
+        found = count_in_triangles(self._occupied, xs[checked], ys[checked])
+        empty[checked] = found == 3  # the corners of the triangle
+        return empty
 
 
-def count_in_triangles(lattice: Flags, xs: Indices, ys: Indices) -> Indices:
-    """Return how many points of the lattice lie in each triangle or on its edges.
+def count_in_triangles(occupied: Flags, xs: Indices, ys: Indices) -> Indices:
+    """Count the occupied lattice points in each triangle, those on its edges included.
+
+    Scan conversion: each triangle is cut into its columns, and each column into the lattice points between the long
+    edge and one of the two short edges.
 
     Args:
-        lattice: (rows, columns) which points count.
-        xs: (T, 3) columns of the corners.
-        ys: (T, 3) rows of the corners.
+        occupied: (rows, columns) bool, which lattice points count.
+        xs: (T, 3) int64, columns of the triangles' corners.
+        ys: (T, 3) int64, rows of the triangles' corners.
+
+    Returns:
+        (T,) int64.
     """
+    # Sort the corners by column; the long edge runs from the first to the last.
     order = np.argsort(xs, axis=1, kind="stable")
     xs, ys = np.take_along_axis(xs, order, 1), np.take_along_axis(ys, order, 1)
+    # One entry for each column of each triangle.
     widths = xs[:, 2] - xs[:, 0] + 1
-    of = np.repeat(np.arange(len(xs)), widths)
-    x = np.arange(len(of)) - np.repeat(np.cumsum(widths) - widths, widths) + xs[of, 0]
-    # In each column the triangle reaches from its long edge to one of the two short ones.
-    long = _height(xs[of, 0], ys[of, 0], xs[of, 2], ys[of, 2], x)
-    left = x <= xs[of, 1]
-    short = np.where(
-        left,
-        _height(xs[of, 0], ys[of, 0], xs[of, 1], ys[of, 1], x),
-        _height(xs[of, 1], ys[of, 1], xs[of, 2], ys[of, 2], x),
+    triangle = np.repeat(np.arange(len(xs)), widths)
+    x = np.arange(len(triangle)) - np.repeat(np.cumsum(widths) - widths, widths) + xs[triangle, 0]
+    long_edge = _interpolate(xs[triangle, 0], ys[triangle, 0], xs[triangle, 2], ys[triangle, 2], x)
+    short_edges = np.where(
+        x <= xs[triangle, 1],
+        _interpolate(xs[triangle, 0], ys[triangle, 0], xs[triangle, 1], ys[triangle, 1], x),
+        _interpolate(xs[triangle, 1], ys[triangle, 1], xs[triangle, 2], ys[triangle, 2], x),
     )
+    # Rows between both edges; the slack covers rounding of points that are exactly on an edge.
     slack = 1e-9
-    low = np.ceil(np.minimum(long, short) - slack).astype(np.int64)
-    high = np.floor(np.maximum(long, short) + slack).astype(np.int64)
-    counts = np.maximum(high - low + 1, 0)
-    points = np.repeat(np.arange(len(of)), counts)
-    y = np.arange(len(points)) - np.repeat(np.cumsum(counts) - counts, counts) + low[points]
-    inside = lattice[y, x[points]]
-    total: Indices = np.bincount(of[points[inside]], minlength=len(xs))
+    first = np.ceil(np.minimum(long_edge, short_edges) - slack).astype(np.int64)
+    last = np.floor(np.maximum(long_edge, short_edges) + slack).astype(np.int64)
+    counts = np.maximum(last - first + 1, 0)
+    # One entry for each lattice point of each column.
+    column = np.repeat(np.arange(len(triangle)), counts)
+    y = np.arange(len(column)) - np.repeat(np.cumsum(counts) - counts, counts) + first[column]
+    inside = occupied[y, x[column]]
+    total: Indices = np.bincount(triangle[column[inside]], minlength=len(xs))
     return total
 
 
-def _height(x0: Indices, y0: Indices, x1: Indices, y1: Indices, x: Indices) -> npt.NDArray[np.float64]:
-    """Return y at ``x`` on the line from one point to another; the second point's where the line is upright."""
+def _interpolate(x0: Indices, y0: Indices, x1: Indices, y1: Indices, x: Indices) -> npt.NDArray[np.float64]:
+    """Return y at ``x`` on the line from (x0, y0) to (x1, y1); y1 where the line is vertical."""
     run = x1 - x0
     heights: npt.NDArray[np.float64] = np.where(run > 0, y0 + (y1 - y0) * ((x - x0) / np.maximum(run, 1)), y1)
     return heights
 
 
-def _count_arcs(
+def _find_arcs(
     neighbours: Indices, free: Flags, pinned: npt.NDArray[np.int8], direct: Indices
 ) -> tuple[Indices, Indices, Indices]:
-    """Return the arc of each vertex that may go, its vertices, and how many must be left.
+    """Return the arc of each vertex, the number of removable vertices of each arc, and how many it must keep.
 
-    An arc is a border between two vertices that stay. Three vertices keep a ring a ring, two one that begins and ends
-    at the same vertex, one keeps two arcs between the same two vertices apart; the second one may lie in another strip.
+    An arc is a chain of removable vertices between two fixed ones, or a ring of removable vertices. The minimum is
+
+    - 3 for a ring, which would have no area with fewer;
+    - 2 for an arc that starts and ends at the same fixed vertex;
+    - 1 where another arc joins the same two fixed vertices, which would coincide otherwise; the other arc may be in a
+      neighbouring strip, if both vertices continue there;
+    - 0 for all others.
     """
     vertices = np.flatnonzero(free)
+    # Label chains of removable vertices.
     inner = np.repeat(free[:, None], 2, axis=1) & (neighbours >= 0)
     inner &= free[np.maximum(neighbours, 0)]
     rows, sides = np.nonzero(inner)
-    arcs = connect(len(free), rows, neighbours[rows, sides])
+    arcs = label_components(len(free), rows, neighbours[rows, sides])
     count = int(arcs.max(initial=-1)) + 1
-    left = np.bincount(arcs[vertices], minlength=count)
-    least = np.where(left > 0, 3, 0)
-    # Ends: the neighbours that stay.
+    removable = np.bincount(arcs[vertices], minlength=count)
+    minimum = np.where(removable > 0, 3, 0)
+    # Both ends of each arc: the fixed neighbours of its vertices.
     rows, sides = np.nonzero(free[:, None] & ~inner)
     order = np.argsort(arcs[rows], kind="stable")
     ends = neighbours[rows[order], sides[order]].reshape(-1, 2)
-    of = arcs[rows[order]].reshape(-1, 2)[:, 0]
+    arc_of_ends = arcs[rows[order]].reshape(-1, 2)[:, 0]
     low, high = ends.min(axis=1), ends.max(axis=1)
-    key = low * len(free) + high
-    direct = direct.min(axis=1) * len(free) + direct.max(axis=1)
-    _, place, times = np.unique(np.concatenate([key, direct]), return_inverse=True, return_counts=True)
-    shared = times[place[: len(key)]] > 1
-    least[of] = np.where(low == high, 2, shared | ((pinned[low] > 0) & (pinned[low] == pinned[high])))
-    return arcs, left, least
+    # Arcs and direct edges that join the same two vertices.
+    keys = low * len(free) + high
+    direct_keys = direct.min(axis=1) * len(free) + direct.max(axis=1)
+    _, key_index, key_counts = np.unique(np.concatenate([keys, direct_keys]), return_inverse=True, return_counts=True)
+    parallel = key_counts[key_index[: len(keys)]] > 1
+    parallel_beyond = (pinned[low] > 0) & (pinned[low] == pinned[high])
+    minimum[arc_of_ends] = np.where(low == high, 2, parallel | parallel_beyond)
+    return arcs, removable, minimum

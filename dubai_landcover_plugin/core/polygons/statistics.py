@@ -1,4 +1,4 @@
-"""Areas and lengths on the ground, and how sure the classes of polygons are."""
+"""Areas and perimeters of rings on the ground, and confidence statistics of features."""
 
 from __future__ import annotations
 
@@ -15,104 +15,108 @@ from dubai_landcover_plugin.core.polygons.rings import Rings
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
-_PERCENT = CERTAIN + 1
+_BINS = CERTAIN + 1  # 0 to 100 percent
 
 
-class Scale:
-    """Sizes of pixels on the ground by row, m; px without a CRS.
+class RingGeometry:
+    """Measures rings in pixel coordinates on the ground, m; px without a CRS.
 
     Args:
-        grid: Place of the raster.
+        grid: Grid of the raster.
     """
 
     def __init__(self, grid: Grid) -> None:
         self._ground = GroundScale(grid)
         self._middle = grid.height / 2
-        #: (H,) area of the pixels of each row, m² or px.
+        #: (H,) area of a pixel of each row, m² or px.
         self.pixel_areas = self._ground.pixel_areas(0, grid.height)
-        self._below = np.concatenate([[0.0], np.cumsum(self.pixel_areas)])
-        self._corners = np.arange(grid.height + 1)
+        self._column_areas = np.concatenate([[0.0], np.cumsum(self.pixel_areas)])  # of a pixel column above each corner
+        self._corner_rows = np.arange(grid.height + 1)
 
-    def side(self) -> float:
-        """Return the side of a square pixel in the middle of the raster, m or px."""
+    def pixel_side(self) -> float:
+        """Return the side of a square with the area of a pixel in the middle of the raster, m or px."""
         return float(np.sqrt(self._ground.sizes(np.array([self._middle])).prod()))
 
     def areas(self, rings: Rings) -> Floats:
         """Return the area of each ring, (R,), m² or px; negative for holes.
 
-        By Green's theorem the area is the sum over the edges of what a column has above them.
+        Green's theorem: the area is the sum over the edges of their extent in columns times the mean area of a pixel
+        column above them, here by Simpson's rule at both ends and the middle of each edge.
         """
-        here, there = rings.points, rings.following
-        ends, middles, next_ends = (
-            np.interp(rows, self._corners, self._below)
+        here, there = rings.points, rings.next_points
+        at_start, at_middle, at_end = (
+            np.interp(rows, self._corner_rows, self._column_areas)
             for rows in (here[:, 1], (here[:, 1] + there[:, 1]) / 2, there[:, 1])
         )
-        parts = (here[:, 0] - there[:, 0]) * (ends + 4 * middles + next_ends) / 6
-        return _sums(parts, rings.begins)
+        edge_areas = (here[:, 0] - there[:, 0]) * (at_start + 4 * at_middle + at_end) / 6
+        return _sum_by_ring(edge_areas, rings.starts)
 
     def perimeters(self, rings: Rings) -> Floats:
         """Return the length of each ring, (R,), m or px."""
-        here, there = rings.points, rings.following
+        here, there = rings.points, rings.next_points
         across, down = self._ground.sizes((here[:, 1] + there[:, 1]) / 2.0)
         steps = there - here
-        return _sums(np.hypot(steps[:, 0] * across, steps[:, 1] * down), rings.begins)
+        return _sum_by_ring(np.hypot(steps[:, 0] * across, steps[:, 1] * down), rings.starts)
 
 
-def _sums(values: Floats, begins: Indices) -> Floats:
-    sums: Floats = np.add.reduceat(values, begins) if len(begins) else np.empty(0)
+def _sum_by_ring(values: Floats, starts: Indices) -> Floats:
+    sums: Floats = np.add.reduceat(values, starts) if len(starts) else np.empty(0)
     return sums
 
 
 @dataclass(frozen=True)
-class Sureness:
-    """How sure the class is, percent, (F,); NaN where nothing is known.
+class ConfidenceStats:
+    """Confidence of features, percent; NaN where no pixel has a confidence.
 
     Args:
-        mean: Mean over the pixels.
-        tenth: 10th percentile.
+        mean: (F,) mean over the pixels.
+        p10: (F,) 10th percentile.
     """
 
     mean: Floats
-    tenth: Floats
+    p10: Floats
 
 
-class ConfidenceTally:
-    """Collects the confidence of features strip by strip, in the memory of those that are not finished.
+class ConfidenceHistogram:
+    """Histograms of the confidence of features, filled strip by strip, in the memory of the unfinished features.
 
     Args:
-        features: How many there are.
+        features: Number of features.
     """
 
     def __init__(self, features: int) -> None:
         self._slot = np.full(features, -1, np.int32)  # row of the table of each open feature
-        self._table = np.zeros((0, _PERCENT), np.int64)
+        self._table = np.zeros((0, _BINS), np.int64)
 
     def add(self, features: npt.NDArray[np.int32], confidence: npt.NDArray[np.uint8]) -> None:
-        """Count a strip.
+        """Count the pixels of a strip.
 
         Args:
             features: (h, W) feature of each pixel, -1 for none.
-            confidence: (h, W) percent; ``UNKNOWN`` where nothing is known.
+            confidence: (h, W) percent; ``UNKNOWN`` where there is none.
         """
         counted = (features >= 0) & (confidence != UNKNOWN)
-        own = features[counted]
+        feature = features[counted]
+        # Number the features that are present, and count (feature, percent) pairs.
         marked = np.zeros(len(self._slot), bool)
-        marked[own] = True
+        marked[feature] = True
         present = np.flatnonzero(marked)
         local = np.cumsum(marked, dtype=np.int32) - 1
-        index = local[own].astype(np.int64) * _PERCENT + confidence[counted]
-        counts = np.bincount(index, minlength=len(present) * _PERCENT).reshape(-1, _PERCENT)
+        index = local[feature].astype(np.int64) * _BINS + confidence[counted]
+        counts = np.bincount(index, minlength=len(present) * _BINS).reshape(-1, _BINS)
+        # Append rows to the table for features that are new.
         new = present[self._slot[present] < 0]
         self._slot[new] = len(self._table) + np.arange(len(new))
-        self._table = np.concatenate([self._table, np.zeros((len(new), _PERCENT), np.int64)])
+        self._table = np.concatenate([self._table, np.zeros((len(new), _BINS), np.int64)])
         self._table[self._slot[present]] += counts
 
-    def take(self, features: Indices) -> Sureness:
-        """Return what is known of finished features, (F,) ascending, and forget it."""
+    def pop(self, features: Indices) -> ConfidenceStats:
+        """Remove finished features, (F,) ascending, and return their statistics."""
         slots = self._slot[features]
         known = slots >= 0
-        counts = np.zeros((len(features), _PERCENT), np.int64)
+        counts = np.zeros((len(features), _BINS), np.int64)
         counts[known] = self._table[slots[known]]
+        # Drop their rows and renumber those that are left.
         kept = np.ones(len(self._table), bool)
         kept[slots[known]] = False
         self._slot[features] = -1
@@ -120,14 +124,15 @@ class ConfidenceTally:
         renumbered = np.cumsum(kept, dtype=np.int32) - 1
         self._slot[open_features] = renumbered[self._slot[open_features]]
         self._table = self._table[kept]
-        return _sureness(counts)
+        return _stats(counts)
 
 
-def _sureness(counts: npt.NDArray[np.int64]) -> Sureness:
+def _stats(counts: npt.NDArray[np.int64]) -> ConfidenceStats:
+    """Return the statistics of histograms, (F, 101)."""
     total = counts.sum(axis=1)
-    some = total > 0
+    known = total > 0
     mean = np.full(len(counts), np.nan)
-    mean[some] = (counts[some] @ np.arange(_PERCENT)) / total[some]
-    tenth = np.full(len(counts), np.nan)
-    tenth[some] = (counts[some].cumsum(axis=1) >= 0.1 * total[some, None]).argmax(axis=1)
-    return Sureness(mean, tenth)
+    mean[known] = (counts[known] @ np.arange(_BINS)) / total[known]
+    p10 = np.full(len(counts), np.nan)
+    p10[known] = (counts[known].cumsum(axis=1) >= 0.1 * total[known, None]).argmax(axis=1)
+    return ConfidenceStats(mean, p10)

@@ -1,4 +1,4 @@
-"""A class map becomes polygons, strip by strip of rows: no gaps, no overlaps, in the memory of one strip."""
+"""Polygons of a class map in pixel coordinates, strip by strip, in the memory of one strip."""
 
 from __future__ import annotations
 
@@ -9,59 +9,60 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.polygons.half_edges import Links, LinkTracer
+from dubai_landcover_plugin.core.polygons.half_edges import HalfEdges, HalfEdgeTracer
 from dubai_landcover_plugin.core.polygons.regions import (
     Features,
     find_regions,
+    label_runs,
     make_features,
-    merge_small,
-    part_of_runs,
-    sum_by,
+    merge_small_regions,
+    sum_by_label,
 )
-from dubai_landcover_plugin.core.polygons.rings import LinkPool, Rings, close_rings
+from dubai_landcover_plugin.core.polygons.rings import HalfEdgePool, Rings, assemble_rings
 from dubai_landcover_plugin.core.polygons.runs import Runs
 from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
 
 Indices = npt.NDArray[np.int64]
 Ids = npt.NDArray[Any]  # uint8 or uint16
+Faces = npt.NDArray[np.int32]
 
 _STRIP_PIXELS = 1 << 22
-IDS = 1 << 16
-"""Ids are below it."""
-_LEAST_ROWS, _MOST_ROWS = 16, 4096
+ID_COUNT = 1 << 16
+"""Number of possible class ids (uint16): the length of tables by class id."""
+_MIN_STRIP_ROWS, _MAX_STRIP_ROWS = 16, 4096
 
 
 class RowSource(Protocol):
-    """Where class ids come from."""
+    """Class ids by rows."""
 
     def read(self, first: int, last: int) -> Ids:
-        """Return rows ``first`` to ``last`` (excluded), (last - first, W) uint8 or uint16; 0 is no data."""
+        """Return rows ``first`` to ``last`` (excluded), (last - first, W) uint8 or uint16; 0 is nodata."""
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Features that a strip completed.
+class TracedFeatures:
+    """Features whose last row is in a strip.
 
     Args:
-        rings: Their rings, in pixels.
-        features: (R,) of each ring, ascending.
-        class_ids: Of the features, by number.
-        border: New pieces of the border of no data.
+        rings: Their rings, in pixel coordinates.
+        features: (R,) int64, feature of each ring, ascending.
+        class_ids: (F,) uint16, class id of each feature of the map.
+        nodata_boundary: Half-edges of the strip whose face is nodata.
     """
 
     rings: Rings
     features: Indices
     class_ids: Ids
-    border: Links
+    nodata_boundary: HalfEdges
 
 
 @dataclass(frozen=True)
-class Strip:
-    """What a strip of rows belongs to, for statistics.
+class FeatureStrip:
+    """Features of the pixels of a strip, for zonal statistics.
 
     Args:
-        first_row: Its first row.
-        features: (h, W) int32 feature of each pixel, -1 for no data.
+        first_row: First row of the strip.
+        features: (h, W) int32, feature of each pixel; -1 for nodata.
     """
 
     first_row: int
@@ -69,32 +70,35 @@ class Strip:
 
 
 def strip_rows(width: int) -> int:
-    """Return the height of strips, px. It depends on the width alone, so that every machine draws the same polygons."""
-    return min(max(_STRIP_PIXELS // max(width, 1), _LEAST_ROWS), _MOST_ROWS)
+    """Return the height of strips, px.
+
+    It depends on the width of the raster alone, so that the polygons do not depend on the machine.
+    """
+    return min(max(_STRIP_PIXELS // max(width, 1), _MIN_STRIP_ROWS), _MAX_STRIP_ROWS)
 
 
-class Tracing:
+class PolygonTracer:
     """Traces the polygons of a class map.
 
-    The map is read twice: for its regions, and for their borders.
+    Reads the map twice: first to label its regions and apply the minimum mapping unit, then to trace the boundaries.
 
     Args:
-        source: The class ids.
-        pixel_areas: (H,) size of the pixels of each row, in the unit of ``min_area``.
-        width: Columns.
-        min_area: Smaller regions go to their neighbours, see :func:`merge_small`.
-        tolerance: Of simpler borders, px, see :class:`BorderSimplifier`; 0 keeps pixel edges.
-        corners: Whether pixels of a class that touch at a corner belong together (8-connected); else edges count alone.
-        rows: Height of strips; None takes what suits the width.
-        monitor: Told about progress; may cancel.
+        source: Class ids.
+        pixel_areas: (H,) area of a pixel of each row, in the unit of ``min_area``.
+        width: Columns of the map.
+        min_area: Minimum mapping unit, see :func:`.merge_small_regions`.
+        tolerance: Simplification tolerance, px, see :class:`.BoundarySimplifier`; 0 keeps pixel edges.
+        corners: Whether pixels of a class that touch at a corner are one feature (8-connected); else 4-connected.
+        rows: Height of strips; None for :func:`strip_rows`.
+        monitor: Receives progress; may cancel.
     """
 
     valid_pixels: int
     """Pixels with a class."""
     raster_areas: npt.NDArray[np.float64]
-    """(IDS,) of each class id."""
+    """(ID_COUNT,) area of each class id."""
     merged_areas: npt.NDArray[np.float64]
-    """(IDS,) of each class id, after small regions went to their neighbours."""
+    """(ID_COUNT,) area of each class id after the minimum mapping unit."""
 
     def __init__(
         self,
@@ -111,64 +115,71 @@ class Tracing:
         self._tolerance, self._monitor = tolerance, monitor or SilentMonitor()
         self._rows = rows or strip_rows(width)
         self.valid_pixels = 0
-        regions, self._bands = find_regions(self._counted(), pixel_areas, corners)
-        classes = merge_small(regions, min_area) if min_area > 0 else regions.class_ids
+        regions, self._regions_of_strips = find_regions(self._read_and_count(), pixel_areas, corners)
+        classes = merge_small_regions(regions, min_area) if min_area > 0 else regions.class_ids
         self.features: Features = make_features(regions, classes)
-        self.raster_areas = sum_by(regions.class_ids, regions.areas, IDS)
-        self.merged_areas = sum_by(classes, regions.areas, IDS)
+        self.raster_areas = sum_by_label(regions.class_ids, regions.areas, ID_COUNT)
+        self.merged_areas = sum_by_label(classes, regions.areas, ID_COUNT)
 
-    def _counted(self) -> Iterator[Ids]:
+    def _read_and_count(self) -> Iterator[Ids]:
         for _, ids in self._read("regions"):
             self.valid_pixels += int(np.count_nonzero(ids))
             yield ids
 
-    def batches(self) -> Iterator[tuple[Batch, Strip]]:
-        """Yield strip by strip the features that it completes, and what it belongs to."""
-        tracer = LinkTracer(self._width, self._tolerance)
+    def trace(self) -> Iterator[tuple[TracedFeatures, FeatureStrip]]:
+        """Yield for each strip the features that end in it, and the features of its pixels."""
+        tracer = HalfEdgeTracer(self._width, self._tolerance)
         features = self.features
-        pool = LinkPool(np.append(0, features.feature), features.last_rows)
-        empty = np.zeros((1, self._width + 2), np.int32)
-        above, strip = empty, None
-        for first, parts in self._parts():
+        pool = HalfEdgePool(np.append(0, features.feature_of_face), features.last_rows)
+        margin = np.zeros((1, self._width + 2), np.int32)  # the row above and below the raster
+        above, strip = margin, None
+        # A strip is traced once the first row of the next one is known.
+        for first, faces in self._faces():
             if strip is not None:
-                yield self._batch(tracer, pool, above, strip, parts[:1]), self._strip(first - len(strip), strip)
+                traced = self._trace_strip(tracer, pool, above, strip, faces[:1])
+                yield traced, self._feature_strip(first - len(strip), strip)
                 above = strip[-1:]
-            strip = parts
+            strip = faces
         if strip is not None:
-            yield self._batch(tracer, pool, above, strip, empty, True), self._strip(self._height - len(strip), strip)
+            traced = self._trace_strip(tracer, pool, above, strip, margin, True)
+            yield traced, self._feature_strip(self._height - len(strip), strip)
 
-    def _batch(
+    def _trace_strip(
         self,
-        tracer: LinkTracer,
-        pool: LinkPool,
-        above: npt.NDArray[np.int32],
-        strip: npt.NDArray[np.int32],
-        below: npt.NDArray[np.int32],
+        tracer: HalfEdgeTracer,
+        pool: HalfEdgePool,
+        above: Faces,
+        strip: Faces,
+        below: Faces,
         bottom: bool = False,
-    ) -> Batch:
-        links = tracer.trace(np.concatenate([above, strip, below]), bottom)
-        data = links.parts > 0
-        rings = close_rings(pool.add(links.where(data), self._height if bottom else tracer.row - 1), self._width + 1)
-        return Batch(rings, self.features.feature[rings.parts - 1], self.features.class_ids, links.where(~data))
+    ) -> TracedFeatures:
+        """Trace one strip, given the rows above and below it, and return the features that are complete."""
+        half_edges = tracer.trace(np.concatenate([above, strip, below]), bottom)
+        valid = half_edges.faces > 0
+        complete = pool.add(half_edges.select(valid), self._height if bottom else tracer.row - 1)
+        rings = assemble_rings(complete, self._width + 1)
+        features = self.features.feature_of_face[rings.faces - 1]
+        return TracedFeatures(rings, features, self.features.class_ids, half_edges.select(~valid))
 
-    def _strip(self, first: int, parts: npt.NDArray[np.int32]) -> Strip:
-        numbers = np.append(-1, self.features.feature).astype(np.int32)
-        return Strip(first, numbers[parts[:, 1:-1]])
+    def _feature_strip(self, first: int, faces: Faces) -> FeatureStrip:
+        feature_of_face = np.append(-1, self.features.feature_of_face).astype(np.int32)
+        return FeatureStrip(first, feature_of_face[faces[:, 1:-1]])
 
-    def _parts(self) -> Iterator[tuple[int, npt.NDArray[np.int32]]]:
-        """Yield first row and parts of each strip: counted from 1, 0 for no data, with a column on either side."""
-        numbers = self.features.part + 1
-        for (first, ids), regions in zip(self._read("borders"), self._bands, strict=True):
-            runs = Runs.of(ids)
-            of_run = numbers[regions[part_of_runs(runs)[0]]]
-            of_run[runs.class_ids == 0] = 0
-            parts = np.zeros((len(ids), self._width + 2), np.int32)
-            parts[:, 1:-1] = of_run.astype(np.int32)[runs.of_pixel]
-            yield first, parts
+    def _faces(self) -> Iterator[tuple[int, Faces]]:
+        """Yield first row and faces, (h, W + 2), of each strip: counted from 1, 0 for nodata and the margin columns."""
+        face_of_region = self.features.face_of_region + 1
+        for (first, ids), region_of_label in zip(self._read("borders"), self._regions_of_strips, strict=True):
+            runs = Runs.encode(ids)
+            face_of_run = face_of_region[region_of_label[label_runs(runs)[0]]]
+            face_of_run[runs.class_ids == 0] = 0
+            faces = np.zeros((len(ids), self._width + 2), np.int32)
+            faces[:, 1:-1] = face_of_run.astype(np.int32)[runs.run_of_pixel]
+            yield first, faces
 
-    def _read(self, what: str) -> Iterator[tuple[int, Ids]]:
-        half = 0 if what == "regions" else self._height
+    def _read(self, step: str) -> Iterator[tuple[int, Ids]]:
+        """Yield first row and class ids of each strip; reports progress of the two passes over the map."""
+        done = 0 if step == "regions" else self._height
         for first in range(0, self._height, self._rows):
             raise_if_cancelled(self._monitor)
-            self._monitor.report(half + first, 2 * self._height, what)
+            self._monitor.report(done + first, 2 * self._height, step)
             yield first, self._source.read(first, min(first + self._rows, self._height))

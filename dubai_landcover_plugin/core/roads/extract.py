@@ -12,7 +12,7 @@ import shapely
 from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.grid.grid import Grid
-from dubai_landcover_plugin.core.grid.ground import Metric, place
+from dubai_landcover_plugin.core.grid.ground import Metric, pixels_to_crs
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.io.outputs import check_outputs
@@ -189,7 +189,9 @@ def _described(
         "degree": np.array([graph.degree(node) for node in order], np.int32),
         "network": np.array([ranks[components[node]] for node in order], np.int32),
     }
-    return RoadNetwork(place(lines, grid), fields, place(shapely.points(places), grid), node_fields, bridged)
+    return RoadNetwork(
+        pixels_to_crs(lines, grid), fields, pixels_to_crs(shapely.points(places), grid), node_fields, bridged
+    )
 
 
 def _measure(graph: RoadGraph, line: Line) -> tuple[float, float, float, float]:

@@ -16,7 +16,7 @@ from affine import Affine
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygons, polygonize
-from dubai_landcover_plugin.core.polygons.polygonizer import PolygonMaker, Polygons, Shape
+from dubai_landcover_plugin.core.polygons.polygonizer import Polygonizer, PolygonOptions, Polygons
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, OutputError, RasterOpenError, RunCancelled
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
@@ -37,14 +37,14 @@ def make(tmp_path, ids, rows=None, **profile):
     """Return the polygons of a class map, all strips together."""
     path = write_classes(tmp_path / "map.tif", ids, **profile)
     with ClassifiedSource(path) as source:
-        maker = PolygonMaker(source, Shape(0, 0), rows=rows)
-        found = list(maker)
+        polygonizer = Polygonizer(source, PolygonOptions(0, 0), rows=rows)
+        found = list(polygonizer)
         made = Polygons(
             *(np.concatenate([getattr(part, name) for part in found]) for name in ("geometries", "class_ids")),
             *(np.concatenate([getattr(part, name) for part in found]) for name in ("areas", "perimeters", "pixels")),
             None,
         )
-        assert maker.conservation().polygons.sum() == pytest.approx(made.areas.sum())
+        assert polygonizer.conservation().polygons.sum() == pytest.approx(made.areas.sum())
     return made
 
 
@@ -136,7 +136,7 @@ def test_unknown_class_is_refused_with_the_list(class_map, tmp_path):
     assert not (tmp_path / "v").exists()
 
 
-def test_an_image_is_no_class_map(tmp_path):
+def test_an_image_is_not_a_classified_raster(tmp_path):
     path = write_raster(tmp_path / "image.tif", np.ones((3, 9, 9), np.uint8))
     with pytest.raises(RasterOpenError, match=r"no class map: 3 band\(s\) of uint8"):
         export_class_polygons(ClassFilesRequest(str(path), str(tmp_path / "v")))
@@ -257,7 +257,7 @@ def test_one_file_with_all_classes_and_their_attributes(class_map, confidence, t
     assert fields["perim_m"][house] == 44
 
 
-def test_small_regions_are_merged_and_told(class_map, tmp_path):
+def test_small_regions_are_merged_and_reported(class_map, tmp_path):
     outcome = polygonize(PolygonizeRequest(str(class_map), str(tmp_path / "all.gpkg"), min_area=20, simplify=2))
     areas = outcome.conservation["areas"]
     assert areas["Building"] == {"raster": 124, "merged": 120, "polygons": pytest.approx(120, abs=8)}

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from dubai_landcover_plugin.core.polygons import regions
-from dubai_landcover_plugin.core.polygons.regions import find_regions, make_features, merge_small
+from dubai_landcover_plugin.core.polygons.regions import find_regions, make_features, merge_small_regions
 
 MAPS = arrays(np.uint8, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3))
 
 
-def bands(ids, rows):
+def strips(ids, rows):
     return [ids[first : first + rows] for first in range(0, len(ids), rows)]
 
 
@@ -21,9 +21,9 @@ def merged(ids, min_area, rows=5, corners=False, pixel_areas=None):
     """Return the class map after merging, (H, W)."""
     ids = np.asarray(ids, np.uint8)
     areas = np.ones(len(ids)) if pixel_areas is None else pixel_areas
-    found, _ = find_regions(bands(ids, rows), areas, corners)
+    found, _ = find_regions(strips(ids, rows), areas, corners)
     labels = label(ids)
-    return np.append(0, merge_small(found, min_area))[labels]
+    return np.append(0, merge_small_regions(found, min_area))[labels]
 
 
 def label(ids):
@@ -42,7 +42,7 @@ def label(ids):
 @settings(max_examples=150)
 @given(MAPS, st.integers(1, 13))
 def test_regions_are_those_of_scipy(ids, rows):
-    regions, numbers = find_regions(bands(ids, rows), np.ones(len(ids)), False)
+    regions, numbers = find_regions(strips(ids, rows), np.ones(len(ids)), False)
     labels = label(ids)
     assert len(regions.class_ids) == labels.max()
     assert regions.areas.tolist() == np.bincount(labels.ravel())[1:].tolist()
@@ -52,7 +52,7 @@ def test_regions_are_those_of_scipy(ids, rows):
     across = labels[:, 1:] != labels[:, :-1]
     across &= (ids[:, 1:] > 0) & (ids[:, :-1] > 0)
     down = (labels[1:] != labels[:-1]) & (ids[1:] > 0) & (ids[:-1] > 0)
-    assert regions.borders.lengths.sum() == across.sum() + down.sum()
+    assert regions.adjacency.lengths.sum() == across.sum() + down.sum()
 
 
 @settings(max_examples=200)
@@ -97,8 +97,8 @@ def test_the_smallest_goes_first():
 
 @pytest.mark.parametrize("classes", [2, 3])
 def test_regular_patterns_take_few_rounds(classes, monkeypatch):
-    rounds, choose = [], regions._choose
-    monkeypatch.setattr(regions, "_choose", lambda *values: rounds.append(len(values)) or choose(*values))
+    rounds, select = [], regions._select_merges
+    monkeypatch.setattr(regions, "_select_merges", lambda *values: rounds.append(len(values)) or select(*values))
     merged(np.add.outer(np.arange(120), np.arange(120)) % classes + 1, 100)
     assert len(rounds) < 25  # an order along the rows takes 120 and more
 
@@ -115,7 +115,7 @@ def test_areas_are_those_on_the_ground():
 @pytest.mark.parametrize("corners", [False, True])
 def test_features_know_where_they_end(corners):
     ids = np.array([[1, 2, 2], [2, 1, 2], [2, 2, 1], [3, 3, 3]], np.uint8)
-    regions, _ = find_regions(bands(ids, 1), np.ones(4), corners)
+    regions, _ = find_regions(strips(ids, 1), np.ones(4), corners)
     features = make_features(regions, regions.class_ids)
     assert features.class_ids.tolist() == ([1, 2, 3] if corners else [1, 2, 2, 1, 1, 3])
     assert features.last_rows.tolist() == ([2, 2, 3] if corners else [0, 1, 2, 1, 2, 3])

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.confidence import UNKNOWN
 from dubai_landcover_plugin.core.polygons.rings import Rings
-from dubai_landcover_plugin.core.polygons.statistics import ConfidenceTally, Scale
+from dubai_landcover_plugin.core.polygons.statistics import ConfidenceHistogram, RingGeometry
 
 DEGREES = rasterio.crs.CRS.from_epsg(4326)
 
@@ -22,22 +22,22 @@ def square(side, top=0):
 
 def test_a_tall_raster_in_degrees_has_the_area_of_its_pixels():
     grid = Grid(4000, 4000, Affine(0.01, 0, 0, 0, -0.01, 60), DEGREES)
-    scale = Scale(grid)
-    assert scale.areas(square(4000)) == pytest.approx([scale.pixel_areas.sum() * 4000], rel=1e-12)
+    geometry = RingGeometry(grid)
+    assert geometry.areas(square(4000)) == pytest.approx([geometry.pixel_areas.sum() * 4000], rel=1e-12)
     # The ellipsoid between the 20th and the 60th parallel, 40 degrees wide.
-    assert scale.areas(square(4000)) == pytest.approx([14.85e12], rel=5e-3)
-    assert scale.areas(square(100, 3900)) > 1.7 * scale.areas(square(100, 0))
+    assert geometry.areas(square(4000)) == pytest.approx([14.85e12], rel=5e-3)
+    assert geometry.areas(square(100, 3900)) > 1.7 * geometry.areas(square(100, 0))
 
 
 def test_holes_count_less():
     ring = square(10)
     points = np.concatenate([ring.points, ring.points[::-1] // 2])
     rings = Rings(points, np.array([0, 4]), np.array([1, 1]))
-    scale = Scale(Grid(20, 20, Affine(0.5, 0, 0, 0, -0.5, 0), rasterio.crs.CRS.from_epsg(32640)))
-    assert scale.areas(rings).tolist() == [25, -6.25]
-    assert scale.perimeters(rings).tolist() == [20, 10]
+    geometry = RingGeometry(Grid(20, 20, Affine(0.5, 0, 0, 0, -0.5, 0), rasterio.crs.CRS.from_epsg(32640)))
+    assert geometry.areas(rings).tolist() == [25, -6.25]
+    assert geometry.perimeters(rings).tolist() == [20, 10]
     assert rings.pixel_areas.tolist() == [100, -25]
-    assert scale.side() == 0.5
+    assert geometry.pixel_side() == 0.5
 
 
 @settings(max_examples=60)
@@ -46,13 +46,13 @@ def test_confidence_of_features_in_strips_of_any_height(seed, rows):
     rng = np.random.default_rng(seed)
     features = np.sort(rng.integers(-1, 6, (12, 5)), axis=0).astype(np.int32)
     confidence = rng.choice(np.array([*range(101), UNKNOWN], np.uint8), (12, 5))
-    tally, found = ConfidenceTally(6), {}
+    histogram, found = ConfidenceHistogram(6), {}
     for first in range(0, 12, rows):
-        tally.add(features[first : first + rows], confidence[first : first + rows])
+        histogram.add(features[first : first + rows], confidence[first : first + rows])
         below = features[first + rows :]
         done = np.array([f for f in range(6) if f not in found and not (below == f).any()], np.int64)
-        sureness = tally.take(done)
-        found.update(zip(done.tolist(), zip(sureness.mean, sureness.tenth, strict=True), strict=True))
+        stats = histogram.pop(done)
+        found.update(zip(done.tolist(), zip(stats.mean, stats.p10, strict=True), strict=True))
     for feature in range(6):
         own = confidence[(features == feature) & (confidence <= 100)]
         expected = (own.mean(), np.percentile(own, 10, method="inverted_cdf")) if own.size else (np.nan, np.nan)

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from dubai_landcover_plugin.core.polygons.conservation import CoverageProof
+from dubai_landcover_plugin.core.polygons.coverage import CoverageCheck
 from dubai_landcover_plugin.core.polygons.rings import Rings
 from dubai_landcover_plugin.core.polygons.simplification import count_in_triangles
-from dubai_landcover_plugin.core.polygons.tracer import Tracing, strip_rows
+from dubai_landcover_plugin.core.polygons.tracer import PolygonTracer, strip_rows
 from dubai_landcover_plugin.protocol.errors import RunCancelled
 
 
@@ -30,16 +30,16 @@ class Traced:
     def __init__(self, ids, tolerance=0.0, min_area=0.0, rows=None, corners=False):
         ids = np.asarray(ids, np.uint8)
         areas = np.ones(len(ids))
-        tracing = Tracing(Array(ids), areas, ids.shape[1], min_area, tolerance, corners, rows)
-        proof = CoverageProof(ids.shape[1] + 1)
+        tracer = PolygonTracer(Array(ids), areas, ids.shape[1], min_area, tolerance, corners, rows)
+        coverage = CoverageCheck(ids.shape[1] + 1)
         found = []
-        for batch, _ in tracing.batches():
-            polygons, parts = batch.rings.polygons()
-            proof.add_border(batch.border)
-            proof.add_polygons(batch.rings, polygons)
-            features = batch.features[batch.rings.outer]
-            found += zip(features.tolist(), parts.tolist(), batch.class_ids[features].tolist(), polygons, strict=True)
-        proof.check(np.count_nonzero(ids))
+        for traced, _ in tracer.trace():
+            polygons, faces = traced.rings.polygons()
+            coverage.add_nodata_boundary(traced.nodata_boundary)
+            coverage.add_polygons(traced.rings, polygons)
+            features = traced.features[traced.rings.is_exterior]
+            found += zip(features.tolist(), faces.tolist(), traced.class_ids[features].tolist(), polygons, strict=True)
+        coverage.check(np.count_nonzero(ids))
         found.sort(key=lambda row: row[:2])
         self.features = [row[0] for row in found]
         self.class_ids = np.array([row[2] for row in found], np.uint8)
@@ -188,7 +188,7 @@ def test_cancelling_stops_between_strips():
             return self.calls > 3
 
     with pytest.raises(RunCancelled):
-        list(Tracing(Array(np.ones((9, 9))), np.ones(9), 9, rows=1, monitor=Impatient()).batches())
+        list(PolygonTracer(Array(np.ones((9, 9))), np.ones(9), 9, rows=1, monitor=Impatient()).trace())
 
 
 @settings(max_examples=100)
@@ -206,16 +206,16 @@ def test_points_in_triangles_are_counted_with_their_edges(corners, seed):
 
 def test_a_gap_between_polygons_is_found():
     ids = draw("1122 1122 1122")
-    tracing = Tracing(Array(ids), np.ones(3), 4)
-    ((batch, _),) = tracing.batches()
-    points = batch.rings.points.copy()
+    tracer = PolygonTracer(Array(ids), np.ones(3), 4)
+    ((traced, _),) = tracer.trace()
+    points = traced.rings.points.copy()
     points[np.flatnonzero((points == (2, 0)).all(axis=1))[0]] = (1, 0)
-    for rings, fine in ((batch.rings, True), (Rings(points, batch.rings.begins, batch.rings.parts), False)):
-        proof = CoverageProof(5)
-        proof.add_border(batch.border)
-        proof.add_polygons(rings, rings.polygons()[0])
+    for rings, fine in ((traced.rings, True), (Rings(points, traced.rings.starts, traced.rings.faces), False)):
+        coverage = CoverageCheck(5)
+        coverage.add_nodata_boundary(traced.nodata_boundary)
+        coverage.add_polygons(rings, rings.polygons()[0])
         if fine:
-            proof.check(12)
+            coverage.check(12)
         else:
             with pytest.raises(OSError, match="edges do not match"):
-                proof.check(12)
+                coverage.check(12)
