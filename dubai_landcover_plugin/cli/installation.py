@@ -1,49 +1,43 @@
-"""``landcover models`` and ``landcover doctor``: what is installed."""
+"""``landcover models`` and ``landcover doctor``: installed models and packages."""
 
 from __future__ import annotations
 
-import argparse
-import sys
+from collections.abc import Iterator
 from typing import Any
 
-from dubai_landcover_plugin.cli.options import Terminal, add_command, print_json
+from dubai_landcover_plugin.cli.options import Outcome, command
+from dubai_landcover_plugin.cli.terminal import TerminalMonitor
 from dubai_landcover_plugin.protocol.model_metadata import installed_models, read_metadata
 
 
-def add_commands(commands: Any) -> None:
-    """Add what this file runs."""
-    add_command(commands, "models", _models, "list the installed models", polls=False)
-    add_command(commands, "doctor", _doctor, "tell what is installed and what is missing", polls=False)
-
-
-def _models(parsed: argparse.Namespace, monitor: Terminal) -> int:
+def _models(values: dict[str, Any], monitor: TerminalMonitor) -> Outcome:
     listed = []
     for name, path in installed_models().items():
         metadata = read_metadata(path)
         listed.append({"name": name, "title": metadata.title, "gsd": metadata.gsd, "path": str(path)})
-    if parsed.json:
-        print_json(listed)
-    else:
-        for model in listed:
-            sys.stdout.write(f"{model['name']}: {model['title']} ({model['gsd']:g} m/px)\n  {model['path']}\n")
-    return 0
+    return Outcome(listed, (f"{one['name']}: {one['title']} ({one['gsd']:g} m/px)\n  {one['path']}" for one in listed))
 
 
-def _doctor(parsed: argparse.Namespace, monitor: Terminal) -> int:
-    from dubai_landcover_plugin.core.doctor import examine
+def _doctor(values: dict[str, Any], monitor: TerminalMonitor) -> Outcome:
+    from dubai_landcover_plugin.core import doctor
 
-    found = examine()
-    if parsed.json:
-        print_json(found)
-    else:
-        sys.stdout.write(f"Interpreter  {found['python']}\nPackage      {found['package']}\n")
-        sys.stdout.write("Versions     " + ", ".join(f"{k} {v}" for k, v in found["versions"].items()) + "\n")
-        sys.stdout.write(f"Device       {found['device']}, {found['precision']}\n")
-        sys.stdout.write(f"Free disk    {found['free_disk_gb']} GB in the home folder\n")
-        for model in found["models"]:
-            sys.stdout.write(f"Model        {model['name']}: {model['title']}\n")
-        for problem in found["problems"]:
-            sys.stdout.write(f"PROBLEM      {problem}\n")
-        if not found["problems"]:
-            sys.stdout.write("Everything needed is there.\n")
-    return 1 if found["problems"] else 0
+    found = doctor.examine()
+    return Outcome(found, _findings(found), 1 if found["problems"] else 0)
+
+
+def _findings(found: dict[str, Any]) -> Iterator[str]:
+    yield f"Interpreter  {found['python']}"
+    yield f"Package      {found['package']}"
+    yield "Versions     " + ", ".join(f"{name} {version}" for name, version in found["versions"].items())
+    yield f"Device       {found['device']}, {found['precision']}"
+    yield f"Free disk    {found['free_disk_gb']} GB in the home folder"
+    for model in found["models"]:
+        yield f"Model        {model['name']}: {model['title']}"
+    for problem in found["problems"]:
+        yield f"PROBLEM      {problem}"
+    if not found["problems"]:
+        yield "Everything needed is there."
+
+
+MODELS = command("models", "List the installed models.", [], _models, polls=False)
+DOCTOR = command("doctor", "Check the installation.", [], _doctor, polls=False)

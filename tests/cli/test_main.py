@@ -88,11 +88,11 @@ def test_failing_batch_has_an_exit_status(source, tmp_path, tiny_model, capsys):
     assert "1 failed" in capsys.readouterr().out
 
 
-def test_errors_are_two_lines_and_a_status(source, tmp_path, capsys):
+def test_errors_are_one_line_with_the_remedy_and_a_status(source, tmp_path, capsys):
     assert main(["segment", str(source), str(source), "--overwrite"]) == 1
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0].endswith("is the input itself.")
-    assert lines[1].strip() == "Choose another output path."
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("landcover: ")
+    assert line.endswith("is the input itself. Choose another output path.")
 
 
 def test_missing_paths_are_told(capsys):
@@ -184,9 +184,9 @@ def test_handlers_are_put_back(source, tmp_path, tiny_model):
     ("content", "text"),
     [
         (None, "cannot be read"),
-        (b"{", "is no JSON"),
-        (b"\xff\xfe", "is no JSON"),
-        (b"[" * 100_000, "is no JSON"),
+        (b"{", "is not JSON"),
+        (b"\xff\xfe", "is not JSON"),
+        (b"[" * 100_000, "is not JSON"),
         (b"[1]", "SegmentationRequest must be an object"),
         (b'{"input": "a"}', "Missing keys in SegmentationRequest: output"),
         (b'{"input": "a", "output": "b.tif", "options": {"nodata": NaN}}', "nodata must be a finite number"),

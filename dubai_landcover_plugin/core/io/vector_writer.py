@@ -21,7 +21,7 @@ from dubai_landcover_plugin.core.io.files import partial_path, remove_quietly, r
 from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile, count_rows
 from dubai_landcover_plugin.core.io.outputs import stale_vector_files
 from dubai_landcover_plugin.protocol.errors import OutputError
-from dubai_landcover_plugin.protocol.requests.request import VECTOR_SUFFIXES
+from dubai_landcover_plugin.protocol.requests.options import VECTOR_SUFFIXES
 
 Geometries = npt.NDArray[np.object_]
 Fields = Mapping[str, npt.NDArray[Any]]

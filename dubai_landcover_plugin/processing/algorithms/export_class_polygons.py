@@ -27,8 +27,9 @@ from dubai_landcover_plugin.processing.layer_styles import ResultStyle
 from dubai_landcover_plugin.processing.parameters import add_corners, add_polygon_shape
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
+from dubai_landcover_plugin.protocol.requests.options import VECTOR_SUFFIXES
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest
-from dubai_landcover_plugin.protocol.requests.request import VECTOR_SUFFIXES, dumps
+from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.runner.settings import natural_colours
 
 CLASS_NAMES = [entry.name for entry in DUBAI.entries]

@@ -22,7 +22,7 @@ from dubai_landcover_plugin.processing.inputs import vector_source
 from dubai_landcover_plugin.processing.layer_styles import style_on_load
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
-from dubai_landcover_plugin.protocol.requests.request import vector_path
+from dubai_landcover_plugin.protocol.requests.options import vector_path
 
 _POLYGONS = QgsProcessing.SourceType.TypeVectorPolygon
 

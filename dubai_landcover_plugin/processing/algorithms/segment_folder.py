@@ -28,7 +28,7 @@ from dubai_landcover_plugin.processing.parameters import (
 )
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
-from dubai_landcover_plugin.protocol.requests.request import VECTOR_SUFFIXES
+from dubai_landcover_plugin.protocol.requests.options import VECTOR_SUFFIXES
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest
 
 DEFAULT_PATTERN = FolderRequest.pattern

@@ -1,4 +1,4 @@
-"""Requests for the accuracy of a classified raster: draw points to label, then compare.
+"""Accuracy of a classified raster: requests to draw a sample and to compare, and their results.
 
 Standard library only: QGIS's own Python reads this file.
 """
@@ -6,102 +6,123 @@ Standard library only: QGIS's own Python reads this file.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.request import Request, Result, at_least, one_of, vector_path
+from dubai_landcover_plugin.protocol.requests.options import CLASSIFIED_HELP, OVERWRITE_HELP, option
+from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
 ALLOCATIONS = ("minimum", "proportional", "equal")
 REFERENCE_FIELD = "reference"
-"""Attribute of the drawn points that the user fills in."""
+"""Attribute of the drawn points that the user labels."""
 MOST_POINTS = 1_000_000
+"""Largest number of points of a sample."""
 
 
 @dataclass(frozen=True)
 class AccuracySampleRequest(Request):
-    """A stratified random sample of a classified raster; its classes are the strata.
+    """A stratified random sample of a classified raster; its classes are the strata."""
 
-    Args:
-        input: Path of a classified raster.
-        output: Vector file of the points.
-        standard_error: Wanted standard error of the overall accuracy, 0..1; gives the number of points.
-        expected: User's accuracy to be expected of classes, by name or id, 0..1.
-        expected_accuracy: The same for all other classes.
-        size: Number of points; None takes what ``standard_error`` needs.
-        allocation: ``minimum`` (the rare classes get ``min_per_class``, the others the rest in proportion to their
-            area), ``proportional`` or ``equal``.
-        min_per_class: Fewest points of a class under ``minimum``.
-        seed: The same seed and raster give the same points.
-        overwrite: Replace an output that exists.
-    """
-
-    input: str
-    output: str
-    standard_error: float = 0.02
-    expected: dict[str, float] = field(default_factory=dict)
-    expected_accuracy: float = 0.8
-    size: int | None = None
-    allocation: str = "minimum"
-    min_per_class: int = 50
-    seed: int = 1
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.input or not self.output:
-            raise RequestError("A classified raster and an output file are needed.")
-        vector_path("output", self.output)
-        one_of("allocation", self.allocation, ALLOCATIONS)
-        at_least("standard_error", self.standard_error, 1e-4, 0.5)
-        at_least("expected_accuracy", self.expected_accuracy, 0, 1)
-        for name, accuracy in self.expected.items():
-            at_least(f"expected['{name}']", accuracy, 0, 1)
-        at_least("size", self.size, 2, MOST_POINTS)
-        at_least("min_per_class", self.min_per_class, 2, MOST_POINTS)
-        at_least("seed", self.seed, 0)
+    input: str = option(title="Classified raster", help=CLASSIFIED_HELP, reads="raster")
+    output: str = option(
+        title="Points to label",
+        help="Point layer with a form for labelling; a GeoPackage stores the form in the file.",
+        writes="points",
+    )
+    standard_error: float = option(
+        0.02,
+        low=1e-4,
+        high=0.5,
+        decimals=4,
+        title="Standard error of overall accuracy",
+        help="Target standard error of the overall accuracy, which gives the number of points. The 95 % interval is "
+        "about twice as wide on each side; half the standard error needs four times as many points.",
+    )
+    expected: dict[str, float] = option(
+        factory=dict,
+        low=0,
+        high=1,
+        advanced=True,
+        title="Expected user's accuracy of single classes",
+        help="Expected user's accuracy (0–1) of single classes, by name or id.",
+        metavar="CLASS=0.7",
+        example="Road=0.6",
+    )
+    expected_accuracy: float = option(
+        0.8,
+        low=0,
+        high=1,
+        title="Expected user's accuracy",
+        help="A guess of the share of pixels of each class that are right, 0 to 1. Closer to 0.5 gives more points.",
+    )
+    size: int | None = option(
+        None,
+        low=2,
+        high=MOST_POINTS,
+        advanced=True,
+        title="Number of points",
+        help="Number of points to draw, whatever the standard error. By default it is computed.",
+    )
+    allocation: str = option(
+        "minimum",
+        choices=ALLOCATIONS,
+        title="Allocation to classes",
+        help="minimum: rare classes get the minimum per class, the others share the rest by area. proportional: by "
+        "area alone, best for overall accuracy. equal: the same for each class, best for user's accuracy.",
+    )
+    min_per_class: int = option(
+        50,
+        low=2,
+        high=MOST_POINTS,
+        title="Minimum points per class",
+        help="Used by the allocation 'minimum'. 50 to 100 give usable figures for rare classes.",
+    )
+    seed: int = option(1, low=0, advanced=True, title="Seed", help="The same seed and raster give the same points.")
+    overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
 
 @dataclass(frozen=True)
 class AccuracyRequest(Request):
-    """A classified raster compared with a reference.
+    """Comparison of a classified raster with a reference."""
 
-    Args:
-        input: Path of a classified raster.
-        reference: Labelled points, polygons with a class (``path`` or ``path|layername=NAME``) or a raster of class
-            ids. Points are a sample, the other two are counted pixel by pixel.
-        field: Attribute of points and polygons with the class, by name or id; case does not count.
-        report: HTML page; None writes none.
-        table: CSV file; None writes none.
-        overwrite: Replace outputs that exist.
-    """
-
-    input: str
-    reference: str
-    field: str = REFERENCE_FIELD
-    report: str | None = None
-    table: str | None = None
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.input or not self.reference:
-            raise RequestError("A classified raster and a reference are needed.")
-        if not self.field:
-            raise RequestError(
-                "No attribute was given.", f"Give the one with the class, for example {REFERENCE_FIELD}."
-            )
-        for name, suffix in (("report", ".html"), ("table", ".csv")):
-            path = getattr(self, name)
-            if path is not None and not path.endswith(suffix):
-                raise RequestError(f"{name} must end in {suffix}, got '{path}'.")
+    input: str = option(title="Classified raster", help=CLASSIFIED_HELP, reads="raster")
+    reference: str = option(
+        title="Reference",
+        help="Labelled points, polygons with a class, or a raster of class ids. Points are treated as a sample; pixels "
+        "of the other two are counted.",
+        reads="points",
+    )
+    field: str = option(
+        REFERENCE_FIELD,
+        filled=True,
+        title="Field with the class",
+        help="Attribute of points and polygons with the name or id of the class; case does not matter. Empty values "
+        "are not labelled.",
+        metavar="NAME",
+        example=REFERENCE_FIELD,
+    )
+    report: str | None = option(
+        None,
+        proposed=True,
+        title="Report",
+        help="Web page with accuracy, areas, confusion matrix, warnings and method.",
+        writes="page",
+    )
+    table: str | None = option(
+        None,
+        title="Table",
+        help="The figures as CSV: a row for each class, with its row of the confusion matrix.",
+        writes="table",
+    )
+    overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
 
 def expected_accuracies(pairs: Iterable[str]) -> dict[str, float]:
-    """Read accuracies of classes as users write them, such as ``Road=0.6``.
+    """Parse expected accuracies of classes in the form ``Road=0.6``.
 
     Raises:
-        RequestError: naming the one that cannot be read.
+        RequestError: for a text of another form.
     """
     found = {}
     for pair in pairs:
@@ -111,7 +132,7 @@ def expected_accuracies(pairs: Iterable[str]) -> dict[str, float]:
         except ValueError:
             name = ""
         if not name.strip():
-            raise RequestError(f"'{pair}' is no class with its accuracy.", "Write it as Building=0.7.")
+            raise RequestError(f"'{pair}' is not a class with an accuracy.", "Write it as Building=0.7.")
     return found
 
 

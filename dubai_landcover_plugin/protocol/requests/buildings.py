@@ -1,4 +1,4 @@
-"""Requests for regular outlines of buildings.
+"""Regular outlines of buildings: request and result.
 
 Standard library only: QGIS's own Python reads this file.
 """
@@ -7,47 +7,69 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.request import Request, Result, at_least, vector_path
+from dubai_landcover_plugin.protocol.requests.options import OVERWRITE_HELP, option
+from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
 
 @dataclass(frozen=True)
 class BuildingsRequest(Request):
-    """Building polygons with right angles along their own walls.
+    """Building polygons with right angles along their main walls."""
 
-    Args:
-        input: A polygon layer; ``|layername=NAME`` behind it names one of several.
-        output: The vector file to write.
-        tolerance: Shortest edge, m (units of the layer without a CRS); None takes two pixels of outlines that follow
-            pixels, else 2.
-        min_iou: Smallest intersection over union of a regular outline with its given one; below it the given one stays.
-        diagonals: Allow edges at 45° to the walls.
-        split: Widest neck at which touching buildings are parted, m; 0 parts none.
-        min_part: Smallest building that parting may make, m².
-        obstacles: A polygon layer that outlines must not newly overlap, such as roads.
-        overwrite: Replace an output that exists.
-    """
-
-    input: str
-    output: str
-    tolerance: float | None = None
-    min_iou: float = 0.85
-    diagonals: bool = False
-    split: float = 0.0
-    min_part: float = 60.0
-    obstacles: str | None = None
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.input or not self.output:
-            raise RequestError("A layer of buildings and an output are needed.")
-        vector_path("output", self.output)
-        if self.tolerance is not None and self.tolerance <= 0:
-            raise RequestError(f"tolerance must be above 0, got {self.tolerance:g}.", "Leave it out to have it chosen.")
-        at_least("min_iou", self.min_iou, 0, 1)
-        at_least("split", self.split, 0)
-        at_least("min_part", self.min_part, 0)
+    input: str = option(
+        title="Building polygons", help="Polygons of buildings, along pixel edges or simplified.", reads="polygons"
+    )
+    output: str = option(
+        title="Regular buildings",
+        help="The vector file to write: GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet.",
+        writes="polygons",
+    )
+    tolerance: float | None = option(
+        None,
+        low=0,
+        exclusive=True,
+        unit="m",
+        decimals=3,
+        title="Shortest edge",
+        help="Steps of the outline shorter than this are removed. By default two pixels where outlines follow the "
+        "pixels of a raster, else 2 m. In units of the layer where it has no CRS.",
+    )
+    min_iou: float = option(
+        0.85,
+        low=0,
+        high=1,
+        advanced=True,
+        title="Smallest IoU",
+        help="Smallest intersection over union (IoU) of a regular outline with the given one; below it the given one "
+        "is kept. Lower it to 0.7 to also regularize small buildings of few pixels.",
+    )
+    diagonals: bool = option(
+        False,
+        title="Allow edges at 45°",
+        help="Long edges at about 45° to the walls become diagonal edges instead of steps.",
+    )
+    split: float = option(
+        0.0,
+        low=0,
+        unit="m",
+        advanced=True,
+        title="Split touching buildings at necks up to",
+        help="Buildings joined by a neck narrower than this become separate features. 0 splits none.",
+    )
+    min_part: float = option(
+        60.0,
+        low=0,
+        unit="m²",
+        advanced=True,
+        title="Smallest part",
+        help="Buildings are not split where a part would be smaller than this.",
+    )
+    obstacles: str | None = option(
+        None,
+        title="Obstacles",
+        help="Polygons that outlines must not newly overlap, such as roads.",
+        reads="polygons",
+    )
+    overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Requests for the change between two classified rasters.
+"""Change between two classified rasters: request and result.
 
 Standard library only: QGIS's own Python reads this file.
 """
@@ -9,54 +9,83 @@ from dataclasses import dataclass
 from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.request import Request, Result, at_least, vector_path
+from dubai_landcover_plugin.protocol.requests.options import OVERWRITE_HELP, option
+from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
 
 @dataclass(frozen=True)
 class ChangeRequest(Request):
-    """What changed from one classified raster to another.
+    """Change from one classified raster to another."""
 
-    Args:
-        earlier: Path of the classified raster of the earlier date; its pixels are those of the result.
-        later: Path of the classified raster of the later date.
-        output: Path of the from–to GeoTIFF.
-        polygons: Path of the vector file of changes, or None.
-        csv: Path of the change matrix as a table (``.csv``), or None.
-        report: Path of the HTML report, or None.
-        earlier_confidence: Confidence raster of the earlier date, percent, on its pixels; or None.
-        later_confidence: The same of the later date.
-        min_confidence: Pixels less sure in either date are uncertain and no change, 0..1.
-        min_area: Smallest polygon kept, m² (px without a CRS). The raster and the matrix count every pixel.
-        correct_shift: Move the later raster by the estimated shift, in whole pixels, before comparing.
-        overwrite: Replace outputs that exist.
-    """
-
-    earlier: str
-    later: str
-    output: str
-    polygons: str | None = None
-    csv: str | None = None
-    report: str | None = None
-    earlier_confidence: str | None = None
-    later_confidence: str | None = None
-    min_confidence: float = 0.0
-    min_area: float = 50.0
-    correct_shift: bool = False
-    overwrite: bool = False
+    earlier: str = option(
+        title="Classified raster, earlier date",
+        help="Raster made by Segment Land Cover. The result has its pixels.",
+        reads="raster",
+    )
+    later: str = option(
+        title="Classified raster, later date",
+        help="Raster made by Segment Land Cover, preferably with the same model.",
+        reads="raster",
+    )
+    output: str = option(title="Change", help="The from–to raster, a GeoTIFF with colours and names.", writes="raster")
+    polygons: str | None = option(
+        None,
+        proposed=True,
+        title="Polygons of change",
+        help="The areas that changed: GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet.",
+        writes="polygons",
+    )
+    csv: str | None = option(
+        None,
+        title="Change matrix",
+        help="Pixels and area of each pair of classes, as CSV.",
+        writes="table",
+    )
+    report: str | None = option(
+        None,
+        title="Report",
+        help="Web page with change matrix, gains and losses, a chart and the shift.",
+        writes="page",
+    )
+    earlier_confidence: str | None = option(
+        None,
+        title="Confidence raster, earlier date",
+        help="Confidence raster of the earlier date, in percent, on the pixels of its classified raster.",
+        reads="raster",
+    )
+    later_confidence: str | None = option(
+        None,
+        title="Confidence raster, later date",
+        help="Confidence raster of the later date, in percent, on the pixels of its classified raster.",
+        reads="raster",
+    )
+    min_confidence: float = option(
+        0.0,
+        low=0,
+        high=1,
+        title="Minimum confidence",
+        help="Pixels below this confidence (0–1) at either date become Uncertain and count as no change. Needs a "
+        "confidence raster. 0 takes every pixel.",
+    )
+    min_area: float = option(
+        50.0,
+        low=0,
+        unit="m²",
+        title="Smallest polygon of change",
+        help="Smaller polygons are left out; raster, matrix and report count every pixel. In pixels where the rasters "
+        "have no CRS.",
+    )
+    correct_shift: bool = option(
+        False,
+        title="Correct the shift",
+        help="Move the later raster by the estimated shift, rounded to whole pixels, before comparing.",
+    )
+    overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.earlier or not self.later or not self.output:
-            raise RequestError("Two classified rasters and an output path are needed.")
         if self.earlier == self.later:
             raise RequestError(f"Both dates are the same raster, {self.earlier}.", "Choose two different rasters.")
-        for name, suffixes in (("output", (".tif", ".tiff")), ("csv", (".csv",)), ("report", (".html", ".htm"))):
-            path = getattr(self, name)
-            if path is not None and not path.lower().endswith(suffixes):
-                raise RequestError(f"{name} must end in {suffixes[0]}, got '{path}'.")
-        vector_path("polygons", self.polygons)
-        at_least("min_confidence", self.min_confidence, 0, 1)
-        at_least("min_area", self.min_area, 0)
         if self.min_confidence > 0 and not self.confidences:
             raise RequestError(
                 f"A minimum confidence of {self.min_confidence:g} needs a confidence raster.",

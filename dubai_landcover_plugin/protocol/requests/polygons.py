@@ -1,4 +1,4 @@
-"""Requests for polygons of a classified raster.
+"""Polygons of a classified raster: requests and results.
 
 Standard library only: QGIS's own Python reads this file.
 """
@@ -8,81 +8,85 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.request import (
+from dubai_landcover_plugin.protocol.requests.options import (
+    CLASSIFIED_HELP,
+    CONFIDENCE_HELP,
+    CORNERS_HELP,
+    MIN_AREA_HELP,
+    OVERWRITE_HELP,
+    SIMPLIFY_HELP,
     VECTOR_SUFFIXES,
-    Request,
-    Result,
-    at_least,
-    one_of,
-    vector_path,
+    option,
 )
+from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
 
 @dataclass(frozen=True)
 class PolygonizeRequest(Request):
-    """Polygons of a classified raster in one vector file.
+    """Polygons of a classified raster in one vector file."""
 
-    Args:
-        input: Path of a classified raster.
-        output: The vector file; its suffix tells the format.
-        classes: Names or ids of the classes wanted; none takes all.
-        min_area: Smaller regions go to their neighbours, m² (px without a CRS).
-        simplify: Tolerance of the outlines, m (px without a CRS); 0 keeps pixel edges.
-        corners: Whether pixels that touch at a corner belong together (8-connected).
-        confidence: Confidence raster of the same run, percent, for attributes; None leaves them out.
-        overwrite: Replace outputs that exist.
-    """
-
-    input: str
-    output: str
-    classes: tuple[str, ...] = ()
-    min_area: float = 20.0
-    simplify: float = 2.0
-    corners: bool = False
-    confidence: str | None = None
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.input or not self.output:
-            raise RequestError("A classified raster and a vector file are needed.")
-        vector_path("output", self.output)
-        at_least("min_area", self.min_area, 0)
-        at_least("simplify", self.simplify, 0)
+    input: str = option(title="Classified raster", help=CLASSIFIED_HELP, reads="raster")
+    output: str = option(
+        title="Polygons",
+        help="GeoPackage (.gpkg), shapefile (.shp, at most 2 GB), GeoJSON (.geojson, in WGS 84), FlatGeobuf (.fgb) or "
+        "GeoParquet (.parquet).",
+        writes="polygons",
+    )
+    classes: tuple[str, ...] = option(
+        (),
+        advanced=True,
+        title="Only these classes",
+        help="Names or ids of the classes to export. By default all classes.",
+        metavar="CLASS",
+        example="Building",
+    )
+    min_area: float = option(20.0, low=0, unit="m²", title="Minimum mapping unit", help=MIN_AREA_HELP)
+    simplify: float = option(2.0, low=0, unit="m", title="Simplification tolerance", help=SIMPLIFY_HELP)
+    corners: bool = option(False, advanced=True, title="Join pixels that touch at a corner", help=CORNERS_HELP)
+    confidence: str | None = option(
+        None,
+        title="Confidence raster",
+        help=f"{CONFIDENCE_HELP} Adds the confidence of each polygon to its attributes.",
+        reads="raster",
+    )
+    overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
 
 @dataclass(frozen=True)
 class ClassFilesRequest(Request):
-    """Class polygons of a classified raster, one vector file for each class.
+    """Polygons of a classified raster, one vector file for each class."""
 
-    Args:
-        input: Path of a classified raster.
-        output_folder: Folder of the vector files, named after the classes.
-        classes: Names or ids of the classes wanted.
-        suffix: A key of ``VECTOR_SUFFIXES``.
-        min_area: See :class:`PolygonizeRequest`; so are the others.
-    """
-
-    input: str
-    output_folder: str
-    classes: tuple[str, ...] = ("Building", "Road")
-    suffix: str = ".shp"
-    min_area: float = 20.0
-    simplify: float = 2.0
-    corners: bool = False
-    confidence: str | None = None
-    overwrite: bool = False
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not self.input or not self.output_folder:
-            raise RequestError("A classified raster and an output folder are needed.")
-        if not self.classes:
-            raise RequestError("No class was chosen.", "Choose at least one, for example Building.")
-        one_of("suffix", self.suffix, tuple(VECTOR_SUFFIXES))
-        at_least("min_area", self.min_area, 0)
-        at_least("simplify", self.simplify, 0)
+    input: str = option(title="Classified raster", help=CLASSIFIED_HELP, reads="raster")
+    output_folder: str = option(
+        title="Output folder", help="Folder of the vector files, one for each class, named after it.", writes="folder"
+    )
+    classes: tuple[str, ...] = option(
+        ("Building", "Road"),
+        filled=True,
+        title="Classes",
+        help="Names or ids of the classes to export.",
+        metavar="CLASS",
+        example="Building",
+    )
+    suffix: str = option(
+        ".shp",
+        choices=tuple(VECTOR_SUFFIXES),
+        flag="format",
+        key="FORMAT",
+        title="Format",
+        help="Format of the files: shp (shapefile), gpkg (GeoPackage), geojson (GeoJSON), fgb (FlatGeobuf) or parquet "
+        "(GeoParquet).",
+    )
+    min_area: float = option(20.0, low=0, unit="m²", title="Minimum mapping unit", help=MIN_AREA_HELP)
+    simplify: float = option(2.0, low=0, unit="m", title="Simplification tolerance", help=SIMPLIFY_HELP)
+    corners: bool = option(False, advanced=True, title="Join pixels that touch at a corner", help=CORNERS_HELP)
+    confidence: str | None = option(
+        None,
+        title="Confidence raster",
+        help=f"{CONFIDENCE_HELP} Adds the confidence of each polygon to its attributes.",
+        reads="raster",
+    )
+    overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
 
 @dataclass(frozen=True)

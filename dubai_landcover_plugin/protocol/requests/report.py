@@ -1,4 +1,4 @@
-"""Requests for reports of a classified raster.
+"""Report of a classified raster: request and result.
 
 Standard library only: QGIS's own Python reads this file.
 """
@@ -8,45 +8,57 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.request import Request, Result, vector_path
+from dubai_landcover_plugin.protocol.requests.options import CLASSIFIED_HELP, CONFIDENCE_HELP, OVERWRITE_HELP, option
+from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
 
 @dataclass(frozen=True)
 class ReportRequest(Request):
-    """Areas of the classes of a classified raster: a page, a table, a layer of zones.
+    """Areas of the classes of a classified raster as a page, a table and a layer of zones."""
 
-    Args:
-        input: Path of a classified raster.
-        report: Path of the page, ``.html``.
-        csv: Path of the table, ``.csv``; None writes none.
-        zones: Polygon layer, ``path`` or ``path|layername=NAME``; None reports the raster alone.
-        zone_field: Attribute that names the zones; None numbers them.
-        zones_layer: Path of a copy of the zones with areas and shares by class; None writes none.
-        confidence: Path of the confidence raster of the same run, percent; None tells nothing of uncertainty.
-        title: Heading of the page.
-        natural_colours: Draw water blue, vegetation green and so on, where the classes are those of Dubai.
-        overwrite: Replace outputs that exist.
-    """
-
-    input: str
-    report: str
-    csv: str | None = None
-    zones: str | None = None
-    zone_field: str | None = None
-    zones_layer: str | None = None
-    confidence: str | None = None
-    title: str = "Land cover report"
-    natural_colours: bool = False
-    overwrite: bool = False
+    input: str = option(title="Classified raster", help=CLASSIFIED_HELP, reads="raster")
+    report: str = option(title="Report", help="The page (.html). Print it from a browser to get a PDF.", writes="page")
+    csv: str | None = option(
+        None,
+        title="Table",
+        help="The same figures as CSV: one row for each class of each zone; zone 0 is the whole raster.",
+        writes="table",
+    )
+    zones: str | None = option(
+        None,
+        title="Zones",
+        help="Polygons to report one by one, in any CRS. By default the raster is reported as a whole.",
+        reads="polygons",
+    )
+    zone_field: str | None = option(
+        None,
+        title="Zone name field",
+        help="Attribute with the names of the zones. By default zones are numbered.",
+        metavar="NAME",
+    )
+    zones_layer: str | None = option(
+        None,
+        title="Zones with areas",
+        help="Copy of the zones with area and share (percent) of each class.",
+        writes="polygons",
+    )
+    confidence: str | None = option(
+        None,
+        title="Confidence raster",
+        help=f"{CONFIDENCE_HELP} Adds the uncertainty of each class to the report.",
+        reads="raster",
+    )
+    title: str = option("Land cover report", title="Title", help="Heading of the page.", metavar="TEXT")
+    natural_colours: bool = option(
+        False,
+        advanced=True,
+        title="Natural colours",
+        help="Draw water blue, vegetation green and so on instead of the colours of the dataset.",
+    )
+    overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.input or not self.report:
-            raise RequestError("A classified raster and a path for the report are needed.")
-        for name, path, suffix in (("report", self.report, ".html"), ("csv", self.csv, ".csv")):
-            if path is not None and not path.lower().endswith(suffix):
-                raise RequestError(f"{name} must end in {suffix}, got '{path}'.")
-        vector_path("zones_layer", self.zones_layer)
         for name, given in (("zone_field", self.zone_field), ("zones_layer", self.zones_layer)):
             if given is not None and self.zones is None:
                 raise RequestError(f"{name} is given, but no zones.", f"Give a polygon layer, or leave {name} out.")

@@ -1,4 +1,4 @@
-"""What all requests share: JSON in, JSON out, and the checks of their values.
+"""The base classes of requests and results: JSON in, JSON out, and the checks of types, ranges and choices.
 
 Standard library only: QGIS's own Python reads these files.
 """
@@ -6,22 +6,13 @@ Standard library only: QGIS's own Python reads these files.
 from __future__ import annotations
 
 import json
-import math
 import sys
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, fields
-from pathlib import Path
+from dataclasses import MISSING, Field, asdict, fields
 from typing import Any, Callable, TypeVar
 
 from dubai_landcover_plugin.protocol.errors import RequestError
-
-VECTOR_SUFFIXES = {
-    ".gpkg": "GPKG",
-    ".shp": "ESRI Shapefile",
-    ".geojson": "GeoJSON",
-    ".fgb": "FlatGeobuf",
-    ".parquet": "Parquet",
-}
+from dubai_landcover_plugin.protocol.requests.options import Described, description_of
 
 _Request = TypeVar("_Request", bound="Request")
 _Check = Callable[[Any], bool]
@@ -51,7 +42,7 @@ def _table_of(check: _Check) -> _Check:
     return lambda value: isinstance(value, Mapping) and all(map(_is_text, value)) and all(map(check, value.values()))
 
 
-_KINDS: dict[str, tuple[_Check, str]] = {  # by annotation: how to tell, and what the user reads
+_KINDS: dict[str, tuple[_Check, str]] = {  # by annotation: the check and its name in messages
     "str": (_is_text, "a text"),
     "bool": (lambda value: isinstance(value, bool), "true or false"),
     "int": (_is_whole, "a whole number"),
@@ -69,19 +60,54 @@ _KINDS: dict[str, tuple[_Check, str]] = {  # by annotation: how to tell, and wha
     "dict[str, int]": (_table_of(_is_whole), "an object of whole numbers"),
     "dict[str, float]": (_table_of(_is_number), "an object of finite numbers"),
 }
-_NESTED: dict[str, type] = {}
+_NESTED: dict[str, type[Request]] = {}
 
 
 class Request:
-    """A value that crosses from QGIS, shell or test to the engine and back; the base of frozen dataclasses."""
+    """A task for the engine, as JSON between processes; the base of frozen dataclasses.
+
+    Creating one checks the type, range and choices of every field, as its :func:`.option` describes them.
+    """
 
     def __post_init__(self) -> None:
         for item in fields(self):  # type: ignore[arg-type]
-            kinds = [_KINDS[kind] for kind in str(item.type).split(" | ")]
-            given = getattr(self, item.name)
-            if not any(check(given) for check, _ in kinds):
-                expected = " or ".join(text for _, text in kinds)
-                raise RequestError(f"{item.name} must be {expected}, got {given!r:.100}.")
+            value = getattr(self, item.name)
+            _check_type(item, value)
+            option = description_of(item.metadata)
+            if option is not None and value is not None:
+                option.check(item.name, value)
+
+    @classmethod
+    def described(cls) -> tuple[Described, ...]:
+        """Return the options in the order of the fields; those of a nested request stand in its place."""
+        found: list[Described] = []
+        for item in fields(cls):  # type: ignore[arg-type]
+            kinds = str(item.type).split(" | ")
+            nested_class = _NESTED.get(kinds[0])
+            option = description_of(item.metadata)
+            if nested_class is not None:
+                found += nested_class.described()
+            elif option is not None:
+                factory = item.default_factory
+                default = item.default if factory is MISSING else factory()
+                found.append(Described(item.name, kinds[0], "None" in kinds, default, option))
+        return tuple(found)
+
+    @classmethod
+    def from_options(cls: type[_Request], values: Mapping[str, Any]) -> _Request:
+        """Return a request with these values by option name; the others keep their defaults.
+
+        Raises:
+            RequestError: for values of another type or out of range.
+        """
+        arguments = {}
+        for item in fields(cls):  # type: ignore[arg-type]
+            nested_class = _NESTED.get(str(item.type))
+            if nested_class is not None:
+                arguments[item.name] = nested_class.from_options(values)
+            elif item.name in values:
+                arguments[item.name] = values[item.name]
+        return cls(**arguments)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready description."""
@@ -110,12 +136,12 @@ class Request:
         for name, item in known.items():
             kind = _NESTED.get(str(item.type))
             if kind is not None and isinstance(arguments.get(name), Mapping):
-                arguments[name] = kind.from_json(arguments[name])  # type: ignore[attr-defined]
+                arguments[name] = kind.from_json(arguments[name])
         return cls(**arguments)
 
 
 class Result(Request):
-    """What a tool found and where it wrote; the base of frozen dataclasses."""
+    """Findings and output paths of a tool; the base of frozen dataclasses."""
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready description; tuples become lists."""
@@ -123,29 +149,18 @@ class Result(Request):
 
 
 def nested(cls: type[_Request]) -> type[_Request]:
-    """Let a request be a field of others."""
+    """Register a request as the type of a field of others."""
     _NESTED[cls.__name__] = cls
     _KINDS[cls.__name__] = (lambda value: isinstance(value, cls), "an object of options")
     return cls
 
 
-def one_of(name: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Refuse a value that is not among those allowed."""
-    if value not in allowed:
-        raise RequestError(f"{name} must be one of {', '.join(allowed)}, got '{value}'.")
-
-
-def at_least(name: str, value: float | None, low: float, high: float = math.inf) -> None:
-    """Refuse a number out of range; None passes."""
-    if value is not None and not low <= value <= high:
-        limit = f"at least {low:g}" if high == math.inf else f"in {low:g}..{high:g}"
-        raise RequestError(f"{name} must be {limit}, got {value:g}.")
-
-
-def vector_path(name: str, path: str | None) -> None:
-    """Refuse a vector file whose format is not known by its suffix; None passes."""
-    if path is not None and Path(path).suffix not in VECTOR_SUFFIXES:  # ".gpkg" has none
-        raise RequestError(f"{name} must end in {', '.join(VECTOR_SUFFIXES)}, got '{path}'.")
+def _check_type(item: Field[Any], value: Any) -> None:
+    """Refuse a value that does not fit the field's annotation."""
+    kinds = [_KINDS[kind] for kind in str(item.type).split(" | ")]
+    if not any(check(value) for check, _ in kinds):
+        expected = " or ".join(text for _, text in kinds)
+        raise RequestError(f"{item.name} must be {expected}, got {value!r:.100}.")
 
 
 def _frozen(value: Any) -> Any:

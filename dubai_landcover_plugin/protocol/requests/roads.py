@@ -1,4 +1,4 @@
-"""Requests for the road network of a classified raster.
+"""Road network of a classified raster: request and result.
 
 Standard library only: QGIS's own Python reads this file.
 """
@@ -8,57 +8,106 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.request import Request, Result, at_least, vector_path
+from dubai_landcover_plugin.protocol.requests.options import CLASSIFIED_HELP, CONFIDENCE_HELP, OVERWRITE_HELP, option
+from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
 
 @dataclass(frozen=True)
 class RoadsRequest(Request):
-    """Centre lines of one class of a classified raster. Lengths are in m, or in px without a CRS.
+    """Centre lines of one class of a classified raster."""
 
-    Args:
-        input: Path of a classified raster.
-        output: Vector file of the lines.
-        nodes: Vector file of the nodes (ends and junctions), or None.
-        class_name: Name or id of the class that is road.
-        confidence: Confidence raster (percent) of the same run, or None.
-        max_gap: Widest gap between road ends that is bridged; 0 bridges none.
-        barriers: Names or ids of the classes that a bridge may not cross, unless it is short (below 0.3 of the widest
-            gap); None: Water and Building, where they exist.
-        spur: Branches shorter than so many road widths are cut off.
-        min_length: Shortest network kept, all its lines together.
-        max_width: Where the class is wider than this, it is no road and gets no line.
-        max_hole: Largest hole that is filled first (cars, trees, islands), m² (px without a CRS).
-        simplify: Tolerance of the lines; 0 keeps all vertices.
-        overwrite: Replace outputs that exist.
-    """
-
-    input: str
-    output: str
-    nodes: str | None = None
-    class_name: str = "Road"
-    confidence: str | None = None
-    max_gap: float = 20.0
-    barriers: tuple[str, ...] | None = None
-    spur: float = 1.5
-    min_length: float = 60.0
-    max_width: float = 150.0
-    max_hole: float = 60.0
-    simplify: float = 0.3
-    overwrite: bool = False
+    input: str = option(title="Classified raster", help=CLASSIFIED_HELP, reads="raster")
+    output: str = option(
+        title="Road network",
+        help="The centre lines: GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet.",
+        writes="lines",
+    )
+    nodes: str | None = option(
+        None,
+        title="Nodes",
+        help="Ends and junctions as points, with the number of lines that meet there.",
+        writes="points",
+    )
+    class_name: str = option(
+        "Road",
+        filled=True,
+        flag="class",
+        key="CLASS",
+        title="Class",
+        help="Name or id of the class to draw centre lines of.",
+        metavar="CLASS",
+        example="Road",
+    )
+    confidence: str | None = option(
+        None,
+        title="Confidence raster",
+        help=f"{CONFIDENCE_HELP} Adds the mean confidence of each line to its attributes.",
+        reads="raster",
+    )
+    max_gap: float = option(
+        20.0,
+        low=0,
+        unit="m",
+        title="Widest gap to bridge",
+        help="Road ends that face each other or a road across at most this distance are joined. 0 bridges no gaps. In "
+        "pixels where the raster has no CRS.",
+    )
+    barriers: tuple[str, ...] | None = option(
+        None,
+        advanced=True,
+        title="Barriers",
+        help="Names or ids of the classes that no bridge over a gap may cross, unless it is shorter than 0.3 of the "
+        "widest gap. By default Water and Building, where they exist. Nodata is never crossed.",
+        metavar="CLASS",
+        example="Water",
+    )
+    spur: float = option(
+        1.5,
+        low=0,
+        unit="road widths",
+        advanced=True,
+        title="Shortest branch",
+        help="Dead ends shorter than this many widths of the road they leave are removed. 0 keeps all.",
+    )
+    min_length: float = option(
+        60.0,
+        low=0,
+        unit="m",
+        title="Shortest network",
+        help="Networks whose lines together are shorter than this are left out. In pixels where the raster has no CRS.",
+    )
+    max_width: float = option(
+        150.0,
+        low=1,
+        unit="m",
+        title="Widest road",
+        help="Where the class is wider than this, for example at squares and car parks, no line is drawn. In pixels "
+        "where the raster has no CRS.",
+    )
+    max_hole: float = option(
+        60.0,
+        low=0,
+        unit="m²",
+        advanced=True,
+        title="Largest hole to fill",
+        help="Holes in a road up to this area, such as cars and trees, are filled first. In pixels where the raster "
+        "has no CRS.",
+    )
+    simplify: float = option(
+        0.3,
+        low=0,
+        unit="m",
+        advanced=True,
+        title="Simplification tolerance",
+        help="Largest distance by which a smoothed line may move to lose vertices; 0 keeps all. In pixels where the "
+        "raster has no CRS.",
+    )
+    overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.input or not self.output:
-            raise RequestError("A classified raster and an output are needed.")
-        vector_path("output", self.output)
-        vector_path("nodes", self.nodes)
         if self.output == self.nodes:
             raise RequestError("Lines and nodes have the same output.", "Choose a file for each.")
-        if not self.class_name.strip():
-            raise RequestError("No class was chosen.", "Choose one, for example Road.")
-        for name in ("max_gap", "spur", "min_length", "max_hole", "simplify"):
-            at_least(name, getattr(self, name), 0)
-        at_least("max_width", self.max_width, 1)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Requests to segment a raster or a folder, and the result.
+"""Segmentation of a raster or a folder: options, requests and results.
 
 Standard library only: QGIS's own Python reads this file.
 """
@@ -9,15 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.request import (
+from dubai_landcover_plugin.protocol.requests.options import (
+    MIN_AREA_HELP,
+    OVERWRITE_HELP,
+    SIMPLIFY_HELP,
     VECTOR_SUFFIXES,
-    Request,
-    Result,
-    at_least,
-    nested,
-    one_of,
-    vector_path,
+    option,
 )
+from dubai_landcover_plugin.protocol.requests.request import Request, Result, nested
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "intel-gpu", "directml")
 RUNTIMES = ("auto", "openvino", "torch", "onnxruntime")
@@ -34,124 +33,226 @@ DEFAULT_MODEL = "dubai"
 @nested
 @dataclass(frozen=True)
 class SegmentOptions(Request):
-    """How to segment, whatever the raster.
+    """Options of a segmentation that do not depend on the raster."""
 
-    Args:
-        model: Name of an installed bundle or path of one.
-        bands: 1-based bands in the order the model wants; None finds them by colour interpretation.
-        min_confidence: Pixels whose highest probability is lower become Unlabeled, 0..1.
-        window: Side of a window, px; None takes one near the model's that fits the raster.
-        overlap: What neighbouring windows share, px; None takes what hides seams.
-        batch: Windows per forward pass; None chooses.
-        memory: What the run may take, MB; None takes half of what is free. Changes no class.
-        device: Where to compute.
-        runtime: What computes the network; ``auto`` takes the fastest whose classes are those of PyTorch in float32.
-        precision: Arithmetic of the network.
-        tta: Test-time augmentation: average the answers for each window turned by 0, 90, 180 and 270 degrees.
-        gsd_mode: ``auto`` reads at the model's ground sampling distance when the raster's differs by more than
-            1.5 times; ``never`` reads the pixels as they are.
-        gsd: Ground sampling distance of the input, m/px, where the file does not tell or tells wrong.
-        crs: Coordinate reference system that overrides the file's, anything PROJ reads.
-        nodata: Finite value that counts as nodata on top of what the file says; NaN always does.
-        stretch: ``auto`` stretches 16-bit and float rasters to their 2nd and 98th percentile; ``none`` takes the
-            full range of the type.
-        limits: Explicit stretch, a low and a high value for each band.
-        pixel_space: Accept a raster with ground control points but no transform, and work in pixels.
-        min_area: Smallest polygon kept, m² (px without a CRS).
-        simplify: Tolerance of the polygon outlines, m (px without a CRS); 0 keeps pixel edges.
-        overwrite: Replace outputs that exist.
-        cog: Lay the rasters out as cloud-optimised GeoTIFFs.
-        keep: Keep what is finished when the run is cancelled, so that the same run can go on from there.
-    """
-
-    model: str = DEFAULT_MODEL
-    bands: tuple[int, ...] | None = None
-    min_confidence: float = 0.0
-    window: int | None = None
-    overlap: int | None = None
-    batch: int | None = None
-    memory: int | None = None
-    device: str = "auto"
-    runtime: str = "auto"
-    precision: str = "auto"
-    tta: bool = False
-    gsd_mode: str = "auto"
-    gsd: float | None = None
-    crs: str | None = None
-    nodata: float | None = None
-    stretch: str = "auto"
-    limits: tuple[tuple[float, float], ...] | None = None
-    pixel_space: bool = False
-    min_area: float = 20.0
-    simplify: float = 2.0
-    overwrite: bool = False
-    cog: bool = False
-    keep: bool = False
+    model: str = option(
+        DEFAULT_MODEL,
+        filled=True,
+        title="Model",
+        help="Name of an installed model, or path of a model file.",
+        metavar="NAME|FILE",
+        example=DEFAULT_MODEL,
+    )
+    bands: tuple[int, ...] | None = option(
+        None,
+        low=1,
+        filled=True,
+        title="Bands, in the order red, green, blue",
+        help="Band numbers, counted from 1, in the order of the model's inputs. By default bands are found by their "
+        "colour interpretation, else the first ones are used.",
+        metavar="N",
+        example="1 2 3",
+    )
+    min_confidence: float = option(
+        0.0,
+        low=0,
+        high=1,
+        title="Minimum confidence",
+        help="Pixels below this confidence (0–1) become Unlabeled. 0 labels every pixel; 0.6 leaves out the pixels "
+        "that the model is unsure of.",
+    )
+    window: int | None = option(
+        None,
+        low=16,
+        high=8192,
+        unit="px",
+        advanced=True,
+        title="Window size",
+        help="Side of the square windows that are computed one by one. By default a size close to the model's that "
+        "fits the raster. Lower it if memory runs out.",
+    )
+    overlap: int | None = option(
+        None,
+        low=0,
+        high=4096,
+        unit="px",
+        advanced=True,
+        title="Overlap",
+        help="Overlap of neighbouring windows, at most half a window. By default as much as is needed to avoid seams.",
+    )
+    batch: int | None = option(
+        None,
+        low=1,
+        unit="windows",
+        advanced=True,
+        title="Batch size",
+        help="Windows per forward pass. By default a number that suits the device. Lower it if memory runs out.",
+    )
+    memory: int | None = option(
+        None,
+        low=LEAST_MEMORY,
+        unit="MB",
+        advanced=True,
+        title="Memory",
+        help="Memory limit of the run; by default half of the free memory. A low limit makes the run slower and does "
+        "not change the classes.",
+    )
+    device: str = option(
+        "auto",
+        choices=DEVICES,
+        advanced=True,
+        title="Device",
+        help="Device to compute on. auto takes a graphics card of NVIDIA (cuda), Apple (mps) or Intel (intel-gpu) if "
+        "there is one that proves faster, else the processor (cpu).",
+    )
+    runtime: str = option(
+        "auto",
+        choices=RUNTIMES,
+        advanced=True,
+        title="Runtime",
+        help="Library that computes the network. auto tries the installed ones on a few windows of the raster and "
+        "takes the fastest whose classes equal those of PyTorch in float32.",
+    )
+    precision: str = option(
+        "auto",
+        choices=PRECISIONS,
+        advanced=True,
+        title="Precision",
+        help="Arithmetic of the network. auto takes the fastest that the device computes well; float32 is the "
+        "reference.",
+    )
+    tta: bool = option(
+        False,
+        advanced=True,
+        title="Test-time augmentation",
+        help="Average the predictions for each window rotated by 0, 90, 180 and 270 degrees. About four times slower, "
+        "slightly more accurate.",
+    )
+    gsd_mode: str = option(
+        "auto",
+        choices=GSD_MODES,
+        key="MATCH_GSD",
+        checkbox=("never", "auto"),
+        advanced=True,
+        title="Read at the model's ground sampling distance",
+        help="Whether to resample a raster while reading if its pixels are more than 1.5 times finer or coarser than "
+        "those of the model's training data. The result has the raster's own pixels in both cases.",
+    )
+    gsd: float | None = option(
+        None,
+        low=1e-4,
+        unit="m/px",
+        advanced=True,
+        title="Ground sampling distance of the raster",
+        help="Pixel size of the input on the ground, for rasters whose georeference is missing or wrong. By default "
+        "it is computed from the georeference.",
+    )
+    crs: str | None = option(
+        None,
+        key=None,
+        title="CRS",
+        help="Coordinate reference system that overrides the file's, in any form that PROJ reads, such as EPSG:32640.",
+    )
+    nodata: float | None = option(
+        None,
+        advanced=True,
+        title="Additional nodata value",
+        help="Pixels with this value in all bands are left out, in addition to the nodata value of the file. NaN is "
+        "always nodata.",
+    )
+    stretch: str = option(
+        "auto",
+        choices=STRETCHES,
+        advanced=True,
+        title="Stretch of 16-bit and float rasters",
+        help="auto stretches each band from its 2nd to its 98th percentile; none uses the full range of the data type.",
+    )
+    limits: tuple[tuple[float, float], ...] | None = option(
+        None,
+        filled=True,
+        advanced=True,
+        title="Stretch limits",
+        help="A low and a high value for each band. They replace the stretch.",
+        metavar="LOW:HIGH",
+        example="0:3000 0:3000 0:2500",
+    )
+    pixel_space: bool = option(
+        False,
+        advanced=True,
+        title="Accept rasters with ground control points only",
+        help="Classify a raster that has ground control points and no transform in pixel coordinates; the result has "
+        "no CRS and no areas. Without this option such a raster is refused.",
+    )
+    min_area: float = option(20.0, low=0, unit="m²", advanced=True, title="Minimum mapping unit", help=MIN_AREA_HELP)
+    simplify: float = option(2.0, low=0, unit="m", advanced=True, title="Simplification tolerance", help=SIMPLIFY_HELP)
+    overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
+    cog: bool = option(
+        False,
+        advanced=True,
+        title="Cloud-optimised GeoTIFF",
+        help="Write the rasters as cloud-optimised GeoTIFFs, which can be read in parts over the network.",
+    )
+    keep: bool = option(
+        False,
+        advanced=True,
+        title="Keep unfinished work when cancelled",
+        help="On interrupt keep the finished rows, so that the same run with the same output resumes. After a crash "
+        "or a power cut it resumes in any case.",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        one_of("device", self.device, DEVICES)
-        one_of("runtime", self.runtime, RUNTIMES)
-        one_of("precision", self.precision, PRECISIONS)
-        one_of("gsd_mode", self.gsd_mode, GSD_MODES)
-        one_of("stretch", self.stretch, STRETCHES)
-        at_least("min_confidence", self.min_confidence, 0, 1)
-        at_least("window", self.window, 16, 8192)
-        at_least("overlap", self.overlap, 0)
-        at_least("batch", self.batch, 1)
-        at_least("memory", self.memory, LEAST_MEMORY)
-        at_least("gsd", self.gsd, 1e-6)
-        at_least("min_area", self.min_area, 0)
-        at_least("simplify", self.simplify, 0)
         if self.window is not None and self.overlap is not None and self.overlap > self.window // 2:
             raise RequestError(
                 f"The overlap must be at most half the window, {self.window // 2} px, got {self.overlap} px.",
                 "Lower the overlap or raise the window.",
             )
-        if self.bands is not None and (not self.bands or min(self.bands) < 1):
-            raise RequestError(f"Bands count from 1, got {list(self.bands)}.")
-        if not self.model:
-            raise RequestError("A model is needed.", "Give the name of an installed model or a file.")
 
 
 @dataclass(frozen=True)
 class SegmentationRequest(Request):
-    """One raster to segment.
+    """Segmentation of one raster."""
 
-    Args:
-        input: Path of anything GDAL reads.
-        output: Path of the classified GeoTIFF.
-        options: How to segment.
-        extent: xmin, ymin, xmax, ymax in the raster's CRS; None takes all of it.
-        confidence: Path of the confidence GeoTIFF (highest probability, percent), or None.
-        polygons: Path of the vector file of all classes, or None.
-        buildings: Path of the vector file of buildings with right angles, or None.
-        roads: Path of the vector file of the road network, or None.
-        report: Path of the HTML report, or None.
-    """
-
-    input: str
-    output: str
+    input: str = option(title="Raster", help="Image to classify: any raster that GDAL reads.", reads="raster")
+    output: str = option(title="Land cover", help="The classified raster, a GeoTIFF of class ids.", writes="raster")
     options: SegmentOptions = field(default_factory=SegmentOptions)
-    extent: tuple[float, float, float, float] | None = None
-    confidence: str | None = None
-    polygons: str | None = None
-    report: str | None = None
-    buildings: str | None = None
-    roads: str | None = None
+    extent: tuple[float, float, float, float] | None = option(
+        None,
+        title="Extent",
+        help="Part of the raster to classify, in the raster's CRS. By default all of it.",
+        metavar="XMIN YMIN XMAX YMAX",
+    )
+    polygons: str | None = option(
+        None,
+        proposed=True,
+        title="Polygons",
+        help="The classes as polygons: GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet.",
+        writes="polygons",
+    )
+    buildings: str | None = option(
+        None,
+        title="Buildings",
+        help="Buildings with right angles, as Regularize Buildings makes them with its defaults.",
+        writes="polygons",
+    )
+    roads: str | None = option(
+        None,
+        title="Road network",
+        help="Centre lines with widths, as Extract Road Network makes them with its defaults.",
+        writes="lines",
+    )
+    confidence: str | None = option(
+        None,
+        title="Confidence",
+        help="Confidence raster: the highest probability of each pixel, in percent.",
+        writes="raster",
+    )
+    report: str | None = option(
+        None, title="Report", help="Web page with areas of the classes, a chart and the run record.", writes="page"
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.input or not self.output:
-            raise RequestError("An input and an output path are needed.")
-        for name in ("output", "confidence"):
-            path = getattr(self, name)
-            if path is not None and not path.lower().endswith((".tif", ".tiff")):
-                raise RequestError(f"{name} must end in .tif, got '{path}'.")
-        for name in VECTOR_OUTPUTS:
-            vector_path(name, getattr(self, name))
-        if self.report is not None and not self.report.lower().endswith((".html", ".htm")):
-            raise RequestError(f"report must end in .html, got '{self.report}'.")
         if self.extent is not None:
             west, south, east, north = self.extent
             if not (west < east and south < north):
@@ -165,38 +266,47 @@ class SegmentationRequest(Request):
 
 @dataclass(frozen=True)
 class FolderRequest(Request):
-    """A folder of rasters to segment.
+    """Segmentation of every raster in a folder."""
 
-    Args:
-        folder: Where the rasters are.
-        output_folder: Where the results go; its tree mirrors that of ``folder``.
-        pattern: File name pattern; several are separated by ``;``.
-        recursive: Whether to look into folders inside the folder.
-        polygons: Suffix of a vector file made for each raster (``.gpkg``…), or None.
-        confidence: Whether to write confidence rasters too.
-        report: Whether to write an HTML report for each raster.
-        redo: Segment again what is done already.
-        options: How to segment.
-    """
-
-    folder: str
-    output_folder: str
-    pattern: str = "*.tif;*.tiff;*.vrt;*.jp2;*.img"
-    recursive: bool = False
-    polygons: str | None = None
-    confidence: bool = False
-    report: bool = False
-    redo: bool = False
+    folder: str = option(
+        key="INPUT_FOLDER", title="Folder of rasters", help="Folder with the images to classify.", reads="folder"
+    )
+    output_folder: str = option(
+        title="Output folder",
+        help="Folder of the results and the manifest; its subfolders mirror those of the input folder.",
+        writes="folder",
+    )
+    pattern: str = option(
+        "*.tif;*.tiff;*.vrt;*.jp2;*.img",
+        title="File names",
+        help="Patterns of file names to take, such as *.tif, separated by semicolons.",
+    )
+    recursive: bool = option(False, title="Include subfolders", help="Also process rasters in subfolders.")
+    polygons: str | None = option(
+        None,
+        choices=tuple(VECTOR_SUFFIXES),
+        key="POLYGON_FORMAT",
+        title="Polygons",
+        help="Format of a vector file of polygons for each raster. By default none is written.",
+        metavar="FORMAT",
+    )
+    confidence: bool = option(
+        False, title="Confidence rasters", help="Write a confidence raster, in percent, for each raster."
+    )
+    report: bool = option(False, title="HTML reports", help="Write a web page with areas and a chart for each raster.")
+    redo: bool = option(
+        False,
+        advanced=True,
+        title="Segment again",
+        help="Segment all rasters again. By default rasters that have a result of the same model with the same options "
+        "are skipped.",
+    )
     options: SegmentOptions = field(default_factory=SegmentOptions)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.folder or not self.output_folder:
-            raise RequestError("A folder of rasters and an output folder are needed.")
         if not [part for part in self.pattern.split(";") if part.strip()]:
             raise RequestError("The file name pattern is empty.", "Give one such as *.tif.")
-        if self.polygons is not None:
-            one_of("polygons", self.polygons, tuple(VECTOR_SUFFIXES))
 
 
 @dataclass(frozen=True)

@@ -489,7 +489,7 @@ class TestLayer:
     [
         ({"output": "o.tif"}, "must end in .gpkg"),
         ({"output": "folder/.gpkg"}, "must end in .gpkg"),
-        ({"input": ""}, "are needed"),
+        ({"input": ""}, "is needed"),
         ({"tolerance": 0.0}, "above 0"),
         ({"min_iou": 1.5}, "in 0..1"),
         ({"split": -1.0}, "at least 0"),

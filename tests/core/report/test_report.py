@@ -488,7 +488,7 @@ class TestRuns:
             ({"report": "r.html", "zone_field": "name"}, "zone_field is given, but no zones"),
             ({"report": "r.html", "zones_layer": "z.gpkg"}, "zones_layer is given, but no zones"),
             ({"report": "r.html", "zones": "z.gpkg", "zones_layer": "z.kml"}, "must end in .gpkg"),
-            ({"report": ""}, "are needed"),
+            ({"report": ""}, "is needed"),
         ],
     )
     def test_requests_are_checked(self, options, words):
