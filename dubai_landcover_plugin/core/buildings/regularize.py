@@ -60,8 +60,12 @@ def regularize_buildings(request: BuildingsRequest, monitor: Monitor | None = No
     Raises:
         LandCoverError: if a layer cannot be read, has no polygons, or the output cannot be written.
     """
-    monitor = monitor or LoggingMonitor()
     check_outputs(request)
+    return regularize_checked(request, monitor or LoggingMonitor())
+
+
+def regularize_checked(request: BuildingsRequest, monitor: Monitor) -> BuildingsResult:
+    """Do as :func:`regularize_buildings` where :func:`.check_outputs` has accepted the output."""
     monitor.report(0, 1, "reading")
     buildings = read_buildings(request.input)
     _check_names(request.output, buildings.fields)

@@ -132,10 +132,14 @@ def polygonize(request: PolygonizeRequest, monitor: Monitor | None = None) -> Po
     Raises:
         LandCoverError: if the raster is not a classified raster, a class is unknown or the file cannot be written.
     """
-    monitor = monitor or LoggingMonitor()
+    check_outputs(request)
+    return polygonize_checked(request, monitor or LoggingMonitor())
+
+
+def polygonize_checked(request: PolygonizeRequest, monitor: Monitor) -> PolygonizeResult:
+    """Do as :func:`polygonize` where :func:`.check_outputs` has accepted the output."""
     with ClassifiedSource(request.input) as source:
         classes = [source.scheme.find(name) for name in request.classes] or source.scheme.entries
-        check_outputs(request)
         options = PolygonOptions(request.min_area, request.simplify, request.corners, request.confidence)
         outcome = write_polygons(source, {Path(request.output): {entry.id for entry in classes}}, options, monitor)
     monitor.report(1, 1, "")

@@ -59,8 +59,12 @@ def extract_roads(request: RoadsRequest, monitor: Monitor | None = None) -> Road
     Raises:
         LandCoverError: if an input is not what it should be or an output cannot be written.
     """
-    monitor = monitor or LoggingMonitor()
     check_outputs(request)
+    return extract_checked(request, monitor or LoggingMonitor())
+
+
+def extract_checked(request: RoadsRequest, monitor: Monitor) -> RoadsResult:
+    """Do as :func:`extract_roads` where :func:`.check_outputs` has accepted the outputs."""
     with ClassifiedSource(request.input) as source:
         network = find_network(source, request, monitor)
         grid = source.grid

@@ -58,7 +58,7 @@ def write_extras(request: SegmentationRequest, scheme: ClassScheme, record: dict
 
 def write_polygons(request: SegmentationRequest, monitor: Monitor) -> None:
     """Write the polygons of all classes."""
-    from dubai_landcover_plugin.core.polygons.polygonize import polygonize
+    from dubai_landcover_plugin.core.polygons.polygonize import polygonize_checked
 
     options = request.options
     asked = PolygonizeRequest(
@@ -67,14 +67,13 @@ def write_polygons(request: SegmentationRequest, monitor: Monitor) -> None:
         min_area=options.min_area,
         simplify=options.simplify,
         confidence=request.confidence,
-        overwrite=options.overwrite,
     )
-    polygonize(asked, monitor)
+    polygonize_checked(asked, monitor)
 
 
 def write_buildings(request: SegmentationRequest, scheme: ClassScheme, monitor: Monitor) -> None:
     """Write the buildings with right angles; they do not newly overlap the roads."""
-    from dubai_landcover_plugin.core.buildings.regularize import regularize_buildings
+    from dubai_landcover_plugin.core.buildings.regularize import regularize_checked
     from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygons
 
     options, output = request.options, request.buildings or ""
@@ -91,23 +90,22 @@ def write_buildings(request: SegmentationRequest, scheme: ClassScheme, monitor: 
         made = export_class_polygons(asked, monitor)
         files = {name.casefold(): path for name, path in made.files.items() if made.counts[name]}
         building = str(folder / f"{BUILDING.lower()}.gpkg")
-        regularize_buildings(
-            BuildingsRequest(building, output, obstacles=files.get(ROAD.casefold()), overwrite=options.overwrite),
+        regularize_checked(
+            BuildingsRequest(building, output, obstacles=files.get(ROAD.casefold())),
             monitor,
         )
 
 
 def write_roads(request: SegmentationRequest, monitor: Monitor) -> None:
     """Write the road network."""
-    from dubai_landcover_plugin.core.roads.extract import extract_roads
+    from dubai_landcover_plugin.core.roads.extract import extract_checked
 
-    extract_roads(
+    extract_checked(
         RoadsRequest(
             request.output,
             request.roads or "",
             class_name=ROAD,
             confidence=request.confidence,
-            overwrite=request.options.overwrite,
         ),
         monitor,
     )

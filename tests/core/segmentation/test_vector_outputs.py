@@ -66,7 +66,7 @@ def test_buildings_that_fail_leave_no_work_behind(town, tmp_path, monkeypatch):
     def fail(*arguments):
         raise OutputError("The disk is full.")
 
-    monkeypatch.setattr("dubai_landcover_plugin.core.buildings.regularize.regularize_buildings", fail)
+    monkeypatch.setattr("dubai_landcover_plugin.core.buildings.regularize.regularize_checked", fail)
     request = SegmentationRequest("image.tif", str(town), buildings=str(tmp_path / "b.gpkg"))
     with pytest.raises(OutputError, match="is complete, but then: The disk is full"):
         write_extras(request, DUBAI, {}, SilentMonitor())
