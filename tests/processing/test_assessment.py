@@ -185,7 +185,7 @@ def test_what_cannot_be_drawn_is_refused(classes: str, tmp_path: Path, algorithm
     possible, text = algorithm("accuracysample").checkParameterValues(values, context)
     assert not possible
     assert "Building=0.7" in text
-    with pytest.raises(QgsProcessingException, match="no class map"):
+    with pytest.raises(QgsProcessingException, match="not a classified raster"):
         run("accuracysample", {"INPUT": write_raster(tmp_path / "rgb.tif", town()), "OUTPUT": str(tmp_path / "p.gpkg")})
     with pytest.raises(QgsProcessingException, match="Label the points"):
         run("accuracyassessment", {"INPUT": classes, "REFERENCE": unlabelled})

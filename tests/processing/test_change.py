@@ -166,7 +166,7 @@ def test_what_cannot_run_is_refused_before(
 def test_an_error_of_the_engine_leaves_no_file(dates: dict[str, str], tmp_path: Path):
     image = write_raster(tmp_path / "image.tif", town())
     before = sorted(os.listdir(tmp_path))
-    with pytest.raises(QgsProcessingException, match="no class map"):
+    with pytest.raises(QgsProcessingException, match="not a classified raster"):
         run({**dates, "LATER": image, "OUTPUT": str(tmp_path / "o.tif"), "POLYGONS": str(tmp_path / "o.gpkg")})
     assert sorted(os.listdir(tmp_path)) == before
 

@@ -143,7 +143,7 @@ def test_the_report_alone(tmp_path: Path, feedback: RecordingFeedback):
 def test_errors_reach_the_user_and_leave_no_file(tmp_path: Path):
     raster = write_classes(tmp_path / "classes.tif")
     values = {"INPUT": raster, "REPORT": str(tmp_path / "r.html")}
-    with pytest.raises(QgsProcessingException, match="no confidence raster"):
+    with pytest.raises(QgsProcessingException, match="not a confidence raster"):
         run({**values, "CONFIDENCE": raster})
     far = zones("far", crs="EPSG:32641")
     with pytest.raises(QgsProcessingException, match="touches the raster"):

@@ -117,7 +117,7 @@ def compare_maps(truth: str | Path, predicted: str | Path) -> dict[str, Any]:
         channels[list(scheme.ids)] = np.arange(len(scheme.ids))
         confusion = Confusion.empty(len(scheme.ids))
         rows = max(_BAND_PIXELS // result.grid.width, 1)
-        for first, ids in result.bands(rows):
+        for first, ids in result.strips(rows):
             labels = reference.read(first, first + len(ids))
             confusion += Confusion.of(channels[labels], channels[ids], len(scheme.ids))
     return confusion.to_json([entry.name for entry in scheme.classes])

@@ -120,7 +120,7 @@ def _place(source: ClassifiedSource, layer: VectorLayer, monitor: Monitor) -> tu
     rows, cols = _pixels_of(layer, source.grid)
     ids = np.zeros(len(rows), np.uint8)
     counter, height = StrataCounter(source.grid), band_rows(source.grid)
-    for first, band in source.bands(height):
+    for first, band in source.strips(height):
         raise_if_cancelled(monitor)
         monitor.report(first, source.grid.height, "reading the map")
         counter.add(first, band)

@@ -140,7 +140,7 @@ def assess_raster(source: ClassifiedSource, path: str, monitor: Monitor) -> Asse
     grid, scheme = source.grid, source.scheme
     census, indices = Census(grid, scheme), class_indices(scheme)
     with ReferenceRaster(path, grid, scheme) as reference:
-        for first, ids in source.bands(band_rows(grid)):
+        for first, ids in source.strips(band_rows(grid)):
             raise_if_cancelled(monitor)
             monitor.report(first, grid.height, "comparing")
             census.add(first, indices[ids], reference.read(first, first + len(ids)))

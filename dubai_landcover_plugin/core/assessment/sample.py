@@ -80,7 +80,7 @@ def draw_accuracy_sample(request: AccuracySampleRequest, monitor: Monitor | None
 
 def _count(source: ClassifiedSource, monitor: Monitor) -> _Bands:
     counter, counts = StrataCounter(source.grid), []
-    for first, ids in source.bands(band_rows(source.grid)):
+    for first, ids in source.strips(band_rows(source.grid)):
         raise_if_cancelled(monitor)
         monitor.report(first, 2 * source.grid.height, "counting")
         counts.append(counter.add(first, ids))

@@ -1,4 +1,4 @@
-"""Class names beside a GeoTIFF: the sidecar (``.aux.xml``) from which every GDAL program takes its legend."""
+"""Class names, colours and pixel counts as GDAL reads them from the sidecar of a raster (``.aux.xml``)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ from typing import Protocol
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 
 _FIELDS = (("Value", 0, 5), ("Class", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8), ("Pixels", 1, 1))
-"""Columns of the attribute table: name, GDAL's type (0 integer, 1 real, 2 text) and usage."""
+"""Columns of the attribute table: name, GDAL's type (0 integer, 1 real, 2 text) and GDALRATFieldUsage."""
 
-
-_MOST_CATEGORIES = 256  # a list of names from 0 on; for values that leave wide gaps the table must do
+_MOST_CATEGORIES = 256  # category names are a list from 0 on; larger values are only in the attribute table
 
 
 class LegendEntry(Protocol):
@@ -24,24 +23,29 @@ class LegendEntry(Protocol):
 
     @property
     def name(self) -> str:
-        """What it means."""
+        """Its name."""
 
     @property
     def rgb(self) -> tuple[int, int, int]:
-        """Colour as red, green, blue, each 0..255."""
+        """Its colour: red, green, blue, each 0..255."""
 
 
 def legend_xml(scheme: ClassScheme, pixels: Mapping[int, int]) -> str:
-    """Return category names and a raster attribute table of the classes; see :func:`entries_xml`."""
+    """Return the sidecar of a classified raster: category names and an attribute table of the classes.
+
+    Args:
+        scheme: The classes.
+        pixels: Number of pixels by class id.
+    """
     return entries_xml(scheme.entries, pixels)
 
 
 def entries_xml(entries: Sequence[LegendEntry], pixels: Mapping[int, int]) -> str:
-    """Return category names and a raster attribute table.
+    """Return the sidecar of a raster of codes: category names and an attribute table.
 
     Args:
-        entries: The values that may occur, by rising id.
-        pixels: Pixels of each value.
+        entries: The values that may occur, by increasing id.
+        pixels: Number of pixels by value.
 
     Source:
         GDAL's persistent auxiliary metadata, https://gdal.org/en/stable/user/raster_data_model.html

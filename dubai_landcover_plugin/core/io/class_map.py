@@ -1,4 +1,4 @@
-"""Classified rasters as they come back from disk, by rows."""
+"""Reads classified rasters in strips of rows."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenE
 
 _REMEDY = "Choose a classified raster made by Segment Land Cover."
 
-_CACHE = 128 << 20  # bytes
+_CACHE = 128 << 20  # bytes of decoded blocks
 
 Ids = npt.NDArray[np.uint8]
 
 
 class ClassifiedSource:
-    """An open class map, read by rows; a context manager.
+    """An open classified raster; a context manager.
 
     Args:
-        path: A raster made by Segment Land Cover.
+        path: A raster written by Segment Land Cover.
 
     Raises:
-        RasterOpenError: if it cannot be opened or is no class map.
+        RasterOpenError: if it cannot be opened or is not a classified raster.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -45,14 +45,15 @@ class ClassifiedSource:
             dataset = self._dataset
             if dataset.count != 1 or dataset.dtypes[0] != "uint8":
                 raise RasterOpenError(
-                    f"{path} is no class map: {dataset.count} band(s) of {dataset.dtypes[0]}, one of uint8 is needed.",
+                    f"{path} is not a classified raster: it has {dataset.count} band(s) of {dataset.dtypes[0]}, not "
+                    "one of uint8.",
                     _REMEDY,
                 )
             tags = dataset.tags()
             try:
                 self.scheme = scheme_from_tags(tags)
             except ClassSchemeError as error:
-                raise RasterOpenError(f"{path} is no class map: {error.message}", _REMEDY) from error
+                raise RasterOpenError(f"{path} is not a classified raster: {error.message}", _REMEDY) from error
             self._grid = Grid(dataset.height, dataset.width, dataset.transform, dataset.crs)
             self.run: dict[str, Any] = _json(tags.get("LANDCOVER_RUN"))
         except BaseException:
@@ -69,16 +70,16 @@ class ClassifiedSource:
 
     @property
     def grid(self) -> Grid:
-        """Its shape and place."""
+        """Shape, transform and CRS."""
         return self._grid
 
     @property
     def model(self) -> str:
-        """Name of the model that made it; empty where it is not known."""
+        """Name of the model of the run; empty if unknown."""
         return str(self.run.get("model", {}).get("name", ""))
 
     def read(self, first: int, last: int) -> Ids:
-        """Return rows ``first`` to ``last`` (excluded) as ids, (last - first, W) uint8; 0 is no data.
+        """Return rows ``first`` to ``last`` (excluded) as class ids, (last - first, W) uint8; 0 is nodata.
 
         Raises:
             RasterReadError: if a block is damaged.
@@ -89,7 +90,7 @@ class ClassifiedSource:
             raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
 
     def preview(self, height: int, width: int) -> Ids:
-        """Return the whole raster in fewer pixels, (height, width) uint8: the most frequent id of each cell.
+        """Return the whole raster at a lower resolution, (height, width) uint8: the most frequent id of each cell.
 
         Raises:
             RasterReadError: if a block is damaged.
@@ -100,29 +101,29 @@ class ClassifiedSource:
             raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
 
     def check_ids(self, found: Iterable[int]) -> None:
-        """Refuse ids without a class.
+        """Refuse class ids that the raster's class names do not list.
 
         Args:
-            found: The ids that occur in the raster.
+            found: Class ids that occur in the raster.
 
         Raises:
-            ClassSchemeError: with the classes there are.
+            ClassSchemeError: if one is not listed.
         """
         if not {entry.id for entry in self.scheme.entries} | {NODATA_ID} >= set(found):
             known = ", ".join(f"{entry.id} {entry.name}" for entry in self.scheme.entries)
             raise ClassSchemeError(
-                f"{self.path} holds ids that its classes do not name; it names {known}.",
+                f"{self.path} contains class ids without a name; its classes are {known}.",
                 "Use a raster as Segment Land Cover wrote it.",
             )
 
-    def bands(self, rows: int) -> Iterator[tuple[int, Ids]]:
-        """Yield the first row and the ids of bands of at most ``rows`` rows, from the top."""
+    def strips(self, rows: int) -> Iterator[tuple[int, Ids]]:
+        """Yield strips of at most ``rows`` rows from the top: first row and class ids, (n, W) uint8."""
         for first in range(0, self.grid.height, rows):
             yield first, self.read(first, min(first + rows, self.grid.height))
 
 
 def limited_cache() -> rasterio.Env:
-    """Return a context in which GDAL keeps few blocks; by default it takes a twentieth of the machine's memory."""
+    """Return a context that limits GDAL's block cache to 128 MB instead of 5 % of the memory."""
     return rasterio.Env(GDAL_CACHEMAX=_CACHE)
 
 

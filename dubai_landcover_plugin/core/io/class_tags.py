@@ -1,4 +1,4 @@
-"""Class names and colours in the tags of a GeoTIFF."""
+"""Class names and colours as tags of a GeoTIFF."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 
 
 def class_tags(scheme: ClassScheme) -> dict[str, str]:
-    """Return GeoTIFF tags that name the classes, e.g. ``CLASS_4=Building #3C1098``."""
+    """Return tags that name the classes, e.g. ``CLASS_4=Building #3C1098``."""
     named = {f"CLASS_{entry.id}": f"{entry.name} {entry.colour}" for entry in scheme.entries}
     return {**named, "UNLABELED_CLASS": str(scheme.unlabeled.id)}
 
 
 def scheme_from_tags(tags: Mapping[str, str]) -> ClassScheme:
-    """Read the classes back from :func:`class_tags`.
+    """Return the classes that :func:`class_tags` described.
 
     Raises:
         ClassSchemeError: if the tags are missing or damaged.

@@ -1,4 +1,4 @@
-"""Reads confidence rasters: how probable the class of each pixel is, percent."""
+"""Reads confidence rasters: the probability of each pixel's class, percent."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from dubai_landcover_plugin.core.io.raster_source import open_raster
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
 
 CERTAIN = 100  # percent
-UNKNOWN = 101  # stands for "no confidence is known" wherever percents are counted
+UNKNOWN = 101  # in uint8 arrays: the confidence is not known
 
-_NODATA = 255.0  # where the file names none
-_LARGEST_SLIP = 0.01  # px
+_NODATA = 255.0  # of files that declare none
+_LARGEST_OFFSET = 0.01  # px between the corners of both rasters
 _REMEDY = "Choose the confidence raster that Segment Land Cover wrote in the same run."
 
 Percents = npt.NDArray[np.uint8]
@@ -32,27 +32,28 @@ Values = npt.NDArray[Any]
 class ConfidenceSource:
     """An open confidence raster; a context manager.
 
-    One band of real numbers, percent. What is nodata (255 where the file names none), not a number or outside 0..100
-    is not known. Its CRS does not count: it lies where its class map lies.
+    One band of integers or floats, percent (0..100, not 0..1). Nodata (255 if the file declares none), NaN and values
+    outside 0..100 mean that the confidence is not known. The CRS of the file is ignored: its pixels must be those of
+    the classified raster.
 
     Args:
         path: The confidence raster.
-        own: Grid of the class map whose confidence it is.
-        wanted: Where :meth:`window` reads, nearest neighbour; None reads on the pixels of ``own``.
+        own: Grid of the classified raster that it belongs to.
+        target: Grid on which :meth:`window` reads, nearest neighbour; None reads on ``own``.
 
     Raises:
-        RasterOpenError: if it cannot be opened, is no confidence raster, or lies on other pixels.
+        RasterOpenError: if it cannot be opened, is not a confidence raster, or has other pixels than ``own``.
     """
 
-    def __init__(self, path: str | Path, own: Grid, wanted: Grid | None = None) -> None:
+    def __init__(self, path: str | Path, own: Grid, target: Grid | None = None) -> None:
         self.path = str(path)
         self._dataset: Any = open_raster(path)
         self._reader: GridReader | None = None
         try:
             self._check(own)
             self._nodata = _NODATA if self._dataset.nodata is None else float(self._dataset.nodata)
-            if wanted is not None:
-                self._reader = GridReader(self.path, own, wanted, self._nodata)
+            if target is not None:
+                self._reader = GridReader(self.path, own, target, self._nodata)
         except BaseException:
             self._dataset.close()
             raise
@@ -76,7 +77,7 @@ class ConfidenceSource:
         return self._percents({"window": RasterioWindow(0, first, self._dataset.width, last - first)})
 
     def window(self, window: Window) -> npt.NDArray[np.float32]:
-        """Return a window of the wanted grid, (height, width) float32, percent; NaN where it is not known.
+        """Return a window of the target grid, (height, width) float32, percent; NaN where it is not known.
 
         Raises:
             RasterReadError: if a block is damaged.
@@ -90,7 +91,13 @@ class ConfidenceSource:
         return found
 
     def at(self, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]) -> npt.NDArray[np.float32]:
-        """Return the confidence of some pixels near each other, percent, (N,); NaN where it is not known.
+        """Return the confidence of single pixels, (N,) float32, percent; NaN where it is not known.
+
+        The window around all of them is read: they should be close to each other.
+
+        Args:
+            rows: (N,) rows.
+            cols: (N,) columns.
 
         Raises:
             RasterReadError: if a block is damaged.
@@ -104,7 +111,7 @@ class ConfidenceSource:
         return values
 
     def preview(self, height: int, width: int) -> Percents:
-        """Return the whole raster in fewer pixels, (height, width) uint8: means, or ``UNKNOWN``.
+        """Return the whole raster at a lower resolution, (height, width) uint8: means, or ``UNKNOWN``.
 
         Raises:
             RasterReadError: if a block is damaged.
@@ -112,6 +119,7 @@ class ConfidenceSource:
         return self._percents({"out_shape": (height, width), "resampling": Resampling.average})
 
     def _percents(self, how: dict[str, Any]) -> Percents:
+        """Return whole percents, uint8, with ``UNKNOWN`` where the confidence is not known."""
         values = self._values(how)
         known = self._known(values)
         percents: Percents = np.where(known, values, UNKNOWN)
@@ -131,14 +139,16 @@ class ConfidenceSource:
     def _check(self, grid: Grid) -> None:
         dataset = self._dataset
         if dataset.count != 1 or np.dtype(dataset.dtypes[0]).kind not in "uif" or "CLASS_1" in dataset.tags():
-            raise RasterOpenError(f"{self.path} is no confidence raster.", _REMEDY)
+            raise RasterOpenError(f"{self.path} is not a confidence raster.", _REMEDY)
         if (dataset.height, dataset.width) != (grid.height, grid.width):
             raise RasterOpenError(
-                f"{self.path} has {dataset.width} × {dataset.height} px, the class map {grid.width} × {grid.height}.",
+                f"{self.path} has {dataset.width} × {dataset.height} px, the classified raster "
+                f"{grid.width} × {grid.height} px.",
                 _REMEDY,
             )
+        # Opposite corners of the confidence raster in pixels of the classified one.
         corner = ~grid.transform @ (dataset.transform @ (grid.width, grid.height))
         origin = ~grid.transform @ (dataset.transform.c, dataset.transform.f)
-        slip = max(abs(origin[0]), abs(origin[1]), abs(corner[0] - grid.width), abs(corner[1] - grid.height))
-        if slip > _LARGEST_SLIP:
-            raise RasterOpenError(f"{self.path} does not lie on the pixels of the class map.", _REMEDY)
+        offset = max(abs(origin[0]), abs(origin[1]), abs(corner[0] - grid.width), abs(corner[1] - grid.height))
+        if offset > _LARGEST_OFFSET:
+            raise RasterOpenError(f"{self.path} has other pixels than the classified raster.", _REMEDY)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
@@ -18,19 +17,21 @@ from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.raster_source import open_raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
 
-_WHOLE_PX = 0.05  # grids that lie this close to whole pixels of each other count as the same pixels
-_PLANE = CRS.from_epsg(3857)  # stands for the plane of rasters without a CRS; nothing is projected
+_WHOLE_PX = 0.05  # grids this close to a whole-pixel offset share their pixels: no resampling
+_PLANE = CRS.from_epsg(3857)  # for rasters without a CRS: WarpedVRT needs one; source and target share it
 
 
-def whole_offset(grid: Grid, wanted: Grid) -> tuple[int, int] | None:
-    """Return the column and row of ``grid`` at the first pixel of ``wanted``; None unless the pixels are the same."""
-    if grid.crs != wanted.crs:
+def whole_offset(grid: Grid, target: Grid) -> tuple[int, int] | None:
+    """Return the column and row of ``grid`` at the first pixel of ``target``; None unless they share their pixels."""
+    if grid.crs != target.crs:
         return None
-    to_own = ~grid.transform @ wanted.transform
-    corners = np.array([(x, y) for x in (0, wanted.width) for y in (0, wanted.height)], float)
+    # Corners of the target in pixels of both grids: with shared pixels the difference is one whole offset.
+    to_own = ~grid.transform @ target.transform
+    corners = np.array([(x, y) for x in (0, target.width) for y in (0, target.height)], float)
     offsets = np.array([to_own @ tuple(corner) for corner in corners]) - corners
     whole = np.rint(offsets[0])
     if np.abs(offsets - whole).max() > _WHOLE_PX:
@@ -39,13 +40,13 @@ def whole_offset(grid: Grid, wanted: Grid) -> tuple[int, int] | None:
 
 
 class GridReader:
-    """Reads the first band of a raster on the pixels of a grid; a context manager.
+    """Reads the first band of a raster on the pixels of another grid; a context manager.
 
     Args:
         path: The raster.
-        own: The raster's grid.
-        grid: Where to read; nearest neighbour where its pixels are not the raster's.
-        nodata: Value of pixels outside the raster and of its nodata.
+        own: Grid of the raster.
+        grid: Grid to read on; nearest neighbour unless both share their pixels.
+        nodata: Nodata value of the raster, also returned outside it.
 
     Raises:
         RasterOpenError: if it cannot be opened.
@@ -59,7 +60,7 @@ class GridReader:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", NotGeoreferencedWarning)
-                self._dataset = self._stack.enter_context(rasterio.open(path))
+                self._dataset = self._stack.enter_context(open_raster(path))
                 if self._offset is None:
                     self._dataset = self._stack.enter_context(self._warped())
         except (RasterioError, RasterioIOError) as error:
@@ -80,6 +81,7 @@ class GridReader:
         Raises:
             RasterReadError: if a block is damaged.
         """
+        # The part of the window inside the raster, in pixels of the raster; the rest stays nodata.
         col, row = self._offset or (0, 0)
         left, top = max(window.col + col, 0), max(window.row + row, 0)
         right = min(window.col + col + window.width, self._dataset.width)

@@ -1,4 +1,4 @@
-"""How QGIS draws polygons by class or change: a style as QML."""
+"""QGIS styles (QML) of polygons by class or change."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from html import escape
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 _FILL_ALPHA = 140
-_DARKER = 160  # per cent, of outlines
+_DARKER = 160  # percent, of outlines compared with fills, as QColor.darker counts
 
 
 def class_style(scheme: ClassScheme) -> str:
@@ -22,9 +22,9 @@ def category_style(
     """Return a QML document that draws polygons in colours with darker outlines.
 
     Args:
-        field: The attribute that tells.
-        categories: Its values, with name and colour.
-        alpha: How opaque fills are, 0..255.
+        field: Attribute with the category.
+        categories: Values of the attribute, with name and colour.
+        alpha: Opacity of the fills, 0..255.
     """
     listed, symbols = [], []
     for index, (value, name, rgb) in enumerate(categories):
@@ -54,4 +54,4 @@ def category_style(
 BUILDINGS_STYLE = category_style(
     "regular", [(1, "Regular", (181, 83, 60)), (0, "Outline kept", (150, 150, 150))], alpha=110
 )
-"""Regular outlines in the colour of roofs, kept ones in grey; QML."""
+"""QML of regularized buildings: regular outlines red-brown, unchanged ones grey."""

@@ -1,7 +1,4 @@
-"""Reads rasters: the only room that opens an input.
-
-A :class:`RasterSource` hides how a file tells its bands, its nodata and its place on the ground.
-"""
+"""Reads images: bands, nodata, masks and georeferencing of whatever GDAL opens."""
 
 from __future__ import annotations
 
@@ -26,10 +23,10 @@ from dubai_landcover_plugin.core.grid.resampling import cell_sums
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.protocol.errors import BandError, GeoreferenceError, RasterOpenError, RasterReadError
 
-_SAMPLE_SIDE = 1024  # px of the decimated read that the stretch is taken from
-# By default GDAL makes up what is missing at the end of a damaged JPEG or PNG, and says nothing.
+_SAMPLE_SIDE = 1024  # px a side of the decimated read from which the stretch is computed
+# By default GDAL fills the missing end of a truncated JPEG or PNG without an error.
 _STRICT = {"GDAL_ERROR_ON_LIBJPEG_WARNING": True, "GDAL_PNG_WHOLE_IMAGE_OPTIM": False}
-_MEAN_PIXELS = 1 << 22  # raster pixels held while averaging
+_MEAN_PIXELS = 1 << 22  # raster pixels in memory while averaging
 _WARP_REMEDY = "Warp it first (Raster > Projections > Warp in QGIS), or ask for pixel space to work without a position."
 
 
@@ -48,7 +45,7 @@ class Chip:
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """What the user says about a raster; see :class:`.SegmentOptions`."""
+    """Overrides of what a file declares; see :class:`.SegmentOptions`."""
 
     bands: tuple[int, ...] | None = None
     crs: str | None = None
@@ -58,19 +55,19 @@ class SourceOptions:
 
 
 class RasterSource:
-    """An open raster, cut to the wanted bands and extent.
+    """An open raster, limited to some bands and an extent.
 
-    Use as a context manager; not safe to share between threads.
+    A context manager; not safe to share between threads.
 
     Args:
         path: Anything GDAL opens.
-        wanted: Common names of the bands that the model reads, e.g. ``("red", "green", "blue")``.
-        options: The user's overrides.
+        wanted: Common names of the bands to read, e.g. ``("red", "green", "blue")``.
+        options: Overrides of what the file declares.
 
     Raises:
-        RasterOpenError: if GDAL cannot open it or it holds no plain numbers.
+        RasterOpenError: if GDAL cannot open it or its pixels are not real numbers.
         BandError: if it lacks bands.
-        GeoreferenceError: if its position is ambiguous or the extent misses it.
+        GeoreferenceError: if its georeferencing is ambiguous or the extent misses it.
     """
 
     def __init__(self, path: str, wanted: tuple[str, ...], options: SourceOptions | None = None) -> None:
@@ -89,7 +86,7 @@ class RasterSource:
             shift = Affine.translation(self._origin.col, self._origin.row)
             transform = whole.transform @ shift
             if self._options.extent is not None and whole.crs is None and whole.transform.is_identity:
-                # GIS draw a raster without a place downwards from y = 0; its part must lie on it.
+                # GIS programs draw a raster without georeferencing downwards from y = 0, the cut-out on top of it.
                 transform = Affine(1, 0, self._origin.col, 0, -1, -self._origin.row)
             self.grid = Grid(self._origin.height, self._origin.width, transform, whole.crs)
         except BaseException:
@@ -113,11 +110,11 @@ class RasterSource:
 
     @property
     def is_compressed(self) -> bool:
-        """Whether pixels have to be decoded."""
+        """Whether reading decodes blocks."""
         return self._dataset.compression is not None or self._dataset.driver != "GTiff"
 
     def block_bytes(self, rows: float) -> int:
-        """Return the size of all blocks of the file that so many rows touch at most, decoded."""
+        """Return the decoded size of the blocks that ``rows`` rows touch at most, bytes."""
         height, _ = self._dataset.block_shapes[0]
         touched = (math.ceil(rows / height) + 1) * height
         size = sum(np.dtype(kind).itemsize for kind in self._dataset.dtypes)
@@ -125,7 +122,7 @@ class RasterSource:
 
     @property
     def files(self) -> list[str]:
-        """Every file that the raster consists of, those behind a virtual raster too."""
+        """All files of the raster, those behind a virtual raster included."""
         return list(self._dataset.files)
 
     @property
@@ -135,7 +132,7 @@ class RasterSource:
 
     @property
     def ground_control_points(self) -> tuple[list[GroundControlPoint], CRS | None]:
-        """Ground control points and their CRS, to be handed on to an output in pixel space."""
+        """Ground control points and their CRS, for an output in pixel space."""
         points, crs = self._dataset.gcps
         row, col = self._origin.row, self._origin.col
         return [
@@ -147,10 +144,10 @@ class RasterSource:
         """Read one window.
 
         Args:
-            window: Pixels of the wanted grid.
-            shape: Height and width of that grid where it is not the raster's own; then pixels are averaged, or
-                interpolated where the wanted grid is finer.
-            scale: Raster pixels for each pixel of the wanted grid, along rows and columns.
+            window: Pixels of the target grid.
+            shape: Height and width of the target grid; None reads the raster's own pixels. A coarser grid averages
+                pixels, a finer one interpolates.
+            scale: Raster pixels per pixel of the target grid, along rows and columns.
 
         Raises:
             RasterReadError: if a block cannot be decoded.
@@ -177,9 +174,9 @@ class RasterSource:
             ) from error
 
     def read_sample(self) -> Chip:
-        """Read the whole raster, decimated to at most 1024 px a side; for the stretch.
+        """Read the whole raster, decimated to at most 1024 px a side, for the stretch.
 
-        Values are float64; those that are nodata in their own band are NaN.
+        Values are float64 with NaN where their band has nodata.
 
         Raises:
             RasterReadError: if a block cannot be decoded.
@@ -202,14 +199,14 @@ class RasterSource:
 
     @property
     def _hides_nodata(self) -> bool:
-        """Whether pixels may be invalid without GDAL knowing: then GDAL must not average them."""
+        """Whether pixels may be invalid without GDAL knowing, so that GDAL must not average them."""
         floating = self.dtype.kind == "f" and not all(
             value is not None and np.isnan(value) for value in self._dataset.nodatavals
         )
         return floating or self._options.nodata is not None
 
     def _nodata(self) -> list[list[float]]:
-        """Return the nodata values of each band: the file's and the user's."""
+        """Return the nodata values of each band: that of the file and that of the options."""
         own = [self._dataset.nodatavals[band - 1] for band in self.bands]
         return [[value for value in (nodata, self._options.nodata) if value is not None] for nodata in own]
 
@@ -223,15 +220,15 @@ class RasterSource:
         if len({dataset.dtypes[band - 1] for band in self.bands}) == 1:
             values = dataset.read(list(self.bands), out_shape=(len(self.bands), *shape), **how)
         else:
-            values = np.stack([dataset.read(band, out_shape=shape, **how) for band in self.bands])  # the widest type
+            values = np.stack([dataset.read(band, out_shape=shape, **how) for band in self.bands])  # of the widest type
         valid = np.ones(shape, bool)
-        if all(self._nodata()):  # dark pixels may be 0 in one band and still be data
+        if all(self._nodata()):  # a pixel is nodata if all its bands are: a dark one may be 0 in one band
             marks = [_is_any(band, nodata) for band, nodata in zip(values, self._nodata(), strict=True)]
             valid = ~np.logical_and.reduce(marks)
         if self._alpha is not None:
             valid &= dataset.read(self._alpha, out_shape=shape, **how) > 0
         flags = dataset.mask_flag_enums[self.bands[0] - 1]
-        if not {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha} & set(flags):  # a mask of its own
+        if not {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha} & set(flags):  # a mask band or file
             valid &= dataset.read_masks(self.bands[0], out_shape=shape, **how) > 0
         if np.issubdtype(values.dtype, np.floating):
             valid &= np.isfinite(values).all(axis=0)
@@ -240,8 +237,9 @@ class RasterSource:
         return Chip(values, valid)
 
     def _read_means(self, area: RasterioWindow, shape: tuple[int, int]) -> Chip:
-        """Read the mean of the valid pixels in each cell; a few rows of cells at a time."""
+        """Read the mean of the valid pixels in each cell, weighted by area, in strips of rows of cells."""
         height, width = shape
+        # Borders of the cells in raster pixels, cut to the raster.
         row_edges = np.linspace(area.row_off, area.row_off + area.height, height + 1).clip(0, self._dataset.height)
         col_edges = np.linspace(area.col_off, area.col_off + area.width, width + 1).clip(0, self._dataset.width)
         left, right = math.floor(col_edges[0]), math.ceil(col_edges[-1])
@@ -253,6 +251,7 @@ class RasterSource:
             top, bottom = math.floor(edges[0]), math.ceil(edges[-1])
             window = RasterioWindow(left, top, right - left, bottom - top)
             chip = self._read(window, (bottom - top, right - left), Resampling.nearest)
+            # Sums over cells, first along columns of pixels, then along rows; border pixels count by their share.
             shares = chip.valid.astype(np.float64)
             counts = cell_sums(cell_sums(shares, edges - top, 0), col_edges - left, 1)
             sums = cell_sums(np.where(chip.valid, chip.values, 0).astype(np.float64), edges - top, 1)
@@ -330,10 +329,10 @@ class RasterSource:
 
 
 def open_raster(path: str | Path) -> rasterio.DatasetReader:
-    """Open whatever GDAL takes for a raster; that it may have no place is no news to the user.
+    """Open a raster; NotGeoreferencedWarning is suppressed.
 
     Raises:
-        RasterOpenError: if there is none.
+        RasterOpenError: if GDAL cannot.
     """
     try:
         with warnings.catch_warnings():
@@ -344,10 +343,10 @@ def open_raster(path: str | Path) -> rasterio.DatasetReader:
 
 
 def _open(path: str) -> rasterio.DatasetReader:
-    """Open a raster of plain numbers.
+    """Open a raster of real numbers.
 
     Raises:
-        RasterOpenError: if there is none.
+        RasterOpenError: if GDAL cannot, or it has no bands or complex numbers.
     """
     with rasterio.Env(**_STRICT):
         dataset = open_raster(path)
@@ -355,12 +354,12 @@ def _open(path: str) -> rasterio.DatasetReader:
         inside = dataset.subdatasets
         dataset.close()
         remedy = f"Choose one of: {', '.join(inside[:8])}." if inside else "Choose a raster file."
-        raise RasterOpenError(f"{path} holds no raster bands.", remedy)
+        raise RasterOpenError(f"{path} has no raster bands.", remedy)
     kinds = set(dataset.dtypes)
     if any(kind.startswith("complex") for kind in kinds):
         dataset.close()
         raise RasterOpenError(
-            f"{path} holds complex numbers ({', '.join(kinds)}).", "Convert it to real numbers first."
+            f"{path} contains complex numbers ({', '.join(kinds)}).", "Convert it to real numbers first."
         )
     return dataset
 
@@ -376,7 +375,7 @@ def _palette(dataset: rasterio.DatasetReader) -> npt.NDArray[np.uint8] | None:
 
 
 def _alpha_band(dataset: rasterio.DatasetReader, bands: tuple[int, ...]) -> int | None:
-    """Return the number of the alpha band, unless the user reads it as data."""
+    """Return the number of the alpha band; None without one, or if it is read as data."""
     for index, interpretation in enumerate(dataset.colorinterp, 1):
         if interpretation == ColorInterp.alpha and index not in bands:
             return index
@@ -384,7 +383,7 @@ def _alpha_band(dataset: rasterio.DatasetReader, bands: tuple[int, ...]) -> int 
 
 
 def _is_any(values: npt.NDArray[np.generic], wanted: list[float]) -> npt.NDArray[np.bool_]:
-    """Return where the values are one of a few; NaN is none."""
+    """Return where values equal one of a few; NaN equals nothing."""
     found: npt.NDArray[np.bool_] = values == wanted[0]
     for value in wanted[1:]:
         found |= values == value

@@ -1,7 +1,7 @@
-"""Writes rasters that are whole or not there: verified block by block, then moved into place.
+"""Writes GeoTIFFs atomically: to a temporary file, verified block by block, then moved into place.
 
-Why not simply ``rasterio.open(path, "w")``: closing swallows GDAL's errors, so that a full disk leaves a file that
-opens and reads with wrong pixels, and a killed process leaves one that opens as all nodata.
+Closing a rasterio dataset does not raise GDAL's errors: after a full disk, a plain ``rasterio.open(path, "w")`` leaves
+a file that opens and has wrong pixels; after a kill, one that opens as all nodata.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ _SMALLEST_OVERVIEW = 256  # px
 
 @dataclass(frozen=True)
 class RasterStyle:
-    """What a written band means.
+    """Metadata of the written band.
 
     Args:
         nodata: Value of pixels without data.
         description: Name of the band.
-        colours: Palette: red, green, blue for each value; None writes a grey band.
-        overviews: How overviews are resampled.
+        colours: Palette, red, green and blue of each value; None writes a grey band.
+        overviews: Resampling of the overviews.
         dtype: ``uint8`` or ``uint16``.
     """
 
@@ -61,7 +61,7 @@ class RasterStyle:
 
 
 class _GdalErrors(logging.Handler):
-    """Collects what GDAL says while a file is written, because closing does not raise."""
+    """Collects the errors that GDAL logs, because closing a dataset does not raise them."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -72,17 +72,16 @@ class _GdalErrors(logging.Handler):
 
 
 class LandCoverWriter:
-    """Writes one band, row by row from the top; a context manager.
+    """Writes one band in strips of rows from the top; a context manager.
 
-    Call :meth:`finish`, then :meth:`place`. Leaving the block without them, by an error or not, removes what was
-    written.
+    Call :meth:`finish`, then :meth:`place`. Without them the temporary file is removed when the block ends.
 
     Args:
-        path: Where the GeoTIFF goes.
-        grid: Its shape and place.
-        style: Nodata, palette and name.
-        control_points: Ground control points to hand on, with their CRS, where the grid has none.
-        cog: Lay the finished file out as a cloud-optimised GeoTIFF, https://docs.ogc.org/is/21-026/21-026.html.
+        path: The GeoTIFF; replaced if it exists.
+        grid: Its shape, transform and CRS.
+        style: Its type, nodata, palette and description.
+        control_points: Ground control points and their CRS, written if the grid has no CRS.
+        cog: Write a cloud-optimised GeoTIFF, https://docs.ogc.org/is/21-026/21-026.html.
     """
 
     def __init__(
@@ -98,7 +97,9 @@ class LandCoverWriter:
         self._style = style
         self._cog = cog
         self._partial = partial_path(self.path)
-        self._block = np.empty((min(BLOCK, grid.height), grid.width), style.dtype)  # rows on their way to the disk
+        self._block = np.empty(
+            (min(BLOCK, grid.height), grid.width), style.dtype
+        )  # rows that do not fill a row of blocks yet
         self._pending = 0  # rows in it
         self._written = 0  # rows on disk
         self._checksums: list[int] = []
@@ -141,10 +142,13 @@ class LandCoverWriter:
                 self._write_blocks()
 
     def finish(self, tags: Mapping[str, str]) -> None:
-        """Write the last rows, overviews and tags, and read all of it back.
+        """Write the last rows, overviews and tags, and verify the file.
+
+        Args:
+            tags: GeoTIFF tags.
 
         Raises:
-            OutputError: if rows are missing or the file does not hold what was written.
+            OutputError: if rows are missing, the disk is full or the file reads back differently.
         """
         if self._pending:
             self._write_blocks()
@@ -166,7 +170,7 @@ class LandCoverWriter:
             raise OutputError(f"{self.path} could not be written: {error}.", DISK_REMEDY) from error
 
     def place(self) -> None:
-        """Move the finished file into place; sidecars of a file that it replaces would lie and go.
+        """Move the finished file into place; remove sidecars of the raster that it replaces.
 
         Raises:
             OutputError: if the file system refuses.
@@ -177,7 +181,7 @@ class LandCoverWriter:
                 sidecar.unlink()
 
     def abort(self) -> None:
-        """Close everything and remove what is not in place."""
+        """Close the dataset and remove temporary files; does nothing after :meth:`place`."""
         if self._dataset is not None:
             with suppress(RasterioError, RasterioIOError, OSError):
                 self._dataset.close()
@@ -194,7 +198,7 @@ class LandCoverWriter:
             place = {"gcps": control_points[0], "crs": control_points[1]}
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # the source has said so in the user's words
+                warnings.simplefilter("ignore", NotGeoreferencedWarning)  # the source has logged it
                 dataset = rasterio.open(
                     self._partial,
                     "w",
@@ -228,6 +232,7 @@ class LandCoverWriter:
         except (RasterioError, RasterioIOError) as error:
             raise OutputError(f"{self.path} could not be written: {error}.", DISK_REMEDY) from error
         self._raise_gdal_errors()
+        # CRC-32 of each row of blocks as given; _verify() compares it with the pixels of the closed file.
         self._checksums.append(zlib.crc32(rows.data))
         self._written += len(rows)
         self._pending = 0
@@ -248,7 +253,7 @@ class LandCoverWriter:
                     dataset.build_overviews(factors, self._style.overviews)
 
     def _optimise(self) -> None:
-        """Write the file anew in the order of a cloud-optimised GeoTIFF, with the overviews that it has."""
+        """Rewrite the file in the layout of a cloud-optimised GeoTIFF, overviews included."""
         ordered = partial_path(self.path, ".cog.tif")
         rasterio.shutil.copy(
             self._partial, ordered, driver="COG", compress="DEFLATE", blocksize=BLOCK, bigtiff="IF_SAFER"
@@ -256,12 +261,12 @@ class LandCoverWriter:
         os.replace(ordered, self._partial)  # one temporary file by another; abort() removes what is left of either
 
     def _verify(self) -> None:
-        """Read the file as a stranger would and compare with what was meant."""
+        """Reopen the file and compare layout, shape, pixels and overviews with what was written."""
         with rasterio.open(self._partial) as dataset:
             if self._cog and dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") != "COG":
                 raise OutputError(f"{self.path} did not become a cloud-optimised GeoTIFF.", "Make it without --cog.")
             if dataset.shape != (self._grid.height, self._grid.width):
-                raise OutputError(f"{self.path} came out with the wrong shape {dataset.shape}.", DISK_REMEDY)
+                raise OutputError(f"{self.path} was written with the wrong shape {dataset.shape}.", DISK_REMEDY)
             for index, checksum in enumerate(self._checksums):
                 row = index * BLOCK
                 height = min(BLOCK, self._grid.height - row)
@@ -273,10 +278,11 @@ class LandCoverWriter:
             levels = dataset.overviews(1)
             if len(levels) != len(self._overview_factors()):
                 raise OutputError(f"{self.path} lacks overviews.", DISK_REMEDY)
+        # Overviews have no checksum: decoding every block finds damaged ones.
         for level in range(len(levels)):
             with rasterio.open(self._partial, overview_level=level) as overview:
                 for _, window in overview.block_windows(1):
-                    overview.read(1, window=window)  # raises where a block is damaged
+                    overview.read(1, window=window)
 
     def _raise_gdal_errors(self) -> None:
         if self._errors.texts:

@@ -1,4 +1,4 @@
-"""Vector layers that users give: features, attributes, place."""
+"""Reads vector layers: geometries, attributes and CRS."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _REMEDY = "Check the path and the file."
 
 @dataclass(frozen=True)
 class VectorLayer:
-    """Features in memory.
+    """A vector layer in memory.
 
     Args:
-        geometries: (N,) shapely geometries; None where a feature has none, or none with a place.
+        geometries: (N,) shapely geometries; None for missing, empty and non-finite ones.
         fields: (N,) values of each attribute.
-        crs: Of the coordinates; None where the file does not tell.
+        crs: CRS of the coordinates; None if the file declares none.
     """
 
     geometries: npt.NDArray[np.object_]
@@ -37,10 +37,10 @@ class VectorLayer:
     crs: CRS | None
 
     def to_crs(self, crs: CRS | None) -> VectorLayer:
-        """Return the layer in another CRS; one without a CRS, and to none, stays as it is.
+        """Return the layer in another CRS; unchanged if either CRS is None.
 
         Raises:
-            GeoreferenceError: if a coordinate has no place there.
+            GeoreferenceError: if a coordinate cannot be transformed.
         """
         if crs is None or self.crs is None or self.crs == crs:
             return self
@@ -50,20 +50,22 @@ class VectorLayer:
             try:
                 moved = np.column_stack(warp_points(own, crs, points[:, 0], points[:, 1])[:2])
             except (RasterioError, CRSError, CPLE_BaseError) as error:
-                raise GeoreferenceError(f"The layer cannot be brought to {crs}: {error}.", "Reproject it.") from error
+                raise GeoreferenceError(
+                    f"The layer cannot be reprojected to {crs}: {error}.", "Reproject it."
+                ) from error
             if not np.isfinite(moved).all():
-                raise GeoreferenceError(f"The layer has points without a place in {crs}.", "Reproject or clip it.")
+                raise GeoreferenceError(f"The layer has points that {crs} cannot represent.", "Reproject or clip it.")
             return moved
 
         return VectorLayer(shapely.transform(self.geometries, move), self.fields, crs)
 
 
 def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
-    """Read a layer that GDAL reads.
+    """Read a vector layer.
 
     Args:
-        source: A path; with ``|layername=NAME`` behind it, as in QGIS, where the file has several layers.
-        may_be_empty: Whether a layer without features will do.
+        source: A path, or ``path|layername=NAME`` as in QGIS if the file has several layers.
+        may_be_empty: Accept a layer without features.
 
     Raises:
         RasterOpenError: if it cannot be read or has no features.
@@ -88,7 +90,7 @@ def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
 
 
 def _placed(geometries: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
-    """Return geometries; None for those that are empty or have a coordinate that is no number: GEOS fails at both."""
+    """Return geometries with None for empty ones and those with NaN or infinity, at which GEOS fails."""
     points, owner = shapely.get_coordinates(geometries, return_index=True)
     nowhere = shapely.is_empty(geometries)
     nowhere[owner[~np.isfinite(points).all(axis=1)]] = True

@@ -1,4 +1,4 @@
-"""Vector files that are whole or not there: written into a folder of their own, counted, then moved into place."""
+"""Writes vector files atomically: into a temporary folder, verified, then moved into place with their parts."""
 
 from __future__ import annotations
 
@@ -32,20 +32,20 @@ _REMEDY = "Free some space or choose another folder."
 
 
 class VectorWriter:
-    """Writes one layer in pieces; a context manager. Without :meth:`finish`, nothing is left.
+    """Writes one layer in batches of features; a context manager. Without :meth:`finish` no file is left.
 
-    GeoPackage, shapefile and GeoParquet are written as the pieces come. GeoJSON and FlatGeobuf cannot grow: their
-    pieces wait in memory.
+    GeoPackage, shapefile and GeoParquet are appended to. GeoJSON and FlatGeobuf cannot grow: their features stay in
+    memory until the end.
 
     Args:
         path: The file; its suffix is one of ``VECTOR_SUFFIXES``.
         geometry_type: ``Polygon``, ``MultiPolygon``, ``LineString`` or ``Point``.
-        crs: Of the coordinates; None without.
+        crs: CRS of the coordinates, or None.
         fields: Name and type (``int32``, ``float64``, ``object`` for text) of each attribute.
         style: A QML document, or None.
 
     Raises:
-        OutputError: if the file cannot be made, or a field's name does not fit a shapefile.
+        OutputError: if the name of the file, or of a field in a shapefile, is too long.
     """
 
     def __init__(
@@ -78,14 +78,14 @@ class VectorWriter:
         remove_quietly(self._folder)
 
     def write(self, geometries: Geometries, fields: Fields) -> None:
-        """Add features.
+        """Append features.
 
         Args:
             geometries: (N,) shapely geometries.
             fields: (N,) values of each attribute.
 
         Raises:
-            OutputError: if they cannot be written, or a shapefile would grow beyond what programs read.
+            OutputError: if they cannot be written, or a shapefile would exceed 2 GB.
         """
         if not len(geometries):
             return
@@ -98,10 +98,10 @@ class VectorWriter:
             self._put(geometries, fields)
 
     def finish(self) -> None:
-        """Write what waits, count what arrived, add the style and move everything into place.
+        """Write the remaining features, verify the file, add the style and move all parts into place.
 
         Raises:
-            OutputError: if the file is not whole.
+            OutputError: if features or the spatial index are missing, or the file system refuses.
         """
         empty: Geometries = np.empty(0, object)
         if self._waiting:
@@ -137,9 +137,9 @@ class VectorWriter:
         elif (
             self._driver == "GeoJSON" and self._crs is not None and (self._crs.is_geographic or self._crs.is_projected)
         ):
-            options = {"RFC7946": "YES"}  # longitude and latitude, as the standard wants
+            options = {"RFC7946": "YES"}  # longitude and latitude, as the standard requires
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # pyogrio warns where there is no CRS; the run has told already
+            warnings.simplefilter("ignore")  # pyogrio warns if there is no CRS; the run has logged it
             pyogrio.raw.write(
                 str(self._target),
                 geometry=shapely.to_wkb(geometries),
@@ -174,9 +174,11 @@ class VectorWriter:
         else:
             arrived = pyogrio.read_info(str(self._target), force_feature_count=True)["features"]
         if arrived != self.count:
-            raise OutputError(f"{self._path.name} holds {arrived} of {self.count} features.", _REMEDY)
+            raise OutputError(f"{self._path.name} has {arrived} of {self.count} features.", _REMEDY)
         if self._driver == "GPKG" and not _has_index(self._target, self._path.stem):
-            raise OutputError(f"{self._path.name} has no spatial index.", _REMEDY)  # GDAL makes it last, and is silent
+            raise OutputError(
+                f"{self._path.name} has no spatial index.", _REMEDY
+            )  # GDAL writes it last, and ignores a full disk
 
     def _add_style(self) -> None:
         if self._style is None:
@@ -196,7 +198,7 @@ class VectorWriter:
 
 
 class _plain_errors:  # noqa: N801
-    """Turns what libraries raise into an error of ours."""
+    """Turns exceptions of libraries into :class:`.OutputError`."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -219,7 +221,7 @@ def _has_index(path: Path, layer: str) -> bool:
 
 
 def _store_style(path: Path, layer: str, qml: str) -> None:
-    """Put a style into a GeoPackage, in the table in which QGIS looks for the default one."""
+    """Add a style to a GeoPackage as the default one: in the table ``layer_styles``, which QGIS reads."""
     with closing(sqlite3.connect(path)) as package, package:
         package.execute(
             "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), "

@@ -334,10 +334,10 @@ def test_confidence_without_a_minimum_only_describes_polygons(compare, tmp_path)
 
 def test_a_confidence_raster_of_other_pixels_is_refused(compare, tmp_path):
     path = str(write_raster(tmp_path / "c.tif", np.full((1, 9, 20), 20, np.uint8)))
-    with pytest.raises(RasterOpenError, match="has 20 × 9 px, the class map 20 × 10"):
+    with pytest.raises(RasterOpenError, match="has 20 × 9 px, the classified raster 20 × 10"):
         compare(np.full((10, 20), 2), np.full((10, 20), 2), later_confidence=path)
     path = str(write_raster(tmp_path / "c3.tif", np.full((3, 10, 20), 20, np.uint8)))
-    with pytest.raises(RasterOpenError, match="is no confidence raster"):
+    with pytest.raises(RasterOpenError, match="is not a confidence raster"):
         compare(np.full((10, 20), 2), np.full((10, 20), 2), later_confidence=path)
     assert not (tmp_path / "change.tif").exists()
 
@@ -592,7 +592,7 @@ def test_what_is_odd_is_warned_of(compare, make):
 
 def test_an_image_is_refused(compare, tmp_path):
     image = str(write_raster(tmp_path / "image.tif", np.ones((3, 9, 9), np.uint8)))
-    with pytest.raises(RasterOpenError, match="no class map"):
+    with pytest.raises(RasterOpenError, match="not a classified raster"):
         compare(town(), image)
 
 
@@ -640,5 +640,5 @@ def test_the_command_prints_what_changed(make, tmp_path):
 
 @pytest.mark.shared
 def test_a_real_image_is_no_class_map(shared, compare):
-    with pytest.raises(RasterOpenError, match="no class map"):
+    with pytest.raises(RasterOpenError, match="not a classified raster"):
         compare(str(shared / "rasters" / "data__2020.tif"), town())

@@ -75,7 +75,7 @@ def test_another_grid_is_read_through_the_class_map_s(confidence):
     [
         ({"count": 2}, "confidence raster"),
         ({"tags": {"CLASS_1": "Water #E2A929"}}, "confidence raster"),
-        ({"transform": ONE_METRE @ Affine.translation(0.5, 0)}, "pixels of the class map"),
+        ({"transform": ONE_METRE @ Affine.translation(0.5, 0)}, "other pixels than"),
     ],
 )
 def test_other_rasters_are_refused(confidence, changes, text):
@@ -84,7 +84,7 @@ def test_other_rasters_are_refused(confidence, changes, text):
 
 
 def test_another_size_is_named(confidence):
-    with pytest.raises(RasterOpenError, match=r"3 × 2 px.*3 × 5"):
+    with pytest.raises(RasterOpenError, match=r"3 × 2 px.*3 × 5 px"):
         ConfidenceSource(confidence(VALUES), Grid(5, 3, ONE_METRE, GRID.crs))
 
 

@@ -138,7 +138,7 @@ def test_unknown_class_is_refused_with_the_list(class_map, tmp_path):
 
 def test_an_image_is_not_a_classified_raster(tmp_path):
     path = write_raster(tmp_path / "image.tif", np.ones((3, 9, 9), np.uint8))
-    with pytest.raises(RasterOpenError, match=r"no class map: 3 band\(s\) of uint8"):
+    with pytest.raises(RasterOpenError, match=r"not a classified raster: it has 3 band\(s\) of uint8"):
         export_class_polygons(ClassFilesRequest(str(path), str(tmp_path / "v")))
     path = write_raster(tmp_path / "grey.tif", np.ones((1, 9, 9), np.uint8))
     with pytest.raises(RasterOpenError, match="no class names"):
@@ -222,7 +222,7 @@ def test_classes_whose_names_make_the_same_file_name_get_their_own_files(class_m
 
 def test_ids_without_a_class_are_refused(tmp_path):
     path = write_classes(tmp_path / "map.tif", np.full((9, 9), 77))
-    with pytest.raises(ClassSchemeError, match="do not name"):
+    with pytest.raises(ClassSchemeError, match="contains class ids without a name"):
         polygonize(PolygonizeRequest(str(path), str(tmp_path / "all.gpkg")))
     assert [file.name for file in tmp_path.iterdir()] == ["map.tif"]
 
@@ -295,7 +295,7 @@ def test_the_style_is_in_the_geopackage(class_map, tmp_path):
 def test_confidence_of_another_raster_is_refused(class_map, tmp_path):
     other = write_raster(tmp_path / "other.tif", np.zeros((1, 5, 5), np.uint8))
     request = PolygonizeRequest(str(class_map), str(tmp_path / "all.gpkg"), confidence=str(other))
-    with pytest.raises(RasterOpenError, match="5 × 5 px, the class map 50 × 40"):
+    with pytest.raises(RasterOpenError, match="5 × 5 px, the classified raster 50 × 40"):
         polygonize(request)
     assert not (tmp_path / "all.gpkg").exists()
 

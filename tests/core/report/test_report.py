@@ -260,9 +260,9 @@ class TestConfidence:
 
     def test_what_is_no_confidence_raster_is_refused(self, tmp_path, town):
         cases = {
-            "no confidence raster": town,
+            "not a confidence raster": town,
             "has 3 × 2 px": write_raster(tmp_path / "small.tif", np.ones((1, 2, 3), np.uint8)),
-            "does not lie on": write_raster(
+            "has other pixels than": write_raster(
                 tmp_path / "off.tif", np.ones((1, 40, 60), np.uint8), transform=ONE_METRE @ Affine.translation(1, 0)
             ),
         }
@@ -526,5 +526,5 @@ class TestRuns:
     @pytest.mark.shared
     @pytest.mark.parametrize("name", ["rasterio__rgb1.tif", "data__2020.tif"])
     def test_rasters_of_other_people_are_refused(self, shared, tmp_path, name):
-        with pytest.raises(RasterOpenError, match="is no class map"):
+        with pytest.raises(RasterOpenError, match="is not a classified raster"):
             report(tmp_path, str(shared / "rasters" / name))

@@ -394,7 +394,9 @@ def test_a_confidence_raster_of_another_place_is_refused(network, tmp_path):
         ("c", (2, 100, 120), ONE_METRE),
     ):
         path = write_raster(tmp_path / f"{name}.tif", np.full(shape, 50, np.uint8), transform=transform)
-        with pytest.raises(RasterOpenError, match=r"pixels of the class map|px, the class map|no confidence raster"):
+        with pytest.raises(
+            RasterOpenError, match=r"other pixels than|px, the classified raster|not a confidence raster"
+        ):
             network(ids, confidence=str(path))
 
 
