@@ -1,1 +1,1 @@
-"""Regular outlines of buildings."""
+"""Regularization of building outlines: right angles along each building's walls, without new overlaps."""

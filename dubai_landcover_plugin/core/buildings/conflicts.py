@@ -1,4 +1,4 @@
-"""Overlaps that regular outlines would bring, and how they are taken back."""
+"""Removes the overlaps that regularization introduces, between buildings and with obstacles."""
 
 from __future__ import annotations
 
@@ -8,172 +8,189 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from dubai_landcover_plugin.core.buildings.local_frame import Frame
-from dubai_landcover_plugin.core.buildings.outlines import largest_polygon, overlap_ratio, polygons_only
+from dubai_landcover_plugin.core.buildings.local_frame import LocalFrame
+from dubai_landcover_plugin.core.buildings.outlines import intersection_over_union, largest_polygon, polygons_only
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 Polygons = npt.NDArray[np.object_]
 Indices = npt.NDArray[np.int64]
 
 _SLIVER = 1e-6
-"""Overlaps below this part of the smaller building are rounding."""
+"""Overlaps below this fraction of the smaller building's area are rounding errors."""
 _ATTEMPTS = 3
-"""How often a building may retreat before its given outline is kept."""
+"""How often a building is cut back before its original outline is kept."""
 _MARGIN = 1e-3
-"""How far it retreats behind what it met, tolerances."""
+"""Gap that is left to the other outline, tolerances."""
 
 
 @dataclass
 class Outlines:
-    """Outlines of buildings; the arrays are changed in place.
+    """Outlines of buildings before and after regularization; the arrays are changed in place.
 
     Args:
-        given: (N,) valid polygons in the CRS.
-        current: (N,) what becomes of them.
+        original: (N,) valid polygons in the CRS.
+        current: (N,) regularized polygons, or the original ones.
         frames: N frames along their walls.
-        ious: (N,) intersection over union of both; 1 where the given outline is kept.
-        regular: (N,) whether the current outline is a regular one.
+        ious: (N,) intersection over union of both; 1 where the original outline is kept.
+        regular: (N,) bool, whether the current outline is regularized.
     """
 
-    given: Polygons
+    original: Polygons
     current: Polygons
-    frames: list[Frame]
+    frames: list[LocalFrame]
     ious: npt.NDArray[np.float64]
     regular: npt.NDArray[np.bool_]
 
-    def keep_given(self, index: int) -> None:
-        """Take a regular outline back."""
-        self.current[index], self.ious[index], self.regular[index] = self.given[index], 1.0, False
+    def restore_original(self, index: int) -> None:
+        """Replace a regularized outline by the original one."""
+        self.current[index], self.ious[index], self.regular[index] = self.original[index], 1.0, False
 
 
-def part_from_obstacles(outlines: Outlines, obstacles: Polygons, tolerance: float, min_iou: float) -> None:
-    """Let buildings retreat from obstacles that they did not overlap before, or keep their given outlines.
+def resolve_obstacle_overlaps(outlines: Outlines, obstacles: Polygons, tolerance: float, min_iou: float) -> None:
+    """Cut buildings back from obstacles that they newly overlap, or keep their original outlines.
 
     Args:
         outlines: The buildings.
         obstacles: (M,) valid polygons in their CRS.
         tolerance: Shortest edge, m.
-        min_iou: Smallest IoU of an outline that has retreated.
+        min_iou: Smallest IoU of an outline that was cut back.
     """
     moved = np.flatnonzero(outlines.regular)
     buildings, met = shapely.STRtree(obstacles).query(outlines.current[moved], "intersects")
     buildings = moved[buildings]
-    around = shapely.total_bounds  # of both outlines: what lies farther away is never met
-    boxes = [shapely.box(*around([outlines.given[index], outlines.current[index]])) for index in buildings]
-    near = shapely.intersection(obstacles[met], np.array(boxes, object))  # roads may be one large polygon
+    # Clip each obstacle to the bounds of the building's outlines: a road network may be one large polygon.
+    bounds = shapely.total_bounds
+    boxes = [shapely.box(*bounds([outlines.original[index], outlines.current[index]])) for index in buildings]
+    near = shapely.intersection(obstacles[met], np.array(boxes, object))
     near = np.array([polygons_only(part) for part in near], object)
     for attempt in range(_ATTEMPTS + 1):
-        given, current = outlines.given[buildings], outlines.current[buildings]
-        more = _introduced(outlines, buildings, current, near, given, near)
-        for building in np.unique(buildings[more]).tolist():
+        original, current = outlines.original[buildings], outlines.current[buildings]
+        overlaps = _overlaps_newly(outlines, buildings, current, near, original, near)
+        for building in np.unique(buildings[overlaps]).tolist():
             if attempt == _ATTEMPTS:
-                outlines.keep_given(building)
+                outlines.restore_original(building)
                 continue
-            against = near[more & (buildings == building)]
-            _retreat(outlines, building, [(part, part) for part in against], tolerance, min_iou)
+            against = near[overlaps & (buildings == building)]
+            _cut_back(outlines, building, [(part, part) for part in against], tolerance, min_iou)
 
 
-def part_from_each_other(outlines: Outlines, tolerance: float, min_iou: float, monitor: Monitor) -> None:
-    """Take back overlaps of buildings that were not there before.
+def resolve_mutual_overlaps(outlines: Outlines, tolerance: float, min_iou: float, monitor: Monitor) -> None:
+    """Remove overlaps between buildings that are larger than those of their original outlines.
 
-    Of each two, the one that is less like its given outline retreats; where that changes it too much, or again and
-    again, its given outline is kept. The rounds end when no two overlap more than they did.
+    Of each pair, the building with the lower IoU is cut back. Where that changes it too much, or after three attempts,
+    its original outline is kept. Rounds are repeated until no pair overlaps more than originally; original outlines
+    are never cut, so this ends.
 
     Args:
         outlines: The buildings.
         tolerance: Shortest edge, m.
-        min_iou: Smallest IoU of an outline that has retreated.
-        monitor: Asked between the rounds whether to stop.
+        min_iou: Smallest IoU of an outline that was cut back.
+        monitor: May cancel between the rounds.
     """
-    attempts = np.zeros(len(outlines.given), np.int64)
+    attempts = np.zeros(len(outlines.original), np.int64)
     changed = outlines.regular.copy()
     while changed.any():
         raise_if_cancelled(monitor)
-        pairs = _overlapping(outlines, changed)
-        worse: dict[int, list[int]] = {}
+        pairs = _new_overlaps(outlines, changed)
+        to_cut: dict[int, list[int]] = {}
         for one, other in pairs.tolist():
-            first, second = (one, other) if _is_worse(outlines, one, other) else (other, one)
-            worse.setdefault(first, []).append(second)
+            first, second = (one, other) if _yields(outlines, one, other) else (other, one)
+            to_cut.setdefault(first, []).append(second)
         changed[:] = False
-        for building, others in worse.items():
+        for building, others in to_cut.items():
             attempts[building] += 1
-            against = [(outlines.current[other], outlines.given[other]) for other in others]
+            against = [(outlines.current[other], outlines.original[other]) for other in others]
             if attempts[building] > _ATTEMPTS:
-                outlines.keep_given(building)
+                outlines.restore_original(building)
             else:
-                _retreat(outlines, building, against, tolerance, min_iou)
+                _cut_back(outlines, building, against, tolerance, min_iou)
             changed[building] = True
 
 
-def _is_worse(outlines: Outlines, one: int, other: int) -> bool:
-    """Return whether the first of two is the one to retreat; one whose given outline is kept never does."""
+def _yields(outlines: Outlines, one: int, other: int) -> bool:
+    """Return whether the first of two buildings is cut back: the only regularized one, else the one of lower IoU."""
     if outlines.regular[one] != outlines.regular[other]:
         return bool(outlines.regular[one])
     return bool(outlines.ious[one] < outlines.ious[other])
 
 
-def _overlapping(outlines: Outlines, changed: npt.NDArray[np.bool_]) -> Indices:
-    """Return the pairs, (K, 2), with one that has changed, that overlap more than they did."""
-    asked = np.flatnonzero(changed)
-    ones, others = shapely.STRtree(outlines.current).query(outlines.current[asked], "intersects")
-    pairs = np.unique(np.sort(np.column_stack([asked[ones], others]), axis=1), axis=0)
+def _new_overlaps(outlines: Outlines, changed: npt.NDArray[np.bool_]) -> Indices:
+    """Return the pairs, (K, 2), that overlap more than originally, of which at least one has changed."""
+    queried = np.flatnonzero(changed)
+    ones, others = shapely.STRtree(outlines.current).query(outlines.current[queried], "intersects")
+    pairs = np.unique(np.sort(np.column_stack([queried[ones], others]), axis=1), axis=0)
     pairs = pairs[(pairs[:, 0] != pairs[:, 1]) & outlines.regular[pairs].any(axis=1)]
     a, b = pairs.T
-    more = _introduced(outlines, a, outlines.current[a], outlines.current[b], outlines.given[a], outlines.given[b])
-    found: Indices = pairs[more]
-    return found
+    overlaps = _overlaps_newly(
+        outlines, a, outlines.current[a], outlines.current[b], outlines.original[a], outlines.original[b]
+    )
+    overlapping: Indices = pairs[overlaps]
+    return overlapping
 
 
-def _introduced(
-    outlines: Outlines, buildings: Indices, one: Polygons, other: Polygons, given_one: Polygons, given_other: Polygons
+def _overlaps_newly(
+    outlines: Outlines,
+    buildings: Indices,
+    one: Polygons,
+    other: Polygons,
+    original_one: Polygons,
+    original_other: Polygons,
 ) -> npt.NDArray[np.bool_]:
-    """Return which pairs overlap more than they did, beyond rounding."""
+    """Return which pairs, (K,), overlap more than their original outlines, beyond rounding errors."""
     now = shapely.area(shapely.intersection(one, other))
-    earlier = shapely.area(shapely.intersection(given_one, given_other))
-    smallest = np.minimum(shapely.area(outlines.given[buildings]), shapely.area(other))
-    more: npt.NDArray[np.bool_] = now > earlier + _SLIVER * smallest
-    return more
+    before = shapely.area(shapely.intersection(original_one, original_other))
+    smallest = np.minimum(shapely.area(outlines.original[buildings]), shapely.area(other))
+    larger: npt.NDArray[np.bool_] = now > before + _SLIVER * smallest
+    return larger
 
 
-def _retreat(
+def _cut_back(
     outlines: Outlines,
     index: int,
     against: list[tuple[shapely.Polygon, shapely.Polygon]],
     tolerance: float,
     min_iou: float,
 ) -> None:
-    """Cut what a building newly shares with others out of it, in rectangles along its axes.
+    """Cut new overlaps out of a building, as rectangles along its axes, so that its angles stay right.
+
+    If the result has another number of holes, is invalid or too different, the original outline is restored.
 
     Args:
         outlines: The buildings.
-        index: The one that retreats.
-        against: Others, as they are and as they were given.
+        index: The building that is cut.
+        against: Current and original outline of each of the others.
         tolerance: Shortest edge, m.
-        min_iou: Smallest IoU that is left.
+        min_iou: Smallest IoU with the original outline.
     """
     frame = outlines.frames[index]
-    own = shapely.transform(outlines.current[index], frame.into)
-    given = shapely.transform(outlines.given[index], frame.into)
-    boxes = []
-    for current, earlier in against:
-        shared = polygons_only(shapely.intersection(own, shapely.transform(current, frame.into)))
-        old = polygons_only(shapely.intersection(given, shapely.transform(earlier, frame.into)))
-        boxes += [
-            _box(own, part, tolerance) for part in shapely.get_parts(shapely.difference(shared, old)) if part.area
+    current = shapely.transform(outlines.current[index], frame.to_local)
+    original = shapely.transform(outlines.original[index], frame.to_local)
+    # New overlap: the current one without the original one.
+    cutouts = []
+    for other, other_original in against:
+        now = polygons_only(shapely.intersection(current, shapely.transform(other, frame.to_local)))
+        before = polygons_only(shapely.intersection(original, shapely.transform(other_original, frame.to_local)))
+        cutouts += [
+            _cutout(current, part, tolerance)
+            for part in shapely.get_parts(shapely.difference(now, before))
+            if part.area
         ]
-    left = largest_polygon(shapely.difference(own, shapely.union_all(boxes)))
-    if left is not None and len(left.interiors) == len(own.interiors):
-        left = shapely.simplify(left, 0)  # leaves out vertices on straight edges
-        placed = shapely.transform(left, frame.back)
-        iou = overlap_ratio(given, left)
-        if iou >= min_iou and shapely.is_valid(placed):
-            outlines.current[index], outlines.ious[index] = placed, iou
+    remainder = largest_polygon(shapely.difference(current, shapely.union_all(cutouts)))
+    if remainder is not None and len(remainder.interiors) == len(current.interiors):
+        remainder = shapely.simplify(remainder, 0)  # removes vertices on straight edges
+        outline = shapely.transform(remainder, frame.to_crs)
+        iou = intersection_over_union(original, remainder)
+        if iou >= min_iou and shapely.is_valid(outline):
+            outlines.current[index], outlines.ious[index] = outline, iou
             return
-    outlines.keep_given(index)
+    outlines.restore_original(index)
 
 
-def _box(polygon: shapely.Polygon, part: shapely.Geometry, tolerance: float) -> shapely.Polygon:
-    """Return the rectangle to cut out for a part, out to near corners of the polygon so that no short edge is left."""
+def _cutout(polygon: shapely.Polygon, part: shapely.Geometry, tolerance: float) -> shapely.Polygon:
+    """Return the rectangle to cut out of a polygon for an overlap.
+
+    Each side is moved outwards to the farthest vertex of the polygon within a tolerance, so that no short edge is left.
+    """
     margin = _MARGIN * tolerance
     low = shapely.bounds(part)[:2] - margin
     high = shapely.bounds(part)[2:] + margin

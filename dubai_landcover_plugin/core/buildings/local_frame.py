@@ -1,4 +1,4 @@
-"""Metres around each building, whatever the CRS."""
+"""Local metric coordinates around each building, in any CRS."""
 
 from __future__ import annotations
 
@@ -18,71 +18,78 @@ from dubai_landcover_plugin.protocol.errors import GeoreferenceError
 Array = npt.NDArray[np.float64]
 _DEGREE_M = 111_320.0
 _CELL = 0.01
-"""Side of the cells within which one scale will do, degrees: it changes by less than 1 in 1,000 up to 70° latitude."""
+"""Side of the cells that share one scale, degrees; within a cell it changes by less than 0.1 % up to 70° latitude."""
 _PIXEL = 1e-4
-"""Distance over which it is measured, degrees."""
+"""Distance over which the scale is measured, degrees."""
 _DECIMALS = 6
-"""Of coordinates, where the unit is the metre."""
-_REMEDY = "Check its CRS, or clip it."
+"""Decimals of coordinates in metres; other units get as many as keep the same precision."""
+_REMEDY = "Check the CRS of the layer, or clip it to the area in which the CRS is defined."
 
 
 @dataclass(frozen=True)
-class Frame:
-    """A building's own axes: metres along and across its walls.
+class LocalFrame:
+    """Similarity transform between the CRS and metres along and across the walls of a building.
 
     Args:
-        middle: (2,) origin, in the CRS.
-        scale: (2,) metres for each unit of x and y there.
-        angle: From the x axis to the walls, counter-clockwise, radians.
+        origin: (2,) origin of the frame, in the CRS.
+        scale: (2,) metres on the ground per unit of x and y at the origin.
+        angle: Direction of the walls from the x axis, counter-clockwise, radians.
     """
 
-    middle: Array
+    origin: Array
     scale: Array
     angle: float = 0.0
 
-    def _turn(self) -> Array:
+    def _rotation(self) -> Array:
         cos, sin = np.cos(self.angle), np.sin(self.angle)
         return np.array([[cos, -sin], [sin, cos]])
 
-    def into(self, points: Array) -> Array:
-        """Return (N, 2) coordinates of the CRS along the building's axes, m."""
-        turned: Array = (points - self.middle) * self.scale @ self._turn()
-        return turned
+    def to_local(self, points: Array) -> Array:
+        """Transform coordinates of the CRS, (N, 2), to the frame, m."""
+        local: Array = (points - self.origin) * self.scale @ self._rotation()
+        return local
 
-    def back(self, points: Array) -> Array:
-        """Return what :meth:`into` was given, to the micrometre.
+    def to_crs(self, points: Array) -> Array:
+        """Transform coordinates of the frame, (N, 2) m, to the CRS; the inverse of :meth:`to_local`.
 
-        Rounding lets edges coincide that would miss each other by less; libraries err about such ones.
+        Coordinates are rounded to a micrometre, so that edges which coincide but for rounding errors coincide exactly,
+        which overlay operations need.
         """
-        turned = points @ self._turn().T / self.scale + self.middle
-        rounded: Array = np.round(turned, _DECIMALS + math.ceil(math.log10(self.scale.max())))
+        coordinates = points @ self._rotation().T / self.scale + self.origin
+        rounded: Array = np.round(coordinates, _DECIMALS + math.ceil(math.log10(self.scale.max())))
         return rounded
 
 
-def frames(polygons: npt.NDArray[np.object_], crs: CRS | None) -> list[Frame]:
-    """Return a frame for each polygon, along the axes of the CRS; without a CRS its units are kept."""
-    middles = shapely.get_coordinates(shapely.centroid(polygons))
-    return [Frame(middle, scale) for middle, scale in zip(middles, ground_scales(crs, middles), strict=True)]
+def local_frames(polygons: npt.NDArray[np.object_], crs: CRS | None) -> list[LocalFrame]:
+    """Return a frame at the centroid of each polygon, along the axes of the CRS; without a CRS in the layer's units."""
+    origins = shapely.get_coordinates(shapely.centroid(polygons))
+    return [LocalFrame(origin, scale) for origin, scale in zip(origins, ground_scales(crs, origins), strict=True)]
 
 
 def ground_scales(crs: CRS | None, points: Array) -> Array:
-    """Return the metres on the ground for a unit of x and of y near each point, (N, 2); 1 without a CRS.
+    """Return the metres on the ground per unit of x and of y at each point, (N, 2); 1 without a CRS.
+
+    Args:
+        crs: CRS of the points, or None.
+        points: (N, 2) in the CRS.
 
     Raises:
-        GeoreferenceError: if a point has no place on the ground.
+        GeoreferenceError: if a point is outside the area in which the CRS is defined.
     """
+    # A projected CRS with a linear unit has one factor for all points.
     factor = 1.0 if crs is None else plane_factor(crs)
     if crs is None or factor is not None:
         return np.full(points.shape, factor, np.float64)
+    # Else the scale is measured on the ellipsoid, once for each cell of a coarse grid.
     unit = 1.0 if crs.is_geographic else _DEGREE_M
-    cells, own = np.unique(np.round(points / (_CELL * unit)), axis=0, return_inverse=True)
+    cells, cell_of_point = np.unique(np.round(points / (_CELL * unit)), axis=0, return_inverse=True)
     pixel = Affine.scale(_PIXEL * unit)
     try:
         sizes = [ellipsoid_pixel_size(crs, pixel, *(cell * _CELL / _PIXEL)) for cell in cells]
     except (RasterioError, CRSError) as error:
-        raise GeoreferenceError(f"The layer has no place on the ground: {error}.", _REMEDY) from error
+        raise GeoreferenceError(f"The layer cannot be located on the ground: {error}.", _REMEDY) from error
     scales = np.array(sizes) / (_PIXEL * unit)
     if not (np.isfinite(scales).all() and (scales > 0).all()):
-        raise GeoreferenceError(f"The layer has points without a place in {crs}.", _REMEDY)
-    spread: Array = scales[own.reshape(-1)]
-    return spread
+        raise GeoreferenceError(f"The layer has points outside the area of {crs}.", _REMEDY)
+    point_scales: Array = scales[cell_of_point.reshape(-1)]
+    return point_scales

@@ -1,4 +1,4 @@
-"""Touching buildings parted where their common outline narrows."""
+"""Splits touching buildings at necks, by morphological opening."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ import shapely
 from dubai_landcover_plugin.core.buildings.outlines import largest_polygon, polygons_only
 
 _STEPS = (0.25, 0.5, 0.75, 1.0)
-"""Widths at which an outline is tried, parts of the one given: the narrowest necks are cut first."""
-_PIXEL_STAIRS = 0.1
-"""How far a simpler outline, which is faster to erode, may be from the one given; part of the width."""
+"""Widths that are tried, as fractions of the given one: the narrowest necks are cut first."""
+_SIMPLIFICATION = 0.1
+"""Tolerance of the simplified outline that is eroded, which is faster; fraction of the width."""
 
 _GRID = 1e-4
-"""Grid on which parts are cut, m: without it, neighbours would miss each other by rounding."""
+"""Precision of the overlay, m: parts are snapped to a grid, so that neighbours share their border exactly."""
 _ROUNDING = 1e-5
-"""Part of the area that may be lost between parts."""
+"""Largest fraction of the area that may be lost by rounding."""
 
 
 def split_at_necks(polygon: shapely.Polygon, width: float, min_area: float) -> list[shapely.Polygon]:
-    """Return the parts of a polygon between necks.
+    """Split a polygon at its necks.
 
-    The polygon is eroded until it falls apart, and the parts grow back. What none of them reaches, such as the neck
-    itself, goes to the part with which it shares most of its outline.
+    Morphological opening: the polygon is eroded by half the width; if it separates, the cores are dilated again. Areas
+    that no core covers, such as the neck itself, are added to the part with the longest common border.
 
     Args:
         polygon: A valid polygon, m.
-        width: Widest neck, m.
-        min_area: Smallest part, m²; a smaller one stays with its neighbour.
+        width: Largest width of a neck, m.
+        min_area: Smallest area of a part, m²; smaller parts are not split off.
 
     Returns:
-        At least one valid polygon; together they are the one given.
+        At least one valid polygon; their union is the given polygon.
     """
     parts = [polygon]
     for step in _STEPS:
@@ -39,28 +39,33 @@ def split_at_necks(polygon: shapely.Polygon, width: float, min_area: float) -> l
 
 
 def _split(polygon: shapely.Polygon, width: float, min_area: float) -> list[shapely.Polygon]:
+    """Split a polygon at necks of one width."""
     if polygon.area < 2 * min_area:
         return [polygon]
-    eroded = shapely.buffer(shapely.simplify(polygon, _PIXEL_STAIRS * width), -width / 2, join_style="mitre")
+    eroded = shapely.buffer(shapely.simplify(polygon, _SIMPLIFICATION * width), -width / 2, join_style="mitre")
     if eroded.geom_type != "MultiPolygon":
         return [polygon]
-    grown = shapely.buffer(shapely.get_parts(eroded), width / 2, join_style="mitre")
-    grown = sorted(grown[shapely.area(grown) >= min_area], key=lambda core: -float(core.area))
+    cores = shapely.buffer(shapely.get_parts(eroded), width / 2, join_style="mitre")
+    cores = sorted(cores[shapely.area(cores) >= min_area], key=lambda core: -float(core.area))
+    # Cut the cores out of the polygon, the largest first; they may overlap.
     rest = polygons_only(shapely.set_precision(polygon, _GRID))
     parts: list[shapely.Polygon] = []
-    for core in grown:
+    for core in cores:
         part = largest_polygon(shapely.intersection(rest, core, grid_size=_GRID))
         if part is not None and part.area >= min_area:
             parts.append(part)
             rest = polygons_only(shapely.difference(rest, part, grid_size=_GRID))
-    return _with_rest(parts, rest, polygon) if len(parts) > 1 else [polygon]
+    return _assign_remainder(parts, rest, polygon) if len(parts) > 1 else [polygon]
 
 
-def _with_rest(parts: list[shapely.Polygon], rest: shapely.Geometry, polygon: shapely.Polygon) -> list[shapely.Polygon]:
-    """Give what no part has to the parts beside it; return the whole polygon where they do not make it up again."""
+def _assign_remainder(
+    parts: list[shapely.Polygon], rest: shapely.Geometry, polygon: shapely.Polygon
+) -> list[shapely.Polygon]:
+    """Add each piece of the remainder to an adjacent part; return the unsplit polygon if the parts do not add up."""
     pieces = shapely.get_parts(rest)
     pieces = pieces[shapely.area(pieces) > 0]
     shapely.prepare(parts)
+    # A piece that touches several parts goes to the one with the longest common border.
     beside = np.array([shapely.intersects(part, pieces) for part in parts])  # (part, piece)
     shared = beside.astype(np.float64)
     unclear = beside.sum(axis=0) > 1
@@ -68,8 +73,8 @@ def _with_rest(parts: list[shapely.Polygon], rest: shapely.Geometry, polygon: sh
         near = unclear & beside[index]
         shared[index, near] = shapely.length(shapely.intersection(part, pieces[near]))
     owner = shared.argmax(axis=0)
-    own = [[part, *pieces[owner == index]] for index, part in enumerate(parts)]
-    whole = [shapely.union_all(group, grid_size=_GRID) for group in own]
+    groups = [[part, *pieces[owner == index]] for index, part in enumerate(parts)]
+    whole = [shapely.union_all(group, grid_size=_GRID) for group in groups]
     if any(part.geom_type != "Polygon" or not part.is_valid for part in whole):
         return [polygon]
     lost = polygon.area - sum(float(part.area) for part in whole)

@@ -1,4 +1,12 @@
-"""Rings whose edges follow few directions: right angles, or half of them too."""
+"""Rectilinear rings: edges along the axes of a frame, or at 45° to them too.
+
+The method has three steps:
+
+1. The ring is cut at its corners (Douglas–Peucker), and each piece becomes a line along an axis, placed so that equal
+   areas of the original outline are on both sides of it.
+2. Edges shorter than the tolerance are removed, cheapest change first.
+3. Corners that were rounded over two steps are restored.
+"""
 
 from __future__ import annotations
 
@@ -15,105 +23,127 @@ Corner = tuple[float, float]
 
 _EIGHTH = math.pi / 4
 _DIAGONAL_BAND = math.radians(15)
+"""Largest deviation from 45° of edges that become diagonal."""
 _DIAGONAL_LENGTH = 4.0
-"""Shortest edge that may become diagonal, tolerances."""
+"""Smallest length of edges that become diagonal, tolerances."""
 _CORNER = 2.0
-"""Side of the square up to which a corner is filled or cut, tolerances."""
-_MOST_POINTS = 200_000
-"""About how many points are added to a ring, however small the tolerance."""
-_STEPPED = 4
+"""Side of the largest square that is filled or cut at a corner, tolerances."""
+_MAX_POINTS = 200_000
+"""Approximate limit of the points that are added to a ring, however small the tolerance."""
+_STEP_EDGES = 4
 """Short edges of a corner that was rounded over two steps."""
 _STEPS_EXTENT = 4.0
-"""How far such a corner may reach along its walls, tolerances."""
+"""Largest extent of such a corner along either wall, tolerances."""
 _AXES = [(math.cos(k * _EIGHTH), math.sin(k * _EIGHTH)) for k in range(4)]
 
 
 def densify(ring: Array, step: float) -> Array:
-    """Return an open ring (N, 2) with no edge longer than ``step``, as far as memory allows, starting at a corner.
+    """Return a ring with added vertices, so that no edge is longer than ``step``.
 
-    A corner is where simplification must not cut: the vertex that is farthest from the middle.
+    The ring is rotated to start at the vertex farthest from the mean, which is a corner: Douglas–Peucker never removes
+    the first vertex.
+
+    Args:
+        ring: (M, 2) open ring.
+        step: Largest length of an edge; larger where the ring would get more than about 200,000 vertices.
+
+    Returns:
+        (N, 2) open ring.
     """
-    far = int(np.hypot(*(ring - ring.mean(axis=0)).T).argmax())
-    turned = np.roll(ring, -far, axis=0)
-    closed = shapely.linestrings(np.vstack([turned, turned[:1]]))
-    longest = max(step, float(shapely.length(closed)) / _MOST_POINTS)
+    farthest = int(np.hypot(*(ring - ring.mean(axis=0)).T).argmax())
+    rotated = np.roll(ring, -farthest, axis=0)
+    closed = shapely.linestrings(np.vstack([rotated, rotated[:1]]))
+    longest = max(step, float(shapely.length(closed)) / _MAX_POINTS)
     points: Array = shapely.get_coordinates(shapely.segmentize(closed, longest))[:-1]
     return points
 
 
 def corner_indices(points: Array, tolerance: float) -> npt.NDArray[np.int64]:
-    """Return where the corners of a densified ring are (Douglas–Peucker); the first is 0, and len(points) the last."""
-    closed = np.vstack([points, points[:1]])
-    corners = shapely.get_coordinates(shapely.simplify(shapely.linestrings(closed), tolerance, preserve_topology=False))
-    kept = np.isin(points[:, 0] + 1j * points[:, 1], corners[:, 0] + 1j * corners[:, 1])
-    return np.append(np.flatnonzero(kept), len(points))
-
-
-def regular_ring(points: Array, tolerance: float, diagonals: bool) -> Array | None:
-    """Return a ring with right angles, (M, 2), that follows a densified one.
-
-    Edges become lines along the axes where they leave the same area on both sides of the outline. Then lines shorter
-    than the tolerance go: their neighbours are merged, in proportion to their lengths, or meet. So do the small steps
-    that rounded corners leave.
+    """Return the indices of the corners of a densified ring: the first is 0, the last is ``len(points)``.
 
     Args:
-        points: (N, 2) open ring in the frame of the building's walls, at most half a tolerance apart.
-        tolerance: Shortest edge, in units of the ring.
-        diagonals: Whether edges may also run at 45°.
+        points: (N, 2) open ring.
+        tolerance: Of Douglas–Peucker simplification.
+
+    Source:
+        D. H. Douglas, T. K. Peucker 1973, Algorithms for the reduction of the number of points required to represent a
+        digitized line or its caricature, https://doi.org/10.3138/FM57-6770-U75U-7727
+    """
+    closed = np.vstack([points, points[:1]])
+    corners = shapely.get_coordinates(shapely.simplify(shapely.linestrings(closed), tolerance, preserve_topology=False))
+    is_corner = np.isin(points[:, 0] + 1j * points[:, 1], corners[:, 0] + 1j * corners[:, 1])
+    return np.append(np.flatnonzero(is_corner), len(points))
+
+
+def rectilinear_ring(points: Array, tolerance: float, diagonals: bool) -> Array | None:
+    """Return a ring with right angles that follows a densified ring.
+
+    Args:
+        points: (N, 2) open ring in the frame of the walls, vertices at most half a tolerance apart.
+        tolerance: Smallest length of an edge, in units of the ring.
+        diagonals: Whether edges may also run at 45° to the axes.
 
     Returns:
-        None where nothing with an area is left.
+        (M, 2) open ring; None if fewer than four edges are left.
     """
-    lines = _sharpened(_reduced(_fitted_lines(points, tolerance, diagonals), tolerance), tolerance)
+    lines = _fit_lines(points, tolerance, diagonals)
+    lines = _remove_short_edges(lines, tolerance)
+    lines = _restore_rounded_corners(lines, tolerance)
     if len(lines) < 4:
         return None
-    return np.array([_meet(line, after) for line, after in pairwise([*lines, lines[0]])])
+    return np.array([_intersect(line, following) for line, following in pairwise([*lines, lines[0]])])
 
 
-def rectangle(points: Array) -> Array:
-    """Return the rectangle along the axes, (4, 2), of a ring's middle, area and ratio of sides."""
+def equivalent_rectangle(points: Array) -> Array:
+    """Return the axis-parallel rectangle, (4, 2), with the centroid, area and aspect ratio of a ring, (N, 2)."""
     polygon = shapely.polygons(points)
     size = np.ptp(points, axis=0)
     half = size / 2 * math.sqrt(shapely.area(polygon) / size.prod())
-    middle = shapely.get_coordinates(shapely.centroid(polygon))[0]
-    corners: Array = middle + np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
+    centroid = shapely.get_coordinates(shapely.centroid(polygon))[0]
+    corners: Array = centroid + np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * half
     return corners
 
 
 Line = tuple[int, float]
-"""Direction, in eighths of a turn from the x axis, and signed distance from the origin, to the left of it."""
+"""A line in Hesse normal form: direction in eighths of a turn from the x axis, 0..3, and signed distance from the
+origin, positive to the left of the direction."""
 
 
-def _meet(one: Line, other: Line) -> Corner:
-    """Return where two lines that are not parallel cross."""
+def _intersect(one: Line, other: Line) -> Corner:
+    """Return the intersection of two lines that are not parallel."""
     (ax, ay), (bx, by) = _AXES[one[0]], _AXES[other[0]]
     a, b = one[1], other[1]
-    turn = ax * by - ay * bx
-    return (bx * a - ax * b) / turn, (by * a - ay * b) / turn
+    cross = ax * by - ay * bx
+    return (bx * a - ax * b) / cross, (by * a - ay * b) / cross
 
 
-def _fitted_lines(points: Array, tolerance: float, diagonals: bool) -> list[Line]:
-    """Return the lines of a ring's edges; neighbours are not parallel."""
+def _fit_lines(points: Array, tolerance: float, diagonals: bool) -> list[Line]:
+    """Return the lines of a ring's edges in their order; neighbours are not parallel."""
     corners = corner_indices(points, tolerance / 2)
-    starts, directions = _pieces(points, corners, tolerance, diagonals)
+    starts, directions = _cut_pieces(points, corners, tolerance, diagonals)
     closed = np.vstack([points, points[:1]])
     ends = np.append(starts[1:], len(points))
     offsets = np.zeros(len(starts))
     for direction in np.unique(directions):
-        own = directions == direction
-        offsets[own] = _offsets(closed, starts[own], ends[own], int(direction), tolerance)
+        mask = directions == direction
+        offsets[mask] = _equal_area_offsets(closed, starts[mask], ends[mask], int(direction), tolerance)
     lines: list[Line] = []
     for index, direction in enumerate(directions.tolist()):
+        # Parallel neighbours are joined by a perpendicular line at their common point.
         if directions[index - 1] == direction:
-            lines.append(_across(direction, closed[starts[index]]))
+            lines.append(_perpendicular(direction, closed[starts[index]]))
         lines.append((direction, float(offsets[index])))
     return lines
 
 
-def _pieces(
+def _cut_pieces(
     points: Array, corners: npt.NDArray[np.int64], tolerance: float, diagonals: bool
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Cut a ring at its corners, and slanting edges into steps; return where pieces start and their directions."""
+    """Cut a ring at its corners, and oblique edges into steps of about a tolerance.
+
+    Returns:
+        (P,) index of the first point of each piece, and its direction as in :data:`Line`.
+    """
     closed = np.vstack([points, points[:1]])
     starts: list[int] = []
     directions: list[int] = []
@@ -130,10 +160,14 @@ def _pieces(
     return np.array(starts, np.int64), np.array(directions, np.int64)
 
 
-def _offsets(
+def _equal_area_offsets(
     closed: Array, starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64], direction: int, tolerance: float
 ) -> Array:
-    """Return the lines' distances from the origin that leave equal areas of the outline on both sides."""
+    """Return the offsets of lines that leave equal areas of the outline on both sides.
+
+    The offset is the mean distance of the piece from the axis: the area under it (trapezoidal rule) divided by its
+    extent. It is limited to a tolerance from the middle of both ends, as short pieces across the axis are ill-defined.
+    """
     cos, sin = _AXES[direction]
     along, left = closed @ (cos, sin), closed @ (-sin, cos)
     area = np.append(0.0, np.cumsum(np.diff(along) * (left[1:] + left[:-1]) / 2))
@@ -146,131 +180,150 @@ def _offsets(
     return limited
 
 
-def _across(direction: int, point: Array) -> Line:
+def _perpendicular(direction: int, point: Array) -> Line:
     """Return the line through a point at a right angle to a direction."""
     turned = (direction + 2) % 4
     cos, sin = _AXES[turned]
     return turned, float(-sin * point[0] + cos * point[1])
 
 
-class _Loop:
-    """Lines around a ring, of which the shortest go until all are long enough."""
+class _LineRing:
+    """Doubly linked ring of lines, from which lines are removed."""
 
     def __init__(self, lines: list[Line]) -> None:
         count = len(lines)
         self.lines = lines
-        self.before = [(i - 1) % count for i in range(count)]
-        self.after = [(i + 1) % count for i in range(count)]
-        self.left = count
-        self.gone = [False] * count
+        self.previous = [(i - 1) % count for i in range(count)]
+        self.next = [(i + 1) % count for i in range(count)]
+        self.count = count
+        self.removed = [False] * count
 
     def length(self, i: int) -> float:
-        """Return the length of the edge on line i."""
-        line, before, after = self.lines[i], self.lines[self.before[i]], self.lines[self.after[i]]
-        if before[0] == after[0] and abs(before[0] - line[0]) == 2:
-            return abs(after[1] - before[1])
-        (x1, y1), (x2, y2) = _meet(before, line), _meet(line, after)
+        """Return the length of the edge on line i, between its intersections with the lines beside it."""
+        line, previous, following = self.lines[i], self.lines[self.previous[i]], self.lines[self.next[i]]
+        if previous[0] == following[0] and abs(previous[0] - line[0]) == 2:  # perpendicular to two parallel lines
+            return abs(following[1] - previous[1])
+        (x1, y1), (x2, y2) = _intersect(previous, line), _intersect(line, following)
         return math.hypot(x2 - x1, y2 - y1)
 
     def unlink(self, i: int) -> None:
-        """Take line i out."""
-        before, after = self.before[i], self.after[i]
-        self.after[before], self.before[after] = after, before
-        self.gone[i] = True
-        self.left -= 1
+        """Remove line i."""
+        previous, following = self.previous[i], self.next[i]
+        self.next[previous], self.previous[following] = following, previous
+        self.removed[i] = True
+        self.count -= 1
 
     def remaining(self) -> list[Line]:
-        """Return the lines that were not taken out, in their order."""
-        return [line for line, gone in zip(self.lines, self.gone, strict=True) if not gone]
+        """Return the lines that are left, in their order."""
+        return [line for line, removed in zip(self.lines, self.removed, strict=True) if not removed]
 
 
-def _reduced(lines: list[Line], tolerance: float) -> list[Line]:
-    """Return the lines that are left when no edge is shorter than the tolerance, cheapest change first."""
-    loop = _Loop(list(lines))
-    queue: list[tuple[float, int, bool]] = []
+def _remove_short_edges(lines: list[Line], tolerance: float) -> list[Line]:
+    """Remove edges until none is shorter than the tolerance, cheapest change first.
+
+    Two changes are candidates for each line: removing its edge, whose cost is its length, and removing the step that it
+    forms with the next edge, see :func:`_step_cost`. A priority queue holds both; entries whose cost has changed since
+    are skipped.
+    """
+    ring = _LineRing(list(lines))
+    queue: list[tuple[float, int, bool]] = []  # cost, line, whether it is a step
     longest = 1.5 * _CORNER * tolerance
 
-    def put(i: int) -> None:
-        own = loop.length(i)
-        if own < tolerance:
-            heapq.heappush(queue, (own, i, False))
-        if own < longest:
-            cost = _corner_cost(loop, i, longest)
+    def enqueue(i: int) -> None:
+        length = ring.length(i)
+        if length < tolerance:
+            heapq.heappush(queue, (length, i, False))
+        if length < longest:
+            cost = _step_cost(ring, i, longest)
             if cost < tolerance:
                 heapq.heappush(queue, (cost, i, True))
 
     for i in range(len(lines)):
-        put(i)
-    while queue and loop.left > 4:
-        cost, i, is_corner = heapq.heappop(queue)
-        if loop.gone[i] or (_corner_cost(loop, i, longest) if is_corner else loop.length(i)) != cost:
-            continue  # it has changed since
-        if (_drop_corner if is_corner else _drop)(loop, i):
-            near = loop.before[i]  # of a line that is gone, still the one that has changed
-            for line in (loop.before[loop.before[near]], loop.before[near], near, loop.after[near]):
-                put(line)
-    return loop.remaining()
+        enqueue(i)
+    while queue and ring.count > 4:
+        cost, i, is_step = heapq.heappop(queue)
+        if ring.removed[i] or (_step_cost(ring, i, longest) if is_step else ring.length(i)) != cost:
+            continue  # outdated
+        if (_remove_step if is_step else _remove_edge)(ring, i):
+            near = ring.previous[i]  # the links of a removed line still lead to the line before it
+            for line in (ring.previous[ring.previous[near]], ring.previous[near], near, ring.next[near]):
+                enqueue(line)
+    return ring.remaining()
 
 
-def _sharpened(lines: list[Line], tolerance: float) -> list[Line]:
-    """Return the lines without the two steps that a widely rounded corner leaves between two long edges."""
-    count = len(lines)
-    corners = np.array([_meet(lines[i - 1], lines[i]) for i in range(count)])  # where each line starts
-    lengths = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
-    short = lengths < _STEPS_EXTENT * tolerance
-    rows = np.stack([np.roll(short, -k) for k in range(1, _STEPPED + 1)]).all(axis=0)
-    gone: set[int] = set()
-    for i in np.flatnonzero(rows & ~short).tolist() if count >= 2 * _STEPPED else []:
-        steps = [(i + k) % count for k in range(1, _STEPPED + 1)]
-        first, last = i, (i + _STEPPED + 1) % count
-        if gone & {first, *steps, last} or abs(lines[first][0] - lines[last][0]) != 2:
-            continue
-        ways = np.diff(corners[[*steps, last]], axis=0)
-        across = ways.sum(axis=0) @ np.array(_AXES[lines[first][0]]), ways.sum(axis=0) @ np.array(_AXES[lines[last][0]])
-        one_way = np.abs(across).sum() > lengths[steps].sum() - 1e-9  # no step leads back
-        largest = min(_STEPS_EXTENT * tolerance, lengths[first] / 2, lengths[last] / 2)
-        if one_way and np.abs(across).max() < largest:
-            gone.update(steps)
-    return [line for i, line in enumerate(lines) if i not in gone]
+def _restore_rounded_corners(lines: list[Line], tolerance: float) -> list[Line]:
+    """Remove the two steps that a widely rounded corner leaves between two long perpendicular edges.
 
+    ::
 
-def _corner_cost(loop: _Loop, i: int, longest: float) -> float:
-    """Return the size of the step that line i and the next make, the side of a square as large; infinite if none.
-
-    The two must be shorter than ``longest`` and than half of the lines beside them: longer ones are no rounded corner.
+        long edge ___                        ________
+                     |_     4 short edges            |
+                       |_                →           |
+                         | long edge                 |
     """
-    after = loop.after[i]
-    lines, before, beyond = loop.lines, loop.before[i], loop.after[after]
-    if lines[before][0] != lines[after][0] or lines[i][0] != lines[beyond][0]:
-        return math.inf
-    ahead = loop.length(after)
-    if ahead >= longest:
-        return math.inf
-    own = loop.length(i)
-    side = 2 * max(own, ahead)
-    if side >= 2 * longest or side > loop.length(before) or side > loop.length(beyond):
-        return math.inf
-    return math.sqrt(own * ahead) / _CORNER
+    count = len(lines)
+    corners = np.array([_intersect(lines[i - 1], lines[i]) for i in range(count)])  # start of each edge
+    lengths = np.hypot(*(np.roll(corners, -1, axis=0) - corners).T)
+    # Long edges that are followed by four short ones.
+    short = lengths < _STEPS_EXTENT * tolerance
+    steps_follow = np.stack([np.roll(short, -k) for k in range(1, _STEP_EDGES + 1)]).all(axis=0)
+    removed: set[int] = set()
+    for i in np.flatnonzero(steps_follow & ~short).tolist() if count >= 2 * _STEP_EDGES else []:
+        steps = [(i + k) % count for k in range(1, _STEP_EDGES + 1)]
+        first, last = i, (i + _STEP_EDGES + 1) % count
+        if removed & {first, *steps, last} or abs(lines[first][0] - lines[last][0]) != 2:
+            continue
+        # The steps must be monotonic, and small compared with both edges.
+        total = np.diff(corners[[*steps, last]], axis=0).sum(axis=0)
+        extents = total @ np.array(_AXES[lines[first][0]]), total @ np.array(_AXES[lines[last][0]])
+        monotonic = np.abs(extents).sum() > lengths[steps].sum() - 1e-9
+        largest = min(_STEPS_EXTENT * tolerance, lengths[first] / 2, lengths[last] / 2)
+        if monotonic and np.abs(extents).max() < largest:
+            removed.update(steps)
+    return [line for i, line in enumerate(lines) if i not in removed]
 
 
-def _drop(loop: _Loop, i: int) -> bool:
-    """Take a line out; parallel neighbours become one. Return whether enough lines are left to do so."""
-    before, after = loop.before[i], loop.after[i]
-    (direction, one), (other_direction, other) = loop.lines[before], loop.lines[after]
+def _step_cost(ring: _LineRing, i: int, longest: float) -> float:
+    """Return the cost of the step that line i and the next line form: the side of a square of its area, scaled.
+
+    Infinite if both are not a step between parallel pairs of lines, or not shorter than ``longest`` and than half of
+    the edges beside them: larger steps are part of the shape and not a rounded corner.
+    """
+    following = ring.next[i]
+    lines, previous, beyond = ring.lines, ring.previous[i], ring.next[following]
+    if lines[previous][0] != lines[following][0] or lines[i][0] != lines[beyond][0]:
+        return math.inf
+    next_length = ring.length(following)
+    if next_length >= longest:
+        return math.inf
+    length = ring.length(i)
+    side = 2 * max(length, next_length)
+    if side >= 2 * longest or side > ring.length(previous) or side > ring.length(beyond):
+        return math.inf
+    return math.sqrt(length * next_length) / _CORNER
+
+
+def _remove_edge(ring: _LineRing, i: int) -> bool:
+    """Remove line i; parallel neighbours are merged, weighted by their lengths. Return whether enough lines are left.
+
+    At least four lines must be left, so merging, which removes two, needs six.
+    """
+    previous, following = ring.previous[i], ring.next[i]
+    (direction, one), (other_direction, other) = ring.lines[previous], ring.lines[following]
     if direction == other_direction:
-        if loop.left < 6:
+        if ring.count < 6:
             return False
-        a, b = loop.length(before), loop.length(after)
-        loop.lines[before] = (direction, (one * a + other * b) / (a + b) if a + b else one)
-        loop.unlink(after)
-    loop.unlink(i)
+        a, b = ring.length(previous), ring.length(following)
+        ring.lines[previous] = (direction, (one * a + other * b) / (a + b) if a + b else one)
+        ring.unlink(following)
+    ring.unlink(i)
     return True
 
 
-def _drop_corner(loop: _Loop, i: int) -> bool:
-    """Take a line and the next out, so that their neighbours meet; return whether enough lines are left to do so."""
-    if loop.left < 6:
+def _remove_step(ring: _LineRing, i: int) -> bool:
+    """Remove line i and the next, so that their neighbours intersect. Return whether enough lines are left."""
+    if ring.count < 6:
         return False
-    loop.unlink(loop.after[i])
-    loop.unlink(i)
+    ring.unlink(ring.next[i])
+    ring.unlink(i)
     return True

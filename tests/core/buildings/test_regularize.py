@@ -17,12 +17,12 @@ from scipy.ndimage import gaussian_filter
 from shapely.affinity import rotate, translate
 
 from dubai_landcover_plugin.cli.main import main
-from dubai_landcover_plugin.core.buildings.conflicts import Outlines, part_from_each_other, part_from_obstacles
-from dubai_landcover_plugin.core.buildings.local_frame import frames, ground_scales
+from dubai_landcover_plugin.core.buildings.conflicts import Outlines, resolve_mutual_overlaps, resolve_obstacle_overlaps
+from dubai_landcover_plugin.core.buildings.local_frame import ground_scales, local_frames
 from dubai_landcover_plugin.core.buildings.necks import split_at_necks
-from dubai_landcover_plugin.core.buildings.outlines import along_walls, overlap_ratio, regular_outline
+from dubai_landcover_plugin.core.buildings.outlines import align_to_walls, intersection_over_union, regularize_outline
 from dubai_landcover_plugin.core.buildings.regularize import regularize_buildings
-from dubai_landcover_plugin.core.buildings.tolerance import chosen_tolerance
+from dubai_landcover_plugin.core.buildings.tolerance import default_tolerance
 from dubai_landcover_plugin.core.io.vector_reader import read_vector
 from dubai_landcover_plugin.protocol.errors import (
     LandCoverError,
@@ -50,9 +50,9 @@ def pixels(*polygons, size=110):
 
 
 def regular(polygon, tolerance=2.0, diagonals=False, min_iou=0.85):
-    (frame,) = frames(np.array([polygon], object), None)
-    frame = along_walls(polygon, frame, tolerance)
-    found = regular_outline(polygon, frame, tolerance, diagonals, min_iou)
+    (frame,) = local_frames(np.array([polygon], object), None)
+    frame = align_to_walls(polygon, frame, tolerance)
+    found = regularize_outline(polygon, frame, tolerance, diagonals, min_iou)
     return (None, frame) if found is None else (found[0], frame)
 
 
@@ -85,7 +85,7 @@ class TestOutlines:
         (stair,) = pixels(truth)
         outline, frame = regular(stair)
         assert shapely.is_valid(outline)
-        assert overlap_ratio(truth, outline) > 0.95
+        assert intersection_over_union(truth, outline) > 0.95
         assert shapely.get_num_coordinates(outline) == shapely.get_num_coordinates(truth)
         assert deviations(outline)[0].max() < 1e-3
         assert abs((np.degrees(frame.angle) - angle + 45) % 90 - 45) < 1.5
@@ -111,7 +111,7 @@ class TestOutlines:
         assert outline.geom_type == "Polygon"
         assert shapely.is_valid(outline)
         assert len(outline.interiors) == len(stair.interiors)
-        assert overlap_ratio(stair, outline) >= min_iou
+        assert intersection_over_union(stair, outline) >= min_iou
         off, lengths = deviations(outline, 45 if diagonals else 90)
         assert off[lengths > 0.01].max() < 0.01
 
@@ -133,13 +133,13 @@ class TestOutlines:
     @pytest.mark.parametrize("shape", [shapely.box(5, 5, 6, 6), shapely.box(0, 0, 60, 1), shapely.box(0, 0, 1, 3)])
     def test_of_one_pixel_or_one_row_it_is_a_rectangle(self, shape):
         outline, _ = regular(shape)
-        assert overlap_ratio(shape, outline) > 0.99
+        assert intersection_over_union(shape, outline) > 0.99
 
     @pytest.mark.parametrize("tolerance", [1e-6, 0.01, 50.0, 1e6])
     def test_tolerances_out_of_scale_do_no_harm(self, tolerance):
         (stair,) = pixels(translate(rotate(ELL, 30), 30, 35))
         outline, _ = regular(stair, tolerance)
-        assert outline is None or (shapely.is_valid(outline) and overlap_ratio(stair, outline) >= 0.85)
+        assert outline is None or (shapely.is_valid(outline) and intersection_over_union(stair, outline) >= 0.85)
 
     def test_a_round_building_keeps_its_outline_where_nothing_regular_is_close(self):
         circle = shapely.Point(0, 0).buffer(3)
@@ -153,10 +153,10 @@ class TestOutlines:
     def test_the_tolerance_is_two_pixels_of_stairs_else_two_metres(self):
         stairs = pixels(rotate(translate(ELL, 30, 35), 25))
         half = np.array([shapely.transform(stairs[0], lambda points: points * 0.5)], object)
-        assert chosen_tolerance(stairs, frames(stairs, None)) == pytest.approx(2)
-        assert chosen_tolerance(half, frames(half, None)) == pytest.approx(1)
+        assert default_tolerance(stairs, local_frames(stairs, None)) == pytest.approx(2)
+        assert default_tolerance(half, local_frames(half, None)) == pytest.approx(1)
         drawn = np.array([rotate(translate(ELL, 30, 35), 25)], object)
-        assert chosen_tolerance(drawn, frames(drawn, None)) == 2
+        assert default_tolerance(drawn, local_frames(drawn, None)) == 2
 
 
 class TestPlane:
@@ -176,33 +176,33 @@ class TestPlane:
 
     def test_there_and_back(self):
         polygon = translate(rotate(ELL, 33), 500_000, 2_780_000)
-        (frame,) = frames(np.array([polygon], object), CRS.from_epsg(32640))
+        (frame,) = local_frames(np.array([polygon], object), CRS.from_epsg(32640))
         points = shapely.get_coordinates(polygon)
-        frame = along_walls(polygon, frame, 2.0)
-        assert frame.back(frame.into(points)) == pytest.approx(points, abs=1e-6)
+        frame = align_to_walls(polygon, frame, 2.0)
+        assert frame.to_crs(frame.to_local(points)) == pytest.approx(points, abs=1e-6)
 
 
 class TestConflicts:
     @staticmethod
-    def outlines(given, current):
-        given, current = np.array(given, object), np.array(current, object)
-        ious = np.array([overlap_ratio(*pair) for pair in zip(given, current, strict=True)])
-        return Outlines(given, current, frames(given, None), ious, np.ones(len(given), bool))
+    def outlines(original, current):
+        original, current = np.array(original, object), np.array(current, object)
+        ious = np.array([intersection_over_union(*pair) for pair in zip(original, current, strict=True)])
+        return Outlines(original, current, local_frames(original, None), ious, np.ones(len(original), bool))
 
     def test_the_worse_one_retreats_at_right_angles(self):
         given = [shapely.box(0, 0, 20, 20), shapely.box(21, 0, 41, 20)]
         pair = self.outlines(given, [shapely.box(0, 0, 21.5, 20), shapely.box(20.9, 0, 41, 20)])
-        part_from_each_other(pair, 2.0, 0.85, SilentMonitor())
+        resolve_mutual_overlaps(pair, 2.0, 0.85, SilentMonitor())
         assert shapely.intersection(*pair.current).area == 0
         assert pair.current[1].equals(shapely.box(20.9, 0, 41, 20))
         assert pair.regular.all()
         assert deviations(pair.current[0])[0].max() < 1e-3
-        assert pair.ious[0] == pytest.approx(overlap_ratio(given[0], pair.current[0]))
+        assert pair.ious[0] == pytest.approx(intersection_over_union(given[0], pair.current[0]))
 
     def test_where_that_is_too_much_the_given_outline_is_kept(self):
         given = [shapely.box(0, 0, 20, 20), shapely.box(21, 0, 41, 20)]
         pair = self.outlines(given, [shapely.box(0, 0, 24, 20), shapely.box(20.5, 0, 41, 20)])
-        part_from_each_other(pair, 2.0, 1.0, SilentMonitor())
+        resolve_mutual_overlaps(pair, 2.0, 1.0, SilentMonitor())
         assert list(pair.current) == [given[0], shapely.box(20.5, 0, 41, 20)]
         assert pair.regular.tolist() == [False, True]
         assert pair.ious[0] == 1
@@ -210,14 +210,14 @@ class TestConflicts:
     def test_an_overlap_that_was_there_may_stay(self):
         boxes = [shapely.box(0, 0, 20, 20), shapely.box(18, 0, 40, 20)]
         pair = self.outlines(boxes, boxes)
-        part_from_each_other(pair, 2.0, 0.85, SilentMonitor())
+        resolve_mutual_overlaps(pair, 2.0, 0.85, SilentMonitor())
         assert list(pair.current) == boxes
         assert pair.regular.all()
 
     def test_obstacles_are_not_entered(self):
         road = shapely.box(-50, 20, 50, 28)
         one = self.outlines([shapely.box(0, 0, 20, 20)], [shapely.box(0, 0, 20, 21)])
-        part_from_obstacles(one, np.array([road], object), 2.0, 0.85)
+        resolve_obstacle_overlaps(one, np.array([road], object), 2.0, 0.85)
         assert shapely.intersection(one.current[0], road).area < 1e-9
         assert one.regular.all()
 
@@ -238,9 +238,9 @@ class TestConflicts:
                 given_ones.append(left)
                 taken = shapely.union(taken, left)
         current, ious, kept, turned = [], [], [], []
-        for polygon, frame in zip(given_ones, frames(np.array(given_ones, object), None), strict=True):
-            frame = along_walls(polygon, frame, 2.0)
-            found = regular_outline(polygon, frame, 2.0, False, 0.7)
+        for polygon, frame in zip(given_ones, local_frames(np.array(given_ones, object), None), strict=True):
+            frame = align_to_walls(polygon, frame, 2.0)
+            found = regularize_outline(polygon, frame, 2.0, False, 0.7)
             current.append(polygon if found is None else found[0])
             ious.append(1.0 if found is None else found[1])
             kept.append(found is not None)
@@ -248,15 +248,15 @@ class TestConflicts:
         group = Outlines(
             np.array(given_ones, object), np.array(current, object), turned, np.array(ious), np.array(kept)
         )
-        part_from_each_other(group, 2.0, 0.7, SilentMonitor())
+        resolve_mutual_overlaps(group, 2.0, 0.7, SilentMonitor())
         assert shapely.is_valid(group.current).all()
         assert (shapely.get_type_id(group.current) == 3).all()
-        for i in range(len(group.given)):
+        for i in range(len(group.original)):
             for j in range(i):
-                before = shapely.intersection(group.given[i], group.given[j]).area
+                before = shapely.intersection(group.original[i], group.original[j]).area
                 after = shapely.intersection(group.current[i], group.current[j]).area
                 assert after <= before + 1e-3
-        ratios = [overlap_ratio(*pair) for pair in zip(group.given, group.current, strict=True)]
+        ratios = [intersection_over_union(*pair) for pair in zip(group.original, group.current, strict=True)]
         assert ratios == pytest.approx(group.ious.tolist(), abs=1e-6)
 
 
@@ -306,7 +306,7 @@ class TestLayer:
         assert made.fields["perim_m"] == pytest.approx(shapely.length(made.geometries))
         assert made.fields["regular"].tolist() == [1, 1]
         assert made.fields["angle"] == pytest.approx([60, 12], abs=1.5)
-        ratios = [overlap_ratio(*pair) for pair in zip([one, two], made.geometries, strict=True)]
+        ratios = [intersection_over_union(*pair) for pair in zip([one, two], made.geometries, strict=True)]
         assert made.fields["iou"] == pytest.approx(ratios)
         assert made.crs == CRS.from_epsg(32640)
 
@@ -324,7 +324,7 @@ class TestLayer:
         assert made.crs == crs
         assert made.fields["area_m2"][0] == pytest.approx(truth.area, rel=5e-3)
         on_ground = shapely.transform(made.geometries[0], move(crs, utm))
-        assert overlap_ratio(truth, on_ground) > 0.99
+        assert intersection_over_union(truth, on_ground) > 0.99
         assert deviations(on_ground)[0].max() < 0.1
 
     def test_without_a_crs_areas_are_in_pixels(self, tmp_path):
@@ -371,7 +371,7 @@ class TestLayer:
         roads = layer(tmp_path / "roads.gpkg", [], id=np.empty(0, int))
         outcome = regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg"), obstacles=roads))
         assert outcome.regular == 1
-        assert outcome.warnings == (f"{roads} has no features: there are no obstacles.",)
+        assert outcome.warnings == (f"{roads} has no features: no obstacles are taken into account.",)
 
     def test_obstacles_of_another_crs_count(self, tmp_path):
         building = translate(rotate(ELL, 30), 500_000, 2_780_000)
@@ -413,7 +413,7 @@ class TestLayer:
             shared = shapely.intersection(made[one[apart]], others[other[apart]], grid_size=1e-6)
             assert shapely.area(shared).max() < 2e-3
 
-    def test_what_is_invalid_is_mended_and_what_is_empty_left_out(self, tmp_path):
+    def test_invalid_geometries_are_repaired_and_empty_ones_skipped(self, tmp_path):
         bow = shapely.Polygon([(0, 0), (20, 20), (20, 0), (0, 20)])
         source = layer(tmp_path / "i.gpkg", [bow, shapely.Polygon(), None, ELL], kind="MultiPolygon", id=[1, 2, 3, 4])
         outcome = regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg")))
@@ -449,7 +449,7 @@ class TestLayer:
         with pytest.raises(LandCoverError, match="cannot read"):
             regularize_buildings(BuildingsRequest(str(tmp_path / "gone.gpkg"), output))
         source = layer(tmp_path / "i.gpkg", [ELL], a_rather_long_name=[1])
-        with pytest.raises(OutputError, match="at most 10 letters"):
+        with pytest.raises(OutputError, match="allows at most 10"):
             regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.shp")))
         with pytest.raises(RasterOpenError, match="no polygons"):
             regularize_buildings(BuildingsRequest(source, output, obstacles=points))
