@@ -39,7 +39,7 @@ class LoggingMonitor:
         tenth = 10 * done // max(total, 1)
         if tenth != self._tenth:
             self._tenth = tenth
-            self._logger.info("%d %% %s", 10 * tenth, text)
+            self._logger.info("%s", f"{10 * tenth} % {text}".rstrip())
 
     def log(self, level: str, text: str) -> None:
         """Log a message at its level."""

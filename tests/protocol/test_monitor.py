@@ -31,7 +31,8 @@ def test_progress_is_logged_once_for_each_tenth_of_a_stage(caplog):
     caplog.clear()
     monitor.report(0, 1, "verifying")  # the next stage starts from 0
     monitor.report(0, 0)
-    assert caplog.messages == ["0 % verifying"]
+    monitor.report(1, 1)
+    assert caplog.messages == ["0 % verifying", "100 %"]
 
 
 def test_a_run_stops_only_where_the_monitor_cancels():
