@@ -1,1 +1,1 @@
-"""Training of land-cover models: ``python -m training train|evaluate|export``."""
+"""Training, evaluation and export of land-cover models: ``python -m training --help``."""

@@ -34,8 +34,8 @@ __all__ = [
 ]
 
 _CONFIGS = Path(__file__).resolve().parent / "configs"
-_MOST_SCALE = 64  # magnification of a chip: a pixel becomes a flat field
-_MOST_CHANGE = 4  # of light and colour: beyond it chips are black and white
+_MOST_SCALE = 64  # magnification of a chip; beyond it a chip shows a few flat pixels
+_MOST_CHANGE = 4  # radiometric change; beyond it chips saturate to black and white
 _VARIATIONS = (
     *("brightness", "contrast", "gamma", "gain", "saturation", "blur"),
     *("light", "haze", "grey", "stretch", "style", "paste"),
@@ -44,16 +44,16 @@ _VARIATIONS = (
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Which network is trained.
+    """Network to train.
 
     Args:
-        architecture: Name in the registry.
+        architecture: Name of the architecture.
         arguments: Its keyword arguments.
-        pretrained: Start the EfficientNet-lite0 encoder from ImageNet weights.
-        frozen: First blocks of that encoder that stay as they are, the stem before them too; 0 trains all. Steps are
-            faster so.
-        gsd: Ground sampling distance of the images, m/px.
-        window: Side of the window that suits the model, px.
+        pretrained: Initialize the EfficientNet-lite encoder with ImageNet weights.
+        frozen: Number of encoder blocks, counted from the input and including the stem, that are not trained; 0 trains
+            all. Freezing makes steps faster.
+        gsd: Ground sampling distance that the model is trained for, m/px.
+        window: Default side of the windows in inference, px.
     """
 
     architecture: str = "unet_efficientnet"
@@ -72,35 +72,36 @@ class ModelConfig:
         require(self.frozen >= 0, f"model.frozen must be at least 0, got {self.frozen}.", "0 trains all blocks.")
 
     def spec(self, classes: int) -> ModelSpec:
-        """Return the description of a network for RGB chips."""
+        """Return the specification of the network for RGB input and ``classes`` output channels."""
         return ModelSpec(self.architecture, 3, classes, dict(self.arguments))
 
 
 @dataclass(frozen=True, slots=True)
 class ChipConfig:
-    """How chips are cut and varied.
+    """Sampling and augmentation of chips.
 
     Args:
         size: Side of a chip, px.
-        scale: Smallest and largest magnification.
-        batch: Chips that go through the network at once, on each device.
-        balance: Share of chips that are centred on a pixel of a class drawn with equal chances, 0..1.
-        area_power: How often an image is drawn: 1 in proportion to its area, 0.5 to the area's root, 0 equally often.
-        brightness: Largest shift, share of the full range.
+        scale: Smallest and largest magnification, drawn log-uniformly.
+        batch: Chips of a batch on each device.
+        balance: Share of chips centred on a pixel of a uniformly drawn class, 0..1.
+        area_power: Exponent of the image area in the probability of drawing an image; 1 is proportional to the area, 0
+            uniform.
+        brightness: Largest shift, as a share of the full range.
         contrast: Largest relative change of contrast.
-        gamma: Largest change of the logarithm of gamma.
-        gain: Largest relative change of a single band.
-        saturation: Largest relative change of the distance of colours from grey.
-        blur: Largest standard deviation of a Gaussian blur, px.
-        light: Largest change of the logarithm of a factor on all bands.
-        haze: Largest share of white mixed in, 0..1.
-        grey: Share of chips that lose their colour, 0..1.
-        stretch: Share of chips stretched to the 2nd to 98th percentile of their image, as a run stretches rasters of
-            more than 8 bits, 0..1.
-        style: Share of chips that take on the mean and standard deviation of each band of another chip, 0..1.
-        paste: Share of chips into which a rectangle of another chip is pasted, 0..1.
-        calm: Share of a run, at its end, in which chips look almost as images do: see :meth:`calmed`; 0..1.
-        calm_strength: Factor on all variation in that part, 0..1.
+        gamma: Largest absolute logarithm of gamma.
+        gain: Largest relative change of each channel.
+        saturation: Largest relative change of the saturation.
+        blur: Largest standard deviation of the Gaussian blur, px.
+        light: Largest absolute logarithm of a factor on all channels.
+        haze: Largest share of white blended in, 0..1.
+        grey: Share of chips converted to grey, 0..1.
+        stretch: Share of chips stretched between the 2nd and 98th percentile of their image, as Segment Land Cover
+            stretches rasters of more than 8 bits, 0..1.
+        style: Share of chips moved towards the channel means and standard deviations of another chip, 0..1.
+        paste: Share of chips into which a rectangle of another chip is pasted (CutMix), 0..1.
+        calm: Share of the steps, at the end of a run, with weaker augmentation, see :meth:`calmed`; 0..1.
+        calm_strength: Factor on all augmentation ranges and probabilities in those steps, 0..1.
     """
 
     size: int = 256
@@ -129,23 +130,24 @@ class ChipConfig:
         )
         require(
             0 < self.scale[0] <= self.scale[1] <= _MOST_SCALE,
-            f"scale must be positive and rise, to {_MOST_SCALE} at most, got {self.scale}.",
+            f"scale must be two ascending numbers above 0 and at most {_MOST_SCALE}, got {self.scale}.",
         )
         for name in ("brightness", "contrast", "gamma", "gain", "saturation", "light"):
             value = getattr(self, name)
-            require(0 <= value <= _MOST_CHANGE, f"chips.{name} must lie in 0..{_MOST_CHANGE}, got {value}.")
+            require(0 <= value <= _MOST_CHANGE, f"chips.{name} must be in 0..{_MOST_CHANGE}, got {value}.")
         for name in ("balance", "haze", "grey", "stretch", "style", "paste", "calm_strength"):
             value = getattr(self, name)
-            require(0 <= value <= 1, f"chips.{name} must lie in 0..1, got {value}.")
-        require(0 <= self.area_power <= 1, f"area_power must lie in 0..1, got {self.area_power}.")
-        require(0 <= self.blur <= 4, f"blur must lie in 0..4 px, got {self.blur}.")
-        require(0 <= self.calm <= 1, f"calm must lie in 0..1, got {self.calm}.")
+            require(0 <= value <= 1, f"chips.{name} must be in 0..1, got {value}.")
+        require(0 <= self.area_power <= 1, f"area_power must be in 0..1, got {self.area_power}.")
+        require(0 <= self.blur <= 4, f"blur must be in 0..4 px, got {self.blur}.")
+        require(0 <= self.calm <= 1, f"calm must be in 0..1, got {self.calm}.")
 
     def calmed(self) -> ChipConfig:
-        """Return the configuration with less variation, by the factor ``calm_strength``, and chips cut anywhere.
+        """Return the configuration with augmentation scaled by ``calm_strength`` and without class balance.
 
-        A network that ends its training on images as they are fits them better than one that has seen only varied
-        ones. Source: Touvron et al. 2019, Fixing the train-test resolution discrepancy,
+        Ending the training on nearly unaugmented chips reduces the discrepancy between training and inference.
+
+        Source: Touvron et al. 2019, Fixing the train-test resolution discrepancy,
         https://arxiv.org/abs/1906.06423.
         """
         factor = self.calm_strength
@@ -156,18 +158,18 @@ class ChipConfig:
 
 @dataclass(frozen=True, slots=True)
 class OptimizerConfig:
-    """AdamW with linear warm-up, then cosine decay or a constant rate with a decay at the end.
+    """AdamW with linear warm-up, then cosine decay or a trapezoid schedule (constant rate, decay at the end).
 
     Args:
-        steps: Optimizer steps of the whole run.
-        rate: Highest learning rate.
-        encoder_rate: Highest learning rate of a pretrained encoder.
-        weight_decay: Decoupled decay of the weights.
-        warmup: Steps over which the rate rises.
-        decay: Steps at the end over which the rate falls from a constant to zero; 0 for a cosine over the whole run.
-        clip: Largest gradient norm.
-        accumulate: Batches whose gradients are averaged for one step.
-        average: Decay of the moving average of the weights that is evaluated and exported; 0 for none.
+        steps: Number of optimizer steps.
+        rate: Peak learning rate.
+        encoder_rate: Peak learning rate of a pretrained encoder.
+        weight_decay: Decoupled weight decay.
+        warmup: Steps of the linear warm-up.
+        decay: Steps of the final decay from a constant rate to zero (trapezoid schedule); 0 for cosine decay.
+        clip: Largest gradient norm; longer gradients are scaled down.
+        accumulate: Batches whose gradients are averaged in one step.
+        average: Decay of the exponential moving average of the weights, which is validated and exported; 0 for none.
     """
 
     steps: int = 1000
@@ -196,7 +198,7 @@ class OptimizerConfig:
             f"weight_decay must be a finite number of at least 0, got {self.weight_decay}.",
         )
         require(self.accumulate >= 1, f"accumulate must be at least 1, got {self.accumulate}.")
-        require(0 <= self.average < 1, f"average must lie in 0..1, got {self.average}.")
+        require(0 <= self.average < 1, f"average must be in 0..1, got {self.average}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,16 +207,16 @@ class LossConfig:
 
     Args:
         focal: Weight of the focal loss.
-        gamma: Its focusing parameter; 0 gives cross entropy.
-        alpha: Its weight of each class; empty for equal weights, ``balanced`` for one over the square root of the
-            class's share of the training labels.
-        smoothing: Share of the label that it spreads over all classes, 0..1.
+        gamma: Focusing parameter of the focal loss; 0 gives cross entropy.
+        alpha: Its class weights; empty for equal weights, ``balanced`` for the inverse square root of the class
+            frequency in the training labels.
+        smoothing: Its label smoothing, 0..1.
         dice: Weight of the soft Dice loss.
         lovasz: Weight of the Lovász-Softmax loss.
-        border: Labelled pixels nearer than this to another class are border pixels, px; 0 for none.
+        border: Pixels within this distance of another class are border pixels, px; 0 for none.
         border_weight: Weight of border pixels, 0..1.
-        coarse: Compare the logits with every so-manieth label before they are enlarged, where the network's output is
-            coarser than its input. Steps are faster so.
+        coarse: Compute the loss at the network's output stride, with labels subsampled to that stride, instead of on
+            upsampled logits. Makes steps faster.
     """
 
     focal: float = 1.0
@@ -241,30 +243,30 @@ class LossConfig:
                 all(0 <= weight < math.inf for weight in self.alpha) and (not self.alpha or any(self.alpha)),
                 f"alpha must be finite weights of at least 0, one of them positive, got {self.alpha}.",
             )
-        require(0 <= self.smoothing < 1, f"smoothing must lie in 0..1, got {self.smoothing}.")
+        require(0 <= self.smoothing < 1, f"smoothing must be in 0..1, got {self.smoothing}.")
         require(
             self.border >= 0 and 0 <= self.border_weight <= 1,
-            f"border must be at least 0 and border_weight lie in 0..1, got {self.border} and {self.border_weight}.",
+            f"border must be at least 0 and border_weight in 0..1, got {self.border} and {self.border_weight}.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """How the run goes about it.
+    """Devices, logging and saving.
 
     Args:
-        seed: Of everything random.
-        threads: CPU threads of each process; 0 leaves the default.
-        accelerator: ``auto``, ``cpu``, ``cuda`` or another that Lightning Fabric knows.
-        devices: How many on each node, ``auto`` for all.
+        seed: Random seed.
+        threads: CPU threads of each process; 0 for the default of PyTorch.
+        accelerator: ``auto``, ``cpu``, ``cuda`` or another accelerator of Lightning Fabric.
+        devices: Number of devices on each node, ``auto`` for all.
         num_nodes: Number of nodes.
-        strategy: How devices share the work, as Lightning Fabric names it; ``auto`` is DDP for more than one.
-        precision: As Lightning Fabric names it, e.g. ``32-true`` or ``bf16-mixed``.
-        epoch: Steps after which the model is validated, drawn and saved.
-        patience: Epochs without a better mean IoU after which the run ends; 0 for never.
+        strategy: Strategy of Lightning Fabric; ``auto`` is DDP for more than one device.
+        precision: Precision of Lightning Fabric, for example ``32-true`` or ``bf16-mixed``.
+        epoch: Steps between validations; each is followed by a picture and a checkpoint.
+        patience: Epochs without a better mean IoU after which training stops early; 0 for never.
         log_every: Steps between log rows.
-        save_every: Steps between further saves of ``last.ckpt``; 0 for after each epoch only.
-        pictures: How many places the picture of an epoch shows; 0 for no picture.
+        save_every: Steps between additional saves of ``last.ckpt``; 0 saves after each epoch only.
+        pictures: Number of crops in the picture of an epoch; 0 for no picture.
         tensorboard: Write TensorBoard logs.
     """
 
@@ -299,7 +301,7 @@ class RunConfig:
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """All of the above."""
+    """Configuration of a run: one section for each dataclass above, and the list of sources."""
 
     data: DataConfig = field(default_factory=DataConfig)
     sources: tuple[SourceConfig, ...] = ()
@@ -316,10 +318,10 @@ class TrainingConfig:
 
     @classmethod
     def from_mapping(cls, value: dict[str, Any]) -> TrainingConfig:
-        """Build a configuration from nested tables.
+        """Return the configuration of nested tables.
 
         Raises:
-            ConfigError: for unknown sections or keys and for values out of range.
+            ConfigError: for unknown sections or keys, values of a wrong type and values out of range.
         """
         kinds = _sections()
         require(
@@ -351,13 +353,13 @@ def load_config(path: str | Path | None, settings: Sequence[str] = ()) -> Traini
 
     Args:
         path: The file, or the name of one in ``training/configs``; None for the defaults.
-        settings: ``section.key=value`` that go before what the file says.
+        settings: ``section.key=value``, which override the file.
 
     Raises:
-        ConfigError: if it cannot be read or says something unknown.
+        ConfigError: if the file cannot be read, or a key or value is invalid.
     """
     tables = {} if path is None else _read_toml(_find(Path(path)))
-    TrainingConfig.from_mapping(tables)  # so that a fault of the file is not taken for one of the settings
+    TrainingConfig.from_mapping(tables)  # errors of the file are reported before those of the settings
     sources = tables.pop(_SOURCES, [])
     kinds = _sections()
     del kinds[_SOURCES]

@@ -1,4 +1,4 @@
-"""From the tables of a TOML file or of a command line to dataclasses whose values have the declared types."""
+"""Converts TOML tables and command-line settings to dataclasses with values of the declared types."""
 
 from __future__ import annotations
 
@@ -25,18 +25,20 @@ def require(condition: bool, message: str, remedy: str = "") -> None:
 
 
 def build_section(name: str, kind: type[_Section], table: Any) -> _Section:
-    """Return the dataclass ``kind`` filled from a table.
+    """Return an instance of the dataclass ``kind`` with the values of a table.
 
     Args:
-        name: Of the section, for messages.
-        kind: Frozen dataclass that checks its own ranges.
-        table: Values by key; keys left out keep their defaults.
+        name: Name of the section, for messages.
+        kind: Dataclass that checks the ranges of its values.
+        table: Values by key; missing keys keep their defaults.
 
     Raises:
-        ConfigError: for unknown keys, values of another type and values out of range.
+        ConfigError: for unknown or missing keys, values of a wrong type and values out of range.
     """
     if not isinstance(table, Mapping):
-        raise ConfigError(f"[{name}] must be a table, got {table!r}.", f"Write [{name}] and below it key = value.")
+        raise ConfigError(
+            f"[{name}] must be a table, got {table!r}.", f"Write [{name}] and, below it, lines key = value."
+        )
     hints = get_type_hints(kind)
     known = [item.name for item in fields(kind)]  # type: ignore[arg-type]
     unknown = sorted(set(table) - set(known))
@@ -53,7 +55,7 @@ def _is_required(item: Field[Any]) -> bool:
 
 
 def _checked(value: Any, hint: Any, where: str) -> Any:
-    """Return a value as the type that a field declares: lists become tuples, whole numbers floats."""
+    """Return a value converted to the declared type of a field: lists become tuples, integers floats."""
     for kind in get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,):
         fits, converted = _convert(value, kind, where)
         if fits:
@@ -75,7 +77,7 @@ def _convert(value: Any, kind: Any, where: str) -> tuple[bool, Any]:
         return True, value
     if get_origin(kind) is dict:
         return isinstance(value, Mapping), value
-    if isinstance(value, bool) and kind is not bool:  # Python counts True as a whole number
+    if isinstance(value, bool) and kind is not bool:  # bool is a subclass of int
         return False, None
     if kind is float and isinstance(value, int):
         return True, float(value)
@@ -95,23 +97,25 @@ def _in_words(hint: Any) -> str:
 
 
 def override(kinds: Mapping[str, Any], tables: Mapping[str, Any], settings: Sequence[str]) -> dict[str, Any]:
-    """Return tables with single values replaced.
+    """Return tables with individual values replaced.
 
     Args:
-        kinds: The dataclass of each section.
-        tables: Values by section and key; a section may lack keys or be missing.
-        settings: ``section.key=value``, the value as in TOML; a text needs no quotes, a list no brackets. Keys of
-            a table follow one more dot: ``model.arguments.width=16``.
+        kinds: Dataclass of each section.
+        tables: Values by section and key; sections and keys may be missing.
+        settings: ``section.key=value`` with the value as in TOML; quotes of a text and brackets of a list may be
+            omitted. A key inside a table is written with a further dot: ``model.arguments.width=16``.
 
     Raises:
-        ConfigError: if a setting has another form or names what there is not.
+        ConfigError: if a setting has another form, or its section or key does not exist.
     """
     changed = {name: dict(table) for name, table in tables.items()}
     for setting in settings:
         path, equals, text = setting.partition("=")
         section, _, keys = path.strip().partition(".")
         if not equals or not keys or not all(keys.split(".")):
-            raise ConfigError(f"'{setting}' is no setting.", "Write section.key=value, e.g. optimizer.steps=200.")
+            raise ConfigError(
+                f"'{setting}' is not of the form section.key=value.", "Write, for example, optimizer.steps=200."
+            )
         if section not in kinds:
             raise ConfigError(f"There is no section '{section}' ({setting}).", f"Known: {', '.join(kinds)}.")
         key, *inner = keys.split(".")
@@ -119,28 +123,28 @@ def override(kinds: Mapping[str, Any], tables: Mapping[str, Any], settings: Sequ
         if key not in hints:
             raise ConfigError(f"There is no key '{key}' in [{section}] ({setting}).", f"Known: {', '.join(hints)}.")
         if inner and get_origin(hints[key]) is not dict:
-            raise ConfigError(f"{section}.{key} has no keys of its own ({setting}).", f"Write {section}.{key}=value.")
+            raise ConfigError(f"{section}.{key} is not a table ({setting}).", f"Write {section}.{key}=value.")
         table = changed.setdefault(section, {})
         for name in (key, *inner)[:-1]:
             if not isinstance(table.get(name, {}), Mapping):
                 raise ConfigError(
-                    f"'{name}' is no table, so it has no keys ({setting}).", f"It is {table[name]!r}: set it as it is."
+                    f"'{name}' is not a table, so it has no keys ({setting}).", f"Its value is {table[name]!r}."
                 )
-            table[name] = dict(table.get(name, {}))  # a copy: the caller's tables stay
+            table[name] = dict(table.get(name, {}))  # a copy, to leave the caller's tables unchanged
             table = table[name]
         table[(key, *inner)[-1]] = _parse(text.strip(), Any if inner else hints[key])
     return changed
 
 
 def _parse(text: str, hint: Any) -> Any:
-    """Return a value written as in TOML; a text may lack its quotes, a list its brackets."""
+    """Parse a TOML value; quotes of a text and brackets of a list may be omitted."""
     kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     try:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text
     if str in kinds and len(kinds) == 1 and not isinstance(value, str):
-        return text  # a name may look like a number
+        return text  # a text that looks like a number
     lists = [kind for kind in kinds if get_origin(kind) is tuple]
     if not lists or isinstance(value, list) or (isinstance(value, str) and str in kinds and "," not in value):
         return value

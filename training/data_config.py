@@ -18,22 +18,22 @@ SPLITS = ("none", "seed", "location", "patch", "list")
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
-    """What the images and labels are; paths are relative to the folder of the data.
+    """Images and labels; paths are relative to the data folder.
 
     Args:
-        title: One sentence for model cards: name and licence of the data; empty for what the layout tells.
+        title: Name and licence of the data for model cards, one sentence; empty for the default of the layout.
         classes: Class table, CSV or JSON; empty looks for ``classes.csv`` and ``classes.json``.
         labels: Vector file of labelled polygons; empty looks for ``labels.gpkg``, ``.shp`` and ``.geojson``.
-        layer: Layer of that file; needed where it has several.
-        field: Its field with the class, by name or id; empty looks for ``class``, ``class_id`` and ``name``.
-        bands: 1-based bands that are red, green and blue; empty finds them as a run does.
-        block: Side of the blocks that rasters with polygons are cut into, px.
-        scenes: ``module:function`` that draws synthetic scenes, or empty; a dot in front means inside this package.
+        layer: Layer of that file; required if it has several.
+        field: Attribute with the name or id of the class; empty looks for ``class``, ``class_id`` and ``name``.
+        bands: 1-based red, green and blue bands; empty selects them as Segment Land Cover does.
+        block: Side of the blocks into which rasters with polygons are cut, px.
+        scenes: ``module:function`` that draws synthetic scenes, or empty; a leading dot means a module of this package.
         scene_share: Share of chips taken from synthetic scenes, 0..1.
-        scene_count: How many scenes are drawn.
-        scene_seed: Seed of the first; the others count up.
+        scene_count: Number of scenes.
+        scene_seed: Seed of the first scene; the others count up from it.
         scene_size: Side of a scene, px.
-        scene_gsd: Ground sampling distance of a scene, m/px; 0 takes its pixels as those of the model.
+        scene_gsd: Ground sampling distance of a scene, m/px; 0 for that of the model.
     """
 
     title: str = ""
@@ -54,32 +54,33 @@ class DataConfig:
         require(
             not self.bands or (len(self.bands) == 3 and min(self.bands) >= 1),
             f"bands must be three numbers from 1, got {list(self.bands)}.",
-            "Name the bands that are red, green and blue.",
+            "Give the numbers of the red, green and blue bands.",
         )
         require(self.block >= 64, f"block must be at least 64 px, got {self.block}.")
-        require(0 <= self.scene_share < 1, f"scene_share must lie in 0..1, got {self.scene_share}.")
+        require(0 <= self.scene_share < 1, f"scene_share must be at least 0 and below 1, got {self.scene_share}.")
         require(self.scene_count > 0 and self.scene_size > 0, "scene_count and scene_size must be positive.")
 
 
 @dataclass(frozen=True, slots=True)
 class SourceConfig:
-    """One of several folders of training data; written as ``[[sources]]`` in TOML.
+    """One of several folders of training data, a table ``[[sources]]`` in TOML.
 
     Args:
         name: Short name; images are called ``name/image`` in splits and logs.
-        folder: Folder of the source, relative to the folder of the data.
+        folder: Folder of the source, relative to the data folder.
         layout: ``auto``, ``dubai``, ``masks`` or ``polygons``; see :mod:`training.data.layouts`.
-        images: Folder of the images of ``masks``.
-        masks: Folder of the masks of ``masks``.
-        labels: Meaning of the mask's values: ``{"4" = "Building", "14" = "not Building", "6" = ""}``. A name stands for
-            a class, ``not NAME`` for pixels known to be anything but that class, an empty text for unlabelled pixels.
-            Empty takes values as class ids.
-        gsd: Ground sampling distance of the images, m/px; 0 takes their pixels as those of the model.
-        gsds: Ground sampling distance of single places, m/px, by place.
-        place: Regular expression on an image's name whose first group is its place; empty takes the layout's own.
-        weight: Relative share of the chips that are cut from this source.
-        exclude: Names of images, within the source, that are left out.
-        terms: Title, licence and credit for model cards.
+        images: Image folder of the layout ``masks``.
+        masks: Mask folder of the layout ``masks``.
+        labels: Meaning of the mask values: ``{"4" = "Building", "14" = "not Building", "6" = ""}``. ``NAME`` is a
+            class, ``not NAME`` a partial label (any class except that one), an empty text an unlabelled pixel. An
+            empty table means that values are class ids.
+        gsd: Ground sampling distance of the images, m/px; 0 for that of the model.
+        gsds: Ground sampling distance of individual places, m/px, by place; overrides ``gsd``.
+        place: Regular expression whose first group, searched in the image name, is the place of the image; empty for
+            the places of the layout.
+        weight: Relative share of the chips cut from this source.
+        exclude: Names of images, without the source name, that are not used.
+        terms: Title, licence and attribution for model cards.
     """
 
     name: str
@@ -97,7 +98,7 @@ class SourceConfig:
 
     def __post_init__(self) -> None:
         where = f"source '{self.name}'"
-        require(bool(self.name) and "/" not in self.name, f"{where}: the name must not be empty nor contain '/'.")
+        require(bool(self.name) and "/" not in self.name, f"{where}: the name must not be empty or contain '/'.")
         require(self.layout in LAYOUTS, f"{where}: layout must be one of {', '.join(LAYOUTS)}, got '{self.layout}'.")
         for value in (self.gsd, *self.gsds.values()):
             require(
@@ -109,23 +110,27 @@ class SourceConfig:
             groups = re.compile(self.place).groups
         except re.error as error:
             raise ConfigError(f"{where}: place is not a regular expression: {error}.") from error
-        require(not self.place or groups >= 1, f"{where}: place '{self.place}' has no group.", "Write e.g. ^([a-z]+)_")
+        require(
+            not self.place or groups >= 1,
+            f"{where}: place '{self.place}' has no group.",
+            "Write, for example, ^([a-z]+)_.",
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class SplitConfig:
-    """Which labelled images are kept out of training to validate on; see :mod:`.data.splits`.
+    """Division of the labelled images into training and validation; see :mod:`.data.splits`.
 
     Args:
         kind: ``none``, ``seed``, ``location``, ``patch`` or ``list``.
-        fold: Which of ``groups`` is kept out by ``location``, from 0.
-        groups: What ``location`` keeps out together: lists of names of groups; empty takes the data's own.
-        validation: Names of images or groups that ``list`` keeps out.
-        exclude: Names of images or groups left out altogether, for instance for broken labels.
-        seed: Of ``seed`` and ``patch``.
-        images: How many images ``seed`` keeps out.
-        share: Share of the patches that ``patch`` keeps out, 0..1.
-        patch: Side of its patches, px.
+        fold: Index of the fold that ``location`` holds out, from 0.
+        groups: Folds of ``location``: lists of groups that are held out together; empty for the folds of the dataset.
+        validation: Names of images or groups that ``list`` holds out.
+        exclude: Names of images or groups that are not used at all, for example because of wrong labels.
+        seed: Random seed of ``seed`` and ``patch``.
+        images: Number of images that ``seed`` holds out.
+        share: Share of the patches that ``patch`` holds out, 0..1.
+        patch: Side of the patches, px.
     """
 
     kind: str = "none"
@@ -142,13 +147,14 @@ class SplitConfig:
         object.__setattr__(self, "groups", tuple(tuple(group) for group in self.groups))  # TOML has lists
         require(self.kind in SPLITS, f"split.kind must be one of {', '.join(SPLITS)}, got '{self.kind}'.")
         require(
-            self.fold >= 0 and self.images >= 1, f"fold counts from 0, images from 1; got {self.fold}, {self.images}."
+            self.fold >= 0 and self.images >= 1,
+            f"fold must be at least 0 and images at least 1, got {self.fold}, {self.images}.",
         )
-        require(0 <= self.seed < MOST_SEED, f"split.seed must lie in 0..2^63 - 1, got {self.seed}.")
-        require(0 < self.share < 1, f"share must lie between 0 and 1, got {self.share}.")
+        require(0 <= self.seed < MOST_SEED, f"split.seed must be in 0..2^63 - 1, got {self.seed}.")
+        require(0 < self.share < 1, f"share must be between 0 and 1, got {self.share}.")
         require(self.patch >= 16, f"patch must be at least 16 px, got {self.patch}.")
         require(
             self.kind != "list" or bool(self.validation),
-            "split.kind is 'list', but split.validation names no image.",
+            "split.kind is 'list', but split.validation is empty.",
             "List names of images or groups, or choose another kind.",
         )

@@ -1,4 +1,4 @@
-"""Errors of training; the root is the engine's."""
+"""Errors of training, below the engine's root class."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from dubai_landcover_plugin.protocol.errors import LandCoverError
 
 
 class DatasetError(LandCoverError, ValueError):
-    """Images and masks are missing or contradict each other."""
+    """Images or labels are missing, unreadable or inconsistent."""
 
     code = "dataset"
 
 
 class ConfigError(LandCoverError, ValueError):
-    """A training configuration has an unknown key or a value that no run can use."""
+    """A training configuration has an unknown key or an invalid value."""
 
     code = "config"
 
 
 class TrainingError(LandCoverError, RuntimeError):
-    """Training cannot start, go on or be resumed."""
+    """Training cannot start, continue or be resumed."""
 
     code = "training"

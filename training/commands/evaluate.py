@@ -77,7 +77,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     from ..monitoring.curves import read_log
 
     if options.boundary is not None and not 0 <= options.boundary <= _MOST_BOUNDARY:
-        raise ConfigError(f"--boundary must lie in 0..{_MOST_BOUNDARY} px, got {options.boundary}.")
+        raise ConfigError(f"--boundary must be in 0..{_MOST_BOUNDARY} px, got {options.boundary}.")
     log = read_log(options.log) if options.log else ()
     if options.output:
         check_output(options.output)  # before hours of work
@@ -159,7 +159,7 @@ def _own_config(bundle: ModelBundle) -> TrainingConfig:
         return TrainingConfig.from_mapping(bundle.metadata.training["config"])
     except (KeyError, ConfigError) as error:
         raise ConfigError(
-            f"The model '{bundle.metadata.name}' does not tell which images its training kept out: {error}.",
+            f"The model '{bundle.metadata.name}' does not record which images its training held out: {error}.",
             "Give its configuration with --config, or choose images by --groups or --names.",
         ) from error
 
@@ -178,7 +178,7 @@ def _calibrate(options: argparse.Namespace) -> None:
     told: dict[str, Any] = {"temperature": options.temperature}
     low, high = LIMITS
     if options.temperature is not None and not low <= options.temperature <= high:
-        raise ConfigError(f"--temperature must lie in {low:g}..{high:g}, got {options.temperature:g}.")
+        raise ConfigError(f"--temperature must be in {low:g}..{high:g}, got {options.temperature:g}.")
     if options.temperature is None:
         _, dataset, selection = _choose(options, bundle)
         images = (in_channels_of(bundle.metadata.scheme, dataset.scheme, entry.load()) for entry in selection.entries)

@@ -30,22 +30,22 @@ def _inspect(options: argparse.Namespace) -> None:
         DatasetError: at the end, if an image cannot be used.
     """
     from ..config import load_config
-    from ..data.layouts import open_dataset
+    from ..data.sources import open_data
     from ..inspection.findings import inspect_dataset
     from ..inspection.page import ContactSheet, describe, save_page, save_pictures
 
-    say = partial(print, flush=True)
+    report = partial(print, flush=True)
     config = load_config(options.config, options.set)
-    dataset = open_dataset(config.data, options.data)
+    dataset = open_data(config, options.data)
     sheet = ContactSheet(dataset.scheme, len(dataset.entries)) if options.pictures or options.output else None
-    found = inspect_dataset(dataset, sheet.add if sheet else None, say)
-    say(describe(found))
+    found = inspect_dataset(dataset, sheet.add if sheet else None, report)
+    report(describe(found))
     if sheet and options.pictures:
         written = save_pictures(found, sheet, Path(options.pictures))
-        say(f"\n{', '.join(map(str, written))}")
+        report(f"\n{', '.join(map(str, written))}")
     if sheet and options.output:
         save_page(found, sheet, Path(options.output))
-        say(f"\n{options.output}")
+        report(f"\n{options.output}")
     if found.errors:
         raise DatasetError(
             f"{len(found.errors)} of {len(dataset.entries)} images cannot be used, see above.",

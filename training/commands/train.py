@@ -45,9 +45,9 @@ def _train(options: argparse.Namespace) -> None:
 
     config = load_config(options.config, options.settings)
     fabric = make_fabric(config.run)  # first, so that only one of several processes speaks
-    say = partial(print, flush=True) if fabric.is_global_zero else _say_nothing
+    report = partial(print, flush=True) if fabric.is_global_zero else _ignore
     dataset = open_data(config, options.data)
-    split = make_split(dataset, config.split, say)
+    split = make_split(dataset, config.split, report)
     run = Run(
         config,
         split,
@@ -57,12 +57,12 @@ def _train(options: argparse.Namespace) -> None:
         options.start_from,
         dataset.title,
         fabric,
-        say,
+        report,
     )
     run.go()
     weights = run.folder / (BEST if (run.folder / BEST).is_file() else LAST)
-    say(f"To make a model file of it: python -m {PACKAGE} export {shlex.quote(str(weights))} NAME.safetensors")
+    report(f"To make a model file of it: python -m {PACKAGE} export {shlex.quote(str(weights))} NAME.safetensors")
 
 
-def _say_nothing(text: str) -> None:
+def _ignore(text: str) -> None:
     pass

@@ -1,4 +1,4 @@
-"""Variation of chips: orientation, light, colour and sharpness."""
+"""Augmentation of chips: orientation, radiometry, blur, colour transfer and CutMix."""
 
 from __future__ import annotations
 
@@ -11,34 +11,46 @@ from ..config import ChipConfig
 
 
 def orient(
-    pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], which: int
+    pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], index: int
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Return chip (S, S, 3) and labels (S, S) in one of the eight orientations of a square, ``which`` in 0..7."""
-    turned, turned_labels = np.rot90(pixels, which % 4), np.rot90(labels, which % 4)
-    if which >= 4:
+    """Return a chip (S, S, 3) and its labels (S, S) in orientation ``index``, 0..7, of the dihedral group D4."""
+    turned, turned_labels = np.rot90(pixels, index % 4), np.rot90(labels, index % 4)
+    if index >= 4:
         turned, turned_labels = turned[:, ::-1], turned_labels[:, ::-1]
     return np.ascontiguousarray(turned), np.ascontiguousarray(turned_labels)
 
 
 def vary_radiometry(chips: torch.Tensor, config: ChipConfig, draw: np.random.Generator) -> torch.Tensor:
-    """Return (N, C, H, W) float32 on 0..255 with light and colour varied for each chip; geometry stays."""
+    """Vary light, colour and sharpness of each chip independently.
+
+    Args:
+        chips: (N, C, H, W) on 0..255.
+        config: Ranges of the changes.
+        draw: Random generator.
+
+    Returns:
+        (N, C, H, W) float32 on 0..255.
+    """
     count, bands = chips.shape[:2]
 
     def spread(width: float, *shape: int) -> torch.Tensor:
+        """Return uniform values in -width..width, (N, 1 or C, 1, 1)."""
         values = draw.uniform(-width, width, (count, *shape)).astype(np.float32)
         return torch.from_numpy(values).reshape(count, -1, 1, 1)
 
     values = chips.float() / 255.0  # (N, C, H, W) on 0..1
+    # gain of each channel
     values = values * (1 + spread(config.gain, bands))
-    # nothing is drawn for what is switched off, so that a switch leaves the other draws as they were
+    # disabled changes draw no random numbers, so that the other draws do not depend on them
     if config.saturation:
         grey = values.mean(dim=1, keepdim=True)
         values = grey + (values - grey) * (1 + spread(config.saturation, 1))
     if config.light:
         values = values * torch.exp(spread(config.light, 1))
+    # contrast around the mean of the chip, then brightness
     middle = values.mean(dim=(1, 2, 3), keepdim=True)
     values = (values - middle) * (1 + spread(config.contrast, 1)) + middle + spread(config.brightness, 1)
-    # gamma last, on a clipped base: a negative base has no power
+    # gamma, after clipping: a power needs a base above 0
     values = values.clamp(1e-4, 1.0) ** torch.exp(spread(config.gamma, 1))
     if config.haze:
         share = torch.from_numpy(draw.uniform(0, config.haze, count).astype(np.float32)).view(-1, 1, 1, 1)
@@ -52,7 +64,7 @@ def vary_radiometry(chips: torch.Tensor, config: ChipConfig, draw: np.random.Gen
 
 
 def stretched(pixels: npt.NDArray[np.uint8], limits: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """Return (H, W, 3) pixels with each band stretched so that ``limits`` (2, 3) become 0 and 255."""
+    """Return (H, W, 3) uint8 pixels stretched to 0..255 from ``limits`` (2, 3), low and high of each channel."""
     low, high = limits
     values = (pixels - low) * (255 / np.maximum(high - low, 1))
     result: npt.NDArray[np.uint8] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
@@ -60,9 +72,17 @@ def stretched(pixels: npt.NDArray[np.uint8], limits: npt.NDArray[np.float32]) ->
 
 
 def transfer_style(chips: torch.Tensor, share: float, draw: np.random.Generator) -> torch.Tensor:
-    """Return (N, C, H, W) float32 where a share of the chips takes on the colours of another one.
+    """Transfer the colour statistics of other chips in the batch to a random share of the chips.
 
-    Mean and standard deviation of each band move a random part of the way to those of the next chip.
+    Mean and standard deviation of each channel are moved a random part of the way to those of the previous chip.
+
+    Args:
+        chips: (N, C, H, W) on 0..255.
+        share: Probability that a chip is changed, 0..1.
+        draw: Random generator.
+
+    Returns:
+        (N, C, H, W) float32 on 0..255.
 
     Source: Reinhard et al. 2001, Color transfer between images, https://doi.org/10.1109/38.946629, in RGB.
     """
@@ -71,7 +91,7 @@ def transfer_style(chips: torch.Tensor, share: float, draw: np.random.Generator)
     count = len(values)
     part = draw.random(count) * (draw.random(count) < share)
     part_tensor = torch.from_numpy(part.astype(np.float32)).view(-1, 1, 1, 1)
-    # a flat chip has no contrast that could be scaled
+    # ratio of the standard deviations; + 1 and the clamp limit the noise of nearly flat chips
     factor = ((deviation.roll(1, 0) + 1) / (deviation + 1)).clamp(0.25, 4.0)
     target = (values - mean) * factor + mean.roll(1, 0)
     return (values + part_tensor * (target - values)).clamp(0, 255)
@@ -80,13 +100,20 @@ def transfer_style(chips: torch.Tensor, share: float, draw: np.random.Generator)
 def paste_rectangles(
     chips: torch.Tensor, labels: torch.Tensor, share: float, draw: np.random.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return chips (N, C, H, W) and labels (N, H, W) where a share got a rectangle of the chip before them.
+    """Paste a random rectangle of the previous chip, pixels and labels, into a random share of the chips (CutMix).
 
-    Source: Yun et al. 2019, CutMix, https://doi.org/10.1109/ICCV.2019.00612, with the labels pasted too.
+    Args:
+        chips: (N, C, H, W).
+        labels: (N, H, W).
+        share: Probability that a chip is changed, 0..1.
+        draw: Random generator.
+
+    Source: Yun et al. 2019, CutMix, https://doi.org/10.1109/ICCV.2019.00612, for segmentation.
     """
     height, width = labels.shape[-2:]
     pasted, pasted_labels = chips.clone(), labels.clone()
     for index in np.flatnonzero(draw.random(len(chips)) < share):
+        # sides of a quarter to three quarters of the chip
         tall, wide = (int(side * draw.uniform(0.25, 0.75)) for side in (height, width))
         row, col = int(draw.integers(height - tall + 1)), int(draw.integers(width - wide + 1))
         window = (slice(row, row + tall), slice(col, col + wide))
@@ -96,13 +123,15 @@ def paste_rectangles(
 
 
 def blur(values: torch.Tensor, deviations: npt.NDArray[np.float64]) -> torch.Tensor:
-    """Return (N, C, H, W) smoothed by a Gaussian of its own standard deviation (px) for each of the N chips."""
+    """Return (N, C, H, W) chips, smoothed by Gaussians with standard deviations ``deviations`` (N,), px."""
     count, bands, height, width = values.shape
     reach = int(min(np.ceil(3 * deviations.max()), height - 1, width - 1))
-    places = np.arange(-reach, reach + 1)
-    kernels = np.exp(-0.5 * (places / np.maximum(deviations, 1e-3)[:, None]) ** 2)
+    # one normalized 1-D kernel per chip, cut off at three standard deviations of the widest
+    offsets = np.arange(-reach, reach + 1)
+    kernels = np.exp(-0.5 * (offsets / np.maximum(deviations, 1e-3)[:, None]) ** 2)
     kernels /= kernels.sum(axis=1, keepdims=True)  # (N, 2 * reach + 1)
     weights = torch.from_numpy(kernels.astype(np.float32)).repeat_interleave(bands, dim=0)[:, None, None, :]
+    # separable, grouped convolution: rows, then columns; every channel of every chip is a group
     flat = values.reshape(1, count * bands, height, width)
     for kernel, padding in ((weights, (reach, reach, 0, 0)), (weights.mT, (0, 0, reach, reach))):
         padded = functional.pad(flat, padding, mode="reflect")

@@ -1,7 +1,7 @@
 """Random chips cut from images in memory.
 
-The draw of a batch depends on the seed, the step and the batch's number within the step alone: runs can resume, and
-several processes that share the batches of a step see what one process would see in turn.
+A batch depends only on the seed, the step and the index of the batch within the step. Runs can therefore be resumed
+exactly, and several processes that share the batches of a step draw the same chips as one process with accumulation.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from .dataset import NOT_CLASS, LabelledImage
 
 
 class DrawnScene(Protocol):
-    """A synthetic picture (H, W, 3) uint8 and its true class ids (H, W) uint8."""
+    """Synthetic image (H, W, 3) uint8 and its class ids (H, W) uint8."""
 
     image: npt.NDArray[np.uint8]
     truth: npt.NDArray[np.uint8]
 
 
 SceneFunction = Callable[[int, int], DrawnScene]
-"""Draws the scene of a seed with sides of so many px."""
+"""Draws the scene of a seed with the given side, px."""
 
 _SAMPLE = 50_000  # pixels of an image from which its percentiles are estimated
 _POSITIONS = 2048  # kept for each class and image: 16 kB
@@ -43,7 +43,7 @@ _POSITIONS = 2048  # kept for each class and image: 16 kB
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Chips that go through the network at once.
+    """Chips of one forward pass.
 
     Args:
         chips: (N, 3, S, S) float32 on 0..255.
@@ -57,12 +57,12 @@ class Batch:
 
 
 class ClassPlaces:
-    """Where the pixels of each class are: a random sample of at most 2048 in each image.
+    """Random sample of the positions of each class, at most 2048 per class and image.
 
     Args:
         images: Labelled images.
-        seed: Of the sample.
-        weights: Relative share of each source among the images with a class.
+        seed: Random seed.
+        weights: Relative weight of each source, by name, among the images with a class.
     """
 
     def __init__(self, images: Sequence[LabelledImage], seed: int, weights: Mapping[str, float] | None = None) -> None:
@@ -71,7 +71,7 @@ class ClassPlaces:
         counts *= _source_factors(images, counts, weights or {})
         self.classes = np.flatnonzero(counts.sum(axis=0))
         chances = counts[:, self.classes] / counts[:, self.classes].sum(axis=0)
-        self._chances = dict(zip(self.classes.tolist(), chances.T, strict=True))  # of each image, by class
+        self._chances = dict(zip(self.classes.tolist(), chances.T, strict=True))  # probability of each image, by class
         self._places: dict[tuple[int, int], npt.NDArray[np.int32]] = {}
         for number, image in enumerate(images):
             for channel in np.flatnonzero(counts[number]):
@@ -82,7 +82,7 @@ class ClassPlaces:
                 self._places[number, int(channel)] = places.astype(np.int32)
 
     def draw(self, draw: np.random.Generator) -> tuple[int, tuple[int, int]]:
-        """Return the number of an image and a row and column there: every class has the same chance."""
+        """Return an image index and the (row, column) of a pixel of a uniformly drawn class."""
         channel = int(self.classes[draw.integers(len(self.classes))])
         number = int(draw.choice(len(self._chances[channel]), p=self._chances[channel]))
         places = self._places[number, channel]
@@ -94,13 +94,13 @@ class ChipSampler:
     """Draws batches of augmented chips.
 
     Args:
-        images: Real images.
+        images: Labelled images.
+        config: Size, scale, augmentation and selection of chips.
+        seed: Random seed of the run.
         scenes: Synthetic images.
-        scene_share: Share of chips that come from ``scenes``.
-        config: Size, scale, variation and choice of chips.
-        seed: Of the run.
-        steps: Of the run, whose last ones may be calm; 0 for none.
-        weights: Relative share of the chips of each source, by its name; 1 where none is given.
+        scene_share: Share of chips from ``scenes``, 0..1.
+        steps: Steps of the run, of which the last share ``config.calm`` has weaker augmentation; 0 for none.
+        weights: Relative share of the chips of each source, by name; 1 if missing.
 
     Raises:
         DatasetError: if there is no image.
@@ -117,7 +117,7 @@ class ChipSampler:
         weights: Mapping[str, float] | None = None,
     ) -> None:
         if not images:
-            raise DatasetError("There is no labelled image to train on.", "Label one or keep fewer to validate on.")
+            raise DatasetError("There is no labelled training image.", "Label some images or hold out fewer.")
         self._images, self._scenes = list(images), list(scenes)
         self._scene_share = scene_share if scenes else 0.0
         self._config, self._calm, self._seed = config, config.calmed(), seed
@@ -129,7 +129,7 @@ class ChipSampler:
         self._limits: dict[str, npt.NDArray[np.float32]] = {}
 
     def batch(self, step: int, part: int = 0) -> Batch:
-        """Return the batch number ``part`` of a step."""
+        """Return batch ``part`` of a step."""
         draw = np.random.default_rng((self._seed, step, part))
         config = self._config if step < self._calm_from else self._calm
         drawn = [self._chip(config, draw) for _ in range(config.batch)]
@@ -163,7 +163,7 @@ class ChipSampler:
         return self._images[draw.choice(len(self._images), p=self._chances)], None
 
     def _percentiles(self, image: LabelledImage) -> npt.NDArray[np.float32]:
-        """Return (2, 3): the 2nd and 98th percentile of each band of an image, as a run estimates them."""
+        """Return the 2nd and 98th percentile of each channel of an image, (2, 3), from a regular sample."""
         if image.name not in self._limits:
             step = max(int(math.sqrt(image.labels.size / _SAMPLE)), 1)
             sample = image.pixels[::step, ::step].reshape(-1, 3)
@@ -174,7 +174,7 @@ class ChipSampler:
 def _source_factors(
     images: Sequence[LabelledImage], amounts: npt.NDArray[np.float64], weights: Mapping[str, float]
 ) -> npt.NDArray[np.float64]:
-    """Return (N, K) factors that give each source its weight in every column of (N, K) amounts."""
+    """Return (N, K) factors that scale each column of (N, K) amounts so that each source sums to its weight."""
     sources = np.array([image.source for image in images])
     factors = np.ones_like(amounts)
     for name in np.unique(sources):
@@ -184,10 +184,10 @@ def _source_factors(
 
 
 class AheadSampler:
-    """Draws the next batch in a thread of its own while the network computes on this one.
+    """Prefetches the next batch in a background thread while the network computes.
 
     Args:
-        draw: From step and part to a batch; a pure function, so that drawing ahead changes nothing.
+        draw: Function from step and part to a batch, without side effects.
     """
 
     def __init__(self, draw: Callable[[int, int], Batch]) -> None:
@@ -196,7 +196,7 @@ class AheadSampler:
         self._drawn: tuple[tuple[int, int], Future[Batch]] | None = None
 
     def take(self, step: int, part: int, following: tuple[int, int]) -> Batch:
-        """Return the batch of a step and part and begin to draw that of ``following``."""
+        """Return the batch of a step and part, and start drawing the batch of ``following``, a step and part."""
         if self._drawn is None or self._drawn[0] != (step, part):
             self._drawn = ((step, part), self._thread.submit(self._draw, step, part))
         batch = self._drawn[1].result()
@@ -207,14 +207,17 @@ class AheadSampler:
 def cut(
     image: LabelledImage, size: int, scale: float, draw: np.random.Generator, centre: tuple[int, int] | None = None
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Return a chip (S, S, 3) and its labels (S, S), magnified by ``scale`` as far as the image allows.
+    """Cut a chip from an image and resample it: bilinear pixels, nearest labels.
 
     Args:
-        image: What is cut.
-        size: S, px.
-        scale: Magnification.
-        draw: Places the chip where there is no ``centre``.
-        centre: Row and column that lie in the middle of the chip, or as near to it as the border allows.
+        image: Image to cut from.
+        size: Side S of the chip, px.
+        scale: Magnification; increased if the image is smaller than the chip.
+        draw: Random generator for the position without ``centre``.
+        centre: Row and column of the centre of the chip, shifted inwards at the border of the image.
+
+    Returns:
+        Pixels (S, S, 3) uint8 and labels (S, S) uint8.
     """
     height, width = image.labels.shape
     side = min(max(round(size / scale), 1), height, width)
@@ -227,22 +230,22 @@ def cut(
     labels = image.labels[row : row + side, col : col + side]
     if side == size:
         return pixels, labels
-    # reducing by an integer is left to BILINEAR too: Pillow widens its support when shrinking, so nothing aliases
+    # Pillow widens the support of the bilinear filter when shrinking, which prevents aliasing
     resized = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
     nearest = Image.fromarray(labels).resize((size, size), Image.Resampling.NEAREST)
     return np.asarray(resized), np.asarray(nearest)
 
 
 def draw_scenes(config: DataConfig, scheme: ClassScheme = DUBAI, gsd: float = 1.0) -> list[LabelledImage]:
-    """Draw the synthetic scenes that a configuration asks for; none if it names no function.
+    """Draw the synthetic scenes of a configuration; an empty list without a scene function.
 
     Args:
         config: Function, number and size of the scenes.
-        scheme: The classes.
+        scheme: Classes.
         gsd: Ground sampling distance of the model, m/px.
 
     Raises:
-        DatasetError: if the function cannot be found, or is of another kind.
+        DatasetError: if the function cannot be imported, or has another signature.
     """
     if not config.scenes or not config.scene_share:
         return []
@@ -251,7 +254,7 @@ def draw_scenes(config: DataConfig, scheme: ClassScheme = DUBAI, gsd: float = 1.
         function = cast(SceneFunction, getattr(importlib.import_module(module, __package__.rpartition(".")[0]), name))
     except (ImportError, AttributeError) as error:
         raise DatasetError(
-            f"The scenes '{config.scenes}' cannot be loaded: {error}.", "Give module:function."
+            f"The scenes '{config.scenes}' cannot be loaded: {error}.", "Write data.scenes as module:function."
         ) from error
     channels = np.full(256, IGNORE, np.uint8)
     for channel, entry in enumerate(scheme.classes):

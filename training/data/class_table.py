@@ -1,4 +1,4 @@
-"""Class tables that people write: ``classes.csv`` or ``classes.json`` with id, name and colour of each class."""
+"""Class tables of users: ``classes.csv`` or ``classes.json`` with id, name and colour of each class."""
 
 from __future__ import annotations
 
@@ -17,28 +17,29 @@ _NAMES = ("classes.csv", "classes.json")
 _SPELLINGS = {"color": "colour", "ignored": "unlabeled", "unlabelled": "unlabeled"}
 _FIELDS = {"id", "name", "colour"}
 _UNLABELED = {"unlabeled", "unlabelled", "ignored"}
-_MOST_CLASSES = 253  # ids lie in 1..254, and Unlabeled needs one
+_MOST_CLASSES = 253  # ids are 1..254, of which Unlabeled needs one
 _REMEDY = (
-    'Give each class a row such as 1,Water,#E2A929 below "id,name,colour"; a column unlabeled may mark one with yes.'
+    "Write the header id,name,colour and one row per class, such as 1,Water,#E2A929; "
+    "an optional column unlabeled marks one row with yes."
 )
 
 
 def find_scheme(root: Path, table: str = "") -> tuple[ClassScheme, str]:
-    """Return the classes of the data in ``root`` and where they come from, in words.
+    """Return the classes of the data in ``root`` and a description of their origin.
 
     Args:
-        root: Folder of the data.
-        table: Class table, relative to it; empty looks for ``classes.csv`` and ``classes.json``, else takes the
-            classes of the Dubai dataset.
+        root: Data folder.
+        table: Class table, relative to ``root``; empty for ``classes.csv`` or ``classes.json``, and without these for
+            the classes of the Dubai dataset.
 
     Raises:
-        DatasetError: if there are two tables, or the table cannot be read or contradicts itself.
+        DatasetError: if there are two tables, or the table cannot be read or is inconsistent.
     """
     if table:
         return read_class_table(root / table), table
     found = [name for name in _NAMES if (root / name).is_file()]
     if len(found) > 1:
-        raise DatasetError(f"{root} has {' and '.join(found)}.", "Keep one of them, or say which: data.classes.")
+        raise DatasetError(f"{root} has {' and '.join(found)}.", "Keep one of them, or set data.classes.")
     if found:
         return read_class_table(root / found[0]), found[0]
     return DUBAI, "no class table: the classes of the Dubai dataset"
@@ -47,11 +48,11 @@ def find_scheme(root: Path, table: str = "") -> tuple[ClassScheme, str]:
 def read_class_table(path: Path) -> ClassScheme:
     """Return the classes of a CSV or JSON table.
 
-    One row may be marked as unlabeled, by its name or in a column of that name: its pixels do not count. Its id may
-    be 0.
+    One row may be marked as unlabeled, by its name or in a column ``unlabeled``; its pixels are ignored in training.
+    Its id may be 0.
 
     Raises:
-        DatasetError: with the file's name and row.
+        DatasetError: with file name and row.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -61,28 +62,30 @@ def read_class_table(path: Path) -> ClassScheme:
     rows = [_spelled(row, number, path) for number, row in enumerate(rows, 1)]
     marked = [row for row in rows if _is_unlabeled(row)]
     if len(marked) > 1:
-        raise DatasetError(f"{path} marks {len(marked)} classes as unlabeled.", "Mark one at most.")
+        raise DatasetError(f"{path} marks {len(marked)} classes as unlabeled.", "Mark at most one.")
     classes = [_class(row, number, path) for number, row in enumerate(rows, 1) if not _is_unlabeled(row)]
     if not classes:
-        raise DatasetError(f"{path} lists no class.", _REMEDY)
+        raise DatasetError(f"{path} does not list any class.", _REMEDY)
     if not marked and len(classes) > _MOST_CLASSES:
         raise DatasetError(
-            f"{path} lists {len(classes)} classes and none for unlabeled pixels; at most {_MOST_CLASSES} fit.",
-            "Join some classes.",
+            f"{path} lists {len(classes)} classes without one for unlabeled pixels; the limit is {_MOST_CLASSES}.",
+            "Merge some classes.",
         )
-    # The highest, so that no mask has it by mistake, whose pixels would then be ignored without a word.
+    # the highest free id, which masks rarely contain by mistake; its pixels are ignored silently
     free = max(set(range(255)) - {entry.id for entry in classes})
     unlabeled = replace(DUBAI.unlabeled, id=free)
     if marked:
         number = rows.index(marked[0]) + 1
         given = {key: value for key, value in marked[0].items() if str(value or "").strip() not in ("", "0")}
-        unlabeled = _class({"id": free, "colour": unlabeled.colour, **given}, number, path)  # ids start at 1
+        unlabeled = _class(
+            {"id": free, "colour": unlabeled.colour, **given}, number, path
+        )  # ids start at 1; 0 and empty values take the default
     return _scheme(classes, unlabeled, path)
 
 
 def _csv_rows(text: str) -> list[dict[str, Any]]:
     header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)  # spreadsheets of many countries write semicolons
+    delimiter = max(",;\t", key=header.count)  # spreadsheets write semicolons in many locales
     rows = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
     return [row for row in rows if any(value and value.strip() for value in row.values() if isinstance(value, str))]
 
@@ -91,19 +94,19 @@ def _json_rows(text: str, path: Path) -> list[Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DatasetError(f"The class table {path} is no JSON: {error}.", "Mend it there.") from error
-    if isinstance(value, dict) and isinstance(value.get("classes"), list):  # as ClassScheme.to_json() writes it
+        raise DatasetError(f"The class table {path} is not valid JSON: {error}.", "Correct the file.") from error
+    if isinstance(value, dict) and isinstance(value.get("classes"), list):  # format of ClassScheme.to_json()
         unlabeled = value.get("unlabeled")
         return [*value["classes"], *([{**unlabeled, "unlabeled": True}] if isinstance(unlabeled, dict) else [])]
     if not isinstance(value, list):
-        raise DatasetError(f"The class table {path} is no list of classes.", 'Write [{"id": 1, "name": …}, …].')
+        raise DatasetError(f"The class table {path} is not a list of classes.", 'Write [{"id": 1, "name": …}, …].')
     return value
 
 
 def _spelled(row: Any, number: int, path: Path) -> dict[str, Any]:
-    """Return a row with our own names of fields; what else people note in a table is no matter."""
+    """Return a row with normalized field names; further fields are kept and not used."""
     if not isinstance(row, dict):
-        raise DatasetError(f"{path}, class {number} is no table of fields: {row!r:.80}.", _REMEDY)
+        raise DatasetError(f"{path}, class {number} is not a table of fields: {row!r:.80}.", _REMEDY)
     named = {_SPELLINGS.get(key, key): value for key, value in ((_key(key), value) for key, value in row.items())}
     if not set(named) >= _FIELDS:
         raise DatasetError(f"{path}, class {number} has the fields {', '.join(map(str, row))}.", _REMEDY)
@@ -130,7 +133,7 @@ def _class(row: dict[str, Any], number: int, path: Path) -> LandCoverClass:
 
 
 def _whole(value: Any) -> int:
-    """Return an id; spreadsheets write 3 as 3.0."""
+    """Parse an id; spreadsheets write 3 as 3.0."""
     number = float(str(value).strip())
     if not number.is_integer():
         raise ValueError(value)
@@ -140,7 +143,9 @@ def _whole(value: Any) -> int:
 def _scheme(classes: list[LandCoverClass], unlabeled: LandCoverClass, path: Path) -> ClassScheme:
     colours = [entry.colour for entry in classes]
     if len(set(colours)) != len(colours):
-        raise DatasetError(f"{path} gives one colour to several classes: {', '.join(colours)}.", "Choose others.")
+        raise DatasetError(
+            f"{path} gives several classes the same colour: {', '.join(colours)}.", "Choose distinct colours."
+        )
     try:
         return ClassScheme(tuple(classes), unlabeled)
     except ClassSchemeError as error:

@@ -1,9 +1,9 @@
-"""What every kind of labelled data becomes: named images with labels, that are loaded when they are wanted."""
+"""Labelled images of any layout, loaded on demand."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,24 +13,25 @@ from PIL import Image
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
+from ..config import SourceConfig
 from ..errors import DatasetError
 
-_SAME_SCALE = 0.02  # a relative difference that is not worth resampling
+_SAME_SCALE = 0.02  # relative difference of scale below which images are not resampled
 NOT_CLASS = 128
-"""Label ``NOT_CLASS + k`` marks a pixel known to be anything but channel ``k``; such labels are partial."""
+"""Partial label ``NOT_CLASS + k``: any class except channel ``k``."""
 
 
 @dataclass(frozen=True, slots=True)
 class LabelledImage:
-    """A decoded image.
+    """A decoded image with its labels.
 
     Args:
         name: Short name.
         pixels: (H, W, 3) uint8.
-        labels: (H, W) uint8 channel index of the model's output, ``NOT_CLASS`` plus a channel index, or ``IGNORE``.
-        group: The place it belongs to, see :class:`Entry`; may be empty.
-        source: Name of the folder of training data it comes from; empty where there is only one.
-        scale: Magnification that brings it to the ground sampling distance of the model.
+        labels: (H, W) uint8 output channel, ``NOT_CLASS`` plus a channel, or ``IGNORE``.
+        group: Place of the image, see :class:`Entry`; may be empty.
+        source: Name of its source; empty without ``[[sources]]``.
+        scale: Magnification to the ground sampling distance of the model.
     """
 
     name: str
@@ -49,7 +50,7 @@ class LabelledImage:
             )
 
     def at_model_gsd(self) -> LabelledImage:
-        """Return the image at the model's ground sampling distance: bilinear pixels, nearest labels."""
+        """Return the image at the ground sampling distance of the model: bilinear pixels, nearest labels."""
         if abs(self.scale - 1) < _SAME_SCALE:
             return self
         height, width = (max(round(side * self.scale), 1) for side in self.labels.shape)
@@ -60,15 +61,15 @@ class LabelledImage:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A labelled image that can be loaded.
+    """A labelled image that is loaded on demand.
 
     Args:
-        name: Short name such as ``tile1/image_part_003``; no other image has it.
-        group: The place it belongs to, such as ``tile1``; images of one place look alike or share borders.
-        image: File that it comes from.
-        load: Decodes image and labels. Raises a ``DatasetError`` with the file's name if that is impossible.
-        check: Returns what a user should know about the labels beyond what can be seen in them.
-        window: The part of the file that it is; None for all of it, or where nobody knows.
+        name: Unique short name such as ``tile1/image_part_003``.
+        group: Place of the image, such as ``tile1``; images of one place are similar or adjacent.
+        image: Image file.
+        load: Decodes image and labels; raises a ``DatasetError`` with the file name on failure.
+        check: Returns notes on the labels, such as overlapping polygons.
+        window: Part of the file; None for the whole file or if unknown.
     """
 
     name: str
@@ -81,16 +82,16 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Images and labels, whatever their layout.
+    """Labelled images of any layout.
 
     Args:
-        title: One sentence for model cards: name and licence.
-        scheme: The classes.
-        entries: Labelled images, sorted by name.
+        title: Name and licence for model cards, one sentence.
+        scheme: Classes.
+        entries: Labelled images, sorted by name within each source.
         unlabelled: Names of the images without labels.
-        folds: Groups that lie together on the ground, each to be kept out as one.
-        weights: Relative share of the chips of each source, by its name; empty where there is only one.
-        notes: What the user should know, such as a mask without an image.
+        folds: Groups that are adjacent on the ground and are held out together.
+        notes: Notes for the user, such as a mask without an image.
+        sources: Sources of the images; empty without ``[[sources]]``.
     """
 
     title: str
@@ -99,7 +100,7 @@ class Dataset:
     unlabelled: tuple[str, ...] = ()
     folds: tuple[tuple[str, ...], ...] = ()
     notes: tuple[str, ...] = ()
-    weights: dict[str, float] = field(default_factory=dict)
+    sources: tuple[SourceConfig, ...] = ()
 
     def __post_init__(self) -> None:
         names = [*(entry.name for entry in self.entries), *self.unlabelled]
@@ -107,7 +108,7 @@ class Dataset:
         if twice:
             raise DatasetError(
                 f"Images need different names, but {', '.join(twice[:5])} occurs twice.",
-                "Rename one; names that differ in their suffix alone (a.png, a.tif) are the same.",
+                "Rename one; names that differ only in their suffix (a.png, a.tif) count as equal.",
             )
         known = {entry.group for entry in self.entries}
         if not {group for fold in self.folds for group in fold} <= known:

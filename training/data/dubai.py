@@ -1,7 +1,7 @@
-"""The Dubai dataset as it really is.
+"""Reads the Dubai dataset.
 
-Layout: ``Tile N/images/NAME.jpg`` with ``Tile N/masks/NAME.png``; its ``classes.json`` lists other colours than the
-masks have and is not read. Source: "Semantic segmentation of aerial imagery", Humans in the Loop and Mohammed Bin
+Layout: ``Tile N/images/NAME.jpg`` with ``Tile N/masks/NAME.png``. Its ``classes.json`` is not read, because its colours
+differ from those of the masks. Source: "Semantic segmentation of aerial imagery", Humans in the Loop and Mohammed Bin
 Rashid Space Centre, CC0 1.0.
 """
 
@@ -21,12 +21,12 @@ from .masks import load_pair
 
 TITLE = "Semantic segmentation of aerial imagery, Humans in the Loop with the Mohammed Bin Rashid Space Centre, CC0 1.0"
 FOLDS = (("tile4", "tile7", "tile8"), ("tile5", "tile6"), ("tile1", "tile3"), ("tile2",))
-"""Tiles 4, 7 and 8 overlap on the ground, 5 and 6 seem to be neighbours."""
+"""Folds: tiles 4, 7 and 8 overlap on the ground, 5 and 6 are presumably adjacent."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImagePair:
-    """Where an image and its mask are; ``mask`` is None for an unlabelled image."""
+    """Paths of an image and its mask; ``mask`` is None for an unlabelled image."""
 
     tile: int
     image: Path
@@ -44,10 +44,10 @@ class ImagePair:
 
 
 def find_pairs(root: str | Path) -> list[ImagePair]:
-    """List the images below ``root``, sorted by tile and name; those without a mask are unlabelled.
+    """List the images in ``root``, sorted by tile and name, with and without masks.
 
     Raises:
-        DatasetError: if there are none.
+        DatasetError: if there are no images.
     """
     pairs = []
     for image in sorted(Path(root).glob("Tile */images/*.jpg")):
@@ -56,7 +56,7 @@ def find_pairs(root: str | Path) -> list[ImagePair]:
             mask = image.parents[1] / "masks" / f"{image.stem}.png"
             pairs.append(ImagePair(int(number[1]), image, mask if mask.is_file() else None))
     if not pairs:
-        raise DatasetError(f"There are no images under {root}.", "They lie in 'Tile N/images/NAME.jpg' there.")
+        raise DatasetError(f"There are no images in {root}.", "The expected paths are 'Tile N/images/NAME.jpg'.")
     return sorted(pairs, key=lambda pair: (pair.tile, pair.image.name))
 
 
@@ -75,7 +75,7 @@ def open_dubai(config: DataConfig, root: Path) -> Dataset:
         if pair.mask is not None
     )
     if not entries:
-        raise DatasetError(f"No image under {root} has a mask.", "Masks lie in 'Tile N/masks/NAME.png' there.")
+        raise DatasetError(f"No image in {root} has a mask.", "The expected paths are 'Tile N/masks/NAME.png'.")
     known = {entry.group for entry in entries}
     listed = {group for fold in FOLDS for group in fold}
     folds = [tuple(group for group in fold if group in known) for fold in FOLDS]

@@ -1,4 +1,4 @@
-"""Reads a vector layer of labelled polygons: geometry, class and place of each."""
+"""Reads vector layers of labelled polygons."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class LabelLayer:
     Args:
         path: The file.
         geometries: (N,) shapely polygons.
-        channels: (N,) uint8 channel index, or ``IGNORE`` where a polygon says that its area is unlabelled.
-        crs: Of the geometries.
-        notes: What the user should know.
+        channels: (N,) uint8 channel index, or ``IGNORE`` for polygons that mark an unlabelled area.
+        crs: CRS of the geometries.
+        notes: Notes for the user.
     """
 
     path: Path
@@ -45,25 +45,31 @@ class LabelLayer:
     notes: tuple[str, ...] = ()
 
     def near(self, bounds: tuple[float, float, float, float], crs: CRS) -> LabelLayer:
-        """Return the polygons that may touch west, south, east, north in another CRS, in that CRS.
+        """Return the polygons whose bounds intersect ``bounds`` (west, south, east, north), reprojected to ``crs``.
+
+        Args:
+            bounds: Bounds in ``crs``.
+            crs: Target CRS.
 
         Raises:
-            DatasetError: if a polygon there is so large that parts of it have no place in that CRS.
+            DatasetError: if a polygon extends outside the domain of ``crs``.
         """
         if crs == self.crs:
             return self._where(bounds)
         try:
-            # Only what is near is moved: far away, a position may have no place in the other CRS.
+            # only polygons near the bounds are reprojected: others may be outside the domain of the CRS
             around = rasterio.warp.transform_bounds(crs, self.crs, *bounds)
-        except Exception:  # GDAL's errors are private; no place in the layer's CRS means that no polygon is there
+        except (
+            Exception
+        ):  # GDAL's error classes are private; bounds outside the domain of the layer's CRS contain no polygon
             return self._where((np.inf, np.inf, -np.inf, -np.inf))
         close = self._where(around)
         try:
             shapes = shapely.transform(close.geometries, lambda points: transformed(points, self.crs, crs))
         except Exception as error:  # as above
             raise DatasetError(
-                f"The polygons of {self.path} cannot be brought to {crs.to_string()}: {error}.",
-                "Reproject the layer to the CRS of the rasters and mend it there.",
+                f"The polygons of {self.path} cannot be reprojected to {crs.to_string()}: {error}.",
+                "Reproject the layer to the CRS of the rasters and correct it there.",
             ) from error
         return LabelLayer(self.path, shapes, close.channels, crs, self.notes)
 
@@ -71,20 +77,20 @@ class LabelLayer:
         west, south, east, north = bounds
         left, bottom, right, top = shapely.bounds(self.geometries).T
         across = (right >= west) & (left <= east)
-        if west > east:  # the antimeridian lies between
+        if west > east:  # bounds across the antimeridian
             across = np.full_like(across, np.isfinite(west))
         close = across & (top >= south) & (bottom <= north)
         return LabelLayer(self.path, self.geometries[close], self.channels[close], self.crs, self.notes)
 
 
 def transformed(points: npt.NDArray[np.float64], origin: CRS, target: CRS) -> npt.NDArray[np.float64]:
-    """Return (N, 2) positions in another CRS; GDAL raises where there is none."""
+    """Return (N, 2) positions reprojected to another CRS; GDAL raises outside its domain."""
     xs, ys = rasterio.warp.transform(origin, target, points[:, 0], points[:, 1])
     return np.column_stack((xs, ys))
 
 
 def is_on_earth(crs: CRS | None) -> bool:
-    """Return whether positions in a CRS can be found in another; false without one."""
+    """Return whether a CRS is geographic or projected; false for None."""
     return crs is not None and bool(crs.is_geographic or crs.is_projected)
 
 
@@ -92,14 +98,14 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
     """Read the polygons of a vector file and their classes.
 
     Args:
-        path: GeoPackage, shapefile, GeoJSON or what else GDAL reads.
-        scheme: The classes.
-        layer: Its layer; needed where several have geometries.
+        path: GeoPackage, shapefile, GeoJSON or another format of GDAL.
+        scheme: Classes.
+        layer: Layer; required if several have geometries.
         field: Field with the name or id of the class; empty takes ``class``, ``class_id`` or ``name``.
 
     Raises:
-        DatasetError: with the file's name, if it cannot be read, has no CRS, no polygons, no such layer or field, or
-            names a class that does not exist.
+        DatasetError: with the file name, if it cannot be read, has no CRS or no polygons, layer or field do not exist,
+            or a class is unknown.
     """
     try:
         layer = layer or _only_layer(path)
@@ -110,21 +116,21 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
     except DatasetError:
         raise
     except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, shapely.GEOSException) as error:
-        raise DatasetError(f"The layer of polygons {path} cannot be read: {error}.", "Check file and layer.") from error
+        raise DatasetError(f"The polygon layer {path} cannot be read: {error}.", "Check file and layer.") from error
     crs = _crs(meta["crs"], path)
     usable = np.isin(shapely.get_type_id(geometries), _POLYGONS) & ~shapely.is_empty(geometries)
     if not usable.any():
-        raise DatasetError(f"{path} holds {len(geometries)} features but no polygon.", "Draw or export polygons.")
+        raise DatasetError(f"{path} has {len(geometries)} features but no polygon.", "Draw or export polygons.")
     channels, without = _channels(columns[0][usable], scheme, path, field)
     notes = [f"Polygons: {usable.sum()} of {path.name}, classes in its field '{field}'."]
     if not usable.all():
-        notes.append(f"{path}: {(~usable).sum()} features are no polygons and are not used; buffer lines and points.")
+        notes.append(f"{path}: {(~usable).sum()} features are not polygons and are not used; buffer lines and points.")
     if without:
         notes.append(f"{path}: {without} polygons have no class; their area counts as unlabelled.")
     broken = ~shapely.is_valid(geometries[usable])
     if broken.any():
         notes.append(
-            f"{path}: {broken.sum()} polygons cross themselves; run Fix Geometries in QGIS if they look wrong."
+            f"{path}: {broken.sum()} polygons intersect themselves; run Fix Geometries in QGIS if they look wrong."
         )
     return LabelLayer(path, geometries[usable], channels, crs, tuple(notes))
 
@@ -134,19 +140,19 @@ def _only_layer(path: Path) -> str:
     if len(layers) != 1:
         raise DatasetError(
             f"{path} has {len(layers)} layers with geometries: {', '.join(layers)}.",
-            'Say which one has the labels: data.layer = "NAME".',
+            'Set the layer with the labels: data.layer = "NAME".',
         )
     return layers[0]
 
 
-def _class_field(known: list[str], wanted: str, path: Path) -> str:
-    for candidate in (wanted,) if wanted else FIELDS:
+def _class_field(known: list[str], given: str, path: Path) -> str:
+    for candidate in (given,) if given else FIELDS:
         for name in known:
             if name.casefold() == candidate.casefold():
                 return name
     raise DatasetError(
-        f"{path} has no field '{wanted or ', '.join(FIELDS)}'; its fields: {', '.join(known) or 'none'}.",
-        'Say which one has the names or ids of the classes: data.field = "NAME".',
+        f"{path} has no field '{given or ', '.join(FIELDS)}'; its fields: {', '.join(known) or 'none'}.",
+        'Set the field with the names or ids of the classes: data.field = "NAME".',
     )
 
 
@@ -157,7 +163,7 @@ def _crs(value: str | None, path: Path) -> CRS:
         crs = None
     if not is_on_earth(crs):
         raise DatasetError(
-            f"{path} has no coordinate reference system, so its polygons have no place on the images.",
+            f"{path} has no coordinate reference system, so its polygons cannot be located on the images.",
             "Set the layer's CRS in QGIS and export it again; a shapefile needs its .prj file.",
         )
     return crs
@@ -166,15 +172,15 @@ def _crs(value: str | None, path: Path) -> CRS:
 def _channels(
     values: npt.NDArray[Any], scheme: ClassScheme, path: Path, field: str
 ) -> tuple[npt.NDArray[np.uint8], int]:
-    """Return the channel of each value, and how many values are missing."""
+    """Return the channel of each value, (N,) uint8, and the number of missing values."""
     table: dict[Any, int | None] = {}
     found = [table[value] if value in table else table.setdefault(value, _channel(value, scheme)) for value in values]
     unknown = [f"'{value}'" for value, channel in table.items() if channel is None]
     if unknown:
         named = ", ".join(f"{entry.id} {entry.name}" for entry in scheme.entries)
         raise DatasetError(
-            f"{path}, field '{field}': {', '.join(unknown[:8])} name no class.",
-            f"The classes are {named}: mend the field, or add a class table classes.csv to the data.",
+            f"{path}, field '{field}': {', '.join(unknown[:8])} are not classes.",
+            f"The classes are {named}: correct the field, or add a class table classes.csv to the data.",
         )
     without = sum(_is_missing(value) for value in values)
     return np.array(found, np.uint8), without
@@ -185,7 +191,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _channel(value: Any, scheme: ClassScheme) -> int | None:
-    """Return the channel of a name or id, ``IGNORE`` for none and Unlabeled, None for an unknown one."""
+    """Return the channel of a name or id, ``IGNORE`` for missing values and Unlabeled, None if unknown."""
     if _is_missing(value):
         return IGNORE
     text = str(value).strip()

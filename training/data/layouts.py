@@ -1,4 +1,4 @@
-"""Opens labelled data of any kind that is known here."""
+"""Opens labelled data of all supported layouts."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ __all__ = ["Dataset", "Entry", "LabelledImage", "open_dataset"]
 
 _LABELS = ("labels.gpkg", "labels.shp", "labels.geojson")
 _LAYOUTS = (
-    "Known are: images/ and masks/ with files of the same names; images/*.tif and a layer of polygons, labels.gpkg, "
-    ".shp or .geojson; and the Dubai dataset's 'Tile N/images' and 'Tile N/masks'."
+    "Supported layouts: images/ and masks/ with files of the same names; images/*.tif and a polygon layer labels.gpkg, "
+    ".shp or .geojson; 'Tile N/images' and 'Tile N/masks' of the Dubai dataset."
 )
 
 
 def open_dataset(config: DataConfig, root: str | Path) -> Dataset:
-    """List the labelled images in a folder, whatever their layout; nothing is decoded yet.
+    """List the labelled images in a folder of any supported layout, without decoding them.
 
     Args:
-        config: What the user says about the data.
-        root: Folder of the data.
+        config: Description of the data.
+        root: Data folder.
 
     Raises:
-        DatasetError: if the folder is missing, empty or of no known layout, or its classes or polygons are wrong.
+        DatasetError: if the folder is missing, empty or of another layout, or its classes or polygons are invalid.
     """
     root = Path(root)
     if not root.is_dir():
-        raise DatasetError(f"The folder {root} does not exist.", "Give the folder of the data.")
+        raise DatasetError(f"The folder {root} does not exist.", "Check the path of the data folder.")
     if any(folder.is_dir() for folder in root.glob("Tile */images")):
         return open_dubai(config, root)
     if not (root / "images").is_dir():
-        raise DatasetError(f"There are no images in {root}: no known layout of data.", _LAYOUTS)
+        raise DatasetError(f"There are no images in {root} in a supported layout.", _LAYOUTS)
     layers = [root / config.labels] if config.labels else [root / name for name in _LABELS if (root / name).is_file()]
     found = [layer.name for layer in layers] + ["masks"] * ((root / "masks").is_dir() and not config.labels)
     if not found:
-        raise DatasetError(f"{root} has images, but neither masks nor a layer of polygons.", _LAYOUTS)
+        raise DatasetError(f"{root} has images, but neither masks nor a polygon layer.", _LAYOUTS)
     if len(found) > 1:
         raise DatasetError(
             f"{root} has several kinds of labels: {', '.join(found)}.",
-            f'Keep one, or say which polygons to use: data.labels = "{found[0]}".',
+            f'Keep one, or set the polygon layer: data.labels = "{found[0]}".',
         )
     return open_polygons(config, root, layers[0]) if layers else open_masks(config, root)

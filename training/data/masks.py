@@ -1,6 +1,6 @@
-"""Images with masks: ``images/NAME.*`` with ``masks/NAME.*``, whose pixels are colours or ids of classes.
+"""Reads images with masks of class colours or ids: ``images/NAME.*`` with ``masks/NAME.*``.
 
-Folders inside ``images`` and ``masks`` are places: ``images/PLACE/NAME.*`` with ``masks/PLACE/NAME.*``.
+Subfolders of ``images`` and ``masks`` are places: ``images/PLACE/NAME.*`` with ``masks/PLACE/NAME.*``.
 """
 
 from __future__ import annotations
@@ -35,22 +35,22 @@ def open_masks(
     folders: tuple[str, str] = ("images", "masks"),
     scheme: ClassScheme | None = None,
 ) -> Dataset:
-    """List the images of a folder; masks are read when an image is loaded.
+    """List the images and masks in a folder, without decoding them.
 
     Args:
         config: Class table and bands.
-        root: Folder of the data.
-        codes: Label of each value of the masks; None for masks of colours or class ids.
-        folders: Names of the folders of images and masks.
-        scheme: The classes; None for those of the class table.
+        root: Data folder.
+        codes: Label of each mask value; None for masks of class colours or ids.
+        folders: Names of the image folder and the mask folder.
+        scheme: Classes; None for those of the class table.
 
     Raises:
-        DatasetError: if there is no image with a mask, two masks have one name, or the class table is wrong.
+        DatasetError: if there is no image with a mask, two masks have the same name, or the class table is invalid.
     """
     if scheme is None:
         scheme, source = find_scheme(root, config.classes)
     else:
-        source = "those of the run"
+        source = "those of the configuration"
     images, masks = (list_images(root / folder) for folder in folders)
     if not images:
         raise DatasetError(f"There are no images in {root / folders[0]}.", "Put .tif, .png or .jpg files there.")
@@ -68,7 +68,7 @@ def open_masks(
         raise DatasetError(
             f"No image in {root / folders[0]} has a mask of the same name in {root / folders[1]}: "
             f"{', '.join(list(images)[:3])}… and {', '.join(list(masks)[:3]) or 'none'}.",
-            "Name image and mask alike, for example images/a.tif and masks/a.png.",
+            "Give image and mask the same name, for example images/a.tif and masks/a.png.",
         )
     lonely = [f"{path} has no image and is not used." for name, path in masks.items() if name not in images]
     unlabelled = tuple(name for name in images if name not in masks)
@@ -77,7 +77,7 @@ def open_masks(
 
 
 def _group(name: str) -> str:
-    """Return the place of an image: the folder that it lies in, else itself."""
+    """Return the place of an image: its subfolder, else its name."""
     place, _, rest = name.rpartition("/")
     return place or rest
 
@@ -94,8 +94,8 @@ def load_pair(
     """Decode an image and its mask.
 
     Raises:
-        DatasetError: with the files' names, if one is damaged, the image is not RGB, their sizes or places differ, or
-            the mask has a colour or id of no class.
+        DatasetError: with the file names, if one is damaged, the image is not RGB, sizes or positions differ, or the
+            mask has an unknown colour or id.
     """
     picture = read_picture(image, bands)
     labels, grid = read_labels(mask, scheme) if codes is None else _read_codes(mask, codes)
@@ -106,8 +106,8 @@ def load_pair(
         )
     if grid.crs and picture.grid.crs and not grid.transform.almost_equals(picture.grid.transform, 1e-6):
         raise DatasetError(
-            f"{name}: image and mask have one size but lie at different places ({image}, {mask}).",
-            "Export the mask with the image's extent and pixels.",
+            f"{name}: image and mask have the same size but different positions ({image}, {mask}).",
+            "Export the mask with the extent and pixel size of the image.",
         )
     labels[~picture.valid] = IGNORE
     return LabelledImage(name, picture.pixels, labels, group)
@@ -120,10 +120,10 @@ def _size(grid: Grid) -> str:
 def read_labels(path: Path, scheme: ClassScheme = DUBAI) -> tuple[npt.NDArray[np.uint8], Grid]:
     """Return (H, W) uint8 channel indices, or ``IGNORE``, from a mask of colours (RGB or palette) or of ids.
 
-    A palette whose colours are no class's is taken for a table of display colours, and its indices for ids.
+    A palette without class colours is treated as a table of display colours, and its indices as ids.
 
     Raises:
-        DatasetError: if the mask cannot be read, or a colour or id belongs to no class.
+        DatasetError: if the mask cannot be read, or has an unknown colour or id.
     """
     try:
         with open_image(path) as source:
@@ -135,7 +135,7 @@ def read_labels(path: Path, scheme: ClassScheme = DUBAI) -> tuple[npt.NDArray[np
         raise
     if chip.values.dtype != np.uint8:
         raise DatasetError(
-            f"{path} holds {chip.values.dtype} colours.", "Save masks as 8-bit colours or as one band of class ids."
+            f"{path} has {chip.values.dtype} colours.", "Save masks as 8-bit colours or as one band of class ids."
         )
     colours = to_pixels(chip, Stretch.identity(3))
     colours[~chip.valid] = _BLACK
@@ -150,22 +150,23 @@ def _read_ids(path: Path, scheme: ClassScheme) -> tuple[npt.NDArray[np.uint8], G
 
 
 def _read_codes(path: Path, codes: Mapping[int, int]) -> tuple[npt.NDArray[np.uint8], Grid]:
-    """Return (H, W) uint8 labels of a mask whose values have meanings of their own.
+    """Return (H, W) uint8 labels of a mask with a configured meaning for each value.
 
     Raises:
-        DatasetError: if it cannot be read, is not of one byte for each pixel, or has a value without a meaning.
+        DatasetError: if it cannot be read, is not uint8, or has a value without a meaning.
     """
     chip, grid = read_band(path)
     values = chip.values[0]
     if values.dtype != np.uint8:
-        raise DatasetError(f"{path} holds {values.dtype} values.", "Save masks with one byte for each pixel.")
+        raise DatasetError(f"{path} has {values.dtype} values.", "Save masks as uint8.")
     known = np.zeros(256, np.bool_)
     known[list(codes)] = True
     unknown = ~known[values] & chip.valid
     if unknown.any():
         raise DatasetError(
             f"{path} has values without a meaning: {_listed(values[unknown], '{:g}')}.",
-            f"The source's labels name {', '.join(map(str, sorted(codes)))}: add the others, an empty text to ignore.",
+            f"The source defines labels of {', '.join(map(str, sorted(codes)))}: add the others, "
+            "or an empty text to ignore a value.",
         )
     table = np.full(256, IGNORE, np.uint8)
     table[list(codes)] = list(codes.values())
@@ -178,7 +179,7 @@ def labels_from_colours(
     """Return (H, W) uint8 channel indices for (H, W, 3) uint8 colours; Unlabeled and black become ``IGNORE``.
 
     Raises:
-        DatasetError: if a colour belongs to no class.
+        DatasetError: if a colour is unknown.
     """
     codes = _codes(colours)
     labels = np.full(codes.shape, IGNORE, np.uint8)
@@ -190,8 +191,8 @@ def labels_from_colours(
     if unknown.any():
         listed = _listed(codes[unknown], "#{:06X}")
         raise DatasetError(
-            f"{source} has colours of no class: {listed}.",
-            f"Save masks without compression losses, in the colours of the classes: {_told(scheme, 'colour')}.",
+            f"{source} has unknown colours: {listed}.",
+            f"Save masks with lossless compression, in the colours of the classes: {_classes(scheme, 'colour')}.",
         )
     return labels
 
@@ -202,7 +203,7 @@ def labels_from_ids(
     """Return (H, W) uint8 channel indices for (H, W) class ids; 0, 255, Unlabeled and nodata become ``IGNORE``.
 
     Raises:
-        DatasetError: if an id belongs to no class.
+        DatasetError: if an id is unknown.
     """
     labels = np.full(ids.shape, IGNORE, np.uint8)
     unknown = valid & ~np.isin(ids, (NODATA_ID, IGNORE, scheme.unlabeled.id))
@@ -212,26 +213,26 @@ def labels_from_ids(
         unknown &= ~hit
     if unknown.any():
         raise DatasetError(
-            f"{source} has ids of no class: {_listed(ids[unknown], '{:g}')}.",
-            f"The classes are {_told(scheme, 'id')}: mend the mask or the class table.",
+            f"{source} has unknown ids: {_listed(ids[unknown], '{:g}')}.",
+            f"The classes are {_classes(scheme, 'id')}: correct the mask or the class table.",
         )
     return labels
 
 
 def _listed(values: npt.NDArray[np.generic], form: str) -> str:
-    """Name the values that occur most often, with their pixels."""
+    """Return the most frequent values with their numbers of pixels as text."""
     kinds, counts = np.unique(values, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:5]
     named = ", ".join(f"{form.format(kinds[index])} ({counts[index]} px)" for index in order)
     return named + (f" and {len(kinds) - 5} more" if len(kinds) > 5 else "")
 
 
-def _told(scheme: ClassScheme, what: str) -> str:
-    return ", ".join(f"{getattr(entry, what)} {entry.name}" for entry in scheme.classes)
+def _classes(scheme: ClassScheme, field: str) -> str:
+    return ", ".join(f"{getattr(entry, field)} {entry.name}" for entry in scheme.classes)
 
 
 def _colours(scheme: ClassScheme) -> npt.NDArray[np.uint8]:
-    """Return (K, 3) uint8."""
+    """Return the class colours, (K, 3) uint8."""
     return np.array([entry.rgb for entry in scheme.classes], np.uint8)
 
 

@@ -1,4 +1,4 @@
-"""Reads images exactly as a run of Segment Land Cover reads them: bands, nodata, stretch to 8 bits."""
+"""Reads images in the same way as Segment Land Cover: band selection, nodata, stretch to 8 bits."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class Picture:
 
     Args:
         pixels: (H, W, 3) uint8.
-        valid: (H, W) true where the file holds data.
-        grid: Its place on the ground.
+        valid: (H, W) bool, false for nodata.
+        grid: Its georeferenced grid.
     """
 
     pixels: npt.NDArray[np.uint8]
@@ -39,34 +39,38 @@ class Picture:
 
 @contextmanager
 def open_image(path: Path, bands: tuple[int, ...] = ()) -> Iterator[RasterSource]:
-    """Open red, green and blue of an image file, or the ``bands`` that stand for them.
+    """Open the red, green and blue band of an image file.
+
+    Args:
+        path: Image file.
+        bands: 1-based numbers of the three bands; empty to select them by their colour interpretation.
 
     Raises:
-        DatasetError: with the file's name, if it is damaged, is not RGB or has no clear place on the ground.
+        DatasetError: with the file name, if it is damaged, not RGB or ambiguously georeferenced.
     """
     with _open(path, RGB, bands) as source:
         yield source
 
 
 @contextmanager
-def _open(path: Path, wanted: tuple[str, ...], bands: tuple[int, ...]) -> Iterator[RasterSource]:
+def _open(path: Path, names: tuple[str, ...], bands: tuple[int, ...]) -> Iterator[RasterSource]:
     try:
-        with RasterSource(str(path), wanted, SourceOptions(bands=bands or None)) as source:
+        with RasterSource(str(path), names, SourceOptions(bands=bands or None)) as source:
             yield source
     except BandError as error:
         raise DatasetError(
             f"{path} is not RGB. {error.message}",
-            "Save it with red, green and blue, or say which bands they are: data.bands = [3, 2, 1].",
+            "Save it with red, green and blue, or set the bands, for example data.bands = [3, 2, 1].",
         ) from error
     except DatasetError:
         raise
     except LandCoverError as error:
-        told = error.message if str(path) in error.message else f"{path}: {error.message}"
-        raise DatasetError(told, error.remedy) from error
+        message = error.message if str(path) in error.message else f"{path}: {error.message}"
+        raise DatasetError(message, error.remedy) from error
 
 
 def stretch_of(source: RasterSource) -> Stretch:
-    """Return the stretch that a run gives this raster: none for 8 bits, else from a sample of the whole.
+    """Return the stretch of a raster to 8 bits: identity for uint8, else estimated from a sample of the whole raster.
 
     Raises:
         RasterReadError: if the sample cannot be read.
@@ -78,7 +82,7 @@ def stretch_of(source: RasterSource) -> Stretch:
 
 
 def to_pixels(chip: Chip, stretch: Stretch) -> npt.NDArray[np.uint8]:
-    """Return (H, W, 3) uint8 for the (3, H, W) values of a chip."""
+    """Return (H, W, 3) uint8 pixels for a chip of (3, H, W) values."""
     return np.ascontiguousarray(stretch(chip.values).transpose(1, 2, 0))
 
 
@@ -94,27 +98,27 @@ def read_picture(path: Path, bands: tuple[int, ...] = ()) -> Picture:
 
 
 def read_band(path: Path) -> tuple[Chip, Grid]:
-    """Read the first band of a file as it is: (1, H, W) values; a palette is not expanded.
+    """Read the first band of a file, (1, H, W), without expanding a palette.
 
     Raises:
-        DatasetError: with the file's name, if it is damaged.
+        DatasetError: with the file name, if it is damaged.
     """
     with _open(path, ("value",), (1,)) as source:
         return source.read(Window(0, 0, source.grid.height, source.grid.width)), source.grid
 
 
 def list_images(folder: Path) -> dict[str, Path]:
-    """Return the image files in ``folder`` and in the folders below, by their path without suffix; sorted.
+    """Return the image files in a folder and its subfolders by relative path without suffix, sorted.
 
     Raises:
-        DatasetError: if two differ in their suffix alone.
+        DatasetError: if two names differ only in their suffix.
     """
     found: dict[str, Path] = {}
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith(".") or not path.is_file():
-            continue  # macOS writes ._a.tif beside a.tif
+            continue  # macOS writes files such as ._a.tif
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
-            raise DatasetError(f"{found[name]} and {path} have one name.", "Rename or remove one of them.")
+            raise DatasetError(f"{found[name]} and {path} have the same name.", "Rename or remove one of them.")
         found[name] = path
     return dict(sorted(found.items()))

@@ -1,7 +1,7 @@
-"""Rasters with labelled polygons: ``images/*.tif`` and ``labels.gpkg``.
+"""Reads rasters with labelled polygons: ``images/*.tif`` and ``labels.gpkg``.
 
-Rasters may be of any size: they are cut into blocks, of which those that touch a polygon are loaded one by one. What
-no polygon covers is ignored. Where polygons overlap, the later feature counts.
+Rasters of any size are cut into blocks; blocks that intersect a polygon are loaded one by one. Pixels outside polygons
+are ignored. In overlapping polygons the later feature counts.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from .dataset import Dataset, Entry, LabelledImage
 from .layers import LabelLayer, is_on_earth, read_layer, transformed
 from .pixels import list_images, open_image, stretch_of, to_pixels
 
-_GSD_SPREAD = 1.5  # a model copes with what it saw in training: 0.7 to 1.5 times its scale
+_GSD_SPREAD = 1.5  # ratio of pixel sizes covered by the default scale augmentation, 0.7 to 1.5
 
 
 class LabelledRaster:
-    """A raster and the polygons on it, which are kept in its pixel coordinates (column, row).
+    """A raster with its labelled polygons in pixel coordinates (column, row).
 
     Args:
         name: Short name.
-        path: File.
+        path: Raster file.
         layer: Polygons in any CRS.
-        bands: That stand for red, green and blue; empty finds them.
+        bands: 1-based red, green and blue bands; empty to select them by their colour interpretation.
 
     Raises:
-        DatasetError: with the file's name, if it cannot be opened, is not RGB or has no CRS.
+        DatasetError: with the file name, if it cannot be opened, is not RGB or has no CRS.
     """
 
     def __init__(self, name: str, path: Path, layer: LabelLayer, bands: tuple[int, ...] = ()) -> None:
@@ -52,13 +52,14 @@ class LabelledRaster:
         self.crs: CRS = self.grid.crs
         if not is_on_earth(self.crs):
             raise DatasetError(
-                f"{path} has no coordinate reference system, so no polygon has a place on it.",
-                "Set the CRS it was made in (Raster > Projections > Assign Projection in QGIS).",
+                f"{path} has no coordinate reference system, so polygons cannot be located on it.",
+                "Assign its CRS (Raster > Projections > Assign Projection in QGIS).",
             )
         corners = self._corners()
         west, south = corners.min(axis=0)
         east, north = corners.max(axis=0)
         self.bounds = (float(west), float(south), float(east), float(north))
+        # polygons near the raster, transformed from its CRS to pixel coordinates
         moved = layer.near(self.bounds, self.crs)
         inverse = ~self.grid.transform
         matrix = np.array([[inverse.a, inverse.d], [inverse.b, inverse.e]])
@@ -74,17 +75,17 @@ class LabelledRaster:
             return stretch_of(source)
 
     def _corners(self) -> npt.NDArray[np.float64]:
-        """Return the corners, (4, 2), in the raster's CRS."""
+        """Return the corners of the raster, (4, 2), in its CRS."""
         height, width = self.grid.height, self.grid.width
         corners = ((0, 0), (width, 0), (width, height), (0, height))
         return np.array([self.grid.transform @ corner for corner in corners])
 
     def footprint(self, crs: CRS) -> shapely.Polygon:
-        """Return the outline in another CRS."""
+        """Return the outline of the raster in another CRS."""
         return shapely.Polygon(transformed(self._corners(), self.crs, crs))
 
     def windows(self, block: int) -> list[Window]:
-        """Return the blocks that touch a labelled polygon, row by row; at most ``block`` px wide, none overlap."""
+        """Return the disjoint blocks of at most ``block`` px that intersect a labelled polygon, row by row."""
         rows, cols = _edges(self.grid.height, block), _edges(self.grid.width, block)
         top, left = (part.ravel() for part in np.meshgrid(rows[:-1], cols[:-1], indexing="ij"))
         bottom, right = (part.ravel() for part in np.meshgrid(rows[1:], cols[1:], indexing="ij"))
@@ -93,7 +94,15 @@ class LabelledRaster:
         return [Window(int(top[i]), int(left[i]), int(bottom[i] - top[i]), int(right[i] - left[i])) for i in touched]
 
     def labels(self, window: Window, reverse: bool = False) -> npt.NDArray[np.uint8]:
-        """Return (H, W) uint8 channel indices, ``IGNORE`` outside polygons; ``reverse`` lets earlier features win."""
+        """Rasterize the polygons of a window.
+
+        Args:
+            window: Window of the raster.
+            reverse: Whether earlier features overwrite later ones.
+
+        Returns:
+            (H, W) uint8 channel indices, ``IGNORE`` outside polygons.
+        """
         chosen = np.sort(self._tree.query(_box(window)))
         if reverse:
             chosen = chosen[::-1]
@@ -109,10 +118,10 @@ class LabelledRaster:
         return labels
 
     def load(self, window: Window, name: str, group: str) -> LabelledImage:
-        """Read a block and its labels; pixels without data are ignored.
+        """Read a block and its labels; nodata pixels are ignored.
 
         Raises:
-            DatasetError: with the file's name, if the raster is damaged there.
+            DatasetError: with the file name, if the raster cannot be read.
         """
         with open_image(self.path, self._bands) as source:
             chip = source.read(window)
@@ -122,15 +131,15 @@ class LabelledRaster:
         return LabelledImage(name, pixels, labels, group)
 
     def contradictions(self, window: Window) -> tuple[str, ...]:
-        """Name the pixels of a block that polygons of different classes claim."""
+        """Return a note if polygons of different classes overlap in a block."""
         disputed = int((self.labels(window) != self.labels(window, reverse=True)).sum())
         if not disputed:
             return ()
-        return (f"{disputed} px lie in overlapping polygons of different classes; the later feature counts.",)
+        return (f"{disputed} px are in overlapping polygons of different classes; the later feature counts.",)
 
 
 def _edges(length: int, block: int) -> npt.NDArray[np.int64]:
-    """Return the edges of as few blocks as possible, all of nearly one length."""
+    """Return the edges of the smallest number of blocks of nearly equal length."""
     return np.linspace(0, length, -(-length // block) + 1).round().astype(np.int64)
 
 
@@ -139,12 +148,12 @@ def _box(window: Window) -> shapely.Polygon:
 
 
 def open_polygons(config: DataConfig, root: Path, labels: Path) -> Dataset:
-    """List the blocks of the rasters in ``images`` that the polygons of ``labels`` touch.
+    """List the blocks of the rasters in ``images`` that intersect polygons of ``labels``.
 
-    A raster that cannot be used becomes an entry that cannot be loaded, so that all of them can be told at once.
+    An unusable raster becomes an entry whose loading fails, so that all errors can be reported together.
 
     Raises:
-        DatasetError: if there is no raster, the layer is wrong, or no polygon lies on a raster.
+        DatasetError: if there is no raster, the layer is invalid, or no polygon intersects a raster.
     """
     scheme, source = find_scheme(root, config.classes)
     paths = list_images(root / "images")
@@ -178,7 +187,7 @@ def _refuse(error: DatasetError) -> LabelledImage:
 
 
 def _entries(raster: LabelledRaster, block: int, alone: bool) -> list[Entry]:
-    """Return the blocks of a raster; where it is the only one, its quarters are the places."""
+    """Return the blocks of a raster; the places are rasters, or the quarters of a single raster (``alone``)."""
     entries = []
     for window in raster.windows(block):
         lower = 2 * window.row + window.height > raster.grid.height
@@ -192,7 +201,7 @@ def _entries(raster: LabelledRaster, block: int, alone: bool) -> list[Entry]:
 
 
 def _folds(rasters: list[LabelledRaster], cut: dict[str, list[Entry]], crs: CRS) -> tuple[tuple[str, ...], ...]:
-    """Return the groups that lie together: rasters that overlap on the ground, such as those of several years."""
+    """Return folds of rasters that overlap on the ground, such as acquisitions of several years."""
     places: list[tuple[shapely.Geometry, set[str]]] = []
     for raster in rasters:
         area, names = raster.footprint(crs), {entry.group for entry in cut[raster.name]}
@@ -214,22 +223,23 @@ def _resolution(rasters: list[LabelledRaster]) -> list[str]:
         return []
     (finest, fine), (coarsest, coarse) = sizes[0], sizes[-1]
     if coarsest <= _GSD_SPREAD * finest:
-        return [f"The pixels are {finest:.3g} m wide: set model.gsd to it."]
+        return [f"The pixel size is {finest:.3g} m: set model.gsd to it."]
     return [
-        f"The pixels are {finest:.3g} m ({fine}) to {coarsest:.3g} m wide ({coarse}): a model is made for one width. "
-        "Resample the rasters to it, or train on one kind."
+        f"The pixel size is {finest:.3g} m ({fine}) to {coarsest:.3g} m ({coarse}), but a model has one ground "
+        "sampling distance. Resample the rasters, or use [[sources]] with a gsd for each."
     ]
 
 
 def _apart(layer: LabelLayer, raster: LabelledRaster) -> DatasetError:
     return DatasetError(
-        f"No polygon of {layer.path} lies on a raster: they cover {_told(shapely.total_bounds(layer.geometries))} in "
-        f"{layer.crs.to_string():.40}, but {raster.path.name} covers {_told(raster.bounds)} in "
+        f"No polygon of {layer.path} intersects a raster: they cover "
+        f"{_extent(shapely.total_bounds(layer.geometries))} in "
+        f"{layer.crs.to_string():.40}, but {raster.path.name} covers {_extent(raster.bounds)} in "
         f"{raster.crs.to_string():.40}.",
         "Check the CRS of layer and rasters.",
     )
 
 
-def _told(bounds: Sequence[float]) -> str:
+def _extent(bounds: Sequence[float]) -> str:
     west, south, east, north = bounds
     return f"{west:.10g} to {east:.10g}, {south:.10g} to {north:.10g}"

@@ -1,4 +1,4 @@
-"""Several folders of training data as one dataset: one set of classes, one ground sampling distance, partial labels."""
+"""Joins several folders of training data to one dataset, with partial labels and one ground sampling distance."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ _NOT = "not "
 
 
 def open_data(config: TrainingConfig, root: str | Path) -> Dataset:
-    """List the labelled images of a configuration: those of its sources, or of one folder if it has none.
+    """List the labelled images of a configuration: those of its sources, or of a single folder without sources.
 
     Args:
         config: Sources, class table, ground sampling distance of the model.
-        root: Folder of the data; sources lie in folders below it.
+        root: Data folder; the folders of the sources are relative to it.
 
     Raises:
-        ConfigError: if a source's labels name a class that does not exist.
-        DatasetError: if a folder is missing, empty or of no known layout, or a ground sampling distance is unknown.
+        ConfigError: if the labels of a source name an unknown class.
+        DatasetError: if a folder is missing, empty or of another layout, or its classes differ.
     """
     if not config.sources:
         return open_dataset(config.data, root)
@@ -45,7 +45,7 @@ def open_data(config: TrainingConfig, root: str | Path) -> Dataset:
         unlabelled=tuple(name for part in parts for name in part.unlabelled),
         folds=tuple(fold for part in parts for fold in part.folds),
         notes=tuple(note for part in parts for note in part.notes),
-        weights={source.name: source.weight for source in config.sources},
+        sources=config.sources,
     )
 
 
@@ -62,8 +62,8 @@ def _open_source(source: SourceConfig, data: DataConfig, root: Path, scheme: Cla
         part = open_dataset(replace(data, classes=""), folder)
         if part.scheme != scheme:
             raise DatasetError(
-                f"Source '{source.name}' has the classes {_names(part.scheme)}; the run has {_names(scheme)}.",
-                "Say in the source's labels what its values mean.",
+                f"Source '{source.name}' has the classes {_names(part.scheme)}; those of the run are {_names(scheme)}.",
+                "Define the meaning of the mask values in the labels of the source.",
             )
     known = {entry.name for entry in part.entries} | set(part.unlabelled)
     for name in source.exclude:
@@ -83,15 +83,15 @@ def _open_source(source: SourceConfig, data: DataConfig, root: Path, scheme: Cla
 
 
 def label_codes(source: SourceConfig, scheme: ClassScheme) -> dict[int, int]:
-    """Return the label of each value of a source's masks: channel, ``NOT_CLASS`` plus channel, or ``IGNORE``.
+    """Return the label of each mask value of a source: channel, ``NOT_CLASS`` plus channel, or ``IGNORE``.
 
     Raises:
-        ConfigError: if a value is not in 0..255 or a name is not that of a class.
+        ConfigError: if a value is not in 0..255 or a class is unknown.
     """
     codes = {}
     for text, meaning in source.labels.items():
         if not text.isdecimal() or int(text) > 255:
-            raise ConfigError(f"Source '{source.name}': '{text}' is not a value of a mask.", "Values lie in 0..255.")
+            raise ConfigError(f"Source '{source.name}': '{text}' is not a mask value.", "Mask values are 0..255.")
         negative = meaning.casefold().startswith(_NOT)
         name = meaning[len(_NOT) :] if negative else meaning
         try:
@@ -99,7 +99,7 @@ def label_codes(source: SourceConfig, scheme: ClassScheme) -> dict[int, int]:
         except (ClassSchemeError, ValueError) as error:
             raise ConfigError(
                 f"Source '{source.name}': value {text} means '{meaning}', but there is no class '{name}'.",
-                f"The classes are {_names(scheme)}; 'not {scheme.classes[0].name}' and an empty text are possible too.",
+                f"The classes are {_names(scheme)}. Partial labels are such as 'not {scheme.classes[0].name}'.",
             ) from error
         codes[int(text)] = channel + NOT_CLASS if negative and name else channel
     return codes

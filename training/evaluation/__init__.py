@@ -1,1 +1,1 @@
-"""How well a model agrees with the labels, through the path that QGIS uses."""
+"""Evaluation and calibration of models against labels, through the code that QGIS runs."""

@@ -1,14 +1,14 @@
-"""Boundary IoU: how well class borders agree, which plain IoU hardly shows on large areas.
+"""Boundary IoU: agreement of class borders, to which plain IoU is insensitive on large areas.
+
+The boundary IoU of a class is the IoU of its border regions in labels and prediction, where a border region contains
+the pixels of the class within a given distance of another class.
 
 Source: Cheng et al. 2021, Boundary IoU: Improving Object-Centric Image Segmentation Evaluation,
-https://arxiv.org/abs/2103.16562. For a class, only the pixels within a distance of its border count: of those in the
-labels and those in the prediction, the share that is in both.
+https://arxiv.org/abs/2103.16562. There are two differences, because a land-cover map has no objects on a background:
 
-Two things differ from the paper, both because a land-cover map has no objects in front of a background:
-
-- The distance is fixed in pixels, not 2 % of the image's diagonal. Images of one ground sampling distance but of
-  different sizes would otherwise be held to different standards, and 2 % (30 px here) is as wide as a house or a road.
-- The border of the image and of ignored areas is no class border: what lies beyond is not known.
+- The distance is fixed in pixels instead of 2 % of the image diagonal, so that images of the same ground sampling
+  distance and different sizes are comparable; 2 % (30 px here) would be as wide as a house or a road.
+- The limits of the image and of ignored areas are not class borders, because the class beyond them is unknown.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from torch.nn import functional
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 
 DISTANCE = 5
-"""Default distance, px: about what the labels of the Dubai dataset can be trusted to."""
+"""Default distance, px: approximately the positional accuracy of the labels of the Dubai dataset."""
 
 Channels = npt.NDArray[np.uint8]
 
 
 def boundary_counts(labels: Channels, predicted: Channels, classes: int, distance: int) -> npt.NDArray[np.int64]:
-    """Return (K, 2) pixels: intersection and union of the border regions of each class.
+    """Return intersection and union of the border regions of each class, (K, 2) int64 pixels.
 
     Args:
-        labels: (H, W) channel indices, or ``IGNORE``.
-        predicted: Likewise; pixels where either is ``IGNORE`` do not count.
+        labels: (H, W) uint8 channel indices, or ``IGNORE``.
+        predicted: Likewise; pixels that are ``IGNORE`` in either are not counted.
         classes: Number of classes K.
-        distance: How far from a border of its class a pixel may lie, px, diagonal steps counting 1.
+        distance: Width of the border regions (Chebyshev distance), px.
     """
+    # pixels unknown in one map are unknown in both, so that their limits are not borders in either
     known = (labels != IGNORE) & (predicted != IGNORE)
     maps = [np.where(known, channels, IGNORE) for channels in (labels, predicted)]
     counts = np.zeros((classes, 2), np.int64)
@@ -45,18 +46,19 @@ def boundary_counts(labels: Channels, predicted: Channels, classes: int, distanc
 
 
 def boundary_iou(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Return (K,) boundary IoU for (K, 2) counts, summed over any images; NaN for a class without a border."""
+    """Return boundary IoU, (K,), for (K, 2) counts of one or more images; NaN for a class without border."""
     with np.errstate(invalid="ignore"):
         return np.asarray(counts[:, 0] / counts[:, 1], np.float64)
 
 
 def _border(channels: Channels, channel: int, distance: int) -> npt.NDArray[np.bool_]:
-    """Return (H, W) true for pixels of a class within ``distance`` px of another class."""
+    """Return the border region of a class, (H, W) bool: its pixels within ``distance`` px of another class."""
     own = channels == channel
     if not own.any() or own.all():
         return np.zeros_like(own)
     others = torch.from_numpy(~own & (channels != IGNORE)).float()[None, None]  # (1, 1, H, W)
     side = 2 * distance + 1
+    # dilation of the other classes by a square, as two separable maximum filters
     near = functional.max_pool2d(others, (side, 1), 1, (distance, 0))
     near = functional.max_pool2d(near, (1, side), 1, (0, distance))
     border: npt.NDArray[np.bool_] = own & near[0, 0].bool().numpy()

@@ -1,8 +1,8 @@
-"""How well a model agrees with labels, through the very path that a run of Segment Land Cover takes.
+"""Evaluates a model against labels through the code of Segment Land Cover.
 
-Each image is segmented by :func:`.segment_raster` into a class raster and a
-confidence raster in a temporary folder, and these are compared with the labels. So what differs between training and a
-run (windows, blending, half-precision weights, decoding, stretch) is in the figures.
+Each image is segmented by :func:`.segment_raster` to a class raster and a confidence raster in a temporary folder,
+which are compared with the labels. The metrics therefore include all differences between training and inference:
+windows, blending, half-precision weights, decoding, stretch.
 """
 
 from __future__ import annotations
@@ -40,17 +40,17 @@ from .selection import Selection
 
 Pixels = npt.NDArray[np.uint8]
 Draw = Callable[[LabelledImage, Pixels, ImageResult], None]
-"""Receives an image with labels in the model's channels, the predicted channels, and what was counted."""
+"""Receives an image with labels in the channels of the model, the predicted channels, and the counts."""
 
 
 @dataclass(frozen=True, slots=True)
 class Segmented:
-    """What a run wrote for an image.
+    """Result of the segmentation of an image.
 
     Args:
-        ids: (H, W) uint8 class ids, 0 for no data.
-        confidence: (H, W) uint8 percent, 255 for no data.
-        warnings: Of the run.
+        ids: (H, W) uint8 class ids, 0 for nodata.
+        confidence: (H, W) uint8 percent, 255 for nodata.
+        warnings: Warnings of the run.
     """
 
     ids: Pixels
@@ -61,17 +61,17 @@ class Segmented:
 def segment_image(
     entry: Entry, image: LabelledImage, bundle: ModelBundle, options: SegmentOptions, folder: Path
 ) -> Segmented:
-    """Segment the file of an image, or the extent of it that the image is; where that is not known, its pixels.
+    """Segment an image: its file, the extent of its window in the file or, if that is unknown, its decoded pixels.
 
     Args:
-        entry: Where the image is from.
-        image: The image.
+        entry: Entry of the image.
+        image: Decoded image.
         bundle: The model.
-        options: How to segment.
-        folder: For temporary files.
+        options: Options of the segmentation.
+        folder: Folder for temporary files.
 
     Raises:
-        LandCoverError: whatever stops the run.
+        LandCoverError: if the segmentation fails.
     """
     with open_image(entry.image, options.bands or ()) as source:
         grid = source.grid
@@ -90,7 +90,7 @@ def segment_image(
 
 
 def _extent(grid: Grid, window: Window) -> tuple[float, float, float, float] | None:
-    """Return xmin, ymin, xmax, ymax of a window; None on a rotated grid, where it would hold more pixels."""
+    """Return xmin, ymin, xmax, ymax of a window; None on a rotated grid, on which the extent has more pixels."""
     if grid.transform.b or grid.transform.d:
         return None
     corners = ((window.col, window.row), (window.col + window.width, window.row + window.height))
@@ -114,7 +114,7 @@ def _read(path: Path) -> Pixels:
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Images without a place on the ground are usual here."""
+    """Suppress NotGeoreferencedWarning: many training images are not georeferenced."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         yield
@@ -126,36 +126,36 @@ def evaluate(
     selection: Selection,
     options: SegmentOptions,
     distance: int = DISTANCE,
-    say: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
     draw: Draw | None = None,
 ) -> Evaluation:
-    """Compare a model with the labels of the chosen images.
+    """Evaluate a model on the selected images.
 
     Args:
         bundle: The model.
-        dataset: Where the images are from.
-        selection: The images.
-        options: How to segment; the minimum confidence must be 0.
-        distance: Of the boundary IoU, px.
-        say: Receives a line for each image.
-        draw: Receives each image and its prediction, or None.
+        dataset: Dataset of the images.
+        selection: Selected images.
+        options: Options of the segmentation; the minimum confidence must be 0.
+        distance: Distance of the boundary IoU, px.
+        report: Receives a line of text for each image.
+        draw: Called with each image and its prediction, or None.
 
     Raises:
-        DatasetError: if an image cannot be loaded, or the labels have a class that the model does not know.
-        LandCoverError: whatever stops a run.
+        DatasetError: if an image cannot be loaded, or the labels have a class that the model lacks.
+        LandCoverError: if a segmentation fails.
     """
     metadata = bundle.metadata
-    results, told = [], dict[str, None]()
+    results, warned = [], dict[str, None]()
     for entry in selection.entries:
         image, segmented, seconds = _segment(entry, bundle, options)
         image = in_channels_of(metadata.scheme, dataset.scheme, image)
-        told.update(dict.fromkeys(segmented.warnings))
+        warned.update(dict.fromkeys(segmented.warnings))
         predicted = _to_channels(segmented.ids, metadata.scheme)
         confidence = np.where(segmented.confidence == CONFIDENCE_NODATA, 0, segmented.confidence) / 100
         counts = Counts.of(image.labels, predicted, confidence, metadata.spec.classes, distance)
         results.append(ImageResult(entry.name, entry.group, counts, seconds))
         headline = counts.headline()
-        say(f"{entry.name}: accuracy {headline['accuracy']:.3f}, mIoU {headline['miou']:.3f}, {seconds:.1f} s")
+        report(f"{entry.name}: accuracy {headline['accuracy']:.3f}, mIoU {headline['miou']:.3f}, {seconds:.1f} s")
         if draw is not None:
             draw(image, predicted, results[-1])
     return Evaluation(
@@ -172,7 +172,7 @@ def evaluate(
         },
         scheme=metadata.scheme,
         images=tuple(results),
-        warnings=tuple(told),
+        warnings=tuple(warned),
     )
 
 
@@ -185,7 +185,7 @@ def _segment(entry: Entry, bundle: ModelBundle, options: SegmentOptions) -> tupl
 
 
 def describe(bundle: ModelBundle) -> dict[str, Any]:
-    """Return what a report says of a model."""
+    """Return name, architecture, hash and temperature of a model for reports."""
     metadata = bundle.metadata
     return {
         "name": metadata.name,
@@ -196,7 +196,7 @@ def describe(bundle: ModelBundle) -> dict[str, Any]:
 
 
 def in_channels_of(model: ClassScheme, dataset: ClassScheme, image: LabelledImage) -> LabelledImage:
-    """Return an image whose labels count the model's channels instead of the dataset's; classes match by name.
+    """Return an image with labels converted from the channels of a dataset to those of a model, by class name.
 
     Raises:
         DatasetError: if the model lacks a class.
@@ -206,9 +206,9 @@ def in_channels_of(model: ClassScheme, dataset: ClassScheme, image: LabelledImag
     for channel, entry in enumerate(dataset.classes):
         if entry.name.casefold() not in names:
             raise DatasetError(
-                f"The labels have the class '{entry.name}', which the model does not know: it knows "
+                f"The labels have the class '{entry.name}', which the model lacks; its classes are "
                 f"{', '.join(known.name for known in model.classes)}.",
-                "Name the classes alike, or evaluate a model of these classes.",
+                "Use the same class names, or evaluate a model with these classes.",
             )
         table[channel] = names.index(entry.name.casefold())
     return replace(image, labels=table[image.labels])

@@ -1,4 +1,4 @@
-"""The outcome of an evaluation: the counts of each image, from which every figure follows, also of several pooled."""
+"""Evaluations: the counts of each image, from which all metrics are computed, also for pooled evaluations."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ImageResult:
-    """One image.
+    """Result of one image.
 
     Args:
-        name: Of the image.
-        group: The place it belongs to.
-        counts: What was counted in it.
-        seconds: Wall time of its segmentation.
+        name: Name of the image.
+        group: Place of the image.
+        counts: Pixel counts.
+        seconds: Wall time of its segmentation, s.
     """
 
     name: str
@@ -35,7 +35,7 @@ class ImageResult:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
-        """Return the counts and what is worth reading of them, JSON-ready."""
+        """Return counts and main metrics, JSON-ready."""
         figures = self.counts.headline()
         return {
             "name": self.name,
@@ -55,16 +55,16 @@ class ImageResult:
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A model, or several of one recipe, compared with labels.
+    """Evaluation of a model, or of several models of one recipe, against labels.
 
     Args:
-        models: Name, architecture, SHA-256 and temperature of each.
-        data: The dataset in one sentence.
-        split: How the images were chosen, in words.
-        settings: How they were segmented: test-time augmentation, device, precision, window, overlap; ``boundary_px``.
+        models: Name, architecture, SHA-256 and temperature of each model.
+        data: Description of the dataset, one sentence.
+        split: Description of the selected images.
+        settings: Test-time augmentation, device, precision, window, overlap and ``boundary_px``.
         scheme: Classes of the model.
-        images: At least one.
-        warnings: What the runs warned of.
+        images: Results of the images, at least one.
+        warnings: Warnings of the segmentation.
     """
 
     models: tuple[dict[str, Any], ...]
@@ -77,13 +77,13 @@ class Evaluation:
 
     def __post_init__(self) -> None:
         if not self.images:
-            raise DatasetError("There is nothing to evaluate: no image was chosen.", "Choose at least one.")
+            raise DatasetError("No image was selected for the evaluation.", "Select at least one.")
         names = [image.name for image in self.images]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise DatasetError(
                 f"Images occur twice in one evaluation: {', '.join(twice[:5])}.",
-                "Pool folds whose validation images differ.",
+                "Pool folds with different validation images.",
             )
 
     @property
@@ -92,7 +92,7 @@ class Evaluation:
         return [entry.name for entry in self.scheme.classes]
 
     def to_json(self) -> dict[str, Any]:
-        """Return figures, intervals and counts, JSON-ready."""
+        """Return metrics, intervals and counts, JSON-ready."""
         return {
             "version": _VERSION,
             "models": list(self.models),
@@ -108,7 +108,7 @@ class Evaluation:
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Evaluation:
-        """Rebuild an evaluation from :meth:`to_json`; figures are computed anew."""
+        """Rebuild an evaluation from :meth:`to_json`; metrics are recomputed."""
         return cls(
             models=tuple(value["models"]),
             data=str(value["data"]),
@@ -124,7 +124,7 @@ def load_evaluation(path: str | Path) -> Evaluation:
     """Read the JSON file of an evaluation.
 
     Raises:
-        DatasetError: if it cannot be read or holds something else.
+        DatasetError: if it cannot be read or is not an evaluation.
     """
     try:
         return Evaluation.from_json(json.loads(Path(path).read_text(encoding="utf-8")))
@@ -132,13 +132,13 @@ def load_evaluation(path: str | Path) -> Evaluation:
         if isinstance(error, LandCoverError):
             raise
         raise DatasetError(
-            f"{path} is no evaluation: {type(error).__name__}: {error}.",
-            "Give files that python -m training evaluate --output has written.",
+            f"{path} is not an evaluation: {type(error).__name__}: {error}.",
+            "Give JSON files written by python -m training evaluate --output.",
         ) from error
 
 
 def pool(parts: Sequence[Evaluation]) -> Evaluation:
-    """Return one evaluation of all images, such as those of the folds of a cross-validation.
+    """Return one evaluation of the images of several, such as the folds of a cross-validation.
 
     Raises:
         DatasetError: if classes or settings differ, or an image occurs twice.
@@ -146,11 +146,13 @@ def pool(parts: Sequence[Evaluation]) -> Evaluation:
     first = parts[0]
     for part in parts[1:]:
         if part.scheme != first.scheme:
-            raise DatasetError(f"The evaluations know other classes: {first.names} and {part.names}.")
+            raise DatasetError(f"The evaluations have different classes: {first.names} and {part.names}.")
         differing = [key for key, value in first.settings.items() if part.settings.get(key) != value]
         if differing:
-            told = ", ".join(f"{key} {first.settings[key]} and {part.settings.get(key)}" for key in differing)
-            raise DatasetError(f"The evaluations were made in different ways: {told}.", "Make them in one way.")
+            listed = ", ".join(f"{key} {first.settings[key]} and {part.settings.get(key)}" for key in differing)
+            raise DatasetError(
+                f"The evaluations have different settings: {listed}.", "Evaluate with the same settings."
+            )
     return Evaluation(
         models=tuple(model for part in parts for model in part.models),
         data=" · ".join(dict.fromkeys(part.data for part in parts)),

@@ -18,19 +18,21 @@ from .text import markdown
 
 
 def check_output(output: str | Path) -> Path:
-    """Return the JSON file that an evaluation goes to.
+    """Return the path of the JSON file of an evaluation.
 
     Raises:
-        ConfigError: if its name does not end in .json, or the Markdown beside it would replace another text.
+        ConfigError: if it does not end in .json, or the Markdown file next to it would replace another text.
     """
     path = Path(output)
     if path.suffix.lower() != ".json":
-        raise ConfigError(f"The figures go to a .json file, got '{path.name}'.", "Markdown and HTML appear beside it.")
+        raise ConfigError(
+            f"The output must be a .json file, got '{path.name}'.", "Markdown and HTML are written next to it."
+        )
     beside = path.with_suffix(".md")
     if beside.is_file() and not beside.read_bytes().startswith(b"# Evaluation of "):
         raise ConfigError(
-            f"Figures in Markdown go to {beside}, but that is another text, maybe the card of a model.",
-            f"Name the figures otherwise, e.g. {path.stem}-figures.json.",
+            f"The Markdown report would replace {beside}, which is another text, for example a model card.",
+            f"Choose another output, for example {path.stem}-figures.json.",
         )
     return path
 
@@ -41,16 +43,16 @@ def write_evaluation(
     log: Log = (),
     pictures: Mapping[str, Image.Image] | None = None,
 ) -> list[Path]:
-    """Write ``NAME.json`` and, beside it, ``NAME.md`` and ``NAME.html``; return the three.
+    """Write ``NAME.json``, ``NAME.md`` and ``NAME.html``; return the three paths.
 
     Args:
         output: Path ending in ``.json``.
-        evaluation: What was measured.
-        log: Of the training run, for the curves on the page.
-        pictures: Strips of four panels by image name for the page.
+        evaluation: The evaluation.
+        log: Log of the training run for the curves on the page.
+        pictures: Strips of four panels for the page, by image name.
 
     Raises:
-        ConfigError: if ``output`` ends otherwise.
+        ConfigError: if ``output`` has another suffix.
         OutputError: if a file cannot be written.
     """
     path = check_output(output)

@@ -1,4 +1,4 @@
-"""What an evaluation counts in each image, what follows from the sums, and how far chance could have moved that."""
+"""Pixel counts of an evaluation, the metrics computed from them, and bootstrap intervals."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Pixel counts of one image, or summed over any.
+    """Pixel counts of one image, or sums over several images.
 
     Args:
-        confusion: Labelled against predicted classes.
-        border: (K, 2) intersection and union of border regions, see :mod:`.boundary`.
+        confusion: Confusion matrix of labelled and predicted classes.
+        border: (K, 2) int64 intersection and union of border regions, see :mod:`.boundary`.
         reliability: Pixels by confidence.
     """
 
@@ -46,11 +46,11 @@ class Counts:
         """Count one image.
 
         Args:
-            labels: (H, W) channel indices, or ``IGNORE``.
+            labels: (H, W) uint8 channel indices, or ``IGNORE``.
             predicted: Likewise.
             confidence: (H, W) highest probability, 0..1.
             classes: Number of classes K.
-            distance: Of the boundary IoU, px.
+            distance: Distance of the boundary IoU, px.
         """
         known = (labels != IGNORE) & (predicted != IGNORE)
         return cls(
@@ -61,7 +61,7 @@ class Counts:
 
     @classmethod
     def total(cls, counts: Sequence[Counts]) -> Counts:
-        """Return the sum of at least one."""
+        """Return the sum of one or more counts."""
         first, *others = counts
         for other in others:
             first = cls(
@@ -70,7 +70,7 @@ class Counts:
         return first
 
     def headline(self) -> dict[str, float]:
-        """Return the figures of the whole map; undefined ones are NaN."""
+        """Return the overall metrics; undefined ones are NaN."""
         return {
             **self.confusion.headline(),
             "boundary_iou": mean_of_defined(boundary_iou(self.border)),
@@ -78,7 +78,7 @@ class Counts:
         }
 
     def class_figures(self) -> dict[str, npt.NDArray[np.float64]]:
-        """Return the figures of the classes, (K,) each."""
+        """Return the metrics of the classes, (K,) each."""
         return {**self.confusion.class_figures(), "boundary_iou": boundary_iou(self.border)}
 
     def to_json(self) -> dict[str, Any]:
@@ -104,11 +104,11 @@ class Counts:
 
 
 def figures_json(counts: Sequence[Counts], names: Sequence[str]) -> dict[str, Any]:
-    """Return the figures pooled over images, with intervals, JSON-ready.
+    """Return the metrics pooled over images, with intervals, JSON-ready.
 
     Args:
-        counts: Of each image, at least one.
-        names: Of the classes.
+        counts: Counts of each image, at least one.
+        names: Names of the classes.
     """
     total = Counts.total(counts)
     by_class = total.class_figures()
@@ -127,26 +127,30 @@ def figures_json(counts: Sequence[Counts], names: Sequence[str]) -> dict[str, An
 
 
 def bootstrap(counts: Sequence[Counts], names: Sequence[str], resamples: int = RESAMPLES) -> dict[str, Any]:
-    """Return 95 % intervals of all figures: images are drawn with replacement and pooled, again and again.
+    """Return 95 % percentile intervals of all metrics from a bootstrap over images.
 
-    Images of one place are alike, so the truth for a new place is wider. Source: Efron & Tibshirani 1993, An
-    Introduction to the Bootstrap, chapter 13 (percentile intervals).
+    Images of one place are similar, so intervals for a new place would be wider.
+
+    Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, https://doi.org/10.1201/9780429246593,
+    chapter 13.
 
     Args:
-        counts: Of each image.
-        names: Of the classes.
-        resamples: How often.
+        counts: Counts of each image.
+        names: Names of the classes.
+        resamples: Number of bootstrap samples.
 
     Returns:
-        ``[low, high]`` for each figure, those of the classes under ``classes``; nothing for fewer than two images.
+        ``[low, high]`` for each metric, those of the classes under ``classes``; empty for fewer than two images.
     """
     images = len(counts)
     if images < 2:
         return {}
+    # how often each image occurs in each of the B bootstrap samples, and the pooled counts of the samples
     draws = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1 / images), resamples)  # (B, n)
     confusions = np.tensordot(draws, np.stack([one.confusion.counts for one in counts]), 1)  # (B, K, K)
     borders = np.tensordot(draws, np.stack([one.border for one in counts]), 1)  # (B, K, 2)
     bins = np.tensordot(draws, np.stack([one.reliability.sums for one in counts]), 1)  # (B, 15, 3)
+    # metrics of each bootstrap sample
     drawn = [Counts(Confusion(c), b, Reliability(r)) for c, b, r in zip(confusions, borders, bins, strict=True)]
     headlines = [one.headline() for one in drawn]
     by_class = [one.class_figures() for one in drawn]
@@ -161,5 +165,7 @@ def bootstrap(counts: Sequence[Counts], names: Sequence[str], resamples: int = R
 
 def _interval(values: npt.NDArray[np.float64]) -> list[float | None]:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a class that no resample has: NaN, which becomes None
+        warnings.simplefilter(
+            "ignore", RuntimeWarning
+        )  # a class without pixels in all samples is NaN, which becomes None
         return [rounded(value) for value in np.nanpercentile(values, PERCENTILES)]

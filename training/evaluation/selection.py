@@ -1,4 +1,4 @@
-"""Which labelled images an evaluation looks at."""
+"""Selection of the labelled images of an evaluation."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ..errors import DatasetError
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Labelled images and why these.
+    """Selected labelled images.
 
     Args:
-        entries: At least one.
-        description: In words, for reports.
+        entries: Images, at least one.
+        description: Description of the selection for reports.
     """
 
     entries: tuple[Entry, ...]
@@ -28,17 +28,17 @@ class Selection:
 def select(
     dataset: Dataset, split: SplitConfig | None = None, names: Sequence[str] = (), groups: Sequence[str] = ()
 ) -> Selection:
-    """Choose images: those that a split keeps out to validate on, or all; of these, the named ones.
+    """Select the validation images of a split, or all labelled images, and optionally only some of them by name.
 
     Args:
-        dataset: What there is.
-        split: The split; None for all labelled images.
-        names: Only images of these names; empty for any.
-        groups: Only images of these groups; empty for any.
+        dataset: Labelled images.
+        split: Split; None for all labelled images.
+        names: Restrict the selection to images of these names; empty for all.
+        groups: Restrict the selection to images of these groups; empty for all.
 
     Raises:
-        ConfigError: if the split names something that does not exist.
-        DatasetError: if no image is left.
+        ConfigError: if the split names unknown images, groups or folds.
+        DatasetError: if a name is unknown or no image remains.
     """
     if split is None:
         named = ", ".join([*groups, *names])
@@ -51,8 +51,8 @@ def select(
         entries, description = choice.validation, choice.description
         if not entries:
             raise DatasetError(
-                f"The split keeps out no labelled image. {description}",
-                "Choose another split, or images by --names or --groups.",
+                f"The split holds out no labelled image. {description}",
+                "Choose another split, or select images by --names or --groups.",
             )
     _check(names, {entry.name for entry in dataset.entries}, "image")
     _check(groups, {entry.group for entry in dataset.entries}, "group")
@@ -60,28 +60,28 @@ def select(
         entry for entry in entries if (not names or entry.name in names) and (not groups or entry.group in groups)
     )
     if not chosen:
-        raise DatasetError("No labelled image has these names and groups and lies in the split.", "Choose others.")
+        raise DatasetError("No labelled image of the split has these names and groups.", "Choose others.")
     if split is not None and (names or groups):
         description += f" Of these only {', '.join([*groups, *names])}."
     return Selection(chosen, description)
 
 
-def _check(wanted: Sequence[str], known: set[str], what: str) -> None:
-    missing = [name for name in wanted if name not in known]
+def _check(names: Sequence[str], known: set[str], kind: str) -> None:
+    missing = [name for name in names if name not in known]
     if missing:
         listed = ", ".join(sorted(known)[:12]) + ("…" if len(known) > 12 else "")
-        raise DatasetError(f"There is no labelled {what} {', '.join(missing)}.", f"There are {listed}.")
+        raise DatasetError(f"There is no labelled {kind} {', '.join(missing)}.", f"Available: {listed}.")
 
 
 def _patches(dataset: Dataset, split: SplitConfig) -> tuple[tuple[Entry, ...], str]:
-    """Return the patches of a leaking split as images of their own."""
+    """Return the validation patches of the split ``patch`` as entries."""
     files = {entry.name: entry.image for entry in dataset.entries}
-    made = make_split(dataset, split, say=lambda text: None)
+    parts = make_split(dataset, split, report=lambda text: None)
     entries = tuple(
         Entry(patch.name, patch.group, files[patch.name.rpartition("@")[0]], partial(_same, patch))
-        for patch in made.validation
+        for patch in parts.validation
     )
-    return entries, made.description
+    return entries, parts.description
 
 
 def _same(image: LabelledImage) -> LabelledImage:

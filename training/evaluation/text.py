@@ -1,4 +1,4 @@
-"""An evaluation as Markdown, and the words that all its reports share."""
+"""Evaluations as Markdown, and texts shared by all reports."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ CLASS_FIGURES = {
 
 
 def number(value: float | None) -> str:
-    """Return a figure with three digits; a dash for one that is not defined."""
+    """Return a metric with three decimals, or a dash if it is undefined."""
     return "–" if value is None else f"{value:.3f}"
 
 
 def with_interval(value: float | None, interval: Sequence[float | None] | None) -> str:
-    """Return a figure and its interval, such as ``0.812 (0.790–0.834)``."""
+    """Return a metric with its interval, such as ``0.812 (0.790–0.834)``."""
     if not interval or value is None or None in interval:
         return number(value)
     return f"{number(value)} ({number(interval[0])}–{number(interval[1])})"
 
 
 def facts(value: Mapping[str, Any]) -> list[str]:
-    """Return what a reader must know of an evaluation's JSON, each in a few words."""
+    """Return architecture, images, data and settings of an evaluation as short texts."""
     settings = value["settings"]
     kinds = ", ".join(dict.fromkeys(model["architecture"] for model in value["models"]))
     megapixels = value["pixels"] / 1e6
@@ -51,18 +51,18 @@ def facts(value: Mapping[str, Any]) -> list[str]:
 
 
 def headline_table(value: Mapping[str, Any]) -> str:
-    """Return the figures of the whole map that an evaluation's JSON has, with intervals, as a Markdown table."""
+    """Return the overall metrics of an evaluation with intervals as a Markdown table."""
     intervals = value.get("intervals") or {}
     rows = "\n".join(
-        f"| {told} | {with_interval(value[key], intervals.get(key))} |"
-        for key, told in HEADLINE.items()
+        f"| {label} | {with_interval(value[key], intervals.get(key))} |"
+        for key, label in HEADLINE.items()
         if value.get(key) is not None
     )
-    return f"| Figure | Value (95 % interval) |\n|---|---|\n{rows}"
+    return f"| Metric | Value (95 % interval) |\n|---|---|\n{rows}"
 
 
 def class_table(value: Mapping[str, Any]) -> str:
-    """Return the figures of each class that an evaluation's JSON has, with intervals, as a Markdown table."""
+    """Return the metrics of each class with intervals as a Markdown table."""
     intervals = (value.get("intervals") or {}).get("classes") or {}
     known = [key for key in CLASS_FIGURES if any(key in figures for figures in value["classes"].values())]
     rows = "\n".join(
@@ -75,16 +75,16 @@ def class_table(value: Mapping[str, Any]) -> str:
 
 
 def markdown(value: Mapping[str, Any]) -> str:
-    """Return an evaluation's JSON as Markdown."""
+    """Return an evaluation as Markdown."""
     names = ", ".join(model["name"] for model in value["models"])
-    facts_told = "\n".join(f"- {fact}" for fact in facts(value))
+    summary = "\n".join(f"- {fact}" for fact in facts(value))
     classes = list(value["classes"])
     return (
-        f"# Evaluation of {names}\n\n{value['split']}\n\n{facts_told}\n\n"
+        f"# Evaluation of {names}\n\n{value['split']}\n\n{summary}\n\n"
         f"{headline_table(value)}\n\n{class_table(value)}\n\n"
-        "Where the pixels of each labelled class (row) went (column), percent of the row:\n\n"
+        "Confusion matrix: labelled class (row) by predicted class (column), percent of the row:\n\n"
         f"| | {' | '.join(classes)} |\n|{'---|' * (len(classes) + 1)}\n{_rows(value['confusion'], classes)}\n\n"
-        "Intervals by drawing images with replacement. Images of one place are alike: a new place can lie outside.\n"
+        "Intervals from a bootstrap over images. Images of one place are similar, so a new place can be outside.\n"
     )
 
 

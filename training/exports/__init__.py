@@ -1,1 +1,1 @@
-"""From a checkpoint to a model file, ONNX, a STAC item and a card."""
+"""Export of checkpoints to model files, ONNX, STAC items and model cards."""

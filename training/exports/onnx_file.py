@@ -1,7 +1,7 @@
-"""From a network to an ONNX file that ONNX Runtime and the QGIS plugin Deepness run.
+"""Exports networks to ONNX files for ONNX Runtime and the QGIS plugin Deepness.
 
-The graph goes from pixels on the scale 0..1 to class probabilities; standardization, padding to the network's stride
-and temperature are inside, so that nothing around it can be done wrongly.
+The graph maps pixels on the scale 0..1 to class probabilities and includes standardization, padding to the stride of
+the network, and temperature.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from .stac import onnx_item
 ONNX_SUFFIX = ".onnx"
 INPUT, OUTPUT = "input", "probabilities"
 OPSET = 17
-"""The newest that ONNX Runtime 1.12 reads, which is the oldest that Deepness installs."""
+"""Newest opset of ONNX Runtime 1.12, the oldest version that Deepness installs."""
 MOST_DEVIATION = 1e-3
 _OVERLAP_PERCENT = 15
 _NAMES = {0: "batch", 2: "height", 3: "width"}
 
 
 class _AnySize(ProbabilityNetwork):
-    """The same, with padding that is part of the graph whatever size it is traced with.
+    """A :class:`ProbabilityNetwork` for inputs of any size, with padding as part of the graph.
 
-    The network's own padding depends on the size; a tracer would keep what it did for the example.
+    The padding of the network itself depends on Python values of the size, which tracing would fix to the example.
     """
 
     def __init__(self, model: SegmentationModel, metadata: BundleMetadata) -> None:
@@ -59,19 +59,19 @@ def export_onnx(
     window: int | None = None,
     pixels: torch.Tensor | None = None,
 ) -> Parity:
-    """Write an ONNX file that was compared with the network in ONNX Runtime.
+    """Write an ONNX file after comparing it with the network in ONNX Runtime.
 
     Args:
         path: Target, ending in ``.onnx``; replaced if it exists.
-        metadata: What the model is and how to feed it.
+        metadata: Metadata of the model.
         model: The network, in evaluation mode.
-        window: Side of the only window that the file takes, px; None for windows of any size. The number of windows
-            in a batch is free either way.
-        pixels: (1, C, H, W) float32 on the scale 0..1 of a real image, to compare on besides random chips.
+        window: Fixed side of the input, px; None for any size. The batch size is always variable.
+        pixels: (1, C, H, W) float32 pixels of an image on the scale 0..1, for the comparison in addition to random
+            chips.
 
     Raises:
-        TrainingError: if a package is missing, the window does not fit, the file's results differ by more than
-            ``MOST_DEVIATION``, or it cannot be written.
+        TrainingError: if a package is missing, the window is not a multiple of the stride, probabilities differ by more
+            than ``MOST_DEVIATION``, or the file cannot be written.
     """
     path = Path(path)
     if path.suffix != ONNX_SUFFIX:
@@ -83,7 +83,7 @@ def export_onnx(
         )
     file = import_package("onnx").load_from_string(_trace(metadata, model, window))
     if window is not None:
-        # the tracer leaves them open, and Deepness refuses outputs that are not square
+        # tracing leaves them variable, and Deepness rejects outputs that are not square
         for axis in (2, 3):
             file.graph.output[0].type.tensor_type.shape.dim[axis].dim_value = window
     parity = _parity(file.SerializeToString(), metadata, model, window, pixels)
@@ -93,13 +93,13 @@ def export_onnx(
 
 
 def deepness_keys(metadata: BundleMetadata, window: int | None = None) -> dict[str, str]:
-    """Return what Deepness reads from a file's metadata, each value as JSON.
+    """Return the metadata keys of Deepness, with JSON values.
 
-    The threshold is 0 because below it Deepness would give a pixel its first class, Water. Mean and deviation are
-    those of no standardization, which is in the graph: versions before 0.6 would not do it.
+    The threshold is 0, because Deepness assigns the first class, Water, to pixels below it. Mean 0 and standard
+    deviation 1 disable the standardization of Deepness: it is part of the graph, and versions before 0.6 lack it.
 
     Source: https://qgis-plugin-deepness.readthedocs.io/en/latest/creators/creators_add_metadata_to_model.html, and
-    the code, which reads ``tile_size`` where the page says ``tiles_size``.
+    the code, which reads ``tile_size`` where the documentation has ``tiles_size``.
     """
     side = metadata.window if window is None else window
     values: dict[str, Any] = {
@@ -130,11 +130,11 @@ def _keys(path: Path, metadata: BundleMetadata, window: int | None, parity: Pari
 
 
 def _trace(metadata: BundleMetadata, model: SegmentationModel, window: int | None) -> bytes:
-    """Return the graph as bytes, its weights included."""
+    """Return the serialized graph with its weights."""
     bands = len(metadata.bands)
     if window is None:
         network: ProbabilityNetwork = _AnySize(model, metadata)
-        # sides that are no multiples and differ, so that nothing in the graph can rest on them
+        # different sides that are not multiples of the stride, so that the graph cannot depend on such sizes
         example = random_chips((2, bands, 3 * model.stride + 1, 5 * model.stride + 3))
         names = {INPUT: _NAMES, OUTPUT: _NAMES}
     else:
@@ -143,9 +143,9 @@ def _trace(metadata: BundleMetadata, model: SegmentationModel, window: int | Non
         names = {INPUT: {0: "batch"}, OUTPUT: {0: "batch"}}
     buffer = io.BytesIO()
     with warnings.catch_warnings(), torch.no_grad():
-        # about constants in the trace, and that this exporter is the older one; the result is compared afterwards
+        # warnings about constants in the trace and the older exporter; the result is compared afterwards
         warnings.simplefilter("ignore")
-        # not the newer exporter: it needs one more package and does not write opset 17
+        # the newer exporter requires a further package and does not write opset 17
         torch.onnx.export(
             network.eval(),
             (example,),
@@ -177,12 +177,12 @@ def _parity(
     chips = "random chips"
     if pixels is not None and (window is None or pixels.shape[-2:] == (window, window)):
         batches.append(pixels)
-        chips += " and a real one"
+        chips += " and an image"
     return require(compare(reference, run, batches, chips), MOST_DEVIATION)
 
 
 def _sizes(metadata: BundleMetadata, window: int | None) -> Sequence[tuple[int, int, int]]:
-    """Return (N, H, W) of the batches that are compared."""
+    """Return (N, H, W) of the compared batches."""
     if window is not None:
         return (1, window, window), (3, window, window)
     side, stride = metadata.window, metadata.stride
@@ -190,7 +190,7 @@ def _sizes(metadata: BundleMetadata, window: int | None) -> Sequence[tuple[int, 
 
 
 def import_package(name: str) -> Any:
-    """Return an optional package.
+    """Import an optional package.
 
     Raises:
         TrainingError: if it is not installed.
@@ -199,6 +199,6 @@ def import_package(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise TrainingError(
-            f"ONNX files need the package {name.split('.')[0]}, which is not installed.",
+            f"ONNX files require the package {name.split('.')[0]}, which is not installed.",
             "Install the extra 'training': pip install .[training]",
         ) from error

@@ -1,4 +1,4 @@
-"""Whether a model that was stored in another form still answers as before."""
+"""Comparison of a stored or converted model with the original network."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from ..errors import TrainingError
 
 LEAST_AGREEMENT = 0.995
 _SEED = 20240607
-_COARSE = 8  # side of the patches of one colour in the random chips, px
+_COARSE = 8  # grid spacing of the smooth component of random chips, px
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True)
 class Parity:
-    """How far the class probabilities of two forms of a network are apart.
+    """Difference between the class probabilities of two forms of a network.
 
     Args:
-        deviation: Largest difference of any probability, 0..1.
-        agreement: Share of pixels that get the same class, 0..1.
-        pixels: How many were compared.
-        chips: What they were, in words.
+        deviation: Largest difference of a probability, 0..1.
+        agreement: Share of pixels with the same class, 0..1.
+        pixels: Number of compared pixels.
+        chips: Description of the compared chips.
     """
 
     deviation: float
@@ -46,19 +46,19 @@ class Parity:
 
     def __str__(self) -> str:
         return (
-            f"largest difference of a probability {self.deviation:.2g}, {100 * self.agreement:.3f} % of "
-            f"{self.pixels:,} pixels in the same class ({self.chips})"
+            f"largest difference of a probability {self.deviation:.2g}, same class for {100 * self.agreement:.3f} % of "
+            f"{self.pixels:,} pixels ({self.chips})"
         )
 
 
 class ProbabilityNetwork(nn.Module):
-    """A segmentation network with everything around it: from pixels on the scale 0..1 to class probabilities.
+    """A segmentation network with standardization and softmax: from pixels on the scale 0..1 to class probabilities.
 
     Args:
-        model: The network, from standardized chips to logits.
-        mean: Mean of each band, on the scale 0..1.
-        std: Standard deviation of each band, on the same scale.
-        temperature: What logits are divided by.
+        model: Network from standardized chips to logits.
+        mean: Mean of each channel, on the scale 0..1.
+        std: Standard deviation of each channel, on the same scale.
+        temperature: Divisor of the logits.
     """
 
     mean: torch.Tensor
@@ -76,7 +76,7 @@ class ProbabilityNetwork(nn.Module):
         return (pixels - self.mean) / self.std
 
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return (N, K, H, W) probabilities for logits."""
+        """Return (N, K, H, W) probabilities for (N, K, H, W) logits."""
         return torch.softmax(logits / self.temperature, dim=1)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
@@ -85,7 +85,7 @@ class ProbabilityNetwork(nn.Module):
 
 
 def random_chips(shape: tuple[int, int, int, int], seed: int = _SEED) -> torch.Tensor:
-    """Return (N, C, H, W) float32 pixels on the scale 0..1: smooth patches with noise on top, always the same."""
+    """Return (N, C, H, W) float32 pixels on the scale 0..1: a smooth random field with noise, fixed by the seed."""
     generator = torch.Generator().manual_seed(seed)
     count, channels, height, width = shape
     coarse = torch.rand(count, channels, height // _COARSE + 2, width // _COARSE + 2, generator=generator)
@@ -94,40 +94,40 @@ def random_chips(shape: tuple[int, int, int, int], seed: int = _SEED) -> torch.T
 
 
 def compare(reference: Network, candidate: Network, batches: Iterable[torch.Tensor], chips: str) -> Parity:
-    """Return how far two networks from pixels to probabilities are apart.
+    """Compare two networks from pixels to probabilities.
 
     Args:
-        reference: The one that was trained.
-        candidate: The one that is stored.
+        reference: Trained network.
+        candidate: Stored or converted network.
         batches: (N, C, H, W) float32 pixels on the scale 0..1.
-        chips: What these are, in words.
+        chips: Description of the batches.
 
     Raises:
-        TrainingError: if one of them gives values that are no numbers.
+        TrainingError: if a network returns NaN.
     """
     deviation, equal, pixels = 0.0, 0, 0
     with torch.inference_mode():
         for batch in batches:
-            wanted, given = reference(batch), candidate(batch)  # (N, K, H, W)
-            difference = float((wanted - given).abs().max())
+            expected, given = reference(batch), candidate(batch)  # (N, K, H, W)
+            difference = float((expected - given).abs().max())
             if difference != difference:  # NaN
-                raise TrainingError("The network gives values that are no numbers.", "Train with a lower rate.")
+                raise TrainingError("The network returns NaN.", "Train with a lower rate.")
             deviation = max(deviation, difference)
-            same = wanted.argmax(dim=1) == given.argmax(dim=1)
+            same = expected.argmax(dim=1) == given.argmax(dim=1)
             equal, pixels = equal + int(same.sum()), pixels + same.numel()
     return Parity(deviation, equal / max(pixels, 1), pixels, chips)
 
 
 def require(parity: Parity, most_deviation: float = 1.0) -> Parity:
-    """Return ``parity`` if it is good enough.
+    """Return ``parity`` after checking it against the limits.
 
     Raises:
-        TrainingError: if classes or probabilities differ too much.
+        TrainingError: if agreement or deviation is outside its limit.
     """
     if parity.agreement < LEAST_AGREEMENT or parity.deviation > most_deviation:
         raise TrainingError(
-            f"The exported model would differ from the trained one: {parity}. "
-            f"At least {100 * LEAST_AGREEMENT:g} % and at most {most_deviation:g} are wanted.",
-            "Train further, or with more weight decay: weights that lose so much by rounding are badly conditioned.",
+            f"The exported model differs from the trained one: {parity}. Required are an agreement of at least "
+            f"{100 * LEAST_AGREEMENT:g} % and a difference of at most {most_deviation:g}.",
+            "Train longer, or with more weight decay: such sensitivity to rounding means badly conditioned weights.",
         )
     return parity

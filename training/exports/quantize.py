@@ -1,7 +1,7 @@
-"""From 32 to 8 bit: a second form of the network in the model file, for OpenVINO on CPUs.
+"""Post-training quantization: adds an 8-bit form of the network to the model file, for OpenVINO on CPUs.
 
-Post-training quantization by NNCF (https://github.com/openvinotoolkit/nncf): weights and features become 8-bit integers
-whose ranges are measured on real images. Source of the scheme: Jacob et al. 2018, https://arxiv.org/abs/1712.05877.
+NNCF (https://github.com/openvinotoolkit/nncf) converts weights and activations to 8-bit integers, with ranges measured
+on images. Source of the scheme: Jacob et al. 2018, https://arxiv.org/abs/1712.05877.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ from .parity import Parity
 
 LEAST_AGREEMENT = 0.98
 _FLOAT_LAYERS = 6
-"""So many convolutions from the input on stay as they are.
+"""Number of convolutions, counted from the input, that are not quantized.
 
-They see the pixels at full resolution; in 8 bit they cost most of the agreement and save little time. Measured with the
-shipped model on 64 windows of Dubai, two cores: all in 8 bit 98.8 % of the classes at 9.3 Mpx/s, without the first six
-99.4 % at 9.1 Mpx/s; bfloat16 6.2 Mpx/s.
+They work at full resolution, where quantization costs most of the agreement and saves little time. Measured with the
+shipped model on 64 windows of Dubai, two cores: all layers in 8 bit agree in 98.8 % of the pixels at 9.3 Mpx/s, without
+the first six in 99.4 % at 9.1 Mpx/s; bfloat16 runs at 6.2 Mpx/s.
 """
-_CHIPS = 64  # each, to measure the ranges and to compare
+_CHIPS = 64  # number of chips for the ranges, and the same number for the comparison
 _SEED = 20241125
 
 Chips = npt.NDArray[np.uint8]
 
 
 def quantize_model(path: str | Path, root: str | Path) -> str:
-    """Add the form ``int8`` to a bundle, if it gives nearly the same classes; return what came out, in words.
+    """Add the graph ``int8`` to a bundle if its classes agree with the network; return a description of the result.
 
     Args:
-        path: The bundle; replaced whole or not at all.
-        root: Folder of images, as for training.
+        path: The bundle, replaced atomically.
+        root: Data folder, as for training.
 
     Raises:
-        TrainingError: if NNCF is missing or the classes differ too much.
+        TrainingError: if NNCF is missing or the agreement is too low.
         BundleError: if the bundle cannot be read or written.
         DatasetError: if there are no images.
     """
@@ -70,17 +70,17 @@ def quantize_model(path: str | Path, root: str | Path) -> str:
         parity = _compare(path, trial, compared)
     if parity.agreement < LEAST_AGREEMENT:
         raise TrainingError(
-            f"In 8 bit the model would give other classes: {parity}. At least {100 * LEAST_AGREEMENT:g} % are wanted.",
-            "Leave it as it is: bfloat16 and float32 go on working.",
+            f"The classes of the 8-bit model differ: {parity}. At least {100 * LEAST_AGREEMENT:g} % are required.",
+            "The file is unchanged; use bfloat16 or float32.",
         )
     add_graphs(path, replace(metadata, training={**metadata.training, "int8": parity.to_json()}), {"int8": packed})
     return f"{path}: int8 added, {len(packed) / 1e6:.1f} MB; {parity}"
 
 
 def _draw(dataset: Dataset, side: int, count: int) -> Iterator[Chips]:
-    """Yield (1, C, side, side) windows from images drawn by their area; smaller images are repeated."""
+    """Yield ``count`` random (1, C, side, side) uint8 windows, spread over the images; small images are repeated."""
     if not dataset.entries:
-        raise DatasetError("There are no images to measure ranges on.", "Give a folder with images.")
+        raise DatasetError("There are no images to measure ranges on.", "Give a data folder with images.")
     draw = np.random.default_rng(_SEED)
     order = draw.permutation(len(dataset.entries))
     per_image = -(-count // len(order))
@@ -98,7 +98,7 @@ def _quantize(graph: Any, chips: list[Chips]) -> Any:
         import nncf
     except ImportError as error:
         raise TrainingError(
-            "Quantization needs the package nncf, which is not installed.",
+            "Quantization requires the package nncf, which is not installed.",
             "Install the extra 'training': pip install .[training]",
         ) from error
     nncf.set_log_level(logging.ERROR)
@@ -114,13 +114,13 @@ def _quantize(graph: Any, chips: list[Chips]) -> Any:
 
 
 def _compare(exact: Path, quantized: Path, chips: list[Chips]) -> Parity:
-    """Return how far 8 bit is from 32, on chips that no range was measured on."""
+    """Compare 8 bit with 32 bit, on chips that were not used to measure ranges."""
     shape: tuple[int, int, int] = chips[0].shape[1:]
-    answers = []
+    results = []
     for path, precision in ((exact, "float32"), (quantized, "int8")):
         predictor = Predictor(load_bundle(path), "cpu", precision, runtime="openvino", shape=shape)
-        answers.append([predictor(chip) for chip in chips])
+        results.append([predictor(chip) for chip in chips])
         predictor.close()
-    wanted, given = (np.concatenate(answer) for answer in answers)
-    same = wanted.argmax(axis=1) == given.argmax(axis=1)
-    return Parity(float(np.abs(wanted - given).max()), float(same.mean()), same.size, "windows of the images")
+    expected, given = (np.concatenate(result) for result in results)
+    same = expected.argmax(axis=1) == given.argmax(axis=1)
+    return Parity(float(np.abs(expected - given).max()), float(same.mean()), same.size, "windows of the images")

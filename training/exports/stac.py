@@ -1,4 +1,4 @@
-"""The description of a model as a file of its own: a STAC item with the Machine Learning Model extension.
+"""STAC items with the Machine Learning Model extension, written next to model files.
 
 Source: https://github.com/stac-extensions/mlm, version 1.5, and https://github.com/radiantearth/stac-spec, version 1.1.
 """
@@ -20,27 +20,27 @@ _NAME = re.compile(r"^[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]$")
 
 
 def check_name(name: str) -> str:
-    """Return a model's name if a STAC item may bear it.
+    """Return a model name after checking that it is valid in a STAC item.
 
     Raises:
-        TrainingError: if it may not.
+        TrainingError: if it is not valid.
     """
     if not _NAME.match(name):
         raise TrainingError(
-            f"A model cannot be named '{name}': STAC wants at least three characters, first a letter, then letters, "
-            "digits, spaces and _ . - with a letter or digit at the end.",
-            "Give the output file another name.",
+            f"'{name}' is not a valid model name: STAC requires at least three characters: a letter, then letters, "
+            "digits, spaces and _ . - and finally a letter or digit.",
+            "Rename the output file.",
         )
     return name
 
 
 def onnx_item(metadata: BundleMetadata, path: Path, window: int | None = None) -> dict[str, Any]:
-    """Return the STAC item of an ONNX file that was made of a bundle or checkpoint.
+    """Return the STAC item of an exported ONNX file.
 
     Args:
-        metadata: What the model is.
-        path: The file.
-        window: Side of the only window that it takes, px; None for any.
+        metadata: Metadata of the model.
+        path: The ONNX file.
+        window: Fixed side of the input, px; None for any size.
     """
     item = copy.deepcopy(metadata.to_stac_item())
     properties = item["properties"]
@@ -62,14 +62,14 @@ def onnx_item(metadata: BundleMetadata, path: Path, window: int | None = None) -
 
 
 def write_stac_item(model: str | Path, metadata: BundleMetadata, window: int | None = None) -> Path:
-    """Write the STAC item of a model file beside it and return its path.
+    """Write the STAC item of a model file next to it and return its path.
 
-    It is ``NAME.json`` for a bundle and ``NAME.onnx.json`` for an ONNX file, so that both may lie in one folder.
+    The name is ``NAME.json`` for a bundle and ``NAME.onnx.json`` for an ONNX file, so that both can be in one folder.
 
     Args:
-        model: The model file, a bundle or an ONNX file.
-        metadata: What it is.
-        window: Side of the only window that an ONNX file takes, px; None for any.
+        model: Model file, a bundle or an ONNX file.
+        metadata: Metadata of the model.
+        window: Fixed side of the input of an ONNX file, px; None for any size.
 
     Raises:
         TrainingError: if it cannot be written.

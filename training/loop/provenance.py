@@ -1,4 +1,4 @@
-"""What a run was computed on and from which state of the code, for model cards."""
+"""Hardware and commit of a run, for model cards."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _SECONDS = 10
 
 
 def describe_machine() -> str:
-    """Return processor, cores, GPU if there is one, and the version of torch, e.g. for a model card."""
+    """Return processor, number of cores, GPUs if there are any, and the version of PyTorch as text."""
     parts = [f"{_processor()}, {os.cpu_count()} cores"]
     if torch.cuda.is_available():
         parts.append(f"{torch.cuda.device_count()} × {torch.cuda.get_device_name(0)}")
@@ -35,10 +35,10 @@ def _processor() -> str:
 
 
 def current_commit(root: Path = _ROOT) -> str:
-    """Return the commit that the code is at, with ``+`` behind it if files were changed since; empty if unknown."""
+    """Return the abbreviated commit of the code, followed by ``+`` if files differ from it; empty if unknown."""
     inside = _git(root, "rev-parse", "--show-toplevel")
     if not inside or Path(inside).resolve() != root.resolve():
-        return ""  # installed, maybe inside somebody else's repository
+        return ""  # an installed package, possibly inside an unrelated repository
     head = _git(root, "rev-parse", "--short=12", "HEAD")
     return head + ("+" if head and _git(root, "status", "--porcelain", "--untracked-files=no") else "")
 

@@ -35,28 +35,28 @@ from .pretrained import MEAN, STD
 from .provenance import current_commit, describe_machine
 
 CHECKPOINT = LAST
-_PLACE = 256  # side of the places in the picture of an epoch, px
+_CROP = 256  # side of the crops in the picture of an epoch, px
 
 
 class Run:
-    """A training run in a folder.
+    """A training run and its folder.
 
-    Every process of a run has one and does the same; only the first writes: ``last.ckpt``, ``best.ckpt``, ``log.csv``,
-    ``config.json``, ``validation.json``, ``pictures``, ``tensorboard`` and ``curves.png``.
+    Every process of a distributed run creates one. Only the process with rank 0 writes: ``last.ckpt``, ``best.ckpt``,
+    ``log.csv``, ``config.json``, ``validation.json``, ``pictures``, ``tensorboard`` and ``curves.png``.
 
     Args:
-        config: What the run is made of.
-        split: Images to train and to validate on.
+        config: Configuration of the run.
+        split: Training and validation images.
         scheme: Classes of the labels.
-        folder: Where everything goes.
-        resume: Go on from ``last.ckpt`` if there is one.
-        start_from: Checkpoint of another run, or model file, whose weights are the start, or None.
-        title: The dataset in one sentence, for model cards.
-        fabric: Devices, launched; None for those of ``config``.
-        say: Receives lines.
+        folder: Folder of the run.
+        resume: Continue from ``last.ckpt`` if it exists.
+        start_from: Checkpoint of another run, or model file, with the initial weights; None for new weights.
+        title: Description of the dataset for model cards, one sentence.
+        fabric: Launched devices; None for those of ``config``.
+        report: Receives lines of text on the progress.
 
     Raises:
-        TrainingError: if there is a run in the folder already, or it cannot be resumed with this configuration.
+        TrainingError: if the folder already contains a run, or it cannot be resumed with this configuration.
     """
 
     def __init__(
@@ -69,19 +69,19 @@ class Run:
         start_from: str | Path | None = None,
         title: str = "",
         fabric: Fabric | None = None,
-        say: Callable[[str], None] = print,
+        report: Callable[[str], None] = print,
     ) -> None:
         self.config, self.split, self.scheme = config, split, scheme
         self.folder, self.title = Path(folder), title
         self.fabric = fabric or make_fabric(config.run)
-        self.say = say if self.fabric.is_global_zero else _say_nothing
+        self.report = report if self.fabric.is_global_zero else _ignore
         checkpoint = self._find_checkpoint(resume)
         fresh = checkpoint is None and start_from is None
-        torch.manual_seed(config.run.seed)  # the initial weights, alike in every process
+        torch.manual_seed(config.run.seed)  # equal initial weights in every process
         self.model = make_model(config, len(scheme.classes), pretrained=config.model.pretrained and fresh)
         self.started_from = Path(start_from).name if start_from is not None else ""
         if start_from is not None and checkpoint is None:
-            start_weights(self.model, start_from, scheme, self.say)
+            start_weights(self.model, start_from, scheme, self.report)
         set_training_mode(self.model, config.model.frozen)
         self.average = average_weights(self.model, config.optimizer.average)
         self.averaged = cast(SegmentationModel, self.average.module)
@@ -101,10 +101,10 @@ class Run:
             {source.name: source.weight for source in config.sources},
         )
         self._ahead = AheadSampler(self.sampler.batch)
-        self.places = choose_places(split.validation or split.training, config.run.pictures, _PLACE)
+        self.places = choose_places(split.validation or split.training, config.run.pictures, _CROP)
         self.step, self.seconds, self.stale = 0, 0.0, 0
         self.best: float | None = None
-        self.figures: dict[str, Any] = {}  # of the validation at this very step
+        self.figures: dict[str, Any] = {}  # validation at this step
         self.losses: list[float] = []  # since the last row of the log
         self.origin = describe_machine(), current_commit()
         if checkpoint is not None:
@@ -116,12 +116,13 @@ class Run:
             return None
         if not resume:
             raise TrainingError(
-                f"There is a run in {self.folder} already.", "Go on with it by --resume, or choose another folder."
+                f"The folder {self.folder} already contains a run.",
+                "Continue it with --resume, or choose another folder.",
             )
         checkpoint = load_checkpoint(path)
-        check_resumable(checkpoint, self.config, self.scheme, self.say)
+        check_resumable(checkpoint, self.config, self.scheme, self.report)
         if checkpoint.split != self.split.description:
-            self.say(f"The run was started with another split: {checkpoint.split}")
+            self.report(f"The split differs from that of the checkpoint: {checkpoint.split}")
         return checkpoint
 
     def _restore(self, checkpoint: Checkpoint) -> None:
@@ -131,7 +132,7 @@ class Run:
             self.optimizer.load_state_dict(checkpoint.optimizer)
         except (KeyError, TypeError, ValueError) as error:
             raise TrainingError(
-                f"The optimizer's state in {self.folder / LAST} does not fit: {type(error).__name__}: {error}.",
+                f"The optimizer state of {self.folder / LAST} does not fit: {type(error).__name__}: {error}.",
                 f"Start a new run from its weights: --start-from {self.folder / LAST}.",
             ) from error
         set_update_count(self.average, checkpoint.step)
@@ -143,23 +144,24 @@ class Run:
         if config.alpha != "balanced":
             if config.alpha and len(config.alpha) != len(self.scheme.classes):
                 raise ConfigError(
-                    f"loss.alpha has {len(config.alpha)} weights, the data {len(self.scheme.classes)} classes: "
+                    f"loss.alpha has {len(config.alpha)} weights, the data have {len(self.scheme.classes)} classes: "
                     f"{', '.join(entry.name for entry in self.scheme.classes)}.",
-                    "Give one weight for each class in this order, or 'balanced'.",
+                    "Give one weight per class in this order, or 'balanced'.",
                 )
             return None
         alpha = balanced_alpha(self.split.training, len(self.scheme.classes))
         listed = ", ".join(
             f"{entry.name} {weight:.2f}" for entry, weight in zip(self.scheme.classes, alpha, strict=True)
         )
-        self.say(f"Weights of the classes in the focal loss: {listed}")
+        self.report(f"Class weights of the focal loss: {listed}")
         return alpha
 
     def go(self, until: int | None = None) -> None:
-        """Train to the configured end or until ``until`` steps: log, validate, draw and save on the way.
+        """Train up to the configured number of steps, or to step ``until``, with validation, logs and checkpoints.
 
         Raises:
-            TrainingError: if the loss is no finite number, or something cannot be written; the last checkpoint stays.
+            TrainingError: if the loss or a gradient is not finite, or a file cannot be written; the last checkpoint
+                remains.
         """
         config, steps = self.config.run, self.config.optimizer.steps
         end = min(until or steps, steps)
@@ -180,7 +182,7 @@ class Run:
                     self._end_epoch(log)
                 elif self.step == end or (config.save_every and self.step % config.save_every == 0):
                     self._save(LAST)
-                if not self.losses:  # a row was written
+                if not self.losses:  # cleared when a row was written
                     clock.restart()
             self._finish(log)
 
@@ -192,7 +194,9 @@ class Run:
                 write_text(self.folder / "config.json", text, make_folders=True)
             names = [entry.name for entry in self.scheme.classes]
             run = self.config.run
-            return RunLog(self.folder, names, self.step, self.config.optimizer.steps, run.tensorboard, self.say, writes)
+            return RunLog(
+                self.folder, names, self.step, self.config.optimizer.steps, run.tensorboard, self.report, writes
+            )
 
     def _write_row(self, log: RunLog, speed: float) -> None:
         rate = max(group["lr"] for group in self.optimizer.param_groups)
@@ -204,17 +208,17 @@ class Run:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[None]:
-        """Turn a full disk and the like into an error that says how to go on."""
+        """Convert an OSError, such as a full disk, to a TrainingError with a remedy."""
         try:
             yield
         except OSError as error:
             raise TrainingError(
                 f"The run cannot write to {self.folder}: {error}.",
-                "Free some space; --resume then goes on from the last checkpoint.",
+                "Free some space; --resume then continues from the last checkpoint.",
             ) from error
 
     def _one_step(self) -> float:
-        """Take one step of the optimizer and return the loss, mean over all chips of all processes."""
+        """Do one optimizer step and return the loss, averaged over all processes."""
         config = self.config.optimizer
         factor = learning_rate_factor(self.step, config)
         for group in self.optimizer.param_groups:
@@ -224,7 +228,7 @@ class Run:
         for turn in range(config.accumulate):
             batch, part = self._next_batch(turn)
             names += batch.names
-            torch.manual_seed(_seed(self.config.run.seed, self.step, part))  # what is random inside the network
+            torch.manual_seed(_seed(self.config.run.seed, self.step, part))  # dropout
             chips, labels = self.fabric.to_device((batch.chips, batch.labels))
             chips = self.standardize(chips).contiguous(memory_format=torch.channels_last)
             with self.fabric.no_backward_sync(self._wrapped, enabled=turn + 1 < config.accumulate):
@@ -239,13 +243,14 @@ class Run:
         return value
 
     def _loss(self, chips: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        # chips come in all orientations, so the first label of each square is no shift on average
-        every = self.model.output_stride if self.config.loss.coarse else 1
+        # Labels are subsampled to the output stride. Chips have random orientations, so taking the upper-left label of
+        # each cell causes no shift on average.
+        stride = self.model.output_stride if self.config.loss.coarse else 1
         logits = self._wrapped(chips, coarse=self.config.loss.coarse)
-        return cast(torch.Tensor, self.loss(logits.float(), labels[:, ::every, ::every]))
+        return cast(torch.Tensor, self.loss(logits.float(), labels[:, ::stride, ::stride]))
 
     def _next_batch(self, turn: int) -> tuple[Batch, int]:
-        """Return the batch of this process in a turn, and its number among all batches of the step."""
+        """Return the batch of this process in an accumulation turn, and its index among all batches of the step."""
         world, rank = self.fabric.world_size, self.fabric.global_rank
         part = turn * world + rank
         last = turn + 1 == self.config.optimizer.accumulate
@@ -253,7 +258,11 @@ class Run:
         return self._ahead.take(self.step, part, following), part
 
     def _checked(self, losses: torch.Tensor, names: list[str]) -> float:
-        """Return the mean loss of all processes, after all have seen that it is a number."""
+        """Return the mean loss of all processes.
+
+        Raises:
+            TrainingError: in every process, if the loss of any is not finite.
+        """
         table = torch.zeros(self.fabric.world_size, len(losses), device=losses.device)  # (processes, turns)
         table[self.fabric.global_rank] = losses
         values = cast(torch.Tensor, self.fabric.all_reduce(table, reduce_op="sum")).tolist()
@@ -264,7 +273,7 @@ class Run:
         return float(np.mean(values))
 
     def _clip(self, names: list[str]) -> None:
-        # in float16 the scaler skips steps whose gradients overflow; elsewhere they would spoil the weights
+        # in float16 the scaler skips steps with overflowing gradients; otherwise they would corrupt the weights
         strict = self.config.run.precision != "16-mixed"
         try:
             self.fabric.clip_gradients(
@@ -276,21 +285,21 @@ class Run:
         except RuntimeError as error:
             if "non-finite" not in str(error):
                 raise
-            raise self._diverged("A gradient is no finite number", names) from error
+            raise self._diverged("A gradient is not finite", names) from error
 
-    def _diverged(self, what: str, names: list[str]) -> TrainingError:
+    def _diverged(self, symptom: str, names: list[str]) -> TrainingError:
         path = self.folder / LAST
-        kept = f"{path} stays as it was." if path.is_file() else "There is no checkpoint yet."
+        kept = f"{path} is unchanged." if path.is_file() else "There is no checkpoint yet."
         return TrainingError(
-            f"{what} in step {self.step + 1}, with chips of {', '.join(sorted(set(names)))}. {kept}",
-            "Look at these images; else lower optimizer.rate or set run.precision to 32-true.",
+            f"{symptom} in step {self.step + 1}, with chips of {', '.join(sorted(set(names)))}. {kept}",
+            "Check these images, lower optimizer.rate or set run.precision to 32-true.",
         )
 
     def _validate(self) -> dict[str, Any]:
-        """Return the figures of the averaged weights on the validation images; empty without any."""
+        """Return the metrics of the averaged weights on the validation images; empty without validation images."""
         if not self.split.validation:
             return {}
-        if self.fabric.world_size > 1:  # running means of norms differ between processes: the first one's count
+        if self.fabric.world_size > 1:  # statistics of norms differ between processes: those of rank 0 are used
             for value in self.averaged.state_dict().values():
                 torch.distributed.broadcast(value, 0)
         return validate(
@@ -303,7 +312,7 @@ class Run:
         )
 
     def _end_epoch(self, log: RunLog) -> None:
-        """Remember whether the epoch was the best, save, and draw the picture."""
+        """Update the best metric, save checkpoints and draw the picture."""
         miou = self.figures.get("miou")
         better = miou is not None and (self.best is None or miou > self.best)
         self.best = miou if better else self.best
@@ -327,7 +336,7 @@ class Run:
         where = "validation images" if self.split.validation else "training images"
         title = f"Step {self.step}, {where}"
         if self.figures:
-            title += f": accuracy {self.figures['accuracy']}, mean IoU {self.figures['miou']} over all of them"
+            title += f": accuracy {self.figures['accuracy']}, mean IoU {self.figures['miou']} over all images"
         picture = draw_snapshot(self.places, predict, self.scheme, title)
         (self.folder / "pictures").mkdir(exist_ok=True)
         with atomic_path(self.folder / "pictures" / f"step_{self.step:06d}.png") as partial:
@@ -339,7 +348,9 @@ class Run:
 
     def _finish(self, log: RunLog) -> None:
         if self._stalled() and self.best is not None:
-            log.tell(f"Stopped at step {self.step}: no better mean IoU for {self.stale} epochs (best {self.best:.4f}).")
+            log.write_line(
+                f"Stopped at step {self.step}: no better mean IoU for {self.stale} epochs (best {self.best:.4f})."
+            )
         ended = self._stalled() or self.step == self.config.optimizer.steps
         if ended and self.fabric.is_global_zero:
             with self._writing():
@@ -370,7 +381,7 @@ class Run:
 
 
 class _Clock:
-    """Chips/s since the last restart."""
+    """Measures chips/s since the last restart."""
 
     def __init__(self, chips: int) -> None:
         self._chips = chips
@@ -388,5 +399,5 @@ def _seed(run: int, step: int, part: int) -> int:
     return int(np.random.SeedSequence((run, step, part)).generate_state(1)[0])
 
 
-def _say_nothing(text: str) -> None:
+def _ignore(text: str) -> None:
     pass

@@ -1,1 +1,1 @@
-"""What a run shows of itself: logs, curves, pictures, figures on the validation images."""
+"""Validation, logs, curves and pictures of a run."""

@@ -1,4 +1,4 @@
-"""The curves of a run, drawn from its log."""
+"""Charts of a training log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read_log(path: str | Path) -> list[dict[str, str]]:
     """Return the rows of a ``log.csv``.
 
     Raises:
-        TrainingError: if it cannot be read or is something else.
+        TrainingError: if it cannot be read or is not a training log.
     """
     try:
         with Path(path).open(newline="", encoding="utf-8") as stream:
@@ -32,17 +32,17 @@ def read_log(path: str | Path) -> list[dict[str, str]]:
         return rows
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise TrainingError(
-            f"{path} is no log of a training run, or is damaged: {type(error).__name__}: {error}.",
-            "Move it away if a run is to go on with a new one.",
+            f"{path} is not a log of a training run, or is damaged: {type(error).__name__}: {error}.",
+            "To resume the run with a new log, move this file.",
         ) from error
 
 
 def draw_curves(log: Path, target: Path) -> bool:
-    """Draw :func:`curves_figure` of a ``log.csv`` as a PNG; return whether there was anything to draw.
+    """Write :func:`curves_figure` of a ``log.csv`` as a PNG; return False if the log is missing or empty.
 
     Raises:
         OSError: if the picture cannot be written.
-        TrainingError: if the log is something else.
+        TrainingError: if it is not a training log.
     """
     rows = read_log(log) if log.is_file() else []
     if rows:
@@ -52,7 +52,7 @@ def draw_curves(log: Path, target: Path) -> bool:
 
 
 def curves_figure(log: Log) -> Figure:
-    """Return loss, learning rate, accuracy and IoU over the steps of a log that has a row."""
+    """Return charts of loss, learning rate, accuracy and IoU against the step; the log has at least one row."""
     figure = Figure(figsize=(11, 6.5), layout="constrained")
     loss, total, rate, classes = figure.subplots(2, 2).ravel()
     _plot(loss, log, {"loss": "loss"}, "training loss")
@@ -66,7 +66,7 @@ def curves_figure(log: Log) -> Figure:
 
 
 def _plot(axes: Axes, rows: Log, columns: Mapping[str, str], title: str, dots: bool = False) -> None:
-    """Draw columns of the log against the step; rows without a value are passed over."""
+    """Plot columns of the log against the step; empty values are skipped."""
     drawn = False
     for column, name in columns.items():
         points = [(int(row["step"]), float(row[column])) for row in rows if row.get(column)]

@@ -1,4 +1,4 @@
-"""What a run tells: rows of ``log.csv``, TensorBoard, lines or a progress bar."""
+"""Log of a run: ``log.csv``, TensorBoard, text lines and a progress bar."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Row:
 
     Args:
         step: Optimizer steps done.
-        epoch: Epochs begun.
-        loss: Mean loss since the row before.
-        rate: Highest learning rate of the step.
-        speed: Chips/s of all devices since the row before.
-        seconds: Time spent on the run so far.
-        figures: Validation, as :meth:`Confusion.to_json` gives it; empty without one.
+        epoch: Current epoch, from 1.
+        loss: Mean loss since the previous row.
+        rate: Largest learning rate of the parameter groups.
+        speed: Chips/s of all devices since the previous row.
+        seconds: Wall time of the run so far, s.
+        figures: Validation, as :meth:`Confusion.to_json` returns it; empty if there was none.
     """
 
     step: int
@@ -49,18 +49,18 @@ class Row:
 
 
 class RunLog:
-    """Where the first process of a run writes; a context manager.
+    """Context manager that logs a run; only the process with rank 0 writes.
 
-    Rows of a log that lie after ``step`` (of a run that was killed after its last checkpoint) are removed.
+    Rows after ``step``, written by a run that was killed after its last checkpoint, are removed.
 
     Args:
-        folder: Of the run.
+        folder: Folder of the run.
         classes: Names of the classes.
-        step: Steps done before.
-        steps: Steps of the whole run.
-        board: Write TensorBoard logs too.
-        say: Receives lines.
-        writes: Whether this process writes at all.
+        step: Step from which the run starts or resumes.
+        steps: Number of steps of the run.
+        board: Whether to write TensorBoard logs.
+        report: Receives lines of text.
+        writes: Whether this process writes.
     """
 
     def __init__(
@@ -70,13 +70,13 @@ class RunLog:
         step: int,
         steps: int,
         board: bool = True,
-        say: Callable[[str], None] = print,
+        report: Callable[[str], None] = print,
         writes: bool = True,
     ) -> None:
         self._path, self._classes, self._steps = folder / LOG, list(classes), steps
         self._columns = ["step", "epoch", "loss", "rate", "chips_per_second", "seconds", "accuracy", "miou"]
         self._columns += [f"iou {name}" for name in classes]
-        self._say, self._writes = say, writes
+        self._report, self._writes = report, writes
         self._first, self._started = step, time.monotonic()
         if writes:
             self._keep_until(step)
@@ -95,12 +95,12 @@ class RunLog:
             self._board.close()
 
     def tick(self, loss: float, speed: float) -> None:
-        """Move the bar on by one step."""
+        """Advance the progress bar by one step."""
         self._bar.set_postfix(loss=f"{loss:.3f}", chips_per_s=f"{speed:.1f}", refresh=False)
         self._bar.update()
 
     def add(self, row: Row) -> None:
-        """Write a row.
+        """Append a row.
 
         Raises:
             OSError: if it cannot be written.
@@ -121,17 +121,17 @@ class RunLog:
                     self._board.add_scalar(f"validation/{name}", float(values[name]), row.step)
             self._board.flush()
         if self._bar.disable or row.figures:
-            self.tell(self._line(row))
+            self.write_line(self._line(row))
 
     def show(self, picture: Image.Image, step: int) -> None:
-        """Put a picture into TensorBoard."""
+        """Add a picture to TensorBoard."""
         if self._board is not None:
             self._board.add_image("predictions", np.asarray(picture), step, dataformats="HWC")
 
-    def tell(self, text: str) -> None:
-        """Say a line above the bar."""
+    def write_line(self, text: str) -> None:
+        """Report a line of text without disturbing the progress bar."""
         with tqdm.external_write_mode():
-            self._say(text)
+            self._report(text)
 
     def _values(self, row: Row) -> dict[str, Any]:
         classes = row.figures.get("classes", {})

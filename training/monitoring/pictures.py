@@ -1,4 +1,4 @@
-"""Image, labels, prediction and where these two differ, side by side."""
+"""Panels of image, labels, prediction and disagreement."""
 
 from __future__ import annotations
 
@@ -22,15 +22,23 @@ _GAP = 6  # px of white between panels of a strip
 Pixels = npt.NDArray[np.uint8]
 
 
+def pale(rgb: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Return the colour of the partial label "not k" for the colour of class k."""
+    red, green, blue = (round(255 - 0.25 * (255 - value)) for value in rgb)
+    return red, green, blue
+
+
 def colour(channels: Pixels, scheme: ClassScheme) -> Pixels:
-    """Return an (H, W, 3) uint8 picture of (H, W) channel indices; ignored pixels are grey."""
+    """Return an (H, W, 3) uint8 picture of (H, W) labels; partial labels are pale, ignored pixels grey."""
     table = np.full((256, 3), scheme.unlabeled.rgb, np.uint8)
     table[: len(scheme.classes)] = [entry.rgb for entry in scheme.classes]
+    table[NOT_CLASS : NOT_CLASS + len(scheme.classes)] = [pale(entry.rgb) for entry in scheme.classes]
     return table[channels]
 
 
 def disagreement(image: LabelledImage, predicted: Pixels) -> Pixels:
-    """Return an (H, W, 3) uint8 picture: the image pale, wrong pixels red, ignored ones dark."""
+    """Return an (H, W, 3) uint8 picture: the image in pale grey, wrong pixels red, ignored pixels dark."""
+    # a partial label "not k" is violated by predicting k
     grey = image.pixels.mean(axis=2, keepdims=True)
     picture = np.broadcast_to(155 + grey * (100 / 255), image.pixels.shape).astype(np.uint8)
     partial = (image.labels >= NOT_CLASS) & (image.labels != IGNORE)
@@ -47,7 +55,7 @@ def panels(image: LabelledImage, predicted: Pixels, scheme: ClassScheme) -> list
 
 
 def save_comparison(path: Path, image: LabelledImage, predicted: Pixels, scheme: ClassScheme) -> None:
-    """Write the panels side by side, pixel by pixel, as a PNG.
+    """Write the panels side by side at full resolution as a PNG.
 
     Raises:
         TrainingError: if it cannot be written.
@@ -61,7 +69,7 @@ def save_comparison(path: Path, image: LabelledImage, predicted: Pixels, scheme:
 
 
 def strip(image: LabelledImage, predicted: Pixels, scheme: ClassScheme, width: int) -> Image.Image:
-    """Return the panels side by side, at most ``width`` px wide altogether."""
+    """Return the panels side by side, reduced to a total width of at most ``width`` px."""
     side = (width - 3 * _GAP) // 4
     shrink = min(1.0, side / image.labels.shape[1])
     size = tuple(max(round(shrink * length), 1) for length in reversed(image.labels.shape))

@@ -1,4 +1,4 @@
-"""The picture of an epoch: a few places, always the same, with labels, prediction and where these differ."""
+"""Picture of an epoch: fixed crops with labels, prediction and disagreement."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _TRIES = 24
 
 
 def choose_places(images: Sequence[LabelledImage], count: int, side: int, seed: int = 0) -> list[LabelledImage]:
-    """Return up to ``count`` square crops from images spread over the list; none overlap.
+    """Return up to ``count`` square crops that do not overlap, from images spread evenly over the list.
 
-    Of several random places in an image that lie apart from those taken before, the one with the most classes is
-    taken, then the one with the most labelled pixels.
+    Of several random positions in an image, the one with the most classes is chosen, then the one with the most
+    labelled pixels.
 
     Args:
-        images: Where to choose.
-        count: How many crops; fewer where the images have no room for them.
-        side: Of a crop, px; less where an image is smaller.
-        seed: Of the choice.
+        images: Images to crop.
+        count: Number of crops; fewer are returned if the images are too small.
+        side: Side of a crop, px; less for smaller images.
+        seed: Random seed.
     """
     draw = np.random.default_rng(seed)
     taken: dict[int, list[tuple[int, int]]] = {}
@@ -69,13 +69,13 @@ def draw_snapshot(
     scheme: ClassScheme,
     title: str,
 ) -> Image.Image:
-    """Return one row for each place, under a title and above a legend of the classes.
+    """Return a picture with one row per crop, a title and a legend of the classes.
 
     Args:
         places: Square crops.
-        predict: From (H, W, 3) uint8 pixels to (H, W) channel indices.
+        predict: Function from (H, W, 3) uint8 pixels to (H, W) channel indices.
         scheme: Names and colours of the channels.
-        title: First line, such as the step and its figures.
+        title: First line, for example step and metrics.
     """
     side = max(place.labels.shape[0] for place in places)
     width = 4 * side + 5 * _GAP
@@ -97,7 +97,7 @@ def draw_snapshot(
 
 
 def _legend(scheme: ClassScheme, width: int) -> Image.Image:
-    """Return swatches with the names of the classes, in as many lines as the width needs."""
+    """Return colour swatches with class names, wrapped to the width."""
     font = ImageFont.load_default(13)
     entries = [(entry.name, entry.rgb) for entry in scheme.entries] + [("wrong", (214, 39, 40))]
     positions, left, top = [], _GAP, 0

@@ -1,4 +1,4 @@
-"""Validation during training: the weights at hand, images in memory, no files."""
+"""Validation during training, on images in memory."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 
 from ..data.dataset import NOT_CLASS, LabelledImage
 
-_WHOLE = 4_000_000  # px that a network sees at once
+_WHOLE = 4_000_000  # largest image that is predicted in one window, px
 _LARGE = 2048  # side of the windows of larger images, px
 
 
@@ -28,18 +28,18 @@ def predict_labels(
 ) -> npt.NDArray[np.uint8]:
     """Return (H, W) uint8 channel indices for an (H, W, 3) uint8 image.
 
-    Up to 4 Mpx go through the network at once, unless it looks everywhere: a transformer gets windows of the size
-    that it was trained for, blended as in a run.
+    Images of up to 4 Mpx are predicted in one window. Networks with a global receptive field (transformers) get
+    windows of the given size; windows are blended as in Segment Land Cover.
 
     Args:
         model: Network in evaluation mode.
-        standardize: From 8-bit pixels to its input.
+        standardize: Function from 8-bit pixels to standardized input.
         pixels: The image.
-        window: Side of the windows of a network that looks everywhere, px.
+        window: Side of the windows of a network with a global receptive field, px.
     """
     height, width = pixels.shape[:2]
-    everywhere = model.receptive_radius is None
-    side = window if everywhere else max(height, width) if height * width <= _WHOLE else _LARGE
+    is_global = model.receptive_radius is None
+    side = window if is_global else max(height, width) if height * width <= _WHOLE else _LARGE
     grid = TileGrid(height, width, side, side // 4)
     channels = np.empty((height, width), np.uint8)
     blender: BandBlender | None = None
@@ -56,7 +56,7 @@ def predict_labels(
 
 @torch.inference_mode()
 def _probabilities(model: SegmentationModel, standardize: Standardize, pixels: npt.NDArray[np.uint8]) -> torch.Tensor:
-    """Return (K, H, W) float32."""
+    """Return class probabilities, (K, H, W) float32, on the device of the model."""
     device = next(model.parameters()).device
     chip = torch.tensor(pixels).permute(2, 0, 1)[None].to(device)  # (1, 3, H, W)
     logits: torch.Tensor = model(standardize(chip).contiguous(memory_format=torch.channels_last))
@@ -65,18 +65,19 @@ def _probabilities(model: SegmentationModel, standardize: Standardize, pixels: n
 
 @dataclass(frozen=True)
 class PartialConfusion:
-    """Pixel counts where some labels are only known not to be a class.
+    """Confusion matrix with partial labels.
 
     Args:
-        counts: (2 K, K) int64; rows are the labelled class, then the class that a pixel is known not to be; columns
-            are the predicted class.
+        counts: (2 K, K) int64 pixels; rows 0..K - 1 are the labelled class, rows K..2 K - 1 the class excluded by a
+            partial label; columns are the predicted class.
     """
 
     counts: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, labels: npt.NDArray[np.uint8], predicted: npt.NDArray[np.uint8], classes: int) -> PartialConfusion:
-        """Count (H, W) labels, which may be partial, and (H, W) predicted channels."""
+        """Count pixels of (H, W) uint8 labels and (H, W) uint8 predicted channels."""
+        # row of the matrix: k for class k, K + k for the partial label "not k"
         rows = labels.astype(np.int64)
         partial = (labels >= NOT_CLASS) & (labels != IGNORE)
         rows[partial] += classes - NOT_CLASS
@@ -86,17 +87,17 @@ class PartialConfusion:
 
     @property
     def full(self) -> Confusion:
-        """The confusion over pixels of a known class."""
+        """Confusion matrix of the pixels with a class label."""
         return Confusion(self.counts[: len(self.counts) // 2])
 
     @property
     def iou(self) -> npt.NDArray[np.float64]:
-        """(K,) intersection over union over all pixels where a class is known to be there or not; NaN without any."""
+        """IoU of each class, (K,), over the pixels with a class label or excluding that class; NaN without labels."""
         classes = len(self.counts) // 2
         full, excluded = self.counts[:classes], self.counts[classes:]
         hits = np.diag(full).astype(np.float64)
+        # predicted or labelled as k; partial labels contribute the pixels "not k" that are predicted as k
         union = full.sum(axis=0) + full.sum(axis=1) - hits + np.diag(excluded)
-        # a class that no pixel shows says little: no label of it, and it is not asked about
         return np.where(full.sum(axis=1) > 0, hits / np.maximum(union, 1), np.nan)
 
 
@@ -108,10 +109,10 @@ def validate(
     window: int,
     fabric: Fabric,
 ) -> dict[str, Any]:
-    """Return the figures over all images, as :meth:`Confusion.to_json` gives them, and the IoU of each source.
+    """Return metrics over all images, as :meth:`Confusion.to_json` returns them, and the IoU of each source.
 
-    The processes of a run share the work, all get the sum. With several sources ``miou`` is the mean of the sources'
-    means, so that a large source does not decide alone which weights are the best.
+    The images are divided among the processes of a run; every process returns the total. With several sources ``miou``
+    is the mean over the sources of their mean IoU, so that large sources do not dominate the choice of the best epoch.
     """
     sources = sorted({image.source for image in images})
     counts = torch.zeros(len(sources), 2 * len(classes), len(classes), dtype=torch.float64)

@@ -35,16 +35,16 @@ def test_settings_reach_the_run_and_it_goes_on(
 ) -> None:
     assert main([*command, "--set", "chips.batch=2", "--set", "model.arguments.width=6"]) == 0
     said = capsys.readouterr().out
-    assert "2 images to train on, 2 to validate on" in said
+    assert "2 training images, 2 validation images" in said
     assert "step 4/4" in said
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert (config["chips"]["batch"], config["model"]["arguments"]) == (2, {"width": 6, "depth": 1})
     checkpoint = load_checkpoint(tmp_path / "run" / LAST)
-    assert checkpoint.split == "Own list: tile2 kept out of training."
+    assert checkpoint.split == "Own list: tile2 held out."
     assert checkpoint.title
 
     assert main(command) == 1
-    assert "error: There is a run in" in capsys.readouterr().err
+    assert "error: The folder " in capsys.readouterr().err
     assert main([*command, "--resume"]) == 1
     assert "; chips.batch was 2, now 8. " in capsys.readouterr().err
     more = ["--resume", "--set", "chips.batch=2", "--set", "model.arguments.width=6", "--set", "optimizer.steps=6"]
@@ -67,10 +67,13 @@ def test_faults_end_without_a_traceback(command: list[str], tmp_path: Path, caps
     ("setting", "message"),
     [
         ("model.window=63", "model.window is 63 px; this network needs a multiple of 2 px. Set model.window = 64."),
-        ("loss.alpha=1,2", "loss.alpha has 2 weights, the data 5 classes: Water, Land, Road, Building, Vegetation."),
+        (
+            "loss.alpha=1,2",
+            "loss.alpha has 2 weights, the data have 5 classes: Water, Land, Road, Building, Vegetation.",
+        ),
     ],
 )
-def test_what_does_not_suit_the_network_or_the_classes_is_told_before_training(
+def test_what_does_not_suit_the_network_or_the_classes_is_reported_before_training(
     command: list[str], setting: str, message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main([*command, "--set", setting]) == 1
@@ -79,7 +82,7 @@ def test_what_does_not_suit_the_network_or_the_classes_is_told_before_training(
 
 
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), MemoryError("8 GB are not there")])
-def test_what_the_machine_refuses_is_told_without_a_traceback(
+def test_what_the_machine_refuses_is_reported_without_a_traceback(
     command: list[str], error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def fail(self: Run) -> float:

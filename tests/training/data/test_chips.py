@@ -213,7 +213,7 @@ def test_scenes_that_are_nowhere_and_no_images_are_errors() -> None:
         draw_scenes(DataConfig(scenes="nowhere:draw", scene_share=0.1))
     with pytest.raises(DatasetError, match=r"cannot be drawn: .*takes a seed and a side"):
         draw_scenes(DataConfig(scenes="math:sqrt", scene_share=0.1))
-    with pytest.raises(DatasetError, match="no labelled image"):
+    with pytest.raises(DatasetError, match="no labelled training image"):
         ChipSampler([], STILL, 1)
 
 

@@ -43,7 +43,7 @@ def test_images_without_a_mask_are_listed(tmp_path: Path) -> None:
     assert dataset.unlabelled == ("tile2/image_part_009",)
     assert [entry.name for entry in dataset.entries] == ["tile2/image_part_001"]
     only = write_pair(tmp_path / "none", 2, 9, None)
-    with pytest.raises(DatasetError, match=r"No image under .* has a mask"):
+    with pytest.raises(DatasetError, match=r"No image in .* has a mask"):
         opened(only)
 
 
@@ -91,11 +91,11 @@ def test_names_and_folds_of_a_dataset_are_checked() -> None:
 def test_a_folder_that_is_no_data_says_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="does not exist"):
         opened(tmp_path / "nowhere")
-    with pytest.raises(DatasetError, match="no known layout") as caught:
+    with pytest.raises(DatasetError, match="in a supported layout") as caught:
         opened(tmp_path)
     assert "labels.gpkg" in caught.value.remedy
     (tmp_path / "images").mkdir()
-    with pytest.raises(DatasetError, match="neither masks nor a layer"):
+    with pytest.raises(DatasetError, match="neither masks nor a polygon layer"):
         opened(tmp_path)
     (tmp_path / "masks").mkdir()
     with pytest.raises(DatasetError, match=r"no images in .*images"):

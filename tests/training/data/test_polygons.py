@@ -99,12 +99,12 @@ def test_rasters_may_be_turned_or_south_up(tmp_path: Path, transform: Affine) ->
     np.testing.assert_array_equal(labels_of(tmp_path), labels)
 
 
-def test_the_later_feature_counts_and_overlaps_are_told(tmp_path: Path) -> None:
+def test_the_later_feature_counts_and_overlaps_are_reported(tmp_path: Path) -> None:
     write(tmp_path, [square(0, 0, 40, 40), square(20, 20, 40, 40)], ["Land", "Road"])
     (entry,) = opened(tmp_path).entries
     labels = entry.load().labels
     assert (labels[30, 30], labels[10, 10], labels[50, 50]) == (2, 1, 2)
-    assert entry.check() == ("400 px lie in overlapping polygons of different classes; the later feature counts.",)
+    assert entry.check() == ("400 px are in overlapping polygons of different classes; the later feature counts.",)
     agreeing = write(tmp_path / "one", [square(0, 0, 40, 40), square(20, 20, 40, 40)], ["Land", "Land"])
     assert opened(agreeing).entries[0].check() == ()
 
@@ -134,9 +134,9 @@ def test_polygons_without_a_class_are_unlabelled(tmp_path: Path) -> None:
     assert any("1 polygons have no class" in note for note in dataset.notes)
 
 
-def test_an_unknown_class_is_told_with_all_its_spellings(tmp_path: Path) -> None:
+def test_an_unknown_class_is_reported_with_all_its_spellings(tmp_path: Path) -> None:
     write(tmp_path, [ROAD, LAKE, LAKE], ["Road", "Lake", "Pond"])
-    with pytest.raises(DatasetError, match=r"labels\.gpkg, field 'class': 'Lake', 'Pond' name no class") as caught:
+    with pytest.raises(DatasetError, match=r"labels\.gpkg, field 'class': 'Lake', 'Pond' are not classes") as caught:
         opened(tmp_path)
     assert "1 Water" in caught.value.remedy
 
@@ -159,7 +159,7 @@ def test_a_layer_without_crs_is_refused(tmp_path: Path) -> None:
     assert ".prj" in caught.value.remedy
 
 
-def test_rasters_that_cannot_be_used_are_told_one_by_one(tmp_path: Path) -> None:
+def test_rasters_that_cannot_be_used_are_reported_one_by_one(tmp_path: Path) -> None:
     write(tmp_path, [ROAD, LAKE], ["Road", "Water"])
     write_raster(tmp_path / "images" / "b.tif", PIXELS, crs=None)
     write_raster(tmp_path / "images" / "c.tif", PIXELS[..., :1], photometric="MINISBLACK")
@@ -178,17 +178,17 @@ def test_rasters_that_cannot_be_used_are_told_one_by_one(tmp_path: Path) -> None
     assert "d.tif" in messages[2]
 
 
-def test_polygons_far_away_are_told(tmp_path: Path) -> None:
+def test_polygons_far_away_are_reported(tmp_path: Path) -> None:
     write(tmp_path, [shapely.box(0, 0, 5, 5)], ["Water"])
     with pytest.raises(
-        DatasetError, match=r"No polygon of .*labels\.gpkg lies on a raster: they cover .* a\.tif covers"
+        DatasetError, match=r"No polygon of .*labels\.gpkg intersects a raster: they cover .* a\.tif covers"
     ):
         opened(tmp_path)
 
 
 def test_layers_that_hold_no_polygons_are_refused(tmp_path: Path) -> None:
     write(tmp_path, [shapely.Point(EAST + 4, NORTH - 4)], ["Water"])
-    with pytest.raises(DatasetError, match=r"labels\.gpkg holds 1 features but no polygon"):
+    with pytest.raises(DatasetError, match=r"labels\.gpkg has 1 features but no polygon"):
         opened(tmp_path)
     (tmp_path / "labels.gpkg").write_bytes(b"nonsense")
     with pytest.raises(DatasetError, match=r"labels\.gpkg cannot be read"):
@@ -230,11 +230,11 @@ def test_rasters_that_overlap_are_one_place(tmp_path: Path) -> None:
     assert opened(tmp_path).folds == (("2019", "2021"), ("apart",), ("beside",))
 
 
-def test_several_resolutions_are_told(tmp_path: Path) -> None:
+def test_several_resolutions_are_reported(tmp_path: Path) -> None:
     write(tmp_path, [ROAD], ["Road"])
     write_raster(tmp_path / "images" / "b.tif", PIXELS, size=4.0)
-    (note,) = [note for note in opened(tmp_path).notes if "wide" in note]
-    assert note.startswith("The pixels are 1 m (a.tif) to 4 m wide (b.tif)")
+    (note,) = [note for note in opened(tmp_path).notes if "pixel size" in note]
+    assert note.startswith("The pixel size is 1 m (a.tif) to 4 m (b.tif)")
 
 
 @given(length=st.integers(1, 5000), block=st.integers(64, 1024))

@@ -66,7 +66,7 @@ def test_sources_become_one_dataset_at_one_gsd_with_partial_labels(root: Path) -
         f"tiles/tile{tile}/image_part_001" for tile in (1, 2)
     ]
     assert [entry.group for entry in dataset.entries[:3]] == ["coarse/here", "coarse/here", "coarse/there"]
-    assert dataset.weights == {"coarse": 3.0, "tiles": 1.0}
+    assert [source.name for source in dataset.sources] == ["coarse", "tiles"]
     assert "Drawn for tests, CC0" in dataset.title
     image = dataset.entries[0].load()
     assert image.source == "coarse"
@@ -93,7 +93,7 @@ def test_without_sources_it_is_the_folder_itself(root: Path) -> None:
     ("change", "message"),
     [
         ({"labels": {"4": "House"}}, r"value 4 means 'House'.*no class 'House'"),
-        ({"labels": {"four": "Building"}}, r"'four' is not a value of a mask"),
+        ({"labels": {"four": "Building"}}, r"'four' is not a mask value"),
         ({"exclude": ["nowhere"]}, r"excludes 'nowhere', which does not exist"),
     ],
 )
@@ -110,7 +110,7 @@ def test_what_a_source_says_wrongly_is_named(root: Path, change: dict[str, objec
         ({"layout": "tiles"}, "layout must be one of"),
         ({"place": "("}, "not a regular expression"),
         ({"place": "abc"}, "has no group"),
-        ({"name": "a/b"}, "must not be empty nor contain"),
+        ({"name": "a/b"}, "must not be empty or contain"),
         ({"colour": 1}, "Unknown keys"),
     ],
 )
@@ -125,7 +125,7 @@ def test_values_out_of_range_are_refused(change: dict[str, object], message: str
 
 def test_a_value_without_a_meaning_is_refused_with_its_count(tmp_path: Path) -> None:
     write_towns(tmp_path, (4, 14, 7))
-    with pytest.raises(DatasetError, match=r"values without a meaning: 7 \(400 px\).*name 4, 6, 14"):
+    with pytest.raises(DatasetError, match=r"values without a meaning: 7 \(400 px\).*labels of 4, 6, 14"):
         open_data(config(COARSE), tmp_path).entries[0].load()
 
 

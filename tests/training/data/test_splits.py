@@ -90,7 +90,7 @@ def test_every_fold_is_kept_out_once() -> None:
     assert held == [{"g0/i00", "g2/i02", "g0/i04"}, {"g1/i01", "g1/i05"}, {"g3/i03"}]
     own = SplitConfig(kind="location", groups=(("g3", "g1"),), fold=0)
     assert {entry.group for entry in choose(dataset, own).validation} == {"g1", "g3"}
-    assert "g3, g1 kept out of training" in choose(dataset, own).description
+    assert "g3, g1 held out" in choose(dataset, own).description
 
 
 def test_seed_is_the_random_split_of_torch_over_all_images() -> None:
@@ -101,13 +101,13 @@ def test_seed_is_the_random_split_of_torch_over_all_images() -> None:
     assert {entry.name for entry in choice.validation} == set(held) - {"g0/zz", "g3/a"}
 
 
-def test_a_list_names_images_or_groups_and_tells_of_leaks() -> None:
+def test_a_list_names_images_or_groups_and_reports_leaks() -> None:
     dataset = dataset_of([0, 0, 1, 2], folds=(("g0",), ("g1", "g2")))
     choice = choose(dataset, SplitConfig(kind="list", validation=("g0",)))
     assert [entry.name for entry in choice.validation] == ["g0/i00", "g0/i01"]
     assert "leaks" not in choice.description
     choice = choose(dataset, SplitConfig(kind="list", validation=("g1/i02",)))
-    assert "It leaks: images of g1, g2 lie in both parts" in choice.description
+    assert "It leaks: images of g1, g2 are in both parts" in choice.description
 
 
 @pytest.mark.parametrize(
@@ -115,22 +115,22 @@ def test_a_list_names_images_or_groups_and_tells_of_leaks() -> None:
     [
         (
             SplitConfig(kind="list", validation=("g0/i0",)),
-            r"split\.validation names 'g0/i0'.*Did you mean g0/i01, g0/i00",
+            r"split\.validation contains 'g0/i0'.*Did you mean g0/i01, g0/i00",
         ),
-        (SplitConfig(exclude=("i",)), r"split\.exclude names 'i', which does not exist"),
-        (SplitConfig(kind="location", groups=(("g7",),)), r"split\.groups names 'g7'"),
-        (SplitConfig(kind="location", groups=(("g0",), ("g0",))), r"names a group twice"),
+        (SplitConfig(exclude=("i",)), r"split\.exclude contains 'i', which does not exist"),
+        (SplitConfig(kind="location", groups=(("g7",),)), r"split\.groups contains 'g7'"),
+        (SplitConfig(kind="location", groups=(("g0",), ("g0",))), r"contains a group twice"),
         (SplitConfig(kind="location", fold=2), r"split\.fold is 2, but the folds are 0: g0; 1: g1"),
         (SplitConfig(kind="seed", images=3), r"split\.images is 3, but there are 3 images"),
     ],
 )
-def test_what_does_not_exist_is_told(config: SplitConfig, message: str) -> None:
+def test_what_does_not_exist_is_reported(config: SplitConfig, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         choose(dataset_of([0, 0, 1]), config)
 
 
 def test_one_place_cannot_be_kept_out() -> None:
-    with pytest.raises(ConfigError, match=r"lie at one place \(g0\)"):
+    with pytest.raises(ConfigError, match=r"at one place \(g0\)"):
         choose(dataset_of([0, 0]), SplitConfig(kind="location"))
 
 
@@ -138,9 +138,9 @@ def test_one_place_cannot_be_kept_out() -> None:
     ("text", "message"),
     [
         ('kind = "random"', "split.kind must be one of none, seed, location, patch, list, got 'random'"),
-        ('kind = "list"', "split.validation names no image"),
-        ("share = 1.0", "share must lie between 0 and 1"),
-        ("fold = -1", "fold counts from 0"),
+        ('kind = "list"', "split.validation is empty"),
+        ("share = 1.0", "share must be between 0 and 1"),
+        ("fold = -1", "fold must be at least 0"),
         ("patch = 8", "at least 16 px"),
     ],
 )
@@ -159,10 +159,10 @@ def test_groups_come_from_a_file_and_survive_json(tmp_path: Path) -> None:
     assert TrainingConfig.from_mapping(config.to_json()) == config
 
 
-def test_patches_larger_than_the_images_are_told() -> None:
+def test_patches_larger_than_the_images_are_reported() -> None:
     images = (make_image(1), make_image(2))  # 80×96 px
     entries = tuple(Entry(i.name, i.name, Path(i.name), lambda i=i: i) for i in images)
-    with pytest.raises(DatasetError, match=r"give 0 patches of 128 px, too few to divide. Lower split\.patch"):
+    with pytest.raises(DatasetError, match=r"yield 0 patches of 128 px, too few to divide. Lower split\.patch"):
         make_split(Dataset("", DUBAI, entries), SplitConfig(kind="patch", patch=128), lambda text: None)
 
 
@@ -185,7 +185,7 @@ def test_patches_share_no_pixel_and_say_that_they_leak() -> None:
     assert {image.name for image in other.validation} != set(names[1])
 
 
-def test_a_split_loads_its_images_and_tells_what_is_left_out(tmp_path: Path) -> None:
+def test_a_split_loads_its_images_and_reports_unused_images(tmp_path: Path) -> None:
     write_dataset(tmp_path)
     write_pair(tmp_path, 2, 9, None)
     said: list[str] = []
@@ -193,10 +193,10 @@ def test_a_split_loads_its_images_and_tells_what_is_left_out(tmp_path: Path) -> 
     split = make_split(open_dataset(DataConfig(), tmp_path), config, said.append)
     assert [image.name for image in split.training] == ["tile2/image_part_001", "tile2/image_part_002"]
     assert [image.name for image in split.validation] == ["tile1/image_part_001"]
-    assert "1 of 5 images have no labels and are left out: tile2/image_part_009" in said[0]
-    assert "tile1 kept out of training" in split.description
-    assert "Left out altogether: tile1/image_part_002" in split.description
-    assert said[-1] == "2 images to train on, 1 to validate on"
+    assert "1 of 5 images have no labels: tile2/image_part_009" in said[0]
+    assert "tile1 held out" in split.description
+    assert "Not used: tile1/image_part_002" in split.description
+    assert said[-1] == "2 training images, 1 validation images"
 
 
 def test_one_class_alone_cannot_be_learnt() -> None:
@@ -207,10 +207,10 @@ def test_one_class_alone_cannot_be_learnt() -> None:
         entries = [Entry(f"i{n}", "g", Path("i.png"), partial(image_of, f"i{n}", "g", x)) for n, x in enumerate(labels)]
         return Dataset("x", DUBAI, tuple(entries))
 
-    with pytest.raises(DatasetError, match="All labels to train on are Land") as caught:
+    with pytest.raises(DatasetError, match="All training labels are Land") as caught:
         make_split(made(land, land), SplitConfig(), quiet)
     assert "Label a second class" in caught.value.remedy
-    with pytest.raises(DatasetError, match="no labelled image to train on"):
+    with pytest.raises(DatasetError, match="no labelled training image"):
         make_split(made(nothing), SplitConfig(), quiet)
     both = land.copy()
     both[20:] = 3
@@ -218,7 +218,7 @@ def test_one_class_alone_cannot_be_learnt() -> None:
     split = make_split(made(both, nothing), SplitConfig(), said.append)
     assert [image.name for image in split.training] == ["i0"]
     assert any(text.startswith("1 images have no labelled pixel") and "i1" in text for text in said)
-    assert any("shows Water, Road, Vegetation" in text for text in said)
+    assert any("No training label for Water, Road, Vegetation" in text for text in said)
 
 
 def test_a_damaged_image_is_named_and_can_be_left_out(tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_damaged_image_is_named_and_can_be_left_out(tmp_path: Path) -> None:
     assert len(split.training) == 3
 
 
-def test_blocks_that_fill_the_memory_are_told() -> None:
+def test_blocks_that_fill_the_memory_are_reported() -> None:
     def made(side: int) -> Dataset:
         window = Window(0, 0, side, side)
         load = partial(image_of, "i", "g")

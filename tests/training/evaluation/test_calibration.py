@@ -92,7 +92,7 @@ class TestTemperature:
 
     def test_without_a_labelled_pixel_there_is_nothing_to_fit(self, trained: Callable[[], Path]) -> None:
         image = make_image(3)
-        with pytest.raises(DatasetError, match="nothing to fit"):
+        with pytest.raises(DatasetError, match="cannot be fitted"):
             sample_logits(load_bundle(trained()), [replace(image, labels=np.full_like(image.labels, IGNORE))])
 
 
@@ -117,5 +117,5 @@ class TestCommand:
         assert main(["calibrate", str(model), "--temperature", "1.25"]) == 0
         assert load_bundle(model).metadata.temperature == 1.25
         assert main(["calibrate", str(model), "--temperature", "-1"]) == 1
-        assert "--temperature must lie in 0.05..20, got -1" in capsys.readouterr().err
+        assert "--temperature must be in 0.05..20, got -1" in capsys.readouterr().err
         assert load_bundle(model).metadata.temperature == 1.25

@@ -35,7 +35,7 @@ MODEL = Callable[[], Path]
 def measured(model: Path, data: Path, split: SplitConfig | None = None, **options: object) -> Evaluation:
     dataset = open_dataset(DataConfig(), data)
     return evaluate(
-        load_bundle(model), dataset, select(dataset, split), SegmentOptions(**options), say=lambda text: None
+        load_bundle(model), dataset, select(dataset, split), SegmentOptions(**options), report=lambda text: None
     )
 
 
@@ -59,7 +59,7 @@ def test_figures_are_those_of_the_maps(trained: MODEL, data: Path) -> None:
     predictions = {}
     dataset = open_dataset(DataConfig(), data)
     evaluation = evaluate(
-        load_bundle(model), dataset, select(dataset), SegmentOptions(), say=lambda text: None,
+        load_bundle(model), dataset, select(dataset), SegmentOptions(), report=lambda text: None,
         draw=lambda image, predicted, result: predictions.update({image.name: predicted}),
     )  # fmt: skip
     expected = Confusion.empty(5)
@@ -94,7 +94,7 @@ class TestLabels:
     def test_a_class_that_the_model_lacks_is_named(self, data: Path) -> None:
         dataset = open_dataset(DataConfig(), data)
         scheme = ClassScheme((LandCoverClass(1, "Snow", "#FFFFFF"),), DUBAI.unlabeled)
-        with pytest.raises(DatasetError, match=r"class 'Water', which the model does not know: it knows Snow"):
+        with pytest.raises(DatasetError, match=r"class 'Water', which the model lacks; its classes are Snow"):
             in_channels_of(scheme, dataset.scheme, dataset.entries[0].load())
 
 
@@ -162,7 +162,7 @@ class TestSelection:
             ({"names": ["tile9/x"]}, r"no labelled image tile9/x"),
             ({"groups": ["tile9"]}, r"no labelled group tile9"),
             ({"names": ["tile1/image_part_001"], "groups": ["tile2"]}, "has these names and groups"),
-            ({"split": SplitConfig(kind="none")}, "keeps out no labelled image"),
+            ({"split": SplitConfig(kind="none")}, "holds out no labelled image"),
         ],
     )
     def test_an_empty_choice_is_refused(self, data: Path, arguments: dict, text: str) -> None:
@@ -179,7 +179,7 @@ class TestPool:
         whole = measured(model, data).to_json()
         for key in ("accuracy", "miou", "boundary_iou", "ece", "classes", "confusion", "intervals", "reliability"):
             assert pooled[key] == pytest.approx(whole[key]) if key == "ece" else pooled[key] == whole[key], key
-        assert pooled["split"].count("kept out of training") == 2
+        assert pooled["split"].count(" held out.") == 2
 
     def test_what_does_not_fit_is_refused(self, trained: MODEL, data: Path, tmp_path: Path) -> None:
         model = trained()
@@ -188,10 +188,10 @@ class TestPool:
             pool([one, one])
         with pytest.raises(DatasetError, match="tta False and True"):
             pool([one, replace(one, settings={**one.settings, "tta": True})])
-        with pytest.raises(DatasetError, match="other classes"):
+        with pytest.raises(DatasetError, match="different classes"):
             pool([one, replace(one, scheme=ClassScheme(DUBAI.classes[::-1], DUBAI.unlabeled))])
         (tmp_path / "other.json").write_text("{}")
-        with pytest.raises(DatasetError, match="is no evaluation: KeyError"):
+        with pytest.raises(DatasetError, match="is not an evaluation: KeyError"):
             load_evaluation(tmp_path / "other.json")
 
 
@@ -231,28 +231,28 @@ class TestCommand:
             ([], "no model to evaluate"),
             (["MODEL"], "no data"),
             (["nowhere", "--data", "DATA"], "no model 'nowhere'"),
-            (["MODEL", "--data", "DATA", "--output", "figures.txt"], "go to a .json file, got 'figures.txt'"),
+            (["MODEL", "--data", "DATA", "--output", "figures.txt"], "must be a .json file, got 'figures.txt'"),
             (["MODEL", "--data", "DATA", "--set", "split.fold=1"], "there is none"),
             (["MODEL", "--data", "DATA", "--validation", "--config", "c.toml"], "Give one of them"),
             (["MODEL", "--data", "DATA", "--config", "gone.toml"], "gone.toml cannot be read"),
-            (["--pool", "gone.json"], "gone.json is no evaluation"),
+            (["--pool", "gone.json"], "gone.json is not an evaluation"),
         ],
     )
-    def test_wrong_use_is_told(
+    def test_wrong_use_is_reported(
         self, trained: MODEL, data: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
     ) -> None:
         places = {"MODEL": str(trained()), "DATA": str(data)}
         assert main(["evaluate", *(places.get(word, word) for word in arguments)]) == 1
         assert text in capsys.readouterr().err
 
-    def test_a_model_that_does_not_tell_its_split_is_refused(
+    def test_a_model_without_its_split_is_refused(
         self, trained: MODEL, data: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         model = trained()
         for training in ({}, {"config": {"data": {"validate_tiles": [2]}}}):
             describe_anew(model, replace(load_bundle(model).metadata, training=training))
             assert main(["evaluate", str(model), "--data", str(data), "--validation"]) == 1
-            assert "does not tell which images its training kept out" in capsys.readouterr().err
+            assert "does not record which images its training held out" in capsys.readouterr().err
 
     def test_a_configuration_chooses_the_images(self, trained: MODEL, data: Path, tmp_path: Path) -> None:
         config = tmp_path / "c.toml"
@@ -262,14 +262,14 @@ class TestCommand:
         assert main([*arguments, "--set", "split.fold=1"]) == 0
         assert {image["group"] for image in json.loads(output.read_text())["images"]} == {"tile2"}
 
-    def test_a_log_that_is_none_is_told_before_any_work(
+    def test_a_log_that_is_none_is_reported_before_any_work(
         self, trained: MODEL, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         write_image(tmp_path / "log.png", np.zeros((4, 4), np.uint8))
         arguments = ["evaluate", str(trained()), "--data", str(data), "--output", str(tmp_path / "f.json")]
         assert main([*arguments, "--log", str(tmp_path / "log.png")]) == 1
         printed = capsys.readouterr()
-        assert "log.png is no log of a training run" in printed.err
+        assert "log.png is not a log of a training run" in printed.err
         assert "accuracy" not in printed.out
 
 
@@ -277,6 +277,6 @@ def test_figures_replace_no_card_and_a_border_has_a_width(tmp_path: Path, capsys
     card = tmp_path / "model.md"
     card.write_text("# Model card: model")
     assert main(["evaluate", "model", "--output", str(tmp_path / "model.json")]) == 1
-    assert "model.md, but that is another text" in capsys.readouterr().err
+    assert "model.md, which is another text" in capsys.readouterr().err
     assert main(["evaluate", "model", "--boundary=-1"]) == 1
-    assert "--boundary must lie in 0..1000 px, got -1" in capsys.readouterr().err
+    assert "--boundary must be in 0..1000 px, got -1" in capsys.readouterr().err

@@ -73,19 +73,19 @@ def test_figures_come_with_their_intervals(tmp_path: Path) -> None:
 
 def test_confusions_name_the_most_frequent(tmp_path: Path) -> None:
     text = card(tmp_path, metrics=figures())
-    assert "- 15% of the pixels labelled Water were called Land" in text
-    assert "- 3% of the pixels labelled Building were called Road" in text
-    assert "labelled Land were" not in text  # all right
-    assert "labelled Road were" not in text  # there are none
+    assert "- 15% of the pixels labelled Water are predicted as Land" in text
+    assert "- 3% of the pixels labelled Building are predicted as Road" in text
+    assert "labelled Land are" not in text  # all right
+    assert "labelled Road are" not in text  # there are none
 
 
-def test_calibration_is_told(tmp_path: Path) -> None:
+def test_calibration_is_reported(tmp_path: Path) -> None:
     fitted = {"temperature": 1.31, "pixels": 10_000, "ece": [0.06, 0.02], "images": "Tiles 1 and 3."}
     text = card(tmp_path, metrics=figures(), temperature=1.31, training={"calibration": fitted})
     for part in (
         "temperature of 1.310",
         "from 0.060 to 0.020 (10,000 pixels). Tiles 1 and 3.",
-        "0.021 (0.010–0.030); on average it is 0.012 too unsure of itself",
+        "0.021 (0.010–0.030); the mean confidence is 0.012 below the accuracy",
     ):
         assert part in text
     assert "Calibration" not in card(tmp_path)
@@ -106,21 +106,30 @@ def test_the_dubai_data_and_the_encoder_are_named(tmp_path: Path) -> None:
         DATASET,
         "Eight tiles of Dubai",
         "10% of the training chips",
-        "The encoder started from: weights by somebody (Apache-2.0).",
-        "encoder weights under Apache-2.0",
+        "The encoder was initialized with: weights by somebody (Apache-2.0).",
+        "encoder weights are under Apache-2.0, whose notice applies",
         "CC0 1.0",
     ):
         assert part in text
     tuned = card(tmp_path, training={**training, "started_from": "dubai.safetensors"})
     assert "Training started from the weights of dubai.safetensors" in tuned
-    assert "The encoder started from" not in tuned
+    assert "The encoder was initialized with" not in tuned
+    sources = [
+        {"name": "dubai", "weight": 3.0, "terms": DATASET},
+        {"name": "towns", "weight": 1.0, "terms": ""},
+    ]
+    several = card(tmp_path, dataset=f"dubai: {DATASET}.", training={"config": {"sources": sources}})
+    assert f"- dubai (75%): {DATASET}\n- towns (25%): terms not stated" in several
+    assert "Eight tiles" not in several
+    assert "one desert city" not in several
+    assert "public domain" not in several
     other = card(tmp_path, dataset="Our own labels", licence="MIT")
     assert "Dubai" not in other
     assert "Apache" not in other
-    assert "The weights are under MIT." in other
+    assert "Licence of the weights: MIT." in other
 
 
-def test_training_and_notes_are_told(tmp_path: Path) -> None:
+def test_training_and_notes_are_reported(tmp_path: Path) -> None:
     training = {
         "steps": 900,
         "minutes": 44.1,
@@ -141,7 +150,7 @@ def test_training_and_notes_are_told(tmp_path: Path) -> None:
         "```\npython -m training train a.toml\n```",
         training["notes"],
         "Tile 4 kept out.",
-        "99.97 % of 0.39 million pixels",
+        "same class for 99.97 % of 0.39 million pixels",
     ):
         assert part in text
 

@@ -115,7 +115,7 @@ def export(*arguments: object) -> int:
     return main(["export", *map(str, arguments)])
 
 
-def test_a_bundle_has_the_averaged_weights_and_tells_its_parity(
+def test_a_bundle_has_the_averaged_weights_and_reports_its_parity(
     checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     target = tmp_path / "models" / "small.safetensors"
@@ -149,7 +149,7 @@ def test_a_bundle_has_the_averaged_weights_and_tells_its_parity(
 
 def test_a_bundle_of_own_classes(tmp_path: Path) -> None:
     path = make_checkpoint(tmp_path / "last.ckpt", OWN, figures=figures(["Palm grove", "Sea"]), split="By hand.")
-    metadata = export_model(path, tmp_path / "own.safetensors", Remarks(title="Palms", licence="MIT"), say=str)
+    metadata = export_model(path, tmp_path / "own.safetensors", Remarks(title="Palms", licence="MIT"), report=str)
     assert read_metadata(tmp_path / "own.safetensors").scheme == OWN
     assert (metadata.title, metadata.licence) == ("Palms", "MIT")
     assert metadata.metrics["accuracy"] == 0.87  # those of the checkpoint
@@ -161,14 +161,14 @@ def test_a_bundle_of_own_classes(tmp_path: Path) -> None:
 
 def test_a_bundle_can_be_given_figures_later(checkpoint: Path, tmp_path: Path) -> None:
     first, second = tmp_path / "first.safetensors", tmp_path / "second.safetensors"
-    before = export_model(checkpoint, first, say=str)
+    before = export_model(checkpoint, first, report=str)
     (tmp_path / "f.json").write_text(json.dumps(figures()))
-    after = export_model(first, second, Remarks(figures=tmp_path / "f.json", split="Other words."), say=str)
+    after = export_model(first, second, Remarks(figures=tmp_path / "f.json", split="Other words."), report=str)
     assert after.metrics["split"] == "Other words."
     assert after.training["parity"] == before.training["parity"]  # against the checkpoint, still
     weights = [load_bundle(path).model.state_dict() for path in (first, second)]
     assert all(torch.equal(value, weights[1][key]) for key, value in weights[0].items())
-    export_model(second, second, Remarks(title="In place"), say=str)
+    export_model(second, second, Remarks(title="In place"), report=str)
     assert read_metadata(second).title == "In place"
     assert read_metadata(second).metrics["accuracy"] == 0.87
 
@@ -178,7 +178,7 @@ def test_a_model_that_exists_is_replaced_only_on_request(suffix: str, checkpoint
     target = tmp_path / f"own{suffix}"
     target.write_bytes(b"a model of weeks")
     with pytest.raises(TrainingError, match=r"own\S+ exists. .*--overwrite"):
-        export_model(checkpoint, target, say=str)
+        export_model(checkpoint, target, report=str)
     assert target.read_bytes() == b"a model of weeks"
     if suffix == ".safetensors":
         assert export(checkpoint, target, "--overwrite") == 0
@@ -186,22 +186,22 @@ def test_a_model_that_exists_is_replaced_only_on_request(suffix: str, checkpoint
 
 
 def test_a_card_can_be_made_anew(checkpoint: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    export_model(checkpoint, tmp_path / "small.safetensors", say=str)
+    export_model(checkpoint, tmp_path / "small.safetensors", report=str)
     card = tmp_path / "small.md"
     text = card.read_text()
     card.write_text("lost")
     assert main(["card", str(tmp_path / "small.safetensors")]) == 0
     assert card.read_text() == text
     assert main(["card", str(card)]) == 1
-    assert "Cards are made for .safetensors files" in capsys.readouterr().err
+    assert "Cards are written for .safetensors files" in capsys.readouterr().err
 
 
 def test_a_real_image_counts_in_the_parity(checkpoint: Path, tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "data")
-    without = export_model(checkpoint, tmp_path / "one.safetensors", say=str).training["parity"]
-    parity = export_model(checkpoint, tmp_path / "two.safetensors", data=data, say=str).training["parity"]
+    without = export_model(checkpoint, tmp_path / "one.safetensors", report=str).training["parity"]
+    parity = export_model(checkpoint, tmp_path / "two.safetensors", data=data, report=str).training["parity"]
     assert parity["pixels"] == without["pixels"] + 32 * 32
-    assert "real" in parity["chips"]
+    assert "an image" in parity["chips"]
 
 
 @pytest.mark.parametrize("kind", ["checkpoint", "bundle"])
@@ -211,7 +211,7 @@ def test_onnx_from_both_sources(kind: str, checkpoint: Path, tmp_path: Path) -> 
     source = checkpoint
     if kind == "bundle":
         source = tmp_path / "small.safetensors"
-        export_model(checkpoint, source, say=str)
+        export_model(checkpoint, source, report=str)
     assert export(source, tmp_path / "small.onnx", "--stac", "--fixed-window", 64) == 0
     session = runtime.InferenceSession(str(tmp_path / "small.onnx"), providers=["CPUExecutionProvider"])
     assert session.get_inputs()[0].shape == ["batch", 3, 64, 64]
@@ -233,7 +233,7 @@ def test_a_checkpoint_of_another_network_lists_what_differs(
     assert export(other, tmp_path / "small.safetensors") == 1
     told = capsys.readouterr().err
     for part in (
-        "belongs to another network",
+        "weights of another network",
         "Missing (1): head.bias",
         "Unexpected (1): surplus",
         "(6×3×3×3 instead of 4×3×3×3)",
@@ -243,19 +243,19 @@ def test_a_checkpoint_of_another_network_lists_what_differs(
 
 
 REFUSALS: dict[str, tuple[str, list[str], str]] = {
-    "suffix": ("small.pth", [], "no export to '.pth' files"),
+    "suffix": ("small.pth", [], "Export to '.pth' is not supported"),
     "name": ("1.safetensors", [], "at least three characters"),
     "window of a bundle": ("small.safetensors", ["--fixed-window", "64"], "Only ONNX files"),
     "window": ("small.onnx", ["--fixed-window", "63"], "multiple of the network's stride, 2 px"),
     "no figures": ("small.safetensors", ["--figures", "nowhere.json"], "nowhere.json cannot be read"),
-    "figures in no JSON": ("small.safetensors", ["--figures", "text.md"], "are no JSON"),
+    "figures in no JSON": ("small.safetensors", ["--figures", "text.md"], "is not valid JSON"),
     "figures of other classes": ("small.safetensors", ["--figures", "own.json"], "of the classes .*'Sea'"),
-    "figures in a list": ("small.safetensors", ["--figures", "list.json"], "figures of the classes None"),
-    "figures without classes": ("small.safetensors", ["--figures", "three.json"], "figures of the classes None"),
+    "figures in a list": ("small.safetensors", ["--figures", "list.json"], "metrics of the classes None"),
+    "figures without classes": ("small.safetensors", ["--figures", "three.json"], "metrics of the classes None"),
     "figures that are no numbers": (
         "small.safetensors",
         ["--figures", "words.json"],
-        "hold 'x' where a number belongs",
+        "has 'x' instead of a number",
     ),
     "no notes": ("small.safetensors", ["--notes", "nowhere.md"], "nowhere.md cannot be read"),
     "no data": ("small.safetensors", ["--data", "nowhere"], "nowhere does not exist"),
@@ -265,7 +265,7 @@ REFUSALS: dict[str, tuple[str, list[str], str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-def test_what_cannot_be_exported_is_told(
+def test_what_cannot_be_exported_is_reported(
     case: str, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -287,14 +287,14 @@ def test_own_texts_are_not_replaced_by_a_card(
     notes = tmp_path / "small.md"
     notes.write_text("My notes")
     assert export(checkpoint, tmp_path / "small.safetensors", "--notes", notes) == 1
-    assert "small.md, but that is another text. Rename it" in capsys.readouterr().err
+    assert "small.md, which is not a model card. Rename that file" in capsys.readouterr().err
     assert notes.read_text() == "My notes"
     assert not (tmp_path / "small.safetensors").exists()
     assert export(checkpoint, tmp_path / "model.safetensors", "--notes", notes) == 0
     assert export(checkpoint, tmp_path / "model.safetensors", "--notes", notes, "--overwrite") == 0  # with its card
 
 
-def test_a_missing_or_damaged_source_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_or_damaged_source_is_reported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert export(tmp_path / "none.ckpt", tmp_path / "small.safetensors") == 1
     assert "The checkpoint" in capsys.readouterr().err
     (tmp_path / "bad.safetensors").write_bytes(b"no model")
@@ -321,8 +321,8 @@ def test_a_bundle_that_answers_otherwise_is_refused(
 
     monkeypatch.setattr(exporting, "save_bundle", save_another)
     monkeypatch.setattr(exporting, "compare", compare_with_original)
-    with pytest.raises(TrainingError, match="would differ from the trained one"):
-        export_model(checkpoint, target, say=str, overwrite=True)
+    with pytest.raises(TrainingError, match="differs from the trained one"):
+        export_model(checkpoint, target, report=str, overwrite=True)
     assert target.read_bytes() == b"earlier"
 
 

@@ -46,7 +46,7 @@ def test_it_goes_into_the_file_and_computes(
     assert (given.runtime, given.precision, told) == ("openvino", "int8", [])
     assert 0 < np.abs(given(chips) - exact(chips)).max() < 0.3
     assert main(["card", str(model)]) == 0
-    assert "## In 8 bit" in model.with_suffix(".md").read_text(encoding="utf-8")
+    assert "## 8-bit form" in model.with_suffix(".md").read_text(encoding="utf-8")
 
 
 def test_other_remarks_keep_it_and_another_temperature_drops_it(

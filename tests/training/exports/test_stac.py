@@ -168,7 +168,7 @@ def test_names_that_stac_forbids_are_refused(name: str) -> None:
     assert check_name("Dubai 2.b_c-d1") == "Dubai 2.b_c-d1"
 
 
-def test_an_item_that_cannot_be_written_is_told(tmp_path: Path) -> None:
+def test_an_item_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="cannot be made"):
         write_stac_item(tmp_path / "file" / "model.onnx", describe())

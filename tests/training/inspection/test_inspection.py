@@ -24,13 +24,15 @@ from tests.training.dataset import (
 )
 from training.__main__ import main
 from training.config import DataConfig
+from training.data.dataset import NOT_CLASS
 from training.data.layouts import open_dataset
 from training.inspection.findings import Inspection, difference_hash, inspect_dataset
 from training.inspection.page import ContactSheet, describe, draw_shares, page
+from training.monitoring.pictures import pale
 
 
 def inspected(root: Path, **settings: object) -> Inspection:
-    return inspect_dataset(open_dataset(DataConfig(**settings), root), say=lambda text: None)
+    return inspect_dataset(open_dataset(DataConfig(**settings), root), report=lambda text: None)
 
 
 @pytest.fixture
@@ -47,15 +49,15 @@ def folder(tmp_path: Path) -> Path:
     return root
 
 
-def test_every_problem_is_told_not_the_first_alone(folder: Path) -> None:
+def test_every_problem_is_reported_not_the_first_alone(folder: Path) -> None:
     found = inspected(folder)
     assert len(found.images) == 6
     assert len(found.errors) == 2
     assert "tile3/image_part_002" in found.errors[0]
-    assert "image_part_003.png has colours of no class: #4D4D4D" in found.errors[1]
+    assert "image_part_003.png has unknown colours: #4D4D4D" in found.errors[1]
     assert found.problems == (
-        "tile3/image_part_001 is Land only: look whether its labels are complete.",
-        "tile1/image_part_001 and tile2/image_part_005 look the same: keep them in one part of a split.",
+        "tile3/image_part_001 has only Land: check whether its labels are complete.",
+        "tile1/image_part_001 and tile2/image_part_005 are nearly identical: keep them in the same part of a split.",
     )
 
 
@@ -75,26 +77,89 @@ def test_the_text_has_classes_shares_places_and_sizes(folder: Path) -> None:
     assert "tile2/image_part_009" in text
 
 
-def test_missing_and_lonely_classes_are_told(tmp_path: Path) -> None:
+def test_missing_and_lonely_classes_are_reported(tmp_path: Path) -> None:
     for place, upper in (("a", 1), ("b", 1), ("c", 2)):
         labels = np.full((32, 32), upper, np.uint8)
         labels[16:] = 0
         write_image(tmp_path / "images" / place / "x.png", make_image(ord(place), 32, 32).pixels)
         write_image(tmp_path / "masks" / place / "x.png", colours_of(labels))
     problems = inspected(tmp_path).problems
-    assert "No image shows Building: a model will never predict it." in problems
-    assert "Road occurs in c alone: it cannot be learnt and validated both." in problems
+    assert "No image has labels of Building: a model will not predict it." in problems
+    assert "Road occurs only in c: it cannot be both trained and validated." in problems
     assert not [problem for problem in problems if "Water" in problem or "Land " in problem]
 
 
-def test_sparse_labels_and_overlaps_are_told(tmp_path: Path) -> None:
+def test_sparse_labels_and_overlaps_are_reported(tmp_path: Path) -> None:
     write_raster(tmp_path / "images" / "a.tif", make_image(5).pixels)
     box = shapely.box(300010, 2799950, 300020, 2799960)
     write_polygons(tmp_path / "labels.gpkg", [box, box], ["Road", "Land"])
     problems = inspected(tmp_path).problems
     assert problems[0].startswith("Only 1.3% of the pixels are labelled")
-    assert "a/r00000c00000: 100 px lie in overlapping polygons" in " ".join(problems)
-    assert not [problem for problem in problems if "Land only" in problem]
+    assert "a/r00000c00000: 100 px are in overlapping polygons" in " ".join(problems)
+    assert not [problem for problem in problems if "only Land" in problem]
+
+
+@pytest.fixture
+def sources(tmp_path: Path) -> Path:
+    """A configuration of two sources: tiles with all classes, towns with Building, not Building and unlabelled."""
+    write_dataset(tmp_path / "tiles")
+    for number, name in enumerate(("here_0", "here_1", "there_0")):
+        write_image(tmp_path / "towns" / "images" / f"{name}.png", make_image(40 + number, 40, 50).pixels)
+        mask = np.full((40, 50), 14, np.uint8)
+        mask[:10], mask[30:] = 4, 6
+        write_image(tmp_path / "towns" / "labels" / f"{name}.png", mask)
+    path = tmp_path / "two.toml"
+    path.write_text(
+        """
+        [[sources]]
+        name = "tiles"
+        folder = "tiles"
+        terms = "Drawn for tests, CC0"
+        [[sources]]
+        name = "towns"
+        folder = "towns"
+        layout = "masks"
+        masks = "labels"
+        labels = { 4 = "Building", 14 = "not Building", 6 = "" }
+        place = "^([a-z]+)_"
+        gsd = 0.3
+        gsds = { there = 0.5 }
+        weight = 3.0
+        """
+    )
+    return path
+
+
+def test_sources_have_a_table_with_partial_labels(sources: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page_path = sources.parent / "page.html"
+    assert main(["inspect", str(sources.parent), "--config", str(sources), "--output", str(page_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    (head,) = [number for number, line in enumerate(lines) if line.startswith("source ")]
+    assert "not Building  unlabelled" in lines[head]
+    tiles, towns = (lines[head + row].split() for row in (1, 2))
+    assert tiles[:8] == ["tiles", "4", "2", "0.0", "as", "the", "model", "25%"]
+    assert tiles[-2:] == ["–", "0%"]
+    assert towns == ["towns", "3", "2", "0.0", "0.3–0.5", "75%", "–", "–", "–", "33%", "–", "67%", "25%"]
+    assert "  - tiles: Drawn for tests, CC0" in lines
+    assert "  - towns: terms not stated" in lines
+    (partial,) = [line.split() for line in lines if line.startswith("not Building")]
+    assert partial[:4] == ["not", "Building", "3", "3,000"]
+    html = page_path.read_text(encoding="utf-8")
+    assert "<h2>Sources</h2>" in html
+    assert "not Building" in html
+
+
+def test_a_sheet_shows_partial_labels_pale_and_names_them() -> None:
+    image = make_image(1, 40, 40)
+    labels = np.full((40, 40), NOT_CLASS + 3, np.uint8)
+    plain, partial = ContactSheet(DUBAI, 1), ContactSheet(DUBAI, 1)
+    plain.add(image)
+    partial.add(replace(image, labels=labels))
+    drawn, before = (np.asarray(sheet.pages()[0]) for sheet in (partial, plain))
+    assert tuple(drawn[40, 10 + 42 + 20]) == pale(DUBAI.classes[3].rgb)
+    legend, legend_before = drawn[:20], before[:20]
+    assert (legend == pale(DUBAI.classes[3].rgb)).all(axis=2).any()
+    assert not (legend_before == pale(DUBAI.classes[3].rgb)).all(axis=2).any()
 
 
 def test_images_alike_have_hashes_alike() -> None:
@@ -135,7 +200,7 @@ def test_the_command_prints_draws_and_fails_where_training_would(
     assert "2 of 8 images cannot be used" in printed.err
     assert sorted(path.name for path in pictures.iterdir()) == ["images_1.png", "shares.png"]
     html = report.read_text(encoding="utf-8")
-    assert "tile3/image_part_001 is Land only" in html
+    assert "tile3/image_part_001 has only Land" in html
     assert html.count("<img ") == 1
     assert not re.findall(r'(?:src|href)="(?!data:|#)', html)  # all of it is in the file
 
@@ -164,4 +229,4 @@ def test_the_real_tile_7_has_one_image_of_land_alone(shared: Path) -> None:
     tile = replace(dataset, entries=tuple(e for e in dataset.entries if e.group == "tile7"), folds=())
     found = inspect_dataset(tile)
     assert found.errors == ()
-    assert found.problems == ("tile7/image_part_008 is Land only: look whether its labels are complete.",)
+    assert found.problems == ("tile7/image_part_008 has only Land: check whether its labels are complete.",)

@@ -68,7 +68,7 @@ def test_version_1_means_the_dubai_classes_and_can_be_started_from_but_not_resum
     checkpoint = load_checkpoint(path)
     assert checkpoint.scheme == DUBAI
     assert "Humans in the Loop" in checkpoint.title
-    assert checkpoint.split == "Tiles 1, 3 kept out of training to validate on."
+    assert checkpoint.split == "Tiles 1, 3 held out for validation."
     assert (checkpoint.step, checkpoint.config.run.seed, checkpoint.config.run.epoch) == (7, 4, 140)
     assert checkpoint.config.data.scene_share == 0.1
     model = build()
@@ -92,10 +92,10 @@ def test_a_checkpoint_is_data_and_no_code(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="cannot be read"):
         load_checkpoint(path)
     torch.save({"version": 99}, path)
-    with pytest.raises(TrainingError, match="of version 1 or 2, but of 99"):
+    with pytest.raises(TrainingError, match="has checkpoint version 99; versions 1 and 2 are supported"):
         load_checkpoint(path)
     torch.save({"version": 2, "config": {"moodel": {}}, "scheme": DUBAI.to_json()}, path)
-    with pytest.raises(TrainingError, match=r"contradicts itself: Unknown sections: moodel"):
+    with pytest.raises(TrainingError, match=r"is inconsistent: Unknown sections: moodel"):
         load_checkpoint(path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(TrainingError, match="cannot be read"):
@@ -121,7 +121,7 @@ def test_weights_of_another_network_are_listed() -> None:
     assert compare_weights(before, before) == []
 
 
-def test_starting_fills_what_fits_and_tells_the_rest(tmp_path: Path) -> None:
+def test_starting_fills_what_fits_and_reports_the_rest(tmp_path: Path) -> None:
     source = write(tmp_path / "first.ckpt", build())
     said: list[str] = []
     model = build()
@@ -130,9 +130,9 @@ def test_starting_fills_what_fits_and_tells_the_rest(tmp_path: Path) -> None:
     deeper = build(architecture="unet_vit", dim=4, blocks=1, heads=1, grid=2)
     start_weights(deeper, source, DUBAI, said.append)
     assert torch.equal(deeper.state_dict()["head.weight"], model.state_dict()["head.weight"])
-    assert "fills 84.3% of the network. Missing" in said[0]
+    assert "84.3% of the weights loaded. Missing" in said[0]
     assert "bottleneck.narrow.weight, " in said[0]
-    with pytest.raises(TrainingError, match=r"another network: only \d+% of the weights fit.*Of another shape"):
+    with pytest.raises(TrainingError, match=r"another network: only \d+% fit.*Of another shape"):
         start_weights(build(width=8), source, DUBAI, said.append)
 
 
@@ -146,7 +146,10 @@ def test_other_classes_get_a_new_output_layer(tmp_path: Path) -> None:
         start_weights(model, source, scheme, said.append)
         assert torch.equal(model.state_dict()["stem.0.weight"], trained["stem.0.weight"])
         assert torch.equal(model.state_dict()["head.weight"], fresh)
-        assert "The classes differ, so the output layer is new. Missing (2): head.weight, head.bias." in said[0]
+        assert (
+            "The classes differ, so the output layer is initialized anew. Missing (2): head.weight, head.bias."
+            in said[0]
+        )
 
 
 def test_a_model_file_can_be_the_start(tmp_path: Path) -> None:
@@ -176,7 +179,7 @@ def test_a_model_file_can_be_the_start(tmp_path: Path) -> None:
 def test_no_advice_to_run_code_from_a_file_that_is_no_checkpoint(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / LAST
     path.write_bytes(content)
-    with pytest.raises(TrainingError, match="damaged or no checkpoint") as caught:
+    with pytest.raises(TrainingError, match="damaged or not a checkpoint") as caught:
         load_checkpoint(path)
     assert "weights_only" not in str(caught.value)
 
@@ -186,13 +189,15 @@ def test_values_of_another_type_are_named(tmp_path: Path, name: str, value: obje
     path = tmp_path / LAST
     save_checkpoint(path, Checkpoint(TrainingConfig(), 1, {}, {}, {}, 0.5))
     torch.save({**torch.load(path, weights_only=True), name: value}, path)
-    with pytest.raises(TrainingError, match=f"contradicts itself: {name} is "):
+    with pytest.raises(TrainingError, match=f"is inconsistent: {name} is "):
         load_checkpoint(path)
 
 
 @pytest.mark.parametrize("content", [b"rubbish\n1,2\n", b"\xff\xfe\x00", b"step,loss\nx,1\n"])
 def test_a_damaged_log_stops_no_run_without_a_word(tmp_path: Path, content: bytes) -> None:
     (tmp_path / LOG).write_bytes(content)
-    with pytest.raises(TrainingError, match=r"log\.csv is no log of a training run, or is damaged: .*Move it away"):
+    with pytest.raises(
+        TrainingError, match=r"log\.csv is not a log of a training run, or is damaged: .*move this file"
+    ):
         RunLog(tmp_path, ["Water"], 3, 9, board=False)
     assert (tmp_path / LOG).read_bytes() == content

@@ -209,7 +209,7 @@ def test_balanced_weights_go_with_one_over_the_root_of_the_share() -> None:
     assert (alpha[0] + alpha[1]) / 2 == pytest.approx(1)
     assert alpha[2] == 1, "a class without labels"
     SumLoss(LossConfig(alpha="balanced"), alpha)
-    with pytest.raises(ConfigError, match="needs labels to count"):
+    with pytest.raises(ConfigError, match="requires class weights from labels"):
         SumLoss(LossConfig(alpha="balanced"))
 
 

@@ -49,7 +49,7 @@ def quiet(text: str) -> None:
 
 
 def start(folder: Path, config: TrainingConfig = CONFIG, split: Split = SPLIT, **options: object) -> Run:
-    return Run(config, split, DUBAI, folder, **{"say": quiet, **options})
+    return Run(config, split, DUBAI, folder, **{"report": quiet, **options})
 
 
 def changed(section: str, **values: object) -> TrainingConfig:
@@ -133,7 +133,7 @@ def test_what_a_run_leaves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(training.loop.train, "draw_curves", DRAW_CURVES)
     said: list[str] = []
     config = replace(CONFIG, run=replace(CONFIG.run, epoch=2, pictures=3, tensorboard=True))
-    start(tmp_path, config, title="Small squares, CC0 1.0", say=said.append).go()
+    start(tmp_path, config, title="Small squares, CC0 1.0", report=said.append).go()
     names = {path.name for path in tmp_path.iterdir()}
     assert names >= {"last.ckpt", "best.ckpt", "log.csv", "config.json", "validation.json", "curves.png"}
     assert [path.name for path in sorted((tmp_path / "pictures").iterdir())] == ["step_000002.png", "step_000004.png"]
@@ -172,7 +172,7 @@ def test_it_stops_when_epochs_bring_nothing(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(training.loop.train, "validate", pretend)
     said: list[str] = []
     config = replace(CONFIG, optimizer=replace(CONFIG.optimizer, steps=9), run=replace(CONFIG.run, patience=3))
-    run = start(tmp_path, config, say=said.append)
+    run = start(tmp_path, config, report=said.append)
     run.go()
     assert run.step == 5
     assert "Stopped at step 5: no better mean IoU for 3 epochs" in said[-1]
@@ -191,7 +191,9 @@ def test_a_loss_that_is_no_number_names_step_and_images(tmp_path: Path) -> None:
     run.go(until=2)
     with torch.no_grad():
         run.model.head.bias.fill_(torch.nan)
-    with pytest.raises(TrainingError, match=r"The loss is nan in step 3, with chips of image\d.*last\.ckpt stays"):
+    with pytest.raises(
+        TrainingError, match=r"The loss is nan in step 3, with chips of image\d.*last\.ckpt is unchanged"
+    ):
         run.go()
     assert load_checkpoint(tmp_path / LAST).step == 2
     assert torch.isfinite(load_checkpoint(tmp_path / LAST).model["head.bias"]).all()
@@ -202,7 +204,7 @@ def test_a_gradient_that_is_no_number_stops_before_it_spoils_the_weights(
 ) -> None:
     run = start(tmp_path)
     run.model.head.bias.register_hook(lambda gradient: gradient * torch.inf)
-    with pytest.raises(TrainingError, match=r"A gradient is no finite number in step 1.*no checkpoint yet"):
+    with pytest.raises(TrainingError, match=r"A gradient is not finite in step 1.*no checkpoint yet"):
         run.go()
     assert all(torch.isfinite(value).all() for value in run.model.state_dict().values())
 
@@ -229,7 +231,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint(tmp_path: Path, monkeypatch: 
     assert resumed.step == 4
 
 
-def test_a_full_disk_under_the_log_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_under_the_log_is_reported_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run = start(tmp_path)
     run.go(until=2)
 
@@ -257,7 +259,7 @@ def test_a_run_remembers_whose_weights_it_started_from(tmp_path: Path) -> None:
 
 def test_a_folder_with_a_run_is_not_overwritten(tmp_path: Path) -> None:
     start(tmp_path).go(until=1)
-    with pytest.raises(TrainingError, match=r"There is a run in .* already.*--resume"):
+    with pytest.raises(TrainingError, match=r"already contains a run.*--resume"):
         start(tmp_path)
 
 
@@ -270,19 +272,17 @@ def test_resuming_with_other_settings_names_them(tmp_path: Path) -> None:
         start(tmp_path, changed("run", seed=2), resume=True)
     with pytest.raises(TrainingError, match=r"split\.kind was 'none', now 'seed'"):
         start(tmp_path, replace(CONFIG, split=SplitConfig(kind="seed")), resume=True)
-    with pytest.raises(TrainingError, match="has 2 steps, the run 1"):
+    with pytest.raises(TrainingError, match=r"is at step 2, but optimizer.steps is 1"):
         start(tmp_path, changed("optimizer", steps=1), resume=True)
     scheme = ClassScheme(DUBAI.classes[:4], DUBAI.unlabeled)
-    with pytest.raises(TrainingError, match=r"knows the classes Water, .*Vegetation; the data have Water.*Building"):
-        Run(CONFIG, SPLIT, scheme, tmp_path, resume=True, say=quiet)
+    with pytest.raises(TrainingError, match=r"has the classes Water, .*Vegetation; the data have Water.*Building"):
+        Run(CONFIG, SPLIT, scheme, tmp_path, resume=True, report=quiet)
     said: list[str] = []
     config = replace(changed("optimizer", steps=6), run=replace(CONFIG.run, log_every=2))
-    start(tmp_path, config, resume=True, say=said.append)
-    assert said == [
-        "Going on with other settings than before: optimizer.steps was 4, now 6; run.log_every was 1, now 2."
-    ]
-    start(tmp_path, resume=True, split=replace(SPLIT, description="Another."), say=said.append)
-    assert said[-1] == "The run was started with another split: Image 3 kept out."
+    start(tmp_path, config, resume=True, report=said.append)
+    assert said == ["Resuming with changed settings: optimizer.steps was 4, now 6; run.log_every was 1, now 2."]
+    start(tmp_path, resume=True, split=replace(SPLIT, description="Another."), report=said.append)
+    assert said[-1] == "The split differs from that of the checkpoint: Image 3 kept out."
 
 
 def test_a_checkpoint_of_another_network_is_not_resumed(tmp_path: Path) -> None:
@@ -294,12 +294,12 @@ def test_a_checkpoint_of_another_network_is_not_resumed(tmp_path: Path) -> None:
         start(tmp_path, wide, resume=True)
 
 
-def test_devices_that_are_not_there_are_told(tmp_path: Path) -> None:
+def test_devices_that_are_not_there_are_reported(tmp_path: Path) -> None:
     if torch.cuda.is_available():
         pytest.skip("there is a GPU")
-    with pytest.raises(TrainingError, match=r"devices that \[run\] asks for cannot be had.*run\.accelerator"):
+    with pytest.raises(TrainingError, match=r"devices of \[run\] are not available.*run\.accelerator"):
         start(tmp_path, changed("run", accelerator="cuda"))
-    with pytest.raises(TrainingError, match=r"cannot be had.*banana"):
+    with pytest.raises(TrainingError, match=r"not available.*banana"):
         start(tmp_path, changed("run", precision="banana"))
 
 
@@ -310,10 +310,10 @@ def test_half_precision_trains(tmp_path: Path) -> None:
     assert run.figures["accuracy"] is not None
 
 
-def test_balanced_weights_are_told_and_used(tmp_path: Path) -> None:
+def test_balanced_weights_are_reported_and_used(tmp_path: Path) -> None:
     said: list[str] = []
-    run = start(tmp_path, replace(CONFIG, loss=LossConfig(alpha="balanced")), say=said.append)
-    assert said[0].startswith("Weights of the classes in the focal loss: Water ")
+    run = start(tmp_path, replace(CONFIG, loss=LossConfig(alpha="balanced")), report=said.append)
+    assert said[0].startswith("Class weights of the focal loss: Water ")
     assert run.loss.parts[0].alpha.mean().item() == pytest.approx(1)
 
 
