@@ -1,1 +1,1 @@
-"""Road network: from the pixels of one class to centre lines that meet at shared nodes."""
+"""Extraction of a road network: skeleton, graph, pruning, gap bridging, smoothing."""

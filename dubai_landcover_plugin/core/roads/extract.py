@@ -1,4 +1,4 @@
-"""Extract Road Network: a class map in, centre lines and their nodes out."""
+"""Extract Road Network: centre lines and nodes of a class, as vector files."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.io.outputs import check_outputs
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
-from dubai_landcover_plugin.core.roads.gaps import bridge_gaps, extend_ends
+from dubai_landcover_plugin.core.roads.gaps import bridge_gaps, extend_dangles
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
 from dubai_landcover_plugin.core.roads.prune import drop_short_networks, merge_junctions, prune_spurs
-from dubai_landcover_plugin.core.roads.skeleton import TILE, RoadShape, Skeleton, find_skeleton
+from dubai_landcover_plugin.core.roads.skeleton import TILE, Skeleton, SkeletonOptions, find_skeleton
 from dubai_landcover_plugin.core.roads.smooth import smooth
 from dubai_landcover_plugin.core.roads.style import LINE_STYLE, NODE_STYLE
-from dubai_landcover_plugin.core.roads.topology import untangle
-from dubai_landcover_plugin.core.roads.trace import trace
+from dubai_landcover_plugin.core.roads.topology import planarize
+from dubai_landcover_plugin.core.roads.trace import trace_skeleton
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest, RoadsResult
 
 _BARRIERS = ("Water", "Building")
-_ROWS = 1024  # read at once
+_STRIP_ROWS = 1024
 
 
 @dataclass(frozen=True)
 class RoadNetwork:
-    """Lines and nodes in the CRS.
+    """Lines and nodes of a road network in the CRS.
 
     Args:
         lines: (N,) LineStrings.
         line_fields: (N,) values of each attribute.
         nodes: (M,) Points.
         node_fields: (M,) values of each attribute.
-        bridged: Number of gaps that were bridged.
+        bridged: Number of gaps bridged.
     """
 
     lines: npt.NDArray[np.object_]
@@ -54,10 +54,14 @@ class RoadNetwork:
 
 
 def extract_roads(request: RoadsRequest, monitor: Monitor | None = None) -> RoadsResult:
-    """Write the road network of a class map.
+    """Write the road network of a classified raster.
+
+    Args:
+        request: Input, outputs and options.
+        monitor: Receives progress and messages; may cancel. None: progress and messages are logged.
 
     Raises:
-        LandCoverError: if an input is not what it should be or an output cannot be written.
+        LandCoverError: if an input cannot be used or an output cannot be written.
     """
     check_outputs(request)
     return extract_checked(request, monitor or LoggingMonitor())
@@ -70,7 +74,10 @@ def extract_checked(request: RoadsRequest, monitor: Monitor) -> RoadsResult:
         grid = source.grid
     notes = [] if grid.crs is not None else ["The raster has no CRS: lengths and widths are in pixels."]
     if not len(network.lines):
-        notes.append(f"No network of class {request.class_name} is as long as {request.min_length:g}.")
+        unit = "m" if grid.crs is not None else "px"
+        notes.append(
+            f"No network of class {request.class_name} reaches the minimum length of {request.min_length:g} {unit}."
+        )
     for note in notes:
         monitor.log("warning", note)
     raise_if_cancelled(monitor)
@@ -82,87 +89,94 @@ def extract_checked(request: RoadsRequest, monitor: Monitor) -> RoadsResult:
 def find_network(
     source: ClassifiedSource, request: RoadsRequest, monitor: Monitor, tile: tuple[int, int] = TILE
 ) -> RoadNetwork:
-    """Return the network that :func:`extract_roads` writes.
+    """Extract the road network of an open classified raster.
 
     Args:
-        source: The class map, open.
-        request: What is wanted.
-        monitor: Told how far it is.
+        source: The classified raster.
+        request: Options.
+        monitor: Receives progress; may cancel.
         tile: Rows and columns of a tile, cells. The result does not depend on it.
 
     Raises:
-        ClassSchemeError: if there is no such class.
+        ClassSchemeError: if a class is unknown.
         LandCoverError: as :func:`.find_skeleton` and :class:`.ConfidenceSource`.
     """
     road = source.scheme.find(request.class_name)
     barriers = _barrier_ids(source.scheme, request.barriers, road)
-    shape = RoadShape(road.id, request.max_width, request.max_hole)
+    options = SkeletonOptions(road.id, request.max_width, request.max_hole)
     confidence = ConfidenceSource(request.confidence, source.grid) if request.confidence else None
     with confidence or nullcontext():
-        skeleton = find_skeleton(source, shape, confidence, monitor, tile)
-    graph, bridged = _connect(skeleton, source, request, barriers, monitor)
+        skeleton = find_skeleton(source, options, confidence, monitor, tile)
+    graph, bridged = _build_graph(skeleton, source, request, barriers, monitor)
     monitor.report(95, 100, "smoothing")
     lines = smooth(graph, request.simplify)
     raise_if_cancelled(monitor)
-    return _described(graph, lines, source.grid, road, bridged)
+    return _build_network(graph, lines, source.grid, road, bridged)
 
 
-def _connect(
+def _build_graph(
     skeleton: Skeleton, source: ClassifiedSource, request: RoadsRequest, barriers: tuple[int, ...], monitor: Monitor
 ) -> tuple[RoadGraph, int]:
-    """Return the graph of a skeleton, rid of artefacts and with gaps bridged, and how many."""
+    """Return the graph of a skeleton without artefacts of thinning and with gaps bridged, and the number of bridges."""
     monitor.report(90, 100, "tracing")
-    graph = trace(skeleton, Metric(source.grid))
+    graph = trace_skeleton(skeleton, Metric(source.grid))
     raise_if_cancelled(monitor)
     merge_junctions(graph)
     prune_spurs(graph, request.spur)
     merge_junctions(graph)
-    graph.dissolve()
-    untangle(graph)
-    extend_ends(graph)
+    graph.dissolve_pseudo_nodes()
+    planarize(graph)
+    extend_dangles(graph)
     raise_if_cancelled(monitor)
     monitor.report(92, 100, "bridging gaps")
-    bridged = bridge_gaps(graph, request.max_gap, lambda spans, short: _crosses(spans, short, source, barriers))
-    untangle(graph)
+    bridged = bridge_gaps(graph, request.max_gap, lambda lines, short: _crosses_barrier(lines, short, source, barriers))
+    planarize(graph)
     drop_short_networks(graph, request.min_length)
     return graph, bridged
 
 
 def _barrier_ids(scheme: ClassScheme, names: tuple[str, ...] | None, road: LandCoverClass) -> tuple[int, ...]:
+    """Return the class ids that bridges must not cross; by default those of water and buildings."""
     if names is None:
         return tuple(entry.id for entry in scheme.entries if entry.name in _BARRIERS and entry != road)
     barriers = [scheme.find(name) for name in names]
     if road in barriers:
-        raise ClassSchemeError(f"The class {road.name} is road and barrier at once.", "Choose other barriers.")
+        raise ClassSchemeError(
+            f"The class {road.name} is both the road class and a barrier.", f"Remove {road.name} from the barriers."
+        )
     return tuple(entry.id for entry in barriers)
 
 
-def _crosses(
-    spans: npt.NDArray[np.object_],
+def _crosses_barrier(
+    lines: npt.NDArray[np.object_],
     short: npt.NDArray[np.bool_],
     source: ClassifiedSource,
     barriers: tuple[int, ...],
 ) -> npt.NDArray[np.bool_]:
-    """Return which spans, (N,) in pixels, cross no data, or a class that is a barrier unless they are short."""
+    """Return which lines, (N,) in pixels, cross nodata, or a barrier class unless they are short.
+
+    Lines are sampled every half pixel.
+    """
     grid = source.grid
-    points, of_span = shapely.get_coordinates(shapely.segmentize(spans, 0.5), return_index=True)
+    points, line_of_point = shapely.get_coordinates(shapely.segmentize(lines, 0.5), return_index=True)
     cols = np.floor(points[:, 0]).astype(np.int64).clip(0, grid.width - 1)
     rows = np.floor(points[:, 1]).astype(np.int64).clip(0, grid.height - 1)
-    crossing = np.zeros(len(spans), bool)
-    for first in np.unique(rows // _ROWS * _ROWS).tolist():
-        band = source.read(first, min(first + _ROWS, grid.height))
-        here = (rows >= first) & (rows < first + _ROWS)
-        ids = band[rows[here] - first, cols[here]]
-        hit = (ids == NODATA_ID) | (np.isin(ids, barriers) & ~short[of_span[here]])
-        crossing[of_span[here][hit]] = True
+    crossing = np.zeros(len(lines), bool)
+    for first in np.unique(rows // _STRIP_ROWS * _STRIP_ROWS).tolist():
+        strip = source.read(first, min(first + _STRIP_ROWS, grid.height))
+        in_strip = (rows >= first) & (rows < first + _STRIP_ROWS)
+        ids = strip[rows[in_strip] - first, cols[in_strip]]
+        hit = (ids == NODATA_ID) | (np.isin(ids, barriers) & ~short[line_of_point[in_strip]])
+        crossing[line_of_point[in_strip][hit]] = True
     return crossing
 
 
-def _described(
+def _build_network(
     graph: RoadGraph, lines: npt.NDArray[np.object_], grid: Grid, road: LandCoverClass, bridged: int
 ) -> RoadNetwork:
-    """Number lines, nodes and networks, measure, and move everything to the CRS."""
+    """Number lines, nodes and networks, compute attributes, and transform geometries to the CRS."""
     metric, unit = graph.metric, graph.metric.unit
+    # Nodes are numbered from top to bottom, networks by length, the longest first.
     order = sorted(graph.nodes, key=lambda node: (graph.nodes[node][1], graph.nodes[node][0]))
     number = {node: index for index, node in enumerate(order, 1)}
     lengths = np.array([metric.length(shapely.get_coordinates(line)) for line in lines])
@@ -170,9 +184,9 @@ def _described(
     totals: dict[int, float] = {}
     for line, length in zip(graph.lines.values(), lengths.tolist(), strict=True):
         totals[components[line.start]] = totals.get(components[line.start], 0.0) + length
-    ranks = {key: rank for rank, key in enumerate(sorted(totals, key=lambda key: -totals[key]), 1)}
+    rank = {key: index for index, key in enumerate(sorted(totals, key=lambda key: -totals[key]), 1)}
     measured = [_measure(graph, line) for line in graph.lines.values()]
-    widths, narrowest, gaps, sure = np.array(measured, np.float64).reshape(-1, 4).T
+    widths, min_widths, gaps, confidence = np.array(measured, np.float64).reshape(-1, 4).T
     ends = list(graph.lines.values())
     fields: dict[str, npt.NDArray[Any]] = {
         "line_id": np.arange(1, len(lines) + 1, dtype=np.int32),
@@ -180,28 +194,29 @@ def _described(
         "class": np.full(len(lines), road.name, object),
         f"length_{unit}": lengths.round(2),
         f"width_{unit}": widths.round(2),
-        f"minwid_{unit}": narrowest.round(2),
+        f"minwid_{unit}": min_widths.round(2),
         f"gap_{unit}": np.minimum(gaps, lengths).round(2),
-        "confidence": sure.round(1),
+        "confidence": confidence.round(1),
         "from_node": np.array([number[line.start] for line in ends], np.int32),
         "to_node": np.array([number[line.end] for line in ends], np.int32),
-        "network": np.array([ranks[components[line.start]] for line in ends], np.int32),
+        "network": np.array([rank[components[line.start]] for line in ends], np.int32),
     }
-    places = np.array([graph.nodes[node] for node in order]).reshape(-1, 2)
+    positions = np.array([graph.nodes[node] for node in order]).reshape(-1, 2)
     node_fields: dict[str, npt.NDArray[Any]] = {
         "node_id": np.arange(1, len(order) + 1, dtype=np.int32),
         "degree": np.array([graph.degree(node) for node in order], np.int32),
-        "network": np.array([ranks[components[node]] for node in order], np.int32),
+        "network": np.array([rank[components[node]] for node in order], np.int32),
     }
     return RoadNetwork(
-        pixels_to_crs(lines, grid), fields, pixels_to_crs(shapely.points(places), grid), node_fields, bridged
+        pixels_to_crs(lines, grid), fields, pixels_to_crs(shapely.points(positions), grid), node_fields, bridged
     )
 
 
 def _measure(graph: RoadGraph, line: Line) -> tuple[float, float, float, float]:
-    """Return mean and least width, length of bridged gaps, and mean confidence; NaN where nothing is known.
+    """Return mean and smallest width, length of bridged gaps, and mean confidence of a line; NaN where unknown.
 
-    Widths are taken a half width away from nodes: there the body of a crossing begins, or the edge of the class.
+    Widths are measured at least half a width away from nodes, where a junction or the end of the road widens or narrows
+    them.
     """
     steps = graph.metric.steps(line.points)
     along = np.concatenate([[0.0], np.cumsum(steps)])
@@ -213,13 +228,13 @@ def _measure(graph: RoadGraph, line: Line) -> tuple[float, float, float, float]:
     for node, distance in ((line.start, along), (line.end, along[-1] - along)):
         inner &= distance >= graph.half_width(node)
     kept = inner if inner.any() else known
-    sure = line.confidence[~np.isnan(line.confidence)]
-    confidence = float(sure.mean()) if len(sure) else np.nan
+    percent = line.confidence[~np.isnan(line.confidence)]
+    confidence = float(percent.mean()) if len(percent) else np.nan
     return 2 * float(line.half_width[kept].mean()), 2 * float(line.half_width[kept].min()), gap, confidence
 
 
 def _write(network: RoadNetwork, crs: CRS | None, request: RoadsRequest) -> None:
-    """Write lines and nodes; both are written before the first one takes its place."""
+    """Write lines and nodes; both files are complete before the first is moved to its final path."""
     line_types = {name: values.dtype for name, values in network.line_fields.items()}
     node_types = {name: values.dtype for name, values in network.node_fields.items()}
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A network of lines that share their nodes."""
+"""Planar multigraph of a road network: nodes, and the polylines between them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from dubai_landcover_plugin.core.grid.ground import Metric, Points, Values
 
 @dataclass(frozen=True)
 class Line:
-    """One line between two nodes.
+    """An edge of the graph: a polyline between two nodes.
 
     Args:
         start: Node of the first point.
-        end: Node of the last point; the same in a ring.
-        points: (N, 2) x, y in pixels.
-        half_width: (N,) from the line to the edge of the class, m (px without a CRS); 0 inside a bridged gap,
-            NaN on the way from where thinning stopped to the edge of the class.
-        confidence: (N,) percent; NaN where it is not known.
+        end: Node of the last point; the same node in a ring.
+        points: (N, 2) float64, x, y in pixels.
+        half_width: (N,) float32, distance to the edge of the class, m (px without a CRS); 0 inside a bridged gap, NaN
+            between the end of the skeleton and the edge of the class.
+        confidence: (N,) float32, percent; NaN where unknown.
     """
 
     start: int
@@ -32,16 +32,16 @@ class Line:
     confidence: Values
 
     def reversed(self) -> Line:
-        """Return the line from its end to its start."""
+        """Return the line in the opposite direction."""
         return Line(self.end, self.start, self.points[::-1], self.half_width[::-1], self.confidence[::-1])
 
-    def part(self, first: int, last: int, start: int, end: int) -> Line:
-        """Return the points ``first`` to ``last`` (included), between other nodes."""
+    def section(self, first: int, last: int, start: int, end: int) -> Line:
+        """Return the section from point ``first`` to ``last`` (included), between the nodes ``start`` and ``end``."""
         kept = slice(first, last + 1)
         return Line(start, end, self.points[kept], self.half_width[kept], self.confidence[kept])
 
-    def joined(self, other: Line) -> Line:
-        """Return this line and the one that goes on at its end, as one."""
+    def concatenated(self, other: Line) -> Line:
+        """Return this line and one that starts at its end node, as one line."""
         return Line(
             self.start,
             other.end,
@@ -52,11 +52,11 @@ class Line:
 
 
 class RoadGraph:
-    """Nodes and lines, kept consistent; several lines may join the same two nodes.
+    """Undirected multigraph of nodes and lines; parallel lines and rings are allowed.
 
     Args:
         metric: Lengths on the ground.
-        cell: Side of the cells that the lines were traced on, px.
+        cell: Side of the skeleton's cells, px.
     """
 
     def __init__(self, metric: Metric, cell: int = 1) -> None:
@@ -64,56 +64,56 @@ class RoadGraph:
         self.cell = cell
         self.nodes: dict[int, Points] = {}
         self.lines: dict[int, Line] = {}
-        self.at: dict[int, list[int]] = {}
-        """Lines at each node; a ring is there twice."""
+        self.incident: dict[int, list[int]] = {}
+        """Lines incident to each node; a ring is listed twice."""
         self._next = 0
 
     def add_node(self, position: Points) -> int:
         """Add a node at (2,) x, y; return its number."""
         node = self._next
         self._next += 1
-        self.nodes[node], self.at[node] = position, []
+        self.nodes[node], self.incident[node] = position, []
         return node
 
     def add(self, line: Line) -> int:
-        """Add a line between nodes that exist; return its number."""
+        """Add a line between existing nodes; return its number."""
         number = self._next
         self._next += 1
         self.lines[number] = line
-        self.at[line.start].append(number)
-        self.at[line.end].append(number)
+        self.incident[line.start].append(number)
+        self.incident[line.end].append(number)
         return number
 
     def remove(self, number: int) -> Line:
-        """Take a line out, and nodes that have no other; return it."""
+        """Remove a line, and its nodes if they have no other line; return the line."""
         line = self.lines.pop(number)
         for node in (line.start, line.end):
-            if node in self.at:
-                self.at[node] = [other for other in self.at[node] if other != number]
-                if not self.at[node]:
-                    del self.at[node], self.nodes[node]
+            if node in self.incident:
+                self.incident[node] = [other for other in self.incident[node] if other != number]
+                if not self.incident[node]:
+                    del self.incident[node], self.nodes[node]
         return line
 
-    def replace(self, number: int, line: Line) -> None:
-        """Give a line other points; its nodes stay."""
+    def set_line(self, number: int, line: Line) -> None:
+        """Replace a line by another one between the same nodes."""
         self.lines[number] = line
 
     def degree(self, node: int) -> int:
-        """Return how many lines meet at a node."""
-        return len(self.at[node])
+        """Return the degree of a node: line ends that meet there."""
+        return len(self.incident[node])
 
     def half_width(self, node: int) -> float:
-        """Return the largest half width that the lines have at a node."""
+        """Return the largest half width of the lines at a node, m (px without a CRS)."""
         values = [0.0]
-        for number in self.at[node]:
+        for number in self.incident[node]:
             line = self.lines[number]
             values += [float(line.half_width[index]) for index, at in ((0, line.start), (-1, line.end)) if at == node]
         return float(np.nanmax(values))
 
     def move(self, node: int, position: Points) -> None:
-        """Move a node; its lines follow."""
+        """Move a node to (2,) x, y, with the ends of its lines."""
         self.nodes[node] = position
-        for number in set(self.at[node]):
+        for number in set(self.incident[node]):
             line = self.lines[number]
             points = line.points.copy()
             if line.start == node:
@@ -122,24 +122,26 @@ class RoadGraph:
                 points[-1] = position
             self.lines[number] = replace(line, points=points)
 
-    def dissolve(self) -> None:
-        """Join lines at nodes where just two meet."""
+    def dissolve_pseudo_nodes(self) -> None:
+        """Join the two lines at each node of degree 2."""
         for node in list(self.nodes):
-            numbers = self.at.get(node, [])
+            numbers = self.incident.get(node, [])
             if len(numbers) != 2 or numbers[0] == numbers[1]:
                 continue
             first, second = (self.lines[number] for number in numbers)
             first = first if first.end == node else first.reversed()
             second = second if second.start == node else second.reversed()
-            joined = first.joined(second)
-            self.add(joined)  # first, so that its nodes are never without a line
+            joined = first.concatenated(second)
+            self.add(joined)  # before the removal, which deletes nodes without lines
             for number in numbers:
                 self.remove(number)
 
     def components(self) -> dict[int, int]:
-        """Return a number for each node, the same for all that are connected."""
-        place = {node: index for index, node in enumerate(self.nodes)}
-        ends = np.array([(place[line.start], place[line.end]) for line in self.lines.values()]).reshape(-1, 2)
-        links = coo_array((np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(len(place), len(place)))
-        labels: npt.NDArray[np.int32] = connected_components(links, directed=False)[1]
-        return {node: int(labels[index]) for node, index in place.items()}
+        """Return the connected component of each node."""
+        index_of = {node: index for index, node in enumerate(self.nodes)}
+        ends = np.array([(index_of[line.start], index_of[line.end]) for line in self.lines.values()]).reshape(-1, 2)
+        adjacency = coo_array(
+            (np.ones(len(ends), np.int8), (ends[:, 0], ends[:, 1])), shape=(len(index_of), len(index_of))
+        )
+        labels: npt.NDArray[np.int32] = connected_components(adjacency, directed=False)[1]
+        return {node: int(labels[index]) for node, index in index_of.items()}

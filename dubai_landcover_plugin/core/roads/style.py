@@ -1,4 +1,4 @@
-"""How a road network looks in QGIS: lines with a light casing, junctions and ends as points."""
+"""QGIS styles (QML) of a road network: lines with a light casing, junctions and ends as points."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _MARKER = """<symbol type="marker" name="{name}" alpha="1" clip_to_extent="1" fo
    </layer>
   </symbol>"""
 
-# The casings of all lines are drawn below all lines: level 0, then 1.
+# Symbol levels: the casings of all lines (0) are drawn below all lines (1).
 LINE_STYLE = _DOCUMENT.format(
     renderer=f"""<renderer-v2 type="singleSymbol" symbollevels="1" forceraster="0" enableorderby="0">
  <symbols>
@@ -41,7 +41,7 @@ LINE_STYLE = _DOCUMENT.format(
  </symbols>
 </renderer-v2>"""
 )
-"""Style of the lines, QML."""
+"""QML style of the lines."""
 
 NODE_STYLE = _DOCUMENT.format(
     renderer=f"""<renderer-v2 type="RuleRenderer" symbollevels="0" forceraster="0" enableorderby="0">
@@ -57,4 +57,4 @@ NODE_STYLE = _DOCUMENT.format(
  </symbols>
 </renderer-v2>"""
 )
-"""Style of the nodes, QML."""
+"""QML style of the nodes."""

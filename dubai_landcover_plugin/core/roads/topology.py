@@ -1,4 +1,4 @@
-"""Keeps lines apart: they may touch at their nodes and nowhere else."""
+"""Topology of the network: lines may touch at common end points alone."""
 
 from __future__ import annotations
 
@@ -11,19 +11,24 @@ from dubai_landcover_plugin.core.grid.ground import Points
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
 
 _ROUNDS = 3
-_APART = "FF*F*****"  # DE-9IM: the inside of neither line meets the other one
+_MEET_AT_ENDS = "FF*F*****"  # DE-9IM: the interior of neither line intersects the other line
 
 
-def tangled(lines: npt.NDArray[np.object_]) -> npt.NDArray[np.intp]:
-    """Return the indices of lines, (N,), without length, that meet themselves, or others elsewhere than at both's ends.
+def find_intersecting(lines: npt.NDArray[np.object_]) -> npt.NDArray[np.intp]:
+    """Return the indices of lines that violate the topology.
 
-    The ends of a ring are where it is closed.
+    These are lines without length, lines that intersect themselves, and lines that meet another line elsewhere than at
+    an end of both. A ring has its ends where it is closed.
+
+    Args:
+        lines: (N,) LineStrings.
     """
-    wrong = ~shapely.is_simple(lines) | (shapely.length(lines) == 0)
+    invalid = ~shapely.is_simple(lines) | (shapely.length(lines) == 0)
     one, other = shapely.STRtree(lines).query(lines, "intersects")
     pairs = one < other
     one, other = one[pairs], other[pairs]
-    near = ~shapely.relate_pattern(lines[one], lines[other], _APART)
+    # Of the pairs that may violate the topology, check whether all common points are ends of both lines.
+    near = ~shapely.relate_pattern(lines[one], lines[other], _MEET_AT_ENDS)
     one, other = one[near], other[near]
     common = shapely.intersection(lines[one], lines[other])
     points, of_pair = shapely.get_coordinates(common, return_index=True)
@@ -32,24 +37,24 @@ def tangled(lines: npt.NDArray[np.object_]) -> npt.NDArray[np.intp]:
         ends = [shapely.get_coordinates(shapely.get_point(lines[side], at)) for at in (0, -1)]
         at_end = np.any([np.hypot(*(points - end[of_pair]).T) < 1e-9 for end in ends], axis=0)
         meets[of_pair[~at_end]] = True
-    wrong[one[meets]], wrong[other[meets]] = True, True
-    return np.flatnonzero(wrong)
+    invalid[one[meets]], invalid[other[meets]] = True, True
+    return np.flatnonzero(invalid)
 
 
-def untangle(graph: RoadGraph) -> None:
-    """Make nodes wherever lines meet, and one line of those that coincide."""
+def planarize(graph: RoadGraph) -> None:
+    """Add nodes wherever lines intersect, and merge coincident lines (noding)."""
     for _ in range(_ROUNDS):
         numbers = list(graph.lines)
         shapes = np.array([shapely.linestrings(line.points) for line in graph.lines.values()], object)
-        wrong = tangled(shapes)
-        if not len(wrong):
+        invalid = find_intersecting(shapes)
+        if not len(invalid):
             return
-        _rebuild(graph, [numbers[index] for index in wrong.tolist()], shapes[wrong])
-        graph.dissolve()
+        _node(graph, [numbers[index] for index in invalid.tolist()], shapes[invalid])
+        graph.dissolve_pseudo_nodes()
 
 
-def _rebuild(graph: RoadGraph, numbers: list[int], shapes: npt.NDArray[np.object_]) -> None:
-    """Replace lines by what their union consists of; widths and confidence come from the nearest old point."""
+def _node(graph: RoadGraph, numbers: list[int], shapes: npt.NDArray[np.object_]) -> None:
+    """Replace lines by the parts of their union; widths and confidence come from the nearest point of the old lines."""
     lines = [graph.lines[number] for number in numbers]
     old = cKDTree(np.concatenate([line.points for line in lines]))
     half_width = np.concatenate([line.half_width for line in lines])

@@ -18,8 +18,8 @@ from dubai_landcover_plugin.core.grid.ground import Metric
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.roads.extract import extract_roads, find_network
-from dubai_landcover_plugin.core.roads.skeleton import RoadShape, Skeleton, find_skeleton
-from dubai_landcover_plugin.core.roads.trace import trace
+from dubai_landcover_plugin.core.roads.skeleton import Skeleton, SkeletonOptions, find_skeleton
+from dubai_landcover_plugin.core.roads.trace import trace_skeleton
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import (
     ClassSchemeError,
@@ -202,7 +202,7 @@ def test_barriers_are_the_users_choice(network):
     assert len(network(ids, barriers=()).lines) == 1
     ids[:, 150:160] = LAND
     assert len(network(ids, barriers=("land",)).lines) == 2
-    with pytest.raises(ClassSchemeError, match="Road is road and barrier"):
+    with pytest.raises(ClassSchemeError, match="Road is both the road class and a barrier"):
         network(ids, barriers=("3",))
     assert len(network(np.where(ids == ROAD, WATER, LAND), class_name="Water").lines) == 1
 
@@ -300,7 +300,7 @@ def test_tracing_keeps_every_cell_that_has_a_neighbour(seed, share):
     rows, cols = np.nonzero(cells)
     values = np.ones(len(rows), np.float32)
     skeleton = Skeleton(rows, cols, values, values, 1)
-    graph = trace(skeleton, Metric(Grid(12, 15, ONE_METRE, None)))
+    graph = trace_skeleton(skeleton, Metric(Grid(12, 15, ONE_METRE, None)))
     seen = np.zeros_like(cells)
     for line in graph.lines.values():
         at = np.floor(line.points).astype(int)
@@ -475,7 +475,7 @@ def test_memory_is_one_band_of_rows(tmp_path, monkeypatch):
     read = ClassifiedSource.read
     monkeypatch.setattr(ClassifiedSource, "read", lambda self, a, b: asked.append(b - a) or read(self, a, b))
     with ClassifiedSource(path) as source:
-        find_skeleton(source, RoadShape(ROAD, 10, 4), None, SilentMonitor(), (50, 50))
+        find_skeleton(source, SkeletonOptions(ROAD, 10, 4), None, SilentMonitor(), (50, 50))
     assert max(asked) <= 50 + 2 * (15 + 4 + 4)
 
 
