@@ -1,4 +1,4 @@
-"""Both maps and their confidence on the same pixels."""
+"""Reads both class maps and their confidence on the same pixels."""
 
 from __future__ import annotations
 
@@ -23,57 +23,57 @@ Codes = npt.NDArray[Any]  # uint8 or uint16
 
 
 @dataclass(frozen=True)
-class Band:
-    """Rows of both dates, (h, W) each.
+class PairStrip:
+    """A strip of rows of both dates, (h, W) each.
 
     Args:
-        earlier: Position of the class in the coding.
-        later: The same for the later date.
-        sure: Where both classes are known and, if a minimum is set, sure enough.
+        earlier: int16, class index of the earlier date, see :meth:`.ChangeCoding.indices`.
+        later: int16, class index of the later date.
+        certain: bool, where both classes are known and reach the minimum confidence.
     """
 
     earlier: Indices
     later: Indices
-    sure: npt.NDArray[np.bool_]
+    certain: npt.NDArray[np.bool_]
 
     def codes(self, coding: ChangeCoding) -> Codes:
-        """Return the codes of the from–to raster."""
+        """Return the codes of the from–to raster, (h, W)."""
         has_data = (self.earlier >= UNKNOWN) & (self.later >= UNKNOWN)
         codes = np.where(has_data, UNCERTAIN, NODATA_ID).astype(coding.dtype)
-        codes[self.sure] = coding.codes[self.earlier[self.sure], self.later[self.sure]]
+        codes[self.certain] = coding.codes[self.earlier[self.certain], self.later[self.certain]]
         return codes
 
 
-class BothDates:
-    """Reads both maps by rows of the common area; a context manager.
+class AlignedPair:
+    """Reads both class maps on the grid of their common area; a context manager.
 
     Args:
-        request: Names the rasters, and the least confidence.
-        grids: Of the maps.
-        coding: Of their classes.
-        alignment: How they come to the same pixels.
+        request: Paths of the rasters and of their confidence, and the minimum confidence.
+        grids: Grids of the earlier and of the later raster.
+        coding: Class indices.
+        alignment: Grid of the common area.
     """
 
     def __init__(
         self, request: ChangeRequest, grids: tuple[Grid, Grid], coding: ChangeCoding, alignment: Alignment
     ) -> None:
-        self._least = round(100 * request.min_confidence, 6)
+        self._min_percent = round(100 * request.min_confidence, 6)
         self._coding, self.grid = coding, alignment.grid
-        wanted = (alignment.grid, alignment.sampling)
+        targets = (alignment.grid, alignment.sampling)
         with ExitStack() as stack:
             self._maps = [
-                stack.enter_context(GridReader(path, own, there))
-                for path, own, there in zip((request.earlier, request.later), grids, wanted, strict=True)
+                stack.enter_context(GridReader(path, grid, target))
+                for path, grid, target in zip((request.earlier, request.later), grids, targets, strict=True)
             ]
-            given = zip((request.earlier_confidence, request.later_confidence), grids, wanted, strict=True)
+            given = zip((request.earlier_confidence, request.later_confidence), grids, targets, strict=True)
             self._confidences = [
-                stack.enter_context(ConfidenceSource(path, own, there))
-                for path, own, there in given
+                stack.enter_context(ConfidenceSource(path, grid, target))
+                for path, grid, target in given
                 if path is not None
             ]
             self._open = stack.pop_all()
 
-    def __enter__(self) -> BothDates:
+    def __enter__(self) -> AlignedPair:
         return self
 
     def __exit__(
@@ -82,24 +82,27 @@ class BothDates:
         self._open.close()
 
     def classes(self, window: Window) -> tuple[Indices, Indices]:
-        """Return the positions of the classes in the coding, earlier and later."""
+        """Return the class indices of the earlier and of the later date in a window, (h, w) int16 each."""
         earlier, later = (reader.read(window) for reader in self._maps)
         return self._coding.indices(earlier, later=False), self._coding.indices(later, later=True)
 
-    def band(self, first: int, last: int) -> Band:
+    def strip(self, first: int, last: int) -> PairStrip:
         """Return rows ``first`` to ``last`` (excluded)."""
         earlier, later = self.classes(self._window(first, last))
-        sure = (earlier >= 0) & (later >= 0)
-        if self._confidences and self._least > 0:
-            sure &= self.confidence(first, last) >= self._least  # false where it is NaN
-        return Band(earlier, later, sure)
+        certain = (earlier >= 0) & (later >= 0)
+        if self._confidences and self._min_percent > 0:
+            certain &= self.confidence(first, last) >= self._min_percent  # NaN compares as false
+        return PairStrip(earlier, later, certain)
 
     def confidence(self, first: int, last: int) -> npt.NDArray[np.float32]:
-        """Return the lower confidence of both dates, percent; NaN where one is not known."""
+        """Return the lower confidence of both dates in rows ``first`` to ``last`` (excluded), (h, W) percent.
+
+        NaN where one of them is unknown.
+        """
         window = self._window(first, last)
-        found = [source.window(window) for source in self._confidences]
-        least: npt.NDArray[np.float32] = np.minimum.reduce(found)  # NaN wins
-        return least
+        percents = [source.window(window) for source in self._confidences]
+        lower: npt.NDArray[np.float32] = np.minimum.reduce(percents)  # propagates NaN
+        return lower
 
     def _window(self, first: int, last: int) -> Window:
         return Window(first, 0, last - first, self.grid.width)

@@ -1,4 +1,4 @@
-"""Two class maps on the same pixels: the later one is read, nearest neighbour, where the earlier one's pixels lie."""
+"""Common grid of two class maps: the later one is resampled, by nearest neighbour, to the pixels of the earlier one."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ Coordinates = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Alignment:
-    """Where two rasters meet.
+    """Common area of two rasters.
 
     Args:
         window: The common area, pixels of the earlier raster.
-        grid: The common area as a grid of its own: that of the result.
-        sampling: Where the later raster is read: the same grid, moved by the correction.
-        notes: How the grids differ, for the user; empty where their pixels are the same.
+        grid: Grid of the common area, that of the result.
+        sampling: Grid on which the later raster is read: ``grid``, shifted by the correction of the shift.
+        notes: Differences of the grids, for the user.
     """
 
     window: Window
@@ -39,7 +39,7 @@ class Alignment:
 
 
 def share_crs(earlier: Grid, later: Grid) -> tuple[Grid, Grid]:
-    """Give both grids the CRS of the one that has it, where shape and transform are the same."""
+    """Return the grids with the same CRS if only one has a CRS and their shapes and transforms are equal."""
     if replace(earlier, crs=None) != replace(later, crs=None):
         return earlier, later
     return replace(earlier, crs=earlier.crs or later.crs), replace(later, crs=later.crs or earlier.crs)
@@ -50,58 +50,59 @@ def align(earlier: Grid, later: Grid, shift: tuple[int, int] = (0, 0)) -> Alignm
 
     Args:
         earlier: Its pixels are kept.
-        later: The other grid.
-        shift: Columns and rows by which the later raster's content lies off; undone while it is read.
+        later: Grid of the later raster.
+        shift: Columns and rows by which the content of the later raster is shifted; corrected when it is read.
 
     Raises:
         GeoreferenceError: if only one has a CRS, or they do not overlap.
     """
     if (earlier.crs is None) != (later.crs is None):
         raise GeoreferenceError(
-            f"The {'earlier' if earlier.crs is None else 'later'} raster has no CRS, the other one has: they cannot be "
-            "laid upon each other.",
+            f"The {'earlier' if earlier.crs is None else 'later'} raster has no CRS and the other one has: they "
+            "cannot be aligned.",
             "Assign the CRS first (Raster > Projections > Assign Projection in QGIS).",
         )
-    moved = Grid(earlier.height, earlier.width, earlier.transform @ Affine.translation(*shift), earlier.crs)
-    same_pixels = whole_offset(later, moved)
-    if same_pixels is None:
-        left, top, right, bottom = _bounds_in(later, moved)
+    shifted = Grid(earlier.height, earlier.width, earlier.transform @ Affine.translation(*shift), earlier.crs)
+    offset = whole_offset(later, shifted)
+    if offset is None:
+        left, top, right, bottom = _bounds_in(later, shifted)
     else:
-        left, top = -same_pixels[0], -same_pixels[1]
+        left, top = -offset[0], -offset[1]
         right, bottom = left + later.width, top + later.height
     left, top = max(left, 0), max(top, 0)
     right, bottom = min(right, earlier.width), min(bottom, earlier.height)
     if left >= right or top >= bottom:
         raise GeoreferenceError(
-            "The two rasters do not overlap.", "Choose rasters of the same place, and check the CRS of both."
+            "The two rasters do not overlap.", "Choose rasters of the same area, and check the CRS of both."
         )
     window = Window(top, left, bottom - top, right - left)
     grid, sampling = (
         Grid(window.height, window.width, whole.transform @ Affine.translation(left, top), whole.crs)
-        for whole in (earlier, moved)
+        for whole in (earlier, shifted)
     )
-    return Alignment(window, grid, sampling, _differences(earlier, later, same_pixels, window))
+    return Alignment(window, grid, sampling, _differences(earlier, later, offset, window))
 
 
-def _bounds_in(grid: Grid, wanted: Grid) -> tuple[int, int, int, int]:
-    """Return the box around ``grid`` in pixels of ``wanted``: left, top, right, bottom."""
+def _bounds_in(grid: Grid, target: Grid) -> tuple[int, int, int, int]:
+    """Return the bounds of ``grid`` in pixels of ``target``: left, top, right, bottom. Its edges are densified."""
     along = np.linspace(0, 1, _EDGE_POINTS)
     zero, one = np.zeros_like(along), np.ones_like(along)
     cols = np.concatenate([along, along, zero, one]) * grid.width
     rows = np.concatenate([zero, one, along, along]) * grid.height
-    xs, ys = _applied(grid.transform, cols, rows)
-    if grid.crs is not None and grid.crs != wanted.crs:
+    xs, ys = _transformed(grid.transform, cols, rows)
+    if grid.crs is not None and grid.crs != target.crs:
         try:
-            xs, ys = map(np.asarray, warp_points(grid.crs, wanted.crs, xs, ys)[:2])
+            xs, ys = map(np.asarray, warp_points(grid.crs, target.crs, xs, ys)[:2])
         except (RasterioError, CRSError) as error:
             raise GeoreferenceError(
-                f"The later raster cannot be brought to {wanted.crs}: {error}.", "Warp it first."
+                f"The later raster cannot be transformed to {target.crs}: {error}.",
+                "Warp it to that CRS first (Raster > Projections > Warp in QGIS).",
             ) from error
-    cols, rows = _applied(~wanted.transform, xs, ys)
-    known = np.isfinite(cols) & np.isfinite(rows)
-    if not known.any():
+    cols, rows = _transformed(~target.transform, xs, ys)
+    finite = np.isfinite(cols) & np.isfinite(rows)
+    if not finite.any():
         return 0, 0, 0, 0
-    cols, rows = cols[known], rows[known]
+    cols, rows = cols[finite], rows[finite]
     slack = 1e-6  # px
     return (
         math.floor(cols.min() + slack),
@@ -111,27 +112,29 @@ def _bounds_in(grid: Grid, wanted: Grid) -> tuple[int, int, int, int]:
     )
 
 
-def _applied(transform: Affine, xs: Coordinates, ys: Coordinates) -> tuple[Coordinates, Coordinates]:
+def _transformed(transform: Affine, xs: Coordinates, ys: Coordinates) -> tuple[Coordinates, Coordinates]:
+    """Apply an affine transform to coordinates, (N,) each."""
     t = transform
     return t.a * xs + t.b * ys + t.c, t.d * xs + t.e * ys + t.f
 
 
-def _differences(earlier: Grid, later: Grid, same_pixels: tuple[int, int] | None, window: Window) -> tuple[str, ...]:
+def _differences(earlier: Grid, later: Grid, offset: tuple[int, int] | None, window: Window) -> tuple[str, ...]:
+    """Return notes for the user about how the grids differ."""
     notes = []
-    if same_pixels is None:
-        what = "another CRS" if earlier.crs != later.crs else "other pixels"
+    if offset is None:
+        grid = "another CRS" if earlier.crs != later.crs else "another pixel grid"
         notes.append(
-            f"The later raster has {what} than the earlier one: it was resampled to the earlier one's (nearest "
-            "neighbour), which moves its edges by up to half a pixel."
+            f"The later raster has {grid} than the earlier one: it was resampled to the pixels of the earlier one "
+            "(nearest neighbour), which moves edges by up to half a pixel."
         )
         sizes = earlier.gsd(), later.gsd()
         if sizes[0] and sizes[1] and not 1 / 1.5 <= sizes[0] / sizes[1] <= 1.5:
             notes.append(
-                f"The pixels differ in size, {sizes[0]:.3g} m and {sizes[1]:.3g} m: along edges this looks like change."
+                f"The pixel sizes differ, {sizes[0]:.3g} m and {sizes[1]:.3g} m: along edges this appears as change."
             )
-    if (window.height, window.width) != (earlier.height, earlier.width) or same_pixels not in (None, (0, 0)):
+    if (window.height, window.width) != (earlier.height, earlier.width) or offset not in (None, (0, 0)):
         notes.append(
-            f"The rasters cover different areas: the common {window.width:,} × {window.height:,} px of the earlier "
-            f"one's {earlier.width:,} × {earlier.height:,} px were compared."
+            f"The rasters cover different areas: {window.width:,} × {window.height:,} px of the {earlier.width:,} × "
+            f"{earlier.height:,} px of the earlier raster were compared."
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""How a from–to raster is coded: numbers of the classes, codes of the transitions, their names and colours."""
+"""Codes of a from–to raster: numbers of the classes, codes of the transitions, their names and colours."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 
 UNCERTAIN = 1
-"""Code of pixels with data in both dates of which one is Unlabeled or less sure than wanted."""
+"""Code of pixels with data in both dates of which one is Unlabeled or below the minimum confidence."""
 UNKNOWN, MISSING = -1, -2
-"""Class indices of pixels that are Unlabeled, and without data."""
+"""Class indices of Unlabeled pixels, and of nodata."""
 
 _BASES = (10, 100, 256)
 _HUES = {"water": 0.58, "land": 0.11, "road": 0.80, "building": 0.01, "vegetation": 0.35}
-_GOLDEN = 0.618  # hues of further classes, far from each other however many there are
+_GOLDEN = 0.618  # golden ratio: spreads the hues of further classes evenly, for any number of them
 _UNCERTAIN_RGB = (150, 150, 150)
 
 Indices = npt.NDArray[np.int16]
@@ -32,8 +32,8 @@ class Code:
 
     Args:
         id: The value.
-        name: What it means, such as ``Land → Building``.
-        rgb: Its colour.
+        name: Name, such as ``Land → Building``.
+        rgb: Colour, 0..255 each.
         before: Name of the earlier class; empty for Uncertain.
         after: Name of the later class; empty for Uncertain.
     """
@@ -63,18 +63,18 @@ class Code:
 
 
 class ChangeCoding:
-    """Classes of both dates matched by name, and the codes of their transitions.
+    """Matches the classes of both dates by name, and codes their transitions.
 
     A code is ``base × number of the earlier class + number of the later class``. Numbers are the ids in the earlier
-    raster; a class that only the later one has keeps its id where that is free. The base is 10 where all numbers are
-    below 10, so that 24 reads "from 2 to 4"; else 100 or 256. 0 is no data, 1 is Uncertain.
+    raster; a class that only the later one has keeps its id if that is free. The base is 10 where all numbers are
+    below 10, so that 24 means "from 2 to 4"; else 100 or 256. 0 is no data, 1 is Uncertain.
 
     Args:
-        earlier: Classes of the earlier raster.
-        later: Classes of the later raster.
+        earlier: Class scheme of the earlier raster.
+        later: Class scheme of the later raster.
 
     Raises:
-        ClassSchemeError: if no class has the same name in both, or there are too many.
+        ClassSchemeError: if no class has the same name in both, or there are more than 254 classes.
     """
 
     def __init__(self, earlier: ClassScheme, later: ClassScheme) -> None:
@@ -90,17 +90,17 @@ class ChangeCoding:
         return len(self.names)
 
     def indices(self, ids: npt.NDArray[np.uint8], later: bool) -> Indices:
-        """Return positions in :attr:`names` for raster ids; ``UNKNOWN`` or ``MISSING`` where there is no class."""
+        """Return indices into :attr:`names` for class ids; ``UNKNOWN`` for Unlabeled, ``MISSING`` for nodata."""
         return self._tables[later][ids]
 
     @cached_property
     def codes(self) -> npt.NDArray[np.uint16]:
-        """(K, K) code of each transition: rows are the earlier class, columns the later one."""
+        """(K, K) uint16 code of each transition: rows are the earlier class, columns the later one."""
         numbers = np.array(self.numbers, np.uint16)
         return numbers[:, None] * np.uint16(self.base) + numbers
 
     def legend(self) -> list[Code]:
-        """Return every code that may occur, by rising value."""
+        """Return all codes, in ascending order."""
         listed = [Code(UNCERTAIN, "Uncertain", _UNCERTAIN_RGB)]
         for row, before in enumerate(self.names):
             for column, after in enumerate(self.names):
@@ -116,9 +116,9 @@ class ChangeCoding:
         return _HUES.get(_key(self.names[index]), (0.47 + index * _GOLDEN) % 1)
 
     def _colour(self, row: int, column: int) -> tuple[int, int, int]:
-        """Return a colour whose hue tells what a pixel became and whose lightness tells what it was.
+        """Return the colour of a transition: the hue is that of the later class, the lightness that of the earlier one.
 
-        What did not change is a pale tint.
+        Unchanged classes get a pale tint.
         """
         if row == column:
             return _rgb(self._hue(column), 0.93, 0.3)
@@ -137,13 +137,13 @@ def _key(name: str) -> str:
 
 
 def _match(earlier: ClassScheme, later: ClassScheme) -> tuple[list[str], list[int], list[str]]:
-    """Return names and numbers of all classes, and the names that one date alone has."""
+    """Return names and numbers of all classes, and the names that only one date has."""
     first = {_key(entry.name): entry for entry in earlier.classes}
     second = {_key(entry.name): entry for entry in later.classes}
     if not first.keys() & second.keys():
         listed = [", ".join(entry.name for entry in scheme.classes) for scheme in (earlier, later)]
         raise ClassSchemeError(
-            f"The rasters have no class in common: {listed[0]} in the earlier, {listed[1]} in the later one.",
+            f"The rasters have no class name in common: {listed[0]} in the earlier, {listed[1]} in the later raster.",
             "Classify both dates with the same model, or with models whose classes have the same names.",
         )
     taken = {entry.id for entry in first.values()}
@@ -153,7 +153,7 @@ def _match(earlier: ClassScheme, later: ClassScheme) -> tuple[list[str], list[in
         free = [entry.id, *range(1, 255)]
         number = next((one for one in free if one not in taken), None)
         if number is None:
-            raise ClassSchemeError("The rasters have more than 254 classes together.", "Merge classes first.")
+            raise ClassSchemeError("Both rasters together have more than 254 classes.", "Merge classes first.")
         taken.add(number)
         numbers.append(number)
     names = [entry.name for entry in (*first.values(), *new)]

@@ -1,4 +1,4 @@
-"""The tool: two classified rasters in, the change between them out."""
+"""Change Between Dates: the from–to raster, polygons and report of two classified rasters."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from rasterio.enums import Resampling
 
-from dubai_landcover_plugin.core.change.aligned_pair import BothDates
+from dubai_landcover_plugin.core.change.aligned_pair import AlignedPair
 from dubai_landcover_plugin.core.change.alignment import Alignment, align, share_crs
 from dubai_landcover_plugin.core.change.change_codes import ChangeCoding
 from dubai_landcover_plugin.core.change.coregistration import Shift, estimate_shift
 from dubai_landcover_plugin.core.change.polygons import ChangePolygons
 from dubai_landcover_plugin.core.change.report import change_html
 from dubai_landcover_plugin.core.change.result import ChangeOutcome
-from dubai_landcover_plugin.core.change.transitions import ChangeTally
+from dubai_landcover_plugin.core.change.transitions import TransitionMatrix
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.attribute_table import entries_xml
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
@@ -26,13 +26,13 @@ from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, ChangeResult
 
-_BAND_PIXELS, _BAND_ROWS = 1 << 22, 512
+_STRIP_PIXELS, _STRIP_ROWS = 1 << 22, 512
 _LARGE_SHIFT_PX = 1.0
 
 
 @dataclass(frozen=True)
 class _Dates:
-    """Both maps, their classes and where they meet."""
+    """Grids, classes and models of both rasters."""
 
     request: ChangeRequest
     grids: tuple[Grid, Grid]
@@ -41,13 +41,17 @@ class _Dates:
 
 
 def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> ChangeResult:
-    """Compare two classified rasters and write what changed.
+    """Compare two classified rasters and write the changes.
 
-    Memory does not grow with the rasters, apart from the outlines of regions that are not closed yet.
+    Memory does not grow with the rasters, except for the outlines of regions that are not complete yet.
+
+    Args:
+        request: Inputs, outputs and options.
+        monitor: Receives progress and messages; may cancel. None: progress and messages are logged.
 
     Raises:
-        LandCoverError: if the rasters are no class maps, have no class or no area in common, or an output cannot be
-            written. Each file is whole or not there.
+        LandCoverError: if a raster is not a classified raster, they have no class or no area in common, or an output
+            cannot be written. Each file is complete or does not exist.
     """
     monitor = monitor or LoggingMonitor()
     check_outputs(request)
@@ -60,8 +64,8 @@ def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> Change
         shift = _estimate(dates, alignment)
         raise_if_cancelled(monitor)
         corrected = (0, 0)
-        if request.correct_shift and shift is not None and shift.whole != (0, 0):
-            corrected = shift.whole
+        if request.correct_shift and shift is not None and shift.rounded != (0, 0):
+            corrected = shift.rounded
             alignment = align(*dates.grids, corrected)
         warnings += _shift_warnings(shift, corrected, request.correct_shift)
         outcome = _compare(dates, alignment, shift, corrected, warnings, monitor)
@@ -76,39 +80,42 @@ def _open_dates(request: ChangeRequest) -> _Dates:
 
 
 def _scheme_warnings(dates: _Dates) -> list[str]:
+    """Return warnings about models, classes, confidence and CRS."""
     warnings = []
     first, second = dates.models
     if first and second and first != second:
         warnings.append(
-            f"The rasters were made by different models, {first} and {second}: where these differ counts as change."
+            f"The rasters were made by different models, {first} and {second}: where they differ counts as change."
         )
     if dates.coding.unmatched:
         warnings.append(
-            f"Only one of the rasters knows {', '.join(dates.coding.unmatched)}: every such pixel counts as change."
+            f"Only one of the rasters has the classes {', '.join(dates.coding.unmatched)}: all their pixels count as "
+            "change."
         )
     request = dates.request
     if request.min_confidence > 0 and len(request.confidences) == 1:
-        warnings.append("The confidence of only one date was given: the other one's pixels all count as sure.")
+        warnings.append("The confidence of only one date was given: all pixels of the other date count as certain.")
     if dates.grids[0].crs is None:
         warnings.append("The rasters have no CRS: areas are counted in pixels.")
     return warnings
 
 
 def _estimate(dates: _Dates, alignment: Alignment) -> Shift | None:
-    with BothDates(dates.request, dates.grids, dates.coding, alignment) as both:
-        return estimate_shift(both.classes, alignment.grid)
+    with AlignedPair(dates.request, dates.grids, dates.coding, alignment) as pair:
+        return estimate_shift(pair.classes, alignment.grid)
 
 
-def _shift_warnings(shift: Shift | None, corrected: tuple[int, int], wanted: bool) -> list[str]:
+def _shift_warnings(shift: Shift | None, corrected: tuple[int, int], correct: bool) -> list[str]:
+    """Return a warning if a shift that was to be corrected is unknown, or if a large shift is left."""
     if shift is None:
-        told = "The shift between the rasters could not be told from the edges of their classes"
-        return [f"{told}: nothing was corrected."] if wanted else []
-    rest = math.hypot(shift.cols - corrected[0], shift.rows - corrected[1])
-    if rest <= _LARGE_SHIFT_PX:
+        unknown = "The shift between the rasters could not be estimated: the edges of their classes do not match"
+        return [f"{unknown}. Nothing was corrected."] if correct else []
+    remaining = math.hypot(shift.cols - corrected[0], shift.rows - corrected[1])
+    if remaining <= _LARGE_SHIFT_PX:
         return []
     return [
-        f"The later raster lies {shift.text} of the earlier one: strips along all edges count as change. Correct the "
-        "shift, or georeference one of them again."
+        f"The later raster is shifted {shift.text} relative to the earlier one: edges appear as strips of change. "
+        "Correct the shift, or georeference one of the rasters again."
     ]
 
 
@@ -120,33 +127,42 @@ def _compare(
     warnings: list[str],
     monitor: Monitor,
 ) -> ChangeOutcome:
-    """Go through all bands, then put every output into place."""
+    """Compare all strips, write the outputs, and move them to their final paths."""
     request, grid, coding = dates.request, alignment.grid, dates.coding
     for text in warnings:
         monitor.log("warning", text)
-    tally = ChangeTally(coding.count, grid)
+    transitions = TransitionMatrix(coding.count, grid)
     colours = {NODATA_ID: (0, 0, 0), **{code.id: code.rgb for code in coding.legend()}}
     style = RasterStyle(NODATA_ID, "Change", colours, Resampling.mode, coding.dtype.name)
     with ExitStack() as stack:
-        both = stack.enter_context(BothDates(request, dates.grids, coding, alignment))
+        pair = stack.enter_context(AlignedPair(request, dates.grids, coding, alignment))
         raster = stack.enter_context(LandCoverWriter(request.output, grid, style))
         polygons = None
         if request.polygons:
-            polygons = stack.enter_context(ChangePolygons(request, coding, both))
-        rows = max(min(_BAND_PIXELS // grid.width, _BAND_ROWS), 1)
+            polygons = stack.enter_context(ChangePolygons(request, coding, pair))
+        rows = max(min(_STRIP_PIXELS // grid.width, _STRIP_ROWS), 1)
         for first in range(0, grid.height, rows):
             raise_if_cancelled(monitor)
-            band = both.band(first, min(first + rows, grid.height))
-            tally.add(first, band.earlier, band.later, band.sure)
-            raster.write_rows(band.codes(coding))
-            monitor.report(first + len(band.sure), 2 * grid.height, "comparing")
+            strip = pair.strip(first, min(first + rows, grid.height))
+            transitions.add(first, strip.earlier, strip.later, strip.certain)
+            raster.write_rows(strip.codes(coding))
+            monitor.report(first + len(strip.certain), 2 * grid.height, "comparing")
         raise_if_cancelled(monitor)
-        if not tally.all_pixels:
+        if not transitions.all_pixels:
             warnings.append("No pixel has data in both rasters: the result is all nodata.")
             monitor.log("warning", warnings[-1])
         count = None if polygons is None else polygons.write(monitor)
         outcome = ChangeOutcome(
-            request, coding, tally, shift, corrected, dates.models, grid.height, grid.width, count, tuple(warnings)
+            request,
+            coding,
+            transitions,
+            shift,
+            corrected,
+            dates.models,
+            grid.height,
+            grid.width,
+            count,
+            tuple(warnings),
         )
         raster.finish(outcome.tags())
         raise_if_cancelled(monitor)
@@ -155,7 +171,7 @@ def _compare(
 
 
 def _place(outcome: ChangeOutcome, raster: LandCoverWriter, polygons: ChangePolygons | None) -> None:
-    """Move everything into place, the raster first."""
+    """Move the outputs to their final paths, the raster first."""
     request = outcome.request
     raster.place()
     write_text(legend_path(request.output), entries_xml(outcome.legend(), outcome.pixels_by_code()))

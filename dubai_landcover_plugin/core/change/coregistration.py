@@ -1,4 +1,4 @@
-"""How far two class maps lie off each other, from the edges of their classes."""
+"""Estimates the shift between two class maps, by cross-correlation of their class edges."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from dubai_landcover_plugin.core.change.change_codes import Indices
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
 
-_SIDE, _LEAST_SIDE = 512, 48  # px of a sample
-_PER_AXIS = 5
-_LEAST_VALID = 0.25  # share of a sample with classes in both dates
-_LEAST_EDGES = 64  # px
-_STEPS_PER_PX = 20
+_SIDE, _MIN_SIDE = 512, 48  # px, of a sample window
+_PER_AXIS = 5  # sample windows along each axis, at most
+_MIN_VALID = 0.25  # fraction of a sample with classes in both dates
+_MIN_EDGES = 64  # px
+_UPSAMPLING = 20  # steps per pixel
 _AGREE_PX = 1.0
-_LEAST_AGREEMENT = 0.5  # share of samples; those of unrelated maps scatter over the whole window
-_FEW_SAMPLES, _LARGEST_ERROR = 4, 0.85  # where few samples could agree by chance, each must be good
+_MIN_AGREEMENT = 0.5  # fraction of samples; the offsets of unrelated maps scatter over the whole window
+_FEW_SAMPLES, _MAX_ERROR = 4, 0.85  # few samples could agree by chance, so each must match well
 
 ReadPair = Callable[[Window], tuple[Indices, Indices]]
 
 
 @dataclass(frozen=True)
 class Shift:
-    """Where the later map lies in relation to the earlier one.
+    """Shift of the later map relative to the earlier one.
 
     Args:
         cols: Columns to the right, px.
         rows: Rows down, px.
-        metres: Length on the ground; None without a CRS.
-        samples: Windows in which it was measured.
-        agreement: Share of them that agree within a pixel.
+        metres: Length on the ground, m; None without a CRS.
+        samples: Number of windows in which it was measured.
+        agreement: Fraction of them that agree within a pixel, 0..1.
     """
 
     cols: float
@@ -51,13 +51,13 @@ class Shift:
         return math.hypot(self.cols, self.rows)
 
     @property
-    def whole(self) -> tuple[int, int]:
-        """Columns and rows rounded to whole pixels."""
+    def rounded(self) -> tuple[int, int]:
+        """Columns and rows in whole pixels."""
         return round(self.cols), round(self.rows)
 
     @property
     def text(self) -> str:
-        """The shift in words."""
+        """The shift for messages, such as ``2.0 px right and 1.5 px up (2.50 m)``."""
         parts = [
             f"{abs(value):.1f} px {names[value > 0]}"
             for value, names in ((self.cols, ("left", "right")), (self.rows, ("up", "down")))
@@ -68,39 +68,43 @@ class Shift:
 
 
 def estimate_shift(read: ReadPair, grid: Grid) -> Shift | None:
-    """Return the shift between two class maps; None where their edges do not tell.
+    """Estimate the shift between two class maps.
 
-    Samples all over the raster are compared by cross-correlation of their class edges, to a twentieth of a pixel; the
-    median counts. Holds one sample at a time.
+    The class edges of sample windows, spread over the raster, are registered by upsampled cross-correlation to a
+    twentieth of a pixel; the result is the median of the windows that agree. One window is in memory at a time.
 
     Args:
-        read: Returns the class indices of both dates in a window.
-        grid: The common area.
+        read: Returns the class indices of both dates in a window, (h, w) int16 each.
+        grid: Grid of the common area.
+
+    Returns:
+        The shift; None if there are too few edges or the windows do not agree.
 
     Source:
         Guizar-Sicairos, Thurman & Fienup 2008, Efficient subpixel image registration algorithms,
         https://doi.org/10.1364/OL.33.000156
     """
-    found = [measured for window in _samples(grid) if (measured := _measure(*read(window))) is not None]
+    found = [offset for window in _sample_windows(grid) if (offset := _register(*read(window))) is not None]
     if not found:
         return None
     offsets = np.array([offset for offset, _ in found])  # (N, 2) rows, columns
-    middle = np.median(offsets, axis=0)
-    agreeing = np.hypot(*(offsets - middle).T) <= _AGREE_PX
+    # Keep the windows that agree with the median; reject the estimate if too few do.
+    median = np.median(offsets, axis=0)
+    agreeing = np.hypot(*(offsets - median).T) <= _AGREE_PX
     errors = np.array([error for _, error in found])
-    if agreeing.mean() < _LEAST_AGREEMENT or (len(found) < _FEW_SAMPLES and np.median(errors) > _LARGEST_ERROR):
+    if agreeing.mean() < _MIN_AGREEMENT or (len(found) < _FEW_SAMPLES and np.median(errors) > _MAX_ERROR):
         return None
-    rows, cols = np.median(offsets[agreeing], axis=0) + 0.0  # no minus zero
+    rows, cols = np.median(offsets[agreeing], axis=0) + 0.0  # turns -0.0 into 0.0
     size = grid.pixel_size_m()
     metres = None if size is None else round(math.hypot(cols * size[0], rows * size[1]), 3)
     return Shift(round(float(cols), 2), round(float(rows), 2), metres, len(found), round(float(agreeing.mean()), 3))
 
 
-def _samples(grid: Grid) -> Iterator[Window]:
-    """Yield windows spread evenly over a grid; none overlap unless the grid is small."""
+def _sample_windows(grid: Grid) -> Iterator[Window]:
+    """Yield windows that are spread evenly over a grid; they overlap on small grids only."""
     shorter = min(grid.height, grid.width)
-    side = min(max(shorter // 3, _LEAST_SIDE), _SIDE, shorter)
-    if side < _LEAST_SIDE:
+    side = min(max(shorter // 3, _MIN_SIDE), _SIDE, shorter)
+    if side < _MIN_SIDE:
         return
     starts = [
         np.linspace(0, length - side, min(max(length // side, 1), _PER_AXIS)).astype(int).tolist()
@@ -111,23 +115,31 @@ def _samples(grid: Grid) -> Iterator[Window]:
             yield Window(row, col, side, side)
 
 
-def _measure(earlier: Indices, later: Indices) -> tuple[npt.NDArray[np.float64], float] | None:
-    """Return rows and columns by which one sample is off, and how unlike its edges are (0..1); None without edges."""
-    valid = (earlier >= 0) & (later >= 0)  # the rim of the data would look like an edge that never moves
-    if valid.mean() < _LEAST_VALID:
+def _register(earlier: Indices, later: Indices) -> tuple[npt.NDArray[np.float64], float] | None:
+    """Register one sample window.
+
+    Returns:
+        (2,) rows and columns of the later map's shift, px, and the registration error, 0..1; None if there are too few
+        valid pixels or edges.
+    """
+    valid = (earlier >= 0) & (later >= 0)  # the border of the valid area would act as an edge that does not move
+    if valid.mean() < _MIN_VALID:
         return None
     first, second = _edges(earlier, valid), _edges(later, valid)
-    if min(first.sum(), second.sum()) < _LEAST_EDGES:
+    if min(first.sum(), second.sum()) < _MIN_EDGES:
         return None
-    smooth = [gaussian_filter(edges, 1.0) for edges in (first, second)]
+    smoothed = [gaussian_filter(edges, 1.0) for edges in (first, second)]
     offset, error, _ = phase_cross_correlation(
-        smooth[0] - smooth[0].mean(), smooth[1] - smooth[1].mean(), upsample_factor=_STEPS_PER_PX, normalization=None
+        smoothed[0] - smoothed[0].mean(),
+        smoothed[1] - smoothed[1].mean(),
+        upsample_factor=_UPSAMPLING,
+        normalization=None,
     )
     return -np.asarray(offset, np.float64), float(error)
 
 
 def _edges(indices: Indices, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:
-    """Return 1 right of and below each border between two classes, (H, W); 0 elsewhere."""
+    """Return the class edges, (H, W) float64: 1 at pixels whose left or upper neighbour has another class, else 0."""
     edges = np.zeros(indices.shape, np.float64)
     edges[:, 1:] = (indices[:, 1:] != indices[:, :-1]) & valid[:, 1:] & valid[:, :-1]
     below = (indices[1:] != indices[:-1]) & valid[1:] & valid[:-1]

@@ -1,4 +1,4 @@
-"""The vector file of changes: a polygon for each region that changed from one class to another."""
+"""Vector file of changes: a polygon for each region that changed from one class to another."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.change.aligned_pair import BothDates, Codes
+from dubai_landcover_plugin.core.change.aligned_pair import AlignedPair, Codes
 from dubai_landcover_plugin.core.change.change_codes import ChangeCoding
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.confidence import UNKNOWN as NO_CONFIDENCE
@@ -23,18 +23,18 @@ _FILL_ALPHA = 190
 
 
 class ChangePolygons:
-    """Traces changes and writes them; a context manager. Without :meth:`place` nothing is left.
+    """Polygonizes changes and writes them; a context manager that deletes the file unless :meth:`place` was called.
 
     Args:
-        request: Names the file, the smallest area and whether there is confidence.
-        coding: Names of the codes.
-        both: The maps.
+        request: Output path, minimum area and confidence rasters.
+        coding: Codes and their names.
+        pair: Both class maps.
     """
 
-    def __init__(self, request: ChangeRequest, coding: ChangeCoding, both: BothDates) -> None:
+    def __init__(self, request: ChangeRequest, coding: ChangeCoding, pair: AlignedPair) -> None:
         self._changes = {code.id: code for code in coding.legend() if code.is_change}
-        self._request, self._coding, self._both = request, coding, both
-        self._area = "area_px" if both.grid.crs is None else "area_m2"
+        self._request, self._coding, self._pair = request, coding, pair
+        self._area = "area_px" if pair.grid.crs is None else "area_m2"
         fields: dict[str, Any] = {
             "code": np.int32, "change": object, "from_class": object, "to_class": object, self._area: np.float64,
             "pixels": np.int32,
@@ -42,11 +42,11 @@ class ChangePolygons:
         if request.confidences:
             fields["conf_pct"] = np.float64
         path = Path(str(request.polygons))
-        # A style beside the file would be taken for that of a raster with the same name.
+        # QGIS would load a .qml file beside the polygons for a raster with the same name.
         beside_raster = path.suffix != ".gpkg" and path.with_suffix("") == Path(request.output).with_suffix("")
         categories = [(code.id, code.name, code.rgb) for code in self._changes.values()]
         style = None if beside_raster else category_style("code", categories, _FILL_ALPHA)
-        self._writer = VectorWriter(path, "Polygon", both.grid.crs, fields, style)
+        self._writer = VectorWriter(path, "Polygon", pair.grid.crs, fields, style)
 
     def __enter__(self) -> ChangePolygons:
         self._writer.__enter__()
@@ -58,18 +58,18 @@ class ChangePolygons:
         self._writer.__exit__(kind, error, trace)
 
     def write(self, monitor: Monitor) -> int:
-        """Trace and write all changes of at least the smallest area, along pixel edges; return how many."""
-        rows = _ChangedRows(self._both, self._coding)
-        sure = _ChangeConfidence(self._both) if self._request.confidences else None
-        for polygons in Polygonizer(rows, PolygonOptions(0, 0), sure, monitor=monitor):
+        """Write all changes of at least the minimum area, along pixel edges; return their number."""
+        rows = _ChangedRows(self._pair, self._coding)
+        confidence = _ChangeConfidence(self._pair) if self._request.confidences else None
+        for polygons in Polygonizer(rows, PolygonOptions(0, 0), confidence, monitor=monitor):
             self._add(polygons, polygons.areas >= self._request.min_area)
         return self._writer.count
 
     def place(self) -> None:
-        """Verify the file and move it into place.
+        """Verify the file and move it to its final path.
 
         Raises:
-            OutputError: if it is not whole.
+            OutputError: if it is incomplete.
         """
         self._writer.finish()
 
@@ -89,27 +89,28 @@ class ChangePolygons:
 
 
 class _ChangedRows:
-    """The codes of what changed; 0 elsewhere."""
+    """Codes of certain changes by rows; 0 elsewhere."""
 
-    def __init__(self, both: BothDates, coding: ChangeCoding) -> None:
-        self._both, self._coding = both, coding
+    def __init__(self, pair: AlignedPair, coding: ChangeCoding) -> None:
+        self._pair, self._coding = pair, coding
 
     @property
     def grid(self) -> Grid:
-        return self._both.grid
+        return self._pair.grid
 
     def read(self, first: int, last: int) -> Codes:
-        band = self._both.band(first, last)
-        codes: Codes = np.where(band.sure & (band.earlier != band.later), band.codes(self._coding), 0)
+        strip = self._pair.strip(first, last)
+        changed = strip.certain & (strip.earlier != strip.later)
+        codes: Codes = np.where(changed, strip.codes(self._coding), 0)
         return codes
 
 
 class _ChangeConfidence:
-    """The lower confidence of both dates."""
+    """Lower confidence of both dates by rows."""
 
-    def __init__(self, both: BothDates) -> None:
-        self._both = both
+    def __init__(self, pair: AlignedPair) -> None:
+        self._pair = pair
 
     def read(self, first: int, last: int) -> npt.NDArray[np.uint8]:
-        percent = self._both.confidence(first, last)
+        percent = self._pair.confidence(first, last)
         return np.where(np.isnan(percent), NO_CONFIDENCE, np.round(percent)).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""What a comparison found, as JSON, as a table and as tags."""
+"""Result of a comparison, as JSON, as a CSV table and as GeoTIFF tags."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from dataclasses import dataclass
 
 from dubai_landcover_plugin.core.change.change_codes import UNCERTAIN, ChangeCoding, Code
 from dubai_landcover_plugin.core.change.coregistration import Shift
-from dubai_landcover_plugin.core.change.transitions import ChangeTally
+from dubai_landcover_plugin.core.change.transitions import TransitionMatrix
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, ChangeResult
 
 
 @dataclass(frozen=True)
 class ChangeOutcome:
-    """What a run found.
+    """Result of a comparison.
 
     Args:
-        request: What was asked.
+        request: The request.
         coding: Classes and codes.
-        tally: Pixels and areas.
-        shift: The estimate; None where the edges did not tell.
-        corrected: Columns and rows by which the later raster was moved back.
-        models: Names of the models that made the two rasters; empty where not known.
+        tally: Pixels and areas of each transition.
+        shift: Estimated shift; None if it could not be estimated.
+        corrected: Columns and rows of shift that were corrected.
+        models: Names of the models of the earlier and of the later raster; empty if unknown.
         height: Rows of the result.
         width: Columns of the result.
-        polygons: How many were written; None where none were asked for.
-        warnings: For the user.
+        polygons: Number of polygons written; None without a polygon file.
+        warnings: Warnings for the user.
     """
 
     request: ChangeRequest
     coding: ChangeCoding
-    tally: ChangeTally
+    tally: TransitionMatrix
     shift: Shift | None
     corrected: tuple[int, int]
     models: tuple[str, str]
@@ -41,25 +41,25 @@ class ChangeOutcome:
     warnings: tuple[str, ...]
 
     def pixels_by_code(self) -> dict[int, int]:
-        """Return the pixels of every code that occurs."""
+        """Return the pixels of each code that occurs."""
         tally = self.tally
         uncertain = int(tally.uncertain_pixels.sum()) + tally.unlabeled_pixels
         codes, counts = self.coding.codes.ravel().tolist(), tally.pixels.ravel().tolist()
         return {code: count for code, count in [(UNCERTAIN, uncertain), *zip(codes, counts, strict=True)] if count}
 
     def legend(self) -> list[Code]:
-        """Return the codes that occur, by rising value."""
+        """Return the codes that occur, in ascending order."""
         pixels = self.pixels_by_code()
         return [code for code in self.coding.legend() if code.id in pixels]
 
     def areas_by_code(self) -> dict[int, float]:
-        """Return the area of every code that occurs, in the unit of the tally."""
+        """Return the area of each code that occurs, m², or px without a CRS."""
         areas = dict(zip(self.coding.codes.ravel().tolist(), self.tally.areas.ravel().tolist(), strict=True))
         areas[UNCERTAIN] = self.tally.uncertain
         return {code: areas[code] for code in self.pixels_by_code()}
 
     def result(self) -> ChangeResult:
-        """Return what crosses to QGIS."""
+        """Return the result of the request."""
         pixels, areas, tally = self.pixels_by_code(), self.areas_by_code(), self.tally
         shift = self.shift
         return ChangeResult(
@@ -116,7 +116,7 @@ class ChangeOutcome:
         return {**named, **numbers, "CHANGE_CODING": coding}
 
     def table(self) -> str:
-        """Return the change matrix as CSV: a line for each pair of classes."""
+        """Return the from–to matrix as CSV, one row for each pair of classes."""
         tally, coding = self.tally, self.coding
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Counts pixels and areas of every transition."""
+"""From–to matrix: pixels and areas of each transition between classes."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ClassChange:
-    """What happened to one class; areas in the unit of the tally.
+    """Change of one class; areas in m², or px without a CRS.
 
     Args:
         name: The class.
-        before: Its area in the earlier date, sure pixels alone.
-        after: Its area in the later date.
-        gain: What became this class.
-        loss: What was this class.
+        before: Area in the earlier date, certain pixels only.
+        after: Area in the later date.
+        gain: Area of other classes that became this class.
+        loss: Area of this class that became another one.
     """
 
     name: str
@@ -39,7 +39,7 @@ class ClassChange:
 
     @property
     def swap(self) -> float:
-        """What was lost in one place and gained in another.
+        """Area that was lost in one place and gained in another: twice the smaller of gain and loss.
 
         Source:
             Pontius, Shusas & McEachern 2004, Detecting important categorical land changes,
@@ -48,15 +48,15 @@ class ClassChange:
         return 2 * min(self.gain, self.loss)
 
 
-class ChangeTally:
-    """Sums over bands of rows.
+class TransitionMatrix:
+    """From–to matrix (a contingency table) of two dates with K classes, accumulated over strips of rows.
 
     Attributes:
-        pixels: (K, K) int64, sure pixels: rows are the earlier class, columns the later one.
-        areas: (K, K) m², or px without a CRS.
-        uncertain_pixels: (K, K) the same for pixels less sure than wanted.
-        uncertain_areas: (K, K) their areas.
-        unlabeled_pixels: Pixels Unlabeled in either date.
+        pixels: (K, K) int64, certain pixels; rows are the earlier class, columns the later one.
+        areas: (K, K) float64, their areas, m², or px without a CRS.
+        uncertain_pixels: (K, K) int64, pixels below the minimum confidence.
+        uncertain_areas: (K, K) float64, their areas.
+        unlabeled_pixels: Pixels that are Unlabeled in either date.
         unlabeled_area: Their area.
     """
 
@@ -70,21 +70,21 @@ class ChangeTally:
         self.unlabeled_pixels = 0
         self.unlabeled_area = 0.0
 
-    def add(self, first: int, earlier: Indices, later: Indices, sure: npt.NDArray[np.bool_]) -> None:
-        """Count a band.
+    def add(self, first: int, earlier: Indices, later: Indices, certain: npt.NDArray[np.bool_]) -> None:
+        """Count a strip.
 
         Args:
-            first: Its first row.
-            earlier: (h, W) class indices.
-            later: (h, W) class indices.
-            sure: (h, W) where both are known well enough; never where one is not known.
+            first: First row of the strip.
+            earlier: (h, W) int16, class indices.
+            later: (h, W) int16, class indices.
+            certain: (h, W) bool, where both classes are known and reach the minimum confidence.
         """
         areas = np.broadcast_to(self._scale.pixel_areas(first, first + len(earlier))[:, None], earlier.shape)
         known = (earlier >= 0) & (later >= 0)
-        self._sum(self.pixels, self.areas, earlier, later, areas, sure)
-        if np.count_nonzero(sure) == earlier.size:
+        self._sum(self.pixels, self.areas, earlier, later, areas, certain)
+        if np.count_nonzero(certain) == earlier.size:
             return
-        self._sum(self.uncertain_pixels, self.uncertain_areas, earlier, later, areas, known & ~sure)
+        self._sum(self.uncertain_pixels, self.uncertain_areas, earlier, later, areas, known & ~certain)
         unlabeled = (earlier != MISSING) & (later != MISSING) & ~known
         self.unlabeled_pixels += int(np.count_nonzero(unlabeled))
         self.unlabeled_area += float(areas[unlabeled].sum())
@@ -98,6 +98,7 @@ class ChangeTally:
         areas: npt.NDArray[np.float64],
         chosen: npt.NDArray[np.bool_],
     ) -> None:
+        # Index of the cell of each pixel in the flattened matrix.
         pairs = earlier[chosen].astype(np.int32) * self._count + later[chosen]
         counts = np.bincount(pairs, minlength=self._count**2)
         pixels += counts.reshape(pixels.shape)
@@ -119,17 +120,17 @@ class ChangeTally:
 
     @property
     def unchanged(self) -> float:
-        """Area that surely kept its class."""
+        """Area of certain pixels that kept their class."""
         return float(np.trace(self.areas))
 
     @property
     def changed(self) -> float:
-        """Area that surely changed its class."""
+        """Area of certain pixels that changed their class."""
         return float(self.areas.sum()) - self.unchanged
 
     @property
     def uncertain(self) -> float:
-        """Area of pixels Unlabeled or less sure than wanted, in either date."""
+        """Area of pixels that are Unlabeled or below the minimum confidence, in either date."""
         return float(self.uncertain_areas.sum()) + self.unlabeled_area
 
     @property
@@ -138,7 +139,7 @@ class ChangeTally:
         return int(self.pixels.sum() + self.uncertain_pixels.sum()) + self.unlabeled_pixels
 
     def by_class(self, names: list[str]) -> list[ClassChange]:
-        """Return gains and losses of each class."""
+        """Return the gains and losses of each class; ``names`` are those of the K classes."""
         before, after, kept = self.areas.sum(axis=1), self.areas.sum(axis=0), np.diag(self.areas)
         return [
             ClassChange(name, float(was), float(now), max(float(now - same), 0.0), max(float(was - same), 0.0))

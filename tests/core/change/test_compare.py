@@ -212,11 +212,11 @@ def test_every_pixel_is_counted_once(tmp_path_factory, ids, seed, band):
         path = write_raster(folder / name, values[None], nodata=0)
         with rasterio.open(path, "r+") as dataset:
             dataset.update_tags(**class_tags(DUBAI))
-    kept, change_run._BAND_PIXELS = change_run._BAND_PIXELS, band
+    kept, change_run._STRIP_PIXELS = change_run._STRIP_PIXELS, band
     try:
         outcome = map_change(ChangeRequest(*(str(folder / name) for name in ("a.tif", "b.tif", "o.tif"))))
     finally:
-        change_run._BAND_PIXELS = kept
+        change_run._STRIP_PIXELS = kept
     with rasterio.open(folder / "o.tif") as dataset:
         codes = dataset.read(1)
     expected = ids.astype(int) * 10 + later
@@ -354,10 +354,10 @@ def test_a_shift_is_found_and_corrected(compare, shift):
     found = outcome["shift"]
     assert (found["rows"], found["cols"]) == pytest.approx(shift, abs=0.25)
     assert found["metres"] == pytest.approx(np.hypot(*shift), abs=0.4)
-    assert any("lies" in text for text in outcome["warnings"]) == (np.hypot(*shift) > 1)
+    assert any("is shifted" in text for text in outcome["warnings"]) == (np.hypot(*shift) > 1)
     outcome, codes = compare(ids, moved, correct_shift=True)
     assert outcome["corrected"] == [shift[1], shift[0]]
-    assert not any("lies" in text for text in outcome["warnings"])
+    assert not any("is shifted" in text for text in outcome["warnings"])
     height, width = ids.shape
     top, left = max(-shift[0], 0), max(-shift[1], 0)
     expected = np.where(changed, ids * 10 + later, ids * 11)
@@ -366,7 +366,7 @@ def test_a_shift_is_found_and_corrected(compare, shift):
     assert (codes == expected).mean() > 0.999  # rolled pixels at the rim of the window excepted
 
 
-def test_parts_of_a_pixel_are_told(compare, make):
+def test_shifts_of_parts_of_a_pixel_are_estimated(compare, make):
     fine = town(1200, 1200, 3)  # drawn at a quarter of a metre
     moved = np.roll(fine, (2, -3), (0, 1))
     outcome, _ = compare(fine[2::4, 2::4], moved[2::4, 2::4])
@@ -377,7 +377,7 @@ def test_unrelated_maps_have_no_shift(compare):
     outcome, _ = compare(town(300, 300, 1), town(300, 300, 2), correct_shift=True)
     assert outcome["shift"] is None
     assert outcome["corrected"] == [0, 0]
-    assert any("could not be told" in text for text in outcome["warnings"])
+    assert any("could not be estimated" in text for text in outcome["warnings"])
 
 
 def test_edges_of_the_data_are_no_edges():
