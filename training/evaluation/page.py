@@ -1,15 +1,18 @@
-"""An evaluation as one HTML page that needs nothing else: tables, charts, pictures."""
+"""The HTML page of an evaluation: view models of ``evaluation.html.j2``."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
+from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 from PIL import Image
 
-from dubai_landcover_plugin.core.html.page import STYLE, chart, key, picture, text_table
+from dubai_landcover_plugin.core.html.environment import render
+from dubai_landcover_plugin.core.html.images import chart, jpeg_uri
+from dubai_landcover_plugin.core.html.numbers import MISSING, thousands
+from dubai_landcover_plugin.core.html.table import Cell, Column, Named, Shaded, Table, columns
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 from ..monitoring.curves import Log, curves_figure
@@ -20,114 +23,96 @@ from .text import CLASS_FIGURES, HEADLINE, facts, number, with_interval
 MOST_PICTURES = 80
 STRIP_WIDTH = 1200  # px of four panels side by side
 
-_STYLE = (
-    STYLE
-    + """
-body { max-width: 76rem; } .wide { overflow-x: auto; } figure { margin: 1.2rem 0; }
-img, svg { max-width: 100%; height: auto; }
-figcaption { font-size: 13px; color: #555; } .charts { display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: end; }
-.words { flex: 1 1 20rem; align-self: start; }
-.narrow table, table.narrow { width: auto; }
-.matrix td { text-align: right; font-variant-numeric: tabular-nums; min-width: 5.5rem; }
-caption { text-align: left; color: #555; font-size: 13px; padding-bottom: .3rem; }
-.heads { display: grid; grid-template-columns: repeat(4, 1fr); font-size: 13px; color: #555; max-width: 1200px; }
-"""
-)
+_TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
 
 def page(evaluation: Evaluation, value: Mapping[str, Any], log: Log, pictures: Mapping[str, Image.Image]) -> str:
-    """Return the page.
+    """Return a self-contained page.
 
     Args:
-        evaluation: What was measured.
+        evaluation: The evaluation.
         value: Its :meth:`.Evaluation.to_json`.
-        log: Of the training run, for the curves; may be empty.
+        log: Log of the training run, for the curves; may be empty.
         pictures: Strips of four panels by image name; may be empty.
     """
-    names = ", ".join(model["name"] for model in value["models"])
-    warnings = "".join(f'<p class="warning">{escape(text)}</p>' for text in evaluation.warnings)
-    curves = f"<h2>Training</h2>\n{chart(curves_figure(log), 'Curves of the training')}\n" if log else ""
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Evaluation of {escape(names)}</title>'
-        f'<meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head><body><main>\n'
-        f"<h1>Evaluation of {escape(names)}</h1>\n"
-        f'<p>{escape(evaluation.split)}<br><span class="small">{escape(" · ".join(facts(value)))}</span></p>\n'
-        f"{warnings}\n<h2>Figures</h2>\n{_headline(value)}\n<h2>Classes</h2>\n{_classes(value, evaluation.scheme)}\n"
-        f"<h2>Confusion</h2>\n{_confusion(value, evaluation.scheme)}\n"
-        f"<h2>Calibration</h2>\n{_calibration(value)}\n{curves}"
-        f"<h2>Images</h2>\n{_pictures(value, pictures)}{_images(value)}\n</main></body></html>\n"
+    excess = value["excess_confidence"]
+    direction = "more" if (excess or 0) > 0 else "less"
+    return render(
+        "evaluation.html.j2",
+        _TEMPLATES,
+        title=f"Evaluation of {', '.join(model['name'] for model in value['models'])}",
+        split=evaluation.split,
+        facts=facts(value),
+        warnings=evaluation.warnings,
+        headline=_headline(value),
+        classes=_classes(value, evaluation.scheme),
+        confusion=_confusion(value, evaluation.scheme),
+        diagram=chart(reliability_diagram(value["reliability"]), "Reliability diagram: accuracy by confidence"),
+        ece=number(value["ece"]),
+        temperatures=", ".join(dict.fromkeys(f"{model['temperature']:.4g}" for model in value["models"])),
+        excess=f"{abs(excess):.3f} {direction}" if excess is not None else MISSING,
+        reliability=_reliability(value),
+        curves=chart(curves_figure(log), "Curves of the training") if log else None,
+        panels=PANELS,
+        pictures=_pictures(value, pictures),
+        images=_images(value),
     )
 
 
-def _headline(value: Mapping[str, Any]) -> str:
-    rows = [(told, number(value[key]), _between(value["intervals"].get(key))) for key, told in HEADLINE.items()]
-    return (
-        f'<div class="narrow">{text_table(("Figure", "Value", "95 % interval"), rows)}</div>'
-        '<p class="small">Intervals by drawing images with replacement. Images of one place are alike: a new place can '
-        "lie outside.</p>"
-    )
+def _headline(value: Mapping[str, Any]) -> Table:
+    rows = tuple((name, number(value[key]), _between(value["intervals"].get(key))) for key, name in HEADLINE.items())
+    return Table(columns(("Figure", "Value", "95 % interval")), rows, classes="narrow", row_heads=True)
 
 
-def _classes(value: Mapping[str, Any], scheme: ClassScheme) -> str:
-    rows = []
-    for name, figures in value["classes"].items():
+def _classes(value: Mapping[str, Any], scheme: ClassScheme) -> Table:
+    rows: list[Sequence[Cell]] = []
+    for (name, figures), entry in zip(value["classes"].items(), scheme.classes, strict=True):
         intervals = value["intervals"].get("classes", {}).get(name, {})
-        rows.append((name, *(with_interval(figures[figure], intervals.get(figure)) for figure in CLASS_FIGURES)))
-    told = text_table(("Class", *CLASS_FIGURES.values()), rows, keys=[entry.colour for entry in scheme.classes])
-    return f'<div class="wide">{told}</div>'
+        cells = (with_interval(figures[figure], intervals.get(figure)) for figure in CLASS_FIGURES)
+        rows.append((Named(name, entry.colour), *cells))
+    return Table(columns(("Class", *CLASS_FIGURES.values())), tuple(rows), row_heads=True)
 
 
-def _confusion(value: Mapping[str, Any], scheme: ClassScheme) -> str:
+def _confusion(value: Mapping[str, Any], scheme: ClassScheme) -> Table:
     counts = value["confusion"]
-    heads = "".join(f'<th scope="col" class="number">{escape(entry.name)}</th>' for entry in scheme.classes)
     total = max(sum(map(sum, counts)), 1)
-    rows = []
+    rows: list[Sequence[Cell]] = []
     for index, entry in enumerate(scheme.classes):
         labelled = sum(counts[index])
-        cells = "".join(_cell(count, labelled, right=column == index) for column, count in enumerate(counts[index]))
-        head = f'<th scope="row">{key(entry.colour)}{escape(entry.name)}</th>'
-        rows.append(f"<tr>{head}{cells}<td>{100 * labelled / total:.1f}</td></tr>")
-    return (
-        '<div class="wide"><table class="matrix narrow"><caption>Where the pixels of each labelled class (row) went '
-        f'(column), percent of the row; blue is right, orange wrong.</caption><tr><td></td>{heads}<th scope="col" '
-        f'class="number">share</th></tr>{"".join(rows)}</table></div>'
+        cells = (_cell(count, labelled, correct=column == index) for column, count in enumerate(counts[index]))
+        rows.append((Named(entry.name, entry.colour), *cells, f"{100 * labelled / total:.1f}"))
+    return Table(
+        (Column(""), *columns([entry.name for entry in scheme.classes], text=0), Column("share", number=True)),
+        tuple(rows),
+        caption="Distribution of the pixels of each labelled class (row) over the predicted classes (columns), percent "
+        "of the row; blue is correct, orange wrong.",
+        classes="matrix narrow",
+        row_heads=True,
     )
 
 
-def _cell(count: int, labelled: int, right: bool) -> str:
+def _cell(count: int, labelled: int, correct: bool) -> Cell:
     if not labelled:
-        return "<td>–</td>"
+        return MISSING
     share = count / labelled
-    hue = "31,111,180" if right else "214,110,20"
-    strength = 0.75 * share if right else min(1.5 * share, 0.75)
-    ink = "#fff" if strength > 0.5 else "#222"
-    return f'<td style="background:rgba({hue},{strength:.2f});color:{ink}" title="{count:,} px">{100 * share:.1f}</td>'
+    rgb = "31,111,180" if correct else "214,110,20"
+    opacity = 0.75 * share if correct else min(1.5 * share, 0.75)
+    ink = "#fff" if opacity > 0.5 else "#222"
+    return Shaded(f"{100 * share:.1f}", f"rgba({rgb},{opacity:.2f})", ink, f"{count:,} px")
 
 
-def _calibration(value: Mapping[str, Any]) -> str:
-    ece, excess = number(value["ece"]), value["excess_confidence"]
-    direction = "more" if (excess or 0) > 0 else "less"
-    shown = f"{abs(excess):.3f} {direction}" if excess is not None else "–"
-    temperatures = ", ".join(dict.fromkeys(f"{model['temperature']:.4g}" for model in value["models"]))
-    rows = [
+def _reliability(value: Mapping[str, Any]) -> Table:
+    rows = tuple(
         (
             f"{row['low']:.2f}–{row['high']:.2f}",
-            f"{row['pixels']:,}",
+            thousands(row["pixels"]),
             number(row["confidence"]),
             number(row["accuracy"]),
         )
         for row in value["reliability"]
         if row["pixels"]
-    ]
-    told = text_table(("Confidence", "Pixels", "Mean confidence", "Accuracy"), rows, left=0)
-    diagram = chart(reliability_diagram(value["reliability"]), "Reliability diagram: accuracy by confidence")
-    return (
-        f'<div class="charts"><div>{diagram}</div><div class="words"><p>Expected calibration error {ece} with '
-        f"temperature {temperatures}; on average the confidence is {shown} than the accuracy.</p>"
-        '<p class="small">Bars: share of right pixels among those of a confidence; the darker, the more pixels. '
-        "Orange: the confidence itself. On the diagonal both are equal.</p>"
-        f"<details><summary>Table</summary>{told}</details></div></div>"
     )
+    return Table(columns(("Confidence", "Pixels", "Mean confidence", "Accuracy"), text=0), rows)
 
 
 def reliability_diagram(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -147,31 +132,26 @@ def reliability_diagram(rows: Sequence[Mapping[str, Any]]) -> Figure:
     return figure
 
 
-def _pictures(value: Mapping[str, Any], pictures: Mapping[str, Image.Image]) -> str:
-    if not pictures:
-        return ""
-    heads = "".join(f"<span>{escape(panel)}</span>" for panel in PANELS)
+def _pictures(value: Mapping[str, Any], pictures: Mapping[str, Image.Image]) -> list[tuple[str, str]]:
+    """Return captions and data URIs of the images, lowest accuracy first."""
     worst = sorted(value["images"], key=lambda image: image["accuracy"] or 0)
     shown = [image for image in worst if image["name"] in pictures][:MOST_PICTURES]
-    figures = []
-    for image in shown:
-        told = f"{image['name']}: accuracy {number(image['accuracy'])}, mean IoU {number(image['miou'])}"
-        strip = picture(pictures[image["name"]], f"{told}; {', '.join(PANELS)} side by side")
-        figures.append(f"<figure><figcaption>{escape(told)}</figcaption>{strip}</figure>")
-    return (
-        f'<p class="small">The worst first. Disagreement: wrong pixels red, pixels without a label dark.</p>'
-        f'<div class="heads">{heads}</div>{"".join(figures)}'
-    )
-
-
-def _images(value: Mapping[str, Any]) -> str:
-    rows = [
-        (image["name"], f"{image['pixels']:,}", number(image["accuracy"]), number(image["miou"]))
-        for image in value["images"]
+    return [
+        (
+            f"{image['name']}: accuracy {number(image['accuracy'])}, mean IoU {number(image['miou'])}",
+            jpeg_uri(pictures[image["name"]]),
+        )
+        for image in shown
     ]
-    told = text_table(("Image", "Labelled pixels", "Accuracy", "Mean IoU"), rows)
-    return f"<details><summary>All images</summary>{told}</details>"
+
+
+def _images(value: Mapping[str, Any]) -> Table:
+    rows = tuple(
+        (image["name"], thousands(image["pixels"]), number(image["accuracy"]), number(image["miou"]))
+        for image in value["images"]
+    )
+    return Table(columns(("Image", "Labelled pixels", "Accuracy", "Mean IoU")), rows, row_heads=True)
 
 
 def _between(interval: Sequence[float | None] | None) -> str:
-    return f"{number(interval[0])} to {number(interval[1])}" if interval else "–"
+    return f"{number(interval[0])} to {number(interval[1])}" if interval else MISSING

@@ -1,16 +1,17 @@
-"""Shows what an inspection found: as text, as pictures, as a page."""
+"""The results of an inspection as text, as pictures and as an HTML page."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
-from dubai_landcover_plugin.core.html.page import STYLE, chart, picture, text_table
+from dubai_landcover_plugin.core.html.environment import render
+from dubai_landcover_plugin.core.html.images import chart, jpeg_uri
+from dubai_landcover_plugin.core.html.table import Cell, Named, Table, columns
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder, write_text
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
@@ -29,6 +30,7 @@ _MARGIN, _CAPTION = 10, 18
 _LONGEST = 100  # entries of a list
 _NAMED = 12  # places of a fold
 _PARTIAL = set(range(NOT_CLASS, 255))  # partial labels
+_TEMPLATES = Path(__file__).resolve().parents[1] / "templates"
 
 
 def describe(found: Inspection) -> str:
@@ -93,7 +95,7 @@ def _class_rows(found: Inspection) -> list[tuple[str, ...]]:
 
 
 def _shares(images: Sequence[ImageReport], scheme: ClassScheme) -> tuple[str, ...]:
-    """Return the share of each class in the labelled pixels, then that of unlabelled ones in all."""
+    """Return the share of each class in the labelled pixels, then the share of unlabelled pixels in all."""
     counts, pixels = sum_counts(images, scheme), sum(image.pixels for image in images)
     labelled = sum(image.labelled for image in images)
     return (*(f"{count / labelled:.0%}" if count else "–" for count in counts), f"{1 - labelled / pixels:.1%}")
@@ -118,9 +120,9 @@ def _image_rows(found: Inspection) -> list[tuple[str, ...]]:
     for image in found.images:
         largest, labelled = int(np.argmax(image.counts)), image.labelled
         name = found.scheme.classes[largest].name
-        told = f"{name} {image.counts[largest] / labelled:.0%}" if image.counts[largest] else "–"
+        text = f"{name} {image.counts[largest] / labelled:.0%}" if image.counts[largest] else "–"
         size = f"{image.width}×{image.height}"
-        rows.append((image.name, image.group, size, told, f"{1 - labelled / image.pixels:.1%}"))
+        rows.append((image.name, image.group, size, text, f"{1 - labelled / image.pixels:.1%}"))
     return rows
 
 
@@ -152,11 +154,11 @@ def _table(rows: Sequence[Sequence[str]], left: int) -> list[str]:
 
 
 class ContactSheet:
-    """Collects small pictures of images beside their labels.
+    """Collects thumbnails of images beside their labels.
 
     Args:
         scheme: For the colours of labels.
-        total: How many images will be shown; of more than fit, evenly chosen ones are kept.
+        total: Number of images; if they do not fit, evenly spaced ones are kept.
     """
 
     def __init__(self, scheme: ClassScheme, total: int) -> None:
@@ -167,7 +169,7 @@ class ContactSheet:
         self._pairs: list[tuple[str, Image.Image, Image.Image]] = []
 
     def add(self, image: LabelledImage) -> None:
-        """Take in an image."""
+        """Add an image."""
         if self._chosen is None or self._seen in self._chosen:
             shrink = min(_SIDE / max(image.labels.shape), 1.0)
             size = tuple(max(round(shrink * length), 1) for length in reversed(image.labels.shape))
@@ -210,7 +212,7 @@ def _cut(text: str, length: int) -> str:
 
 
 def draw_shares(found: Inspection) -> Figure:
-    """Return a chart: for each place and for all, the shares of the classes in its labelled pixels."""
+    """Return a chart of the class shares in the labelled pixels of each place and of all."""
     places = list(found.by_group())[:40]
     bars = [(f"all ({len(found.images)})", list(found.images))]
     bars += [(f"{group} ({len(images)})", images) for group, images in places]
@@ -231,7 +233,7 @@ def draw_shares(found: Inspection) -> Figure:
 
 
 def save_pictures(found: Inspection, sheet: ContactSheet, folder: Path) -> list[Path]:
-    """Write ``shares.png`` and the contact sheets; return what was written.
+    """Write ``shares.png`` and the contact sheets; return their paths.
 
     Raises:
         DatasetError: if the folder cannot be written.
@@ -259,33 +261,30 @@ def save_page(found: Inspection, sheet: ContactSheet, path: Path) -> None:
     write_text(path, page(found, sheet), make_folders=True)
 
 
-def _source_section(found: Inspection) -> str:
-    if not found.dataset.sources:
-        return ""
-    terms = "".join(f"<li>{escape(text)}</li>" for text in source_terms(found))
-    return f"<h2>Sources</h2>\n{text_table(source_heads(found), source_rows(found))}\n<ul>{terms}</ul>\n"
-
-
 def page(found: Inspection, sheet: ContactSheet) -> str:
     """Return a self-contained HTML page."""
-    shares = chart(draw_shares(found), "Shares of the classes")
-    sheets = "".join(
-        f"<p>{picture(sheet, f'Images beside their labels, sheet {number}')}</p>"
-        for number, sheet in enumerate(sheet.pages(), 1)
-    )
-    findings = "".join(
-        f"<h2>{escape(title)}</h2><ul>{''.join(f'<li>{escape(text)}</li>' for text in texts)}</ul>"
-        for title, texts in _findings(found)
-    )
+    rows = _class_rows(found)
     colours = [entry.colour for entry in found.scheme.classes]
-    style = f"{STYLE} body {{ max-width: 76rem; }} svg, img {{ max-width: 100%; height: auto; }}"
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Labelled data</title>'
-        f"<style>{style}</style></head><body>\n<h1>Labelled data</h1>\n"
-        f'<p>{escape(found.dataset.title)}<br><span class="small">{escape(_overview(found))}</span></p>\n{findings}\n'
-        f"<h2>Classes</h2>\n{text_table(_CLASS_HEADS, _class_rows(found), 3, colours)}\n"
-        f"{_source_section(found)}<h2>Places</h2>\n{shares}\n"
-        f"{text_table(_group_heads(found.scheme), _group_rows(found))}\n"
-        f"<p>{escape(_folds(found))}</p>\n"
-        f"<h2>Images and labels</h2>\n{sheets}\n{text_table(_IMAGE_HEADS, _image_rows(found), 2)}\n</body></html>\n"
+    colours += [""] * (len(rows) - len(colours))  # partial and unlabelled pixels have none
+    classes: list[Sequence[Cell]] = [
+        (Named(name, colour), *cells) for (name, *cells), colour in zip(rows, colours, strict=True)
+    ]
+    sources = None
+    if found.dataset.sources:
+        sources = Table(columns(source_heads(found)), tuple(source_rows(found)), row_heads=True)
+    return render(
+        "inspection.html.j2",
+        _TEMPLATES,
+        title="Labelled data",
+        dataset=found.dataset.title,
+        overview=_overview(found),
+        findings=_findings(found),
+        classes=Table(columns(_CLASS_HEADS, text=3), tuple(classes), row_heads=True),
+        sources=sources,
+        terms=source_terms(found),
+        shares=chart(draw_shares(found), "Shares of the classes"),
+        places=Table(columns(_group_heads(found.scheme)), tuple(_group_rows(found)), row_heads=True),
+        folds=_folds(found),
+        sheets=[jpeg_uri(image) for image in sheet.pages()],
+        images=Table(columns(_IMAGE_HEADS, text=2), tuple(_image_rows(found)), row_heads=True),
     )

@@ -8,7 +8,7 @@ import numpy as np
 import shapely
 
 from dubai_landcover_plugin.core.assessment.csv_table import assessment_csv
-from dubai_landcover_plugin.core.assessment.page import assessment_html
+from dubai_landcover_plugin.core.assessment.page import assessment_page
 from dubai_landcover_plugin.core.assessment.points import assess_points
 from dubai_landcover_plugin.core.assessment.reference_polygons import assess_polygons
 from dubai_landcover_plugin.core.assessment.reference_raster import assess_raster
@@ -42,7 +42,7 @@ def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) ->
     if request.table:
         write_text(request.table, assessment_csv(found))
     if request.report:
-        write_text(request.report, assessment_html(found, request.input, request.reference))
+        write_text(request.report, assessment_page(found, request.input, request.reference))
     monitor.report(1, 1, "")
     return replace(found.result(), report=request.report, table=request.table)
 

@@ -12,8 +12,8 @@ from dubai_landcover_plugin.core.change.aligned_pair import AlignedPair
 from dubai_landcover_plugin.core.change.alignment import Alignment, align, share_crs
 from dubai_landcover_plugin.core.change.change_codes import ChangeCoding
 from dubai_landcover_plugin.core.change.coregistration import Shift, estimate_shift
+from dubai_landcover_plugin.core.change.page import change_page
 from dubai_landcover_plugin.core.change.polygons import ChangePolygons
-from dubai_landcover_plugin.core.change.report import change_html
 from dubai_landcover_plugin.core.change.result import ChangeOutcome
 from dubai_landcover_plugin.core.change.transitions import TransitionMatrix
 from dubai_landcover_plugin.core.grid.grid import Grid
@@ -180,4 +180,4 @@ def _place(outcome: ChangeOutcome, raster: LandCoverWriter, polygons: ChangePoly
     if request.csv:
         write_text(request.csv, outcome.table())
     if request.report:
-        write_text(request.report, change_html(outcome))
+        write_text(request.report, change_page(outcome))

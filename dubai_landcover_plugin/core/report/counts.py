@@ -1,4 +1,4 @@
-"""Counts pixels by class and confidence, for the raster and for zones, from bands of rows."""
+"""Counts of pixels by class and confidence, for the raster and for zones, made strip by strip."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from dubai_landcover_plugin.core.io.confidence import UNKNOWN
 
 PERCENTS = UNKNOWN + 1
 BLOCK_M = 100.0
-"""Side of the squares in which pixels of a class are taken as right or wrong together, m (px without a CRS)."""
+"""Side of the squares within which pixels of a class are taken as right or wrong together, m (px without a CRS)."""
 
-_LEAST_BLOCK = 8  # px; coarser pixels form larger blocks, which errs on the wide side
-_BAND_PIXELS = 1 << 21  # held at once: a few arrays of 4 and 8 bytes each
+_LEAST_BLOCK = 8  # px; coarse pixels form larger blocks, which makes ranges wider, not narrower
+_STRIP_PIXELS = 1 << 21  # in memory at once, in a few arrays of 4 and 8 bytes per pixel
 
 Integers = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
@@ -25,7 +25,7 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Blocks:
-    """Squares of ``height`` × ``width`` px, counted from the raster's first pixel."""
+    """Squares of ``height`` × ``width`` px that start at the raster's first pixel."""
 
     height: int
     width: int
@@ -37,12 +37,12 @@ class Blocks:
         side = (max(round(BLOCK_M / size), _LEAST_BLOCK) for size in (down, across))
         return cls(*(min(length, limit) for length, limit in zip(side, (grid.height, grid.width), strict=True)))
 
-    def bands(self, rows: int, width: int) -> Iterator[tuple[int, int, bool]]:
+    def strips(self, rows: int, width: int) -> Iterator[tuple[int, int, bool]]:
         """Yield first row, last row (excluded) and whether a row of blocks ends there.
 
-        A band holds whole rows of blocks, or a part of one, and about ``_BAND_PIXELS`` at most.
+        A strip holds whole rows of blocks, or a part of one, and about ``_STRIP_PIXELS`` at most.
         """
-        most = max(_BAND_PIXELS // width, 1)
+        most = max(_STRIP_PIXELS // width, 1)
         step = most // self.height * self.height or self.height
         for start in range(0, rows, step):
             end = min(start + step, rows)
@@ -52,16 +52,16 @@ class Blocks:
 
 
 @dataclass(frozen=True)
-class Band:
-    """Rows of the raster, ready to be counted.
+class Strip:
+    """Rows of the raster, prepared for counting.
 
     Args:
         first: First row.
-        keys: (R, W) int32, ``slot * PERCENTS + percent``; slot 0 is no data, then the classes of the scheme.
+        keys: (R, W) int32, ``slot * PERCENTS + percent``; slot 0 is nodata, then the classes of the scheme.
         areas: (R,) area of a pixel in each row, m² (px without a CRS).
-        constant: Whether these are all alike.
-        blocks: Of the raster; None where no confidence is known, which leaves nothing to sum in them.
-        ends: Whether a row of blocks ends with this band.
+        constant: Whether these are all equal.
+        blocks: Of the raster; None without confidence, where there is nothing to sum in them.
+        ends: Whether a row of blocks ends with this strip.
     """
 
     first: int
@@ -72,48 +72,49 @@ class Band:
     ends: bool
 
 
-class Tally:
-    """Counts of one area: the raster, or a zone.
+class ClassCounts:
+    """Pixels of one area, the raster or a zone, by class and confidence.
 
     Args:
-        slots: Classes and one more, for no data.
+        slots: Number of classes, plus one for nodata.
     """
 
     def __init__(self, slots: int) -> None:
         self.pixels: Integers = np.zeros((slots, PERCENTS), np.int64)
+        """Pixels, by slot and percent."""
         self.areas: Numbers = np.zeros((slots, PERCENTS))
         """m² (px without a CRS), by slot and percent."""
-        self.scatter: Numbers = np.zeros(slots)
+        self.variance: Numbers = np.zeros(slots)
         """Variance of the wrong area of each slot, m⁴, if the pixels of a class in a block are right or wrong together.
 
-        For pixels with probabilities p, no dependence within a block gives more than A² p̄ (1 - p̄), A the area of the
-        class there and p̄ its mean; blocks are independent, so that the sum goes over blocks.
+        For pixels with probabilities p, no correlation within a block gives more than A² p̄ (1 - p̄), with A the area of
+        the class in the block and p̄ its mean probability. Blocks are independent, so their variances add up.
         """
         self._open: tuple[Numbers, Numbers] | None = None  # pixels and percents, (slots, blocks), of unfinished blocks
 
-    def add(self, band: Band, top: int = 0, left: int = 0, mask: Mask | None = None) -> None:
-        """Count the pixels of a band, or those under ``mask``, (h, w), whose corner is at ``top``, ``left`` of it."""
+    def add(self, strip: Strip, top: int = 0, left: int = 0, mask: Mask | None = None) -> None:
+        """Count the pixels of a strip, or those under ``mask``, (h, w), with its corner at ``top``, ``left``."""
         whole = mask is None
-        height, width = band.keys.shape if mask is None else mask.shape
-        keys = band.keys[top : top + height, left : left + width]
-        if band.constant:
+        height, width = strip.keys.shape if mask is None else mask.shape
+        keys = strip.keys[top : top + height, left : left + width]
+        if strip.constant:
             counts = self._counts(keys if whole else keys[mask])
-            self.areas += counts * band.areas[0]
+            self.areas += counts * strip.areas[0]
             self.pixels += counts
         else:
-            for row, area in enumerate(band.areas[top : top + height]):
+            for row, area in enumerate(strip.areas[top : top + height]):
                 counts = self._counts(keys[row] if mask is None else keys[row][mask[row]])
                 self.areas += counts * area
                 self.pixels += counts
-        if band.blocks is not None:
-            self._add_to_blocks(band.blocks, band.first + top, left, keys, mask)
+        if strip.blocks is not None:
+            self._add_to_blocks(strip.blocks, strip.first + top, left, keys, mask)
 
     def end_blocks(self, area: float) -> None:
-        """Take in the blocks that are finished; ``area`` is that of a pixel there."""
+        """Add the variance of the finished blocks; ``area`` is that of a pixel there."""
         if self._open is not None:
             pixels, percents = self._open
-            share = np.divide(percents, 100 * pixels, out=np.zeros_like(pixels), where=pixels > 0)
-            self.scatter += ((pixels * area) ** 2 * share * (1 - share)).sum(axis=1)
+            share = np.divide(percents, 100 * pixels, out=np.zeros_like(pixels), where=pixels > 0)  # p̄
+            self.variance += ((pixels * area) ** 2 * share * (1 - share)).sum(axis=1)
             self._open = None
 
     def _counts(self, keys: npt.NDArray[np.int32]) -> Integers:
@@ -122,18 +123,20 @@ class Tally:
     def _add_to_blocks(
         self, blocks: Blocks, top: int, left: int, keys: npt.NDArray[np.int32], mask: Mask | None
     ) -> None:
+        # Block of each pixel, numbered within the blocks that the window touches.
         rows = (top + np.arange(keys.shape[0])) // blocks.height
         cols = (left + np.arange(keys.shape[1])) // blocks.width
         across = cols[-1] - cols[0] + 1
         count = (rows[-1] - rows[0] + 1) * across
         where = ((rows - rows[0])[:, None] * across + (cols - cols[0])).astype(np.int32)
         where = where.ravel() if mask is None else where[mask]
+        # Pixels and the sum of percents by slot and block; pixels without a confidence go to slot 0.
         slots, percents = np.divmod(keys.ravel() if mask is None else keys[mask], PERCENTS)
         slots[percents == UNKNOWN] = 0
         where += slots * np.int32(count)
-        shape, least = (len(self.scatter), int(count)), len(self.scatter) * int(count)
+        shape, least = (len(self.variance), int(count)), len(self.variance) * int(count)
         pixels: Numbers = np.bincount(where, minlength=least).reshape(shape).astype(np.float64)
         sums: Numbers = np.bincount(where, percents, least).reshape(shape).astype(np.float64)
-        if self._open is not None:  # the band before this one held another part of the same row of blocks
+        if self._open is not None:  # the strip before this one held another part of the same row of blocks
             pixels, sums = pixels + self._open[0], sums + self._open[1]
         self._open = pixels, sums

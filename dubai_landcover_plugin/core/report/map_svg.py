@@ -1,4 +1,4 @@
-"""Small maps for a page: the classes and their confidence, with the outlines of zones, as inline SVG."""
+"""Small maps for a page: classes and confidence with the outlines of zones, rendered by the macro ``map``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from html import escape
 from typing import Any
 
 import numpy as np
@@ -23,115 +22,162 @@ from dubai_landcover_plugin.core.report.zones import Zones
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 CONFIDENCE_STOPS = ((0, "#440154"), (25, "#3B528B"), (50, "#21918C"), (75, "#5EC962"), (100, "#FDE725"))
-"""Percent and colour, the viridis ramp, as QGIS shows confidence rasters of the plugin."""
+"""Percent and colour: the viridis ramp, as in the QGIS style of confidence rasters."""
 
-_SIDE = 1000  # units of the longer side; pixels, too, where the raster has as many
-_SHORTEST = 40  # units of the shorter side: a strip must stay visible
-_LABELLED = 150  # zones; more numbers cannot be read
-_OUTLINED = 3000  # zones; more outlines hide the map and fill the page
-_OUTLINES = 'fill="none" stroke-linejoin="round"'
+_SIDE = 1000  # units of the longer side; also its pixels, where the raster has as many
+_SHORTEST = 40  # units of the shorter side, so that a narrow raster stays visible
+_MOST_LABELS = 150  # zones; more numbers are not legible
+_MOST_OUTLINES = 3000  # zones; more outlines cover the map and make the file large
+_CLASSES_MM, _CONFIDENCE_MM = 104, 80  # largest heights of the maps
 
 Colours = Mapping[int, tuple[int, int, int, int]]
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Maps as SVG.
+class MapLabel:
+    """A text centred on a point, in units of the map."""
+
+    x: float
+    y: float
+    text: str
+
+
+@dataclass(frozen=True)
+class ScaleBar:
+    """A scale bar: length in units of the map, and the distance as text."""
+
+    length: float
+    text: str
+
+
+@dataclass(frozen=True)
+class MapPicture:
+    """One map.
 
     Args:
-        classes: The class map.
-        confidence: The confidence; None without.
-        turned: Whether north is not up.
+        title: Accessible name.
+        width: Units.
+        height: Units.
+        max_width_mm: Largest width on the page.
+        png: The raster as PNG, base64.
+        smooth: Whether the raster is interpolated when it is scaled.
+        outlines: SVG path data of the zones' outlines; may be empty.
+        labels: Numbers of the zones.
+        label_size: Font size, units.
+        scale_bar: None where the ground distance is unknown or the map too small.
     """
 
-    classes: str
-    confidence: str | None
-    turned: bool
+    title: str
+    width: float
+    height: float
+    max_width_mm: float
+    png: str
+    smooth: bool
+    outlines: str
+    labels: tuple[MapLabel, ...]
+    label_size: int
+    scale_bar: ScaleBar | None
 
 
-def draw_pictures(
-    source: ClassifiedSource, confidence: ConfidenceSource | None, zones: Zones | None, scheme: ClassScheme
-) -> Pictures:
-    """Return the maps.
+@dataclass(frozen=True)
+class Maps:
+    """The maps of a report.
 
     Args:
-        source: The class map.
+        classes: Map of the classes.
+        confidence: Map of the confidence; None without.
+        rotated: Whether north is not up.
+    """
+
+    classes: MapPicture
+    confidence: MapPicture | None
+    rotated: bool
+
+
+def draw_maps(
+    source: ClassifiedSource, confidence: ConfidenceSource | None, zones: Zones | None, scheme: ClassScheme
+) -> Maps:
+    """Return the maps of a report.
+
+    Args:
+        source: The classified raster.
         confidence: Its confidence, or None.
-        zones: To outline, or None.
-        scheme: The colours of the classes.
+        zones: Zones to outline, or None.
+        scheme: Colours of the classes.
     """
     view = _View.of(source.grid)
-    shapes = None if zones is None or len(zones.zones) > _OUTLINED else _shapes(zones, view)
-    lines = "" if shapes is None else _outlines(shapes)
-    numbers = "" if shapes is None or len(shapes) > _LABELLED else _numbers(shapes)
-    scale = _scale_bar(source.grid, view)
-    colours: dict[int, tuple[int, int, int, int]] = {entry.id: (*entry.rgb, 255) for entry in scheme.entries}
-    classes = view.picture(source.preview(*view.pixels), colours, "Map of the classes", lines + numbers + scale, 104)
-    sure = None
+    shapes = None if zones is None or len(zones.zones) > _MOST_OUTLINES else _shapes(zones, view)
+    outlines = "" if shapes is None else "".join(map(_path, shapely.get_rings(_parts(shapes))))
+    label_size = 24 if shapes is None or len(shapes) <= 60 else 16
+    labels = () if shapes is None or len(shapes) > _MOST_LABELS else _labels(shapes, label_size)
+    scale_bar = _scale_bar(source.grid, view)
+
+    def picture(
+        title: str, values: npt.NDArray[np.uint8], colours: Colours, tallest: float, labels: tuple[MapLabel, ...]
+    ) -> MapPicture:
+        values = view.upright(values)
+        return MapPicture(
+            title, view.width, view.height, tallest * view.width / view.height,
+            base64.b64encode(_png(values, colours)).decode(), values.shape[1] > 400,
+            outlines, labels, label_size, scale_bar,
+        )  # fmt: skip
+
+    colours: Colours = {entry.id: (*entry.rgb, 255) for entry in scheme.entries}
+    classes = picture("Map of the classes", source.preview(*view.pixels), colours, _CLASSES_MM, labels)
+    confidence_map = None
     if confidence is not None:
         percents = confidence.preview(*view.pixels)
-        sure = view.picture(percents, _ramp(), "Map of the confidence", lines + scale, 80)
-    return Pictures(classes, sure, view.turned)
+        confidence_map = picture("Map of the confidence", percents, _ramp(), _CONFIDENCE_MM, ())
+    return Maps(classes, confidence_map, view.rotated)
 
 
 @dataclass(frozen=True)
 class _View:
-    """The raster as it lies on the page: north up where its rows run east or west."""
+    """Orientation and size of the raster on the page: north up if its rows run east or west."""
 
     grid: Grid
     width: float
     height: float
     mirrored: bool
     upside_down: bool
-    turned: bool
+    rotated: bool
 
     @classmethod
     def of(cls, grid: Grid) -> _View:
         across, down = grid.pixel_size_m() or (1.0, 1.0)
         scale = _SIDE / max(grid.width * across, grid.height * down)
         t = grid.transform
-        plain = t.b == 0 and t.d == 0 and grid.crs is not None
+        axis_aligned = t.b == 0 and t.d == 0 and grid.crs is not None
         return cls(
             grid,
             max(grid.width * across * scale, _SHORTEST),
             max(grid.height * down * scale, _SHORTEST),
-            mirrored=plain and t.a < 0,
-            upside_down=plain and t.e > 0,
-            turned=grid.crs is not None and not plain,
+            mirrored=axis_aligned and t.a < 0,
+            upside_down=axis_aligned and t.e > 0,
+            rotated=grid.crs is not None and not axis_aligned,
         )
 
     @property
     def pixels(self) -> tuple[int, int]:
-        """Rows and columns of the picture."""
+        """Rows and columns of the map."""
         return min(self.grid.height, max(round(self.height), 1)), min(self.grid.width, max(round(self.width), 1))
 
-    def place(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Move points, (N, 2), from pixels of the raster to units of the picture."""
+    def upright(self, values: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Return values, (H, W), with north up."""
+        return values[:: -1 if self.upside_down else 1, :: -1 if self.mirrored else 1]
+
+    def from_pixels(self, points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Transform points, (N, 2), from pixels of the raster to units of the map."""
         x, y = points[:, 0] / self.grid.width * self.width, points[:, 1] / self.grid.height * self.height
         return np.column_stack([self.width - x if self.mirrored else x, self.height - y if self.upside_down else y])
 
-    def picture(self, values: npt.NDArray[np.uint8], colours: Colours, told: str, over: str, tallest: float) -> str:
-        """Return values in colours as SVG, ``tallest`` mm or less; those without a colour are transparent."""
-        values = values[:: -1 if self.upside_down else 1, :: -1 if self.mirrored else 1]
-        data = base64.b64encode(_png(values, colours)).decode()
-        size = f'width="{self.width:.1f}" height="{self.height:.1f}"'
-        shape = f"max-width:{tallest * self.width / self.height:.0f}mm"
-        return (
-            f'<svg class="map" style="{shape}" viewBox="0 0 {self.width:.1f} {self.height:.1f}" role="img" '
-            f'aria-label="{escape(told)}" xmlns="http://www.w3.org/2000/svg">'
-            f'<rect {size} fill="#f1f1ee"/><image {size} preserveAspectRatio="none" '
-            f'style="image-rendering:{"auto" if values.shape[1] > 400 else "pixelated"}" '
-            f'href="data:image/png;base64,{data}"/>{over}'
-            f'<rect {size} fill="none" stroke="#8a8f98" stroke-width="2"/></svg>'
-        )
-
 
 def _png(values: npt.NDArray[np.uint8], colours: Colours) -> bytes:
-    """Return a PNG with a palette."""
+    """Return a PNG with a palette; values without a colour are transparent."""
     height, width = values.shape
     table = {value: colours.get(value, (0, 0, 0, 0)) for value in range(256)}
     with rasterio.MemoryFile() as memory, warnings.catch_warnings():
-        warnings.simplefilter("ignore", NotGeoreferencedWarning)  # a picture has no place
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with memory.open(driver="PNG", height=height, width=width, count=1, dtype="uint8") as picture:
             picture.write(np.ascontiguousarray(values), 1)
             picture.write_colormap(1, table)
@@ -139,6 +185,7 @@ def _png(values: npt.NDArray[np.uint8], colours: Colours) -> bytes:
 
 
 def _ramp() -> dict[int, tuple[int, int, int, int]]:
+    """Return the colour of each percent."""
     stops = np.array([[percent, *bytes.fromhex(colour[1:])] for percent, colour in CONFIDENCE_STOPS], float)
     percents = np.arange(UNKNOWN)
     channels = [np.interp(percents, stops[:, 0], stops[:, channel]).round() for channel in (1, 2, 3)]
@@ -146,33 +193,21 @@ def _ramp() -> dict[int, tuple[int, int, int, int]]:
 
 
 def _shapes(zones: Zones, view: _View) -> npt.NDArray[np.object_]:
-    """Return the zones in units of the picture, without what is too fine to see."""
+    """Return the zones in units of the map, simplified to its resolution and clipped to it."""
     frame = shapely.box(0, 0, view.width, view.height)
-    shapes = shapely.transform(np.array([zone.shape for zone in zones.zones], object), view.place)
-    cut: npt.NDArray[np.object_] = shapely.intersection(shapely.make_valid(shapely.simplify(shapes, 0.7)), frame)
-    return cut
+    shapes = shapely.transform(np.array([zone.shape for zone in zones.zones], object), view.from_pixels)
+    clipped: npt.NDArray[np.object_] = shapely.intersection(shapely.make_valid(shapely.simplify(shapes, 0.7)), frame)
+    return clipped
 
 
-def _outlines(shapes: npt.NDArray[np.object_]) -> str:
-    lines = "".join(map(_path, shapely.get_rings(_parts(shapes))))
-    return (
-        f'<path d="{lines}" {_OUTLINES} stroke="#fff" stroke-opacity="0.85" stroke-width="5"/>'
-        f'<path d="{lines}" {_OUTLINES} stroke="#1c2530" stroke-width="2"/>'
-    )
-
-
-def _numbers(shapes: npt.NDArray[np.object_]) -> str:
-    size = 24 if len(shapes) <= 60 else 16
-    drawn = ""
-    for number, shape in enumerate(shapes, 1):
-        if shape.area > 4 * size * size:
-            at = shapely.point_on_surface(shape)
-            where = (
-                f'x="{at.x:.0f}" y="{at.y + size / 3:.0f}" font-size="{size}" text-anchor="middle" font-weight="600"'
-            )
-            drawn += f'<text {where} fill="#fff" stroke="#fff" stroke-width="6">{number}</text>'
-            drawn += f'<text {where} fill="#1c2530">{number}</text>'
-    return drawn
+def _labels(shapes: npt.NDArray[np.object_], size: int) -> tuple[MapLabel, ...]:
+    """Return the numbers of the zones that are large enough for them."""
+    points = [
+        (number, shapely.point_on_surface(shape))
+        for number, shape in enumerate(shapes, 1)
+        if shape.area > 4 * size * size
+    ]
+    return tuple(MapLabel(point.x, point.y, str(number)) for number, point in points)
 
 
 def _parts(shapes: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
@@ -187,19 +222,14 @@ def _path(ring: Any) -> str:
     return "M" + "L".join(f"{x:.0f} {y:.0f}" for x, y in points) + "Z"
 
 
-def _scale_bar(grid: Grid, view: _View) -> str:
+def _scale_bar(grid: Grid, view: _View) -> ScaleBar | None:
+    """Return a bar of 1, 2 or 5 times a power of ten metres, a quarter of the map's width at most."""
     size = grid.pixel_size_m()
     if size is None or view.width < 200 or view.height < 100:
-        return ""
+        return None
     across = size[0] * grid.width  # m
     longest = across * min(250 / view.width, 1)
     power = 10.0 ** math.floor(math.log10(longest))
     length = max(step * power for step in (1, 2, 5) if step * power <= longest)
-    told = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
-    units, x, y = length / across * view.width, 22.0, view.height - 22
-    return (
-        f'<g><rect x="10" y="{y - 40:.0f}" width="{units + 24:.0f}" height="52" rx="4" fill="#fff" opacity="0.85"/>'
-        f'<path d="M{x:.1f} {y - 8:.0f}v8h{units:.1f}v-8" fill="none" stroke="#1c2530" stroke-width="3"/>'
-        f'<text x="{x + units / 2:.0f}" y="{y - 14:.0f}" font-size="22" text-anchor="middle" fill="#1c2530">'
-        f"{told}</text></g>"
-    )
+    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    return ScaleBar(length / across * view.width, text)

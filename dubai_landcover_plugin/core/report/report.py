@@ -1,4 +1,4 @@
-"""Land Cover Report: a classified raster in, areas of its classes out, for the raster and for zones."""
+"""Land Cover Report: areas of the classes of a classified raster, for the raster and for zones."""
 
 from __future__ import annotations
 
@@ -16,38 +16,38 @@ from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_c
 from dubai_landcover_plugin.core.io.confidence import UNKNOWN, ConfidenceSource
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.outputs import check_outputs
-from dubai_landcover_plugin.core.report.counts import PERCENTS, Band, Blocks, Tally
-from dubai_landcover_plugin.core.report.map_svg import Pictures, draw_pictures
+from dubai_landcover_plugin.core.report.counts import PERCENTS, Blocks, ClassCounts, Strip
+from dubai_landcover_plugin.core.report.map_svg import Maps, draw_maps
 from dubai_landcover_plugin.core.report.page import report_page
-from dubai_landcover_plugin.core.report.provenance import Facts
-from dubai_landcover_plugin.core.report.statistics import AreaFigures, figures
+from dubai_landcover_plugin.core.report.provenance import Provenance
+from dubai_landcover_plugin.core.report.statistics import AreaStatistics, area_statistics
 from dubai_landcover_plugin.core.report.tables import csv_text, write_zones_layer
 from dubai_landcover_plugin.core.report.zones import Zone, Zones, read_zones
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, naturally_coloured
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest, ReportResult
 
-_NO_CLASS = 255  # slot of ids that the scheme does not know
+_NO_CLASS = 255  # slot of ids that are not in the scheme
 
 
 @dataclass(frozen=True)
-class Counted:
-    """Everything that the outputs tell.
+class Statistics:
+    """The statistics that page, table and layer show.
 
     Args:
         raster: The whole raster.
-        zones: One each, in their order; empty without zones.
+        zones: Each zone, in the order of the layer; empty without zones.
     """
 
-    raster: AreaFigures
-    zones: tuple[AreaFigures, ...]
+    raster: AreaStatistics
+    zones: tuple[AreaStatistics, ...]
 
 
 def write_report(request: ReportRequest, monitor: Monitor | None = None) -> ReportResult:
-    """Count the classes and write page, table and layer.
+    """Count the pixels of each class and write page, table and layer of zones.
 
     Raises:
-        LandCoverError: if an input cannot be used or an output not be written.
+        LandCoverError: if an input cannot be used or an output cannot be written.
     """
     monitor = monitor or LoggingMonitor()
     check_outputs(request)
@@ -61,25 +61,25 @@ def write_report(request: ReportRequest, monitor: Monitor | None = None) -> Repo
         counted = _count(source, confidence, zones, monitor)
         raise_if_cancelled(monitor)
         scheme = naturally_coloured(source.scheme) if request.natural_colours else source.scheme
-        pictures = draw_pictures(source, confidence, zones, scheme)
-        facts = _facts(request, source, scheme, zones, counted)
-    for note in facts.notes:
+        maps = draw_maps(source, confidence, zones, scheme)
+        provenance = _provenance(request, source, scheme, zones, counted)
+    for note in provenance.notes:
         monitor.log("warning", note)
     raise_if_cancelled(monitor)
-    _write(request, facts, counted, zones, pictures)
+    _write(request, provenance, counted, zones, maps)
     monitor.report(1, 1, "")
-    return _result(request, facts, counted)
+    return _result(request, provenance, counted)
 
 
 def _count(
     source: ClassifiedSource, confidence: ConfidenceSource | None, zones: Zones | None, monitor: Monitor
-) -> Counted:
+) -> Statistics:
     grid, slots = source.grid, len(source.scheme.entries) + 1
     slot_of = _slots(source.scheme)
-    raster, listed = Tally(slots), () if zones is None else zones.zones
-    tallies = [Tally(slots) for _ in listed]
+    raster, listed = ClassCounts(slots), () if zones is None else zones.zones
+    by_zone = [ClassCounts(slots) for _ in listed]
     areas, blocks = GroundScale(grid).pixel_areas(0, grid.height), Blocks.on(grid)
-    for first, last, ends in blocks.bands(grid.height, grid.width):
+    for first, last, ends in blocks.strips(grid.height, grid.width):
         raise_if_cancelled(monitor)
         monitor.report(first, grid.height, "counting")
         ids = source.read(first, last)
@@ -89,31 +89,31 @@ def _count(
         percents = UNKNOWN if confidence is None else confidence.read(first, last)
         keys = np.where(keys > 0, keys * PERCENTS + percents, UNKNOWN).astype(np.int32)
         summed = None if confidence is None else blocks
-        band = Band(first, keys, areas[first:last], grid.has_constant_scale, summed, ends)
-        raster.add(band)
-        for zone, tally in zip(listed, tallies, strict=True):
-            _count_zone(zone, tally, band)
+        strip = Strip(first, keys, areas[first:last], grid.has_constant_scale, summed, ends)
+        raster.add(strip)
+        for zone, counts in zip(listed, by_zone, strict=True):
+            _count_zone(zone, counts, strip)
         if ends:
-            for tally in (raster, *tallies):
-                tally.end_blocks(float(band.areas.mean()))
-    return Counted(
-        figures(raster, source.scheme, 0, "Whole raster"),
+            for counts in (raster, *by_zone):
+                counts.end_blocks(float(strip.areas.mean()))
+    return Statistics(
+        area_statistics(raster, source.scheme, 0, "Whole raster"),
         tuple(
-            figures(tally, source.scheme, zone.number, zone.name, zone.inside)
-            for zone, tally in zip(listed, tallies, strict=True)
+            area_statistics(counts, source.scheme, zone.number, zone.name, zone.inside)
+            for zone, counts in zip(listed, by_zone, strict=True)
         ),
     )
 
 
-def _count_zone(zone: Zone, tally: Tally, band: Band) -> None:
-    window = zone.window(band.first, band.first + len(band.keys), band.keys.shape[1])
+def _count_zone(zone: Zone, counts: ClassCounts, strip: Strip) -> None:
+    window = zone.window(strip.first, strip.first + len(strip.keys), strip.keys.shape[1])
     if window is not None:
         top, _, left, _ = window
-        tally.add(band, top - band.first, left, zone.mask(*window))
+        counts.add(strip, top - strip.first, left, zone.mask(*window))
 
 
 def _slots(scheme: ClassScheme) -> npt.NDArray[np.uint8]:
-    """Return the slot of each id: 0 for no data, then the classes in the scheme's order."""
+    """Return the slot of each id: 0 for nodata, then the classes in the scheme's order."""
     slots = np.full(256, _NO_CLASS, np.uint8)
     slots[NODATA_ID] = 0
     for slot, entry in enumerate(scheme.entries, 1):
@@ -121,19 +121,23 @@ def _slots(scheme: ClassScheme) -> npt.NDArray[np.uint8]:
     return slots
 
 
-def _facts(
-    request: ReportRequest, source: ClassifiedSource, scheme: ClassScheme, zones: Zones | None, counted: Counted
-) -> Facts:
+def _provenance(
+    request: ReportRequest,
+    source: ClassifiedSource,
+    scheme: ClassScheme,
+    zones: Zones | None,
+    counted: Statistics,
+) -> Provenance:
     grid = source.grid
     notes = [] if zones is None else list(zones.notes)
     if grid.crs is None:
         notes.append("The raster has no CRS: areas are counted in pixels.")
-    if counted.raster.doubtless:
-        notes.append(f"{counted.raster.doubtless:,} classified pixels have no confidence and are left out of it.")
+    if counted.raster.without_confidence:
+        notes.append(f"{counted.raster.without_confidence:,} classified pixels have no confidence; it excludes them.")
     if not counted.raster.pixels:
         notes.append("The raster has no classified pixel.")
     gsd = grid.gsd()
-    return Facts(
+    return Provenance(
         title=request.title.strip() or ReportRequest.title,
         raster=Path(request.input).name,
         size=(grid.height, grid.width),
@@ -157,28 +161,30 @@ def _crs_name(crs: Any) -> str:
     return f"{name} (EPSG:{code})" if code else name or "unnamed"
 
 
-def _write(request: ReportRequest, facts: Facts, counted: Counted, zones: Zones | None, pictures: Pictures) -> None:
+def _write(
+    request: ReportRequest, provenance: Provenance, counted: Statistics, zones: Zones | None, maps: Maps
+) -> None:
     if request.zones_layer is not None and zones is not None:
-        write_zones_layer(request.zones_layer, zones, counted.zones, facts)
+        write_zones_layer(request.zones_layer, zones, counted.zones, provenance)
     if request.csv is not None:
-        write_text(request.csv, csv_text((counted.raster, *counted.zones), facts))
-    write_text(request.report, report_page(facts, counted.raster, counted.zones, pictures))
+        write_text(request.csv, csv_text((counted.raster, *counted.zones), provenance))
+    write_text(request.report, report_page(provenance, counted.raster, counted.zones, maps))
 
 
-def _result(request: ReportRequest, facts: Facts, counted: Counted) -> ReportResult:
+def _result(request: ReportRequest, provenance: Provenance, counted: Statistics) -> ReportResult:
     raster = counted.raster
     return ReportResult(
         report=request.report,
         csv=request.csv,
         zones_layer=request.zones_layer,
-        unit=facts.unit,
+        unit=provenance.unit,
         valid_pixels=raster.pixels,
         total_area=round(raster.area, 3),
         pixels={one.entry.name: one.pixels for one in raster.classes},
         areas={one.entry.name: round(one.area, 3) for one in raster.classes},
         shares={one.entry.name: round(one.share, 6) for one in raster.classes},
-        wrong={one.entry.name: round(one.doubt.wrong, 3) for one in raster.classes if one.doubt},
+        wrong={one.entry.name: round(one.error.wrong, 3) for one in raster.classes if one.error},
         mean_confidence=None if raster.confidence is None else round(raster.confidence, 2),
         zones=len(counted.zones),
-        warnings=facts.notes,
+        warnings=provenance.notes,
     )

@@ -1,4 +1,4 @@
-"""What counts say: areas, shares, confidence, and how much of a class is probably wrong."""
+"""Areas, shares and confidence of classes, with an estimate of the area that is labelled wrongly."""
 
 from __future__ import annotations
 
@@ -8,29 +8,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from dubai_landcover_plugin.core.io.confidence import UNKNOWN
-from dubai_landcover_plugin.core.report.counts import Tally
+from dubai_landcover_plugin.core.report.counts import ClassCounts
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 
 THRESHOLDS = (50, 70, 90)  # percent
 CLASS_BIAS = 0.5
-"""Standard deviation of the wrong share of a class in a scene, relative to the share that confidence tells.
+"""Standard deviation of the wrong share of a class in a scene, relative to the share expected from confidence.
 
-With squares of 100 m, ranges of 95 % then held the truth for 92 to 95 of 100 classes on scenes of 2 to 34 km² and on
-parts of them; without it for 40 of 100. See docs/report.md.
+With squares of 100 m, ranges of 95 % then contained the true value for 92 to 95 of 100 classes on scenes of 2 to 34 km²
+and on parts of them; without it for 40 of 100. See docs/report.md.
 """
 
 _Z95 = 1.96
 
 
 @dataclass(frozen=True)
-class Doubt:
-    """How far to trust the area of one class. Areas are m² (px without a CRS).
+class ErrorEstimate:
+    """Confidence of one class, and the area that is expected to be wrong. Areas are m² (px without a CRS).
 
     Args:
         confidence: Mean, percent.
         below: Area with a confidence below each of ``THRESHOLDS``.
-        wrong: Expected area that is of another class.
-        low: Lower end of the range of that.
+        wrong: Expected area that belongs to other classes.
+        low: Lower end of its 95 % range.
         high: Upper end.
     """
 
@@ -42,26 +42,26 @@ class Doubt:
 
 
 @dataclass(frozen=True)
-class ClassFigures:
+class ClassStatistics:
     """One class in one area.
 
     Args:
         entry: The class.
         pixels: Its pixels.
         area: m² (px without a CRS).
-        share: Of everything classified in the area, 0..1.
-        doubt: None without confidence, without pixels, and for Unlabeled, which claims nothing.
+        share: Of the classified part of the area, 0..1.
+        error: None without confidence, without pixels, and for Unlabeled, which is not a claim.
     """
 
     entry: LandCoverClass
     pixels: int
     area: float
     share: float
-    doubt: Doubt | None
+    error: ErrorEstimate | None
 
 
 @dataclass(frozen=True)
-class AreaFigures:
+class AreaStatistics:
     """The raster or one zone.
 
     Args:
@@ -70,87 +70,89 @@ class AreaFigures:
         classes: In the order of the scheme.
         pixels: Classified pixels.
         area: Classified area, m² (px without a CRS).
-        coverage: Share of the zone that is classified, 0..1; the rest is no data or off the raster.
-        doubtless: Classified pixels without a confidence, though there is a confidence raster.
+        coverage: Share of the zone that is classified, 0..1; the rest has no data or is outside the raster.
+        without_confidence: Classified pixels that the confidence raster has no value for.
     """
 
     number: int
     name: str
-    classes: tuple[ClassFigures, ...]
+    classes: tuple[ClassStatistics, ...]
     pixels: int
     area: float
     coverage: float
-    doubtless: int
+    without_confidence: int
 
     @property
     def confidence(self) -> float | None:
-        """Mean confidence of the classes, percent; None where none is known."""
-        known = [(one.area, one.doubt.confidence) for one in self.classes if one.doubt]
+        """Mean confidence of the classes, percent; None if unknown."""
+        known = [(one.area, one.error.confidence) for one in self.classes if one.error]
         total = sum(area for area, _ in known)
         return sum(area * percent for area, percent in known) / total if total else None
 
     @property
     def wrong_share(self) -> float | None:
-        """Expected share of what is labelled that is of another class, 0..1; None where nothing is known."""
-        labelled = sum(one.area for one in self.classes if one.doubt)
-        return sum(one.doubt.wrong for one in self.classes if one.doubt) / labelled if labelled else None
+        """Expected share of the labelled area that belongs to another class, 0..1; None if unknown."""
+        labelled = sum(one.area for one in self.classes if one.error)
+        return sum(one.error.wrong for one in self.classes if one.error) / labelled if labelled else None
 
     @property
-    def largest(self) -> ClassFigures | None:
-        """The class with most area; None where nothing is classified."""
+    def largest(self) -> ClassStatistics | None:
+        """The class with the largest area; None if nothing is classified."""
         return max(self.classes, key=lambda one: one.area) if self.pixels else None
 
 
-def figures(tally: Tally, scheme: ClassScheme, number: int, name: str, inside: float = 1.0) -> AreaFigures:
-    """Return what a tally says.
+def area_statistics(
+    counts: ClassCounts, scheme: ClassScheme, number: int, name: str, inside: float = 1.0
+) -> AreaStatistics:
+    """Return the statistics of counted pixels.
 
     Args:
-        tally: Slot 0 is no data, then the classes of the scheme.
+        counts: Slot 0 is nodata, then the classes of the scheme.
         scheme: The classes.
         number: Of the zone; 0 for the whole raster.
         name: Of the zone.
-        inside: Share of the zone that lies on the raster.
+        inside: Share of the zone that is inside the raster.
     """
-    pixels = tally.pixels.sum(axis=1)
-    areas = tally.areas.sum(axis=1)
+    pixels = counts.pixels.sum(axis=1)  # (slots,)
+    areas = counts.areas.sum(axis=1)
     classified, total = int(pixels[1:].sum()), float(areas[1:].sum())
     classes = tuple(
-        ClassFigures(entry, int(pixels[slot]), float(areas[slot]), float(areas[slot]) / total if total else 0.0,
-                     None if entry == scheme.unlabeled else _doubt(tally, slot))
+        ClassStatistics(entry, int(pixels[slot]), float(areas[slot]), float(areas[slot]) / total if total else 0.0,
+                        None if entry == scheme.unlabeled else _error_estimate(counts, slot))
         for slot, entry in enumerate(scheme.entries, 1)
     )  # fmt: skip
     everything = total + float(areas[0])
-    has_confidence = bool(tally.pixels[1:, :UNKNOWN].any())
-    return AreaFigures(
+    has_confidence = bool(counts.pixels[1:, :UNKNOWN].any())
+    return AreaStatistics(
         number=number,
         name=name,
         classes=classes,
         pixels=classified,
         area=total,
         coverage=inside * total / everything if everything else 0.0,
-        doubtless=int(tally.pixels[1:, UNKNOWN].sum()) if has_confidence else 0,
+        without_confidence=int(counts.pixels[1:, UNKNOWN].sum()) if has_confidence else 0,
     )
 
 
-def _doubt(tally: Tally, slot: int) -> Doubt | None:
-    """Return how far to trust a class: E = Σ a (1 - p), with a range that knows that pixels err together.
+def _error_estimate(counts: ClassCounts, slot: int) -> ErrorEstimate | None:
+    """Return the expected wrong area of a class, E = Σ a (1 - p), with a range for correlated errors.
 
     The variance has two parts. Within squares of 100 m the pixels of a class are right or wrong together (see
-    :attr:`.Tally.scatter`). And in a scene, a class as a whole is more often wrong, or less, than its confidence
-    tells (``CLASS_BIAS``). Pixels taken as independent would give a range of a few thousandths, which is no truth.
+    :attr:`.ClassCounts.variance`). And in a scene, a class as a whole is wrong more or less often than its confidence
+    says (``CLASS_BIAS``). If pixels were taken as independent, the range would be far too narrow: a few thousandths.
     """
-    known = tally.areas[slot, :UNKNOWN]
+    known = counts.areas[slot, :UNKNOWN]  # (101,) area by percent
     area = float(known.sum())
     if not area:
         return None
     percents = np.arange(UNKNOWN)
     confidence = float(known @ percents) / area
     wrong = area * (1 - confidence / 100)
-    spread = _Z95 * math.sqrt(float(tally.scatter[slot]) + (CLASS_BIAS * wrong) ** 2)
-    return Doubt(
+    half_range = _Z95 * math.sqrt(float(counts.variance[slot]) + (CLASS_BIAS * wrong) ** 2)
+    return ErrorEstimate(
         confidence=confidence,
         below=tuple(float(known[:threshold].sum()) for threshold in THRESHOLDS),
         wrong=wrong,
-        low=max(wrong - spread, 0.0),
-        high=min(wrong + spread, area),
+        low=max(wrong - half_range, 0.0),
+        high=min(wrong + half_range, area),
     )

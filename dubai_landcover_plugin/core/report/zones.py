@@ -1,4 +1,4 @@
-"""Zones: polygons within which classes are counted. A pixel belongs to a zone if its centre does."""
+"""Zones: polygons within which pixels are counted. A pixel belongs to a zone if its centre does."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from dubai_landcover_plugin.core.io.layer_source import file_of
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 
-_STEPS = 256  # pieces of an edge as long as the raster, where edges bend in another CRS
-_MARGIN = 0.05  # of the raster's size, kept around it when zones are cut
+_STEPS = 256  # segments of an edge as long as the raster, since straight edges are curves in another CRS
+_MARGIN = 0.05  # of the raster's size, kept around it when zones are clipped
 
 Geometries = npt.NDArray[np.object_]
 
@@ -32,10 +32,10 @@ class Zone:
 
     Args:
         number: From 1, in the order of the layer.
-        name: What the user calls it.
+        name: From the layer, or ``Zone N``.
         geometry: As in the layer.
         shape: Its part on and near the raster, in pixel coordinates; may be empty.
-        inside: Share of its area that lies on the raster, 0..1.
+        inside: Share of its area that is inside the raster, 0..1.
     """
 
     number: int
@@ -45,7 +45,7 @@ class Zone:
     inside: float
 
     def window(self, first: int, last: int, width: int) -> tuple[int, int, int, int] | None:
-        """Return the pixels of rows ``first`` to ``last`` that it may hold: top, bottom, left, right; None if none."""
+        """Return top, bottom, left, right of its box in rows ``first`` to ``last``; None if it is empty."""
         if self.shape.is_empty:
             return None
         west, north, east, south = self.shape.bounds
@@ -54,7 +54,7 @@ class Zone:
         return (top, bottom, left, right) if top < bottom and left < right else None
 
     def mask(self, top: int, bottom: int, left: int, right: int) -> npt.NDArray[np.bool_]:
-        """Return which pixels of a window have their centres in it, (bottom - top, right - left)."""
+        """Return the pixels of a window with centres in the zone, (bottom - top, right - left)."""
         burnt = rasterio.features.rasterize(
             [self.shape],
             (bottom - top, right - left),
@@ -72,7 +72,7 @@ class Zones:
         source: Name of the file.
         zones: In the order of the layer.
         crs: Of their geometries.
-        notes: What the user should know.
+        notes: Warnings for the user.
     """
 
     source: str
@@ -82,17 +82,17 @@ class Zones:
 
 
 def read_zones(source: str, field: str | None, grid: Grid) -> Zones:
-    """Read the polygons of a layer as zones on a raster; they may overlap and reach out of it.
+    """Read the polygons of a layer as zones of a raster; they may overlap and extend beyond it.
 
     Args:
         source: As for :func:`~dubai_landcover_plugin.core.io.vector_reader.read_vector`.
-        field: Attribute with their names; None numbers them.
+        field: Attribute with their names; with None they are numbered.
         grid: Of the raster.
 
     Raises:
         RasterOpenError: if the layer cannot be read.
-        RequestError: if the attribute is not there, or there are no polygons.
-        GeoreferenceError: if no zone touches the raster.
+        RequestError: if the attribute does not exist, or there are no polygons.
+        GeoreferenceError: if no zone overlaps the raster.
     """
     layer = read_vector(source)
     polygonal = np.isin(shapely.get_type_id(layer.geometries), (3, 6)) & ~shapely.is_empty(layer.geometries)
@@ -102,17 +102,19 @@ def read_zones(source: str, field: str | None, grid: Grid) -> Zones:
     names = [name for name, kept in zip(_names(layer, field), polygonal, strict=True) if kept]
     repeated = len(names) - len(set(names))
     if repeated:
-        notes.append(f"{repeated} zones have the name of another one; they are counted apart, under their numbers.")
+        notes.append(
+            f"{repeated} zones share their name with another one; each is counted by itself, under its number."
+        )
     geometries = layer.geometries[polygonal]
     shapes, inside = _on_raster(VectorLayer(geometries, {}, layer.crs), grid)
     if not (inside > 0).any():
         raise GeoreferenceError(
-            f"None of the {len(names)} zones touches the raster.", "Check the layer's place and its CRS."
+            f"None of the {len(names)} zones overlaps the raster.", "Check the layer's extent and its CRS."
         )
     zones = [Zone(number, *values) for number, values in enumerate(zip(names, geometries, shapes, inside.tolist()), 1)]
     outside = int((inside == 0).sum())
     if outside:
-        notes.append(f"{outside} of {len(zones)} zones lie outside the raster.")
+        notes.append(f"{outside} of {len(zones)} zones are outside the raster.")
     name = Path(file_of(source)).name
     return Zones(name, tuple(zones), layer.crs, tuple(notes))
 
@@ -121,10 +123,10 @@ def _notes(layer: VectorLayer, polygonal: npt.NDArray[np.bool_], grid: Grid) -> 
     notes = []
     left_out = int((~polygonal).sum())
     if left_out:
-        notes.append(f"{left_out} features of the zones are no polygons and were left out.")
-    mended = int((~shapely.is_valid(layer.geometries[polygonal])).sum())
-    if mended:
-        notes.append(f"{mended} zones cross themselves; they were mended.")
+        notes.append(f"{left_out} features of the zones layer are not polygons and were ignored.")
+    repaired = int((~shapely.is_valid(layer.geometries[polygonal])).sum())
+    if repaired:
+        notes.append(f"{repaired} zones had invalid geometries, which were repaired.")
     if (layer.crs is None) != (grid.crs is None):
         lacking = "zones have" if layer.crs is None else "raster has"
         notes.append(f"The {lacking} no CRS: the zones' coordinates are taken as the raster's.")
@@ -148,7 +150,7 @@ def _name(value: Any, number: int) -> str:
 
 
 def _on_raster(layer: VectorLayer, grid: Grid) -> tuple[Geometries, npt.NDArray[np.float64]]:
-    """Return the zones in pixel coordinates, cut near the raster, and the shares of their areas that lie on it."""
+    """Return the zones in pixel coordinates, clipped near the raster, and the shares of their areas inside it."""
     zones: Geometries = shapely.make_valid(layer.geometries)
     footprint = _footprint(grid, layer)
     areas = shapely.area(zones)
@@ -163,7 +165,7 @@ def _on_raster(layer: VectorLayer, grid: Grid) -> tuple[Geometries, npt.NDArray[
         near = shapely.segmentize(near, max(east - west, north - south) / _STEPS)
     moved = VectorLayer(near, {}, layer.crs).to_crs(grid.crs).geometries
     shapes = _transformed(moved, ~feature_transform(grid, layer.geometries))
-    # One orientation for all: neighbours then share every pixel centre on their border out among them.
+    # With one orientation for all, a pixel centre on a common border belongs to exactly one neighbour.
     shapes = shapely.orient_polygons(_polygons(shapely.make_valid(shapes)))
     return shapes, inside
 
@@ -188,7 +190,7 @@ def _transformed(geometries: Any, transform: Affine) -> Any:
 
 
 def _polygons(shapes: Geometries) -> Geometries:
-    """Return the polygonal part of each geometry: what cutting and mending leaves besides has no area."""
+    """Return the polygonal part of each geometry; lines and points left by clipping and repair have no area."""
     parts, owners = shapely.get_parts(shapes, return_index=True)
     while (shapely.get_type_id(parts) > 3).any():
         parts, inner = shapely.get_parts(parts, return_index=True)

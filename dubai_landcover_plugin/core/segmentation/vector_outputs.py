@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from dubai_landcover_plugin.core.io.files import temporary_folder, write_text
-from dubai_landcover_plugin.core.report.run_page import report_html
+from dubai_landcover_plugin.core.report.run_page import run_page
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, LandCoverError, OutputError
 from dubai_landcover_plugin.protocol.monitor import Monitor
@@ -47,7 +47,7 @@ def write_extras(request: SegmentationRequest, scheme: ClassScheme, record: dict
         if request.roads:
             write_roads(request, monitor)
         if request.report:
-            write_text(request.report, report_html(record, scheme))
+            write_text(request.report, run_page(record, scheme))
     except LandCoverError as error:
         if isinstance(error, OutputError):
             raise OutputError(

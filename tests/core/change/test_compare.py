@@ -264,7 +264,7 @@ def test_no_change_gives_an_empty_vector_file(compare, tmp_path):
     assert outcome["changed"] == 0
     assert outcome["polygon_count"] == 0
     assert pyogrio.read_info(path, layer="c")["features"] == 0
-    assert "No pixel surely changed" in (tmp_path / "c.html").read_text(encoding="utf-8")
+    assert "No pixel changed its class" in (tmp_path / "c.html").read_text(encoding="utf-8")
 
 
 def test_areas_in_degrees_are_those_on_the_ground(compare, make, tmp_path):

@@ -17,13 +17,13 @@ from rasterio.crs import CRS
 from dubai_landcover_plugin.cli.main import main
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import GroundScale
+from dubai_landcover_plugin.core.html.numbers import area_unit
 from dubai_landcover_plugin.core.io.class_tags import class_tags
-from dubai_landcover_plugin.core.report import counts as tally_module
+from dubai_landcover_plugin.core.report import counts as counts_module
 from dubai_landcover_plugin.core.report import zones as zones_module
-from dubai_landcover_plugin.core.report.counts import Blocks, Tally
-from dubai_landcover_plugin.core.report.provenance import area_unit
+from dubai_landcover_plugin.core.report.counts import Blocks, ClassCounts
 from dubai_landcover_plugin.core.report.report import write_report
-from dubai_landcover_plugin.core.report.statistics import figures
+from dubai_landcover_plugin.core.report.statistics import area_statistics
 from dubai_landcover_plugin.core.report.zones import read_zones
 from dubai_landcover_plugin.core.worker import _TASKS
 from dubai_landcover_plugin.protocol.classes import DUBAI, naturally_coloured
@@ -197,12 +197,12 @@ class TestAreas:
         sure = str(write_raster(tmp_path / "c.tif", rng.integers(20, 101, (1, *size), np.uint8), nodata=255))
         zones = layer(tmp_path / "z.gpkg", [box(0.3, 0.3, 90, 110), box(0, 0, 1, 1)])
         whole = table(tmp_path, path, confidence=sure, zones=zones)
-        monkeypatch.setattr(tally_module, "_BAND_PIXELS", most)
+        monkeypatch.setattr(counts_module, "_STRIP_PIXELS", most)
         assert table(tmp_path, path, confidence=sure, zones=zones) == whole
 
     def test_bands_hold_whole_rows_of_blocks_or_parts_of_one(self):
         for rows, height, width, most in ((1000, 100, 50, 1 << 21), (1000, 100, 100_000, 1 << 21), (7, 8, 3, 1 << 21)):
-            bands = list(Blocks(height, height).bands(rows, width))
+            bands = list(Blocks(height, height).strips(rows, width))
             assert [first for first, _, _ in bands] == [0, *(last for _, last, _ in bands)][:-1]
             assert bands[-1][1] == rows
             assert all(last % height == 0 or last == rows for _, last, ends in bands if ends)
@@ -235,9 +235,9 @@ class TestConfidence:
     def test_no_dependence_within_blocks_has_a_larger_variance(self, ids, seed):
         percents = np.random.default_rng(seed).integers(0, 102, ids.shape).astype(np.int32)
         blocks = Blocks(5, 7)
-        counted = Tally(7)
-        keys = np.where(ids > 0, ids.astype(np.int32) * tally_module.PERCENTS + percents, 101).astype(np.int32)
-        counted.add(tally_module.Band(0, keys, np.ones(12), True, blocks, True))
+        counted = ClassCounts(7)
+        keys = np.where(ids > 0, ids.astype(np.int32) * counts_module.PERCENTS + percents, 101).astype(np.int32)
+        counted.add(counts_module.Strip(0, keys, np.ones(12), True, blocks, True))
         counted.end_blocks(1.0)
         for slot in range(1, 7):
             worst = 0.0
@@ -246,7 +246,7 @@ class TestConfidence:
                     part = np.s_[top : top + 5, left : left + 7]
                     p = percents[part][(ids[part] == slot) & (percents[part] <= 100)] / 100
                     worst += np.sqrt(p * (1 - p)).sum() ** 2  # all as correlated as their probabilities let them be
-            assert counted.scatter[slot] >= worst - 1e-9
+            assert counted.variance[slot] >= worst - 1e-9
 
     def test_unlabeled_claims_nothing_and_unknown_confidence_is_told(self, tmp_path):
         path = class_map(tmp_path / "u.tif", [[6, 6, 1, 1]])
@@ -351,15 +351,15 @@ class TestZones:
         assert pixels(table(tmp_path, path, zones=qgis), 1)["Building"] == 15
         assert pixels(table(tmp_path, path, zones=engine), 1)["Building"] == 15
 
-    def test_awkward_features_are_mended_named_and_told(self, tmp_path, town):
+    def test_awkward_features_are_repaired_and_named_in_warnings(self, tmp_path, town):
         bowtie = shapely.Polygon([(WEST, NORTH), (WEST + 10, NORTH - 10), (WEST + 10, NORTH), (WEST, NORTH - 10)])
         geometries = [bowtie, shapely.Point(WEST, NORTH), box(0, 0, 5, 5), box(0, 0, 5, 5), None]
         zones = layer(tmp_path / "z.gpkg", geometries, name=np.array([None, "x", "same", "same", "y"], object))
         outcome = report(tmp_path, town, zones=zones, zone_field="name")
         told = " ".join(outcome["warnings"])
-        assert "2 features of the zones are no polygons" in told
-        assert "1 zones cross themselves" in told
-        assert "1 zones have the name of another one" in told
+        assert "2 features of the zones layer are not polygons" in told
+        assert "1 zones had invalid geometries" in told
+        assert "1 zones share their name" in told
         assert outcome["zones"] == 3
         assert [zone.name for zone in read_zones(zones, "name", Grid(40, 60, ONE_METRE, UTM40)).zones] == [
             "Zone 1", "same", "same",
@@ -378,7 +378,7 @@ class TestZones:
         for error, words, options in (
             (RequestError, "no attribute 'nome'.*There is: name", {"zones": zones, "zone_field": "nome"}),
             (RequestError, "holds no polygons", {"zones": points}),
-            (GeoreferenceError, "None of the 1 zones touches", {"zones": far}),
+            (GeoreferenceError, "None of the 1 zones overlaps", {"zones": far}),
             (RasterOpenError, "GDAL cannot read", {"zones": str(tmp_path / "missing.gpkg")}),
         ):
             with pytest.raises(error, match=words):
@@ -519,7 +519,7 @@ class TestRuns:
             assert areas[row] == pytest.approx(np.prod(grid.pixel_size_m(row + 0.5)), rel=1e-6)
 
     def test_a_tally_of_nothing_says_nothing(self):
-        told = figures(Tally(7), DUBAI, 1, "nowhere")
+        told = area_statistics(ClassCounts(7), DUBAI, 1, "nowhere")
         assert (told.pixels, told.area, told.coverage, told.confidence, told.wrong_share) == (0, 0, 0, None, None)
         assert told.largest is None
 

@@ -1,0 +1,112 @@
+"""The HTML page of a change between two dates: view models of ``change.html.j2``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dubai_landcover_plugin.core.change.result import ChangeOutcome
+from dubai_landcover_plugin.core.change.transitions import ClassChange
+from dubai_landcover_plugin.core.html.environment import render
+from dubai_landcover_plugin.core.html.numbers import HECTARES, PIXELS, AreaUnit, percent
+from dubai_landcover_plugin.core.html.table import Bar, Cell, Column, Named, Shaded, Table, columns
+
+_MOST_TRANSITIONS = 12
+_LONGEST_BAR = 0.95  # of the cell's width, in the table of gains and losses
+_SAME = "#f1f1f1"
+_LEAST_HECTARES = 10  # smaller comparisons are shown in m²
+
+
+def change_page(outcome: ChangeOutcome) -> str:
+    """Return a self-contained page."""
+    unit = _area_unit(outcome)
+    classes = outcome.tally.by_class(outcome.coding.names)
+    return render(
+        "change.html.j2",
+        title="Land-cover change",
+        request=outcome.request,
+        facts=_facts(outcome),
+        warnings=outcome.warnings,
+        unit=unit,
+        overview=_overview(outcome, unit),
+        gains=_gains(outcome, classes, unit),
+        matrix=_matrix(outcome, classes, unit),
+        transitions=_transitions(outcome, unit),
+        shift=outcome.shift,
+        corrected=outcome.corrected,
+        record=outcome.result().to_json(),
+    )
+
+
+def _area_unit(outcome: ChangeOutcome) -> AreaUnit:
+    if outcome.tally.unit == "px":
+        return PIXELS
+    return AreaUnit("m²", 1.0, 0) if outcome.tally.compared < _LEAST_HECTARES * HECTARES.size else HECTARES
+
+
+def _facts(outcome: ChangeOutcome) -> list[str]:
+    models = list(dict.fromkeys(name for name in outcome.models if name))
+    facts = [f"{outcome.width:,} × {outcome.height:,} px compared"]
+    if models:
+        facts.append(f"model{'s' * (len(models) > 1)} {' and '.join(models)}")
+    if outcome.request.min_confidence > 0:
+        facts.append(f"minimum confidence {100 * outcome.request.min_confidence:g} %")
+    if outcome.polygons is not None:
+        facts.append(f"{outcome.polygons:,} polygons of at least {outcome.request.min_area:g} {outcome.tally.unit}")
+    return facts
+
+
+def _overview(outcome: ChangeOutcome, unit: AreaUnit) -> Table:
+    tally = outcome.tally
+    listed = [
+        ("Changed", tally.changed, "#d8452e"),
+        ("Unchanged", tally.unchanged, "#bdbdbd"),
+        ("Uncertain", tally.uncertain, "#7a7a7a"),
+    ]
+    whole = tally.compared or 1.0
+    rows = tuple(
+        (name, Bar(colour, area / whole), percent(area / whole, 2), f"{unit.text(area)} {unit.sign}")
+        for name, area, colour in listed
+    )
+    return Table((Column(""), Column("", width="50%"), Column("", number=True), Column("", number=True)), rows)
+
+
+def _gains(outcome: ChangeOutcome, classes: Sequence[ClassChange], unit: AreaUnit) -> Table:
+    largest = max([one.gain for one in classes] + [one.loss for one in classes] + [1e-9]) / _LONGEST_BAR
+    rows: list[Sequence[Cell]] = []
+    for index, one in enumerate(classes):
+        colour = _css(outcome.coding.colour_of(index))
+        loss, gain = Bar(colour, one.loss / largest, opacity=0.45), Bar(colour, one.gain / largest)
+        net = f"{'+' if one.net > 0 else '−' if one.net < 0 else ''}{unit.text(abs(one.net))}"
+        rows.append((one.name, unit.text(one.loss), loss, gain, unit.text(one.gain), net, unit.text(one.swap)))
+    heads = (
+        Column("Class"), Column("Loss", number=True), Column("", width="34%", classes="half left"),
+        Column("", width="34%", classes="half"), *columns(("Gain", "Net", "Swap"), text=0),
+    )  # fmt: skip
+    return Table(heads, tuple(rows))
+
+
+def _matrix(outcome: ChangeOutcome, classes: Sequence[ClassChange], unit: AreaUnit) -> Table:
+    names, areas = outcome.coding.names, outcome.tally.areas
+    rows: list[Sequence[Cell]] = []
+    for row, name in enumerate(names):
+        texts = [unit.text(float(area)) for area in areas[row]]
+        cells = [Shaded(text, _SAME) if row == column else text for column, text in enumerate(texts)]
+        rows.append((name, *cells, unit.text(classes[row].before)))
+    heads = (*columns(("From ↓ to →", *names)), Column("Earlier", number=True, classes="total"))
+    totals = ("Later", *(unit.text(one.after) for one in classes), unit.text(float(areas.sum())))
+    return Table(heads, tuple(rows), totals=totals)
+
+
+def _transitions(outcome: ChangeOutcome, unit: AreaUnit) -> Table:
+    areas = outcome.areas_by_code()
+    changes = sorted((code for code in outcome.legend() if code.is_change), key=lambda code: -areas[code.id])
+    rows = []
+    for code in changes[:_MOST_TRANSITIONS]:
+        colour, area = _css(code.rgb), areas[code.id]
+        bar = Bar(colour, area / areas[changes[0].id])
+        rows.append((Named(code.name, colour), bar, f"{unit.text(area)} {unit.sign}", f"code {code.id}"))
+    return Table((Column(""), Column("", width="45%"), Column("", number=True), Column("", number=True)), tuple(rows))
+
+
+def _css(rgb: tuple[int, int, int]) -> str:
+    return "rgb({}, {}, {})".format(*rgb)

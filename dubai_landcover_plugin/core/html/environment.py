@@ -1,0 +1,51 @@
+"""The Jinja2 environment that renders every page and every generated XML file."""
+
+from __future__ import annotations
+
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from dubai_landcover_plugin.core.html.numbers import decimals, hectares, percent, thousands
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+
+def render(template: str, folder: Path | None = None, **values: Any) -> str:
+    """Return a rendered template.
+
+    All values are escaped, whether they come from the program, a file or the user.
+
+    Args:
+        template: File name of the template.
+        folder: Folder of further templates, searched first; these may extend and import those of this package.
+        values: Variables of the template.
+
+    Raises:
+        jinja2.UndefinedError: if the template uses a variable or an attribute that is not given.
+    """
+    return _environment(folder).get_template(template).render(values)
+
+
+@lru_cache
+def _environment(folder: Path | None) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader([TEMPLATES] if folder is None else [folder, TEMPLATES]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        auto_reload=False,
+    )
+    environment.filters.update(
+        thousands=thousands, decimals=decimals, percent=percent, hectares=hectares, indented_json=_indented_json
+    )
+    return environment
+
+
+def _indented_json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
