@@ -17,6 +17,8 @@ _SPEC = importlib.util.spec_from_file_location("package", ROOT / ".ci" / "packag
 package = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(package)
 
+TEMPLATES = sorted((ROOT / package.NAME / "core" / "html" / "templates").iterdir())
+
 METADATA = "[general]\n" + "".join(f"{key}=x\n" for key in package.REQUIRED_KEYS)
 
 
@@ -98,6 +100,7 @@ def test_this_plugin_can_be_published(tmp_path):
         "core/segmentation/segment.py",
         "resources/models/dubai.safetensors",
         "requirements/engine.txt",
+        *(f"core/html/templates/{path.name}" for path in TEMPLATES),
     } <= set(inside)
     assert not [name for name in inside if name.startswith(("tests", "training"))]
 

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageDraw, ImageFont
 
 from dubai_landcover_plugin.core.html.environment import render
-from dubai_landcover_plugin.core.html.images import chart, jpeg_uri
+from dubai_landcover_plugin.core.html.images import chart, jpeg_uri, literal
 from dubai_landcover_plugin.core.html.table import Cell, Named, Table, columns
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder, write_text
 from dubai_landcover_plugin.protocol.classes import ClassScheme
@@ -215,14 +215,16 @@ def draw_shares(found: Inspection) -> Figure:
     """Return a chart of the class shares in the labelled pixels of each place and of all."""
     places = list(found.by_group())[:40]
     bars = [(f"all ({len(found.images)})", list(found.images))]
-    bars += [(f"{group} ({len(images)})", images) for group, images in places]
+    bars += [(literal(f"{group} ({len(images)})"), images) for group, images in places]
     figure = Figure(figsize=(9, 1.4 + 0.36 * len(bars)), layout="constrained")
     axes = figure.subplots()
     left = np.zeros(len(bars))
     counts = np.array([sum_counts(images, found.scheme) for _, images in bars])  # (N, K)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     for channel, entry in enumerate(found.scheme.classes):
-        axes.barh([name for name, _ in bars], shares[:, channel], left=left, color=entry.colour, label=entry.name)
+        axes.barh(
+            [name for name, _ in bars], shares[:, channel], left=left, color=entry.colour, label=literal(entry.name)
+        )
         left += shares[:, channel]
     axes.invert_yaxis()
     axes.set(xlim=(0, 1), xlabel="share of the labelled pixels, by place (images)")

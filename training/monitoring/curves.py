@@ -9,6 +9,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from dubai_landcover_plugin.core.html.images import literal
 from dubai_landcover_plugin.core.io.files import atomic_path
 
 from ..errors import TrainingError
@@ -71,7 +72,9 @@ def _plot(axes: Axes, rows: Log, columns: Mapping[str, str], title: str, dots: b
     for column, name in columns.items():
         points = [(int(row["step"]), float(row[column])) for row in rows if row.get(column)]
         if points:
-            axes.plot(*zip(*points), label=name, color=_COLOURS.get(column), marker="o" if dots else None, ms=3)
+            axes.plot(
+                *zip(*points), label=literal(name), color=_COLOURS.get(column), marker="o" if dots else None, ms=3
+            )
             drawn = True
     axes.set(title=title, xlabel="step", xlim=(0, int(rows[-1]["step"]) * 1.02))
     axes.grid(alpha=0.3)

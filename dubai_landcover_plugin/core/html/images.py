@@ -33,3 +33,8 @@ def jpeg_uri(image: Image.Image) -> str:
     stream = io.BytesIO()
     image.save(stream, "JPEG", quality=_QUALITY)
     return f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def literal(text: str) -> str:
+    r"""Return text for a Matplotlib figure in which ``$`` is a character and does not start a formula."""
+    return text.replace("$", r"\$")

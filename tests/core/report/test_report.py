@@ -17,7 +17,6 @@ from rasterio.crs import CRS
 from dubai_landcover_plugin.cli.main import main
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import GroundScale
-from dubai_landcover_plugin.core.html.numbers import area_unit
 from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.report import counts as counts_module
 from dubai_landcover_plugin.core.report import zones as zones_module
@@ -443,15 +442,6 @@ class TestPage:
                 shown.append(picture.read(1))
         assert (shown[0] == shown[1]).all()
         assert shown[0][0, 0] == 4
-
-    @pytest.mark.parametrize(
-        ("total", "unit", "told"),
-        [(50.5, "m2", "50.50 m²"), (5e3, "m2", "5,000 m²"), (2e6, "m2", "200.00 ha"), (28_605_339, "m2", "2,860.5 ha"),
-         (2e9, "m2", "2,000.00 km²"), (123, "px", "123 px")],
-    )  # fmt: skip
-    def test_areas_have_a_unit_that_suits(self, total, unit, told):
-        chosen = area_unit(total, unit)
-        assert f"{chosen.text(total)} {chosen.sign}" == told
 
 
 class TestRuns:

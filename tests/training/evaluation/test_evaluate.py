@@ -20,6 +20,7 @@ from dubai_landcover_plugin.core.bundle.bundle import load_bundle
 from dubai_landcover_plugin.core.bundle.save import describe_anew
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
+from tests.pages import ParsedPage, assert_self_contained
 from tests.training.dataset import LOOKS, draw_labels, write_image, write_polygons, write_raster
 from training.__main__ import main
 from training.config import DataConfig, SplitConfig
@@ -220,6 +221,8 @@ class TestCommand:
         assert len(re.findall(r"<img[^>]* alt=", page)) == page.count("<img")
         with Image.open(pictures / "tile2_image_part_001.png") as picture:
             assert np.asarray(picture).shape == (96, 4 * 80, 3)
+
+        assert_self_contained(ParsedPage(page))
 
         pooled = tmp_path / "pooled.json"
         assert main(["evaluate", "--pool", str(output), "--output", str(pooled)]) == 0

@@ -11,7 +11,8 @@ import pytest
 import shapely
 from PIL import Image
 
-from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
+from tests.pages import HOSTILE, ParsedPage, assert_self_contained
 from tests.training.dataset import (
     colours_of,
     draw_labels,
@@ -230,3 +231,28 @@ def test_the_real_tile_7_has_one_image_of_land_alone(shared: Path) -> None:
     found = inspect_dataset(tile)
     assert found.errors == ()
     assert found.problems == ("tile7/image_part_008 has only Land: check whether its labels are complete.",)
+
+
+def test_all_text_of_the_page_is_escaped(folder: Path) -> None:
+    def with_text(text: str) -> ParsedPage:
+        found = inspected(folder, title=text)
+        classes = tuple(replace(entry, name=f"{entry.name} {text}") for entry in found.scheme.classes)
+        images = tuple(
+            replace(image, name=f"{image.name} {text}", group=f"{image.group} {text}") for image in found.images
+        )
+        dataset = replace(
+            found.dataset,
+            scheme=ClassScheme(classes, found.scheme.unlabeled),
+            unlabelled=(text,),
+            notes=(text,),
+        )
+        shown = replace(found, dataset=dataset, images=images, errors=(text,), problems=(text,))
+        return ParsedPage(page(shown, ContactSheet(shown.scheme, 1)))
+
+    hostile = with_text(HOSTILE)
+    assert_self_contained(hostile)
+    drawn = {"svg", "g", "defs", "path", "use", "style", "clippath", "rect", "metadata", "rdf:rdf", "cc:work"}
+    tags, plain = ([tag for tag in parsed.tags if tag[0] not in drawn] for parsed in (hostile, with_text("x")))
+    assert tags == plain
+    # title, error, problem, unlabelled and note; classes as rows and as heads; 3 places; 6 images with place and class
+    assert hostile.occurrences(HOSTILE) == 5 + 2 * 5 + 3 + 3 * 6

@@ -1,0 +1,32 @@
+import pytest
+from jinja2 import UndefinedError
+
+from dubai_landcover_plugin.core.html.environment import render
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "page.html.j2").write_text(
+        '{% extends "base.html.j2" %}{% block body %}{{ ui.warning(text) }}{{ value.missing }}{% endblock %}',
+        encoding="utf-8",
+    )
+    (tmp_path / "plain.xml.j2").write_text('<a b="{{ text }}">{{ 12345.6|thousands }}</a>\n', encoding="utf-8")
+    return tmp_path
+
+
+def test_values_are_escaped_in_every_kind_of_file(folder):
+    assert render("plain.xml.j2", folder, text="<\"'&") == '<a b="&lt;&#34;&#39;&amp;">12,346</a>\n'
+
+
+def test_templates_of_another_folder_extend_the_base_page(folder):
+    page = render("page.html.j2", folder, title="A & B", text="<b>", value={"missing": ""})
+    assert "<title>A &amp; B</title>" in page
+    assert '<p class="warning">&lt;b&gt;</p>' in page
+    assert "@media print" in page
+
+
+def test_a_value_that_is_not_given_is_an_error(folder):
+    with pytest.raises(UndefinedError, match="'title' is undefined"):
+        render("page.html.j2", folder, text="", value={"missing": ""})
+    with pytest.raises(UndefinedError, match="has no attribute 'missing'"):
+        render("page.html.j2", folder, title="", text="", value={})
