@@ -51,6 +51,23 @@ def test_there_is_one_package(installed):
     assert (installed / PACKAGE / "resources" / "models" / "dubai.safetensors").is_file()
 
 
+def test_pages_find_their_templates(installed):
+    code = """
+from dubai_landcover_plugin.core.html.environment import environment
+from dubai_landcover_plugin.training.evaluation.page import _TEMPLATES
+for folder, name in (None, "report"), (_TEMPLATES, "inspection"), (_TEMPLATES, "evaluation"), (_TEMPLATES, "base"):
+    print(environment(folder).get_template(name + ".html.j2").filename)
+"""
+    (installed / "list_templates.py").write_text(code, encoding="utf-8")
+    try:
+        found = run(installed, "list_templates").splitlines()
+    finally:
+        (installed / "list_templates.py").unlink()
+    own, training = (installed / PACKAGE / folder / "templates" for folder in ("core/html", "training"))
+    expected = [own / "report.html.j2", training / "inspection.html.j2", training / "evaluation.html.j2"]
+    assert [Path(path) for path in found] == [*expected, own / "base.html.j2"]
+
+
 def test_the_command_line_finds_the_shipped_model(installed):
     assert run(installed, PACKAGE, "--version") == f"landcover {__version__}\n"
     assert str(installed) in run(installed, PACKAGE, "models")

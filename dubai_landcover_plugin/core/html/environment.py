@@ -27,12 +27,13 @@ def render(template: str, folder: Path | None = None, **values: Any) -> str:
     Raises:
         jinja2.UndefinedError: if the template uses a variable or an attribute that is not given.
     """
-    return _environment(folder).get_template(template).render(values)
+    return environment(folder).get_template(template).render(values)
 
 
 @lru_cache
-def _environment(folder: Path | None) -> Environment:
-    environment = Environment(
+def environment(folder: Path | None = None) -> Environment:
+    """Return the environment of all templates; arguments as for :func:`render`."""
+    made = Environment(
         loader=FileSystemLoader([TEMPLATES] if folder is None else [folder, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
@@ -41,10 +42,10 @@ def _environment(folder: Path | None) -> Environment:
         keep_trailing_newline=True,
         auto_reload=False,
     )
-    environment.filters.update(
+    made.filters.update(
         thousands=thousands, decimals=decimals, percent=percent, hectares=hectares, indented_json=_indented_json
     )
-    return environment
+    return made
 
 
 def _indented_json(value: Any) -> str:

@@ -27,6 +27,7 @@ from training.__main__ import main
 from training.config import DataConfig
 from training.data.dataset import NOT_CLASS
 from training.data.layouts import open_dataset
+from training.data_config import SourceConfig
 from training.inspection.findings import Inspection, difference_hash, inspect_dataset
 from training.inspection.page import ContactSheet, describe, draw_shares, page
 from training.monitoring.pictures import pale
@@ -245,6 +246,7 @@ def test_all_text_of_the_page_is_escaped(folder: Path) -> None:
             scheme=ClassScheme(classes, found.scheme.unlabeled),
             unlabelled=(text,),
             notes=(text,),
+            sources=(SourceConfig(text, terms=text),),
         )
         shown = replace(found, dataset=dataset, images=images, errors=(text,), problems=(text,))
         return ParsedPage(page(shown, ContactSheet(shown.scheme, 1)))
@@ -254,5 +256,6 @@ def test_all_text_of_the_page_is_escaped(folder: Path) -> None:
     drawn = {"svg", "g", "defs", "path", "use", "style", "clippath", "rect", "metadata", "rdf:rdf", "cc:work"}
     tags, plain = ([tag for tag in parsed.tags if tag[0] not in drawn] for parsed in (hostile, with_text("x")))
     assert tags == plain
-    # title, error, problem, unlabelled and note; classes as rows and as heads; 3 places; 6 images with place and class
-    assert hostile.occurrences(HOSTILE) == 5 + 2 * 5 + 3 + 3 * 6
+    # title, error, problem, unlabelled and note; classes as rows and twice as heads; a source with name and terms;
+    # 3 places; 6 images with place and class
+    assert hostile.occurrences(HOSTILE) == 5 + 3 * 5 + 3 + 3 + 3 * 6
