@@ -2,7 +2,7 @@
 # Paths are relative throughout, so that the folder may have any name.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs package bench lock clean
+.PHONY: help setup demo test lint docs package bench options lock clean
 
 PY := .venv/bin/python
 QGIS_ENV := QT_QPA_PLATFORM=offscreen
@@ -20,6 +20,7 @@ help:
 	@echo "make package               build/dubai_landcover_plugin and its zip"
 	@echo "make bench                 speed and memory on this machine"
 	@echo "make setup                 only install what is missing"
+	@echo "make options               write docs/options.md from the requests"
 	@echo "make lock                  raise the versions in requirements/"
 	@echo "make clean                 remove what these commands made, environments included"
 
@@ -63,6 +64,10 @@ docs:
 bench:
 	@.ci/setup.sh engine
 	@$(PY) -m tests.benchmarks
+
+options:
+	@.ci/setup.sh engine
+	@$(PY) .ci/options.py
 
 lock:
 	@.ci/setup.sh engine

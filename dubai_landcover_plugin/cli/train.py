@@ -1,4 +1,4 @@
-"""``landcover-train``: training, wherever it lies."""
+"""``landcover-train``: the command line of training."""
 
 from __future__ import annotations
 

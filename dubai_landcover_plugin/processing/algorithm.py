@@ -1,12 +1,14 @@
-"""What every algorithm of the provider shares."""
+"""Base class of the provider's algorithms: their description, and running the engine."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from qgis.core import (
     QgsProcessingAlgorithm,
+    QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingParameterDefinition,
@@ -21,7 +23,30 @@ from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.runner.run import run_task
 from dubai_landcover_plugin.runner.settings import engine_interpreter
 
-HELP_URL = "https://github.com/dubai-landcover/dubai-landcover-qgis/blob/main/docs/qgis.md"
+DOCUMENTATION = "https://github.com/dubai-landcover/dubai-landcover-qgis/blob/main/docs/"
+
+
+@dataclass(frozen=True)
+class AlgorithmInfo:
+    """Description of an algorithm for the toolbox, in English; it is translated when it is shown.
+
+    Args:
+        name: Id of the algorithm within the provider.
+        title: Name in the toolbox.
+        group: Group in the toolbox; in lower case it is the group's id.
+        tags: Search terms, separated by commas.
+        summary: One sentence for lists.
+        help: HTML beside the dialog.
+        page: Page of the documentation.
+    """
+
+    name: str
+    title: str
+    group: str
+    tags: str
+    summary: str
+    help: str
+    page: str = "qgis.md"
 
 
 def tr(text: str) -> str:
@@ -30,11 +55,45 @@ def tr(text: str) -> str:
 
 
 class LandCoverAlgorithm(QgsProcessingAlgorithm):
-    """An algorithm whose work is done by the engine."""
+    """An algorithm that runs in the engine; subclasses set ``INFO``."""
+
+    INFO: AlgorithmInfo
 
     def createInstance(self) -> QgsProcessingAlgorithm:
-        """Return a fresh algorithm of the same kind."""
+        """Return a new algorithm of the same class."""
         return type(self)()
+
+    def name(self) -> str:
+        """Return the algorithm's id."""
+        return self.INFO.name
+
+    def displayName(self) -> str:
+        """Return the name in the toolbox."""
+        return tr(self.INFO.title)
+
+    def group(self) -> str:
+        """Return the group in the toolbox."""
+        return tr(self.INFO.group)
+
+    def groupId(self) -> str:
+        """Return the group's id."""
+        return self.INFO.group.lower()
+
+    def tags(self) -> list[str]:
+        """Return the search terms."""
+        return tr(self.INFO.tags).split(",")
+
+    def shortDescription(self) -> str:
+        """Return one sentence for lists."""
+        return tr(self.INFO.summary)
+
+    def shortHelpString(self) -> str:
+        """Return the help beside the dialog."""
+        return tr(self.INFO.help)
+
+    def helpUrl(self) -> str:
+        """Return the page of the documentation."""
+        return DOCUMENTATION + self.INFO.page
 
     def icon(self) -> QIcon:
         """Return the provider's icon."""
@@ -43,10 +102,6 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
     def svgIconPath(self) -> str:
         """Return the icon as a file."""
         return resource("icons/landcover.svg")
-
-    def helpUrl(self) -> str:
-        """Return the page that explains the algorithms."""
-        return HELP_URL
 
     def canExecute(self) -> tuple[bool, str]:
         """Return whether there is an engine, and if not, how to get one."""
@@ -62,10 +117,10 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
         """Add a parameter with its help.
 
         Args:
-            parameter: The parameter; QGIS takes it over.
-            help_text: What it means, for the dialog's tooltip and help panel.
-            advanced: Whether it hides among the advanced ones.
-            created: For an optional output: whether the dialog proposes to make it.
+            parameter: The parameter; QGIS takes ownership.
+            help_text: Text of the tooltip and the help panel.
+            advanced: Whether it is listed among the advanced parameters.
+            created: For an optional output: whether the dialog proposes to write it.
         """
         parameter.setHelp(help_text)
         if advanced:
@@ -74,6 +129,21 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
             parameter.setCreateByDefault(created)
         if not self.addParameter(parameter):
             raise QgsProcessingException(f"The parameter {parameter.name()} was refused by QGIS.")
+
+    def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
+        """Refuse parameters that the engine would refuse later; subclasses extend it.
+
+        Raises:
+            LandCoverError: naming the value, the limit and the remedy.
+        """
+
+    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
+        """Return whether a run can start, and if not, why."""
+        try:
+            self.check(parameters, context)
+        except LandCoverError as error:
+            return False, str(error)
+        return super().checkParameterValues(parameters, context)
 
     def run_engine(self, task: str, request: Mapping[str, Any], feedback: QgsProcessingFeedback) -> dict[str, Any]:
         """Run a request in the engine and return its result.

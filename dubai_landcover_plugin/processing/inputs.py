@@ -46,14 +46,14 @@ _DEFAULT_ELLIPSOID = "EPSG:7030"
 
 @dataclass(frozen=True)
 class RasterInput:
-    """What is needed to read a layer later, outside the main thread.
+    """Path or provider of a layer, to read it later outside the main thread.
 
     Args:
         name: The layer's name.
         path: What the engine opens; empty where the layer must be drawn or copied first.
         provider: A clone of the layer's provider for drawing; None where there is a path.
         crs: The layer's CRS.
-        crs_override: CRS to tell the engine because the file has none or another one; empty otherwise.
+        crs_override: CRS that the engine uses instead of the file's, which is missing or another one; empty otherwise.
         extent: The layer's extent in its CRS.
         flipped: Whether QGIS counts rows downwards from 0 (no georeference) where the engine counts upwards.
         bands: Number of bands.
@@ -162,9 +162,9 @@ def draw_to_file(
     Args:
         source: A layer without a path.
         extent: In the layer's CRS; an empty one takes the whole layer.
-        gsd: Ground sampling distance wanted of a layer without a resolution of its own, m/px.
+        gsd: Ground sampling distance at which a layer without a resolution is drawn, m/px.
         transform_context: The project's.
-        feedback: Hears progress; may cancel.
+        feedback: Receives progress; may cancel.
 
     Raises:
         QgsProcessingException: if the extent is outside the layer, too large, or the layer cannot be read.
@@ -282,7 +282,7 @@ def raster_path(
     path = engine_path(layer) if layer.isValid() else ""
     if not path:
         raise RequestError(
-            tr("The layer '{name}' is no raster file.").format(name=layer.name()), tr("Save it as GeoTIFF first.")
+            tr("The layer '{name}' is not a raster file.").format(name=layer.name()), tr("Save it as GeoTIFF first.")
         )
     return path
 

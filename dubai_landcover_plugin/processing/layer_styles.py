@@ -34,7 +34,7 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme, naturally_colou
 
 CLASS_FIELD, CODE_FIELD = "class_id", "code"
 SORT_KEYS = {"confidence": 1, "classes": 2, "polygons": 3, "buildings": 4, "roads": 5}
-"""Results with a larger key lie above those with a smaller one."""
+"""Results with a larger key are drawn above those with a smaller one."""
 
 _CONFIDENCE_STOPS = ((0, "#440154"), (25, "#3B528B"), (50, "#21918C"), (75, "#5EC962"), (100, "#FDE725"))
 """Percent and colour: the viridis ramp, which reads well in print and for the colour-blind."""
@@ -145,7 +145,7 @@ def _symbol(colour: str, alpha: int = _POLYGON_ALPHA) -> QgsFillSymbol:
 
 
 def style_as_stored(layer: QgsMapLayer) -> None:
-    """Give a layer the style, form included, that lies in its file or beside it."""
+    """Apply the style in a layer's file or beside it, including its form."""
     layer.loadDefaultStyle()
     layer.triggerRepaint()
 
@@ -242,7 +242,7 @@ class ResultStyle:
 
 
 def set_sort_key(details: QgsProcessingContext.LayerDetails, kind: str) -> None:
-    """Tell QGIS, where it listens, what lies above what."""
+    """Set the drawing order of layers where this version of QGIS supports it."""
     if hasattr(details, "layerSortKey"):
         details.layerSortKey = SORT_KEYS[kind]
 
@@ -270,11 +270,11 @@ def sort_layers(project: QgsProject, layer: QgsMapLayer, kind: str, run: str) ->
         for child in parent.findLayers()
         if child.parent() == parent and child.layer() is not None and child.layer().customProperty(_RUN) == run
     ]
-    wanted = sorted(ours, key=lambda child: -int(child.layer().customProperty(_KEY)))
-    if wanted == ours:
+    ordered = sorted(ours, key=lambda child: -int(child.layer().customProperty(_KEY)))
+    if ordered == ours:
         return
     first = min(parent.children().index(child) for child in ours)
-    for offset, child in enumerate(wanted):
+    for offset, child in enumerate(ordered):
         parent.insertChildNode(first + offset, child.clone())
     for child in ours:
         parent.removeChildNode(child)

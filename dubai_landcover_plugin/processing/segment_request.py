@@ -1,4 +1,4 @@
-"""Between the parameters of Segment Land Cover and the engine's request and result."""
+"""Segmentation in Processing: choice of the model, options, checks and results."""
 
 from __future__ import annotations
 
@@ -7,21 +7,106 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from qgis.core import QgsProcessing, QgsProcessingContext, QgsProcessingFeedback
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingFeedback,
+    QgsProcessingParameterEnum,
+    QgsProcessingParameterFile,
+)
 
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.destinations import check_destinations, destination_text
 from dubai_landcover_plugin.processing.inputs import engine_path
-from dubai_landcover_plugin.processing.parameters import segment_options
-from dubai_landcover_plugin.protocol.errors import BandError, RequestError
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.processing.parameters import label, option_values
+from dubai_landcover_plugin.protocol.errors import BandError, BundleError, RequestError
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata, user_model_folder
+from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
+from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentationRequest,
     SegmentationResult,
     SegmentOptions,
 )
+from dubai_landcover_plugin.runner.settings import available_models
 
-_LAYERS = ("OUTPUT", "POLYGONS", "BUILDINGS", "ROADS", "CONFIDENCE")
+
+def add_model(algorithm: LandCoverAlgorithm, item: Described) -> None:
+    """Add the choice of a model: an installed one, or a file."""
+    names = list(available_models())
+    default = item.default if item.default in names else (names[0] if names else None)
+    algorithm.add(
+        QgsProcessingParameterEnum(
+            item.key, label(item), options=names, defaultValue=default, optional=not names, usesStaticStrings=True
+        ),
+        tr(
+            "An installed model. Models are looked for in the plugin, in {folder} and in the folder of the plugin's "
+            "settings."
+        ).format(folder=user_model_folder()),
+    )
+    algorithm.add(
+        QgsProcessingParameterFile(
+            "MODEL_FILE",
+            tr("Model file"),
+            optional=True,
+            fileFilter=f"{tr('Models')} (*{BUNDLE_SUFFIX} *{ONNX_SUFFIX})",
+        ),
+        tr(
+            "A model that is not in the list, for example one that you trained or an ONNX file made for the plugin "
+            "Deepness. It replaces the model chosen above."
+        ),
+        advanced=True,
+    )
+
+
+def chosen_model(algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext) -> Path:
+    """Return the model file that the parameters name.
+
+    Raises:
+        BundleError: if the model is not installed or none was chosen.
+    """
+    file = algorithm.parameterAsFile(parameters, "MODEL_FILE", context)
+    if file:
+        return Path(file)
+    installed = available_models()
+    given = parameters.get("MODEL")  # read as it is: QGIS replaces a name that it does not know by the default
+    name = given if isinstance(given, str) and given else algorithm.parameterAsEnumString(parameters, "MODEL", context)
+    if name in installed:
+        return installed[name]
+    names = ", ".join(installed) or tr("none")
+    if not name:
+        raise BundleError(
+            tr("No model was chosen. Installed: {names}.").format(names=names),
+            tr("Choose a model or give a model file; models can be put into {folder}.").format(
+                folder=user_model_folder()
+            ),
+        )
+    raise BundleError(
+        tr("The model '{name}' is not installed.").format(name=name),
+        tr("Choose one of those installed ({names}) or give a model file.").format(names=names),
+    )
+
+
+def segment_options(
+    algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext, crs_override: str = ""
+) -> SegmentOptions:
+    """Return the engine's options for the parameters.
+
+    Raises:
+        BundleError: if there is no such model.
+        RequestError: if a value is out of range.
+    """
+    has_bands = algorithm.parameterDefinition("BANDS") is not None
+    bands = tuple(algorithm.parameterAsInts(parameters, "BANDS", context)) if has_bands else ()
+    return SegmentOptions.from_options(
+        {
+            **option_values(algorithm, SegmentOptions, parameters, context, skip=("model", "bands")),
+            "model": str(chosen_model(algorithm, parameters, context)),
+            "bands": bands or None,
+            "crs": crs_override or None,
+            "overwrite": True,  # Processing has asked the user
+        }
+    )
 
 
 def check_parameters(
@@ -32,7 +117,7 @@ def check_parameters(
     Raises:
         LandCoverError: naming the value, the limit and the remedy.
     """
-    check_suffixes(algorithm, parameters)
+    check_destinations(algorithm, SegmentationRequest, parameters)
     options = segment_options(algorithm, parameters, context)
     model = read_metadata(options.model)
     layer = algorithm.parameterAsRasterLayer(parameters, "INPUT", context)
@@ -58,72 +143,8 @@ def check_parameters(
             )
 
 
-def check_suffixes(algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any]) -> None:
-    """Refuse destinations in formats that the engine does not write.
-
-    Raises:
-        RequestError: naming the path and the formats.
-    """
-    provider = algorithm.provider()
-    rasters, vectors = provider.supportedOutputRasterLayerExtensions(), provider.supportedOutputVectorLayerExtensions()
-    for name, allowed in {"OUTPUT": rasters, "CONFIDENCE": rasters, "POLYGONS": vectors}.items():
-        target = destination_text(parameters.get(name))
-        if target and target != QgsProcessing.TEMPORARY_OUTPUT and Path(target).suffix.lower()[1:] not in allowed:
-            raise RequestError(
-                tr("{name} cannot be written to '{target}'.").format(name=name, target=target),
-                tr("Choose a file that ends in {suffixes}.").format(suffixes=", ".join(f".{one}" for one in allowed)),
-            )
-
-
-def destination_text(value: Any) -> str:
-    """Return the path in the value of a destination parameter, as far as it is known before the run."""
-    sink = getattr(value, "sink", None)  # QgsProcessingOutputLayerDefinition
-    text = sink.staticValue() if sink is not None else value
-    return text if isinstance(text, str) else ""
-
-
 def _same_file(first: str, second: str) -> bool:
     return bool(first) and os.path.realpath(first) == os.path.realpath(second)
-
-
-def is_skipped(value: Any, context: QgsProcessingContext) -> bool:
-    """Return whether a destination was left empty. Asking QGIS for it would announce a layer that never comes."""
-    sink = getattr(value, "sink", None)
-    if sink is not None:
-        value, _ = sink.valueAsString(context.expressionContext(), "")
-    return value is None or value == ""
-
-
-def destinations(
-    algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext
-) -> dict[str, str]:
-    """Return the wanted outputs by parameter name. Ask once: each call makes new temporary names."""
-    wanted = [name for name in _LAYERS if not is_skipped(parameters.get(name, name), context)]
-    found = {name: algorithm.parameterAsOutputLayer(parameters, name, context) for name in wanted}
-    found["REPORT"] = algorithm.parameterAsFileOutput(parameters, "REPORT", context)
-    return {name: path for name, path in found.items() if path}
-
-
-def request_for(
-    path: str, extent: tuple[float, float, float, float] | None, options: SegmentOptions, paths: Mapping[str, str]
-) -> SegmentationRequest:
-    """Return the engine's request; paths become absolute, for the engine works in another folder.
-
-    Raises:
-        RequestError: if a value is out of range.
-    """
-    absolute = {name: os.path.abspath(target) for name, target in paths.items()}
-    return SegmentationRequest(
-        input=path,
-        output=absolute["OUTPUT"],
-        options=options,
-        extent=extent,
-        confidence=absolute.get("CONFIDENCE"),
-        polygons=absolute.get("POLYGONS"),
-        report=absolute.get("REPORT"),
-        buildings=absolute.get("BUILDINGS"),
-        roads=absolute.get("ROADS"),
-    )
 
 
 def outputs(result: SegmentationResult, paths: Mapping[str, str]) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition, QgsSettings
 
-from dubai_landcover_plugin.processing.parameters import chosen_model, segment_options, stretch_limits
+from dubai_landcover_plugin.processing.parameters import stretch_limits
+from dubai_landcover_plugin.processing.segment_request import chosen_model, segment_options
 from dubai_landcover_plugin.protocol.errors import RequestError
 
 pytestmark = pytest.mark.qgis

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from collections.abc import Mapping
 from typing import Any
 
 from qgis.core import (
@@ -14,112 +14,64 @@ from qgis.core import (
     QgsProcessingOutputString,
     QgsProcessingParameterFeatureSource,
     QgsProcessingParameterField,
-    QgsProcessingParameterFileDestination,
     QgsProcessingParameterRasterLayer,
 )
 
-from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
-from dubai_landcover_plugin.processing.algorithms.accuracy_sample import ACCURACY_HELP_URL
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.inputs import check_saved, raster_path, vector_source
+from dubai_landcover_plugin.processing.parameters import (
+    add_inputs,
+    add_outputs,
+    add_parameter,
+    build_request,
+    label,
+)
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.requests.assessment import REFERENCE_FIELD, AccuracyRequest
+from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import dumps
 
 
 class AccuracyAssessment(LandCoverAlgorithm):
-    """Tells how right a classified raster is."""
+    """Compares a classified raster with a reference."""
+
+    INFO = AlgorithmInfo(
+        name="accuracyassessment",
+        title="Accuracy Assessment",
+        group="Accuracy",
+        tags="accuracy,validation,ground truth,confusion matrix,error matrix,user's accuracy,producer's accuracy,"
+        "overall accuracy,kappa,area estimate,confidence interval,Olofsson,land cover",
+        summary="Confusion matrix, user's, producer's and overall accuracy and areas of a raster, with intervals.",
+        help="<p>Compares a raster made by <i>Segment Land Cover</i> with a reference:</p>"
+        "<ul><li><b>Labelled points</b> of <i>Draw Accuracy Sample</i>, or another random sample: accuracy and "
+        "areas are estimated with 95 % intervals (Olofsson et al. 2014, doi:10.1016/j.rse.2014.02.015). Areas are "
+        "corrected for the errors of the map. Points that were drawn from another map of the same place may be "
+        "used again.</li>"
+        "<li><b>Polygons</b> with a class: their pixels are counted. Intervals come from the variation between "
+        "polygons and are valid only if the polygons are a random sample.</li>"
+        "<li><b>A raster</b> of class ids: pixels are counted, there are no intervals. A raster on another grid "
+        "is resampled by nearest neighbour.</li></ul>"
+        "<p>Classes are given by name or id; case does not matter. References without a class are left out; their "
+        "number is reported. Unlabeled on the map counts as wrong.</p>",
+        page="accuracy.md",
+    )
 
     _input = ""
     _reference = ""
 
-    def name(self) -> str:
-        """Return the algorithm's id."""
-        return "accuracyassessment"
-
-    def displayName(self) -> str:
-        """Return the name shown to the user."""
-        return tr("Accuracy Assessment")
-
-    def group(self) -> str:
-        """Return the group shown in the toolbox."""
-        return tr("Accuracy")
-
-    def groupId(self) -> str:
-        """Return the group's id."""
-        return "accuracy"
-
-    def tags(self) -> list[str]:
-        """Return words that find the algorithm."""
-        return tr(
-            "accuracy,validation,ground truth,confusion matrix,error matrix,user's accuracy,producer's accuracy,"
-            "overall accuracy,kappa,area estimate,confidence interval,Olofsson,land cover"
-        ).split(",")
-
-    def shortDescription(self) -> str:
-        """Return one line for lists."""
-        return tr("Confusion matrix, user's, producer's and overall accuracy and areas of a raster, with intervals.")
-
-    def helpUrl(self) -> str:
-        """Return the page that explains assessments."""
-        return ACCURACY_HELP_URL
-
-    def shortHelpString(self) -> str:
-        """Return the help shown beside the dialog."""
-        return tr(
-            "<p>Compares a raster made by <i>Segment Land Cover</i> with a reference:</p>"
-            "<ul><li><b>Labelled points</b> of <i>Draw Accuracy Sample</i>, or another random sample: accuracy and "
-            "areas are estimated with 95 % intervals (Olofsson et al. 2014, doi:10.1016/j.rse.2014.02.015). Areas are "
-            "corrected for the errors of the map. Points that were drawn from another map of the same place may be "
-            "used again.</li>"
-            "<li><b>Polygons</b> with a class: their pixels are counted. Intervals come from polygon to polygon and "
-            "hold only if the polygons are a random sample.</li>"
-            "<li><b>A raster</b> of class ids: pixels are counted, there are no intervals. One on other pixels is "
-            "brought over by the nearest neighbour.</li></ul>"
-            "<p>Classes are given by name or id; case does not count. What has no class is left out and counted; "
-            "Unlabeled on the map counts as wrong.</p>"
-        )
-
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
-        self.add(
-            QgsProcessingParameterRasterLayer("INPUT", tr("Classified raster")),
-            tr("A raster of class ids, as Segment Land Cover makes it."),
-        )
-        self.add(
-            QgsProcessingParameterFeatureSource(
-                "REFERENCE",
-                tr("Labelled points or polygons"),
-                [QgsProcessing.SourceType.TypeVectorPoint, QgsProcessing.SourceType.TypeVectorPolygon],
-                optional=True,
-            ),
-            tr("What is on the ground. Save edits first. Give this or a reference raster."),
-        )
-        self.add(
-            QgsProcessingParameterField(
-                "FIELD",
-                tr("Field with the class"),
-                defaultValue=REFERENCE_FIELD,
-                parentLayerParameterName="REFERENCE",
-                optional=True,
-            ),
-            tr("Name or id of the class of each point or polygon; empty means not labelled."),
-        )
+        own = {"reference": self._add_references, "field": self._add_field}
+        add_inputs(self, AccuracyRequest, first=("input", "reference", "field"), own=own)
         self.add(
             QgsProcessingParameterRasterLayer("REFERENCE_RASTER", tr("Reference raster"), optional=True),
-            tr("A raster of class ids, instead of points or polygons. Only the pixels that both have are compared."),
+            tr(
+                "A raster of class ids, instead of points or polygons. Only the pixels with data in both rasters are "
+                "compared."
+            ),
         )
-        self._add_outputs()
-
-    def _add_outputs(self) -> None:
-        self.add(
-            QgsProcessingParameterFileDestination("REPORT", tr("Report"), tr("Web page (*.html)"), optional=True),
-            tr("A page with accuracy, areas, confusion matrix, warnings and method."),
-        )
-        self.add(
-            QgsProcessingParameterFileDestination("TABLE", tr("Table"), tr("CSV (*.csv)"), optional=True),
-            tr("The figures as CSV: a row for each class, with its row of the confusion matrix."),
-            created=False,
-        )
+        add_outputs(self, AccuracyRequest)
         self.addOutput(QgsProcessingOutputNumber("OVERALL_ACCURACY", tr("Overall accuracy, 0 to 1")))
         self.addOutput(QgsProcessingOutputNumber("OVERALL_MARGIN", tr("Half its 95 % interval")))
         self.addOutput(QgsProcessingOutputNumber("COUNT", tr("Points used, or pixels compared")))
@@ -128,21 +80,40 @@ class AccuracyAssessment(LandCoverAlgorithm):
         self.addOutput(QgsProcessingOutputString("AREAS", tr("Areas on the ground by class, m² or px, as JSON")))
         self.addOutput(QgsProcessingOutputString("CONFUSION", tr("Confusion matrix, rows the map, as JSON")))
 
-    def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
-        """Return whether a run can start, and if not, why."""
-        try:
-            raster_path(self, parameters, "INPUT", context)
-            given = [name for name in ("REFERENCE", "REFERENCE_RASTER") if parameters.get(name)]
-            if len(given) != 1:
-                raise RequestError(
-                    tr("{count} references are given.").format(count=len(given)),
-                    tr("Give either labelled points or polygons, or a reference raster."),
-                )
-            raster_path(self, parameters, "REFERENCE_RASTER", context)
-            check_saved(parameters.get("REFERENCE"), context)
-        except LandCoverError as error:
-            return False, str(error)
-        return super().checkParameterValues(parameters, context)
+    def _add_references(self, item: Described) -> None:
+        kinds = QgsProcessing.SourceType
+        self.add(
+            QgsProcessingParameterFeatureSource(
+                item.key,
+                tr("Labelled points or polygons"),
+                [kinds.TypeVectorPoint, kinds.TypeVectorPolygon],
+                optional=True,
+            ),
+            tr("The classes on the ground. Save edits first. Give this or a reference raster."),
+        )
+
+    def _add_field(self, item: Described) -> None:
+        parameter = QgsProcessingParameterField(
+            item.key,
+            label(item),
+            defaultValue=item.default,
+            parentLayerParameterName="REFERENCE",
+            optional=True,
+        )
+        add_parameter(self, item, parameter)
+
+    def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
+        """Refuse layers that are not files, unsaved edits, and no or two references."""
+        super().check(parameters, context)
+        raster_path(self, parameters, "INPUT", context)
+        given = [name for name in ("REFERENCE", "REFERENCE_RASTER") if parameters.get(name)]
+        if len(given) != 1:
+            raise RequestError(
+                tr("{count} references are given.").format(count=len(given)),
+                tr("Give either labelled points or polygons, or a reference raster."),
+            )
+        raster_path(self, parameters, "REFERENCE_RASTER", context)
+        check_saved(parameters.get("REFERENCE"), context)
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -162,27 +133,17 @@ class AccuracyAssessment(LandCoverAlgorithm):
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
-        """Run the engine and tell the figures."""
-        report = self.parameterAsFileOutput(parameters, "REPORT", context)
-        table = self.parameterAsFileOutput(parameters, "TABLE", context)
-        try:
-            request = AccuracyRequest(
-                input=self._input,
-                reference=self._reference,
-                field=self.parameterAsString(parameters, "FIELD", context) or REFERENCE_FIELD,
-                report=os.path.abspath(report) if report else None,
-                table=os.path.abspath(table) if table else None,
-                overwrite=True,  # Processing has asked the user already
-            )
-        except LandCoverError as error:
-            raise QgsProcessingException(str(error)) from error
+        """Run the engine and log the figures."""
+        paths = destinations(self, AccuracyRequest, parameters, context)
+        field = self.parameterAsString(parameters, "FIELD", context) or REFERENCE_FIELD
+        values = {"input": self._input, "reference": self._reference, "field": field}
+        request = build_request(self, AccuracyRequest, parameters, context, paths, **values)
         value = self.run_engine("assess_accuracy", request.to_json(), feedback)
-        _tell(value, feedback)
-        paths = {name: path for name, path in (("REPORT", report), ("TABLE", table)) if path}
+        _log_figures(value, feedback)
         return {**paths, **_outputs(value)}
 
 
-def _tell(value: dict[str, Any], feedback: QgsProcessingFeedback) -> None:
+def _log_figures(value: dict[str, Any], feedback: QgsProcessingFeedback) -> None:
     """Show the figures in the log."""
     feedback.pushInfo(tr("Overall accuracy: {figure}").format(figure=_percent(value["overall"])))
     for name, figures in value["classes"].items():

@@ -130,7 +130,7 @@ class ChangeResult(Result):
         unchanged: Area of the same class.
         uncertain: Area that is not known well enough.
         polygon_count: How many polygons were written; None where none were asked for.
-        shift: Estimate of how far the later raster lies off; None where the edges did not tell.
+        shift: Estimated shift of the later raster; None where it cannot be estimated.
         corrected: Columns and rows by which the later raster was moved back.
         models: Names of the models that made the two rasters; empty where not known.
         warnings: What the user should know.

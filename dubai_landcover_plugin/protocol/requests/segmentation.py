@@ -23,9 +23,6 @@ RUNTIMES = ("auto", "openvino", "torch", "onnxruntime")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 GSD_MODES = ("auto", "never")
 STRETCHES = ("auto", "none")
-VECTOR_OUTPUTS = ("polygons", "buildings", "roads")
-OUTPUTS = ("output", "confidence", *VECTOR_OUTPUTS, "report")
-"""Keys of a request that name files to write."""
 LEAST_MEMORY = 256  # MB
 DEFAULT_MODEL = "dubai"
 
@@ -259,7 +256,8 @@ class SegmentationRequest(Request):
                 raise RequestError(
                     f"The extent must be xmin < xmax and ymin < ymax, got {west:g}, {south:g}, {east:g}, {north:g}."
                 )
-        outputs = [path for path in (getattr(self, name) for name in OUTPUTS) if path]
+        names = [item.name for item in self.described() if item.option.writes]
+        outputs = [path for path in (getattr(self, name) for name in names) if path]
         if len(set(outputs)) != len(outputs):
             raise RequestError(f"Outputs need different paths, got {', '.join(outputs)}.")
 
@@ -278,6 +276,8 @@ class FolderRequest(Request):
     )
     pattern: str = option(
         "*.tif;*.tiff;*.vrt;*.jp2;*.img",
+        filled=True,
+        example="*.tif",
         title="File names",
         help="Patterns of file names to take, such as *.tif, separated by semicolons.",
     )
@@ -306,7 +306,7 @@ class FolderRequest(Request):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not [part for part in self.pattern.split(";") if part.strip()]:
-            raise RequestError("The file name pattern is empty.", "Give one such as *.tif.")
+            raise RequestError("The pattern of file names is empty.", "Give one such as *.tif.")
 
 
 @dataclass(frozen=True)

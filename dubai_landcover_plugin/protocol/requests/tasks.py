@@ -1,4 +1,4 @@
-"""Tasks of the engine: the request of each, and which of its fields are paths of files.
+"""Tasks of the engine: the request of each, and the fields of it that are paths of files.
 
 Standard library only: QGIS's own Python reads this file.
 """
@@ -12,11 +12,12 @@ from typing import Any
 from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest, AccuracySampleRequest
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
+from dubai_landcover_plugin.protocol.requests.options import VECTORS
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
-from dubai_landcover_plugin.protocol.requests.segmentation import VECTOR_OUTPUTS, FolderRequest, SegmentationRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
 
 
 @dataclass(frozen=True)
@@ -25,49 +26,57 @@ class Task:
 
     Args:
         request: Class of the request.
-        inputs: Fields that name files to read.
-        rasters: Fields that name rasters to write.
-        vectors: Fields that name vector files to write.
-        pages: Fields that name pages and tables to write.
-        folder: Field that names a folder in which the engine chooses the names of the files, or None.
-        tree: Whether it writes into folders inside that folder too.
+        tree: Whether it writes into subfolders of its output folder too.
     """
 
     request: type[Request]
-    inputs: tuple[str, ...] = ()
-    rasters: tuple[str, ...] = ()
-    vectors: tuple[str, ...] = ()
-    pages: tuple[str, ...] = ()
-    folder: str | None = None
     tree: bool = False
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Fields that name files to read."""
+        return tuple(item.name for item in self.request.described() if item.option.reads not in ("", "folder"))
+
+    @property
+    def rasters(self) -> tuple[str, ...]:
+        """Fields that name rasters to write."""
+        return self._writing("raster")
+
+    @property
+    def vectors(self) -> tuple[str, ...]:
+        """Fields that name vector files to write."""
+        return self._writing(*VECTORS)
+
+    @property
+    def pages(self) -> tuple[str, ...]:
+        """Fields that name pages and tables to write."""
+        return self._writing("page", "table")
+
+    @property
+    def folder(self) -> str | None:
+        """Field that names a folder in which the engine chooses the names of the files, or None."""
+        return next(iter(self._writing("folder")), None)
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """All fields that name files to write."""
         return (*self.rasters, *self.vectors, *self.pages)
 
+    def _writing(self, *kinds: str) -> tuple[str, ...]:
+        return tuple(item.name for item in self.request.described() if item.option.writes in kinds)
+
 
 TASKS = {
-    "segment_raster": Task(
-        SegmentationRequest, ("input",), rasters=("output", "confidence"), vectors=VECTOR_OUTPUTS, pages=("report",)
-    ),
-    "segment_folder": Task(FolderRequest, folder="output_folder", tree=True),
-    "polygonize": Task(PolygonizeRequest, ("input", "confidence"), vectors=("output",)),
-    "export_class_polygons": Task(ClassFilesRequest, ("input", "confidence"), folder="output_folder"),
-    "regularize_buildings": Task(BuildingsRequest, ("input", "obstacles"), vectors=("output",)),
-    "extract_roads": Task(RoadsRequest, ("input", "confidence"), vectors=("output", "nodes")),
-    "write_report": Task(
-        ReportRequest, ("input", "confidence", "zones"), vectors=("zones_layer",), pages=("report", "csv")
-    ),
-    "draw_accuracy_sample": Task(AccuracySampleRequest, ("input",), vectors=("output",)),
-    "assess_accuracy": Task(AccuracyRequest, ("input", "reference"), pages=("report", "table")),
-    "map_change": Task(
-        ChangeRequest,
-        ("earlier", "later", "earlier_confidence", "later_confidence"),
-        rasters=("output",),
-        vectors=("polygons",),
-        pages=("csv", "report"),
-    ),
+    "segment_raster": Task(SegmentationRequest),
+    "segment_folder": Task(FolderRequest, tree=True),
+    "polygonize": Task(PolygonizeRequest),
+    "export_class_polygons": Task(ClassFilesRequest),
+    "regularize_buildings": Task(BuildingsRequest),
+    "extract_roads": Task(RoadsRequest),
+    "write_report": Task(ReportRequest),
+    "draw_accuracy_sample": Task(AccuracySampleRequest),
+    "assess_accuracy": Task(AccuracyRequest),
+    "map_change": Task(ChangeRequest),
 }
 """Tasks by name; each is the function of that name in :mod:`dubai_landcover_plugin.core`."""
 
