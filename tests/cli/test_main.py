@@ -10,7 +10,7 @@ import rasterio
 from dubai_landcover_plugin.cli.main import main
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
-from tests.core.conftest import ROOT, random_pixels, write_raster
+from tests.factories import ROOT, random_pixels, write_raster
 
 
 @pytest.fixture

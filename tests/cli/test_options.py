@@ -17,7 +17,7 @@ from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest,
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
-from tests.core.conftest import ROOT
+from tests.factories import ROOT
 
 SEGMENT_OPTIONS = (
     "--model --bands --min-confidence --window --overlap --batch --memory --device --runtime --precision --cog --keep "

@@ -8,7 +8,7 @@ import pytest
 
 from dubai_landcover_plugin.core.doctor import PACKAGES, examine
 from dubai_landcover_plugin.protocol.messages import PROTOCOL
-from tests.core.conftest import ROOT
+from tests.factories import ROOT
 
 SCRIPT = "import sys; sys.path[:0] = sys.argv[1:3]; del sys.argv[1:3]; "
 WORKER = f"{SCRIPT}from dubai_landcover_plugin.core.worker import main; sys.exit(main())"

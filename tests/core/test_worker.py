@@ -19,7 +19,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentationResult,
     SegmentOptions,
 )
-from tests.core.conftest import ROOT, random_pixels, write_raster
+from tests.factories import ROOT, random_pixels, write_raster
 
 COMMAND = [
     sys.executable,

@@ -101,18 +101,23 @@ def write_raster(
     return str(path)
 
 
-def write_classes(path: Path) -> str:
-    """Write a classified raster of 60 × 40 px: land, a building of 200 px and a road of 300 px."""
-    classes = np.full((1, 40, 60), 2, np.uint8)
-    classes[0, 5:15, 5:25] = 4
-    classes[0, 25:30, :] = 3
-    write_raster(path, classes)
+def write_class_map(path: Path | str, ids: np.ndarray, **place: Any) -> str:
+    """Write class ids (H, W) as Segment Land Cover does: nodata 0, names and colours of classes in the tags."""
+    write_raster(path, ids[np.newaxis], **place)
     dataset = gdal.Open(str(path), gdal.GA_Update)
     dataset.SetMetadata({f"CLASS_{entry.id}": f"{entry.name} {entry.colour}" for entry in DUBAI.entries})
     dataset.GetRasterBand(1).SetNoDataValue(0)
     dataset.FlushCache()
     del dataset
     return str(path)
+
+
+def write_classes(path: Path) -> str:
+    """Write a classified raster of 60 × 40 px: land, a building of 200 px and a road of 300 px."""
+    classes = np.full((40, 60), 2, np.uint8)
+    classes[5:15, 5:25] = 4
+    classes[25:30, :] = 3
+    return write_class_map(path, classes)
 
 
 def town(rows: int = 80, cols: int = 96, seed: int = 3) -> np.ndarray:

@@ -27,8 +27,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-from dubai_landcover_plugin.protocol.classes import DUBAI
-from tests.processing.qgis_fixtures import RecordingFeedback, town, write_raster
+from tests.processing.qgis_fixtures import RecordingFeedback, town, write_class_map, write_raster
 
 pytestmark = [pytest.mark.qgis, pytest.mark.usefixtures("provider")]
 ALGORITHM = "dubailandcover:changebetweendates"
@@ -36,17 +35,11 @@ ALGORITHM = "dubailandcover:changebetweendates"
 
 def write_map(path: Path, houses: int, **place: Any) -> str:
     """Write a class map of 80 × 60 px: land, a road and some houses of 100 px in a row."""
-    classes = np.full((1, 60, 80), 2, np.uint8)
-    classes[0, 25:30] = 3
+    classes = np.full((60, 80), 2, np.uint8)
+    classes[25:30] = 3
     for house in range(houses):
-        classes[0, 8:18, 5 + 15 * house : 15 + 15 * house] = 4
-    write_raster(path, classes, **place)
-    dataset = gdal.Open(str(path), gdal.GA_Update)
-    dataset.SetMetadata({f"CLASS_{entry.id}": f"{entry.name} {entry.colour}" for entry in DUBAI.entries})
-    dataset.GetRasterBand(1).SetNoDataValue(0)
-    dataset.FlushCache()
-    del dataset
-    return str(path)
+        classes[8:18, 5 + 15 * house : 15 + 15 * house] = 4
+    return write_class_map(path, classes, **place)
 
 
 @pytest.fixture

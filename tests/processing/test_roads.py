@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import processing
 import pytest
-from osgeo import gdal
 from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
@@ -28,8 +27,7 @@ from qgis.core import (
     QgsWkbTypes,
 )
 
-from dubai_landcover_plugin.protocol.classes import DUBAI
-from tests.processing.qgis_fixtures import RecordingFeedback, write_raster
+from tests.processing.qgis_fixtures import RecordingFeedback, write_class_map, write_raster
 
 pytestmark = [pytest.mark.qgis, pytest.mark.usefixtures("provider")]
 ALGORITHM = "dubailandcover:extractroadnetwork"
@@ -37,17 +35,11 @@ ALGORITHM = "dubailandcover:extractroadnetwork"
 
 def write_crossing(path: Path, epsg: int | None = 32640) -> str:
     """Write a class map of 200 × 120 px with two roads that cross; one has a gap of 10 px."""
-    classes = np.full((1, 120, 200), 2, np.uint8)
-    classes[0, 60:66] = 3
-    classes[0, :, 100:106] = 3
-    classes[0, :, 150:160] = 2
-    write_raster(path, classes, epsg=epsg)
-    dataset = gdal.Open(str(path), gdal.GA_Update)
-    dataset.SetMetadata({f"CLASS_{entry.id}": f"{entry.name} {entry.colour}" for entry in DUBAI.entries})
-    dataset.GetRasterBand(1).SetNoDataValue(0)
-    dataset.FlushCache()
-    del dataset
-    return str(path)
+    classes = np.full((120, 200), 2, np.uint8)
+    classes[60:66] = 3
+    classes[:, 100:106] = 3
+    classes[:, 150:160] = 2
+    return write_class_map(path, classes, epsg=epsg)
 
 
 def run(values: dict[str, Any], feedback: RecordingFeedback | None = None) -> dict[str, Any]:
@@ -157,7 +149,7 @@ def test_errors_tell_the_remedy_and_leave_nothing(tmp_path: Path):
     for values, words in (
         ({"OTHER_CLASS": "Rail"}, "Rail"),
         ({"CONFIDENCE": other}, "same run"),
-        ({"INPUT": other}, "class map"),
+        ({"INPUT": other}, "not a classified raster"),
     ):
         with pytest.raises(QgsProcessingException, match=words):
             run({"INPUT": raster, "OUTPUT": str(output), **values})

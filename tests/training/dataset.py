@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyogrio.raw
-import rasterio
 import shapely
 from affine import Affine
 from PIL import Image
 
 from dubai_landcover_plugin.protocol.classes import DUBAI
+from tests import factories
 from training.data.layouts import LabelledImage
 
 LOOKS = np.array([(20, 40, 90), (220, 200, 170), (90, 90, 90), (250, 250, 250), (40, 120, 40)], np.uint8)
@@ -88,18 +87,12 @@ def write_raster(
     origin: tuple[float, float] = (300000.0, 2800000.0),
     size: float = 1.0,
     transform: Affine | None = None,
-    **profile: object,
+    **profile: Any,
 ) -> Path:
     """Write (H, W, C) values as a GeoTIFF whose pixels are ``size`` units wide."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    height, width, bands = values.shape
     place = transform or Affine.translation(*origin) @ Affine.scale(size, -size)
-    kind = values.dtype.name
-    with rasterio.open(
-        path, "w", "GTiff", width, height, bands, crs, place, kind, **{"photometric": "RGB", **profile}
-    ) as dataset:
-        dataset.write(values.transpose(2, 0, 1))
-    return path
+    profile = {"photometric": "RGB", **profile}
+    return factories.write_raster(path, values.transpose(2, 0, 1), crs=crs, transform=place, **profile)
 
 
 def write_polygons(
@@ -108,20 +101,8 @@ def write_polygons(
     classes: list[object],
     field: str = "class",
     crs: str | None = "EPSG:32640",
-    layer: str | None = None,
-    **options: object,
+    **options: Any,
 ) -> Path:
     """Write features with one field."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pyogrio warns where there is no CRS
-        pyogrio.raw.write(
-            str(path),
-            geometry=shapely.to_wkb(np.array(geometries, object)),
-            field_data=[np.array(classes)],
-            fields=[field],
-            geometry_type=geometries[0].geom_type,
-            crs=crs,
-            layer=layer,
-            **options,
-        )
+    factories.write_layer(path, geometries, crs, **options, **{field: np.array(classes)})
     return path

@@ -23,9 +23,7 @@ from dubai_landcover_plugin.core.assessment.assess import assess_accuracy
 from dubai_landcover_plugin.core.assessment.estimate import LabelledSample, estimate
 from dubai_landcover_plugin.core.assessment.point_form import point_style_qml
 from dubai_landcover_plugin.core.assessment.sample import FIELDS, draw_accuracy_sample
-from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.io.vector_reader import read_vector
-from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import (
     ClassSchemeError,
@@ -41,7 +39,7 @@ from dubai_landcover_plugin.protocol.requests.assessment import (
     AccuracySampleRequest,
     expected_accuracies,
 )
-from tests.core.conftest import ONE_METRE, UTM40, write_raster
+from tests.factories import ONE_METRE, write_class_map, write_layer, write_raster
 
 # Olofsson et al. (2014), tables 8 and 9: deforestation, forest gain, stable forest, stable non-forest.
 PAPER_PIXELS = np.array([200_000, 150_000, 3_200_000, 6_450_000])
@@ -57,24 +55,8 @@ def spread(counts: np.ndarray, sizes: float = 1.0) -> LabelledSample:
     return LabelledSample(mapped, mapped, reference, np.full(len(mapped), sizes))
 
 
-def class_map(path: Path, ids: np.ndarray, **profile) -> str:
-    write_raster(path, np.asarray(ids, np.uint8)[None], nodata=0, **profile)
-    with rasterio.open(path, "r+") as dataset:
-        dataset.update_tags(**class_tags(DUBAI))
-    return str(path)
-
-
 def random_map(height: int = 40, width: int = 50, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).choice(6, (height, width), p=[0.05, 0.1, 0.5, 0.1, 0.2, 0.05]).astype(np.uint8)
-
-
-def write_features(path: Path, geometries, crs=UTM40, **fields) -> str:
-    kinds = {name: np.asarray(values).dtype for name, values in fields.items()}
-    kind = geometries[0].geom_type
-    with VectorWriter(path, kind, None if crs is None else rasterio.CRS.from_string(crs), kinds) as file:
-        file.write(np.array(geometries), {name: np.asarray(values) for name, values in fields.items()})
-        file.finish()
-    return str(path)
 
 
 def texts(values) -> np.ndarray:
@@ -93,7 +75,7 @@ def label(path: Path, reference, out: Path | None = None) -> str:
     fields = {**layer.fields, "reference": texts(reference)}
     out = out or path.with_name("labelled.gpkg")
     crs = None if layer.crs is None else layer.crs.to_string()
-    return write_features(out, list(layer.geometries), crs, **fields)
+    return write_layer(out, list(layer.geometries), crs, **fields)
 
 
 def assess(raster: str, reference: str, **options) -> dict:
@@ -273,7 +255,7 @@ def test_allocation_keeps_its_promises(pixels, size, allocation, least):
 
 def test_points_lie_on_pixel_centres_of_their_class(tmp_path):
     ids = random_map()
-    raster = class_map(tmp_path / "m.tif", ids)
+    raster = write_class_map(tmp_path / "m.tif", ids)
     value = draw(raster, tmp_path / "p.gpkg", size=120, min_per_class=10)
     layer = read_vector(value["output"])
     assert list(layer.fields) == list(FIELDS)
@@ -291,7 +273,7 @@ def test_points_lie_on_pixel_centres_of_their_class(tmp_path):
 
 
 def test_the_order_tells_nothing(tmp_path):
-    raster = class_map(tmp_path / "m.tif", np.repeat([[1], [2]], 1000, axis=0).repeat(20, axis=1))
+    raster = write_class_map(tmp_path / "m.tif", np.repeat([[1], [2]], 1000, axis=0).repeat(20, axis=1))
     draw(raster, tmp_path / "p.gpkg", size=200, allocation="equal")
     layer = read_vector(str(tmp_path / "p.gpkg"))
     first_half = layer.fields["stratum"][:100]
@@ -300,7 +282,7 @@ def test_the_order_tells_nothing(tmp_path):
 
 
 def test_the_seed_decides(tmp_path):
-    raster = class_map(tmp_path / "m.tif", random_map())
+    raster = write_class_map(tmp_path / "m.tif", random_map())
     drawn = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         draw(raster, tmp_path / f"{name}.gpkg", size=60, min_per_class=5, seed=seed)
@@ -309,7 +291,7 @@ def test_the_seed_decides(tmp_path):
 
 
 def test_every_pixel_may_be_drawn_alike(tmp_path):
-    raster = class_map(tmp_path / "m.tif", np.full((5, 4), 2))
+    raster = write_class_map(tmp_path / "m.tif", np.full((5, 4), 2))
     hits = np.zeros((5, 4))
     for seed in range(60):
         draw(raster, tmp_path / "p.fgb", size=10, min_per_class=10, seed=seed, overwrite=True)
@@ -324,7 +306,7 @@ def test_every_pixel_may_be_drawn_alike(tmp_path):
 def test_a_class_of_few_pixels_is_taken_whole(tmp_path):
     ids = np.full((20, 20), 2)
     ids[3, 4], ids[7, :3] = 1, 4
-    value = draw(class_map(tmp_path / "m.tif", ids), tmp_path / "p.gpkg", size=50, min_per_class=10)
+    value = draw(write_class_map(tmp_path / "m.tif", ids), tmp_path / "p.gpkg", size=50, min_per_class=10)
     assert value["points"] == {"Water": 1, "Land": 46, "Building": 3}
     assert [text for text in value["warnings"] if "all of them" in text] == [
         "Water has 1 pixel: all of them are in the sample.",
@@ -344,7 +326,7 @@ def test_a_class_of_few_pixels_is_taken_whole(tmp_path):
 )
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".fgb"])
 def test_a_sample_labelled_as_mapped_is_right_everywhere(tmp_path, ids, profile, suffix):
-    raster = class_map(tmp_path / "m.tif", np.array(ids), **profile)
+    raster = write_class_map(tmp_path / "m.tif", np.array(ids), **profile)
     draw(raster, tmp_path / f"p{suffix}", size=60, min_per_class=5)
     found = assess(raster, label(tmp_path / f"p{suffix}", str, tmp_path / f"labelled{suffix}"))
     assert found["overall"]["value"] == 1
@@ -357,9 +339,9 @@ def test_a_sample_labelled_as_mapped_is_right_everywhere(tmp_path, ids, profile,
 
 
 def test_the_form_has_a_list_of_classes_inside_the_file(tmp_path):
-    draw(class_map(tmp_path / "m.tif", random_map()), tmp_path / "p.gpkg", size=30)
+    draw(write_class_map(tmp_path / "m.tif", random_map()), tmp_path / "p.gpkg", size=30)
     assert "layer_styles" in [name for name, _ in pyogrio.list_layers(tmp_path / "p.gpkg")]
-    draw(class_map(tmp_path / "n.tif", random_map()), tmp_path / "p.shp", size=30)
+    draw(write_class_map(tmp_path / "n.tif", random_map()), tmp_path / "p.shp", size=30)
     style = (tmp_path / "p.qml").read_text(encoding="utf-8")
     assert "ValueMap" in style
     assert all(f'name="{name}"' in style for name in NAMES[:-1])
@@ -381,7 +363,7 @@ def test_the_form_takes_any_class_name():
 )
 def test_samples_that_cannot_be_drawn_leave_nothing(tmp_path, options, error, words):
     ids = np.full((2100, 1000), 2) if options.pop("big", False) else random_map()
-    raster = class_map(tmp_path / "m.tif", ids)
+    raster = write_class_map(tmp_path / "m.tif", ids)
     with pytest.raises(error, match=words):
         draw(raster, tmp_path / "p.gpkg", **options)
     assert [path.name for path in tmp_path.iterdir()] == ["m.tif"]
@@ -389,11 +371,11 @@ def test_samples_that_cannot_be_drawn_leave_nothing(tmp_path, options, error, wo
 
 def test_a_map_without_classes_has_no_sample(tmp_path):
     with pytest.raises(RasterOpenError, match="no classified pixel"):
-        draw(class_map(tmp_path / "m.tif", np.zeros((3, 3))), tmp_path / "p.gpkg")
+        draw(write_class_map(tmp_path / "m.tif", np.zeros((3, 3))), tmp_path / "p.gpkg")
 
 
 def test_nothing_is_overwritten_unasked(tmp_path):
-    raster = class_map(tmp_path / "m.tif", random_map())
+    raster = write_class_map(tmp_path / "m.tif", random_map())
     draw(raster, tmp_path / "p.gpkg", size=20)
     with pytest.raises(OutputError, match="exists"):
         draw(raster, tmp_path / "p.gpkg", size=20)
@@ -409,7 +391,7 @@ class Cancelled(SilentMonitor):
 
 
 def test_cancelled_runs_leave_nothing(tmp_path):
-    raster = class_map(tmp_path / "m.tif", random_map())
+    raster = write_class_map(tmp_path / "m.tif", random_map())
     with pytest.raises(RunCancelled):
         draw_accuracy_sample(AccuracySampleRequest(raster, str(tmp_path / "p.gpkg")), Cancelled())
     with pytest.raises(RunCancelled):
@@ -461,7 +443,7 @@ def test_expected_accuracies_as_users_write_them():
 @pytest.fixture
 def sampled(tmp_path):
     """A map and 100 unlabelled points of it."""
-    raster = class_map(tmp_path / "m.tif", random_map())
+    raster = write_class_map(tmp_path / "m.tif", random_map())
     draw(raster, tmp_path / "p.gpkg", size=100, min_per_class=15)
     return raster, tmp_path / "p.gpkg"
 
@@ -474,14 +456,14 @@ def test_names_and_ids_in_any_case(sampled):
     layer = read_vector(str(points))
     for kind in (np.int32, np.float64):
         own = layer.fields["stratum"].astype(kind)
-        path = write_features(points.with_name("n.gpkg"), list(layer.geometries), truth=own)
+        path = write_layer(points.with_name("n.gpkg"), list(layer.geometries), truth=own)
         assert assess(raster, path, field="TRUTH")["overall"]["value"] == 1
 
 
 def test_points_by_hand(tmp_path):
     """Half of the map is water, half land; a quarter of the land points are water."""
     ids = np.repeat([[1], [2]], 10, axis=0).repeat(20, axis=1)
-    raster = class_map(tmp_path / "m.tif", ids, transform=Affine(10, 0, 300_000, 0, -10, 2_780_000))
+    raster = write_class_map(tmp_path / "m.tif", ids, transform=Affine(10, 0, 300_000, 0, -10, 2_780_000))
     draw(raster, tmp_path / "p.gpkg", size=80, allocation="equal")
     seen = iter(range(40))
     labelled = label(tmp_path / "p.gpkg", lambda name: "Water" if name == "Land" and next(seen) % 4 == 0 else name)
@@ -514,7 +496,7 @@ def test_skipped_points_are_counted_and_told(sampled):
     row, col = np.argwhere(ids == 0)[0]
     geometries[21] = shapely.Point(300_000.5 + col, 2_779_999.5 - row)
     fields = {**layer.fields, "reference": reference}
-    found = assess(raster, write_features(points.with_name("q.gpkg"), list(geometries), **fields))
+    found = assess(raster, write_layer(points.with_name("q.gpkg"), list(geometries), **fields))
     assert (
         found["facts"]["points"],
         found["facts"]["unlabelled"],
@@ -555,7 +537,7 @@ def test_strata_without_points_are_told(sampled):
 def test_rare_classes_hang_on_few_points(tmp_path):
     ids = np.full((100, 100), 2)
     ids[:5, :10] = 1
-    raster = class_map(tmp_path / "m.tif", ids)
+    raster = write_class_map(tmp_path / "m.tif", ids)
     draw(raster, tmp_path / "p.gpkg", size=60, min_per_class=20)
     told = assess(raster, label(tmp_path / "p.gpkg", str))["warnings"]
     assert [text for text in told if "more than 10 % of the area of Water:" in text]
@@ -566,11 +548,11 @@ def test_rare_classes_hang_on_few_points(tmp_path):
 
 def test_points_of_another_map_keep_their_strata(tmp_path):
     first = random_map()
-    raster = class_map(tmp_path / "m.tif", first)
+    raster = write_class_map(tmp_path / "m.tif", first)
     draw(raster, tmp_path / "p.gpkg", size=300, min_per_class=40)
     labelled = label(tmp_path / "p.gpkg", str)
     other = np.where(first == 3, 4, first)  # roads became buildings
-    found = assess(class_map(tmp_path / "other.tif", other), labelled)
+    found = assess(write_class_map(tmp_path / "other.tif", other), labelled)
     valid = np.count_nonzero(first)
     assert found["overall"]["value"] == pytest.approx(1 - np.count_nonzero(first == 3) / valid)
     assert found["classes"]["Road"]["area"]["value"] == pytest.approx(np.count_nonzero(first == 3))
@@ -583,17 +565,17 @@ def test_points_without_strata_are_weighted_by_the_map(sampled):
     raster, points = sampled
     labelled = label(points, lambda name: "Land")
     layer = read_vector(labelled)
-    bare = write_features(points.with_name("bare.gpkg"), list(layer.geometries), reference=layer.fields["reference"])
+    bare = write_layer(points.with_name("bare.gpkg"), list(layer.geometries), reference=layer.fields["reference"])
     with_strata, without = assess(raster, labelled), assess(raster, bare)
     assert with_strata["classes"] == without["classes"]
     broken = {**layer.fields, "stratum_px": np.where(np.arange(100) == 0, np.nan, layer.fields["stratum_px"])}
-    path = write_features(points.with_name("broken.gpkg"), list(layer.geometries), **broken)
+    path = write_layer(points.with_name("broken.gpkg"), list(layer.geometries), **broken)
     assert any("not whole" in text for text in assess(raster, path)["warnings"])
 
 
 def test_unlabeled_on_the_map_counts_as_wrong(tmp_path):
     ids = np.repeat([[2], [2], [2], [6]], 10, axis=0).repeat(20, axis=1)
-    raster = class_map(tmp_path / "m.tif", ids)
+    raster = write_class_map(tmp_path / "m.tif", ids)
     draw(raster, tmp_path / "p.gpkg", size=100, allocation="proportional")
     found = assess(raster, label(tmp_path / "p.gpkg", lambda name: "Land"))
     assert found["overall"]["value"] == pytest.approx(0.75)
@@ -606,14 +588,14 @@ def test_unlabeled_on_the_map_counts_as_wrong(tmp_path):
 def test_points_in_another_crs_are_brought_over(sampled):
     raster, points = sampled
     layer = read_vector(label(points, str)).to_crs(rasterio.CRS.from_epsg(4326))
-    path = write_features(points.with_name("wgs.gpkg"), list(layer.geometries), "EPSG:4326", **layer.fields)
+    path = write_layer(points.with_name("wgs.gpkg"), list(layer.geometries), "EPSG:4326", **layer.fields)
     assert assess(raster, path)["overall"]["value"] == 1
 
 
 def test_areas_in_degrees_are_those_of_the_ellipsoid(tmp_path):
     """Rows from 0° to 60°: the southern half is larger on the ground than the northern one."""
     ids = np.repeat([[1], [2]], 30, axis=0).repeat(4, axis=1)
-    raster = class_map(tmp_path / "m.tif", ids, crs="EPSG:4326", transform=Affine(1, 0, 10, 0, -1, 60))
+    raster = write_class_map(tmp_path / "m.tif", ids, crs="EPSG:4326", transform=Affine(1, 0, 10, 0, -1, 60))
     draw(raster, tmp_path / "p.gpkg", size=240, allocation="equal")  # all pixels
     found = assess(raster, label(tmp_path / "p.gpkg", str))
     north, south = (found["classes"][name] for name in ("Water", "Land"))
@@ -636,8 +618,8 @@ def test_areas_in_degrees_are_those_of_the_ellipsoid(tmp_path):
     ],
 )
 def test_points_that_cannot_be_used(tmp_path, geometries, fields, error, words):
-    raster = class_map(tmp_path / "m.tif", np.full((40, 50), 2))
-    path = write_features(tmp_path / "p.gpkg", geometries, **fields)
+    raster = write_class_map(tmp_path / "m.tif", np.full((40, 50), 2))
+    path = write_layer(tmp_path / "p.gpkg", geometries, **fields)
     with pytest.raises(error, match=words):
         assess(raster, path, report=str(tmp_path / "r.html"))
     assert not (tmp_path / "r.html").exists()
@@ -647,8 +629,8 @@ def test_points_that_cannot_be_used(tmp_path, geometries, fields, error, words):
 
 
 def test_a_reference_raster_is_counted(tmp_path):
-    raster = class_map(tmp_path / "m.tif", [[1, 2, 4, 6, 4, 0]])
-    truth = class_map(tmp_path / "t.tif", [[1, 1, 4, 4, 6, 4]])
+    raster = write_class_map(tmp_path / "m.tif", [[1, 2, 4, 6, 4, 0]])
+    truth = write_class_map(tmp_path / "t.tif", [[1, 1, 4, 4, 6, 4]])
     found = assess(raster, truth)
     assert found["facts"]["pixels"] == 4
     assert found["overall"] == {"value": 0.5, "margin": None}
@@ -659,7 +641,7 @@ def test_a_reference_raster_is_counted(tmp_path):
 
 
 def test_plain_ids_and_other_numbers_in_a_reference(tmp_path):
-    raster = class_map(tmp_path / "m.tif", [[1, 2, 4, 4]])
+    raster = write_class_map(tmp_path / "m.tif", [[1, 2, 4, 4]])
     values = np.array([[[1, 2, -7, 77]]], np.int16)
     truth = str(write_raster(tmp_path / "t.tif", values, nodata=-7))
     found = assess(raster, truth)
@@ -670,7 +652,7 @@ def test_plain_ids_and_other_numbers_in_a_reference(tmp_path):
 
 
 def test_names_count_where_the_reference_has_them(tmp_path):
-    raster = class_map(tmp_path / "m.tif", [[1, 4]])
+    raster = write_class_map(tmp_path / "m.tif", [[1, 4]])
     truth = write_raster(tmp_path / "t.tif", np.array([[[10, 20]]], np.uint8))
     with rasterio.open(truth, "r+") as dataset:
         dataset.update_tags(CLASS_10="water #0000FF", CLASS_20="BUILDING #FF0000", CLASS_30="Other #00FF00")
@@ -679,24 +661,24 @@ def test_names_count_where_the_reference_has_them(tmp_path):
 
 def test_a_reference_on_other_pixels_is_aligned_with_a_warning(tmp_path):
     ids = np.repeat(np.repeat(random_map(20, 25), 2, axis=0), 2, axis=1)
-    raster = class_map(tmp_path / "m.tif", ids)
-    coarse = class_map(tmp_path / "t.tif", random_map(20, 25), transform=ONE_METRE @ Affine.scale(2))
+    raster = write_class_map(tmp_path / "m.tif", ids)
+    coarse = write_class_map(tmp_path / "t.tif", random_map(20, 25), transform=ONE_METRE @ Affine.scale(2))
     found = assess(raster, coarse)
     assert found["overall"]["value"] == 1
     assert found["facts"]["pixels"] == np.count_nonzero(ids)
     assert any("nearest" in text for text in found["warnings"])
-    part = class_map(tmp_path / "part.tif", ids[10:30, 10:40], transform=ONE_METRE @ Affine.translation(10, 10))
+    part = write_class_map(tmp_path / "part.tif", ids[10:30, 10:40], transform=ONE_METRE @ Affine.translation(10, 10))
     found = assess(raster, part)
     assert found["overall"]["value"] == 1
     assert found["facts"]["pixels"] == np.count_nonzero(ids[10:30, 10:40])
 
 
 def test_references_elsewhere_are_refused(tmp_path):
-    raster = class_map(tmp_path / "m.tif", random_map())
-    far = class_map(tmp_path / "far.tif", random_map(), transform=Affine(1, 0, 0, 0, -1, 0))
+    raster = write_class_map(tmp_path / "m.tif", random_map())
+    far = write_class_map(tmp_path / "far.tif", random_map(), transform=Affine(1, 0, 0, 0, -1, 0))
     with pytest.raises(GeoreferenceError, match="same place"):
         assess(raster, far)
-    plain = class_map(tmp_path / "plain.tif", random_map(9, 9), crs=None)
+    plain = write_class_map(tmp_path / "plain.tif", random_map(9, 9), crs=None)
     with pytest.raises(GeoreferenceError, match="no CRS"):
         assess(raster, plain)
     three = str(write_raster(tmp_path / "rgb.tif", np.ones((3, 40, 50), np.uint8)))
@@ -713,7 +695,7 @@ def test_a_census_agrees_with_numpy(tmp_path_factory, seed):
     both = (ids > 0) & (truth > 0)
     if not both.any():
         return
-    found = assess(class_map(folder / "m.tif", ids), class_map(folder / "t.tif", truth))
+    found = assess(write_class_map(folder / "m.tif", ids), write_class_map(folder / "t.tif", truth))
     assert found["facts"]["pixels"] == np.count_nonzero(both)
     assert found["overall"]["value"] == pytest.approx((ids == truth)[both].mean())
 
@@ -728,24 +710,24 @@ def boxes(*corners):
 def test_pixels_of_polygons_are_counted(tmp_path):
     ids = np.full((20, 20), 2)
     ids[5:10, 5:10] = 4
-    raster = class_map(tmp_path / "m.tif", ids)
+    raster = write_class_map(tmp_path / "m.tif", ids)
     geometries = boxes((5, 5, 10, 10), (0, 0, 5, 5), (10, 10, 12, 20), (15, 15, 15.2, 15.2), (0, 12, 2, 14))
-    path = write_features(tmp_path / "p.gpkg", geometries, cover=texts(["building", "Land", "Building", "Land", None]))
+    path = write_layer(tmp_path / "p.gpkg", geometries, cover=texts(["building", "Land", "Building", "Land", None]))
     found = assess(raster, path, field="cover")
     assert found["confusion"]["counts"] == [[25, 20], [0, 25]]
     assert (found["facts"]["polygons"], found["facts"]["without_pixels"], found["facts"]["unlabelled"]) == (3, 1, 1)
     assert found["overall"]["value"] == pytest.approx(50 / 70)
     assert found["classes"]["Building"]["producers"]["value"] == pytest.approx(25 / 45)
     assert not [text for text in found["warnings"] if "no polygon" in text]
-    buildings = write_features(tmp_path / "b.gpkg", boxes((0, 0, 9, 9)), reference=texts(["Building"]))
+    buildings = write_layer(tmp_path / "b.gpkg", boxes((0, 0, 9, 9)), reference=texts(["Building"]))
     assert any("no polygon of Land:" in text for text in assess(raster, buildings)["warnings"])
     residual = np.array([25 - 25 * 50 / 70, 25 - 25 * 50 / 70, -20 * 50 / 70])
     assert found["overall"]["margin"] == pytest.approx(1.96 * np.sqrt(3 / 2 * (residual**2).sum()) / 70)
 
 
 def test_pixels_in_two_polygons_are_left_out(tmp_path):
-    raster = class_map(tmp_path / "m.tif", np.full((20, 20), 2))
-    path = write_features(tmp_path / "p.gpkg", boxes((0, 0, 6, 2), (4, 0, 8, 2)), reference=texts(["Land", "Road"]))
+    raster = write_class_map(tmp_path / "m.tif", np.full((20, 20), 2))
+    path = write_layer(tmp_path / "p.gpkg", boxes((0, 0, 6, 2), (4, 0, 8, 2)), reference=texts(["Land", "Road"]))
     found = assess(raster, path)
     assert found["facts"]["shared_pixels"] == 4
     assert found["confusion"]["counts"] == [[8, 4], [0, 0]]
@@ -757,7 +739,7 @@ def test_polygons_lie_right_on_rotated_and_plain_rasters(tmp_path):
         "rotated": {"transform": ROTATED},
         "plain": {"crs": None, "transform": Affine.identity()},
     }.items():
-        raster = class_map(tmp_path / f"{name}.tif", ids, **profile)
+        raster = write_class_map(tmp_path / f"{name}.tif", ids, **profile)
         assert main(["polygons", raster, str(tmp_path / name), "--classes", "Land", "--simplify", "0",
                      "--min-area", "0", "--format", "gpkg"]) == 0  # fmt: skip
         found = assess(raster, str(tmp_path / name / "land.gpkg"), field="class")
@@ -767,10 +749,10 @@ def test_polygons_lie_right_on_rotated_and_plain_rasters(tmp_path):
 
 def test_bands_do_not_change_the_counts(tmp_path, monkeypatch):
     ids = random_map(90, 30)
-    raster = class_map(tmp_path / "m.tif", ids)
+    raster = write_class_map(tmp_path / "m.tif", ids)
     rng = np.random.default_rng(0)
     corners = rng.integers(0, 28, (12, 2))
-    path = write_features(
+    path = write_layer(
         tmp_path / "p.gpkg", boxes(*((x, y * 3, x + 6, y * 3 + 7) for x, y in corners)),
         reference=texts(rng.choice(NAMES[:5], 12)),
     )  # fmt: skip
@@ -804,10 +786,10 @@ def test_page_and_table(sampled, tmp_path):
 
 @pytest.mark.parametrize("kind", ["raster", "polygons"])
 def test_pages_without_a_sample_say_what_their_figures_mean(tmp_path, kind):
-    raster = class_map(tmp_path / "m.tif", random_map(), crs=None)
+    raster = write_class_map(tmp_path / "m.tif", random_map(), crs=None)
     reference = raster
     if kind == "polygons":
-        reference = write_features(tmp_path / "p.gpkg", boxes((0, 0, 9, 9)), None, reference=texts(["Land"]))
+        reference = write_layer(tmp_path / "p.gpkg", boxes((0, 0, 9, 9)), None, reference=texts(["Land"]))
     assess(raster, reference, report=str(tmp_path / "r.html"))
     page = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert {"raster": "no intervals", "polygons": "independent sample"}[kind] in page
@@ -816,13 +798,13 @@ def test_pages_without_a_sample_say_what_their_figures_mean(tmp_path, kind):
 
 
 def test_names_are_escaped(tmp_path):
-    raster = class_map(tmp_path / "a<b>.tif", random_map())
+    raster = write_class_map(tmp_path / "a<b>.tif", random_map())
     assess(raster, raster, report=str(tmp_path / "r.html"))
     assert "a&lt;b&gt;.tif" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
 def test_commands(tmp_path, capsys):
-    raster = class_map(tmp_path / "m.tif", random_map())
+    raster = write_class_map(tmp_path / "m.tif", random_map())
     points = str(tmp_path / "p.gpkg")
     assert main(["sample", raster, points, "--size", "60", "--min-per-class", "5", "--expected", "Road=0.6"]) == 0
     assert "60 points in" in capsys.readouterr().out

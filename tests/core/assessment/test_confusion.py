@@ -1,12 +1,9 @@
 import numpy as np
 import pytest
-import rasterio
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion, compare_maps
-from dubai_landcover_plugin.core.io.class_tags import class_tags
-from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
-from tests.core.conftest import write_raster
+from tests.factories import write_class_map
 
 LABELS = np.array([[0, 0, 0, 1], [1, 1, IGNORE, 2]], np.uint8)
 PREDICTED = np.array([[0, 0, 1, 1], [1, 0, 0, IGNORE]], np.uint8)
@@ -45,16 +42,9 @@ def test_nothing_labelled_is_no_number():
     assert Confusion.empty(2).to_json(["a", "b"])["accuracy"] is None
 
 
-def class_map(path, ids, **profile):
-    write_raster(path, np.asarray(ids, np.uint8)[None], nodata=0, **profile)
-    with rasterio.open(path, "r+") as dataset:
-        dataset.update_tags(**class_tags(DUBAI))
-    return path
-
-
 def test_maps_are_compared_where_both_have_a_class(tmp_path):
-    truth = class_map(tmp_path / "t.tif", [[1, 1, 4, 4, 0, 6]])
-    result = class_map(tmp_path / "r.tif", [[1, 2, 4, 6, 4, 4]])
+    truth = write_class_map(tmp_path / "t.tif", [[1, 1, 4, 4, 0, 6]])
+    result = write_class_map(tmp_path / "r.tif", [[1, 2, 4, 6, 4, 4]])
     figures = compare_maps(truth, result)
     assert figures["pixels"] == 3
     assert figures["accuracy"] == pytest.approx(2 / 3, abs=1e-4)
@@ -62,6 +52,6 @@ def test_maps_are_compared_where_both_have_a_class(tmp_path):
 
 
 def test_maps_on_other_pixels_are_refused(tmp_path):
-    truth = class_map(tmp_path / "t.tif", [[1, 1]])
+    truth = write_class_map(tmp_path / "t.tif", [[1, 1]])
     with pytest.raises(GeoreferenceError, match="different grids"):
-        compare_maps(truth, class_map(tmp_path / "r.tif", [[1, 1, 1]]))
+        compare_maps(truth, write_class_map(tmp_path / "r.tif", [[1, 1, 1]]))

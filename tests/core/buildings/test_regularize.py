@@ -4,8 +4,6 @@ import importlib
 import json
 
 import numpy as np
-import pyogrio
-import pyogrio.raw
 import pytest
 import shapely
 from hypothesis import given, settings
@@ -33,6 +31,7 @@ from dubai_landcover_plugin.protocol.errors import (
 )
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
+from tests.factories import write_layer
 
 ELL = shapely.Polygon([(0, 0), (40, 0), (40, 14), (16, 14), (16, 30), (0, 30)])
 YARD = shapely.box(0, 0, 40, 36).difference(shapely.box(12, 10, 28, 24))
@@ -62,19 +61,6 @@ def deviations(polygon, fold=90.0):
     lengths = np.hypot(*edges.T)
     angles = np.degrees(np.arctan2(edges[:, 1], edges[:, 0]))
     return np.abs((angles - angles[lengths.argmax()] + fold / 2) % fold - fold / 2), lengths
-
-
-def layer(path, geometries, epsg=32640, kind="Polygon", **fields):
-    pyogrio.raw.write(
-        path,
-        geometry=shapely.to_wkb(np.array(geometries, object)),
-        field_data=[np.asarray(values) for values in fields.values()],
-        fields=list(fields),
-        geometry_type=kind,
-        crs=None if epsg is None else f"EPSG:{epsg}",
-        driver="GPKG",
-    )
-    return str(path)
 
 
 class TestOutlines:
@@ -293,7 +279,7 @@ class TestNecks:
 class TestLayer:
     def test_attributes_are_kept_and_added(self, tmp_path):
         one, two = pixels(rotate(translate(ELL, 10, 15), 30), rotate(translate(YARD, 60, 60), -12))
-        source = layer(
+        source = write_layer(
             tmp_path / "i.gpkg", [one, two], name=np.array(["a", None], object), floors=[3, 4], area_m2=[1.0, 1.0]
         )
         outcome = regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg")))
@@ -318,7 +304,7 @@ class TestLayer:
         def move(source, target):
             return lambda points: np.column_stack(warp_points(source, target, *points.T)[:2])
 
-        source = layer(tmp_path / "i.gpkg", [shapely.transform(truth, move(utm, crs))], epsg)
+        source = write_layer(tmp_path / "i.gpkg", [shapely.transform(truth, move(utm, crs))], f"EPSG:{epsg}")
         regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.fgb")))
         made = read_vector(str(tmp_path / "o.fgb"))
         assert made.crs == crs
@@ -328,7 +314,7 @@ class TestLayer:
         assert deviations(on_ground)[0].max() < 0.1
 
     def test_without_a_crs_areas_are_in_pixels(self, tmp_path):
-        source = layer(tmp_path / "i.gpkg", pixels(translate(ELL, 20, 20)), None)
+        source = write_layer(tmp_path / "i.gpkg", pixels(translate(ELL, 20, 20)), None)
         regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg")))
         made = read_vector(str(tmp_path / "o.gpkg"))
         assert made.crs is None or not (made.crs.is_projected or made.crs.is_geographic)
@@ -336,10 +322,10 @@ class TestLayer:
 
     def test_features_of_several_parts_stay_one(self, tmp_path):
         far = translate(ELL, 60, 60)
-        source = layer(
+        source = write_layer(
             tmp_path / "i.gpkg",
             [shapely.MultiPolygon([ELL, far]), translate(YARD, 0, 60)],
-            kind="MultiPolygon",
+            geometry_type="MultiPolygon",
             id=[7, 8],
         )
         outcome = regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg")))
@@ -349,7 +335,9 @@ class TestLayer:
         assert made.fields["area_m2"][0] == pytest.approx(2 * ELL.area)
 
     def test_touching_buildings_become_features(self, tmp_path):
-        source = layer(tmp_path / "i.gpkg", [rotate(TestNecks.DUMBBELL, 20), translate(ELL, 0, 80)], name=["a", "b"])
+        source = write_layer(
+            tmp_path / "i.gpkg", [rotate(TestNecks.DUMBBELL, 20), translate(ELL, 0, 80)], name=["a", "b"]
+        )
         request = BuildingsRequest(source, str(tmp_path / "o.gpkg"), split=4.0)
         outcome = regularize_buildings(request)
         made = read_vector(outcome.output)
@@ -358,7 +346,7 @@ class TestLayer:
 
     def test_attributes_that_differ_from_ours_in_case_alone_are_replaced(self, tmp_path):
         (stair,) = pixels(rotate(translate(ELL, 10, 15), 30))
-        source = layer(tmp_path / "i.gpkg", [stair], AREA_M2=[1], IoU=[2], geometry=[3], id=[4])
+        source = write_layer(tmp_path / "i.gpkg", [stair], AREA_M2=[1], IoU=[2], geometry=[3], id=[4])
         outcome = regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg")))
         made = read_vector(outcome.output)
         assert list(made.fields) == ["area_m2", "iou", "id", "perim_m", "regular", "angle"]
@@ -367,8 +355,8 @@ class TestLayer:
 
     def test_no_obstacles_are_none(self, tmp_path):
         (stair,) = pixels(rotate(translate(ELL, 10, 15), 30))
-        source = layer(tmp_path / "i.gpkg", [stair], id=[1])
-        roads = layer(tmp_path / "roads.gpkg", [], id=np.empty(0, int))
+        source = write_layer(tmp_path / "i.gpkg", [stair], id=[1])
+        roads = write_layer(tmp_path / "roads.gpkg", [], geometry_type="Polygon", id=np.empty(0, int))
         outcome = regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg"), obstacles=roads))
         assert outcome.regular == 1
         assert outcome.warnings == (f"{roads} has no features: no obstacles are taken into account.",)
@@ -383,8 +371,8 @@ class TestLayer:
             shapely.segmentize(road, 5), lambda points: np.column_stack(warp_points(utm, degrees, *points.T)[:2])
         )
         assert building.area > 0
-        source = layer(tmp_path / "i.gpkg", [stair])
-        obstacles = layer(tmp_path / "r.gpkg", [moved], 4326)
+        source = write_layer(tmp_path / "i.gpkg", [stair])
+        obstacles = write_layer(tmp_path / "r.gpkg", [moved], "EPSG:4326")
         outcome = regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg"), obstacles=obstacles))
         made = read_vector(outcome.output)
         assert shapely.intersection(made.geometries[0], road).area < 0.01
@@ -398,8 +386,8 @@ class TestLayer:
             classes = gaussian_filter(rng.normal(size=(3, 60, 60)), (0, 2, 2)).argmax(axis=0).astype(np.uint8) + 1
         regions = [(shapely.geometry.shape(shape), value) for shape, value in shapes(classes, connectivity=4)]
         roads = np.array([polygon for polygon, value in regions if value == 3], object)
-        source = layer(tmp_path / "i.gpkg", [polygon for polygon, value in regions if value < 3])
-        obstacles = layer(tmp_path / "r.gpkg", roads)
+        source = write_layer(tmp_path / "i.gpkg", [polygon for polygon, value in regions if value < 3])
+        obstacles = write_layer(tmp_path / "r.gpkg", roads)
         request = BuildingsRequest(
             source, str(tmp_path / "o.gpkg"), min_iou=0.5, split=split, min_part=10, obstacles=obstacles
         )
@@ -415,7 +403,9 @@ class TestLayer:
 
     def test_invalid_geometries_are_repaired_and_empty_ones_skipped(self, tmp_path):
         bow = shapely.Polygon([(0, 0), (20, 20), (20, 0), (0, 20)])
-        source = layer(tmp_path / "i.gpkg", [bow, shapely.Polygon(), None, ELL], kind="MultiPolygon", id=[1, 2, 3, 4])
+        source = write_layer(
+            tmp_path / "i.gpkg", [bow, shapely.Polygon(), None, ELL], geometry_type="MultiPolygon", id=[1, 2, 3, 4]
+        )
         outcome = regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg")))
         made = read_vector(outcome.output)
         assert made.fields["id"].tolist() == [1, 4]
@@ -430,7 +420,7 @@ class TestLayer:
             "day": np.array(["2024-05-01"], "datetime64[D]"),
             "half": np.array([1.5], np.float32),
         }
-        source = layer(tmp_path / "i.gpkg", [ELL], **fields)
+        source = write_layer(tmp_path / "i.gpkg", [ELL], **fields)
         outcome = regularize_buildings(BuildingsRequest(source, str(tmp_path / f"o.{suffix}")))
         if suffix == "parquet":  # not every GDAL reads it
             table = importlib.import_module("pyarrow.parquet").read_table(outcome.output).to_pydict()
@@ -442,13 +432,13 @@ class TestLayer:
         assert made.fields["big"].tolist() == fields["big"].tolist()
 
     def test_bad_input_is_told_and_leaves_nothing(self, tmp_path):
-        points = layer(tmp_path / "p.gpkg", [shapely.Point(0, 0)], kind="Point")
+        points = write_layer(tmp_path / "p.gpkg", [shapely.Point(0, 0)])
         output = str(tmp_path / "o.gpkg")
         with pytest.raises(RasterOpenError, match="no polygons"):
             regularize_buildings(BuildingsRequest(points, output))
         with pytest.raises(LandCoverError, match="cannot read"):
             regularize_buildings(BuildingsRequest(str(tmp_path / "gone.gpkg"), output))
-        source = layer(tmp_path / "i.gpkg", [ELL], a_rather_long_name=[1])
+        source = write_layer(tmp_path / "i.gpkg", [ELL], a_rather_long_name=[1])
         with pytest.raises(OutputError, match="allows at most 10"):
             regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.shp")))
         with pytest.raises(RasterOpenError, match="no polygons"):
@@ -462,18 +452,18 @@ class TestLayer:
             def cancelled(self):
                 return True
 
-        source = layer(tmp_path / "i.gpkg", [ELL])
+        source = write_layer(tmp_path / "i.gpkg", [ELL])
         with pytest.raises(RunCancelled):
             regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg")), Cancelled())
         assert [path.name for path in tmp_path.iterdir()] == ["i.gpkg"]
 
     def test_the_style_travels_with_the_file(self, tmp_path):
-        source = layer(tmp_path / "i.gpkg", [ELL])
+        source = write_layer(tmp_path / "i.gpkg", [ELL])
         regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.shp")))
         assert 'attr="regular"' in (tmp_path / "o.qml").read_text(encoding="utf-8")
 
     def test_the_command(self, tmp_path, capsys):
-        source = layer(tmp_path / "i.gpkg", [ELL, translate(YARD, 60, 0)])
+        source = write_layer(tmp_path / "i.gpkg", [ELL, translate(YARD, 60, 0)])
         output = str(tmp_path / "o.gpkg")
         assert main(["buildings", source, output]) == 0
         assert "2 buildings, 2 regular" in capsys.readouterr().out

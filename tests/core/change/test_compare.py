@@ -3,14 +3,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pyogrio
 import pytest
 import rasterio
 import rasterio.features
-import shapely
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -26,7 +24,6 @@ from dubai_landcover_plugin.core.change.coregistration import estimate_shift
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import GroundScale
 from dubai_landcover_plugin.core.grid.windows import Window
-from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.io.grid_reader import GridReader, whole_offset
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import (
@@ -38,7 +35,7 @@ from dubai_landcover_plugin.protocol.errors import (
     RunCancelled,
 )
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
-from tests.core.conftest import ONE_METRE, write_raster
+from tests.factories import ONE_METRE, read_layer, write_class_map, write_raster
 
 UTM40 = CRS.from_epsg(32640)
 UNLABELED = 6
@@ -74,12 +71,7 @@ def make(tmp_path):
     """Write a class map."""
 
     def write(name, ids, classes=DUBAI, model="", **profile):
-        path = write_raster(tmp_path / name, np.asarray(ids, np.uint8)[None], nodata=0, **profile)
-        with rasterio.open(path, "r+") as dataset:
-            dataset.update_tags(**class_tags(classes))
-            if model:
-                dataset.update_tags(LANDCOVER_RUN=json.dumps({"model": {"name": model}}))
-        return str(path)
+        return write_class_map(tmp_path / name, ids, classes, model, **profile)
 
     return write
 
@@ -103,11 +95,6 @@ def compare(tmp_path, make):
 
 def by_name(outcome):
     return {code["name"]: code["pixels"] for code in outcome["legend"]}
-
-
-def read_polygons(path):
-    meta, _, geometry, values = pyogrio.raw.read(path, layer=Path(path).stem)
-    return shapely.from_wkb(geometry), dict(zip(meta["fields"].tolist(), values, strict=True))
 
 
 # The request
@@ -209,9 +196,7 @@ def test_every_pixel_is_counted_once(tmp_path_factory, ids, seed, band):
     folder = tmp_path_factory.mktemp("pair")
     later = np.random.default_rng(seed).integers(0, 7, ids.shape, np.uint8)
     for name, values in (("a.tif", ids), ("b.tif", later)):
-        path = write_raster(folder / name, values[None], nodata=0)
-        with rasterio.open(path, "r+") as dataset:
-            dataset.update_tags(**class_tags(DUBAI))
+        write_class_map(folder / name, values)
     kept, change_run._STRIP_PIXELS = change_run._STRIP_PIXELS, band
     try:
         outcome = map_change(ChangeRequest(*(str(folder / name) for name in ("a.tif", "b.tif", "o.tif"))))
@@ -275,7 +260,7 @@ def test_areas_in_degrees_are_those_on_the_ground(compare, make, tmp_path):
     outcome, _ = compare(make("a.tif", earlier, **place), make("b.tif", later, **place), polygons=path, min_area=0.0)
     expected = 100 * 1.00904 * 1.10777
     assert outcome["changed"] == pytest.approx(expected, rel=2e-3)
-    _, fields = read_polygons(path)
+    _, fields = read_layer(path)
     assert fields["area_m2"].tolist() == pytest.approx([expected], rel=2e-3)
 
 
@@ -293,7 +278,7 @@ def test_without_a_crs_everything_is_in_pixels(compare, make, tmp_path):
     outcome, _ = compare(make("a.tif", earlier, **place), make("b.tif", later, **place), **paths)
     assert outcome["unit"] == "px"
     assert outcome["changed"] == 100
-    _, fields = read_polygons(paths["polygons"])
+    _, fields = read_layer(paths["polygons"])
     assert fields["area_px"].tolist() == [100]
     assert "area_px" in (tmp_path / "c.csv").read_text().splitlines()[0]
     assert "(px)" in (tmp_path / "c.html").read_text(encoding="utf-8")
@@ -318,7 +303,7 @@ def test_unsure_pixels_are_uncertain_and_no_change(compare, tmp_path):
     assert (codes[-1] == UNCERTAIN).all()
     assert codes[5, 0] == UNCERTAIN
     assert by_name(outcome) == {"Uncertain": 61, "Land unchanged": 69, "Land → Building": 70}
-    _, fields = read_polygons(tmp_path / "c.gpkg")
+    _, fields = read_layer(tmp_path / "c.gpkg")
     assert fields["pixels"].tolist() == [70]
     assert fields["conf_pct"].tolist() == [pytest.approx((60 * 90 + 10 * 60) / 70, abs=0.05)]
 
@@ -329,7 +314,7 @@ def test_confidence_without_a_minimum_only_describes_polygons(compare, tmp_path)
     path = str(write_raster(tmp_path / "c.tif", np.full((1, 10, 20), 20, np.uint8)))
     outcome, _ = compare(earlier, later, later_confidence=path, polygons=str(tmp_path / "p.gpkg"))
     assert outcome["uncertain"] == 0
-    assert read_polygons(tmp_path / "p.gpkg")[1]["conf_pct"].tolist() == [20]
+    assert read_layer(tmp_path / "p.gpkg")[1]["conf_pct"].tolist() == [20]
 
 
 def test_a_confidence_raster_of_other_pixels_is_refused(compare, tmp_path):
@@ -515,7 +500,7 @@ def test_polygons_tell_what_became_what(compare, tmp_path, suffix):
     assert outcome["polygon_count"] == 2
     if suffix == ".parquet":
         return
-    _, fields = read_polygons(path)
+    _, fields = read_layer(path)
     order = np.argsort(fields["code"])
     assert fields["code"][order].tolist() == [24, 54]
     assert fields["change"][order].tolist() == ["Land → Building", "Vegetation → Building"]
@@ -531,7 +516,7 @@ def test_a_rotated_raster_has_its_polygons_in_place(compare, make, tmp_path):
     later[10:20, 10:20] = 4
     path = str(tmp_path / "c.gpkg")
     compare(make("a.tif", earlier, transform=transform), make("b.tif", later, transform=transform), polygons=path)
-    (geometry,), _ = read_polygons(path)
+    (geometry,), _ = read_layer(path)
     assert geometry.area == pytest.approx(100)
     assert geometry.centroid.coords[0] == pytest.approx(transform @ (15, 15))
 

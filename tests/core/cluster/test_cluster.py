@@ -24,7 +24,7 @@ from dubai_landcover_plugin.core.segmentation.batch import segment_folder
 from dubai_landcover_plugin.core.segmentation.segment import segment_raster
 from dubai_landcover_plugin.protocol.errors import ClusterError, LandCoverError, RasterReadError, RunCancelled
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
-from tests.core.conftest import random_pixels, write_raster
+from tests.factories import random_pixels, write_raster
 
 distributed = pytest.importorskip("distributed")
 

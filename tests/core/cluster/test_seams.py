@@ -14,7 +14,7 @@ from dubai_landcover_plugin.core.segmentation.class_rows import Decision
 from dubai_landcover_plugin.core.segmentation.executor import LocalComputation, make_maps, open_job
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
-from tests.core.conftest import random_pixels, stub_bundle, write_raster
+from tests.factories import random_pixels, stub_bundle, write_raster
 
 
 class Rows:

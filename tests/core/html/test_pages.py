@@ -5,15 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import rasterio
 import shapely
-from pyogrio.raw import write as write_layer
 
 from dubai_landcover_plugin.core.assessment.assess import assess
 from dubai_landcover_plugin.core.assessment.page import assessment_page
 from dubai_landcover_plugin.core.change import compare
 from dubai_landcover_plugin.core.change.page import change_page
-from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.report import report
 from dubai_landcover_plugin.core.report.page import report_page
 from dubai_landcover_plugin.core.report.run_page import run_page
@@ -21,7 +18,7 @@ from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
-from tests.core.conftest import ONE_METRE, UTM40, write_raster
+from tests.factories import ONE_METRE, write_class_map, write_confidence, write_layer
 from tests.pages import HOSTILE, ParsedPage, assert_self_contained
 
 PLAIN = "x"
@@ -39,10 +36,7 @@ def scheme_with(text):
 def class_map(path, scheme, seed=0):
     rng = np.random.default_rng(seed)
     ids = np.kron(rng.integers(1, 7, (8, 8)), np.ones((8, 8), int)).astype(np.uint8)
-    write_raster(path, ids[None], nodata=0)
-    with rasterio.open(path, "r+") as dataset:
-        dataset.update_tags(**class_tags(scheme))
-    return str(path)
+    return write_class_map(path, ids, scheme)
 
 
 @pytest.fixture
@@ -72,15 +66,14 @@ def make_run(text, *_):
 
 def make_report(text, tmp_path, captured):
     source = class_map(tmp_path / "map.tif", scheme_with(text))
-    confidence = write_raster(tmp_path / "conf.tif", np.full((1, SIDE, SIDE), 80, np.uint8), nodata=255)
-    zones = str(tmp_path / "zones.gpkg")
+    confidence = write_confidence(tmp_path / "conf.tif", np.full((SIDE, SIDE), 80))
     west, north = ONE_METRE.c, ONE_METRE.f
     shapes = [shapely.box(west, north - SIDE, west + 32, north), shapely.box(west + 32, north - SIDE, west + 64, north)]
     names = np.array([f"{number} {text}" for number in (1, 2)], object)
-    write_layer(zones, np.array(shapely.to_wkb(shapes), object), [names], ["name"], geometry_type="Polygon", crs=UTM40)
+    zones = write_layer(tmp_path / "zones.gpkg", shapes, name=names)
     calls = captured(report, "report_page")
     request = ReportRequest(
-        source, str(tmp_path / "r.html"), zones=zones, zone_field="name", confidence=str(confidence), title=text,
+        source, str(tmp_path / "r.html"), zones=zones, zone_field="name", confidence=confidence, title=text,
         overwrite=True,
     )  # fmt: skip
     report.write_report(request, SilentMonitor())

@@ -8,7 +8,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.confidence import UNKNOWN, ConfidenceSource
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
-from tests.core.conftest import ONE_METRE
+from tests.factories import ONE_METRE
 
 GRID = Grid(2, 3, ONE_METRE, CRS.from_epsg(32640))
 VALUES = [[0, 55, 100], [101, 120, 255]]

@@ -24,7 +24,7 @@ from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import partial_name, partial_owner
 from dubai_landcover_plugin.runner.temporaries import remove_temporaries
-from tests.core.conftest import ONE_METRE
+from tests.factories import ONE_METRE
 
 
 class StoppedError(Exception):

@@ -9,7 +9,7 @@ from rasterio.enums import ColorInterp
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.raster_source import RasterSource, SourceOptions
 from dubai_landcover_plugin.protocol.errors import BandError, GeoreferenceError, RasterOpenError, RasterReadError
-from tests.core.conftest import ONE_METRE, random_pixels
+from tests.factories import ONE_METRE, random_pixels
 
 RGB = ("red", "green", "blue")
 ALL = Window(0, 0, 12, 10)

@@ -12,7 +12,7 @@ from dubai_landcover_plugin.core.io import raster_writer as writer_module
 from dubai_landcover_plugin.core.io.files import sweep_partials
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.protocol.errors import OutputError
-from tests.core.conftest import ONE_METRE, ROOT
+from tests.factories import ONE_METRE, ROOT
 
 STYLE = RasterStyle(0, "Land cover", {0: (0, 0, 0), 1: (10, 20, 30)})
 

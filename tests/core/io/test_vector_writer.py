@@ -15,6 +15,7 @@ from dubai_landcover_plugin.core.io import vector_writer as vector_files
 from dubai_landcover_plugin.core.io.vector_reader import read_vector
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, OutputError, RasterOpenError
+from tests.factories import write_layer
 
 UTM40 = rasterio.crs.CRS.from_epsg(32640)
 FIELDS = {"class_id": np.int32, "class": object, "area_m2": np.float64}
@@ -90,15 +91,7 @@ def test_geoparquet_without_a_driver_is_told(tmp_path, monkeypatch):
 def test_geometries_without_a_place_are_none(tmp_path):
     shapes = [shapely.box(0, 0, 1, 1), shapely.Polygon(), shapely.Polygon([(0, 0), (np.nan, 1), (1, 1)]), None]
     shapes += [shapely.Polygon([(0, 0), (1, np.inf), (1, 1)]), shapely.Point()]
-    pyogrio.raw.write(
-        tmp_path / "odd.gpkg",
-        geometry=shapely.to_wkb(np.array(shapes, object)),
-        field_data=[np.arange(6)],
-        fields=["id"],
-        geometry_type="Unknown",
-        crs="EPSG:32640",
-        driver="GPKG",
-    )
+    write_layer(tmp_path / "odd.gpkg", shapes, id=np.arange(6))
     layer = read_vector(str(tmp_path / "odd.gpkg"))
     assert layer.fields["id"].tolist() == [0, 1, 2, 3, 4, 5]
     assert shapely.is_missing(layer.geometries).tolist() == [False, True, True, True, True, True]

@@ -14,28 +14,19 @@ import shapely
 from affine import Affine
 
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
-from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygons, polygonize
 from dubai_landcover_plugin.core.polygons.polygonizer import Polygonizer, PolygonOptions, Polygons
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, OutputError, RasterOpenError, RunCancelled
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
-from tests.core.conftest import write_raster
+from tests.factories import read_layer, write_class_map, write_confidence, write_raster
 
 CRS = rasterio.crs.CRS.from_epsg(32640)
 
 
-def write_classes(path, ids, **profile):
-    """Write a class map as Segment Land Cover does, with the names of its classes."""
-    write_raster(path, np.asarray(ids, np.uint8)[None], nodata=0, **profile)
-    with rasterio.open(path, "r+") as dataset:
-        dataset.update_tags(**class_tags(DUBAI))
-    return path
-
-
 def make(tmp_path, ids, rows=None, **profile):
     """Return the polygons of a class map, all strips together."""
-    path = write_classes(tmp_path / "map.tif", ids, **profile)
+    path = write_class_map(tmp_path / "map.tif", ids, **profile)
     with ClassifiedSource(path) as source:
         polygonizer = Polygonizer(source, PolygonOptions(0, 0), rows=rows)
         found = list(polygonizer)
@@ -55,7 +46,7 @@ def class_map(tmp_path):
     ids[5:15, 5:17] = 4
     ids[20:24] = 3
     ids[30:32, 40:42] = 4
-    return write_classes(tmp_path / "classes.tif", ids)
+    return write_class_map(tmp_path / "classes.tif", ids)
 
 
 @pytest.mark.parametrize(
@@ -221,15 +212,10 @@ def test_classes_whose_names_make_the_same_file_name_get_their_own_files(class_m
 
 
 def test_ids_without_a_class_are_refused(tmp_path):
-    path = write_classes(tmp_path / "map.tif", np.full((9, 9), 77))
+    path = write_class_map(tmp_path / "map.tif", np.full((9, 9), 77))
     with pytest.raises(ClassSchemeError, match="contains class ids without a name"):
         polygonize(PolygonizeRequest(str(path), str(tmp_path / "all.gpkg")))
     assert [file.name for file in tmp_path.iterdir()] == ["map.tif"]
-
-
-def attributes(path):
-    meta, _, geometry, values = pyogrio.raw.read(path, layer=Path(path).stem)
-    return shapely.from_wkb(geometry), dict(zip(meta["fields"], values, strict=True))
 
 
 @pytest.fixture
@@ -237,7 +223,7 @@ def confidence(tmp_path):
     percent = np.full((40, 50), 80, np.uint8)
     percent[5:15, 5:11] = 40
     percent[0, 0] = 255
-    return write_raster(tmp_path / "confidence.tif", percent[None], nodata=255)
+    return write_confidence(tmp_path / "confidence.tif", percent)
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".fgb"])
@@ -246,7 +232,7 @@ def test_one_file_with_all_classes_and_their_attributes(class_map, confidence, t
     request = PolygonizeRequest(str(class_map), str(output), min_area=0, simplify=0, confidence=str(confidence))
     outcome = polygonize(request)
     assert outcome.counts == {"Water": 0, "Land": 2, "Road": 1, "Building": 2, "Vegetation": 0, "Unlabeled": 0}
-    geometries, fields = attributes(output)
+    geometries, fields = read_layer(output)
     assert shapely.is_valid(geometries).all()
     house = fields["area_m2"].tolist().index(120)
     assert fields["class"][house] == "Building"
@@ -268,16 +254,16 @@ def test_small_regions_are_merged_and_reported(class_map, tmp_path):
 def test_chosen_classes_alone(class_map, tmp_path):
     request = PolygonizeRequest(str(class_map), str(tmp_path / "some.gpkg"), ("road", "4"), simplify=0)
     assert polygonize(request).area_m2 == {"Road": 200, "Building": 120}
-    assert set(attributes(tmp_path / "some.gpkg")[1]["class"]) == {"Road", "Building"}
+    assert set(read_layer(tmp_path / "some.gpkg")[1]["class"]) == {"Road", "Building"}
 
 
 def test_corners_make_multipolygons(tmp_path):
     ids = np.full((8, 8), 2)
     ids[1:3, 1:3] = ids[3:5, 3:5] = 4
-    path = write_classes(tmp_path / "map.tif", ids)
+    path = write_class_map(tmp_path / "map.tif", ids)
     outcome = polygonize(PolygonizeRequest(str(path), str(tmp_path / "c.gpkg"), min_area=0, simplify=0, corners=True))
     assert outcome.counts["Building"] == 1
-    geometries, fields = attributes(tmp_path / "c.gpkg")
+    geometries, fields = read_layer(tmp_path / "c.gpkg")
     assert set(shapely.get_type_id(geometries)) == {6}
     assert sorted(fields["area_m2"]) == [8, 56]
 
@@ -301,7 +287,7 @@ def test_confidence_of_another_raster_is_refused(class_map, tmp_path):
 
 
 def test_no_valid_pixel_gives_an_empty_file(tmp_path):
-    path = write_classes(tmp_path / "map.tif", np.zeros((5, 5)))
+    path = write_class_map(tmp_path / "map.tif", np.zeros((5, 5)))
     outcome = polygonize(PolygonizeRequest(str(path), str(tmp_path / "none.gpkg")))
     assert set(outcome.counts.values()) == {0}
     assert pyogrio.read_info(tmp_path / "none.gpkg", layer="none")["features"] == 0

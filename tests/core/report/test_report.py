@@ -3,8 +3,6 @@ import json
 from html.parser import HTMLParser
 
 import numpy as np
-import pyogrio
-import pyogrio.raw
 import pytest
 import rasterio
 import shapely
@@ -17,7 +15,6 @@ from rasterio.crs import CRS
 from dubai_landcover_plugin.cli.main import main
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import GroundScale
-from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.report import counts as counts_module
 from dubai_landcover_plugin.core.report import zones as zones_module
 from dubai_landcover_plugin.core.report.counts import Blocks, ClassCounts
@@ -36,31 +33,11 @@ from dubai_landcover_plugin.protocol.errors import (
 )
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
-from tests.core.conftest import ONE_METRE, write_raster
+from tests.factories import ONE_METRE, read_layer, write_class_map, write_confidence, write_layer, write_raster
 
 UTM40 = CRS.from_epsg(32640)
 DEGREES = Affine(1e-5, 0, 55.1, 0, -1e-5, 25.1)
 WEST, NORTH = ONE_METRE.c, ONE_METRE.f
-
-
-def class_map(path, ids, **profile):
-    write_raster(path, np.asarray(ids, np.uint8)[None], nodata=0, **profile)
-    with rasterio.open(path, "r+") as dataset:
-        dataset.update_tags(**class_tags(DUBAI))
-    return str(path)
-
-
-def layer(path, geometries, crs="EPSG:32640", kind="Unknown", **fields):
-    pyogrio.raw.write(
-        str(path),
-        geometry=shapely.to_wkb(np.array(geometries, object)),
-        field_data=[np.array(values) for values in fields.values()],
-        fields=list(fields),
-        geometry_type=kind,
-        crs=crs,
-        driver="GPKG" if str(path).endswith(".gpkg") else "GeoJSON",
-    )
-    return str(path)
 
 
 def box(left, top, right, bottom):
@@ -97,7 +74,7 @@ def town(tmp_path):
     ids[5:15, 5:15] = 4
     ids[38:] = 0
     ids[38:, 40:] = 3
-    return class_map(tmp_path / "town.tif", ids)
+    return write_class_map(tmp_path / "town.tif", ids)
 
 
 @pytest.fixture
@@ -106,7 +83,7 @@ def sure(tmp_path):
     percents = np.full((40, 60), 80, np.uint8)
     percents[5:15, 5:15] = 60
     percents[38:, :40] = 255
-    return str(write_raster(tmp_path / "sure.tif", percents[None], nodata=255))
+    return write_confidence(tmp_path / "sure.tif", percents)
 
 
 class Page(HTMLParser):
@@ -158,7 +135,7 @@ class TestAreas:
         transform = Affine(0.01, 0, 10, 0, -0.01, 60)
         ids = np.ones((1500, 3))
         ids[750:] = 4
-        path = class_map(tmp_path / "d.tif", ids, crs="EPSG:4326", transform=transform)
+        path = write_class_map(tmp_path / "d.tif", ids, crs="EPSG:4326", transform=transform)
         outcome = report(tmp_path, path)
         grid = Grid(1500, 3, transform, CRS.from_epsg(4326))
         rows = [np.prod(grid.pixel_size_m(row + 0.5)) for row in range(1500)]
@@ -167,12 +144,12 @@ class TestAreas:
 
     def test_a_rotated_raster_has_the_size_of_its_pixels(self, tmp_path):
         turned = Affine.translation(WEST, NORTH) @ Affine.rotation(30) @ Affine.scale(2, -3)
-        path = class_map(tmp_path / "t.tif", np.ones((10, 10)), transform=turned)
+        path = write_class_map(tmp_path / "t.tif", np.ones((10, 10)), transform=turned)
         assert report(tmp_path, path)["areas"]["Water"] == pytest.approx(600)
         assert "north is not up" in page(tmp_path).text
 
     def test_without_a_crs_everything_is_pixels(self, tmp_path):
-        path = class_map(tmp_path / "p.tif", np.full((4, 5), 4), crs=None, transform=Affine.identity())
+        path = write_class_map(tmp_path / "p.tif", np.full((4, 5), 4), crs=None, transform=Affine.identity())
         rows = table(tmp_path, path)
         assert rows[0, "Building"]["area_px"] == "20.000"
         assert report(tmp_path, path, overwrite=True)["unit"] == "px"
@@ -181,7 +158,7 @@ class TestAreas:
 
     @pytest.mark.parametrize("ids", [[[4]], [[0]], [[6, 6]], [[0, 1], [0, 0]]])
     def test_tiny_and_empty_rasters(self, tmp_path, ids):
-        path = class_map(tmp_path / "s.tif", ids)
+        path = write_class_map(tmp_path / "s.tif", ids)
         outcome = report(tmp_path, path, csv=str(tmp_path / "r.csv"))
         assert outcome["valid_pixels"] == np.count_nonzero(ids)
         assert sum(outcome["shares"].values()) == pytest.approx(1 if np.any(ids) else 0)
@@ -192,9 +169,9 @@ class TestAreas:
     def test_bands_change_nothing(self, tmp_path, monkeypatch, size, most):
         rng = np.random.default_rng(1)
         ids = rng.integers(0, 7, size)
-        path = class_map(tmp_path / "b.tif", ids)
+        path = write_class_map(tmp_path / "b.tif", ids)
         sure = str(write_raster(tmp_path / "c.tif", rng.integers(20, 101, (1, *size), np.uint8), nodata=255))
-        zones = layer(tmp_path / "z.gpkg", [box(0.3, 0.3, 90, 110), box(0, 0, 1, 1)])
+        zones = write_layer(tmp_path / "z.gpkg", [box(0.3, 0.3, 90, 110), box(0, 0, 1, 1)])
         whole = table(tmp_path, path, confidence=sure, zones=zones)
         monkeypatch.setattr(counts_module, "_STRIP_PIXELS", most)
         assert table(tmp_path, path, confidence=sure, zones=zones) == whole
@@ -221,7 +198,7 @@ class TestConfidence:
         assert rows[0, "Water"]["mean_confidence"] == ""
 
     def test_the_range_is_that_of_blocks_that_err_as_one_and_of_biased_classes(self, tmp_path):
-        path = class_map(tmp_path / "w.tif", np.ones((200, 300)))  # six blocks of 100 m
+        path = write_class_map(tmp_path / "w.tif", np.ones((200, 300)))  # six blocks of 100 m
         sure = str(write_raster(tmp_path / "c.tif", np.full((1, 200, 300), 90, np.uint8), nodata=255))
         row = table(tmp_path, path, confidence=sure)[0, "Water"]
         deviation = np.sqrt(6 * 10_000**2 * 0.9 * 0.1 + (0.5 * 6000) ** 2)
@@ -248,7 +225,7 @@ class TestConfidence:
             assert counted.variance[slot] >= worst - 1e-9
 
     def test_unlabeled_claims_nothing_and_unknown_confidence_is_told(self, tmp_path):
-        path = class_map(tmp_path / "u.tif", [[6, 6, 1, 1]])
+        path = write_class_map(tmp_path / "u.tif", [[6, 6, 1, 1]])
         sure = str(write_raster(tmp_path / "c.tif", np.array([[[30, 30, 90, 255]]], np.uint8), nodata=255))
         rows = table(tmp_path, path, confidence=sure)
         assert rows[0, "Unlabeled"]["wrong_m2"] == ""
@@ -277,7 +254,7 @@ class TestZones:
         parts = shapely.MultiPolygon([box(0, 0, 2, 2), box(10, 10, 12, 12)])
         beyond = box(50, 30, 70, 50)
         outside = box(100, 100, 110, 110)
-        zones = layer(tmp_path / "z.gpkg", [hole, box(0, 0, 20, 20), parts, beyond, outside], name=list("abcde"))
+        zones = write_layer(tmp_path / "z.gpkg", [hole, box(0, 0, 20, 20), parts, beyond, outside], name=list("abcde"))
         rows = table(tmp_path, town, zones=zones, zone_field="name")
         assert pixels(rows, 1)["Building"] == 0
         assert pixels(rows, 1)["Land"] == 300
@@ -296,12 +273,12 @@ class TestZones:
     def test_zones_that_share_borders_share_every_pixel_out_once(self, tmp_path_factory, seeds):
         tmp_path = tmp_path_factory.mktemp("v")
         ids = np.random.default_rng(len(seeds)).integers(0, 7, (12, 20))
-        path = class_map(tmp_path / "m.tif", ids)
+        path = write_class_map(tmp_path / "m.tif", ids)
         points = shapely.multipoints([(WEST + x / 2, NORTH - y / 2) for x, y in seeds])  # borders run through centres
         frame = box(-1, -1, 21, 13)
         cells = shapely.get_parts(shapely.voronoi_polygons(points, extend_to=frame))
         cells = shapely.get_parts(shapely.intersection(cells, frame))
-        zones = layer(tmp_path / "z.gpkg", cells)
+        zones = write_layer(tmp_path / "z.gpkg", cells)
         rows = table(tmp_path, path, zones=zones)
         assert sum_of_zones(rows) == pixels(rows, 0)
 
@@ -309,32 +286,34 @@ class TestZones:
     @pytest.mark.parametrize("turned", [0, 25])
     def test_a_grid_of_zones_adds_up_whatever_its_lines_and_the_orientation_of_its_rings(self, tmp_path, step, turned):
         transform = ONE_METRE @ Affine.rotation(turned)
-        path = class_map(tmp_path / "m.tif", np.random.default_rng(0).integers(0, 7, (20, 20)), transform=transform)
+        path = write_class_map(
+            tmp_path / "m.tif", np.random.default_rng(0).integers(0, 7, (20, 20)), transform=transform
+        )
         cells = []
         for x in np.arange(-30, 40, step):
             for y in np.arange(-30, 40, step):
                 ring = [(x, y), (x + step, y), (x + step, y + step), (x, y + step)]
                 ring = ring if (len(cells) % 2) else ring[::-1]
                 cells.append(shapely.Polygon([transform @ corner for corner in ring]))
-        rows = table(tmp_path, path, zones=layer(tmp_path / "z.gpkg", cells))
+        rows = table(tmp_path, path, zones=write_layer(tmp_path / "z.gpkg", cells))
         assert sum_of_zones(rows) == pixels(rows, 0)
 
     def test_zones_in_another_crs_hold_the_same_pixels(self, tmp_path, town):
         areas = [box(3.4, 3.4, 30.4, 20.4), box(-500, -500, 500, 500)]
-        own = table(tmp_path, town, zones=layer(tmp_path / "z.gpkg", areas))
+        own = table(tmp_path, town, zones=write_layer(tmp_path / "z.gpkg", areas))
         moved = zones_module.VectorLayer(np.array(areas, object), {}, UTM40).to_crs(CRS.from_epsg(4326)).geometries
-        other = table(tmp_path, town, zones=layer(tmp_path / "z4326.gpkg", moved, crs="EPSG:4326"))
+        other = table(tmp_path, town, zones=write_layer(tmp_path / "z4326.gpkg", moved, crs="EPSG:4326"))
         assert [pixels(own, n) for n in (1, 2)] == [pixels(other, n) for n in (1, 2)]
         assert float(other[2, "Land"]["zone_coverage"]) == pytest.approx(2320 / 1e6, rel=0.02)
 
     def test_the_whole_world_is_a_zone(self, tmp_path, town):
-        world = layer(tmp_path / "w.gpkg", [shapely.box(-180, -90, 180, 90)], crs="EPSG:4326")
+        world = write_layer(tmp_path / "w.gpkg", [shapely.box(-180, -90, 180, 90)], crs="EPSG:4326")
         rows = table(tmp_path, town, zones=world)
         assert pixels(rows, 1) == pixels(rows, 0)
 
     def test_a_raster_in_degrees_with_zones_in_metres(self, tmp_path):
-        path = class_map(tmp_path / "d.tif", np.full((50, 50), 4), crs="EPSG:4326", transform=DEGREES)
-        zones = layer(tmp_path / "z.gpkg", [shapely.box(55.1, 25.0998, 55.1002, 25.1)], crs="EPSG:4326")
+        path = write_class_map(tmp_path / "d.tif", np.full((50, 50), 4), crs="EPSG:4326", transform=DEGREES)
+        zones = write_layer(tmp_path / "z.gpkg", [shapely.box(55.1, 25.0998, 55.1002, 25.1)], crs="EPSG:4326")
         outcome = table(tmp_path, path, zones=zones)
         assert pixels(outcome, 1)["Building"] == 400
         assert float(outcome[1, "Building"]["area_m2"]) == pytest.approx(
@@ -344,16 +323,16 @@ class TestZones:
     def test_zones_drawn_over_a_raster_without_a_place(self, tmp_path):
         ids = np.ones((10, 10))
         ids[:3] = 4
-        path = class_map(tmp_path / "p.tif", ids, crs=None, transform=Affine.identity())
-        engine = layer(tmp_path / "e.geojson", [shapely.box(0, 0, 5, 5)], crs=None)
-        qgis = layer(tmp_path / "q.gpkg", [shapely.box(0, -5, 5, 0)], crs=None)
+        path = write_class_map(tmp_path / "p.tif", ids, crs=None, transform=Affine.identity())
+        engine = write_layer(tmp_path / "e.geojson", [shapely.box(0, 0, 5, 5)], crs=None)
+        qgis = write_layer(tmp_path / "q.gpkg", [shapely.box(0, -5, 5, 0)], crs=None)
         assert pixels(table(tmp_path, path, zones=qgis), 1)["Building"] == 15
         assert pixels(table(tmp_path, path, zones=engine), 1)["Building"] == 15
 
     def test_awkward_features_are_repaired_and_named_in_warnings(self, tmp_path, town):
         bowtie = shapely.Polygon([(WEST, NORTH), (WEST + 10, NORTH - 10), (WEST + 10, NORTH), (WEST, NORTH - 10)])
         geometries = [bowtie, shapely.Point(WEST, NORTH), box(0, 0, 5, 5), box(0, 0, 5, 5), None]
-        zones = layer(tmp_path / "z.gpkg", geometries, name=np.array([None, "x", "same", "same", "y"], object))
+        zones = write_layer(tmp_path / "z.gpkg", geometries, name=np.array([None, "x", "same", "same", "y"], object))
         outcome = report(tmp_path, town, zones=zones, zone_field="name")
         told = " ".join(outcome["warnings"])
         assert "2 features of the zones layer are not polygons" in told
@@ -365,15 +344,15 @@ class TestZones:
         ]  # fmt: skip
 
     def test_numbers_are_names_without_decimals(self, tmp_path):
-        zones = layer(tmp_path / "z.gpkg", [box(0, 0, 5, 5), box(5, 5, 9, 9)], code=np.array([12.0, np.nan]))
+        zones = write_layer(tmp_path / "z.gpkg", [box(0, 0, 5, 5), box(5, 5, 9, 9)], code=np.array([12.0, np.nan]))
         assert [zone.name for zone in read_zones(zones, "code", Grid(40, 60, ONE_METRE, UTM40)).zones] == [
             "12", "Zone 2",
         ]  # fmt: skip
 
     def test_errors_tell_what_there_is_and_leave_nothing(self, tmp_path, town):
-        zones = layer(tmp_path / "z.gpkg", [box(0, 0, 5, 5)], name=["a"])
-        points = layer(tmp_path / "p.gpkg", [shapely.Point(WEST, NORTH)], name=["a"])
-        far = layer(tmp_path / "f.gpkg", [box(1000, 1000, 1005, 1005)], name=["a"])
+        zones = write_layer(tmp_path / "z.gpkg", [box(0, 0, 5, 5)], name=["a"])
+        points = write_layer(tmp_path / "p.gpkg", [shapely.Point(WEST, NORTH)], name=["a"])
+        far = write_layer(tmp_path / "f.gpkg", [box(1000, 1000, 1005, 1005)], name=["a"])
         for error, words, options in (
             (RequestError, "no attribute 'nome'.*There is: name", {"zones": zones, "zone_field": "nome"}),
             (RequestError, "holds no polygons", {"zones": points}),
@@ -386,7 +365,7 @@ class TestZones:
 
     @pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".fgb", ".parquet"])
     def test_the_layer_carries_areas_and_shares(self, tmp_path, town, sure, suffix):
-        zones = layer(tmp_path / "z.gpkg", [box(0, 0, 20, 20), box(100, 100, 101, 101)], name=["a", "b"])
+        zones = write_layer(tmp_path / "z.gpkg", [box(0, 0, 20, 20), box(100, 100, 101, 101)], name=["a", "b"])
         path = tmp_path / f"out{suffix}"
         report(tmp_path, town, confidence=sure, zones=zones, zone_field="name", zones_layer=str(path))
         if suffix == ".parquet":
@@ -394,9 +373,8 @@ class TestZones:
 
             found = pyarrow.parquet.read_table(path).to_pydict()
         else:
-            meta, _, geometry, values = pyogrio.raw.read(path)
-            found = dict(zip(meta["fields"].tolist(), values, strict=True))
-            assert shapely.area(shapely.from_wkb(geometry)).sum() > 0
+            geometries, found = read_layer(path)
+            assert shapely.area(geometries).sum() > 0
         stem = "buildi" if suffix == ".shp" else "building"
         first, second = np.argsort(found["zone_id"])  # FlatGeobuf sorts by place
         assert found[f"{stem}_m2"][first] == pytest.approx(100)
@@ -408,7 +386,9 @@ class TestZones:
 
 class TestPage:
     def test_it_needs_nothing_else_and_shows_no_folder(self, tmp_path, town, sure):
-        zones = layer(tmp_path / "z.gpkg", [box(0, 0, 20, 20), box(20, 0, 40, 20)], name=["<b>Marina</b>", "جميرا"])
+        zones = write_layer(
+            tmp_path / "z.gpkg", [box(0, 0, 20, 20), box(20, 0, 40, 20)], name=["<b>Marina</b>", "جميرا"]
+        )
         report(tmp_path, town, confidence=sure, zones=zones, zone_field="name", title="Land & water", csv=None)
         text = (tmp_path / "r.html").read_text(encoding="utf-8")
         found = page(tmp_path)
@@ -431,7 +411,7 @@ class TestPage:
 
         ids = np.ones((30, 30))
         ids[:15] = 4
-        plain, down = class_map(tmp_path / "a.tif", ids), class_map(
+        plain, down = write_class_map(tmp_path / "a.tif", ids), write_class_map(
             tmp_path / "b.tif", ids[::-1], transform=Affine(1, 0, WEST, 0, 1, NORTH - 30)
         )  # fmt: skip
         shown = []
@@ -446,7 +426,7 @@ class TestPage:
 
 class TestRuns:
     def test_ids_without_a_class_are_refused(self, tmp_path):
-        path = class_map(tmp_path / "i.tif", [[1, 9]])
+        path = write_class_map(tmp_path / "i.tif", [[1, 9]])
         with pytest.raises(ClassSchemeError, match="6 Unlabeled"):
             report(tmp_path, path)
 
@@ -455,7 +435,7 @@ class TestRuns:
         with pytest.raises(OutputError, match="exists"):
             report(tmp_path, town)
         assert (tmp_path / "r.html").read_text() == "mine"
-        zones = layer(tmp_path / "z.gpkg", [box(0, 0, 5, 5)])
+        zones = write_layer(tmp_path / "z.gpkg", [box(0, 0, 5, 5)])
         with pytest.raises(OutputError, match="the input itself"):
             report(tmp_path, town, zones=f"{zones}|layername=z", zones_layer=zones, overwrite=True)
 
@@ -492,7 +472,7 @@ class TestRuns:
     def test_the_worker_and_the_command_line_know_it(self, tmp_path, town, sure, capsys):
         value = _TASKS["write_report"](ReportRequest(town, str(tmp_path / "w.html")).to_json(), SilentMonitor())
         assert value["valid_pixels"] == 2320
-        zones = layer(tmp_path / "z.gpkg", [box(0, 0, 20, 20)], name=["a"])
+        zones = write_layer(tmp_path / "z.gpkg", [box(0, 0, 20, 20)], name=["a"])
         arguments = ["report", town, str(tmp_path / "c.html"), "--csv", str(tmp_path / "c.csv"), "--zones", zones]
         arguments += ["--zone-field", "name", "--confidence", sure]
         assert main([*arguments, "--json"]) == 0

@@ -5,7 +5,6 @@ from dataclasses import replace
 import numpy as np
 import pyogrio
 import pytest
-import rasterio
 import shapely
 from affine import Affine
 from hypothesis import given, settings
@@ -16,11 +15,9 @@ from dubai_landcover_plugin.cli.main import main
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import Metric
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
-from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.roads.extract import extract_roads, find_network
 from dubai_landcover_plugin.core.roads.skeleton import Skeleton, SkeletonOptions, find_skeleton
 from dubai_landcover_plugin.core.roads.trace import trace_skeleton
-from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import (
     ClassSchemeError,
     OutputError,
@@ -30,16 +27,9 @@ from dubai_landcover_plugin.protocol.errors import (
 )
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
-from tests.core.conftest import ONE_METRE, write_raster
+from tests.factories import ONE_METRE, write_class_map, write_raster
 
 WATER, LAND, ROAD, BUILDING = 1, 2, 3, 4
-
-
-def write_classes(path, ids, **profile):
-    write_raster(path, np.asarray(ids, np.uint8)[None], nodata=0, **profile)
-    with rasterio.open(path, "r+") as dataset:
-        dataset.update_tags(**class_tags(DUBAI))
-    return str(path)
 
 
 def land(height=100, width=120):
@@ -51,7 +41,7 @@ def network(tmp_path):
     """Make ``network(ids, request options, tile=, profile=)``: the network of a class map."""
 
     def find(ids, tile=(64, 64), profile=None, **options):
-        path = write_classes(tmp_path / "classes.tif", ids, **(profile or {}))
+        path = write_class_map(tmp_path / "classes.tif", ids, **(profile or {}))
         with ClassifiedSource(path) as source:
             return find_network(source, RoadsRequest(path, "roads.gpkg", **options), SilentMonitor(), tile)
 
@@ -262,7 +252,7 @@ def test_a_square_has_no_line_and_its_roads_end_there(network):
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.integers(20, 90), st.integers(20, 90))
 def test_the_network_does_not_depend_on_the_tiles(tmp_path_factory, seed, rows, cols):
-    path = write_classes(tmp_path_factory.mktemp("tiles") / "classes.tif", town(seed))
+    path = write_class_map(tmp_path_factory.mktemp("tiles") / "classes.tif", town(seed))
     request = RoadsRequest(path, "roads.gpkg", max_width=20)
     with ClassifiedSource(path) as source:
         whole = find_network(source, request, SilentMonitor(), (1000, 1000))
@@ -275,7 +265,7 @@ def test_the_network_does_not_depend_on_the_tiles(tmp_path_factory, seed, rows, 
 @settings(max_examples=40, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.0, 1.5, 3.0]), st.sampled_from([0.0, 20.0]))
 def test_lines_touch_at_their_nodes_only(tmp_path_factory, seed, spur, max_gap):
-    path = write_classes(tmp_path_factory.mktemp("topology") / "classes.tif", town(seed))
+    path = write_class_map(tmp_path_factory.mktemp("topology") / "classes.tif", town(seed))
     with ClassifiedSource(path) as source:
         request = RoadsRequest(path, "roads.gpkg", spur=spur, max_gap=max_gap, min_length=5)
         found = find_network(source, request, SilentMonitor())
@@ -287,7 +277,7 @@ def test_lines_touch_at_their_nodes_only(tmp_path_factory, seed, spur, max_gap):
 def test_noise_gives_no_tangle(tmp_path_factory, seed, smoothness, share, spur):
     noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=(60, 70)), smoothness)
     ids = np.where(noise > np.quantile(noise, share), ROAD, LAND)
-    path = write_classes(tmp_path_factory.mktemp("noise") / "classes.tif", ids)
+    path = write_class_map(tmp_path_factory.mktemp("noise") / "classes.tif", ids)
     request = RoadsRequest(path, "roads.gpkg", spur=spur, max_gap=40, min_length=0, max_hole=0, barriers=())
     with ClassifiedSource(path) as source:
         assert_topology(find_network(source, request, SilentMonitor()))
@@ -341,7 +331,7 @@ def test_a_rotated_raster_gives_the_same_network_turned(network):
 def test_without_a_crs_everything_is_in_pixels(tmp_path):
     ids = land()
     ids[40:47] = ROAD
-    path = write_classes(tmp_path / "plain.tif", ids, crs=None, transform=Affine.scale(2))
+    path = write_class_map(tmp_path / "plain.tif", ids, crs=None, transform=Affine.scale(2))
     outcome = extract_roads(RoadsRequest(path, str(tmp_path / "roads.gpkg")))
     assert (outcome.length, outcome.unit) == (pytest.approx(120, abs=1.1), "px")
     assert any("pixels" in text for text in outcome.warnings)
@@ -365,7 +355,7 @@ def test_fine_pixels_are_gathered_and_give_the_same_place(network):
 
 @pytest.mark.parametrize("ids", [[[ROAD]], [[LAND]], [[0]], [[ROAD] * 30], np.full((200, 220), ROAD), np.zeros((9, 9))])
 def test_nothing_to_draw_gives_an_empty_file_and_says_so(tmp_path, ids):
-    path = write_classes(tmp_path / "classes.tif", ids)
+    path = write_class_map(tmp_path / "classes.tif", ids)
     outcome = extract_roads(RoadsRequest(path, str(tmp_path / "roads.gpkg"), str(tmp_path / "nodes.gpkg")))
     assert outcome.lines == outcome.networks == 0
     assert outcome.length == 0
@@ -402,7 +392,7 @@ def test_a_confidence_raster_of_another_place_is_refused(network, tmp_path):
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".fgb", ".parquet"])
 def test_every_format_holds_lines_and_nodes(tmp_path, suffix):
-    path = write_classes(tmp_path / "classes.tif", town(2))
+    path = write_class_map(tmp_path / "classes.tif", town(2))
     lines, nodes = tmp_path / f"roads{suffix}", tmp_path / f"nodes{suffix}"
     outcome = extract_roads(RoadsRequest(path, str(lines), str(nodes)))
     if suffix != ".parquet":
@@ -418,7 +408,7 @@ def test_every_format_holds_lines_and_nodes(tmp_path, suffix):
 
 
 def test_bad_requests_leave_nothing(tmp_path):
-    path = write_classes(tmp_path / "classes.tif", town(2))
+    path = write_class_map(tmp_path / "classes.tif", town(2))
     request = RoadsRequest(path, str(tmp_path / "roads.gpkg"))
     before = set(os.listdir(tmp_path))
     for change, error, words in (
@@ -462,7 +452,7 @@ def test_a_cancelled_run_leaves_nothing(tmp_path):
             self.patience -= 1
             return self.patience < 0
 
-    path = write_classes(tmp_path / "classes.tif", town(2))
+    path = write_class_map(tmp_path / "classes.tif", town(2))
     for patience in range(5):
         with pytest.raises(RunCancelled):
             extract_roads(RoadsRequest(path, str(tmp_path / "roads.gpkg")), Impatient(patience))
@@ -470,7 +460,7 @@ def test_a_cancelled_run_leaves_nothing(tmp_path):
 
 
 def test_memory_is_one_band_of_rows(tmp_path, monkeypatch):
-    path = write_classes(tmp_path / "classes.tif", town(5, 600, 100))
+    path = write_class_map(tmp_path / "classes.tif", town(5, 600, 100))
     asked = []
     read = ClassifiedSource.read
     monkeypatch.setattr(ClassifiedSource, "read", lambda self, a, b: asked.append(b - a) or read(self, a, b))
@@ -480,7 +470,7 @@ def test_memory_is_one_band_of_rows(tmp_path, monkeypatch):
 
 
 def test_the_command_line(tmp_path, capsys):
-    path = write_classes(tmp_path / "classes.tif", town(2))
+    path = write_class_map(tmp_path / "classes.tif", town(2))
     output, nodes = str(tmp_path / "roads.gpkg"), str(tmp_path / "nodes.fgb")
     assert main(["roads", path, output, "--nodes", nodes, "--json", "--max-gap", "5", "--barriers"]) == 0
     outcome = json.loads(capsys.readouterr().out)

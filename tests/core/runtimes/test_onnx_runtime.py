@@ -17,7 +17,7 @@ from dubai_landcover_plugin.core.segmentation.segment import segment_raster
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
-from tests.core.conftest import random_pixels, write_raster
+from tests.factories import random_pixels, write_raster
 
 KEYS = {
     "model_type": "Segmentor", "class_names": {"0": "sand", "1": "roof", "2": "palm"}, "resolution": 100.0,

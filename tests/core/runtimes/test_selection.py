@@ -23,7 +23,7 @@ from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import DeviceError, OutOfMemoryError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
-from tests.core.conftest import random_pixels, stub_bundle
+from tests.factories import random_pixels, stub_bundle
 
 SPECS = {
     "unet": ModelSpec("unet", arguments={"width": 4, "depth": 2}),

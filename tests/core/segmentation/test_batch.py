@@ -11,7 +11,7 @@ from dubai_landcover_plugin.core.segmentation import vector_outputs as extras
 from dubai_landcover_plugin.core.segmentation.batch import find_rasters, requests_of, segment_folder
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentOptions
-from tests.core.conftest import random_pixels, stub_bundle, write_raster
+from tests.factories import random_pixels, stub_bundle, write_raster
 
 
 @pytest.fixture

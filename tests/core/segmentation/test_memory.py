@@ -5,11 +5,8 @@ import sys
 
 import numpy as np
 import pytest
-import rasterio
 
-from dubai_landcover_plugin.core.io.class_tags import class_tags
-from dubai_landcover_plugin.protocol.classes import DUBAI
-from tests.core.conftest import ROOT, write_raster
+from tests.factories import ROOT, write_class_map, write_raster
 
 RUN = """
 import resource, sys
@@ -22,6 +19,14 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+def peak_memory(program, arguments, environment):
+    """Run a program that prints its largest resident memory last, in a new process; return that number."""
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout.split()[-1])
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="needs resource.getrusage")
 def test_a_raster_four_times_as_tall_takes_the_same_memory(tmp_path, tiny_model, clean_environment):
     peaks = []
@@ -29,15 +34,7 @@ def test_a_raster_four_times_as_tall_takes_the_same_memory(tmp_path, tiny_model,
         pixels = np.random.default_rng(0).integers(1, 255, (3, height, 512), np.uint8)
         path = write_raster(tmp_path / "input.tif", pixels, tiled=True, blockxsize=256, blockysize=256)
         paths = [ROOT, tiny_model, path, tmp_path / "o.tif", tmp_path / "c.tif"]
-        done = subprocess.run(
-            [sys.executable, "-c", RUN, *map(str, paths)],
-            capture_output=True,
-            text=True,
-            env=clean_environment,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        peaks.append(int(done.stdout.split()[-1]))
+        peaks.append(peak_memory(RUN, paths, clean_environment))
     assert peaks[1] < 1.2 * peaks[0], peaks
 
 
@@ -56,16 +53,6 @@ def test_polygons_of_a_raster_four_times_as_tall_take_the_same_memory(tmp_path, 
     peaks = []
     tile = np.random.default_rng(0).integers(1, 5, (64, 64), np.uint8).repeat(8, 0).repeat(8, 1)
     for copies in (12, 48):
-        path = write_raster(tmp_path / "classes.tif", np.tile(tile, (copies, 1))[None], nodata=0, compress="deflate")
-        with rasterio.open(path, "r+") as dataset:
-            dataset.update_tags(**class_tags(DUBAI))
-        done = subprocess.run(
-            [sys.executable, "-c", POLYGONS, str(ROOT), str(path), str(tmp_path / "polygons.gpkg")],
-            capture_output=True,
-            text=True,
-            env=clean_environment,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        peaks.append(int(done.stdout.split()[-1]))
+        path = write_class_map(tmp_path / "classes.tif", np.tile(tile, (copies, 1)), compress="deflate")
+        peaks.append(peak_memory(POLYGONS, [ROOT, path, tmp_path / "polygons.gpkg"], clean_environment))
     assert peaks[1] < 1.2 * peaks[0], peaks

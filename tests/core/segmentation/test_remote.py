@@ -16,7 +16,7 @@ from dubai_landcover_plugin.core.segmentation.budget import is_remote
 from dubai_landcover_plugin.core.segmentation.segment import segment_raster
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
-from tests.core.conftest import random_pixels, stub_bundle, write_raster
+from tests.factories import random_pixels, stub_bundle, write_raster
 
 
 class Server:

@@ -28,7 +28,7 @@ from dubai_landcover_plugin.protocol.errors import (
     RunCancelled,
 )
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
-from tests.core.conftest import ONE_METRE, random_pixels, stub_bundle, whole_image_classes, write_raster
+from tests.factories import ONE_METRE, random_pixels, stub_bundle, whole_image_classes, write_raster
 
 
 class Listener:

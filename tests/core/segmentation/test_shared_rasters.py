@@ -13,7 +13,7 @@ import rasterio
 from dubai_landcover_plugin.core.segmentation.segment import segment_raster
 from dubai_landcover_plugin.protocol.errors import BandError, GeoreferenceError, LandCoverError, RasterReadError
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
-from tests.core.conftest import stub_bundle
+from tests.factories import stub_bundle
 
 pytestmark = pytest.mark.shared
 

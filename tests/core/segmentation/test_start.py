@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import rasterio
 
-from tests.core.conftest import random_pixels, write_raster
+from tests.factories import random_pixels, write_raster
 
 ROOT = str(Path(__file__).resolve().parents[3])
 CODE = (

@@ -5,16 +5,14 @@ import os
 import numpy as np
 import pyogrio
 import pytest
-import rasterio
 import shapely
 
-from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, write_extras
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, OutputError
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
-from tests.core.conftest import write_raster
+from tests.factories import read_layer, write_class_map
 
 
 @pytest.fixture
@@ -24,39 +22,27 @@ def town(tmp_path):
     ids[90:100] = 3
     ids[40:70, 30:80] = 4
     ids[120:150, 100:130] = 4
-    return write_classes(tmp_path / "town.tif", ids)
-
-
-def write_classes(path, ids):
-    write_raster(path, ids[None], nodata=0)
-    with rasterio.open(path, "r+") as dataset:
-        dataset.update_tags(**class_tags(DUBAI))
-    return path
-
-
-def read(path):
-    meta, _, geometry, values = pyogrio.raw.read(path, layer=path.stem)
-    return shapely.from_wkb(geometry), dict(zip(meta["fields"], values, strict=True))
+    return write_class_map(tmp_path / "town.tif", ids)
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
 def test_buildings_and_roads_of_a_finished_map(town, tmp_path, suffix):
     buildings, roads = tmp_path / f"buildings{suffix}", tmp_path / f"roads{suffix}"
-    request = SegmentationRequest("image.tif", str(town), buildings=str(buildings), roads=str(roads))
+    request = SegmentationRequest("image.tif", town, buildings=str(buildings), roads=str(roads))
     write_extras(request, DUBAI, {}, SilentMonitor())
-    houses, fields = read(buildings)
+    houses, fields = read_layer(buildings)
     assert sorted(shapely.area(houses).round().tolist()) == [900, 1500]
     assert fields["regular"].tolist() == [1, 1]
     assert fields["class"].tolist() == ["Building", "Building"]
-    (line,), fields = read(roads)
+    (line,), fields = read_layer(roads)
     assert shapely.length(line) == pytest.approx(200, abs=3)
     assert not [name for name in os.listdir(tmp_path) if "partial" in name]
 
 
 def test_a_map_without_buildings_and_roads_gives_empty_files(tmp_path):
-    town = write_classes(tmp_path / "desert.tif", np.full((50, 50), 2, np.uint8))
+    town = write_class_map(tmp_path / "desert.tif", np.full((50, 50), 2, np.uint8))
     buildings, roads = tmp_path / "buildings.gpkg", tmp_path / "roads.gpkg"
-    request = SegmentationRequest("image.tif", str(town), buildings=str(buildings), roads=str(roads))
+    request = SegmentationRequest("image.tif", town, buildings=str(buildings), roads=str(roads))
     write_extras(request, DUBAI, {}, SilentMonitor())
     for path in (buildings, roads):
         assert pyogrio.read_info(path, layer=path.stem)["features"] == 0
@@ -67,7 +53,7 @@ def test_buildings_that_fail_leave_no_work_behind(town, tmp_path, monkeypatch):
         raise OutputError("The disk is full.")
 
     monkeypatch.setattr("dubai_landcover_plugin.core.buildings.regularize.regularize_checked", fail)
-    request = SegmentationRequest("image.tif", str(town), buildings=str(tmp_path / "b.gpkg"))
+    request = SegmentationRequest("image.tif", town, buildings=str(tmp_path / "b.gpkg"))
     with pytest.raises(OutputError, match="is complete, but then: The disk is full"):
         write_extras(request, DUBAI, {}, SilentMonitor())
     assert os.listdir(tmp_path) == ["town.tif"]
