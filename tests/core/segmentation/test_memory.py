@@ -13,7 +13,7 @@ import resource, sys
 sys.path.insert(0, sys.argv[1])
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.core.segmentation.segment import segment_raster
-options = SegmentOptions(model=sys.argv[2], window=256, overwrite=True)
+options = SegmentOptions(model=sys.argv[2], window=256, overwrite=True, runtime="torch", device="cpu")
 segment_raster(SegmentationRequest(sys.argv[3], sys.argv[4], options, confidence=sys.argv[5]))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
