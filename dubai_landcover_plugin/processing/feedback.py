@@ -1,4 +1,4 @@
-"""Lets the engine's messages reach the user through QGIS."""
+"""Progress and messages of the engine in QGIS."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _SECONDS_BETWEEN_LINES = 5.0
 
 
 class FeedbackMonitor:
-    """A run's monitor (see ``core.monitor``) on top of a Processing feedback.
+    """A run's monitor (see ``protocol.monitor``) on top of a Processing feedback.
 
     QGIS writes every progress text into the log, so they are thinned out.
     """
@@ -21,7 +21,7 @@ class FeedbackMonitor:
         self._last_stage = ""
 
     def report(self, done: int, total: int, text: str = "") -> None:
-        """Move the progress bar; show the throughput now and then."""
+        """Move the progress bar; show the throughput from time to time."""
         if total > 0:
             self._feedback.setProgress(100.0 * min(done / total, 1.0))
         now = time.monotonic()

@@ -1,4 +1,4 @@
-"""Turns a raster layer into something that the engine can open: a path, or a temporary GeoTIFF drawn from the layer.
+"""Layers as the engine can open them: a path, or a temporary GeoTIFF written from the layer.
 
 The engine is another process: it can open what GDAL opens from a path, but no web service, no layer in QGIS's memory
 and no source that needs QGIS's passwords. Those are copied first.
@@ -50,7 +50,7 @@ class RasterInput:
 
     Args:
         name: The layer's name.
-        path: What the engine opens; empty where the layer must be drawn or copied first.
+        path: Path for the engine; empty where the layer must be drawn or copied first.
         provider: A clone of the layer's provider for drawing; None where there is a path.
         crs: The layer's CRS.
         crs_override: CRS that the engine uses instead of the file's, which is missing or another one; empty otherwise.
@@ -78,7 +78,7 @@ class RasterInput:
 
 
 def raster_input(layer: QgsRasterLayer) -> RasterInput:
-    """Return how the engine gets at ``layer``; call it in the main thread."""
+    """Return how the engine reads ``layer``; call it in the main thread."""
     path = engine_path(layer)
     provider = layer.dataProvider()
     flipped = bool(path) and _has_no_transform(path)
@@ -133,7 +133,7 @@ def opened_for_engine(
     transform_context: QgsCoordinateTransformContext,
     feedback: QgsProcessingFeedback,
 ) -> Iterator[tuple[str, tuple[float, float, float, float] | None]]:
-    """Give the path and the extent to ask the engine for; a copy of the layer is deleted afterwards.
+    """Yield the path and the extent for the request; a copy of the layer is deleted afterwards.
 
     Args and errors are those of :func:`draw_to_file`.
     """
@@ -198,7 +198,7 @@ def _write(
     transform_context: QgsCoordinateTransformContext,
     feedback: QgsProcessingFeedback,
 ) -> None:
-    """Run QGIS's raster writer over a clone of the provider and check what it made."""
+    """Run QGIS's raster writer over a clone of the provider and check the result."""
     pipe = QgsRasterPipe()
     if source.provider is None or not pipe.set(source.provider.clone()):
         raise QgsProcessingException(f"The layer '{source.name}' cannot be read.")

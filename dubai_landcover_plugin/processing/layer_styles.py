@@ -1,4 +1,4 @@
-"""How results look in QGIS: colours and names of classes and changes, a ramp for confidence, the order of layers.
+"""Styles of results in QGIS: colours and names of classes and changes, a ramp for confidence, the order of layers.
 
 QGIS 3.32 and newer sort layers by a key. Older ones load in the order of file names, so there the layer tree is put
 right.
@@ -53,7 +53,7 @@ def class_colours(scheme: ClassScheme, natural: bool = False) -> dict[int, str]:
 
 
 def style_classes(layer: QgsRasterLayer, scheme: ClassScheme, natural: bool = False) -> None:
-    """Give a classified raster its classes' colours and names."""
+    """Set the colours and names of the classes of a classified raster."""
     colours = class_colours(scheme, natural)
     entries = [
         QgsPalettedRasterRenderer.Class(entry.id, QColor(colours[entry.id]), entry.name) for entry in scheme.entries
@@ -63,7 +63,7 @@ def style_classes(layer: QgsRasterLayer, scheme: ClassScheme, natural: bool = Fa
 
 
 def style_confidence(layer: QgsRasterLayer) -> None:
-    """Give a confidence raster (percent) a ramp from dark to bright."""
+    """Style a confidence raster (percent) with a ramp from dark to bright."""
     ramp = QgsColorRampShader(0, 100, None, QgsColorRampShader.Type.Interpolated)
     ramp.setColorRampItemList(
         [QgsColorRampShader.ColorRampItem(value, QColor(colour), f"{value} %") for value, colour in _CONFIDENCE_STOPS]
@@ -105,7 +105,7 @@ def style_change(layer: QgsMapLayer, legend: Legend) -> None:
 
 
 def style_change_raster(layer: QgsRasterLayer, legend: Legend) -> None:
-    """Give a from–to raster the names and colours of the codes that occur in it."""
+    """Set the names and colours of the codes that occur in a from–to raster."""
     entries = []
     for code in legend:
         colour = QColor(code["colour"])
@@ -194,7 +194,7 @@ def style_on_load(
         context: Knows what will be loaded.
         path: The result, as it was given by the destination parameter.
         title: Description of the destination parameter; a name that the user gave stays.
-        name: What the layer is called otherwise.
+        name: Name of the layer otherwise.
         style: Styles the layer.
         kind: A key of ``SORT_KEYS``; empty leaves the order of layers.
         run: The same text for all layers of a run, to sort them; empty leaves their order.
@@ -213,7 +213,7 @@ def style_on_load(
 
 @dataclass(frozen=True)
 class ResultStyle:
-    """How the results of one run are drawn and named.
+    """Styles and names of the results of one run.
 
     Args:
         scheme: The classes.

@@ -1,4 +1,4 @@
-"""Where the plugin's icons and styles are."""
+"""Paths of the plugin's icons and styles."""
 
 from __future__ import annotations
 

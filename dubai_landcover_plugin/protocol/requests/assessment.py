@@ -145,7 +145,7 @@ class AccuracySampleResult(Result):
         size: How many there are.
         points: Points by class name.
         pixels: Pixels of the map by class name.
-        warnings: What the user should know.
+        warnings: Messages for the user.
     """
 
     output: str
@@ -166,8 +166,8 @@ class AccuracyResult(Result):
         unit: Of areas: ``m2``, or ``px`` without a CRS.
         classes: By class name: ``id``, ``users``, ``producers``, ``mapped_area``, ``area``.
         confusion: ``rows`` (the map) and ``columns`` (the reference), names of classes; ``counts`` and ``shares``.
-        facts: What was counted: points used and skipped, for example.
-        warnings: What the user should know.
+        facts: Counts, for example of points used and skipped.
+        warnings: Messages for the user.
         report: The page, or None.
         table: The CSV file, or None.
     """

@@ -82,7 +82,7 @@ class BuildingsResult(Result):
         regular: How many of them have a regular outline.
         mean_iou: Mean intersection over union of these with their given outlines; None where there are none.
         tolerance: Shortest edge, m (units of the layer without a CRS).
-        warnings: What the user should know.
+        warnings: Messages for the user.
     """
 
     output: str

@@ -112,10 +112,10 @@ class ChangeRequest(Request):
 
 @dataclass(frozen=True)
 class ChangeResult(Result):
-    """What changed between two dates.
+    """Change between two dates.
 
     Args:
-        request: What was asked, as JSON.
+        request: The request, as JSON.
         output: The from–to GeoTIFF.
         polygons: The vector file of changes, or None.
         csv: The change matrix, or None.
@@ -125,7 +125,7 @@ class ChangeResult(Result):
         unit: Of areas: ``m²``, or ``px`` without a CRS.
         legend: The codes that occur: ``code``, ``name``, ``colour``, ``change``, ``pixels``, ``area``.
         classes: By class name: ``before``, ``after``, ``gain``, ``loss``, ``net``, ``swap``.
-        compared: Area with data in both dates; the next three are its parts.
+        compared: Area with data in both dates; changed, unchanged and uncertain area add up to it.
         changed: Area of another class.
         unchanged: Area of the same class.
         uncertain: Area that is not known well enough.
@@ -133,7 +133,7 @@ class ChangeResult(Result):
         shift: Estimated shift of the later raster; None where it cannot be estimated.
         corrected: Columns and rows by which the later raster was moved back.
         models: Names of the models that made the two rasters; empty where not known.
-        warnings: What the user should know.
+        warnings: Messages for the user.
     """
 
     request: dict[str, Any]

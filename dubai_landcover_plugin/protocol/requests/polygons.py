@@ -99,7 +99,7 @@ class PolygonizeResult(Result):
         area_m2: Square metres by class name; None without a CRS.
         conservation: Proof that the polygons cover the raster once: areas by class name before and after.
         scheme: The classes, as :meth:`.ClassScheme.to_json` gives them.
-        warnings: What the user should know.
+        warnings: Messages for the user.
     """
 
     file: str

@@ -66,7 +66,7 @@ class ReportRequest(Request):
 
 @dataclass(frozen=True)
 class ReportResult(Result):
-    """Areas of the classes, and what they were written to.
+    """Areas of the classes, and the files with them.
 
     Args:
         report: The page.
@@ -81,7 +81,7 @@ class ReportResult(Result):
         wrong: Area that is probably wrong by class name; empty without a confidence raster.
         mean_confidence: Percent; None without a confidence raster.
         zones: How many zones were reported.
-        warnings: What the user should know.
+        warnings: Messages for the user.
     """
 
     report: str

@@ -124,7 +124,7 @@ class RoadsResult(Result):
         bridged: Gaps that were bridged.
         length: Of all lines, in ``unit``.
         unit: ``m``, or ``px`` without a CRS.
-        warnings: What the user should know.
+        warnings: Messages for the user.
     """
 
     output: str

@@ -311,7 +311,7 @@ class FolderRequest(Request):
 
 @dataclass(frozen=True)
 class SegmentationResult(Result):
-    """What one run made.
+    """Outputs and figures of a run.
 
     Args:
         output: The classified GeoTIFF.
@@ -330,7 +330,7 @@ class SegmentationResult(Result):
         precision: Arithmetic used.
         model_hash: SHA-256 of the bundle, hexadecimal.
         runtime: What computed the network.
-        warnings: What the user should know.
+        warnings: Messages for the user.
         buildings: The vector file of buildings, or None.
         roads: The vector file of the road network, or None.
     """
@@ -358,7 +358,7 @@ class SegmentationResult(Result):
 
 @dataclass(frozen=True)
 class FolderResult(Result):
-    """What became of a folder of rasters.
+    """Outcome for each raster of a folder.
 
     Args:
         manifest_csv: The table of all rasters.
