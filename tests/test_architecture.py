@@ -19,7 +19,7 @@ PACKAGE = "dubai_landcover_plugin"
 CHAINS = (
     ("__init__", "plugin", "gui", "provider", "processing", "runner", "protocol"),
     ("__main__", "cli", "core", "protocol"),
-    ("training", "core", "protocol"),
+    ("training", "cli", "core", "protocol"),
 )
 """A room may import itself and, of the project, what stands after it in its chain. The version is for everybody."""
 ENGINE = {"core", "cli"}

@@ -1,44 +1,66 @@
-"""Command line: ``python -m training inspect|train|evaluate|calibrate|export|quantize|card``."""
+"""Command line of training: ``python -m training --help``."""
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
+import click
+
+from dubai_landcover_plugin import __version__
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 
-from .commands.evaluate import add_commands
-from .commands.export import add_export
-from .commands.inspect import add_inspect
-from .commands.train import add_train
+from .commands.evaluate import calibrate, evaluate
+from .commands.export import card, export, quantize
+from .commands.inspect import inspect
+from .commands.options import CONTEXT
+from .commands.train import train
+
+PROGRAM = f"python -m {__package__}"
+INTERRUPTED = 130  # exit status, as of a program that Ctrl+C ended
+WRONG_USE = 2
+
+
+class _Commands(click.Group):
+    """Commands in the order of their use."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names for the help."""
+        return list(self.commands)
+
+
+@click.group(cls=_Commands, context_settings=CONTEXT, no_args_is_help=False)
+@click.version_option(
+    __version__, prog_name=PROGRAM, message="%(prog)s %(version)s", help="Print the version and exit."
+)
+def training() -> None:
+    """Train, evaluate and export land-cover models."""
+
+
+for _command in (inspect, train, evaluate, calibrate, export, quantize, card):
+    training.add_command(_command)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command and return the exit status."""
-    options = _parser().parse_args(arguments)
+    """Run a command; return the exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
+    # An explicit list: click would expand patterns such as *.json on Windows.
+    words = list(sys.argv[1:] if arguments is None else arguments)
     try:
-        options.run(options)
+        return int(training.main(words, prog_name=PROGRAM, standalone_mode=False) or 0)
     except LandCoverError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except (OSError, MemoryError) as error:
-        print(f"error: {type(error).__name__}: {error}. A run goes on with train --resume.", file=sys.stderr)
+        print(f"error: {type(error).__name__}: {error}. Continue a run with train --resume.", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
-        print("stopped; train --resume goes on from the last checkpoint", file=sys.stderr)
-        return 130
-    return 0
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog=f"python -m {__package__}", description="Train land-cover models.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_inspect(commands)
-    add_train(commands)
-    add_commands(commands)
-    add_export(commands)
-    return parser
+    except (KeyboardInterrupt, click.Abort):
+        print("Interrupted. Continue a run from its last checkpoint with train --resume.", file=sys.stderr)
+        return INTERRUPTED
+    except click.ClickException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else PROGRAM
+        print(f"{path}: {' '.join(error.format_message().split())} Try '{path} --help'.", file=sys.stderr)
+        return WRONG_USE
 
 
 if __name__ == "__main__":

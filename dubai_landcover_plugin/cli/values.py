@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-_JOIN = "\x1f"  # joins the words of a list; no argument of a shell contains it
+JOIN = "\x1f"  # joins the words of a list; no argument of a shell contains it
 _NEGATIVE = re.compile(r"-\.?\d")
 
 
@@ -49,9 +49,9 @@ class Values(click.ParamType):  # type: ignore[type-arg]  # generic in newer ver
         if not isinstance(value, str):
             return value
         try:
-            return tuple(self.parse(part) for word in value.split(_JOIN) for part in _parts(word))
+            return tuple(self.parse(part) for word in value.split(JOIN) for part in _parts(word))
         except ValueError:
-            self.fail(f"'{value.replace(_JOIN, ' ')}' is not a list of {self.name}s.", param, ctx)
+            self.fail(f"'{value.replace(JOIN, ' ')}' is not a list of {self.name}s.", param, ctx)
 
     def accepts(self, word: str) -> bool:
         """Return whether ``word`` can belong to the list."""
@@ -129,7 +129,7 @@ def _joined(arguments: Iterable[str], params: Sequence[click.Parameter]) -> Iter
         name, equals, _ = word.partition("=")
         option = known.get(name)
         if isinstance(option, ValuesOption) and not equals:
-            yield f"{name}={_JOIN.join(option.take(rest))}"
+            yield f"{name}={JOIN.join(option.take(rest))}"
             continue
         yield word
         if option is not None and not equals and not option.is_flag and rest:

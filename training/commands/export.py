@@ -1,72 +1,66 @@
-"""Command line: ``python -m training export``, ``quantize`` and ``card``."""
+"""The commands ``export``, ``quantize`` and ``card``."""
 
 from __future__ import annotations
 
-import argparse
-from typing import Any
+import click
+
+from dubai_landcover_plugin.cli.values import Command
+
+from .options import CONTEXT, argument
 
 
-def add_export(commands: Any) -> None:
-    """Add the commands to the subparsers of a command line."""
-    export = commands.add_parser("export", help="make a model file and its card, or an ONNX file")
-    export.add_argument("source", help="checkpoint, for example runs/dubai/best.ckpt, or a .safetensors model file")
-    export.add_argument("output", help="file ending in .safetensors or .onnx; its stem names the model")
-    export.add_argument("--title", default="", help="one sentence about the model")
-    export.add_argument("--figures", help="JSON file of an evaluation whose figures describe the model")
-    export.add_argument("--split", default="", help="how the images of that evaluation were chosen, in words")
-    export.add_argument("--trained-by", default="", help="command line that trained the model, for the card")
-    export.add_argument("--notes", help="Markdown file with your own observations, for the card")
-    export.add_argument("--licence", default="", help="SPDX identifier; GPL-2.0-or-later if left out")
-    export.add_argument("--data", help="folder of labelled data whose first image is compared on, besides noise")
-    export.add_argument(
-        "--fixed-window",
-        type=int,
-        metavar="PX",
-        help="the only window an ONNX file takes; Deepness wants it fixed. Any size if left out",
-    )
-    export.add_argument("--stac", action="store_true", help="write the STAC item as a JSON file beside the model too")
-    export.add_argument("--overwrite", action="store_true", help="replace a file that exists")
-    export.set_defaults(run=_export)
-    quantize = commands.add_parser(
-        "quantize", help="add a form of 8 bit to a model file: faster on CPUs, nearly as good"
-    )
-    quantize.add_argument("model", help=".safetensors model file; it is changed")
-    quantize.add_argument("--data", required=True, help="folder of images with labels; the labels are not used")
-    quantize.set_defaults(run=_quantize)
-    card = commands.add_parser("card", help="write the card of a model file anew")
-    card.add_argument("model", help=".safetensors model file")
-    card.set_defaults(run=_card)
-
-
-def _export(options: argparse.Namespace) -> None:
+@click.command(cls=Command, context_settings=CONTEXT)
+@argument("source", "Checkpoint, for example runs/own/best.ckpt, or a .safetensors model file.")
+@argument("output", "File ending in .safetensors or .onnx; its stem is the name of the model.")
+@click.option("--title", default="", metavar="TEXT", help="Title of the model, one sentence.")
+@click.option("--figures", metavar="FILE.json", help="Evaluation of the model, whose metrics are stored in the file.")
+@click.option("--split", default="", metavar="TEXT", help="Description of the evaluated images.")
+@click.option("--trained-by", "command", default="", metavar="TEXT", help="Command line of the training, for the card.")
+@click.option("--notes", metavar="FILE.md", help="Markdown file with observations, copied to the card.")
+@click.option(
+    "--licence", default="", metavar="SPDX", help="SPDX identifier of the licence.  [default: GPL-2.0-or-later]"
+)
+@click.option("--data", metavar="FOLDER", help="Data folder whose first image is compared in addition to random chips.")
+@click.option(
+    "--fixed-window", type=int, metavar="PX", help="Fixed input size of an ONNX file, which Deepness requires."
+)
+@click.option("--stac", is_flag=True, help="Also write the STAC item as a JSON file next to the model.")
+@click.option("--overwrite", is_flag=True, help="Replace an existing file.")
+def export(
+    source: str,
+    output: str,
+    title: str,
+    figures: str | None,
+    split: str,
+    command: str,
+    notes: str | None,
+    licence: str,
+    data: str | None,
+    fixed_window: int | None,
+    stac: bool,
+    overwrite: bool,
+) -> None:
+    """Write a model file with its card, or an ONNX file."""
     from ..exports.export import Remarks, export_model
 
-    remarks = Remarks(
-        title=options.title,
-        figures=options.figures,
-        split=options.split,
-        command=options.trained_by,
-        notes=options.notes,
-        licence=options.licence,
-    )
-    export_model(
-        options.source,
-        options.output,
-        remarks,
-        options.data,
-        options.fixed_window,
-        options.stac,
-        overwrite=options.overwrite,
-    )
+    remarks = Remarks(title=title, figures=figures, split=split, command=command, notes=notes, licence=licence)
+    export_model(source, output, remarks, data, fixed_window, stac, overwrite=overwrite)
 
 
-def _quantize(options: argparse.Namespace) -> None:
+@click.command(cls=Command, context_settings=CONTEXT)
+@argument("model", "A .safetensors model file, which is changed.")
+@click.option("--data", required=True, metavar="FOLDER", help="Data folder; its labels are not used.")
+def quantize(model: str, data: str) -> None:
+    """Add an 8-bit form to a model file, for faster runs on CPUs."""
     from ..exports.quantize import quantize_model
 
-    print(quantize_model(options.model, options.data))
+    print(quantize_model(model, data))
 
 
-def _card(options: argparse.Namespace) -> None:
+@click.command(cls=Command, context_settings=CONTEXT)
+@argument("model", "A .safetensors model file.")
+def card(model: str) -> None:
+    """Rewrite the card of a model file."""
     from ..exports.card import rewrite_card
 
-    print(rewrite_card(options.model))
+    print(rewrite_card(model))

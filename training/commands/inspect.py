@@ -1,33 +1,31 @@
-"""The subcommand ``inspect``."""
+"""The command ``inspect``."""
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+
+import click
+
+from dubai_landcover_plugin.cli.values import Command
 
 from ..errors import DatasetError
+from .options import CONTEXT, argument, setting_option
 
 
-def add_inspect(commands: Any) -> None:
-    """Add it to the command line."""
-    inspect = commands.add_parser(
-        "inspect", help="tell and draw what labelled data holds: classes, shares, sizes, problems"
-    )
-    inspect.add_argument("data", help="folder of the data, see docs/training.md for its layouts")
-    inspect.add_argument("--config", metavar="FILE.toml", help="configuration whose [data] describes it")
-    inspect.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="e.g. data.field=use")
-    inspect.add_argument("--pictures", metavar="FOLDER", help="for a chart of the shares and sheets of all images")
-    inspect.add_argument("--output", metavar="FILE.html", help="page with all of it")
-    inspect.set_defaults(run=_inspect)
+@click.command(cls=Command, context_settings=CONTEXT)
+@argument("data", "Data folder; its layouts are in docs/training.md.")
+@click.option("--config", metavar="FILE.toml", help="Configuration whose [data] and [[sources]] describe the data.")
+@setting_option("Override a value of the configuration, for example data.field=use; may be repeated.")
+@click.option(
+    "--pictures", metavar="FOLDER", help="Write a chart of the class shares and contact sheets of the images."
+)
+@click.option("--output", metavar="FILE.html", help="Write a page with all results.")
+def inspect(data: str, config: str | None, settings: Sequence[str], pictures: str | None, output: str | None) -> None:
+    """Report classes, shares, sizes and problems of labelled data.
 
-
-def _inspect(options: argparse.Namespace) -> None:
-    """Print what there is.
-
-    Raises:
-        DatasetError: at the end, if an image cannot be used.
+    The exit status is 1 if an image cannot be used.
     """
     from ..config import load_config
     from ..data.sources import open_data
@@ -35,19 +33,19 @@ def _inspect(options: argparse.Namespace) -> None:
     from ..inspection.page import ContactSheet, describe, save_page, save_pictures
 
     report = partial(print, flush=True)
-    config = load_config(options.config, options.set)
-    dataset = open_data(config, options.data)
-    sheet = ContactSheet(dataset.scheme, len(dataset.entries)) if options.pictures or options.output else None
+    configuration = load_config(config, settings)
+    dataset = open_data(configuration, data)
+    sheet = ContactSheet(dataset.scheme, len(dataset.entries)) if pictures or output else None
     found = inspect_dataset(dataset, sheet.add if sheet else None, report)
     report(describe(found))
-    if sheet and options.pictures:
-        written = save_pictures(found, sheet, Path(options.pictures))
+    if sheet and pictures:
+        written = save_pictures(found, sheet, Path(pictures))
         report(f"\n{', '.join(map(str, written))}")
-    if sheet and options.output:
-        save_page(found, sheet, Path(options.output))
-        report(f"\n{options.output}")
+    if sheet and output:
+        save_page(found, sheet, Path(output))
+        report(f"\n{output}")
     if found.errors:
         raise DatasetError(
             f"{len(found.errors)} of {len(dataset.entries)} images cannot be used, see above.",
-            "Mend them, or leave them out: split.exclude.",
+            "Correct them, or exclude them: split.exclude.",
         )

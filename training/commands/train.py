@@ -1,41 +1,34 @@
-"""``python -m training train``."""
+"""The command ``train``."""
 
 from __future__ import annotations
 
-import argparse
 import shlex
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
+
+import click
+
+from dubai_landcover_plugin.cli.values import Command
+
+from .options import CONTEXT, argument, setting_option
 
 PACKAGE = __package__.rpartition(".")[0]
 
 
-def add_train(commands: Any) -> None:
-    """Add the command to the parser's commands."""
-    train = commands.add_parser(
-        "train",
-        help="train a network",
-        description="Train a network. To use several devices or nodes see docs/training.md.",
-    )
-    train.add_argument("config", help="TOML file, or a shipped one: dubai, own")
-    train.add_argument("--data", required=True, help="folder of images and labels; `inspect` tells what is in it")
-    train.add_argument("--run", dest="folder", required=True, help="folder of the run, e.g. runs/dubai")
-    train.add_argument(
-        "--set",
-        dest="settings",
-        action="append",
-        default=[],
-        metavar="SECTION.KEY=VALUE",
-        help="change a value of the TOML file, e.g. --set optimizer.steps=200; may be repeated",
-    )
-    train.add_argument("--resume", action="store_true", help="go on from the folder's last checkpoint if there is one")
-    train.add_argument(
-        "--start-from", metavar="FILE", help="checkpoint of another run, or model file, whose weights are the start"
-    )
-    train.set_defaults(run=_train)
+@click.command(cls=Command, context_settings=CONTEXT)
+@argument("config", "TOML file, or the name of a configuration that ships: dubai, own, world.")
+@click.option("--data", required=True, metavar="FOLDER", help="Data folder; its layouts are in docs/training.md.")
+@click.option("--run", "folder", required=True, metavar="FOLDER", help="Folder of the run, for example runs/own.")
+@setting_option("Override a value of the configuration, for example optimizer.steps=200; may be repeated.")
+@click.option("--resume", is_flag=True, help="Continue from the last checkpoint in the folder if there is one.")
+@click.option(
+    "--start-from", metavar="FILE", help="Checkpoint of another run, or model file, with the initial weights."
+)
+def train(config: str, data: str, folder: str, settings: Sequence[str], resume: bool, start_from: str | None) -> None:
+    """Train a network.
 
-
-def _train(options: argparse.Namespace) -> None:
+    Several devices and nodes are described in docs/training.md.
+    """
     from ..config import load_config
     from ..data.sources import open_data
     from ..data.splits import make_split
@@ -43,25 +36,25 @@ def _train(options: argparse.Namespace) -> None:
     from ..loop.initialization import make_fabric
     from ..loop.train import Run
 
-    config = load_config(options.config, options.settings)
-    fabric = make_fabric(config.run)  # first, so that only one of several processes speaks
+    configuration = load_config(config, settings)
+    fabric = make_fabric(configuration.run)  # first, so that only the process with rank 0 reports
     report = partial(print, flush=True) if fabric.is_global_zero else _ignore
-    dataset = open_data(config, options.data)
-    split = make_split(dataset, config.split, report)
+    dataset = open_data(configuration, data)
+    split = make_split(dataset, configuration.split, report)
     run = Run(
-        config,
+        configuration,
         split,
         dataset.scheme,
-        options.folder,
-        options.resume,
-        options.start_from,
+        folder,
+        resume,
+        start_from,
         dataset.title,
         fabric,
         report,
     )
     run.go()
     weights = run.folder / (BEST if (run.folder / BEST).is_file() else LAST)
-    report(f"To make a model file of it: python -m {PACKAGE} export {shlex.quote(str(weights))} NAME.safetensors")
+    report(f"Export the model with: python -m {PACKAGE} export {shlex.quote(str(weights))} NAME.safetensors")
 
 
 def _ignore(text: str) -> None:
