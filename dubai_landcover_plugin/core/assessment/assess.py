@@ -1,4 +1,4 @@
-"""Accuracy Assessment: a map, a reference of any kind, figures, a page and a table."""
+"""Accuracy Assessment: compares a map with a reference, and writes a report and a table."""
 
 from __future__ import annotations
 
@@ -28,10 +28,14 @@ _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 
 def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) -> AccuracyResult:
-    """Compare a map with labelled points, polygons or a raster; write a page and a table where they are wanted.
+    """Compare a map with labelled points, polygons or a raster; optionally write a report and a table.
+
+    Args:
+        request: Map, reference and outputs.
+        monitor: Receives progress and messages; may cancel. None: progress and messages are logged.
 
     Raises:
-        LandCoverError: if the map is no class map, the reference cannot be used or a file cannot be written.
+        LandCoverError: if the map is not a classified raster, the reference cannot be used or a file cannot be written.
     """
     monitor = monitor or LoggingMonitor()
     check_outputs(request)
@@ -48,7 +52,13 @@ def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) ->
 
 
 def assess(path: str, reference: str, field: str, monitor: Monitor) -> Assessment:
-    """Compare a map with a reference; what kind it is shows when it is opened.
+    """Compare a map with a reference of any kind, which is recognised when it is opened.
+
+    Args:
+        path: Classified raster.
+        reference: Raster, or vector layer of points or polygons.
+        field: Attribute of the layer with the class.
+        monitor: Receives progress; may cancel.
 
     Raises:
         LandCoverError: as :func:`assess_accuracy`.
@@ -57,7 +67,7 @@ def assess(path: str, reference: str, field: str, monitor: Monitor) -> Assessmen
         if _is_raster(reference):
             return assess_raster(source, reference, monitor)
         layer = read_vector(reference)
-        notes = _place_notes(source, layer)
+        notes = _crs_notes(source, layer)
         layer = layer.to_crs(source.grid.crs)
         kinds = set(np.unique(shapely.get_type_id(layer.geometries)).tolist()) - {shapely.GeometryType.MISSING}
         if kinds and kinds <= set(_POINTS):
@@ -66,8 +76,8 @@ def assess(path: str, reference: str, field: str, monitor: Monitor) -> Assessmen
             found = assess_polygons(source, layer, field, monitor)
         else:
             raise RequestError(
-                f"{reference} holds neither points nor polygons alone.",
-                "Give labelled points, polygons with a class, or a raster of classes.",
+                f"{reference} must have only points or only polygons.",
+                "Choose labelled points, polygons with a class, or a raster of classes.",
             )
         found.warnings[:0] = notes
         return found
@@ -83,9 +93,9 @@ def _is_raster(reference: str) -> bool:
         return False
 
 
-def _place_notes(source: ClassifiedSource, layer: VectorLayer) -> list[str]:
+def _crs_notes(source: ClassifiedSource, layer: VectorLayer) -> list[str]:
     if layer.crs is None and source.grid.crs is not None:
-        return ["The reference has no CRS: that of the map was taken."]
+        return ["The reference has no CRS: the CRS of the map was assumed."]
     if layer.crs is not None and source.grid.crs is None:
-        return ["The map has no CRS: the coordinates of the reference were taken as they are."]
+        return ["The map has no CRS: the coordinates of the reference were used unchanged."]
     return []

@@ -1,4 +1,4 @@
-"""How well two class maps agree: the confusion matrix and what follows from it."""
+"""Confusion matrix of two class maps, and the metrics that follow from it."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
 
 IGNORE = 255
-"""Label of pixels that count neither in training nor in a comparison."""
+"""Label of pixels that are ignored in training and in comparisons (ignore index)."""
 
-_BAND_PIXELS = 1 << 22  # held at once
+_STRIP_PIXELS = 1 << 22  # held at once
 
 MEANS = {"iou": "miou", "precision": "mean_precision", "recall": "mean_recall", "f1": "mean_f1"}
-"""Name of the mean over classes of each figure."""
+"""Name of the mean over the classes of each metric."""
 
 
 @dataclass(frozen=True)
 class Confusion:
-    """Pixel counts: rows are the labelled class, columns the predicted one.
+    """Confusion matrix of K classes: rows are the labelled class, columns the predicted one.
 
     Args:
-        counts: (K, K) int64.
+        counts: (K, K) int64, pixels.
     """
 
     counts: npt.NDArray[np.int64]
@@ -38,7 +38,7 @@ class Confusion:
 
     @classmethod
     def of(cls, labels: npt.NDArray[np.uint8], predicted: npt.NDArray[np.uint8], classes: int) -> Confusion:
-        """Count (H, W) channel indices; pixels where either is ``IGNORE`` are left out."""
+        """Count the pairs of two (H, W) arrays of class indices; pixels where either is ``IGNORE`` are skipped."""
         counted = (labels != IGNORE) & (predicted != IGNORE)
         pairs = labels[counted].astype(np.int64) * classes + predicted[counted]
         return cls(np.bincount(pairs, minlength=classes * classes).reshape(classes, classes))
@@ -48,17 +48,17 @@ class Confusion:
 
     @property
     def accuracy(self) -> float:
-        """Share of labelled pixels that got their class; NaN without any."""
+        """Overall accuracy: fraction of labelled pixels with the right class; NaN without any."""
         return float(_ratio(np.trace(self.counts), self.counts.sum()))
 
     @property
     def precision(self) -> npt.NDArray[np.float64]:
-        """(K,) share of the predicted pixels that are right; NaN for a class never predicted."""
+        """(K,) fraction of the predicted pixels that are right; NaN for a class that is never predicted."""
         return _ratio(np.diag(self.counts), self.counts.sum(axis=0))
 
     @property
     def recall(self) -> npt.NDArray[np.float64]:
-        """(K,) share of the labelled pixels that were found; NaN for a class never labelled."""
+        """(K,) fraction of the labelled pixels that are found; NaN for a class that is never labelled."""
         return _ratio(np.diag(self.counts), self.counts.sum(axis=1))
 
     @property
@@ -73,16 +73,16 @@ class Confusion:
         return _ratio(2 * np.diag(self.counts), self.counts.sum(axis=0) + self.counts.sum(axis=1))
 
     def class_figures(self) -> dict[str, npt.NDArray[np.float64]]:
-        """Return the figures of the classes, (K,) each."""
+        """Return the metrics of the classes, (K,) each."""
         return {"iou": self.iou, "precision": self.precision, "recall": self.recall, "f1": self.f1}
 
     def headline(self) -> dict[str, float]:
-        """Return accuracy and the means over classes; undefined figures are left out of means."""
+        """Return overall accuracy and the means over the classes, without undefined values."""
         means = {MEANS[figure]: mean_of_defined(values) for figure, values in self.class_figures().items()}
         return {"accuracy": self.accuracy, **means}
 
     def to_json(self, names: list[str]) -> dict[str, Any]:
-        """Return all figures, rounded to four digits; undefined ones are None and left out of means."""
+        """Return all metrics, rounded to four digits; undefined ones are None and not part of means."""
         figures = self.class_figures()
         return {
             "pixels": int(self.counts.sum()),
@@ -96,27 +96,27 @@ class Confusion:
 
 
 def compare_maps(truth: str | Path, predicted: str | Path) -> dict[str, Any]:
-    """Compare a classified raster with the truth on the same grid; Unlabeled and nodata are left out.
+    """Compare a classified raster with the true classes on the same grid; Unlabeled and nodata are skipped.
 
     Returns:
-        The figures of :meth:`Confusion.to_json`.
+        The metrics of :meth:`Confusion.to_json`.
 
     Raises:
         GeoreferenceError: if the grids differ.
-        RasterOpenError: if either is no class map.
+        RasterOpenError: if either is not a classified raster.
     """
     with ClassifiedSource(truth) as reference, ClassifiedSource(predicted) as result:
         shapes = [(source.grid.height, source.grid.width) for source in (reference, result)]
         if shapes[0] != shapes[1] or not reference.grid.transform.almost_equals(result.grid.transform):
             raise GeoreferenceError(
-                f"{truth} and {predicted} lie on different grids: {shapes[0]} and {shapes[1]} px.",
-                "Resample one to the other's pixels first.",
+                f"{truth} and {predicted} have different grids: {shapes[0]} and {shapes[1]} px.",
+                "Resample one to the pixels of the other first.",
             )
         scheme = result.scheme
         channels = np.full(256, IGNORE, np.uint8)
         channels[list(scheme.ids)] = np.arange(len(scheme.ids))
         confusion = Confusion.empty(len(scheme.ids))
-        rows = max(_BAND_PIXELS // result.grid.width, 1)
+        rows = max(_STRIP_PIXELS // result.grid.width, 1)
         for first, ids in result.strips(rows):
             labels = reference.read(first, first + len(ids))
             confusion += Confusion.of(channels[labels], channels[ids], len(scheme.ids))
@@ -135,5 +135,5 @@ def mean_of_defined(values: npt.NDArray[np.float64]) -> float:
 
 
 def rounded(value: float) -> float | None:
-    """Return a figure with four digits for JSON; None for one that is not defined."""
+    """Return a value with four digits for JSON; None if it is undefined."""
     return round(float(value), 4) if np.isfinite(value) else None

@@ -1,4 +1,4 @@
-"""An assessment as CSV: one row for each class, one for the whole map."""
+"""Assessment as CSV: one row for each class and one for the whole map."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ import csv
 import io
 import math
 
-from dubai_landcover_plugin.core.assessment.estimate import Figure
+from dubai_landcover_plugin.core.assessment.estimate import IntervalEstimate
 from dubai_landcover_plugin.core.assessment.result import Assessment
 
 TOTAL = "All"
 
 
 def assessment_csv(found: Assessment) -> str:
-    """Return the figures as CSV; what is not defined stays empty.
+    """Return an assessment as CSV; undefined values are empty.
 
-    Columns: class, id, its row of the confusion matrix (``ref_`` and the class on the ground), accuracy (0..1) and
-    areas, each with half the width of its 95 % interval. In the last row, users_accuracy is the overall accuracy.
+    Columns: class, id, its row of the confusion matrix (``ref_`` and the reference class), accuracy (0..1) and areas,
+    each with the half width of its 95 % confidence interval. In the last row, users_accuracy is the overall accuracy.
     """
     entries = found.scheme.entries
     unit = found.unit
@@ -38,12 +38,12 @@ def assessment_csv(found: Assessment) -> str:
             ]
         )  # fmt: skip
     columns = found.counts[:, found.labelled].sum(axis=0).tolist()
-    total = sum(figure.value for figure in found.areas)
+    total = sum(estimate.value for estimate in found.areas)
     writer.writerow(
         [TOTAL, "", *columns, *_pair(found.overall), "", "", f"{found.mapped.sum():.10g}", f"{total:.10g}", ""]
     )
     return stream.getvalue()
 
 
-def _pair(figure: Figure) -> list[str]:
-    return [f"{number:.10g}" if math.isfinite(number) else "" for number in (figure.value, figure.margin)]
+def _pair(estimate: IntervalEstimate) -> list[str]:
+    return [f"{number:.10g}" if math.isfinite(number) else "" for number in (estimate.value, estimate.margin)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from dubai_landcover_plugin.core.assessment.estimate import Figure
+from dubai_landcover_plugin.core.assessment.estimate import IntervalEstimate
 from dubai_landcover_plugin.core.assessment.result import Assessment
 from dubai_landcover_plugin.core.html.environment import render
 from dubai_landcover_plugin.core.html.numbers import HECTARES, MISSING, PIXELS, decimals, with_margin
@@ -48,7 +48,7 @@ def assessment_page(found: Assessment, title: str, reference: str) -> str:
     )
 
 
-def _percent(figure: Figure) -> str:
+def _percent(figure: IntervalEstimate) -> str:
     text = with_margin(100 * figure.value, 100 * figure.margin, 1)
     return text if text == MISSING else f"{text} %"
 
@@ -86,7 +86,7 @@ def _area_table(found: Assessment) -> Table:
     return Table(heads, tuple(rows))
 
 
-def _bar(found: Assessment, index: int, figure: Figure, longest: float, tick: float | None = None) -> Cell:
+def _bar(found: Assessment, index: int, figure: IntervalEstimate, longest: float, tick: float | None = None) -> Cell:
     """Return a bar with a whisker for the interval and a tick at another value; empty for an undefined figure."""
     if not math.isfinite(figure.value):
         return ""

@@ -1,4 +1,4 @@
-"""How the points of a sample look in QGIS: a form with a list to choose the class from, and colours of what is done."""
+"""QGIS style (QML) of sample points: an attribute form with a list of classes, and colours by reference class."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from html import escape
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.assessment import REFERENCE_FIELD
 
-_NULL = "{2839923C-8B7D-419E-B84B-CA2FE9B80EC7}"  # how QGIS writes "no value" into a list
-_SHOWN = {"point_id": "Point", REFERENCE_FIELD: "Class on the ground"}  # attribute and what the form calls it
+_NULL = "{2839923C-8B7D-419E-B84B-CA2FE9B80EC7}"  # value of NULL in a QGIS value map
+_SHOWN = {"point_id": "Point", REFERENCE_FIELD: "Class on the ground"}  # attributes in the form, and their labels
 
 
 def point_style_qml(scheme: ClassScheme, fields: list[str]) -> str:
-    """Return a QML document for points to label.
+    """Return a QML document for points that are to be labelled.
 
-    The form shows the number of the point and a list of classes, and hides the class of the map: whoever labels should
-    not know it. Points are rings until they have a class.
+    The form shows the number of the point and a list of classes. It hides the map class, so that the interpretation is
+    blind. Points are drawn as rings until they have a class.
 
     Args:
-        scheme: The classes to choose from; Unlabeled means that nobody can tell.
+        scheme: Classes to choose from; Unlabeled is for points that cannot be interpreted.
         fields: Attributes of the layer, in their order.
     """
     entries = [("", "not labelled yet"), *((entry.name, entry.name) for entry in scheme.entries)]
@@ -44,7 +44,7 @@ def _symbol(name: int, *layers: str) -> str:
 
 
 def _circle(fill: str, outline: str, width: float, size: float) -> str:
-    """Return a symbol layer; colours are red, green, blue, alpha, lengths mm."""
+    """Return a marker layer; colours are "red,green,blue,alpha", lengths in mm."""
     options = {"name": "circle", "color": fill, "outline_color": outline, "outline_width": width, "size": size}
     listed = "".join(f'<Option type="QString" name="{key}" value="{value}"/>' for key, value in options.items())
     old = "".join(f'<prop k="{key}" v="{value}"/>' for key, value in options.items())  # read by QGIS 3.22 to 3.26

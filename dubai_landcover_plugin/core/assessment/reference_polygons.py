@@ -1,4 +1,4 @@
-"""Assessment with reference polygons: their pixels are counted, intervals come from polygon to polygon."""
+"""Assessment with reference polygons: their pixels are counted; intervals treat each polygon as a cluster."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import shapely
 from affine import Affine
 from rasterio.enums import MergeAlg
 
-from dubai_landcover_plugin.core.assessment.estimate import Figure, ratio
+from dubai_landcover_plugin.core.assessment.estimate import IntervalEstimate, ratio_estimate
 from dubai_landcover_plugin.core.assessment.reference_labels import attribute, class_indices_of
 from dubai_landcover_plugin.core.assessment.result import Assessment
-from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, band_rows, class_indices
-from dubai_landcover_plugin.core.assessment.wall_to_wall import Census, counted
+from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, class_indices, strip_rows
+from dubai_landcover_plugin.core.assessment.wall_to_wall import ContingencyTable, wall_to_wall_assessment
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.placement import feature_transform
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
@@ -25,43 +25,45 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
-_FEW = 30  # polygons; fewer make intervals of ratios doubtful
+_MIN_POLYGONS = 30  # fewer make the intervals of ratio estimates unreliable
 _METHOD = (
-    "The reference are polygons: every pixel whose centre lies in one was counted. Pixels of one polygon are alike, so "
-    "they are no independent sample: intervals treat each polygon as one draw of a cluster (Cochran 1977, Sampling "
-    "Techniques, ch. 9A). They hold only if the polygons are a random sample of the map; polygons drawn where the "
-    "class is plain to see make every figure too high. Areas are those inside the polygons, not of the whole map."
+    "The reference is polygons: all pixels whose centre is in a polygon were counted. Pixels of one polygon are not an "
+    "independent sample, so intervals treat each polygon as one cluster (Cochran 1977, Sampling Techniques, ch. 9A). "
+    "They are valid only if the polygons are a random sample of the map; polygons drawn where the class is obvious "
+    "make all values too high. Areas are those inside the polygons, not of the whole map."
 )
 
 
 def assess_polygons(source: ClassifiedSource, layer: VectorLayer, field: str, monitor: Monitor) -> Assessment:
-    """Count how a map agrees with polygons.
+    """Compare a map with reference polygons, pixel by pixel.
 
     Args:
         source: The map.
         layer: Polygons in its CRS.
         field: Attribute with the class.
-        monitor: Hears of progress.
+        monitor: Receives progress; may cancel.
 
     Raises:
-        LandCoverError: if values are no class, no polygon is labelled or none covers a pixel with a class.
+        LandCoverError: if values are not classes, no polygon is labelled or none covers a pixel with a class.
     """
     grid, scheme = source.grid, source.scheme
     labels = class_indices_of(attribute(layer, field), scheme)
     if (labels == NO_CLASS).all():
-        raise RequestError(f"None of the {len(labels):,} polygons has a class.", "Name the attribute with the class.")
+        raise RequestError(f"None of the {len(labels):,} polygons has a class.", "Choose the attribute with the class.")
     labelled = np.flatnonzero(labels != NO_CLASS)
-    polygons = _in_pixels(layer.geometries[labelled], grid)
-    of_polygon = np.append(labels[labelled], NO_CLASS).astype(np.int16)  # the last one is for pixels in no polygon
-    census, indices = Census(grid, scheme), class_indices(scheme)
+    polygons = _to_pixels(layer.geometries[labelled], grid)
+    label_of_polygon = np.append(labels[labelled], NO_CLASS).astype(
+        np.int16
+    )  # the last one, index -1, is for pixels outside polygons
+    table, indices = ContingencyTable(grid, scheme), class_indices(scheme)
     clusters = np.zeros((len(labelled), len(scheme.entries)), np.int64)  # pixels of each class in each polygon
     shared = 0
-    for first, burnt, doubled in _burnt_bands(polygons, grid):
+    for first, burnt, overlapping in _rasterized_strips(polygons, grid):
         raise_if_cancelled(monitor)
         monitor.report(first, grid.height, "comparing")
         mapped = indices[source.read(first, first + len(burnt))]
-        shared += doubled
-        census.add(first, mapped, of_polygon[burnt])
+        shared += overlapping
+        table.add(first, mapped, label_of_polygon[burnt])
         where = (burnt >= 0) & (mapped != NO_CLASS)
         cells = burnt[where].astype(np.int64) * clusters.shape[1] + mapped[where]
         numbers, pixels = np.unique(cells, return_counts=True)
@@ -74,83 +76,98 @@ def assess_polygons(source: ClassifiedSource, layer: VectorLayer, field: str, mo
         "shared_pixels": shared,
     }
     unit = "px" if grid.crs is None else "m2"
-    plain = counted("polygons", scheme, census, unit, facts, [_METHOD], _warnings(facts, _missing(census, scheme)))
-    return _with_intervals(plain, clusters[used], labels[labelled][used])
+    counted = wall_to_wall_assessment(
+        "polygons", scheme, table, unit, facts, [_METHOD], _warnings(facts, _missing(table, scheme))
+    )
+    return _with_intervals(counted, clusters[used], labels[labelled][used])
 
 
-def _in_pixels(geometries: npt.NDArray[np.object_], grid: Grid) -> npt.NDArray[np.object_]:
-    """Return polygons in pixel coordinates: column, row."""
+def _to_pixels(geometries: npt.NDArray[np.object_], grid: Grid) -> npt.NDArray[np.object_]:
+    """Transform polygons to pixel coordinates: column, row."""
     inverse = ~feature_transform(grid, geometries)
     matrix = np.array([[inverse.a, inverse.d], [inverse.b, inverse.e]])
-    moved: npt.NDArray[np.object_] = shapely.transform(geometries, lambda xy: xy @ matrix + (inverse.c, inverse.f))
-    return moved
+    transformed: npt.NDArray[np.object_] = shapely.transform(
+        geometries, lambda xy: xy @ matrix + (inverse.c, inverse.f)
+    )
+    return transformed
 
 
-def _burnt_bands(polygons: npt.NDArray[np.object_], grid: Grid) -> Iterator[tuple[int, npt.NDArray[np.int32], int]]:
-    """Yield bands that polygons touch: first row, index of the polygon of each pixel, pixels in several polygons.
+def _rasterized_strips(
+    polygons: npt.NDArray[np.object_], grid: Grid
+) -> Iterator[tuple[int, npt.NDArray[np.int32], int]]:
+    """Rasterize polygons strip by strip; strips without polygons are skipped.
 
-    The index is -1 outside, and where polygons lie on each other.
+    Yields:
+        First row; (h, W) int32 index of the polygon of each pixel, -1 outside and where polygons overlap; number of
+        pixels in several polygons.
     """
     bounds = shapely.bounds(polygons)  # NaN for empty ones
-    height = band_rows(grid)
+    height = strip_rows(grid)
     for first in range(0, grid.height, height):
         last = min(first + height, grid.height)
         inside = (bounds[:, 1] < last) & (bounds[:, 3] > first) & (bounds[:, 0] < grid.width) & (bounds[:, 2] > 0)
         here = np.flatnonzero(inside)
         if not len(here):
             continue
-        place = {"out_shape": (last - first, grid.width), "transform": Affine.translation(0, first)}
+        target = {"out_shape": (last - first, grid.width), "transform": Affine.translation(0, first)}
         shapes = [(polygons[index], int(index)) for index in here]
-        burnt = rasterio.features.rasterize(shapes, fill=-1, dtype="int32", **place)
-        times = rasterio.features.rasterize(
-            polygons[here], default_value=1, dtype="int16", merge_alg=MergeAlg.add, **place
+        burnt = rasterio.features.rasterize(shapes, fill=-1, dtype="int32", **target)
+        coverage = rasterio.features.rasterize(
+            polygons[here], default_value=1, dtype="int16", merge_alg=MergeAlg.add, **target
         )
-        burnt[times > 1] = -1
-        yield first, burnt, int(np.count_nonzero(times > 1))
+        burnt[coverage > 1] = -1
+        yield first, burnt, int(np.count_nonzero(coverage > 1))
 
 
-def _missing(census: Census, scheme: ClassScheme) -> list[str]:
-    """Return the classes that the map shows inside the polygons, and no polygon has."""
-    mapped, labelled = (census.counts.sum(axis=axis) > 0 for axis in (1, 0))
+def _missing(table: ContingencyTable, scheme: ClassScheme) -> list[str]:
+    """Return the map classes inside the polygons that are not the class of any polygon."""
+    mapped, labelled = (table.counts.sum(axis=axis) > 0 for axis in (1, 0))
     return [entry.name for index, entry in enumerate(scheme.classes) if mapped[index] and not labelled[index]]
 
 
 def _warnings(facts: dict[str, int], missing: list[str]) -> list[str]:
+    """Return warnings about skipped polygons, missing classes and few polygons."""
     notes = []
     if facts["unlabelled"]:
-        notes.append(f"{facts['unlabelled']:,} polygons have no class and were left out.")
+        notes.append(f"{facts['unlabelled']:,} polygons have no class and were skipped.")
     if facts["without_pixels"]:
-        notes.append(
-            f"{facts['without_pixels']:,} polygons cover no pixel's centre where the map has a class and were left out."
-        )
+        notes.append(f"{facts['without_pixels']:,} polygons contain no pixel centre with a map class and were skipped.")
     if facts["shared_pixels"]:
-        notes.append(f"{facts['shared_pixels']:,} pixels lie in several polygons and were left out.")
+        notes.append(f"{facts['shared_pixels']:,} pixels are in several polygons and were skipped.")
     if missing:
         notes.append(
-            f"There is no polygon of {', '.join(missing)}: wherever the map shows that inside the polygons, it counts "
-            "as wrong."
+            f"There is no polygon of {', '.join(missing)}: inside the polygons, pixels of that class on the map always "
+            "count as errors."
         )
-    if facts["polygons"] < _FEW:
-        notes.append(f"There are {facts['polygons']} polygons; below {_FEW}, intervals are rough.")
+    if facts["polygons"] < _MIN_POLYGONS:
+        notes.append(
+            f"There are {facts['polygons']} polygons; with less than {_MIN_POLYGONS}, intervals are unreliable."
+        )
     return notes
 
 
-def _with_intervals(plain: Assessment, clusters: npt.NDArray[np.int64], labels: npt.NDArray[np.intp]) -> Assessment:
-    """Add intervals from polygon to polygon."""
+def _with_intervals(counted: Assessment, clusters: npt.NDArray[np.int64], labels: npt.NDArray[np.intp]) -> Assessment:
+    """Add the intervals of a cluster sample, from the counts of each polygon.
+
+    Args:
+        counted: Assessment of all pixels.
+        clusters: (N, K) int64, pixels of each map class in each polygon.
+        labels: (N,) class index of each polygon.
+    """
     count, classes = clusters.shape
-    one, everything = np.zeros(count, np.intp), np.array([count], np.int64)
+    stratum, sizes = np.zeros(count, np.intp), np.array([count], np.int64)
 
-    def share(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> Figure:
-        return ratio(part.astype(np.float64), whole.astype(np.float64), one, everything)
+    def share(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> IntervalEstimate:
+        return ratio_estimate(part.astype(np.float64), whole.astype(np.float64), stratum, sizes)
 
-    right = clusters[np.arange(count), labels]
+    correct = clusters[np.arange(count), labels]
     total = clusters.sum(axis=1)
     named = clusters[:, :-1].sum(axis=1)
-    own = [labels == index for index in range(classes)]
+    of_class = [labels == index for index in range(classes)]
     return replace(
-        plain,
-        overall=share(right, total),
-        classified=None if plain.classified is None else share(right, named),
-        users=[share(right * here, clusters[:, index]) for index, here in enumerate(own)],
-        producers=[share(right * here, total * here) for here in own],
+        counted,
+        overall=share(correct, total),
+        classified=None if counted.classified is None else share(correct, named),
+        users=[share(correct * here, clusters[:, index]) for index, here in enumerate(of_class)],
+        producers=[share(correct * here, total * here) for here in of_class],
     )

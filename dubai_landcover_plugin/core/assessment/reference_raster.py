@@ -1,4 +1,4 @@
-"""Assessment with a reference raster, brought to the pixels of the map where it lies on others."""
+"""Assessment with a reference raster, which is resampled to the pixels of the map if its grid differs."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
 from dubai_landcover_plugin.core.assessment.result import Assessment
-from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices, band_rows, class_indices
-from dubai_landcover_plugin.core.assessment.wall_to_wall import Census, counted
+from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices, class_indices, strip_rows
+from dubai_landcover_plugin.core.assessment.wall_to_wall import ContingencyTable, wall_to_wall_assessment
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.class_tags import scheme_from_tags
@@ -24,22 +24,22 @@ from dubai_landcover_plugin.protocol.errors import ClassSchemeError, Georeferenc
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 _METHOD = (
-    "The reference is a raster: every pixel with a class in both was counted. Nothing is estimated, so there are no "
-    "intervals; areas are those of the pixels compared. Errors of the reference count as errors of the map."
+    "The reference is a raster: all pixels with a class in both rasters were counted. Nothing is estimated, so there "
+    "are no intervals; areas are those of the pixels compared. Errors of the reference count as errors of the map."
 )
 
 
 class ReferenceRaster:
-    """An open raster of class ids on the grid of a map; a context manager.
+    """Reads a reference raster as class indices on the grid of a map; a context manager.
 
     Args:
-        path: One band of class ids. With the class names of our rasters, names count, else ids do.
-        grid: Of the map.
-        scheme: Of the map.
+        path: Raster with one band of class ids. Classes are matched by name if the raster has class names, else by id.
+        grid: Grid of the map.
+        scheme: Classes of the map.
 
     Raises:
         RasterOpenError: if it cannot be opened, or has several bands.
-        GeoreferenceError: if it lies on other pixels and has no CRS to bring it over with.
+        GeoreferenceError: if its grid differs and either raster has no CRS.
     """
 
     def __init__(self, path: str, grid: Grid, scheme: ClassScheme) -> None:
@@ -51,13 +51,13 @@ class ReferenceRaster:
         try:
             if self._dataset.count != 1 or np.dtype(self._dataset.dtypes[0]).kind not in "iuf":
                 raise RasterOpenError(
-                    f"{path} is no raster of classes: it has {self._dataset.count} band(s) of "
+                    f"{path} is not a raster of classes: it has {self._dataset.count} band(s) of "
                     f"{self._dataset.dtypes[0]}.",
-                    "Give one band of class ids.",
+                    "Choose a raster with one band of class ids.",
                 )
             self._indices = _indices_by_name(self._dataset.tags(), scheme)
-            if not self._fits():
-                self._vrt = self._aligned()
+            if not self._has_same_grid():
+                self._vrt = self._warped()
         except BaseException:
             self._dataset.close()
             raise
@@ -73,7 +73,7 @@ class ReferenceRaster:
         self._dataset.close()
 
     def read(self, first: int, last: int) -> Indices:
-        """Return rows ``first`` to ``last`` (excluded) as class indices of the map, (n, W); Unlabeled is no class.
+        """Return rows ``first`` to ``last`` (excluded) as class indices of the map, (h, W); Unlabeled is ``NO_CLASS``.
 
         Raises:
             RasterReadError: if a block is damaged.
@@ -85,14 +85,15 @@ class ReferenceRaster:
             raise RasterReadError(
                 f"{self._path} cannot be read: {error.__cause__ or error}.", "Check the file."
             ) from error
-        whole = ~np.ma.getmaskarray(values) & (values.data >= 0) & (values.data <= 255)
-        ids = np.where(whole, values.data, 0).astype(np.uint8)
+        # Values that are integers from 0 to 255 and valid; all others are unknown.
+        in_range = ~np.ma.getmaskarray(values) & (values.data >= 0) & (values.data <= 255)
+        ids = np.where(in_range, values.data, 0).astype(np.uint8)
         exact = ids == values.data
         indices = self._indices[ids]
-        known = exact & (indices != NO_CLASS) & whole
-        strange = ~known & ~np.ma.getmaskarray(values) & (values.data != 0)
-        if strange.any():
-            self._remember(values.data[strange])
+        known = exact & (indices != NO_CLASS) & in_range
+        unknown = ~known & ~np.ma.getmaskarray(values) & (values.data != 0)
+        if unknown.any():
+            self._remember(values.data[unknown])
         indices[~known | (indices >= len(self._scheme.classes))] = NO_CLASS
         return indices
 
@@ -100,23 +101,24 @@ class ReferenceRaster:
         if len(self.unknown) < 8:
             self.unknown.update(np.unique(values[np.isfinite(values)])[:8].tolist())
 
-    def _fits(self) -> bool:
+    def _has_same_grid(self) -> bool:
         dataset, grid = self._dataset, self._grid
         same_place = dataset.crs is None or grid.crs is None or dataset.crs == grid.crs
         same_pixels = dataset.transform.almost_equals(grid.transform, 1e-6 * abs(grid.transform.determinant) ** 0.5)
         return same_place and same_pixels and (dataset.height, dataset.width) == (grid.height, grid.width)
 
-    def _aligned(self) -> Any:
+    def _warped(self) -> Any:
+        """Return a view of the raster on the grid of the map, by nearest neighbour."""
         dataset, grid = self._dataset, self._grid
         if dataset.crs is None or grid.crs is None:
             raise GeoreferenceError(
-                f"{self._path} lies on other pixels ({dataset.width} × {dataset.height}) than the map ({grid.width} × "
-                f"{grid.height}), and {'it' if dataset.crs is None else 'the map'} has no CRS.",
-                "Give both a CRS, or resample one to the other's pixels.",
+                f"{self._path} has another grid ({dataset.width} × {dataset.height} px) than the map ({grid.width} × "
+                f"{grid.height} px), and {'it' if dataset.crs is None else 'the map'} has no CRS.",
+                "Assign a CRS to both, or resample one to the pixels of the other.",
             )
         self.warnings.append(
-            f"The reference lies on other pixels ({dataset.width} × {dataset.height} of {dataset.crs}) than the map: "
-            "the nearest one was taken for each pixel. Borders between classes may count as errors."
+            f"The reference has another grid ({dataset.width} × {dataset.height} px, {dataset.crs}) than the map and "
+            "was resampled (nearest neighbour). Borders between classes may count as errors."
         )
         empty = dataset.nodata if dataset.nodata is not None else 0
         return WarpedVRT(
@@ -132,34 +134,39 @@ class ReferenceRaster:
 
 
 def assess_raster(source: ClassifiedSource, path: str, monitor: Monitor) -> Assessment:
-    """Count how a map agrees with a reference raster.
+    """Compare a map with a reference raster, pixel by pixel.
+
+    Args:
+        source: The map.
+        path: Reference raster.
+        monitor: Receives progress; may cancel.
 
     Raises:
-        LandCoverError: as :class:`ReferenceRaster`, or if they have no pixel in common.
+        LandCoverError: as :class:`ReferenceRaster`, or if they have no pixels in common.
     """
     grid, scheme = source.grid, source.scheme
-    census, indices = Census(grid, scheme), class_indices(scheme)
+    table, indices = ContingencyTable(grid, scheme), class_indices(scheme)
     with ReferenceRaster(path, grid, scheme) as reference:
-        for first, ids in source.strips(band_rows(grid)):
+        for first, ids in source.strips(strip_rows(grid)):
             raise_if_cancelled(monitor)
             monitor.report(first, grid.height, "comparing")
-            census.add(first, indices[ids], reference.read(first, first + len(ids)))
+            table.add(first, indices[ids], reference.read(first, first + len(ids)))
         notes = list(reference.warnings)
         if reference.unknown:
             listed = ", ".join(f"{value:g}" for value in sorted(reference.unknown)[:8])
-            notes.append(f"Pixels of the reference whose value is no class of the map were left out: {listed}.")
+            notes.append(f"Pixels of the reference with values that are not classes of the map were skipped: {listed}.")
     unit = "px" if grid.crs is None else "m2"
-    return counted("raster", scheme, census, unit, {}, [_METHOD], notes)
+    return wall_to_wall_assessment("raster", scheme, table, unit, {}, [_METHOD], notes)
 
 
 def _indices_by_name(tags: dict[str, str], scheme: ClassScheme) -> Indices:
-    """Return the map's class index of each reference id, (256,): by name where the raster has names, else by id."""
+    """Return the map's class index of each reference id, (256,): by name if the raster has names, else by id."""
     try:
-        own = scheme_from_tags(tags)
+        reference = scheme_from_tags(tags)
     except ClassSchemeError:
         return class_indices(scheme)
-    places = {entry.name.casefold(): index for index, entry in enumerate(scheme.entries)}
+    index_of = {entry.name.casefold(): index for index, entry in enumerate(scheme.entries)}
     indices = np.full(256, NO_CLASS, np.int16)
-    for entry in own.entries:
-        indices[entry.id] = places.get(entry.name.casefold(), NO_CLASS)
+    for entry in reference.entries:
+        indices[entry.id] = index_of.get(entry.name.casefold(), NO_CLASS)
     return indices

@@ -1,4 +1,4 @@
-"""What an assessment finds, whatever the reference was."""
+"""Result of an assessment, for all kinds of reference."""
 
 from __future__ import annotations
 
@@ -8,42 +8,42 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.assessment.estimate import Figure
+from dubai_landcover_plugin.core.assessment.estimate import IntervalEstimate
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.assessment import AccuracyResult
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """Accuracy and areas of a map with K classes, Unlabeled last; it never agrees with anything.
+    """Accuracy and areas of a map with K classes. Unlabeled is the last class; it never counts as correct.
 
     Args:
-        kind: Of the reference: ``points``, ``polygons`` or ``raster``.
-        scheme: The classes of the map.
-        counts: (K, K) points or pixels; rows are the map, columns the reference.
-        shares: (K, K) shares of the area; estimated from points, counted else.
-        overall: Share of the area that has its class.
-        classified: The same without what is Unlabeled on the map; None where nothing is.
+        kind: Kind of the reference: ``points``, ``polygons`` or ``raster``.
+        scheme: Classes of the map.
+        counts: (K, K) int64, points or pixels; rows are the map, columns the reference.
+        shares: (K, K) fractions of the area; estimated for points, else counted.
+        overall: Overall accuracy.
+        classified: Overall accuracy of the pixels that are not Unlabeled on the map; None if none are Unlabeled.
         users: (K,) user's accuracy.
         producers: (K,) producer's accuracy.
-        mapped: (K,) area of each class on the map: of all of it with points, else of what was compared.
-        areas: (K,) area of each class on the ground, likewise.
+        mapped: (K,) area of each class on the map: of the whole map for points, else of the compared pixels.
+        areas: (K,) area of each class according to the reference, likewise.
         unit: ``m2``, or ``px`` without a CRS.
-        facts: What was counted: points used and skipped, for example.
-        method: How it was done, sentences for the report.
-        warnings: What the user should know.
+        facts: Counts, such as points used and skipped.
+        method: Description of the method, sentences for the report.
+        warnings: Warnings for the user.
     """
 
     kind: str
     scheme: ClassScheme
     counts: npt.NDArray[np.int64]
     shares: npt.NDArray[np.float64]
-    overall: Figure
-    classified: Figure | None
-    users: list[Figure]
-    producers: list[Figure]
+    overall: IntervalEstimate
+    classified: IntervalEstimate | None
+    users: list[IntervalEstimate]
+    producers: list[IntervalEstimate]
     mapped: npt.NDArray[np.float64]
-    areas: list[Figure]
+    areas: list[IntervalEstimate]
     unit: str
     facts: dict[str, int]
     method: list[str]
@@ -61,20 +61,20 @@ class Assessment:
         return [index for index in self.shown if index < len(self.scheme.classes)]
 
     def result(self) -> AccuracyResult:
-        """Return what crosses to QGIS; what is not defined is None."""
+        """Return the result of the request; undefined values are None."""
         names = [entry.name for entry in self.scheme.entries]
         return AccuracyResult(
             kind=self.kind,
-            overall=figure_json(self.overall),
-            overall_classified=None if self.classified is None else figure_json(self.classified),
+            overall=estimate_json(self.overall),
+            overall_classified=None if self.classified is None else estimate_json(self.classified),
             unit=self.unit,
             classes={
                 names[index]: {
                     "id": self.scheme.entries[index].id,
-                    "users": figure_json(self.users[index]),
-                    "producers": figure_json(self.producers[index]),
+                    "users": estimate_json(self.users[index]),
+                    "producers": estimate_json(self.producers[index]),
                     "mapped_area": float(self.mapped[index]),
-                    "area": figure_json(self.areas[index]),
+                    "area": estimate_json(self.areas[index]),
                 }
                 for index in self.shown
             },
@@ -89,9 +89,9 @@ class Assessment:
         )
 
 
-def figure_json(figure: Figure) -> dict[str, float | None]:
-    """Return value and margin of the 95 % interval; null where not defined."""
+def estimate_json(estimate: IntervalEstimate) -> dict[str, float | None]:
+    """Return value and margin of the 95 % interval; None if undefined."""
     return {
-        key: round(float(number), 9) if math.isfinite(number) else None  # no dust of rounding
-        for key, number in (("value", figure.value), ("margin", figure.margin))
+        key: round(float(number), 9) if math.isfinite(number) else None  # hides rounding errors
+        for key, number in (("value", estimate.value), ("margin", estimate.margin))
     }

@@ -1,4 +1,4 @@
-"""Draw Accuracy Sample: points at pixels drawn at random from each class of a map."""
+"""Draw Accuracy Sample: a stratified random sample of pixels, with the classes of a map as strata."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import shapely
 
 from dubai_landcover_plugin.core.assessment.allocation import allocate, sample_size
 from dubai_landcover_plugin.core.assessment.point_form import point_style_qml
-from dubai_landcover_plugin.core.assessment.strata import StrataCounter, band_rows
+from dubai_landcover_plugin.core.assessment.strata import StrataCounter, strip_rows
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.placement import drawn_transform
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
@@ -32,9 +32,9 @@ FIELDS = {
     REFERENCE_FIELD: "object",
     "map_class": "object",
     "stratum": "int32",
-    "stratum_px": "float64",  # a shapefile's whole numbers end at 2 billion
+    "stratum_px": "float64",  # integers of a shapefile are at most 2³¹ - 1
 }
-"""Attributes of the points: number, class to be filled in, class of the map, its id and its pixels."""
+"""Attributes of the points: number, reference class to fill in, map class, its id (stratum) and its pixels."""
 
 
 _Pixels = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]
@@ -42,64 +42,68 @@ _Pixels = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int
 
 
 @dataclass(frozen=True)
-class _Bands:
-    """Pixels of each class, (256,) int64, in each band of rows."""
+class _StripCounts:
+    """Pixels of each class in each strip, and in total, (256,) int64 each."""
 
     counts: list[npt.NDArray[np.int64]]
     totals: npt.NDArray[np.int64]
 
 
 def draw_accuracy_sample(request: AccuracySampleRequest, monitor: Monitor | None = None) -> AccuracySampleResult:
-    """Write a stratified random sample of pixel centres, in shuffled order, to be labelled in QGIS.
+    """Write a stratified random sample of pixel centres, in random order, to be labelled in QGIS.
+
+    Args:
+        request: Map, output, sample size and allocation.
+        monitor: Receives progress and messages; may cancel. None: progress and messages are logged.
 
     Raises:
-        LandCoverError: if the raster is no class map or has no classified pixel, an expected class is unknown, or the
-            file cannot be written.
+        LandCoverError: if the raster is not a classified raster or has no classified pixel, an expected class is
+            unknown, or the file cannot be written.
     """
     monitor = monitor or LoggingMonitor()
     check_outputs(request)
     with limited_cache(), ClassifiedSource(request.input) as source:
-        bands = _count(source, monitor)
-        present = [entry for entry in source.scheme.entries if bands.totals[entry.id]]
+        strips = _count(source, monitor)
+        present = [entry for entry in source.scheme.entries if strips.totals[entry.id]]
         if not present:
             raise RasterOpenError(f"{request.input} has no classified pixel.", "Choose another raster.")
-        points, notes = _points_by_class(request, source.scheme, bands.totals)
+        points, notes = _allocate_points(request, source.scheme, strips.totals)
         for note in notes:
             monitor.log("warning", note)
-        rows, cols, ids = _draw(source, bands, points, request.seed, monitor)
-        _write(request.output, source, (rows, cols, ids), bands.totals, request.seed)
+        rows, cols, ids = _draw(source, strips, points, request.seed, monitor)
+        _write(request.output, source, (rows, cols, ids), strips.totals, request.seed)
     monitor.report(1, 1, "")
     return AccuracySampleResult(
         output=request.output,
         size=len(ids),
         points={entry.name: points[entry.id] for entry in present},
-        pixels={entry.name: int(bands.totals[entry.id]) for entry in present},
+        pixels={entry.name: int(strips.totals[entry.id]) for entry in present},
         warnings=tuple(notes),
     )
 
 
-def _count(source: ClassifiedSource, monitor: Monitor) -> _Bands:
+def _count(source: ClassifiedSource, monitor: Monitor) -> _StripCounts:
     counter, counts = StrataCounter(source.grid), []
-    for first, ids in source.strips(band_rows(source.grid)):
+    for first, ids in source.strips(strip_rows(source.grid)):
         raise_if_cancelled(monitor)
         monitor.report(first, 2 * source.grid.height, "counting")
         counts.append(counter.add(first, ids))
-    return _Bands(counts, counter.strata().pixels)
+    return _StripCounts(counts, counter.strata().pixels)
 
 
-def _points_by_class(
+def _allocate_points(
     request: AccuracySampleRequest, scheme: ClassScheme, totals: npt.NDArray[np.int64]
 ) -> tuple[dict[int, int], list[str]]:
-    """Return the number of points by class id, and warnings."""
+    """Return the number of points of each class id, and warnings."""
     present = [entry for entry in scheme.entries if totals[entry.id]]
     pixels = totals[[entry.id for entry in present]]
-    hopes = {scheme.find(name).id: accuracy for name, accuracy in request.expected.items()}
-    expected = np.array([hopes.get(entry.id, request.expected_accuracy) for entry in present])
+    given = {scheme.find(name).id: accuracy for name, accuracy in request.expected.items()}
+    expected = np.array([given.get(entry.id, request.expected_accuracy) for entry in present])
     size = request.size or max(sample_size(pixels, expected, request.standard_error), 2)
     if size > MOST_POINTS:
         raise RequestError(
-            f"A standard error of {request.standard_error:g} needs {size:,} points, more than {MOST_POINTS:,}.",
-            "Allow a larger standard error.",
+            f"A standard error of {request.standard_error:g} needs {size:,} points; the limit is {MOST_POINTS:,}.",
+            "Choose a larger standard error.",
         )
     points = allocate(pixels, size, request.allocation, request.min_per_class)
     notes = [
@@ -108,32 +112,34 @@ def _points_by_class(
         if here == drawn
     ]
     if points.sum() > size:
-        why = "each class gets the same" if request.allocation == "equal" else "each class gets its fewest"
-        notes.append(f"{int(points.sum()):,} points were drawn, not {size:,}: {why}.")
+        reason = "all classes get the same number" if request.allocation == "equal" else "each class gets its minimum"
+        notes.append(f"{int(points.sum()):,} points were drawn instead of {size:,}: {reason}.")
     return dict(zip([entry.id for entry in present], points.tolist(), strict=True)), notes
 
 
-def _draw(source: ClassifiedSource, bands: _Bands, points: Mapping[int, int], seed: int, monitor: Monitor) -> _Pixels:
-    """Return rows, columns and class ids of the drawn pixels, (N,) each, sorted by place.
+def _draw(
+    source: ClassifiedSource, strips: _StripCounts, points: Mapping[int, int], seed: int, monitor: Monitor
+) -> _Pixels:
+    """Return rows, columns and class ids of the drawn pixels, (N,) each, in row-major order.
 
-    The n-th pixel of a class, from the top and from the left, is drawn by its number, so that the points depend on
-    the map and the seed alone.
+    Pixels are drawn by their rank within the class in row-major order, so that the points depend on the map and the
+    seed alone. The ranks are then located strip by strip.
     """
-    numbers = {
-        class_id: np.sort(np.random.default_rng([seed, class_id]).choice(bands.totals[class_id], wanted, replace=False))
-        for class_id, wanted in points.items()
+    ranks_of_class = {
+        class_id: np.sort(np.random.default_rng([seed, class_id]).choice(strips.totals[class_id], count, replace=False))
+        for class_id, count in points.items()
     }
     height, width = source.grid.height, source.grid.width
-    seen = np.zeros(256, np.int64)
+    seen = np.zeros(256, np.int64)  # pixels of each class above the strip
     found = []
-    for band, counts in enumerate(bands.counts):
+    for strip, counts in enumerate(strips.counts):
         raise_if_cancelled(monitor)
-        first = band * band_rows(source.grid)
+        first = strip * strip_rows(source.grid)
         monitor.report(height + first, 2 * height, "drawing")
         here = {class_id: ranks[slice(*np.searchsorted(ranks, (seen[class_id], seen[class_id] + counts[class_id])))]
-                for class_id, ranks in numbers.items()}  # fmt: skip
+                for class_id, ranks in ranks_of_class.items()}  # fmt: skip
         if any(map(len, here.values())):
-            ids = source.read(first, min(first + band_rows(source.grid), height)).ravel()
+            ids = source.read(first, min(first + strip_rows(source.grid), height)).ravel()
             for class_id, ranks in here.items():
                 places = np.flatnonzero(ids == class_id)[ranks - seen[class_id]] if len(ranks) else ranks
                 found.append((first + places // width, places % width, np.full(len(places), class_id)))
@@ -150,7 +156,7 @@ def _write(
     totals: npt.NDArray[np.int64],
     seed: int,
 ) -> None:
-    """Write the points in random order: neighbours in the list tell nothing of each other's class."""
+    """Write the points in random order, so that their order does not reveal the class or the location."""
     order = np.random.default_rng([seed, 0]).permutation(len(pixels[0]))
     rows, cols, ids = (part[order] for part in pixels)
     names = {entry.id: entry.name for entry in source.scheme.entries}

@@ -1,11 +1,11 @@
-"""Assessment with a reference that covers ground, a raster or polygons: pixels are counted, not estimated."""
+"""Wall-to-wall assessment, with a reference raster or polygons: pixels are counted, not estimated."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from dubai_landcover_plugin.core.assessment.confusion import Confusion
-from dubai_landcover_plugin.core.assessment.estimate import Figure
+from dubai_landcover_plugin.core.assessment.estimate import IntervalEstimate
 from dubai_landcover_plugin.core.assessment.result import Assessment
 from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices
 from dubai_landcover_plugin.core.grid.grid import Grid
@@ -14,8 +14,13 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
 
 
-class Census:
-    """Counts of pairs of classes, and their areas, as bands of rows come."""
+class ContingencyTable:
+    """Contingency table of map and reference, accumulated over strips of rows.
+
+    Attributes:
+        counts: (K, K) int64, pixels; rows are the map, columns the reference.
+        areas: (K, K) float64, their areas, m², or px without a CRS.
+    """
 
     def __init__(self, grid: Grid, scheme: ClassScheme) -> None:
         self._grid, self._scale = grid, GroundScale(grid)
@@ -24,7 +29,7 @@ class Census:
         self.areas = np.zeros((self._classes, self._classes))
 
     def add(self, first: int, mapped: Indices, reference: Indices) -> None:
-        """Count rows from ``first`` on, (n, W) class indices each; pixels where either is ``NO_CLASS`` are left out."""
+        """Count the rows from ``first``, (h, W) class indices each; pixels where either is ``NO_CLASS`` are skipped."""
         where = (mapped != NO_CLASS) & (reference != NO_CLASS)
         cells = mapped[where].astype(np.int32) * self._classes + reference[where]
         shape = self.counts.shape
@@ -38,38 +43,47 @@ class Census:
             self.areas += np.bincount(cells, weights, self.counts.size).reshape(shape)
 
 
-def counted(
+def wall_to_wall_assessment(
     kind: str,
     scheme: ClassScheme,
-    census: Census,
+    table: ContingencyTable,
     unit: str,
     facts: dict[str, int],
     method: list[str],
     warnings: list[str],
 ) -> Assessment:
-    """Return the figures of a census, without intervals.
+    """Return the assessment of a contingency table, without intervals.
+
+    Args:
+        kind: Kind of the reference, ``polygons`` or ``raster``.
+        scheme: Classes of the map.
+        table: Contingency table.
+        unit: Unit of its areas, ``m2`` or ``px``.
+        facts: Further counts for the report.
+        method: Sentences for the report.
+        warnings: Warnings for the user.
 
     Raises:
         GeoreferenceError: if no pixel was counted.
     """
-    confusion = Confusion(census.counts.T)
-    pixels = int(census.counts.sum())
+    confusion = Confusion(table.counts.T)
+    pixels = int(table.counts.sum())
     if not pixels:
         raise GeoreferenceError(
-            "No pixel has a class in both the map and the reference.", "Check that they cover the same place."
+            "No pixel has a class in both the map and the reference.", "Check that they cover the same area."
         )
-    named = int(census.counts[:-1].sum())
+    named = int(table.counts[:-1].sum())
     return Assessment(
         kind=kind,
         scheme=scheme,
-        counts=census.counts,
-        shares=census.areas / census.areas.sum(),
-        overall=Figure(confusion.accuracy),
-        classified=Figure(np.trace(census.counts) / named) if 0 < named < pixels else None,
-        users=[Figure(float(value)) for value in confusion.precision],
-        producers=[Figure(float(value)) for value in confusion.recall],
-        mapped=census.areas.sum(axis=1),
-        areas=[Figure(float(area)) for area in census.areas.sum(axis=0)],
+        counts=table.counts,
+        shares=table.areas / table.areas.sum(),
+        overall=IntervalEstimate(confusion.accuracy),
+        classified=IntervalEstimate(np.trace(table.counts) / named) if 0 < named < pixels else None,
+        users=[IntervalEstimate(float(value)) for value in confusion.precision],
+        producers=[IntervalEstimate(float(value)) for value in confusion.recall],
+        mapped=table.areas.sum(axis=1),
+        areas=[IntervalEstimate(float(area)) for area in table.areas.sum(axis=0)],
         unit=unit,
         facts={"pixels": pixels, **facts},
         method=method,

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from dubai_landcover_plugin.cli.main import main
 from dubai_landcover_plugin.core.assessment.allocation import allocate, sample_size
 from dubai_landcover_plugin.core.assessment.assess import assess_accuracy
-from dubai_landcover_plugin.core.assessment.estimate import LabelledSample, estimate
+from dubai_landcover_plugin.core.assessment.estimate import LabelledSample, estimate_accuracy
 from dubai_landcover_plugin.core.assessment.point_form import point_style_qml
 from dubai_landcover_plugin.core.assessment.sample import FIELDS, draw_accuracy_sample
 from dubai_landcover_plugin.core.io.vector_reader import read_vector
@@ -86,13 +86,13 @@ def assess(raster: str, reference: str, **options) -> dict:
 
 
 def test_the_published_example():
-    found = estimate(spread(PAPER_COUNTS), PAPER_PIXELS, 4)
+    found = estimate_accuracy(spread(PAPER_COUNTS), PAPER_PIXELS, 4)
     assert (found.overall.value, found.overall.margin) == pytest.approx((0.947, 0.018), abs=6e-4)
     assert [round(figure.value, 2) for figure in found.users] == [0.88, 0.73, 0.93, 0.96]
     assert [round(figure.margin, 2) for figure in found.users] == [0.07, 0.10, 0.04, 0.02]
     assert [round(figure.value, 2) for figure in found.producers] == [0.75, 0.85, 0.93, 0.96]
     assert [round(figure.margin, 2) for figure in found.producers] == [0.21, 0.25, 0.03, 0.02]
-    hectares = [figure.times(PAPER_PIXELS.sum() * HECTARE_PER_PIXEL) for figure in found.areas]
+    hectares = [area.scaled(PAPER_PIXELS.sum() * HECTARE_PER_PIXEL) for area in found.areas]
     assert [round(figure.value) for figure in hectares] == [21158, 11686, 285770, 581386]
     assert [round(figure.margin) for figure in hectares] == [6158, 3756, 15510, 16282]
     assert found.counts.tolist() == PAPER_COUNTS.tolist()
@@ -100,7 +100,7 @@ def test_the_published_example():
 
 def test_the_equations_by_hand():
     """Equations 4 to 10 of the paper, written out."""
-    found = estimate(spread(PAPER_COUNTS, sizes=900.0), PAPER_PIXELS, 4)
+    found = estimate_accuracy(spread(PAPER_COUNTS, sizes=900.0), PAPER_PIXELS, 4)
     n, weights = PAPER_COUNTS.sum(axis=1), PAPER_PIXELS / PAPER_PIXELS.sum()
     rows = PAPER_COUNTS / n[:, None]
     shares = weights[:, None] * rows
@@ -139,7 +139,7 @@ def test_intervals_cover_the_truth_about_95_times_of_100():
     runs = 600
     for _ in range(runs):
         counts = np.array([rng.multinomial(n, row) for n, row in zip((100, 150, 250), truth, strict=True)])
-        found = estimate(spread(counts), pixels, 3)
+        found = estimate_accuracy(spread(counts), pixels, 3)
         figures = {
             "overall": found.overall,
             "area": found.areas[0],
@@ -166,7 +166,7 @@ def test_intervals_cover_where_the_points_are_of_another_map():
     for _ in range(runs):
         drawn = np.concatenate([rng.choice(group, 150, replace=False) for group in members])
         sample = LabelledSample(strata[drawn], mapped[drawn], reference[drawn], np.ones(len(drawn)))
-        found = estimate(sample, pixels, 2)
+        found = estimate_accuracy(sample, pixels, 2)
         figures = [found.overall, found.areas[1], found.users[1]]
         hits += [abs(figure.value - value) <= figure.margin for figure, value in zip(figures, wanted, strict=True)]
     assert (hits / runs > 0.92).all()
@@ -178,13 +178,13 @@ def test_pixels_of_different_size_count_by_their_size():
     sample = LabelledSample(
         np.zeros(400, np.intp), np.zeros(400, np.intp), np.arange(400) % 2, np.where(np.arange(400) % 2, 2.0, 1.0)
     )
-    found = estimate(sample, np.array([10_000, 0]), 2)
+    found = estimate_accuracy(sample, np.array([10_000, 0]), 2)
     assert found.areas[0].value == pytest.approx(1 / 3)
     assert found.overall.value == pytest.approx(1 / 3)
 
 
 def test_one_point_gives_values_but_no_interval_that_depends_on_it():
-    found = estimate(spread(np.array([[1, 0], [10, 30]])), np.array([50, 50]), 2)
+    found = estimate_accuracy(spread(np.array([[1, 0], [10, 30]])), np.array([50, 50]), 2)
     assert found.overall.value == pytest.approx(0.875)
     assert np.isnan(found.overall.margin)
     assert np.isnan(found.users[0].margin)
@@ -206,7 +206,7 @@ def test_shares_add_up_and_figures_stay_in_range(drawn):
     counts, pixels = drawn
     if not counts.sum():
         return
-    found = estimate(spread(counts), pixels, len(counts))
+    found = estimate_accuracy(spread(counts), pixels, len(counts))
     assert sum(figure.value for figure in found.areas) == pytest.approx(1)
     assert found.shares.sum() == pytest.approx(1)
     assert found.overall.value == pytest.approx(np.trace(found.shares))
@@ -484,7 +484,7 @@ def test_points_by_hand(tmp_path):
     assert "at least 93 %" in " ".join(found["warnings"])
 
 
-def test_skipped_points_are_counted_and_told(sampled):
+def test_skipped_points_are_counted_and_reported(sampled):
     raster, points = sampled
     layer = read_vector(str(points))
     reference = layer.fields["map_class"].copy()
@@ -505,8 +505,8 @@ def test_skipped_points_are_counted_and_told(sampled):
     ) == (89, 9, 1, 1)
     told = " ".join(found["warnings"])
     assert "9 of 100 points (9.0 %)" in told
-    assert "1 of 100 points lie outside" in told
-    assert "no data" in told
+    assert "1 of 100 points are outside" in told
+    assert "1 of 100 points are on nodata" in told
 
 
 def test_few_unlabelled_points_are_no_warning(sampled):
@@ -522,7 +522,7 @@ def test_few_unlabelled_points_are_no_warning(sampled):
 def test_strata_without_points_are_told(sampled):
     raster, points = sampled
     found = assess(raster, label(points, lambda name: None if name == "Water" else name))
-    assert any("No labelled point lies in Water" in text for text in found["warnings"])
+    assert any("has no labelled point" in text and text.startswith("Water") for text in found["warnings"])
     assert found["classes"]["Water"]["users"]["value"] is None
     mapped = sum(figures["mapped_area"] for figures in found["classes"].values())
     water = found["classes"]["Water"]["mapped_area"]
@@ -530,7 +530,7 @@ def test_strata_without_points_are_told(sampled):
     seen = []
     once = label(points, lambda name: None if name == "Water" and (seen or seen.append(1)) else name)
     found = assess(raster, once)
-    assert any("One labelled point alone lies in Water" in text for text in found["warnings"])
+    assert any("only one labelled point" in text and text.startswith("Water") for text in found["warnings"])
     assert found["overall"]["margin"] is None
 
 
@@ -540,10 +540,10 @@ def test_rare_classes_hang_on_few_points(tmp_path):
     raster = write_class_map(tmp_path / "m.tif", ids)
     draw(raster, tmp_path / "p.gpkg", size=60, min_per_class=20)
     told = assess(raster, label(tmp_path / "p.gpkg", str))["warnings"]
-    assert [text for text in told if "more than 10 % of the area of Water:" in text]
+    assert [text for text in told if "more than 10 % of the area of Water: " in text]
     draw(raster, tmp_path / "many.gpkg", size=2500, min_per_class=20)
     told = assess(raster, label(tmp_path / "many.gpkg", str))["warnings"]
-    assert not [text for text in told if "stands for" in text]
+    assert not [text for text in told if "represents" in text]
 
 
 def test_points_of_another_map_keep_their_strata(tmp_path):
@@ -570,7 +570,7 @@ def test_points_without_strata_are_weighted_by_the_map(sampled):
     assert with_strata["classes"] == without["classes"]
     broken = {**layer.fields, "stratum_px": np.where(np.arange(100) == 0, np.nan, layer.fields["stratum_px"])}
     path = write_layer(points.with_name("broken.gpkg"), list(layer.geometries), **broken)
-    assert any("not whole" in text for text in assess(raster, path)["warnings"])
+    assert any("incomplete" in text for text in assess(raster, path)["warnings"])
 
 
 def test_unlabeled_on_the_map_counts_as_wrong(tmp_path):
@@ -613,7 +613,12 @@ def test_areas_in_degrees_are_those_of_the_ellipsoid(tmp_path):
         ([shapely.Point(300_010, 2_779_990)], {"kind": texts(["Land"])}, RequestError, "no attribute 'reference'"),
         ([shapely.Point(300_010, 2_779_990)], {"reference": texts(["Sea"])}, ClassSchemeError, "'Sea'"),
         ([shapely.Point(300_010, 2_779_990)], {"reference": texts([None])}, RequestError, "Label the points"),
-        ([shapely.LineString([(0, 0), (1, 1)])], {"reference": texts(["Land"])}, RequestError, "neither points nor"),
+        (
+            [shapely.LineString([(0, 0), (1, 1)])],
+            {"reference": texts(["Land"])},
+            RequestError,
+            "only points or only polygons",
+        ),
         ([shapely.MultiPoint([(0, 0), (1, 1)])], {"reference": texts(["Land"])}, RequestError, "more than one point"),
     ],
 )
@@ -646,7 +651,7 @@ def test_plain_ids_and_other_numbers_in_a_reference(tmp_path):
     truth = str(write_raster(tmp_path / "t.tif", values, nodata=-7))
     found = assess(raster, truth)
     assert (found["facts"]["pixels"], found["overall"]["value"]) == (2, 1)
-    assert any("left out: 77" in text for text in found["warnings"])
+    assert any("skipped: 77" in text for text in found["warnings"])
     real = str(write_raster(tmp_path / "f.tif", np.array([[[1, 2, 4.5, np.nan]]], np.float32)))
     assert assess(raster, real)["facts"]["pixels"] == 2
 
@@ -676,7 +681,7 @@ def test_a_reference_on_other_pixels_is_aligned_with_a_warning(tmp_path):
 def test_references_elsewhere_are_refused(tmp_path):
     raster = write_class_map(tmp_path / "m.tif", random_map())
     far = write_class_map(tmp_path / "far.tif", random_map(), transform=Affine(1, 0, 0, 0, -1, 0))
-    with pytest.raises(GeoreferenceError, match="same place"):
+    with pytest.raises(GeoreferenceError, match="same area"):
         assess(raster, far)
     plain = write_class_map(tmp_path / "plain.tif", random_map(9, 9), crs=None)
     with pytest.raises(GeoreferenceError, match="no CRS"):
@@ -759,7 +764,7 @@ def test_bands_do_not_change_the_counts(tmp_path, monkeypatch):
     draw(raster, tmp_path / "s.gpkg", size=80, min_per_class=5)
     labelled = label(tmp_path / "s.gpkg", lambda name: "Land")
     once = [assess(raster, source) for source in (path, labelled, raster)]
-    monkeypatch.setattr("dubai_landcover_plugin.core.assessment.strata._BAND_PIXELS", 7 * 30)
+    monkeypatch.setattr("dubai_landcover_plugin.core.assessment.strata._STRIP_PIXELS", 7 * 30)
     assert [assess(raster, source) for source in (path, labelled, raster)] == once
     draw(raster, tmp_path / "again.gpkg", size=80, min_per_class=5)
     points = [read_vector(str(tmp_path / name)).geometries for name in ("s.gpkg", "again.gpkg")]
