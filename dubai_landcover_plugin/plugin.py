@@ -9,7 +9,7 @@ from qgis.PyQt.QtCore import QCoreApplication, QLocale, QTranslator
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QAction
 
-from dubai_landcover_plugin.processing.resources import resource
+from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.provider import DubaiLandCoverProvider
 
 MENU = "Dubai Land Cover"

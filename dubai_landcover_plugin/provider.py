@@ -15,7 +15,7 @@ from dubai_landcover_plugin.processing.algorithms.polygonize_land_cover import P
 from dubai_landcover_plugin.processing.algorithms.regularize_buildings import RegularizeBuildings
 from dubai_landcover_plugin.processing.algorithms.segment_folder import SegmentFolder
 from dubai_landcover_plugin.processing.algorithms.segment_land_cover import SegmentLandCover
-from dubai_landcover_plugin.processing.resources import resource
+from dubai_landcover_plugin.protocol.resources import resource
 
 
 class DubaiLandCoverProvider(QgsProcessingProvider):

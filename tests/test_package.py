@@ -101,6 +101,7 @@ def test_this_plugin_can_be_published(tmp_path):
         "resources/models/dubai.safetensors",
         "requirements/engine.txt",
         *(f"core/html/templates/{path.name}" for path in TEMPLATES),
+        *(f"resources/styles/{name}.qml" for name in ("buildings", "roads", "road_nodes")),
     } <= set(inside)
     assert not [name for name in inside if name.startswith(("tests", "training"))]
 

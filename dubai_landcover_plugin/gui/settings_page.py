@@ -9,8 +9,8 @@ from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from dubai_landcover_plugin.gui.engine_dialog import EngineDialog
-from dubai_landcover_plugin.processing.resources import resource
 from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.runner.settings import (
     INTERPRETER,
     MODEL_FOLDER,

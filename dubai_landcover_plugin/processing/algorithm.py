@@ -17,9 +17,9 @@ from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from dubai_landcover_plugin.processing.feedback import FeedbackMonitor
-from dubai_landcover_plugin.processing.resources import resource
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RunCancelled
 from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.runner.run import run_task
 from dubai_landcover_plugin.runner.settings import engine_interpreter
 

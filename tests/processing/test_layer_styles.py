@@ -9,8 +9,8 @@ import pytest
 from qgis.core import QgsFeature, QgsGeometry, QgsPalettedRasterRenderer, QgsProject, QgsRasterLayer, QgsVectorLayer
 
 from dubai_landcover_plugin.processing.layer_styles import class_colours, sort_layers, style_classes, style_polygons
-from dubai_landcover_plugin.processing.resources import resource
 from dubai_landcover_plugin.protocol.classes import DUBAI, NATURAL_COLOURS, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.resources import resource
 from tests.processing.qgis_fixtures import write_classes
 
 pytestmark = pytest.mark.qgis
@@ -32,6 +32,22 @@ def test_the_style_files_draw_like_the_plugin(tmp_path: Path, file: str, natural
     style_classes(by_plugin, DUBAI, natural)
     colours = class_colours(DUBAI, natural)
     assert legend(by_file) == legend(by_plugin) == {c.id: (c.name, colours[c.id]) for c in DUBAI.entries}
+
+
+@pytest.mark.parametrize(
+    ("file", "layer", "renderer", "labels"),
+    [
+        ("buildings", "Polygon?field=regular:integer", "categorizedSymbol", ["Regular", "Outline kept"]),
+        ("roads", "LineString", "singleSymbol", [""]),
+        ("road_nodes", "Point?field=degree:integer", "RuleRenderer", ["Junction", "End", "Ring"]),
+    ],
+)
+def test_the_style_files_of_vector_results_load(file: str, layer: str, renderer: str, labels: list[str]):
+    shown = QgsVectorLayer(layer, file, "memory")
+    message, loaded = shown.loadNamedStyle(resource(f"styles/{file}.qml"))
+    assert loaded, message
+    assert shown.renderer().type() == renderer
+    assert [item.label() for item in shown.renderer().legendSymbolItems()] == labels
 
 
 def test_natural_colours_cover_the_dubai_classes_alone():

@@ -17,7 +17,7 @@ from dubai_landcover_plugin.core.buildings.necks import split_at_necks
 from dubai_landcover_plugin.core.buildings.outlines import align_to_walls, regularize_outline
 from dubai_landcover_plugin.core.buildings.tolerance import default_tolerance
 from dubai_landcover_plugin.core.io.outputs import check_outputs
-from dubai_landcover_plugin.core.io.qml import BUILDINGS_STYLE
+from dubai_landcover_plugin.core.io.qml import shipped_style
 from dubai_landcover_plugin.core.io.vector_reader import read_vector
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.protocol.errors import OutputError, RasterOpenError
@@ -297,7 +297,7 @@ def _computed_fields(crs: CRS | None) -> tuple[str, ...]:
 def _write(path: str, geometries: Polygons, fields: dict[str, Any], crs: CRS | None) -> None:
     kind = "MultiPolygon" if (shapely.get_type_id(geometries) == shapely.GeometryType.MULTIPOLYGON).any() else "Polygon"
     with VectorWriter(
-        path, kind, crs, {name: values.dtype for name, values in fields.items()}, BUILDINGS_STYLE
+        path, kind, crs, {name: values.dtype for name, values in fields.items()}, shipped_style("buildings")
     ) as file:
         file.write(geometries, fields)
         file.finish()

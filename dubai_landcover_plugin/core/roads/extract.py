@@ -16,13 +16,13 @@ from dubai_landcover_plugin.core.grid.ground import Metric, pixels_to_crs
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.io.outputs import check_outputs
+from dubai_landcover_plugin.core.io.qml import shipped_style
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.core.roads.gaps import bridge_gaps, extend_dangles
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
 from dubai_landcover_plugin.core.roads.prune import drop_short_networks, merge_junctions, prune_spurs
 from dubai_landcover_plugin.core.roads.skeleton import TILE, Skeleton, SkeletonOptions, find_skeleton
 from dubai_landcover_plugin.core.roads.smooth import smooth
-from dubai_landcover_plugin.core.roads.style import LINE_STYLE, NODE_STYLE
 from dubai_landcover_plugin.core.roads.topology import planarize
 from dubai_landcover_plugin.core.roads.trace import trace_skeleton
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, LandCoverClass
@@ -238,10 +238,14 @@ def _write(network: RoadNetwork, crs: CRS | None, request: RoadsRequest) -> None
     line_types = {name: values.dtype for name, values in network.line_fields.items()}
     node_types = {name: values.dtype for name, values in network.node_fields.items()}
     with ExitStack() as stack:
-        files = [stack.enter_context(VectorWriter(request.output, "LineString", crs, line_types, LINE_STYLE))]
+        files = [
+            stack.enter_context(VectorWriter(request.output, "LineString", crs, line_types, shipped_style("roads")))
+        ]
         files[0].write(network.lines, network.line_fields)
         if request.nodes:
-            files.append(stack.enter_context(VectorWriter(request.nodes, "Point", crs, node_types, NODE_STYLE)))
+            files.append(
+                stack.enter_context(VectorWriter(request.nodes, "Point", crs, node_types, shipped_style("road_nodes")))
+            )
             files[1].write(network.nodes, network.node_fields)
         for file in files:
             file.finish()

@@ -1,4 +1,4 @@
-"""Paths of the plugin's icons and styles."""
+"""The folder ``resources``: icons, styles and models."""
 
 from __future__ import annotations
 
