@@ -146,7 +146,7 @@ def test_errors_reach_the_user_and_leave_no_file(tmp_path: Path):
     with pytest.raises(QgsProcessingException, match="not a confidence raster"):
         run({**values, "CONFIDENCE": raster})
     far = zones("far", crs="EPSG:32641")
-    with pytest.raises(QgsProcessingException, match="touches the raster"):
+    with pytest.raises(QgsProcessingException, match="overlaps the raster"):
         run({**values, "ZONES": far.id()})
     with pytest.raises(QgsProcessingException, match="no zones given"):
         run({**values, "ZONES_LAYER": str(tmp_path / "z.gpkg")})
