@@ -1,1 +1,1 @@
-"""What is in a dataset, and what is wrong with it."""
+"""Inspection of labelled data: contents and problems."""

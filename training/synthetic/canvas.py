@@ -1,4 +1,4 @@
-"""What the town is drawn on: a picture, the truth and the shadows, three times finer than the final pixels."""
+"""Canvas of the synthetic town: image, class ids and shadows at three times the final resolution."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ class Canvas:
         return distances
 
     def visible(self, u: float, v: float, margin: float = 60.0) -> bool:
-        """Return whether a plan point lies in the picture or close to it."""
+        """Return whether a plan point is inside the picture or within a margin."""
         x, y = self.to_metres(np.array([[u, v]]))[0]
         return bool(-margin < x < self.extent + margin and -margin < y < self.extent + margin)
 
@@ -142,7 +142,7 @@ class Canvas:
         self._crowns.append(draw)
 
     def lay_water(self, water: NDArray[np.float32], causeway: Image.Image) -> None:
-        """Cover what is below the shore with water, but for the bridge or dam that ``causeway`` marks (fine, L)."""
+        """Cover the area below the shore with water, except for the bridge or dam of ``causeway`` (fine mask, L)."""
         fine = Image.fromarray(self.shore).resize(self.truth.size, Image.Resampling.BICUBIC)
         wet = Image.fromarray(((np.asarray(fine) < 0) * 255).astype(np.uint8))
         wet = ImageChops.multiply(wet, ImageChops.invert(causeway))

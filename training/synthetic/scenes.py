@@ -1,6 +1,6 @@
-"""A desert town from above, with its true land cover: for the demo, for tests and as a little of the training.
+"""Synthetic aerial images of a desert town with their land cover, for demo, tests and training.
 
-``draw_scene`` is deterministic: one seed, one town. Bare numpy and Pillow; the engine environment has both.
+``draw_scene`` is deterministic: a seed determines the town. It requires only NumPy and Pillow.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ DISTRICTS = {
 
 @dataclass(frozen=True)
 class Scene:
-    """A picture and what is really there.
+    """A synthetic image and its land cover.
 
     Args:
         image: (H, W, 3) uint8, red green blue.
@@ -59,7 +59,7 @@ def draw_scene(seed: int, size: int = 1024, gsd: float = 1.0) -> Scene:
         ValueError: if the size or the ground sampling distance is out of range.
     """
     if not 64 <= size <= 8192 or not 0.2 <= gsd <= 5:
-        raise ValueError(f"size must lie in 64..8192 px and gsd in 0.2..5 m, got {size} and {gsd}.")
+        raise ValueError(f"size must be in 64..8192 px and gsd in 0.2..5 m, got {size} and {gsd}.")
     rng = np.random.default_rng([20, seed])
     terrain = draw_terrain(rng, size, gsd)
     canvas = Canvas(rng, size, gsd, terrain.sand, terrain.shore)
