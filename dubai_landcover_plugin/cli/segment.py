@@ -49,9 +49,10 @@ def _segment(values: dict[str, Any], monitor: TerminalMonitor) -> Outcome:
         if cluster is None:
             result = segment_raster(request, monitor)
         else:
-            from dubai_landcover_plugin.core.cluster.executor import cluster_engine
+            from dubai_landcover_plugin.core.cluster.executor import cluster_executors
+            from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 
-            result = segment_raster(request, monitor, engine=cluster_engine(cluster))
+            result = run_segmentation(request, monitor, make_executor=cluster_executors(cluster))
     return Outcome(result.to_json(), _lines(result))
 
 
@@ -75,8 +76,9 @@ def _batch(values: dict[str, Any], monitor: TerminalMonitor) -> Outcome:
             result = segment_folder(request, monitor)
         else:
             from dubai_landcover_plugin.core.cluster.executor import map_rasters
+            from dubai_landcover_plugin.core.segmentation.batch import run_folder
 
-            result = segment_folder(request, monitor, run_rasters=map_rasters(cluster))
+            result = run_folder(request, monitor, run_rasters=map_rasters(cluster))
     text = f"{result.done} done, {result.skipped} skipped, {result.failed} failed: {result.manifest_csv}"
     return Outcome(result.to_json(), [text], 1 if result.failed else 0)
 

@@ -11,9 +11,9 @@ import numpy as np
 
 from dubai_landcover_plugin.core.bundle.bundle import open_bundle
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
-from dubai_landcover_plugin.core.segmentation.blending import BandBlender
+from dubai_landcover_plugin.core.segmentation.blending import TileRowBlender
 from dubai_landcover_plugin.core.segmentation.class_rows import MapOutputs
-from dubai_landcover_plugin.core.segmentation.executor import make_maps, open_job
+from dubai_landcover_plugin.core.segmentation.executor import make_class_maps, open_job
 from dubai_landcover_plugin.core.segmentation.window_reader import WindowReader
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
@@ -33,8 +33,8 @@ def measure_parts(source: Path, target: Path) -> dict[str, float]:
         writer = stack.enter_context(LandCoverWriter(target, job.source.grid, style))
         rows: list[np.ndarray] = []
         outputs = _Rows(job.source.grid, rows)
-        maps = make_maps(stack, job, outputs)
-        blender = BandBlender(tiles, len(bundle.metadata.scheme.ids), bundle.metadata.receptive_radius)
+        maps = make_class_maps(stack, job, outputs)
+        blender = TileRowBlender(tiles, len(bundle.metadata.scheme.ids), bundle.metadata.receptive_radius)
         draw = np.random.default_rng(0)
         coarse = draw.random((len(bundle.metadata.scheme.ids), 20, 20), np.float32)
         height, width = tiles.window_shape
@@ -42,9 +42,9 @@ def measure_parts(source: Path, target: Path) -> dict[str, float]:
 
         def blend() -> None:
             for item in items:
-                maps.saw(item.window, item.valid)
+                maps.set_validity(item.window, item.valid)
                 for block in blender.add(item.window, smooth.copy()):
-                    maps.put(block)
+                    maps.add_block(block)
 
         blending = _cpu(blend)
         counting = MapOutputs(job.source.grid, bundle.metadata.scheme.ids, writer, None)
@@ -62,7 +62,7 @@ def measure_parts(source: Path, target: Path) -> dict[str, float]:
 class _Rows:
     """Keeps rows, as a run's outputs would take them."""
 
-    wants_confidence = False
+    with_confidence = False
 
     def __init__(self, grid: object, rows: list[np.ndarray]) -> None:
         self.grid, self.row, self._rows = grid, 0, rows

@@ -26,7 +26,7 @@ from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.segmentation.class_rows import CONFIDENCE_NODATA
-from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 
@@ -85,7 +85,7 @@ def segment_image(
     if request.extent is None and (grid.height, grid.width) != image.labels.shape:
         pixels = _write_pixels(folder / "image.tif", image.pixels)
         request = replace(request, input=str(pixels), options=replace(request.options, bands=None))
-    result = segment_raster(request, bundle=bundle)
+    result = run_segmentation(request, bundle=bundle)
     return Segmented(_read(folder / "classes.tif"), _read(folder / "confidence.tif"), result.warnings)
 
 

@@ -14,7 +14,7 @@ from lightning_fabric import Fabric
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion, rounded
 from dubai_landcover_plugin.core.grid.windows import TileGrid
 from dubai_landcover_plugin.core.networks import SegmentationModel
-from dubai_landcover_plugin.core.segmentation.blending import BandBlender
+from dubai_landcover_plugin.core.segmentation.blending import TileRowBlender
 from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 
 from ..data.dataset import NOT_CLASS, LabelledImage
@@ -42,12 +42,12 @@ def predict_labels(
     side = window if is_global else max(height, width) if height * width <= _WHOLE else _LARGE
     grid = TileGrid(height, width, side, side // 4)
     channels = np.empty((height, width), np.uint8)
-    blender: BandBlender | None = None
+    blender: TileRowBlender | None = None
     for tile in grid:
         probabilities = _probabilities(model, standardize, pixels[tile.rows, tile.cols])
         if len(grid) == 1:
             return probabilities.argmax(dim=0).to(torch.uint8).cpu().numpy()
-        blender = blender or BandBlender(grid, len(probabilities), model.receptive_radius)
+        blender = blender or TileRowBlender(grid, len(probabilities), model.receptive_radius)
         for block in blender.add(tile, probabilities.cpu().numpy()):
             found = block.probabilities.argmax(axis=0)
             channels[block.row : block.row + found.shape[0], block.col : block.col + found.shape[1]] = found

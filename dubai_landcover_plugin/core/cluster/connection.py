@@ -1,4 +1,4 @@
-"""A connection to the workers: what they are, and tasks that run there."""
+"""Connection to a Dask cluster: checks the workers and runs tasks on them."""
 
 from __future__ import annotations
 
@@ -17,25 +17,29 @@ from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.protocol.errors import ClusterError, RunCancelled
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
-_RETRIES = 1  # of a task that failed; those of workers that die are run again anyway
-_ANSWER = 5  # s that a scheduler has to answer
-_POLL = 0.5  # s between looks at the cluster
+_RETRIES = 1  # of a task that failed; tasks of workers that die are rescheduled anyway
+_CONNECT_TIMEOUT = 5  # s
+_POLL = 0.5  # s between checks of progress and cancellation
 
 
 class Cluster:
-    """Workers that compute.
+    """The workers of a cluster.
+
+    Attributes:
+        threads: Cores for each task, by host name.
+        slots: Number of tasks that run at once.
 
     Args:
         client: A ``distributed.Client``.
-        model: Name or path of the model that they are to have.
+        model: Name or path of the model, which every worker needs.
 
     Raises:
-        ClusterError: if there is no worker, or one has other software or another model.
+        ClusterError: if there are no workers, or one has another version of this package or another model.
     """
 
     def __init__(self, client: Any, model: str) -> None:
         self.client = client
-        known = _ask(client, model)
+        known = _identify_workers(client, model)
         self._check(known, model)
         hosts = Counter(worker["host"] for worker in known.values() for _ in range(worker["slots"]))
         self.threads = {host: max(known_cores // hosts[host], 1) for host, known_cores in _cores_of(known).items()}
@@ -48,28 +52,29 @@ class Cluster:
     def run(
         self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], monitor: Monitor, steps: Sequence[int]
     ) -> Iterator[tuple[int, Any]]:
-        """Run ``function`` on each task and yield index and result in the order in which they end.
+        """Run ``function`` on each task and yield (index, result) in the order of completion.
 
-        Tasks of workers that die are run again by others. On cancelling, those that run are told and the rest dropped.
+        Tasks of workers that die are rescheduled. On cancellation, running tasks are stopped and the others dropped.
 
         Args:
-            function: Gets threads by host, the topic of messages, the number of the task, and the task.
-            tasks: Arguments.
-            monitor: Where progress and messages go; may cancel.
-            steps: Progress of each task.
+            function: Called with :attr:`threads`, the topic for messages, the index of the task, and its arguments.
+            tasks: Arguments of each task.
+            monitor: Receives progress and messages; may cancel.
+            steps: Progress steps of each task.
 
         Raises:
-            ClusterError: if a task kept its workers from living.
-            LandCoverError: what a task failed with.
+            ClusterError: if workers die repeatedly of the same task.
+            LandCoverError: the error of a task that failed.
+            RunCancelled: if the monitor cancels the run.
         """
         import distributed
 
-        board = _Board(steps, monitor)
-        # Its own for each run: tasks of a cancelled one may go on for a moment, and must neither be heard nor go on.
+        board = _ProgressBoard(steps, monitor)
+        # One topic for each run: tasks of a cancelled run may continue for a moment, and must not be received here.
         topic = f"landcover-{uuid.uuid4().hex}"
         stop = distributed.Event(topic, client=self.client)
-        futures: list[Any] = []  # held: Dask forgets those that nobody holds
-        self.client.subscribe_topic(topic, board.hear)
+        futures: list[Any] = []  # referenced until the end: Dask releases futures without references
+        self.client.subscribe_topic(topic, board.receive)
         ended: queue.SimpleQueue[Any] = queue.SimpleQueue()
         running = {}
         try:
@@ -82,13 +87,13 @@ class Cluster:
                 futures.append(future)
             while running:
                 raise_if_cancelled(monitor)
-                board.tell()
+                board.report()
                 with suppress(queue.Empty):
                     future = ended.get(timeout=_POLL)
                     index = running.pop(future.key)
                     board.finish(index)
                     yield index, _result(future)
-            board.tell()
+            board.report()
         finally:
             if running:
                 stop.set()
@@ -96,50 +101,60 @@ class Cluster:
             self.client.unsubscribe_topic(topic)
 
     def _check(self, known: dict[str, dict[str, Any]], model: str) -> None:
+        """Check that there are workers, with this version of the package and with the model.
+
+        Raises:
+            ClusterError: if not.
+        """
         if not known:
             raise ClusterError("The cluster has no workers.", "Start some with: dask worker SCHEDULER --nthreads 1")
         own = versions()
         digest = open_bundle(model).digest
         for address, worker in known.items():
             if "error" in worker:
-                raise ClusterError(f"The worker {address} cannot compute: {worker['error']}", "Install it there.")
+                raise ClusterError(
+                    f"The worker {address} cannot compute: {worker['error']}", "Install package and model there."
+                )
             if worker["versions"]["dubai_landcover"] != own["dubai_landcover"]:
                 raise ClusterError(
-                    f"The worker {address} has version {worker['versions']['dubai_landcover']}, here is "
+                    f"The worker {address} has version {worker['versions']['dubai_landcover']}, this machine has "
                     f"{own['dubai_landcover']}.",
-                    "Install the same version everywhere.",
+                    "Install the same version on all machines.",
                 )
             if worker["model"] != digest:
                 raise ClusterError(
-                    f"The worker {address} has another model under the name {model}.", "Copy the model there."
+                    f"The worker {address} has a different model named {model}.", "Copy the model there."
                 )
 
 
 @contextmanager
 def open_cluster(scheduler: str | None, workers: int | None, model: str) -> Iterator[Cluster]:
-    """Connect to a cluster, or make one on this machine.
+    """Connect to a cluster, or start one on this machine.
 
     Args:
         scheduler: Address of a Dask scheduler, e.g. ``tcp://10.0.0.1:8786``.
-        workers: Number of processes on this machine, where there is no scheduler.
+        workers: Number of processes to start on this machine, without ``scheduler``.
         model: Name or path of the model.
 
     Raises:
-        ClusterError: if Dask is missing, nobody answers or the workers do not suit.
+        ClusterError: if Dask is not installed, the scheduler does not answer or a worker lacks version or model.
     """
     try:
         import dask.config
         import distributed
     except ImportError as error:
         raise ClusterError(
-            "Clusters need the package distributed, which is not installed.", "pip install 'dubai-landcover[cluster]'"
+            "Clusters need the package distributed, which is not installed.",
+            "Run: pip install 'dubai-landcover[cluster]'",
         ) from error
     with ExitStack() as stack:
         try:
-            place: Any = scheduler
+            address: Any = scheduler
             if scheduler is None:
-                stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))  # it costs 3 %
-                place = stack.enter_context(
+                stack.enter_context(
+                    dask.config.set({"distributed.worker.profile.enabled": False})
+                )  # saves 3 % of the time
+                address = stack.enter_context(
                     distributed.LocalCluster(
                         n_workers=workers,
                         threads_per_worker=1,
@@ -148,24 +163,30 @@ def open_cluster(scheduler: str | None, workers: int | None, model: str) -> Iter
                         silence_logs=logging.CRITICAL,
                     )
                 )
-            client = stack.enter_context(distributed.Client(place, timeout=_ANSWER, set_as_default=False))
+            client = stack.enter_context(distributed.Client(address, timeout=_CONNECT_TIMEOUT, set_as_default=False))
         except (OSError, TimeoutError, ValueError) as error:
             raise ClusterError(
-                f"No Dask scheduler answers at {scheduler}: {error}.", "Check the address and that it runs."
+                f"No Dask scheduler answers at {scheduler}: {error}.", "Check the address and that the scheduler runs."
             ) from error
         yield Cluster(client, model)
 
 
 @dataclass
-class _Board:
-    """What the tasks have told of their progress."""
+class _ProgressBoard:
+    """Progress of the tasks, from their messages.
+
+    Args:
+        steps: Progress steps of each task.
+        monitor: Receives progress and messages.
+        done: Finished share of each task, 0..1.
+    """
 
     steps: Sequence[int]
     monitor: Monitor
     done: dict[int, float] = field(default_factory=dict)
 
-    def hear(self, event: tuple[float, dict[str, Any]]) -> None:
-        """Take a message of a worker; in a thread of the client's."""
+    def receive(self, event: tuple[float, dict[str, Any]]) -> None:
+        """Process a message of a worker; called in a thread of the client."""
         _, message = event
         if "text" in message:
             self.monitor.log(message["level"], message["text"])
@@ -173,17 +194,17 @@ class _Board:
             self.done[message["task"]] = max(message["share"], self.done.get(message["task"], 0.0))
 
     def finish(self, task: int) -> None:
-        """Count a task as done."""
+        """Mark a task as done."""
         self.done[task] = 1.0
 
-    def tell(self) -> None:
-        """Report."""
+    def report(self) -> None:
+        """Report the total progress."""
         done = sum(self.steps[task] * share for task, share in list(self.done.items()))
         self.monitor.report(round(done), sum(self.steps), f"{sum(s == 1 for s in self.done.values())} tasks done")
 
 
-def _ask(client: Any, model: str) -> dict[str, dict[str, Any]]:
-    """Return what each worker says of itself, by address."""
+def _identify_workers(client: Any, model: str) -> dict[str, dict[str, Any]]:
+    """Return the answer of :func:`.identify` of each worker, by address; errors under the key ``error``."""
     answers: dict[str, Any] = client.run(identify, model, on_error="return")
     return {
         address: {"error": f"{type(answer).__name__}: {answer}"} if isinstance(answer, BaseException) else answer
@@ -192,7 +213,10 @@ def _ask(client: Any, model: str) -> dict[str, dict[str, Any]]:
 
 
 def _cores_of(known: dict[str, dict[str, Any]]) -> dict[str, int]:
-    """Return the cores of each host that its workers may use together: a queueing system may part them."""
+    """Return the number of cores that the workers of each host may use together.
+
+    A queueing system may restrict workers to disjoint sets of cores; a container limits their number.
+    """
     numbers: dict[str, set[int]] = {}
     for worker in known.values():
         numbers.setdefault(worker["host"], set()).update(worker["numbers"])
@@ -203,11 +227,11 @@ def _cores_of(known: dict[str, dict[str, Any]]) -> dict[str, int]:
 
 
 def _result(future: Any) -> Any:
-    """Return the result of a future that is done.
+    """Return the result of a completed future.
 
     Raises:
-        ClusterError: if the workers died of it.
-        LandCoverError: what the task failed with.
+        ClusterError: if workers died computing it.
+        LandCoverError: the error of the task.
     """
     import distributed
 
@@ -215,8 +239,8 @@ def _result(future: Any) -> Any:
         return future.result()
     except distributed.KilledWorker as error:
         raise ClusterError(
-            f"Workers died while they computed the same task ({error}).",
-            "Probably they ran out of memory: start fewer on each machine, or lower the window.",
+            f"Several workers died while computing the same task ({error}), probably of lack of memory.",
+            "Start fewer workers on each machine, or lower the window.",
         ) from error
     except distributed.CancelledError as error:
-        raise RunCancelled("The cluster dropped the run.") from error
+        raise RunCancelled("The cluster cancelled the run.") from error

@@ -1,1 +1,1 @@
-"""Where pixels lie: grids, windows, their size on the ground, resampling."""
+"""Pixel grids, windows, ground size of pixels, resampling."""

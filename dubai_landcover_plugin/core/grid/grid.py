@@ -16,7 +16,14 @@ from dubai_landcover_plugin.protocol.errors import GeoreferenceError
 
 @dataclass(frozen=True)
 class Grid:
-    """Where pixels lie: shape, affine transform (pixel corner to CRS) and CRS."""
+    """Georeferenced pixel grid.
+
+    Args:
+        height: Number of rows.
+        width: Number of columns.
+        transform: Affine transform from pixel coordinates (corners) to the CRS.
+        crs: Coordinate reference system, or None.
+    """
 
     height: int
     width: int
@@ -29,11 +36,11 @@ class Grid:
 
     @property
     def has_constant_scale(self) -> bool:
-        """Whether all pixels have the same size on the ground."""
+        """Whether all pixels have the same ground size."""
         return self.crs is None or self._plane_factor is not None
 
     def pixel_size_m(self, row: float | None = None) -> tuple[float, float] | None:
-        """Return the ground size of a pixel, m along columns and rows, at ``row`` (default: the centre).
+        """Return the ground size of a pixel as (width, height), m, at ``row`` (default: the centre row).
 
         None without a CRS.
         """
@@ -50,15 +57,18 @@ class Grid:
         return None if size is None else math.sqrt(size[0] * size[1])
 
     def window(self, extent: tuple[float, float, float, float]) -> Window:
-        """Return the pixels touched by ``extent`` (xmin, ymin, xmax, ymax in the CRS).
+        """Return the window of the pixels that ``extent`` touches.
+
+        Args:
+            extent: (xmin, ymin, xmax, ymax) in the CRS.
 
         Raises:
-            GeoreferenceError: if the extent misses the raster.
+            GeoreferenceError: if the extent does not intersect the raster.
         """
         west, south, east, north = extent
         inverse = ~self.transform
         corners = [inverse @ (x, y) for x in (west, east) for y in (south, north)]
-        slack = 1e-6  # px: an extent written with rounded numbers must not gain a column
+        slack = 1e-6  # px: rounded coordinates must not add a row or column
         left = max(math.floor(min(x for x, _ in corners) + slack), 0)
         right = min(math.ceil(max(x for x, _ in corners) - slack), self.width)
         top = max(math.floor(min(y for _, y in corners) + slack), 0)
@@ -82,10 +92,9 @@ _ECCENTRICITY_SQUARED = 6.694379990141e-3  # WGS 84
 
 
 def plane_factor(crs: CRS) -> float | None:
-    """Return how many metres a unit of the CRS has; None where its plane is no ground distance.
+    """Return metres per unit of the CRS; None for CRS in which pixels are measured on the WGS 84 ellipsoid.
 
-    Projected CRS count in their own plane, as GIS do. Geographic CRS and Mercator do not: there pixels are measured on
-    the WGS 84 ellipsoid.
+    Distances in projected CRS are planar, as in GIS. Geographic CRS and (Web) Mercator are measured on the ellipsoid.
     """
     if crs.is_geographic or crs.to_dict().get("proj") in ("merc", "webmerc"):
         return None
@@ -93,12 +102,12 @@ def plane_factor(crs: CRS) -> float | None:
 
 
 def plane_pixel_size(transform: Affine, factor: float) -> tuple[float, float]:
-    """Return the size of a pixel, m along columns and m along rows, in a plane with ``factor`` metres a unit."""
+    """Return the planar size of a pixel as (width, height), m; ``factor`` is metres per unit of the CRS."""
     return math.hypot(transform.a, transform.d) * factor, math.hypot(transform.b, transform.e) * factor
 
 
 def ellipsoid_pixel_size(crs: CRS, transform: Affine, col: float, row: float) -> tuple[float, float]:
-    """Return the size of the pixel at (col, row) on the ellipsoid, m along columns and m along rows."""
+    """Return the size of the pixel at (col, row) on the WGS 84 ellipsoid as (width, height), m."""
     corners = [transform @ (col + right, row + down) for right, down in ((-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5))]
     lons, lats = warp_points(crs, CRS.from_epsg(4326), [x for x, _ in corners], [y for _, y in corners])[:2]
     return (
@@ -108,10 +117,10 @@ def ellipsoid_pixel_size(crs: CRS, transform: Affine, col: float, row: float) ->
 
 
 def _distance(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
-    """Return the distance of two near points (degrees), m, from the radii of curvature between them."""
+    """Return the distance of two nearby points (degrees) on WGS 84, m, from the radii of curvature at mid-latitude."""
     middle = math.radians((lat1 + lat2) / 2)
     squash = 1 - _ECCENTRICITY_SQUARED * math.sin(middle) ** 2
     along_meridian = _SEMI_MAJOR_M * (1 - _ECCENTRICITY_SQUARED) / squash**1.5
     along_parallel = _SEMI_MAJOR_M / math.sqrt(squash) * math.cos(middle)
-    east = (lon2 - lon1 + 180) % 360 - 180  # across the antimeridian too
+    east = (lon2 - lon1 + 180) % 360 - 180  # also across the antimeridian
     return math.hypot(math.radians(lat2 - lat1) * along_meridian, math.radians(east) * along_parallel)

@@ -1,4 +1,4 @@
-"""Sizes of pixels on the ground, row by row, and the way from pixels to the map."""
+"""Ground size of pixels by row, and the transformation of geometries from pixel coordinates to the CRS."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import shapely
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 
-_SAMPLES = 1025  # rows at which pixels are measured; where their size changes, it does so with the row
+_SAMPLES = 1025  # rows at which the ground size is computed; it depends on the row only and is interpolated between
 
 Floats = npt.NDArray[np.float64]
 Geometries = npt.NDArray[np.object_]
 
 
 class GroundScale:
-    """Sizes of pixels by row, m; 1 px without a CRS. Measured once, where it is made.
+    """Ground size of pixels by row, m; 1 without a CRS.
 
     Args:
-        grid: Where the pixels lie.
+        grid: Grid of the raster.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -30,11 +30,11 @@ class GroundScale:
         self._across, self._down = sizes[:, 0], sizes[:, 1]
 
     def sizes(self, rows: npt.NDArray[np.floating[Any]]) -> Floats:
-        """Return the sizes along columns and along rows, (2, N), at ``rows``; the middle of row r is r + 0.5."""
+        """Return pixel widths and heights, (2, N) m, at ``rows``, (N,) in pixel coordinates (row centres are at .5)."""
         return np.stack([np.interp(rows, self._rows, self._across), np.interp(rows, self._rows, self._down)])
 
     def pixel_areas(self, first: int, last: int) -> Floats:
-        """Return the area of a pixel in rows ``first`` to ``last`` (excluded), (n,) m²."""
+        """Return the pixel areas of rows ``first`` to ``last`` (excluded), (n,) m²."""
         areas: Floats = self.sizes(np.arange(first, last) + 0.5).prod(axis=0)
         return areas
 
@@ -52,10 +52,14 @@ Values = npt.NDArray[np.float32]  # (N,)
 
 
 class Metric:
-    """Size of pixels on the ground, by row.
+    """Ground lengths of lines in pixel coordinates.
+
+    Attributes:
+        unit: ``m``, or ``px`` without a CRS.
+        gsd: Ground sampling distance at the centre, in that unit.
 
     Args:
-        grid: Where the pixels lie. Without a CRS a pixel counts 1.
+        grid: Grid of the raster.
     """
 
     def __init__(self, grid: Grid) -> None:
@@ -63,34 +67,33 @@ class Metric:
         self.unit = "px" if grid.crs is None else "m"
         middle = self.sizes(grid.height / 2)
         self.gsd = math.sqrt(middle[0] * middle[1])
-        """Ground sampling distance at the centre."""
 
     def sizes(self, row: float) -> tuple[float, float]:
-        """Return the width and the height of a pixel at ``row``."""
+        """Return width and height of a pixel at ``row``."""
         across, down = self._scale.sizes(np.array([row])).ravel().tolist()
         return across, down
 
     def ground(self, vectors: Points, rows: npt.NDArray[np.float64]) -> Points:
-        """Return pixel vectors, (N, 2), at ``rows``, (N,), as vectors on the ground."""
+        """Return ground vectors, (N, 2), for vectors in pixels, (N, 2), at ``rows``, (N,)."""
         scaled: Points = vectors * self._scale.sizes(rows).T
         return scaled
 
     def steps(self, points: Points) -> npt.NDArray[np.float64]:
-        """Return the lengths of a line's segments, (N - 1,)."""
+        """Return the ground lengths of a line's segments, (N - 1,), for its vertices, (N, 2)."""
         vectors = self.ground(np.diff(points, axis=0), (points[1:, 1] + points[:-1, 1]) / 2)
         lengths: npt.NDArray[np.float64] = np.hypot(vectors[:, 0], vectors[:, 1])
         return lengths
 
     def length(self, points: Points) -> float:
-        """Return the length of a line."""
+        """Return the ground length of a line with vertices (N, 2)."""
         return float(self.steps(points).sum())
 
     def vector(self, start: Points, end: Points) -> Points:
-        """Return the way from one point to another, (2,), on the ground."""
-        way: Points = self.ground((end - start)[None], np.array([(start[1] + end[1]) / 2]))[0]
-        return way
+        """Return the ground vector from one point to another, (2,)."""
+        difference: Points = self.ground((end - start)[None], np.array([(start[1] + end[1]) / 2]))[0]
+        return difference
 
     def pixels(self, vector: Points, row: float) -> Points:
-        """Return a vector on the ground, (2,), in pixels."""
-        moved: Points = vector / np.array(self.sizes(row))
-        return moved
+        """Return a ground vector, (2,), in pixels at ``row``."""
+        scaled: Points = vector / np.array(self.sizes(row))
+        return scaled

@@ -1,4 +1,4 @@
-"""Between grids of different pixel size over the same ground, along one axis at a time."""
+"""Resampling between grids of different pixel size over the same extent, one axis at a time."""
 
 from __future__ import annotations
 
@@ -9,13 +9,16 @@ Floats = npt.NDArray[np.float32]
 
 
 def cell_sums(values: npt.NDArray[np.floating], edges: npt.NDArray[np.floating], axis: int) -> npt.NDArray[np.float64]:
-    """Return the sum of pixels in each cell along ``axis``; a pixel cut by an edge counts in both, by its shares.
+    """Return the area-weighted sum of pixels in each cell along ``axis``, float64.
+
+    A pixel that an edge divides contributes to both cells in proportion.
 
     Args:
-        values: Any shape.
-        edges: (n + 1,) rising positions between 0 and the length of the axis; cell i lies between edges i and i + 1.
-        axis: The axis that the cells divide.
+        values: Array of any shape.
+        edges: (n + 1,) ascending positions between 0 and the length of the axis; cell i is between edges i and i + 1.
+        axis: The axis to sum along.
     """
+    # Cumulative sums, interpolated linearly at the edges; their differences are the sums of the cells.
     moved = np.moveaxis(values, axis, -1)
     running = np.zeros((*moved.shape[:-1], moved.shape[-1] + 1))
     np.cumsum(moved, axis=-1, out=running[..., 1:])
@@ -27,20 +30,20 @@ def cell_sums(values: npt.NDArray[np.floating], edges: npt.NDArray[np.floating],
 
 
 class Interpolation:
-    """Along one axis, from working pixels to the raster's own: linear where these are finer, mean where coarser.
+    """Resamples working pixels to the raster's own along one axis: linear to finer pixels, mean to coarser ones.
 
     Args:
         working: Number of working pixels.
-        native: Number of the raster's own pixels.
+        native: Number of raster pixels.
     """
 
     def __init__(self, working: int, native: int) -> None:
         self.native = native
         self._coarser = working > native
-        if self._coarser:
+        if self._coarser:  # edges of the raster pixels, in working pixels
             self._edges = np.arange(native + 1) * (working / native)
             self._edges[-1] = working
-        else:
+        else:  # centres of the raster pixels between the centres of two working pixels, in working pixels
             centre = (np.arange(native) + 0.5) * (working / native) - 0.5
             centre = centre.clip(0, working - 1)
             self._lower = np.floor(centre).astype(np.int64)
@@ -48,13 +51,21 @@ class Interpolation:
             self._fraction = (centre - self._lower).astype(np.float32)
 
     def needed(self, first: int, last: int) -> tuple[int, int]:
-        """Return the half-open range of working pixels needed for native pixels ``first`` to ``last`` (excluded)."""
+        """Return the half-open range of working pixels that raster pixels ``first`` to ``last`` (excluded) need."""
         if self._coarser:
             return int(np.floor(self._edges[first])), int(np.ceil(self._edges[last]))
         return int(self._lower[first]), int(self._upper[last - 1]) + 1
 
     def __call__(self, values: Floats, axis: int, first: int, last: int, offset: int = 0) -> Floats:
-        """Return native pixels ``first`` to ``last`` (excluded) along ``axis``; ``values`` start at ``offset``."""
+        """Return raster pixels ``first`` to ``last`` (excluded) along ``axis``.
+
+        Args:
+            values: Working pixels, starting at pixel ``offset`` along ``axis``.
+            axis: The axis to resample.
+            first: First raster pixel.
+            last: End of the range of raster pixels, excluded.
+            offset: Index of the first working pixel in ``values``.
+        """
         shape = [1] * values.ndim
         shape[axis] = last - first
         if self._coarser:

@@ -1,4 +1,4 @@
-"""How windows cover a raster. Integers only."""
+"""Windows that cover a raster with overlap, in integer pixels."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _SIDES = (0.75, 1.25)  # of the preferred side
 
 @dataclass(frozen=True)
 class Window:
-    """Half-open pixel rectangle; origin at the upper-left pixel of the raster."""
+    """Half-open rectangle of pixels; row 0, col 0 is the upper-left pixel of the raster."""
 
     row: int
     col: int
@@ -35,58 +35,69 @@ class Window:
 
 
 def window_starts(length: int, size: int, overlap: int) -> list[int]:
-    """Return offsets along one axis (px): as few windows as possible, spread evenly.
+    """Return the offsets of windows along one axis, px: as few windows as possible, evenly spaced.
 
-    The first window starts at 0, the last ends at ``length``, and neighbours share ``overlap`` px or a little more.
+    The first window starts at 0, the last ends at ``length``, and neighbours overlap by at least ``overlap`` px.
+
+    Args:
+        length: Length of the axis, px.
+        size: Length of a window, px.
+        overlap: Minimum overlap of neighbouring windows, px.
 
     Raises:
-        TilingError: if ``overlap`` leaves no stride.
+        TilingError: if ``overlap`` is not in 0..size - 1.
     """
     if not 0 <= overlap < size:
-        raise TilingError(f"The overlap must lie in 0..{size - 1} px for windows of {size} px, got {overlap} px.")
+        raise TilingError(
+            f"The overlap must be 0 to {size - 1} px for windows of {size} px, got {overlap} px.",
+            "Lower the overlap or increase the window.",
+        )
     last = max(length - size, 0)
     steps = -(-last // (size - overlap))
     return [last * step // steps for step in range(steps + 1)] if steps else [0]
 
 
 def fitting_side(length: int, preferred: int, overlap: int, multiple: int) -> int:
-    """Return the side of the windows that computes the fewest pixels along an axis, px.
+    """Return the side of the windows, px, that computes the fewest pixels along an axis.
 
-    Windows of one fixed side seldom fit an axis: spread evenly, they share more than they need to. Sides from three to
-    five quarters of the preferred one are looked at; where two compute the same, the one nearer to it is taken.
+    Evenly spaced windows of the preferred side overlap by more than necessary unless they fit the axis. All multiples
+    of ``multiple`` from 0.75 to 1.25 times the preferred side are compared; ties go to the nearest one.
 
     Args:
-        length: Of the axis, px.
-        preferred: The side that suits the network, px.
-        overlap: What neighbours share at least, px.
-        multiple: The side is a multiple of it.
+        length: Length of the axis, px.
+        preferred: Preferred side of a window, px.
+        overlap: Minimum overlap of neighbouring windows, px.
+        multiple: Stride of the network, px; the side is a multiple of it.
 
     Raises:
-        TilingError: if ``overlap`` leaves no stride.
+        TilingError: if ``overlap`` is not smaller than the smallest side compared.
     """
     least, most = (multiple * max(round(preferred * share / multiple), 1) for share in _SIDES)
     if length <= most:
-        return most  # a single window, cut to the axis
+        return most  # a single window, clipped to the axis
     if not 0 <= overlap < least:
-        raise TilingError(f"The overlap must lie in 0..{least - 1} px for windows of {least} px, got {overlap} px.")
+        raise TilingError(
+            f"The overlap must be 0 to {least - 1} px for windows of {least} px, got {overlap} px.",
+            "Lower the overlap or increase the window.",
+        )
     sides = range(least, most + 1, multiple)
     return min(sides, key=lambda side: (len(window_starts(length, side, overlap)) * side, abs(side - preferred)))
 
 
 @dataclass(frozen=True)
 class TileGrid:
-    """Overlapping windows over a raster, row by row, all of one shape.
+    """Overlapping windows of one shape over a raster, in row-major order. A row of windows is a tile row.
 
-    Where the raster is shorter than a window, the window is cut to the raster.
+    Windows are clipped to rasters that are smaller than a window.
 
     Args:
         height: Rows of the raster, px.
         width: Columns of the raster, px.
         size: Side of a window, or its height and width, px.
-        overlap: What neighbouring windows share at least, px.
+        overlap: Minimum overlap of neighbouring windows, px.
 
     Raises:
-        TilingError: if a length is not positive or the overlap leaves no stride.
+        TilingError: if a length is below 1 px or the overlap is not smaller than the window.
     """
 
     height: int
@@ -98,10 +109,10 @@ class TileGrid:
         if min(self.height, self.width, *self._size) < 1:
             height, width = self._size
             raise TilingError(
-                f"Raster and window need at least 1 px, got {self.height}×{self.width} px and {height}×{width} px."
+                f"Raster and window must be at least 1×1 px, got {self.height}×{self.width} px and {height}×{width} px."
             )
         for side in self._size:
-            window_starts(side, side, self.overlap)  # refuses an overlap that leaves no stride
+            window_starts(side, side, self.overlap)  # checks the overlap
 
     @property
     def _size(self) -> tuple[int, int]:
@@ -115,12 +126,12 @@ class TileGrid:
 
     @cached_property
     def row_starts(self) -> list[int]:
-        """First row of each band of windows."""
+        """First pixel row of each tile row."""
         return window_starts(self.height, self._size[0], self.overlap)
 
     @cached_property
     def col_starts(self) -> list[int]:
-        """First column of each window in a band."""
+        """First pixel column of each window in a tile row."""
         return window_starts(self.width, self._size[1], self.overlap)
 
     def __len__(self) -> int:
@@ -131,10 +142,10 @@ class TileGrid:
         return Window(rows[index // len(cols)], cols[index % len(cols)], *self.window_shape)
 
     def __iter__(self) -> Iterator[Window]:
-        return self.bands(0, len(self.row_starts))
+        return self.windows_of(0, len(self.row_starts))
 
-    def bands(self, first: int, last: int) -> Iterator[Window]:
-        """Yield the windows of bands ``first`` to ``last`` (excluded)."""
+    def windows_of(self, first: int, last: int) -> Iterator[Window]:
+        """Yield the windows of tile rows ``first`` to ``last`` (excluded)."""
         height, width = self.window_shape
         for row in self.row_starts[first:last]:
             for col in self.col_starts:

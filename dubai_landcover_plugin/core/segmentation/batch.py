@@ -1,4 +1,4 @@
-"""A folder of rasters: one request for each, a manifest of what became of them."""
+"""Segments the rasters of a folder and keeps a manifest of their status."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ from dubai_landcover_plugin.core.io.outputs import (
     raster_requests,
     record_path,
 )
-from dubai_landcover_plugin.core.segmentation.executor import Engine, LocalComputation
+from dubai_landcover_plugin.core.segmentation.executor import ExecutorFactory, LocalExecutor
 from dubai_landcover_plugin.core.segmentation.run_record import input_identity
-from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.errors import LandCoverError, OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.request import dumps
@@ -40,14 +40,24 @@ from dubai_landcover_plugin.protocol.requests.tasks import TASKS, paths
 
 _TASK = TASKS["segment_raster"]
 _COLUMNS = ("input", "output", "status", "seconds", "message")
-_STEPS = 1000  # progress within one raster
-_CLOCK = 5.0  # s, by which clocks of file systems may differ
+_STEPS = 1000  # progress steps of one raster
+_CLOCK = 5.0  # s, tolerance for differing clocks of file systems
 _NO_RECORD = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 @dataclass
 class BatchItem:
-    """What became of one raster: ``status`` is done, skipped or failed."""
+    """Outcome of one raster.
+
+    Args:
+        input: Path of the raster.
+        output: Path of the classified raster.
+        status: ``done``, ``skipped`` or ``failed``.
+        message: Warnings, or the error.
+        seconds: Duration, s.
+        area_m2: Area by class name, m².
+        pixels: Pixels by class name.
+    """
 
     input: str
     output: str
@@ -58,8 +68,8 @@ class BatchItem:
     pixels: dict[str, int] = field(default_factory=dict)
 
 
-class _Part:
-    """The monitor of one raster of many."""
+class _RasterMonitor:
+    """Monitor of one raster of a folder: scales its progress and prefixes its messages with its name."""
 
     def __init__(self, monitor: Monitor, name: str, index: int, count: int) -> None:
         self._monitor, self._name, self._index, self._count = monitor, name, index, count
@@ -76,10 +86,10 @@ class _Part:
 
 
 def find_rasters(request: FolderRequest) -> list[Path]:
-    """Return the rasters of the folder, sorted; results of earlier runs are left out.
+    """Return the rasters of the folder, sorted, without results of earlier runs.
 
     Raises:
-        RequestError: if the folder is missing or holds none.
+        RequestError: if the folder does not exist or has no matching raster.
     """
     folder, results = Path(request.folder), Path(request.output_folder).resolve()
     if not folder.is_dir():
@@ -96,9 +106,9 @@ def find_rasters(request: FolderRequest) -> list[Path]:
         if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
             found.append(path)
     if not found:
-        where = "or the folders in it " if request.recursive else ""
+        where = "or its subfolders " if request.recursive else ""
         raise RequestError(
-            f"No file in {folder} {where}matches {request.pattern}.", "Change the pattern, or look into subfolders."
+            f"No file in {folder} {where}matches {request.pattern}.", "Change the pattern, or search subfolders."
         )
     return sorted(found)
 
@@ -109,11 +119,11 @@ def requests_of(request: FolderRequest) -> Iterator[SegmentationRequest]:
 
 
 def earlier_result(request: SegmentationRequest, model_hash: str) -> SegmentationResult | None:
-    """Return what this very request, model and input have given already; None where anything differs or lacks."""
+    """Return the existing result of an equal request, model and input; None if anything differs or is missing."""
     try:
         record = _record(request.output)
         same = (
-            _essence(record["request"]) == _essence(request.to_json())
+            _comparable(record["request"]) == _comparable(request.to_json())
             and record["input"] == input_identity(request.input)
             and record["model"]["sha256"] == model_hash
             and all(map(os.path.isfile, paths(vars(request), _TASK.outputs)))
@@ -128,12 +138,12 @@ def _record(output: str) -> dict[str, Any]:
     return record
 
 
-def _essence(request: dict[str, Any]) -> dict[str, Any]:
-    """Return what tells two requests apart, paths resolved; models are compared by their hash."""
+def _comparable(request: dict[str, Any]) -> dict[str, Any]:
+    """Return a request for comparison: paths resolved, without the model, which is compared by its hash."""
     options = {key: value for key, value in request["options"].items() if key not in ("overwrite", "model")}
-    paths = {key: _resolved(request.get(key)) for key in ("input", *_TASK.outputs)}  # older records lack some
-    essence: dict[str, Any] = json.loads(dumps({**request, **paths, "options": options}))
-    return essence
+    paths = {key: _resolved(request.get(key)) for key in ("input", *_TASK.outputs)}  # some are missing in older records
+    comparable: dict[str, Any] = json.loads(dumps({**request, **paths, "options": options}))
+    return comparable
 
 
 def _resolved(path: str | None) -> str | None:
@@ -141,10 +151,10 @@ def _resolved(path: str | None) -> str | None:
 
 
 def _may_replace(job: SegmentationRequest) -> SegmentationRequest:
-    """Allow a request to replace what an earlier batch made of the same input and nobody has changed since.
+    """Return the request with ``overwrite`` set if its outputs are those of an earlier batch, unchanged since.
 
     Raises:
-        OutputError: if somebody has changed it.
+        OutputError: if an output was changed after that batch.
     """
     try:
         record = record_path(job.output)
@@ -160,17 +170,17 @@ def _may_replace(job: SegmentationRequest) -> SegmentationRequest:
     for path in present:
         if os.path.getmtime(path) > written + _CLOCK:
             raise OutputError(
-                f"{path} exists and was changed after it was made; it is kept.",
+                f"{path} exists and was changed after an earlier run had written it; it is kept.",
                 "Move it elsewhere, or allow overwriting.",
             )
     return replace(job, options=replace(job.options, overwrite=True))
 
 
 class _Manifest:
-    """What became of each raster, of earlier batches into the same folder too.
+    """Manifest of an output folder, as JSON and CSV: one row for each raster, including those of earlier batches.
 
     Raises:
-        OutputError: if a file of a manifest's name is none of ours.
+        OutputError: if a file with the name of a manifest is not one of this tool.
     """
 
     def __init__(self, folder: Path, request: FolderRequest) -> None:
@@ -179,7 +189,7 @@ class _Manifest:
         self._items = {_resolved(item["output"]): item for item in self._earlier()}
 
     def add(self, item: BatchItem) -> None:
-        """Write the manifest anew, so that a killed run leaves a true one."""
+        """Add an item and write the manifest, so that it is up to date if the run is killed."""
         self._items[_resolved(item.output)] = asdict(item)
         items = list(self._items.values())
         write_text(self.file, dumps({"request": self._request, "items": items}, indent=2))
@@ -204,40 +214,68 @@ class _Manifest:
             return [_listed(item) for item in manifest["items"]]
         except _NO_RECORD as error:
             raise OutputError(
-                f"{path} exists and is no manifest of this tool ({type(error).__name__}: {error}).",
+                f"{path} exists and is not a manifest of this tool ({type(error).__name__}: {error}).",
                 "Move it elsewhere, or choose another output folder.",
             ) from error
 
 
 def _listed(item: dict[str, Any]) -> dict[str, Any]:
-    """Return an item of a manifest as read from a file."""
+    """Return a manifest item after checking its keys and types.
+
+    Raises:
+        TypeError: if a key is unknown or a value has another type.
+    """
     known = BatchItem(**item)
     if not (isinstance(known.output, str) and isinstance(known.area_m2, dict) and isinstance(known.pixels, dict)):
-        raise TypeError("an item of other types")
+        raise TypeError("an item with values of unexpected types")
     return asdict(known)
 
 
 RunRasters = Callable[[list[SegmentationRequest], bool, Monitor], Iterator[BatchItem]]
-"""Segments rasters and yields what became of each; told whether to redo what is done."""
+"""Segments rasters and yields their outcomes; the flag says whether to redo rasters that are already processed."""
 
 
-def segment_folder(
+def segment_folder(request: FolderRequest, monitor: Monitor | None = None) -> FolderResult:
+    """Classify every raster of a folder; a raster that fails is reported and the others continue.
+
+    Args:
+        request: Folder, output folder, outputs and options.
+        monitor: Receives progress and messages, may cancel; by default they go to :mod:`logging`.
+
+    Returns:
+        Paths of the manifest, and the number of rasters done, skipped and failed.
+
+    Raises:
+        LandCoverError: if the folder, the output folder or the model cannot be used.
+        RunCancelled: if the monitor cancels the run; finished rasters and the manifest are kept.
+
+    Example:
+        >>> from dubai_landcover_plugin.core import segment_folder
+        >>> from dubai_landcover_plugin.protocol.requests import FolderRequest, SegmentOptions
+        >>> options = SegmentOptions(model="dubai", device="cpu")
+        >>> result = segment_folder(FolderRequest("images", "results", options=options))
+        >>> result.done, result.skipped, result.failed
+        (1, 0, 0)
+    """
+    return run_folder(request, monitor)
+
+
+def run_folder(
     request: FolderRequest,
     monitor: Monitor | None = None,
     bundle: ModelBundle | None = None,
     run_rasters: RunRasters | None = None,
 ) -> FolderResult:
-    """Segment a folder; one failing raster is reported and the others go on.
+    """Run :func:`segment_folder` with a given model and way to process the rasters.
 
     Args:
-        request: What to do.
-        monitor: Where progress goes; may cancel.
-        bundle: The model, where the caller holds it already.
-        run_rasters: What segments the rasters; None does it here, one after the other.
+        request: Folder, output folder, outputs and options.
+        monitor: Receives progress and messages, may cancel; by default they go to :mod:`logging`.
+        bundle: An open model; None opens the model of the request.
+        run_rasters: Processes the rasters; None processes them one after the other in this process.
 
     Raises:
-        LandCoverError: if the folder, the output folder or the model cannot be used.
-        RunCancelled: if the user stops; finished rasters and the manifest stay.
+        LandCoverError: see :func:`segment_folder`.
     """
     monitor = monitor or LoggingMonitor()
     jobs = list(requests_of(request))
@@ -265,34 +303,45 @@ def segment_folder(
 def _run_here(
     bundle: ModelBundle, folder: str, jobs: list[SegmentationRequest], redo: bool, monitor: Monitor
 ) -> Iterator[BatchItem]:
-    """Segment one raster after the other."""
+    """Process one raster after the other."""
     for index, job in enumerate(jobs):
         raise_if_cancelled(monitor)
         name = str(Path(job.input).relative_to(folder))
-        yield run_one(job, bundle, _Part(monitor, name, index, len(jobs)), redo)
+        yield run_one(job, bundle, _RasterMonitor(monitor, name, index, len(jobs)), redo)
 
 
 def run_one(
-    job: SegmentationRequest, bundle: ModelBundle, monitor: Monitor, redo: bool, engine: Engine = LocalComputation
+    job: SegmentationRequest,
+    bundle: ModelBundle,
+    monitor: Monitor,
+    redo: bool,
+    make_executor: ExecutorFactory = LocalExecutor,
 ) -> BatchItem:
-    """Segment one raster of a folder and return what became of it.
+    """Segment one raster of a folder and return its outcome.
+
+    Args:
+        job: Request for the raster.
+        bundle: The open model.
+        monitor: Receives progress and messages; may cancel.
+        redo: Process the raster even if an equal result exists.
+        make_executor: Creates the executor.
 
     Raises:
-        RunCancelled: if the user stops.
+        RunCancelled: if the monitor cancels the run.
     """
     earlier = None if redo else earlier_result(job, bundle.digest)
     if earlier is not None:
-        monitor.log("info", "done before with the same input, model and parameters; skipped.")
+        monitor.log("info", "skipped: already processed with the same input, model and parameters.")
         return _item(job, "skipped", earlier)
     try:
         make_folder(Path(job.output).parent)
-        return _item(job, "done", segment_raster(_may_replace(job), monitor, bundle, engine))
+        return _item(job, "done", run_segmentation(_may_replace(job), monitor, bundle, make_executor))
     except RunCancelled:
         raise
     except LandCoverError as error:
         monitor.log("warning", f"failed: {error}")
         return BatchItem(job.input, job.output, "failed", str(error))
-    except Exception as error:  # a library's surprise with one raster must not stop the night's run
+    except Exception as error:  # an unexpected error of one raster must not stop the others
         monitor.log("warning", f"failed: {type(error).__name__}: {error}")
         return BatchItem(job.input, job.output, "failed", f"{type(error).__name__}: {error}")
 

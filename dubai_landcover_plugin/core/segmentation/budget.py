@@ -1,4 +1,4 @@
-"""How much of the machine a run takes: cores, memory, threads. Never changes a class."""
+"""Memory, cores and reader threads of a run. They depend on the machine and never change the result."""
 
 from __future__ import annotations
 
@@ -14,23 +14,23 @@ from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRe
 
 _MB = 1 << 20
 _ENGINE = 350 * _MB  # measured: Python, the libraries and the shipped network, compiled for windows of 576×608 px
-_COMFORT = 450 * _MB  # what a run takes on top where it need not save
-_CACHE = (32 * _MB, 256 * _MB)  # least and most for decoded blocks
-_CORES_FOR_EACH_READER = 8  # one thread decodes JPEG for about so many that compute
-_MOST_READERS = 4
+_HEADROOM = 450 * _MB  # additional memory of a run that does not have to save memory
+_CACHE = (32 * _MB, 256 * _MB)  # minimum and maximum of GDAL's cache of decoded blocks
+_CORES_PER_READER = 8  # one thread decodes JPEG fast enough for about this many cores
+_MAX_READERS = 4
 _REMOTE = ("/vsicurl", "/vsis3", "/vsigs", "/vsiaz", "/vsioss", "http://", "https://", "s3://", "gs://", "az://")
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a run may take.
+    """Resources of a run.
 
     Args:
-        limits: Of the runtime.
-        readers: Threads that decode.
-        cache: For decoded blocks, bytes.
-        memory: What was allowed, bytes.
-        needed: What is expected at most, bytes.
+        limits: Limits of the runtime.
+        readers: Threads that read and decode.
+        cache: Size of GDAL's block cache, bytes.
+        memory: Memory limit, bytes.
+        needed: Expected peak memory, bytes.
     """
 
     limits: Limits
@@ -42,34 +42,38 @@ class Budget:
     def __str__(self) -> str:
         return (
             f"Memory: about {self.needed / _MB:,.0f} of {self.memory / _MB:,.0f} MB allowed; "
-            f"{self.limits.threads} cores, {self.readers} of them decoding too."
+            f"{self.limits.threads} cores, {self.readers} reader threads."
         )
 
 
 def make_budget(
     request: SegmentationRequest, plan: Plan, source: RasterSource, metadata: BundleMetadata, threads: int | None = None
 ) -> Budget:
-    """Settle what a run takes.
+    """Return the threads, the block cache and the expected memory of a run.
 
     Args:
-        request: What to do.
-        plan: Its windows.
-        source: Its raster.
-        metadata: Of the model.
-        threads: Cores to use; None for all that the process may use.
+        request: The request; its ``memory`` option (MB) is the limit, by default half of the free memory.
+        plan: The windows.
+        source: The open raster.
+        metadata: Metadata of the model.
+        threads: Number of cores to use; None for all cores available to the process.
     """
     threads = threads or cores()
-    allowed = request.options.memory
-    memory = free_memory() // 2 if allowed is None else allowed * _MB
-    band = _band_bytes(request, plan, metadata)
-    lean = memory < _ENGINE + _COMFORT + band
+    limit = request.options.memory
+    memory = free_memory() // 2 if limit is None else limit * _MB
+    # Buffers that grow with the raster's width are fixed; below the headroom, the run trades speed for memory (lean).
+    tile_row = _tile_row_bytes(request, plan, metadata)
+    lean = memory < _ENGINE + _HEADROOM + tile_row
     readers = 1 if lean else _readers(request.input, plan, source, threads)
-    wanted = source.block_bytes(plan.tiles.window_shape[0] * plan.work.scale[0]) * 5 // 4
-    cache = _CACHE[0] if lean else min(max(wanted, _CACHE[0]), _CACHE[1])
+    # Block cache: the blocks that one tile row touches and a quarter more, so that none is decoded twice.
+    blocks = source.block_bytes(plan.tiles.window_shape[0] * plan.work.scale[0]) * 5 // 4
+    cache = _CACHE[0] if lean else min(max(blocks, _CACHE[0]), _CACHE[1])
+    # Queue: windows in flight (8-bit bands and float32 probabilities), and one tile row of windows read ahead by each
+    # reader (3 bytes for each pixel).
     height, width = plan.tiles.window_shape
     window = height * width * (len(metadata.bands) + 4 * metadata.spec.classes)
     queue = window * (4 if lean else 4 + 2 * threads) + readers * len(plan.tiles.col_starts) * height * width * 3
-    needed = _ENGINE + band + min(cache, wanted) + queue
+    needed = _ENGINE + tile_row + min(cache, blocks) + queue
     return Budget(Limits(threads, lean), readers, cache, memory, needed)
 
 
@@ -79,16 +83,19 @@ def is_remote(path: str) -> bool:
 
 
 def _readers(path: str, plan: Plan, source: RasterSource, threads: int) -> int:
-    """Return how many threads decode: more where many cores wait for pixels, or where pixels come from afar."""
-    wanted = _MOST_READERS if is_remote(path) else threads // _CORES_FOR_EACH_READER if source.is_compressed else 1
-    return max(min(wanted, _MOST_READERS, len(plan.tiles.col_starts) // 2), 1)
+    """Return the number of reader threads: several for remote rasters, or for compressed ones on many cores."""
+    count = _MAX_READERS if is_remote(path) else threads // _CORES_PER_READER if source.is_compressed else 1
+    return max(min(count, _MAX_READERS, len(plan.tiles.col_starts) // 2), 1)
 
 
-def _band_bytes(request: SegmentationRequest, plan: Plan, metadata: BundleMetadata) -> int:
-    """Return what grows with the width of the raster: rows on their way, and sums that two bands share."""
+def _tile_row_bytes(request: SegmentationRequest, plan: Plan, metadata: BundleMetadata) -> int:
+    """Return the size of the buffers that grow with the raster's width, bytes."""
     tiles = plan.tiles
     maps = 2 if request.confidence else 1
+    # Rows of raster pixels, 1 byte each: validity and output maps of a tile row, and a row of blocks of each writer.
     rows = tiles.window_shape[0] * (1 + maps) + BLOCK * maps
+    # float32 sums shared by two tile rows, held twice.
     shared = 2 * max(tiles.overlap, tiles.window_shape[0] // 8) * 4 * metadata.spec.classes
+    # Resampled runs also hold a tile row of float32 probabilities, twice.
     held = 0 if plan.work.is_native else 2 * tiles.window_shape[0] * 4 * metadata.spec.classes
     return round(tiles.width * (shared + held) + tiles.width * plan.work.scale[1] * rows)

@@ -1,4 +1,4 @@
-"""From blended probabilities to rows of class ids on the raster's own pixels."""
+"""Turns blended probabilities into rows of class ids on the raster's own pixels."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from dubai_landcover_plugin.core.segmentation.journal import Journal
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 CONFIDENCE_NODATA = 255
-_CHUNK_VALUES = 1 << 23  # probabilities held at once while resampling
+_CHUNK_VALUES = 1 << 23  # probabilities resampled at once
 
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
@@ -28,80 +28,86 @@ Bools = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class Decision:
-    """How probabilities become a class.
+    """Assigns each pixel the class of highest probability.
 
     Args:
         scheme: Classes in the order of the channels.
-        min_confidence: Below this highest probability a pixel is Unlabeled, 0..1.
+        min_confidence: Pixels whose highest probability is below become Unlabeled, 0..1.
     """
 
     scheme: ClassScheme
     min_confidence: float = 0.0
 
-    def __call__(self, probabilities: Floats, valid: Bools, sure: bool) -> tuple[Bytes, Bytes | None]:
-        """Return class ids and confidence in percent, each (H, W).
+    def __call__(self, probabilities: Floats, valid: Bools, with_confidence: bool) -> tuple[Bytes, Bytes | None]:
+        """Return class ids and confidence (percent), (H, W) uint8 each; confidence is None without the flag.
 
         Args:
-            probabilities: (K, H, W).
-            valid: (H, W) true where the raster holds data.
-            sure: Whether the confidence is wanted; else it is None.
+            probabilities: (K, H, W) float32.
+            valid: (H, W) true where the raster has data.
+            with_confidence: Whether to return the confidence.
         """
-        highest, labels = likeliest(probabilities, self.scheme.ids)
+        highest, labels = most_probable(probabilities, self.scheme.ids)
         if self.min_confidence:
             labels[highest < self.min_confidence] = self.scheme.unlabeled.id
-        confidence = np.rint(highest * 100.0).clip(0, 100).astype(np.uint8) if sure else None
+        confidence = np.rint(highest * 100.0).clip(0, 100).astype(np.uint8) if with_confidence else None
         labels *= valid  # NODATA_ID is 0
         if confidence is not None:
             confidence[~valid] = CONFIDENCE_NODATA
         return labels, confidence
 
 
-def likeliest(probabilities: Floats, ids: Sequence[int]) -> tuple[Floats, Bytes]:
-    """Return the highest probability and the id of its channel, (H, W) each, for (K, H, W); of equal ones the first.
+def most_probable(probabilities: Floats, ids: Sequence[int]) -> tuple[Floats, Bytes]:
+    """Return the highest probability, (H, W) float32, and the class id of its channel, (H, W) uint8.
 
-    Ten times as fast as numpy's ``argmax`` over the first axis, which walks through memory the wrong way.
+    Ties go to the first channel. Ten times as fast as ``numpy.argmax`` over the first axis, which is strided in memory.
+
+    Args:
+        probabilities: (K, H, W).
+        ids: Class id of each channel.
     """
     highest = probabilities[0].copy()
     labels = np.full(highest.shape, ids[0], np.uint8)
     for channel, number in zip(probabilities[1:], ids[1:], strict=True):
         better = (channel > highest).view(np.uint8)
-        labels += better * (np.uint8(number) - labels)  # wraps around, and back
+        labels += better * (np.uint8(number) - labels)  # modulo 256: the difference may wrap, the sum is exact
         np.maximum(highest, channel, out=highest)
     return highest, labels
 
 
 class RowSink(Protocol):
-    """Takes finished rows from the top.
+    """Receives finished rows from top to bottom.
 
     Attributes:
-        grid: The raster's own pixels.
-        row: The next row.
-        wants_confidence: Whether confidence is wanted besides the class ids.
+        grid: Grid of the raster.
+        row: Index of the next row.
     """
 
     grid: Grid
     row: int
 
     @property
-    def wants_confidence(self) -> bool:
-        """Whether confidence is wanted besides the class ids."""
+    def with_confidence(self) -> bool:
+        """Whether the sink takes confidence besides the class ids."""
         ...
 
     def write_rows(self, labels: Bytes, confidence: Bytes | None) -> None:
-        """Append rows of class ids and confidence, (n, W) each; the arrays may be used again afterwards."""
+        """Append rows of class ids and confidence, (n, W) uint8 each; the caller may reuse the arrays afterwards."""
         ...
 
 
 @dataclass
 class MapOutputs:
-    """Writes finished rows into rasters and counts them; a :class:`RowSink`.
+    """Writes finished rows into rasters and counts the pixels of each class; a :class:`RowSink`.
 
     Args:
-        grid: The raster's own pixels.
-        ids: Class ids that may occur, nodata apart.
+        grid: Grid of the raster.
+        ids: Class ids that may occur, without nodata.
         classes: Writer of the class ids.
         confidence: Writer of the confidence, or None.
-        journal: Where rows are kept too, or None.
+        pixels: (256,) pixels by class id.
+        area_m2: (256,) area by class id, m².
+        row: Index of the next row.
+        journal: Also receives the rows, or None.
     """
 
     grid: Grid
@@ -114,14 +120,14 @@ class MapOutputs:
     journal: Journal | None = None
 
     @property
-    def wants_confidence(self) -> bool:
+    def with_confidence(self) -> bool:
         """See :class:`RowSink`."""
         return self.confidence is not None
 
     def write_rows(self, labels: Bytes, confidence: Bytes | None) -> None:
         """See :meth:`RowSink.write_rows`."""
         counts = np.zeros(256, np.int64)
-        for number in self.ids:  # a few comparisons of bytes are faster than numpy's bincount
+        for number in self.ids:  # comparisons of uint8 are faster than numpy.bincount for a few classes
             counts[number] = np.count_nonzero(labels == number)
         self.pixels += counts
         size = self.grid.pixel_size_m(self.row + len(labels) / 2)
@@ -136,54 +142,54 @@ class MapOutputs:
 
 
 class ClassMaps(Protocol):
-    """Takes what the windows give and writes rows as soon as they are complete.
+    """Receives blocks of probabilities and writes rows of classes as soon as they are complete.
 
-    Blocks may begin above the row that comes next, :attr:`RowSink.row`: what lies above it is left out.
+    Blocks may start above the next row of the sink, :attr:`RowSink.row`; rows above it are discarded.
     """
 
-    def saw(self, window: Window, valid: Bools) -> None:
-        """Take the validity mask of a window, (H, W), before its finished blocks."""
+    def set_validity(self, window: Window, valid: Bools) -> None:
+        """Set the validity mask of a window, (H, W) bool, before its blocks are added."""
 
-    def put(self, block: FinishedBlock) -> None:
-        """Take finished probabilities; blocks come row band by row band, left to right."""
+    def add_block(self, block: FinishedBlock) -> None:
+        """Add a block of final probabilities; blocks come tile row by tile row, from left to right."""
 
     def complete_rows(self, available: int) -> int:
-        """Return how many rows of the raster are complete once the first ``available`` working rows are."""
+        """Return the number of raster rows that the first ``available`` working rows suffice for."""
 
     def first_needed(self) -> int:
         """Return the first working row that the next row of the raster needs."""
 
 
 class NativeMaps:
-    """Class maps where the model saw the raster's own pixels.
+    """Class maps of a run at the raster's own resolution.
 
     Args:
         tiles: The windows.
-        decision: How probabilities become a class.
-        outputs: Where rows go.
+        decision: Assigns the classes.
+        outputs: Receives the rows.
     """
 
     def __init__(self, tiles: TileGrid, decision: Decision, outputs: RowSink) -> None:
         self._decision = decision
         self._outputs = outputs
         height, width = tiles.window_shape[0], tiles.width
-        self._valid = np.zeros((height, width), bool)  # of the current band
+        self._valid = np.zeros((height, width), bool)  # of the current tile row
         self._labels = np.zeros((height, width), np.uint8)
-        self._confidence = np.zeros((height, width), np.uint8) if outputs.wants_confidence else None
+        self._confidence = np.zeros((height, width), np.uint8) if outputs.with_confidence else None
 
-    def saw(self, window: Window, valid: Bools) -> None:
-        """See :meth:`ClassMaps.saw`."""
+    def set_validity(self, window: Window, valid: Bools) -> None:
+        """See :meth:`ClassMaps.set_validity`."""
         self._valid[:, window.cols] = valid
 
-    def put(self, block: FinishedBlock) -> None:
-        """See :meth:`ClassMaps.put`."""
+    def add_block(self, block: FinishedBlock) -> None:
+        """See :meth:`ClassMaps.add_block`."""
         _, rows, cols = block.probabilities.shape
-        place = slice(0, rows), slice(block.col, block.col + cols)
-        sure = self._confidence is not None
-        self._labels[place], confidence = self._decision(block.probabilities, self._valid[place], sure)
+        area = slice(0, rows), slice(block.col, block.col + cols)
+        with_confidence = self._confidence is not None
+        self._labels[area], confidence = self._decision(block.probabilities, self._valid[area], with_confidence)
         if self._confidence is not None and confidence is not None:
-            self._confidence[place] = confidence
-        first = self._outputs.row - block.row  # of the block's rows; those above are not wanted
+            self._confidence[area] = confidence
+        first = self._outputs.row - block.row  # first row of the block to write; the rows above are discarded
         if block.col + cols == self._labels.shape[1] and first < rows:
             confidence = None if self._confidence is None else self._confidence[first:rows]
             self._outputs.write_rows(self._labels[first:rows], confidence)
@@ -198,13 +204,13 @@ class NativeMaps:
 
 
 class ResampledMaps:
-    """Class maps where the model saw pixels of another size than the raster's.
+    """Class maps of a run at the model's ground sampling distance, resampled to the raster's pixels.
 
     Args:
         tiles: The windows over the working pixels.
-        decision: How probabilities become a class.
-        outputs: Where rows go.
-        source: A source of its own, read for the validity of the raster's own pixels.
+        decision: Assigns the classes.
+        outputs: Receives the rows.
+        source: The raster, opened separately to read the validity of its own pixels.
     """
 
     def __init__(self, tiles: TileGrid, decision: Decision, outputs: RowSink, source: RasterSource) -> None:
@@ -215,21 +221,21 @@ class ResampledMaps:
         self._cols = Interpolation(tiles.width, outputs.grid.width)
         self._height = tiles.height
         classes = len(decision.scheme.classes)
-        self._held = np.zeros((classes, 0, tiles.width), np.float32)  # complete working rows still needed
-        self._first = 0  # working row of the first held
-        self._band = np.zeros((classes, tiles.window_shape[0], tiles.width), np.float32)
+        self._held = np.zeros((classes, 0, tiles.width), np.float32)  # complete working rows that are still needed
+        self._first = 0  # index of the first held working row
+        self._tile_row = np.zeros((classes, tiles.window_shape[0], tiles.width), np.float32)
 
-    def saw(self, window: Window, valid: Bools) -> None:
-        """Ignore the working mask: validity is that of the raster's own pixels."""
+    def set_validity(self, window: Window, valid: Bools) -> None:
+        """Ignore the mask of the working pixels: validity is read for the raster's own pixels."""
 
-    def put(self, block: FinishedBlock) -> None:
-        """See :meth:`ClassMaps.put`."""
+    def add_block(self, block: FinishedBlock) -> None:
+        """See :meth:`ClassMaps.add_block`."""
         _, rows, cols = block.probabilities.shape
-        self._band[:, :rows, block.col : block.col + cols] = block.probabilities
-        if block.col + cols == self._band.shape[2]:
+        self._tile_row[:, :rows, block.col : block.col + cols] = block.probabilities
+        if block.col + cols == self._tile_row.shape[2]:
             if not self._held.shape[1]:
                 self._first = block.row
-            self._held = np.concatenate([self._held, self._band[:, :rows]], axis=1)
+            self._held = np.concatenate([self._held, self._tile_row[:, :rows]], axis=1)
             self._write_complete()
 
     def complete_rows(self, available: int) -> int:
@@ -242,6 +248,7 @@ class ResampledMaps:
         return self._rows.needed(row, row + 1)[0] if row < self._rows.native else self._height
 
     def _write_complete(self) -> None:
+        """Write all raster rows that the held working rows suffice for, in chunks; drop rows no longer needed."""
         grid = self._outputs.grid
         available = self._first + self._held.shape[1]
         step = max(_CHUNK_VALUES // (self._held.shape[0] * grid.width), 1)
@@ -259,10 +266,11 @@ class ResampledMaps:
             self._first = keep
 
     def _write(self, first: int, last: int) -> None:
+        """Resample and write raster rows ``first`` to ``last`` (excluded)."""
         rows = self._rows(self._held, 1, first, last, self._first)
         probabilities = self._cols(rows, 2, 0, self._cols.native)
-        # Beside windows without data the interpolation has met zeros: what there is counts in full.
+        # Next to windows without data the interpolation mixes in zeros: dividing by the sum normalizes again.
         total = probabilities.sum(axis=0)
         probabilities /= np.maximum(total, 1e-6)
         valid = self._source.read(Window(first, 0, last - first, self._outputs.grid.width)).valid & (total > 1e-6)
-        self._outputs.write_rows(*self._decision(probabilities, valid, self._outputs.wants_confidence))
+        self._outputs.write_rows(*self._decision(probabilities, valid, self._outputs.with_confidence))

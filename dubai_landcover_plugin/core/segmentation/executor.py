@@ -1,4 +1,4 @@
-"""Computes the rows of a raster, in this process; other ways to compute them follow the same protocol."""
+"""Executors compute the rows of a raster: :class:`LocalExecutor` in this process, others behind the same protocol."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from dubai_landcover_plugin.core.segmentation.window_reader import WindowReader,
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 
-# Over a network: look for no files beside the raster, and ask again where a server does not answer.
+# GDAL options for remote rasters: no search for sidecar files, and retries after failed requests.
 _REMOTE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_HTTP_MAX_RETRY": 4, "GDAL_HTTP_RETRY_DELAY": 1}
 
 Finished = Callable[[int, int], None]
-"""Told after each band of windows how many bands are finished, and how many windows computed so far held data."""
+"""Callback after each tile row: tile rows finished, and windows with valid pixels computed so far."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """An open raster and what is to become of it; use it inside the stack that it was opened on."""
+    """A request with its open raster, model and plan; valid inside the stack that it was opened on."""
 
     request: SegmentationRequest
     bundle: ModelBundle
@@ -39,12 +39,12 @@ class Job:
     plan: Plan
 
 
-class Computation(Protocol):
-    """Something that computes the rows of a job.
+class Executor(Protocol):
+    """Computes the rows of a job.
 
     Attributes:
-        notes: What the log should say.
-        warnings: What the user should know.
+        notes: Messages for the log.
+        warnings: Warnings for the user.
     """
 
     notes: list[str]
@@ -52,33 +52,43 @@ class Computation(Protocol):
 
     @property
     def computed(self) -> Candidate:
-        """What computes: runtime, device and precision."""
+        """Runtime, device and precision in use."""
         ...
 
     def compute(self, sink: RowSink, first: int, last: int, monitor: Monitor, finished: Finished) -> int:
-        """Hand the rows of bands of windows to ``sink`` and return how many windows in these bands held data.
+        """Write the rows of tile rows ``first`` to ``last`` (excluded) to ``sink``.
 
         Args:
-            sink: Takes the rows; its next row is the first of band ``first``.
-            first: The first band.
-            last: The band after the last one.
-            monitor: Where progress goes; may cancel the run.
-            finished: Told after each band.
+            sink: Receives the rows; its next row is the first of tile row ``first``.
+            first: First tile row.
+            last: End of the range of tile rows, excluded.
+            monitor: Receives progress; may cancel the run.
+            finished: Callback after each tile row.
+
+        Returns:
+            The number of windows with valid pixels in these tile rows.
 
         Raises:
-            LandCoverError: whatever stops the run.
+            LandCoverError: if reading, computing or writing fails.
+            RunCancelled: if the monitor cancels the run.
         """
         ...
 
 
-Engine = Callable[[Job, Monitor], AbstractContextManager[Computation]]
+ExecutorFactory = Callable[[Job, Monitor], AbstractContextManager[Executor]]
+"""Creates the executor of a job."""
 
 
 def open_job(stack: ExitStack, request: SegmentationRequest, bundle: ModelBundle) -> Job:
-    """Open the raster and settle how the run goes.
+    """Open the raster and plan the run.
+
+    Args:
+        stack: Closes the raster.
+        request: The request.
+        bundle: The model.
 
     Raises:
-        LandCoverError: if the request does not suit the raster, or it cannot be opened.
+        LandCoverError: if the raster cannot be opened or the request does not fit it.
     """
     if is_remote(request.input):
         stack.enter_context(rasterio.Env(**_REMOTE))
@@ -86,21 +96,24 @@ def open_job(stack: ExitStack, request: SegmentationRequest, bundle: ModelBundle
     return Job(request, bundle, source, make_plan(request, source, bundle.metadata))
 
 
-def make_maps(stack: ExitStack, job: Job, sink: RowSink) -> ClassMaps:
-    """Return what turns probabilities into rows of classes."""
+def make_class_maps(stack: ExitStack, job: Job, sink: RowSink) -> ClassMaps:
+    """Return the maps that turn probabilities into rows of classes, resampled where the working grid differs."""
     decision = Decision(job.bundle.metadata.scheme, job.request.options.min_confidence)
     if job.plan.work.is_native:
         return NativeMaps(job.plan.tiles, decision, sink)
     return ResampledMaps(job.plan.tiles, decision, sink, stack.enter_context(_open_source(job.request, job.bundle)))
 
 
-class LocalComputation:
-    """Computes in this process, a context manager; for more than a few windows, on the runtime that proves fastest.
+class LocalExecutor:
+    """Computes in this process; a context manager.
+
+    From :data:`WORTH_TRYING` working pixels on, ``runtime="auto"`` times the runtimes on a few windows and takes the
+    fastest; smaller rasters use the default one.
 
     Args:
-        job: What to compute.
-        monitor: Where messages go.
-        threads: Cores to use; None for all that the process may use.
+        job: The job.
+        monitor: Receives messages.
+        threads: Number of cores to use; None for all cores available to the process.
 
     Raises:
         LandCoverError: if no runtime can compute the network.
@@ -126,11 +139,11 @@ class LocalComputation:
         self.notes: list[str] = [str(self._budget)]
         self.warnings: list[str] = []
         if self.seconds is not None:
-            self.notes.append(f"Time: about {self.seconds:.0f} s, by the trial on a few windows.")
+            self.notes.append(f"Time: about {self.seconds:.0f} s, estimated from the trial windows.")
         if self._budget.needed > self._budget.memory:
-            self.warnings.append(f"{self._budget} Lower the window if it fails.")
+            self.warnings.append(f"{self._budget} If the run fails, lower the window.")
 
-    def __enter__(self) -> LocalComputation:
+    def __enter__(self) -> LocalExecutor:
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -138,43 +151,47 @@ class LocalComputation:
 
     @property
     def seconds(self) -> float | None:
-        """How long the network takes for all windows, as far as a trial has told."""
+        """Estimated time of the network for all windows, s; None without a trial."""
         height, width = self._job.plan.tiles.window_shape
         speed = self._predictor.speed
         return None if speed is None else len(self._job.plan.tiles) * height * width / 1e6 / speed
 
     @property
     def computed(self) -> Candidate:
-        """See :class:`Computation`."""
+        """See :class:`Executor`."""
         return Candidate(self._predictor.runtime, self._predictor.device, self._predictor.precision)
 
     def compute(self, sink: RowSink, first: int, last: int, monitor: Monitor, finished: Finished) -> int:
-        """See :meth:`Computation.compute`."""
+        """See :meth:`Executor.compute`."""
         with ExitStack() as stack:
-            maps = make_maps(stack, self._job, sink)
+            maps = make_class_maps(stack, self._job, sink)
             windows, _ = self.compute_into(maps, first, last, monitor, finished)
         return windows
 
     def compute_into(
         self, maps: ClassMaps, first: int, last: int, monitor: Monitor, finished: Finished
     ) -> tuple[int, Floats]:
-        """Compute bands into maps; return how many windows held data, and :attr:`Pipeline.rest`.
+        """Compute tile rows ``first`` to ``last`` (excluded) into ``maps``.
+
+        Returns:
+            The number of windows with valid pixels, and :attr:`Pipeline.carry`.
 
         Raises:
-            LandCoverError: whatever stops the run.
+            LandCoverError: if reading, computing or writing fails.
+            RunCancelled: if the monitor cancels the run.
         """
         job, budget = self._job, self._budget
         metadata = job.bundle.metadata
         batch = job.request.options.batch or (1 if budget.limits.lean else self._predictor.batch)
         with ExitStack() as stack:
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=budget.cache))
-            more = [stack.enter_context(_open_source(job.request, job.bundle)) for _ in range(budget.readers - 1)]
-            reader = stack.enter_context(WindowReader(job.plan, [job.source, *more], metadata))
+            further = [stack.enter_context(_open_source(job.request, job.bundle)) for _ in range(budget.readers - 1)]
+            reader = stack.enter_context(WindowReader(job.plan, [job.source, *further], metadata))
             pipeline = Pipeline(job.plan, reader, self._predictor, maps, metadata, monitor, finished)
-            return pipeline.run(first, last, batch), pipeline.rest
+            return pipeline.run(first, last, batch), pipeline.carry
 
 
 def _open_source(request: SegmentationRequest, bundle: ModelBundle) -> RasterSource:
     options = request.options
-    chosen = SourceOptions(options.bands, options.crs, options.nodata, options.pixel_space, request.extent)
-    return RasterSource(request.input, bundle.metadata.bands, chosen)
+    source_options = SourceOptions(options.bands, options.crs, options.nodata, options.pixel_space, request.extent)
+    return RasterSource(request.input, bundle.metadata.bands, source_options)

@@ -1,8 +1,8 @@
-"""What a long run has finished so far, on disk, so that the same run can go on after it was killed.
+"""Saves the finished rows of a run on disk, so that an interrupted run can be resumed.
 
-A folder beside the output holds the finished rows (``rows``, appended to) and how far the run is (``state.json``,
-replaced whole). The state names the length of ``rows`` that belongs to it, so whatever a kill or a power cut leaves
-behind fits together: what is longer is cut off, what is damaged is not used.
+A folder beside the output has two files: ``rows``, to which finished rows are appended, and ``state.json``, which is
+replaced atomically. The state has the length of ``rows`` at the time of saving. Bytes beyond that length, left by a
+kill or a power cut, are truncated; damaged rows are detected by checksums and not used.
 """
 
 from __future__ import annotations
@@ -26,31 +26,31 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.outputs import journal_folder
 
-EVERY = 20.0  # s between saves; a shorter run leaves nothing on disk
-_HEAD = struct.Struct("<IIIIII")  # rows, columns, bytes of classes, of confidence, their checksums
+EVERY = 20.0  # s between saves; shorter runs write no journal
+_HEADER = struct.Struct("<IIIIII")  # rows, columns, bytes of classes, of confidence, their checksums
 
 Bytes = npt.NDArray[np.uint8]
 
 
 def pack_rows(labels: Bytes, confidence: Bytes | None) -> bytes:
-    """Return rows of class ids and, where there is one, confidence, (n, W) each, compressed and with checksums."""
+    """Return rows of class ids and, if given, confidence, (n, W) uint8 each, compressed and with checksums."""
     given = [np.ascontiguousarray(part) for part in (labels, confidence) if part is not None]
     parts = [*(zlib.compress(part.data, 1) for part in given), b""][:2]
-    return _HEAD.pack(*labels.shape, *map(len, parts), *map(zlib.crc32, parts)) + b"".join(parts)
+    return _HEADER.pack(*labels.shape, *map(len, parts), *map(zlib.crc32, parts)) + b"".join(parts)
 
 
 def unpack_rows(stream: IO[bytes]) -> Iterator[tuple[Bytes, Bytes | None]]:
-    """Yield what :func:`pack_rows` was given, once or several times in a row.
+    """Yield class ids and confidence, (n, W) uint8 each, from concatenated outputs of :func:`pack_rows`.
 
     Raises:
-        ValueError: if something is damaged.
+        ValueError: if the rows are truncated or a checksum does not match.
     """
-    while head := stream.read(_HEAD.size):
-        if len(head) < _HEAD.size:
-            raise ValueError("The rows end in the middle.")
-        rows, columns, *rest = _HEAD.unpack(head)
+    while header := stream.read(_HEADER.size):
+        if len(header) < _HEADER.size:
+            raise ValueError("The rows are truncated.")
+        rows, columns, *stored = _HEADER.unpack(header)
         parts: list[Bytes | None] = []
-        for size, checksum in zip(rest[:2], rest[2:], strict=True):
+        for size, checksum in zip(stored[:2], stored[2:], strict=True):
             packed = stream.read(size)
             if zlib.crc32(packed) != checksum:
                 raise ValueError("The rows are damaged.")
@@ -63,24 +63,24 @@ def unpack_rows(stream: IO[bytes]) -> Iterator[tuple[Bytes, Bytes | None]]:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a run is.
+    """Progress of a run.
 
     Args:
-        bands: Bands of windows whose rows are finished.
-        windows: Windows in them that held data.
+        tile_rows: Number of tile rows whose raster rows are finished.
+        windows: Number of windows with valid pixels in them.
     """
 
-    bands: int
+    tile_rows: int
     windows: int
 
 
 class Journal:
-    """Keeps finished rows of a run.
+    """Saves and restores finished rows of a run.
 
     Args:
-        output: The file that the run makes.
-        key: All that the result depends on; only a run with an equal key goes on from what another has left.
-        every: Seconds between saves.
+        output: Output file of the run; the journal's folder is beside it.
+        key: Everything that the result depends on, JSON-ready; only a run with an equal key can resume.
+        every: Time between saves, s.
     """
 
     def __init__(self, output: str | Path, key: Mapping[str, Any], every: float = EVERY) -> None:
@@ -89,24 +89,24 @@ class Journal:
         self._every = every
         self._saved = time.monotonic()
         self._waiting: list[bytes] = []
-        self._length = 0  # bytes of rows that the saved state knows
+        self._length = 0  # bytes of rows in the saved state
 
     def add_rows(self, labels: Bytes, confidence: Bytes | None) -> None:
-        """Take finished rows, (n, W) each; they are on disk after the next :meth:`save`."""
+        """Add finished rows, (n, W) uint8 each; they are on disk after the next :meth:`save`."""
         self._waiting.append(pack_rows(labels, confidence))
 
     def is_due(self) -> bool:
-        """Whether it is time for :meth:`save`."""
+        """Return whether ``every`` seconds have passed since the last :meth:`save`."""
         return time.monotonic() - self._saved >= self._every
 
     def save(self, progress: Progress) -> None:
-        """Put rows and progress on disk.
+        """Write the added rows and the progress to disk.
 
         Args:
-            progress: What the rows that were added belong to.
+            progress: Progress that corresponds to the rows added so far.
 
         Raises:
-            OSError: if that fails; what was saved before stays usable.
+            OSError: if writing fails; the previous state stays usable.
         """
         self._folder.mkdir(exist_ok=True)
         rows = b"".join(self._waiting)
@@ -116,18 +116,18 @@ class Journal:
             stream.truncate()
             stream.flush()
             os.fsync(stream.fileno())
-        state = {"bands": progress.bands, "windows": progress.windows, "length": self._length + len(rows)}
+        state = {"tile_rows": progress.tile_rows, "windows": progress.windows, "length": self._length + len(rows)}
         write_text(self._folder / "state.json", json.dumps({"digest": self._digest, **state}))
         self._length += len(rows)
         self._waiting.clear()
         self._saved = time.monotonic()
 
     def load(self) -> Progress | None:
-        """Return how far a run with the same key has come, if all its rows are there; else None."""
+        """Return the progress saved by a run with the same key; None without one, or if its rows are damaged."""
         try:
             state = json.loads((self._folder / "state.json").read_text(encoding="ascii"))
             self._length = int(state["length"])
-            progress = Progress(int(state["bands"]), int(state["windows"]))
+            progress = Progress(int(state["tile_rows"]), int(state["windows"]))
             if state["digest"] == self._digest and (self._folder / "rows").stat().st_size >= self._length:
                 for _ in self.rows():
                     pass
@@ -138,28 +138,28 @@ class Journal:
         return None
 
     def rows(self) -> Iterator[tuple[Bytes, Bytes | None]]:
-        """Yield the saved rows, classes and confidence, as they were added.
+        """Yield the saved rows, class ids and confidence, in the order in which they were added.
 
         Raises:
-            ValueError: if something is damaged.
+            ValueError: if the rows are damaged.
         """
         with (self._folder / "rows").open("rb") as stream:
-            yield from unpack_rows(_Head(stream, self._length))  # type: ignore[arg-type]
+            yield from unpack_rows(_LimitedStream(stream, self._length))  # type: ignore[arg-type]
 
     def remove(self) -> None:
-        """Delete everything."""
+        """Delete the journal."""
         with contextlib.suppress(OSError):
             shutil.rmtree(self._folder)
         self._length = 0
 
 
-class _Head:
-    """The first bytes of a stream."""
+class _LimitedStream:
+    """Reads at most the first ``length`` bytes of a stream."""
 
     def __init__(self, stream: IO[bytes], length: int) -> None:
-        self._stream, self._left = stream, length
+        self._stream, self._remaining = stream, length
 
     def read(self, size: int) -> bytes:
-        content = self._stream.read(min(size, self._left))
-        self._left -= len(content)
+        content = self._stream.read(min(size, self._remaining))
+        self._remaining -= len(content)
         return content

@@ -1,4 +1,4 @@
-"""Every window on its way: read, computed, blended, written; the four go on at the same time."""
+"""Reads, computes, blends and writes the windows of a plan; the four steps run concurrently."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.runtimes.predictor import Batch, Predictor
-from dubai_landcover_plugin.core.segmentation.blending import BandBlender
+from dubai_landcover_plugin.core.segmentation.blending import Floats, TileRowBlender
 from dubai_landcover_plugin.core.segmentation.class_rows import ClassMaps
 from dubai_landcover_plugin.core.segmentation.plan import Plan
 from dubai_landcover_plugin.core.segmentation.window_reader import Item, WindowReader
@@ -20,17 +20,17 @@ from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 
 class Pipeline:
-    """Takes windows of a plan through the network.
+    """Runs windows of a plan through the network.
 
     Args:
         plan: The windows.
-        reader: Where they come from.
-        predictor: The network.
-        maps: Where finished probabilities go.
-        metadata: Of the model.
-        monitor: Where progress goes; may cancel the run.
-        finished: Told after each band of windows how many bands are finished, and how many windows of those that this
-            pipeline computed held data.
+        reader: Reads the windows.
+        predictor: Computes probabilities.
+        maps: Receives blended probabilities.
+        metadata: Metadata of the model.
+        monitor: Receives progress; may cancel the run.
+        finished: Callback after each tile row, with the number of tile rows finished and the number of windows with
+            valid pixels that this pipeline has computed.
     """
 
     def __init__(
@@ -45,36 +45,39 @@ class Pipeline:
     ) -> None:
         self._plan, self._reader, self._predictor, self._maps = plan, reader, predictor, maps
         self._monitor, self._finished = monitor, finished
-        self._blender = BandBlender(plan.tiles, metadata.spec.classes, metadata.receptive_radius)
+        self._blender = TileRowBlender(plan.tiles, metadata.spec.classes, metadata.receptive_radius)
         self._computed = 0
 
     def run(self, first: int, last: int, batch: int) -> int:
-        """Compute bands of windows, ``batch`` windows at once.
+        """Compute the rows of tile rows ``first`` to ``last`` (excluded).
 
-        The rows that come out are those of the whole raster, bit for bit: where they need sums from bands above, these
-        are computed too.
+        The result is bit-identical to that of a run over the whole raster: tile rows above ``first`` are computed too
+        where their windows contribute to the rows of ``first``.
 
         Args:
-            first: The first band whose rows are wanted.
-            last: The band after the last one.
-            batch: Windows with data in a forward pass.
+            first: First tile row.
+            last: End of the range of tile rows, excluded.
+            batch: Number of windows with valid pixels in a forward pass.
 
         Returns:
-            How many windows of these bands held data.
+            The number of windows with valid pixels in these tile rows.
 
         Raises:
-            LandCoverError: whatever stops the run.
+            LandCoverError: if reading, computing or writing fails.
+            RunCancelled: if the monitor cancels the run.
         """
         tiles = self._plan.tiles
         start = self._first_to_compute(first)
-        windows = tiles.bands(start, last)
+        windows = tiles.windows_of(start, last)
         count = (last - start) * len(tiles.col_starts)
-        meter = _Meter(self._monitor, (first * len(tiles.col_starts), len(tiles)), count, self._pixels_per_window())
+        meter = _Meter(self._monitor, first * len(tiles.col_starts), len(tiles), count, self._pixels_per_window())
         with ThreadPoolExecutor(1, "writer") as writer:
+            # At most one batch is being blended and written; ``in_flight`` batches are being computed.
             written: Future[None] | None = None
             started: deque[tuple[list[Item], Batch | None]] = deque()
 
             def finish_one() -> None:
+                """Wait for the oldest batch and hand it to the writer thread."""
                 nonlocal written
                 items, begun = started.popleft()
                 probabilities = self._predictor.finish(begun) if begun is not None else np.empty((0,), np.float32)
@@ -98,12 +101,12 @@ class Pipeline:
         return self._computed
 
     @property
-    def rest(self) -> npt.NDArray[np.float32]:
-        """What the last band knows of the rows below it: see :attr:`BandBlender.rest`."""
-        return self._blender.rest
+    def carry(self) -> Floats:
+        """Sums for the rows below the last tile row: see :attr:`TileRowBlender.carry`."""
+        return self._blender.carry
 
     def _first_to_compute(self, first: int) -> int:
-        """Return the first band that has to be computed for the rows of band ``first`` to be whole."""
+        """Return the first tile row with windows that contribute to the rows of tile row ``first``."""
         tiles = self._plan.tiles
         needed = self._maps.first_needed()
         start = first
@@ -112,45 +115,48 @@ class Pipeline:
         return start
 
     def _pixels_per_window(self) -> float:
+        """Return the number of raster pixels for each window, overlaps counted once."""
         work = self._plan.work
         scale = work.scale[0] * work.scale[1]
         return work.height * work.width * scale / len(self._plan.tiles)
 
     def _blend(self, items: list[Item], probabilities: npt.NDArray[np.float32], first: int) -> None:
-        each = iter(probabilities)
+        """Blend the windows of a batch and pass on the blocks that are complete; runs in the writer thread."""
+        computed = iter(probabilities)
         tiles = self._plan.tiles
         for item in items:
-            self._maps.saw(item.window, item.valid)
-            band = tiles.row_starts.index(item.window.row)
-            self._computed += item.chip is not None and band >= first
-            for block in self._blender.add(item.window, next(each) if item.chip is not None else None):
-                self._maps.put(block)
-            if item.window.cols.stop == tiles.width and band >= first:
-                self._finished(band + 1, self._computed)
+            self._maps.set_validity(item.window, item.valid)
+            tile_row = tiles.row_starts.index(item.window.row)
+            self._computed += item.chip is not None and tile_row >= first
+            for block in self._blender.add(item.window, next(computed) if item.chip is not None else None):
+                self._maps.add_block(block)
+            if item.window.cols.stop == tiles.width and tile_row >= first:  # last window of the tile row
+                self._finished(tile_row + 1, self._computed)
 
 
 class _Meter:
-    """Turns finished windows into progress and throughput.
+    """Reports progress and throughput.
 
     Args:
-        monitor: Where progress goes.
-        place: Windows that are done already, and all that there are.
-        count: Windows to come.
-        pixels: Of the raster, for each window.
+        monitor: Receives the progress.
+        before: Windows finished before this run.
+        total: Windows of the whole plan.
+        count: Windows of this run.
+        pixels: Raster pixels for each window.
     """
 
-    def __init__(self, monitor: Monitor, place: tuple[int, int], count: int, pixels: float) -> None:
+    def __init__(self, monitor: Monitor, before: int, total: int, count: int, pixels: float) -> None:
         self._monitor, self._count, self._pixels = monitor, count, pixels
-        self._before, self._all = place
+        self._before, self._total = before, total
         self._done = 0
         self._started = time.perf_counter()
-        monitor.report(self._before, self._all, "")
+        monitor.report(self._before, self._total, "")
 
     def add(self, windows: int) -> None:
-        """Count windows and report."""
+        """Count finished windows and report throughput (Mpx/s) and remaining time (s)."""
         self._done += windows
         elapsed = max(time.perf_counter() - self._started, 1e-9)
         rate = self._pixels * self._done / elapsed / 1e6
         left = elapsed * (self._count - self._done) / self._done
-        done = min(self._before + self._done, self._all)
-        self._monitor.report(done, self._all, f"{rate:.2f} Mpx/s, {left:.0f} s left")
+        done = min(self._before + self._done, self._total)
+        self._monitor.report(done, self._total, f"{rate:.2f} Mpx/s, {left:.0f} s left")

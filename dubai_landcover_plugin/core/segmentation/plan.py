@@ -1,4 +1,4 @@
-"""What a run will do, settled before any work: pixels, windows, batch, stretch, disk."""
+"""Plans a run before any window is computed: working resolution, windows, stretch, disk space."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 
-GSD_TOLERANCE = 1.5  # a model copes with what it saw in training: 0.7 to 1.5 times its scale
+GSD_TOLERANCE = 1.5  # models are trained with scale variation of 0.7 to 1.5
 SEAM = 24
-"""Overlap of windows, px, unless the network looks less far.
+"""Default overlap of windows, px; less if twice the receptive radius is less.
 
-Measured with the shipped model on seven mosaics of Dubai: classes change across the middle of the overlap as often as
-on parallel lines 16 px away (0.99 to 1.02 times), with 24 as with 64 px; without overlap three times as often. The
-accuracy on the labels is the same to 0.001.
+Measured with the shipped model on seven mosaics of Dubai: with 24 px as with 64 px, classes change across the middle of
+the overlap as often as on parallel lines 16 px away (0.99 to 1.02 times); without overlap three times as often. The
+accuracy on the labels is the same within 0.001.
 """
-MOST_UPSAMPLING = 8.0  # beyond, no detail that the model knows can be there
-_BYTES_PER_PIXEL = 0.35  # of the outputs on disk, compressed, with overviews; a generous bound for real class maps
+MAX_UPSAMPLING = 8.0  # coarser rasters do not show the objects that the model was trained on
+_BYTES_PER_PIXEL = 0.35  # upper bound for compressed class maps with overviews
 
 
 @dataclass(frozen=True)
 class WorkGrid:
-    """The pixels that the model sees: the raster's own, or others at the model's GSD.
+    """The working pixels, which the model reads: the raster's own, or resampled ones at the model's GSD.
 
     Args:
-        height: Rows.
-        width: Columns.
-        scale: Raster pixels for each working pixel, along rows and columns; (1, 1) for the raster's own.
+        height: Number of rows.
+        width: Number of columns.
+        scale: Raster pixels for each working pixel, along rows and columns; (1, 1) without resampling.
     """
 
     height: int
@@ -46,20 +46,20 @@ class WorkGrid:
 
     @property
     def is_native(self) -> bool:
-        """Whether these are the raster's own pixels."""
+        """Whether the working pixels are the raster's own."""
         return self.scale == (1.0, 1.0)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything settled before the first window.
+    """The plan of a run.
 
     Args:
-        work: The pixels that the model sees.
+        work: The working pixels.
         tiles: The windows over them.
-        stretch: From pixel values to 8 bits.
-        notes: What the log should say.
-        warnings: What the user should know.
+        stretch: Stretch of pixel values to 8 bits.
+        notes: Messages for the log.
+        warnings: Warnings for the user.
     """
 
     work: WorkGrid
@@ -70,39 +70,48 @@ class Plan:
 
 
 @dataclass
-class _Talk:
+class PlanMessages:
+    """Messages and warnings collected while planning."""
+
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
 
 def make_plan(request: SegmentationRequest, source: RasterSource, metadata: BundleMetadata) -> Plan:
-    """Settle how a run goes.
+    """Return the plan of a run.
+
+    Args:
+        request: The request.
+        source: The open raster.
+        metadata: Metadata of the model.
 
     Raises:
         RequestError: if window, overlap or stretch do not fit the raster.
+        TilingError: if the overlap is not smaller than the window.
         RasterReadError: if the sample for the stretch cannot be read.
     """
     options = request.options
-    talk = _Talk()
-    work = _work_grid(source.grid, metadata.gsd, options, talk)
+    messages = PlanMessages()
+    work = _work_grid(source.grid, metadata.gsd, options, messages)
     tiles = _tiles(work, metadata, options)
-    stretch = _stretch(source, options, talk)
+    stretch = _stretch(source, options, messages)
     height, width = tiles.window_shape
-    talk.notes.append(
+    messages.notes.append(
         f"{source.grid.height}×{source.grid.width} px, {len(tiles)} windows of {height}×{width} px, "
         f"overlap {tiles.overlap} px."
     )
     if options.tta:
-        talk.notes.append(f"Test-time augmentation: every window is computed {VIEWS} times.")
-    _check_disk(request, source.grid, talk)
-    return Plan(work, tiles, stretch, tuple(talk.notes), tuple(talk.warnings))
+        messages.notes.append(f"Test-time augmentation: every window is computed {VIEWS} times.")
+    _check_disk(request, source.grid, messages)
+    return Plan(work, tiles, stretch, tuple(messages.notes), tuple(messages.warnings))
 
 
 def _tiles(work: WorkGrid, metadata: BundleMetadata, options: SegmentOptions) -> TileGrid:
-    """Return the windows: those asked for, or some near the model's own that fit the raster.
+    """Return the windows: of the requested size, or of a size near the model's that fits the raster.
 
-    They depend on the raster and the model alone, so that the classes do not depend on the machine.
+    They depend only on request, raster and model, so that the result does not depend on the machine.
     """
+    # Overlap: twice the receptive radius, at most SEAM px and half a window.
     preferred = options.window or metadata.window
     overlap = options.overlap
     if overlap is None:
@@ -111,7 +120,7 @@ def _tiles(work: WorkGrid, metadata: BundleMetadata, options: SegmentOptions) ->
     if overlap > preferred // 2:
         raise RequestError(
             f"The overlap must be at most half the window, {preferred // 2} px, got {overlap} px.",
-            "Lower the overlap or raise the window.",
+            "Lower the overlap or increase the window.",
         )
     if options.window is not None:
         return TileGrid(work.height, work.width, preferred, overlap)
@@ -119,38 +128,43 @@ def _tiles(work: WorkGrid, metadata: BundleMetadata, options: SegmentOptions) ->
     return TileGrid(work.height, work.width, tuple(sides), overlap)  # type: ignore[arg-type]
 
 
-def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, talk: _Talk) -> WorkGrid:
+def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, messages: PlanMessages) -> WorkGrid:
+    """Return the working pixels: resampled if the raster's GSD differs from the model's by more than the tolerance."""
     native = WorkGrid(grid.height, grid.width)
     size = (options.gsd, options.gsd) if options.gsd is not None else grid.pixel_size_m()
     if size is None:
-        talk.warnings.append(
-            f"The pixel size is unknown: the model, made for {model_gsd:g} m/px, sees the pixels as they are. "
-            "State the ground sampling distance if it is another."
+        messages.warnings.append(
+            f"The pixel size is unknown: the raster is read at its own resolution, the model expects {model_gsd:g} "
+            "m/px. Give the ground sampling distance if it differs."
         )
         return native
     across, down = size
     scale = (model_gsd / down, model_gsd / across)
-    told = f"The raster has {across:.3g}×{down:.3g} m/px, the model was made for {model_gsd:g} m/px"
+    text = f"The raster has {across:.3g}×{down:.3g} m/px, the model expects {model_gsd:g} m/px"
     if all(1 / GSD_TOLERANCE <= value <= GSD_TOLERANCE for value in scale):
-        talk.notes.append(f"{told}: the pixels are read as they are.")
+        messages.notes.append(f"{text}: the raster is read at its own resolution.")
         return native
     if options.gsd_mode == "never":
-        talk.warnings.append(f"{told}: the pixels are read as they are, because resampling is switched off.")
+        messages.warnings.append(
+            f"{text}: the raster is read at its own resolution because resampling is switched off."
+        )
         return native
-    if min(scale) < 1 / MOST_UPSAMPLING:
-        talk.warnings.append(
-            f"{told}: the raster is too coarse to show what the model looks for. "
-            "The pixels are read as they are; do not trust the classes."
+    if min(scale) < 1 / MAX_UPSAMPLING:
+        messages.warnings.append(
+            f"{text}: a raster more than {MAX_UPSAMPLING:g} times coarser does not show the objects that the model was "
+            "trained on. It is read at its own resolution; the classes are not reliable."
         )
         return native
     height, width = max(round(grid.height / scale[0]), 1), max(round(grid.width / scale[1]), 1)
-    talk.notes.append(
-        f"{told}: it is read at {model_gsd:g} m/px ({height}×{width} px); the classes are written on its own pixels."
+    messages.notes.append(
+        f"{text}: it is resampled to {model_gsd:g} m/px ({height}×{width} px); the classes are written at the raster's "
+        "own resolution."
     )
     return WorkGrid(height, width, (grid.height / height, grid.width / width))
 
 
-def _stretch(source: RasterSource, options: SegmentOptions, talk: _Talk) -> Stretch:
+def _stretch(source: RasterSource, options: SegmentOptions, messages: PlanMessages) -> Stretch:
+    """Return the stretch: given limits, identity for 8 bits, the full range of the type, or percentiles of a sample."""
     bands = 3 if source.has_palette else len(source.bands)
     if options.limits is not None:
         if len(options.limits) not in (1, bands):
@@ -163,19 +177,19 @@ def _stretch(source: RasterSource, options: SegmentOptions, talk: _Talk) -> Stre
     if options.stretch == "none":
         if source.dtype.kind not in "iu":
             raise RequestError(
-                f"A raster of type {source.dtype} has no full range to stretch from.",
+                f"A raster of type {source.dtype} has no fixed value range for stretch 'none'.",
                 "Use the automatic stretch, or give a low and a high value for each band.",
             )
         return Stretch(((0.0, float(2 ** (8 * source.dtype.itemsize - (source.dtype.kind == "i")) - 1)),) * bands)
     sample = source.read_sample()
     stretch = Stretch.from_sample(sample.values, sample.valid)
     limits = ", ".join(f"{low:.6g}–{high:.6g}" for low, high in stretch.limits)
-    talk.notes.append(f"{source.dtype} values are stretched from {limits} (2nd to 98th percentile of each band).")
+    messages.notes.append(f"{source.dtype} values are stretched from {limits} (2nd to 98th percentile of each band).")
     flat = [
         str(band) for band, values in zip(source.bands, sample.values, strict=False) if _is_flat(values[sample.valid])
     ]
     if flat:
-        talk.warnings.append(f"Band {', '.join(flat)} has one value everywhere: there is nothing to tell classes by.")
+        messages.warnings.append(f"Band {', '.join(flat)} is constant: classes cannot be distinguished by it.")
     return stretch
 
 
@@ -184,12 +198,13 @@ def _is_flat(values: npt.NDArray[np.floating]) -> bool:
     return known.size > 0 and bool(np.ptp(known) == 0)
 
 
-def _check_disk(request: SegmentationRequest, grid: Grid, talk: _Talk) -> None:
+def _check_disk(request: SegmentationRequest, grid: Grid, messages: PlanMessages) -> None:
+    """Compare the expected size of the outputs with the free disk space."""
     folder = os.path.dirname(os.path.abspath(request.output))
     free = shutil.disk_usage(folder).free
     need = grid.height * grid.width * _BYTES_PER_PIXEL * (2 if request.confidence else 1)
-    told = f"about {need / 1e6:,.0f} MB for the results, {free / 1e6:,.0f} MB free in {folder}"
+    text = f"about {need / 1e6:,.0f} MB for the results, {free / 1e6:,.0f} MB free in {folder}"
     if free < need:
-        talk.warnings.append(f"The disk may be too small: {told}.")
+        messages.warnings.append(f"The disk may be too small: {text}.")
     else:
-        talk.notes.append(f"Disk: {told}.")
+        messages.notes.append(f"Disk: {text}.")

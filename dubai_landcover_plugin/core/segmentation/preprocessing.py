@@ -1,7 +1,7 @@
-"""From pixel values of any kind to what a model sees. Training uses these very objects.
+"""Converts pixel values of any type to the input of a model. Training uses the same classes.
 
-A model always receives 8-bit chips: rasters of other types go through :class:`Stretch`, whose limits belong to
-the whole raster and never to one window, so that neighbouring windows agree.
+Models receive 8-bit chips. Rasters of other types are stretched by :class:`Stretch`, with limits for the whole raster
+and not for each window, so that neighbouring windows are consistent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,10 @@ class Stretch:
     """Linear stretch of each band to 0..255.
 
     Args:
-        limits: For each band, the values that become 0 and 255.
+        limits: Values mapped to 0 and 255, for each band.
+
+    Raises:
+        RequestError: if a limit is not finite or a lower limit is not below its upper one.
     """
 
     limits: tuple[tuple[float, float], ...]
@@ -34,8 +37,8 @@ class Stretch:
         for low, high in self.limits:
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
                 raise RequestError(
-                    f"Stretch limits must be finite and rise, got {low:g} and {high:g}.",
-                    "Give a lower and a higher value for each band.",
+                    f"Stretch limits must be finite and the lower below the upper, got {low:g} and {high:g}.",
+                    "Give a lower and an upper value for each band.",
                 )
 
     @property
@@ -45,16 +48,16 @@ class Stretch:
 
     @classmethod
     def identity(cls, bands: int) -> Stretch:
-        """Return the stretch that leaves 8-bit values as they are."""
+        """Return the stretch that leaves 8-bit values unchanged."""
         return cls(((0.0, 255.0),) * bands)
 
     @classmethod
     def from_sample(cls, sample: npt.NDArray[np.generic], valid: npt.NDArray[np.bool_]) -> Stretch:
-        """Take the 2nd and 98th percentile of each band.
+        """Return the stretch between the 2nd and the 98th percentile of each band.
 
         Args:
             sample: (C, H, W) values of any type, a decimated read of the whole raster.
-            valid: (H, W) true where the sample counts.
+            valid: (H, W) true where the sample has data.
         """
         limits = []
         for band in sample:
@@ -62,9 +65,9 @@ class Stretch:
             if not values.size:
                 values = np.zeros(1)
             low, high = np.percentile(values, (LOW_PERCENT, HIGH_PERCENT))
-            if not low < high:  # nearly all of one value
+            if not low < high:  # more than 96 % of one value: use the full range
                 low, high = values.min(), values.max()
-            if not low < high:  # flat: any slope will do, but it must be finite
+            if not low < high:  # constant band: the slope is arbitrary but must be finite
                 high = low + max(abs(low) * 1e-6, 1.0)
             limits.append((float(low), float(high)))
         return cls(tuple(limits))
@@ -83,7 +86,7 @@ class Stretch:
 
 @dataclass(frozen=True)
 class Standardize:
-    """Zero mean and unit variance for each channel of 8-bit chips.
+    """Standardization of 8-bit chips to zero mean and unit variance for each channel.
 
     Args:
         mean: Mean of each channel, on the scale 0..1.
@@ -101,7 +104,7 @@ class Standardize:
 
     def __call__(self, chips: torch.Tensor) -> torch.Tensor:
         """Return (N, C, H, W) float32 for (N, C, H, W) uint8 or float on the scale 0..255."""
-        import torch  # here, because a run in another runtime does without it
+        import torch  # not at module level: other runtimes do not need PyTorch
 
         shape = (1, len(self.mean), 1, 1)
         mean = torch.tensor(self.mean, device=chips.device).mul(255.0).view(shape)

@@ -1,4 +1,4 @@
-"""The run record: what was asked, with what, and what came out. In the GeoTIFF's tags and as JSON beside it."""
+"""The run record: request, input, model, software versions and result. In the GeoTIFF's tags and as JSON beside it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRe
 
 
 def input_identity(path: str) -> dict[str, Any] | None:
-    """Return size (bytes) and modification time (s) of an input file; None where it is no local file."""
+    """Return size (bytes) and modification time (s since 1970) of an input file; None if it is not a local file."""
     try:
         status = Path(path).stat()
     except OSError:

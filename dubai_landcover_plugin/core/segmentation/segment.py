@@ -1,4 +1,4 @@
-"""Segments one raster: the tool that every surface of the project runs."""
+"""Segments one raster; command line, Processing, folder runs and cluster workers all use this module."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, Raster
 from dubai_landcover_plugin.core.runtimes.selection import Candidate
 from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.core.segmentation.class_rows import CONFIDENCE_NODATA, MapOutputs
-from dubai_landcover_plugin.core.segmentation.executor import Computation, Engine, Job, LocalComputation, open_job
+from dubai_landcover_plugin.core.segmentation.executor import Executor, ExecutorFactory, Job, LocalExecutor, open_job
 from dubai_landcover_plugin.core.segmentation.journal import Journal, Progress
 from dubai_landcover_plugin.core.segmentation.run_record import input_identity, run_record
 from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, write_extras
@@ -35,23 +35,50 @@ from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentationResult
 
 
-def segment_raster(
+def segment_raster(request: SegmentationRequest, monitor: Monitor | None = None) -> SegmentationResult:
+    """Classify a raster and write the outputs of the request.
+
+    Args:
+        request: Input, outputs and options.
+        monitor: Receives progress and messages, may cancel; by default they go to :mod:`logging`.
+
+    Returns:
+        Paths of the outputs, pixels and area (m²) of each class, and how they were computed.
+
+    Raises:
+        LandCoverError: if the run fails. No output file is written then, and existing ones are unchanged; if only
+            polygons, buildings, roads or report fail, the finished rasters are kept.
+        RunCancelled: if the monitor cancels the run.
+
+    Example:
+        >>> from dubai_landcover_plugin.core import segment_raster
+        >>> from dubai_landcover_plugin.protocol.requests import SegmentationRequest, SegmentOptions
+        >>> options = SegmentOptions(model="dubai", device="cpu", overwrite=True)
+        >>> result = segment_raster(SegmentationRequest("image.tif", "landcover.tif", options))
+        >>> result.height, result.width
+        (64, 96)
+        >>> sum(result.pixels.values()) == result.valid_pixels
+        True
+    """
+    return run_segmentation(request, monitor)
+
+
+def run_segmentation(
     request: SegmentationRequest,
     monitor: Monitor | None = None,
     bundle: ModelBundle | None = None,
-    engine: Engine = LocalComputation,
+    make_executor: ExecutorFactory = LocalExecutor,
 ) -> SegmentationResult:
-    """Classify a raster and write what the request asks for.
+    """Run :func:`segment_raster` with a given model and executor.
 
     Args:
-        request: What to do.
-        monitor: Where progress goes; may cancel the run.
-        bundle: The model, where the caller holds it already; else the request's is loaded.
-        engine: What computes the rows.
+        request: Input, outputs and options.
+        monitor: Receives progress and messages, may cancel; by default they go to :mod:`logging`.
+        bundle: An open model; None opens the model of the request.
+        make_executor: Creates the executor that computes the rows.
 
     Raises:
-        LandCoverError: whatever stops the run. No output file is left then, and existing ones are as they were;
-            only where polygons or report fail, the finished rasters stay.
+        LandCoverError: see :func:`segment_raster`.
     """
     started = time.perf_counter()
     monitor = monitor or LoggingMonitor()
@@ -61,15 +88,15 @@ def segment_raster(
     with ExitStack() as stack:
         job = open_job(stack, request, bundle)
         refuse_inputs(outputs_of(request), job.source.files)
-        computation = stack.enter_context(engine(job, monitor))
-        warnings = _tell(monitor, job, computation)
+        executor = stack.enter_context(make_executor(job, monitor))
+        warnings = _log_plan(monitor, job, executor)
         outputs = _open_outputs(stack, request, bundle, job.source)
-        windows = _classify(job, computation, outputs, monitor, stack)
+        windows = _classify(job, executor, outputs, monitor, stack)
         if not outputs.pixels[1:].any():
-            warnings.append("The raster holds no valid pixel: the result is all nodata.")
+            warnings.append("The raster has no valid pixels: the result is all nodata.")
             monitor.log("warning", warnings[-1])
         monitor.report(1, 1, "verifying")
-        result = _result(request, bundle, computation.computed, outputs, windows, started, warnings)
+        result = _result(request, bundle, executor.computed, outputs, windows, started, warnings)
         _commit(request, bundle, outputs, result)
     result = replace(result, seconds=round(time.perf_counter() - started, 3))
     record = run_record(request, bundle.metadata, result)
@@ -77,23 +104,23 @@ def segment_raster(
     try:
         write_extras(request, bundle.metadata.scheme, record, monitor)
     finally:
-        # The record stays the youngest file of a run: what is younger was changed by somebody else.
+        # Touch the record last: batch treats newer outputs as edited by the user.
         with suppress(OSError):
             os.utime(result.record)
     return result
 
 
-def _tell(monitor: Monitor, job: Job, computation: Computation) -> list[str]:
-    """Log what was settled; return the warnings."""
-    metadata, computed = job.bundle.metadata, computation.computed
+def _log_plan(monitor: Monitor, job: Job, executor: Executor) -> list[str]:
+    """Log the plan; return the warnings."""
+    metadata, computed = job.bundle.metadata, executor.computed
     size = f", {metadata.parameters:,} parameters" if metadata.parameters else ""
     notes = [
         f"Model {metadata.name} ({metadata.spec.architecture}{size}) on {computed.device}, {computed.runtime}, "
         f"{computed.precision}."
     ]
-    for note in [*notes, *job.plan.notes, *computation.notes]:
+    for note in [*notes, *job.plan.notes, *executor.notes]:
         monitor.log("info", note)
-    warnings = [*job.source.notes, *job.plan.warnings, *computation.warnings]
+    warnings = [*job.source.notes, *job.plan.warnings, *executor.warnings]
     for warning in warnings:
         monitor.log("warning", warning)
     return warnings
@@ -102,6 +129,7 @@ def _tell(monitor: Monitor, job: Job, computation: Computation) -> list[str]:
 def _open_outputs(
     stack: ExitStack, request: SegmentationRequest, bundle: ModelBundle, source: RasterSource
 ) -> MapOutputs:
+    """Open the writers of the classified raster and, if requested, of the confidence raster."""
     palette = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in bundle.metadata.scheme.entries}}
     style = RasterStyle(NODATA_ID, "Land cover", palette, Resampling.mode)
     points, cog = source.ground_control_points, request.options.cog
@@ -113,31 +141,31 @@ def _open_outputs(
     return MapOutputs(source.grid, [entry.id for entry in bundle.metadata.scheme.entries], classes, confidence)
 
 
-def _classify(job: Job, computation: Computation, outputs: MapOutputs, monitor: Monitor, stack: ExitStack) -> int:
-    """Run every window through the network; return how many held data."""
-    bands = len(job.plan.tiles.row_starts)
-    journal = Journal(job.request.output, _key(job, computation))
-    before = _go_on(journal, outputs, monitor, bands)
+def _classify(job: Job, executor: Executor, outputs: MapOutputs, monitor: Monitor, stack: ExitStack) -> int:
+    """Compute all tile rows, resuming an interrupted run; return the number of windows with valid pixels."""
+    tile_rows = len(job.plan.tiles.row_starts)
+    journal = Journal(job.request.output, _key(job, executor))
+    before = _resume(journal, outputs, monitor, tile_rows)
 
-    def finished(band: int, windows: int) -> None:
-        if journal.is_due() and band < bands:
+    def finished(done: int, windows: int) -> None:
+        if journal.is_due() and done < tile_rows:
             try:
-                journal.save(Progress(band, before.windows + windows))
+                journal.save(Progress(done, before.windows + windows))
             except OSError as error:
-                monitor.log("warning", f"What is finished so far could not be kept: {error}.")
+                monitor.log("warning", f"The finished rows could not be saved: {error}.")
 
     try:
-        windows = computation.compute(outputs, before.bands, bands, monitor, finished)
+        windows = executor.compute(outputs, before.tile_rows, tile_rows, monitor, finished)
     except (BandError, GeoreferenceError, RasterReadError, RunCancelled) as error:
         if not (isinstance(error, RunCancelled) and job.request.options.keep):
-            journal.remove()  # anything else is the machine's fault: when that is mended, the run goes on
+            journal.remove()  # after other errors (memory, disk, device) the run can be resumed
         raise
     stack.callback(journal.remove)
     return before.windows + windows
 
 
-def _go_on(journal: Journal, outputs: MapOutputs, monitor: Monitor, bands: int) -> Progress:
-    """Take over what the same run has left behind; return how far it had come."""
+def _resume(journal: Journal, outputs: MapOutputs, monitor: Monitor, tile_rows: int) -> Progress:
+    """Write the rows that an interrupted run with the same key has saved; return its progress."""
     progress = journal.load()
     if progress is None:
         journal.remove()
@@ -145,24 +173,23 @@ def _go_on(journal: Journal, outputs: MapOutputs, monitor: Monitor, bands: int) 
     else:
         for labels, confidence in journal.rows():
             outputs.write_rows(labels, confidence)
-        told = f"An earlier run had finished {progress.bands} of {bands} bands of windows"
-        monitor.log("info", f"{told}; this one goes on from there.")
+        monitor.log("info", f"Resuming an interrupted run: {progress.tile_rows} of {tile_rows} tile rows are finished.")
     outputs.journal = journal
     return progress
 
 
-def _key(job: Job, computation: Computation) -> dict[str, object]:
-    """Return all that the pixels of the result depend on."""
-    asked = job.request.to_json()
+def _key(job: Job, executor: Executor) -> dict[str, object]:
+    """Return everything that the pixels of the result depend on, JSON-ready."""
+    request = job.request.to_json()
     for name in ("overwrite", "keep", "cog", "batch", "memory", "min_area", "simplify"):
-        del asked["options"][name]
+        del request["options"][name]
     for name in ("output", "polygons", "buildings", "roads", "report"):
-        del asked[name]
+        del request[name]
     return {
-        "request": asked,
+        "request": request,
         "input": input_identity(job.request.input),
         "model": job.bundle.digest,
-        "computed": str(computation.computed),
+        "computed": str(executor.computed),
         "plan": repr((job.plan.work, job.plan.tiles, job.plan.stretch)),
         "versions": versions(),
     }

@@ -1,4 +1,4 @@
-"""What a run may write besides rasters: polygons, buildings, roads, a report. Made from the finished class map."""
+"""Optional outputs of a run, derived from the classified raster: polygons, buildings, roads and the report."""
 
 from __future__ import annotations
 
@@ -14,30 +14,36 @@ from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest,
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 
-# Each step loads the packages that it needs when it runs: most runs need none of them.
+# Packages are imported inside the functions: most runs need none of them.
 
 BUILDING, ROAD = "Building", "Road"
 
 
 def check_classes(request: SegmentationRequest, scheme: ClassScheme) -> None:
-    """Refuse buildings or roads of a model that has no such class.
+    """Check that the model has the classes that the requested outputs need.
 
     Raises:
-        ClassSchemeError: with the classes there are.
+        ClassSchemeError: if buildings or roads are requested and the model has no such class.
     """
-    for wanted, name in ((request.buildings, BUILDING), (request.roads, ROAD)):
-        if wanted and not _has(scheme, name):
+    for path, name in ((request.buildings, BUILDING), (request.roads, ROAD)):
+        if path and not _has(scheme, name):
             names = ", ".join(entry.name for entry in scheme.classes)
             raise ClassSchemeError(
-                f"The model has no class {name}; it has {names}.", "Leave that output out, and draw polygons instead."
+                f"The model has no class {name}; it has {names}.", "Leave out that output and use polygons instead."
             )
 
 
 def write_extras(request: SegmentationRequest, scheme: ClassScheme, record: dict[str, Any], monitor: Monitor) -> None:
-    """Write what a request wants besides rasters.
+    """Write the requested polygons, buildings, roads and report.
+
+    Args:
+        request: The request; its classified raster is finished.
+        scheme: Classes of the model.
+        record: The run record, for the report.
+        monitor: Receives progress and messages; may cancel.
 
     Raises:
-        LandCoverError: if a file cannot be written; the rasters stay.
+        LandCoverError: if a file cannot be written; the finished rasters are kept.
     """
     try:
         if request.polygons:
@@ -51,7 +57,8 @@ def write_extras(request: SegmentationRequest, scheme: ClassScheme, record: dict
     except LandCoverError as error:
         if isinstance(error, OutputError):
             raise OutputError(
-                f"The classified raster {request.output} is complete, but then: {error.message}", error.remedy
+                f"The classified raster {request.output} is complete, but a further output failed: {error.message}",
+                error.remedy,
             ) from error
         raise
 
@@ -72,7 +79,7 @@ def write_polygons(request: SegmentationRequest, monitor: Monitor) -> None:
 
 
 def write_buildings(request: SegmentationRequest, scheme: ClassScheme, monitor: Monitor) -> None:
-    """Write the buildings with right angles; they do not newly overlap the roads."""
+    """Write regularized buildings; the polygons of roads are obstacles that they do not grow into."""
     from dubai_landcover_plugin.core.buildings.regularize import regularize_checked
     from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygons
 

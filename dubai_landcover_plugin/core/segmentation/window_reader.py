@@ -1,4 +1,4 @@
-"""Windows as the network sees them, read ahead of time."""
+"""Reads windows in background threads and stretches them to 8 bits."""
 
 from __future__ import annotations
 
@@ -16,14 +16,20 @@ from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.segmentation.plan import Plan
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 
-_SAMPLED = (0.5, 0.25, 0.75, 0.375, 0.625, 0.125, 0.875, 0.0, 0.99)  # where windows are looked for to try runtimes on
-_SAMPLES = 4
-_MOST_EMPTY = 4  # lists may hold so many times more windows without data than with
+_SAMPLE_POSITIONS = (0.5, 0.25, 0.75, 0.375, 0.625, 0.125, 0.875, 0.0, 0.99)  # as shares of the list of windows
+_SAMPLES = 4  # windows for the trial of the runtimes
+_MAX_BATCH_LENGTH = 4  # length of a list of windows, empty ones included, in batches
 
 
 @dataclass(frozen=True)
 class Item:
-    """One window on its way: its chip, (C, H, W) uint8, or None where no pixel is valid."""
+    """One window that was read.
+
+    Args:
+        window: The window.
+        valid: (H, W) true where the raster has data.
+        chip: (C, H, W) uint8; None if no pixel is valid.
+    """
 
     window: Window
     valid: npt.NDArray[np.bool_]
@@ -31,19 +37,19 @@ class Item:
 
 
 class WindowReader:
-    """Reads windows in threads of its own; a context manager.
+    """Reads windows in background threads; a context manager.
 
     Args:
-        plan: The windows, and how values become 8 bit.
-        sources: The raster, opened once for each thread: decoding goes on in several. Each source has columns of its
-            own, so that no block of the file is decoded by two of them but at their borders.
-        metadata: Of the model.
+        plan: The windows and the stretch.
+        sources: The raster, opened once for each reader thread. Each thread reads a separate range of columns, so that
+            blocks of the file are decoded twice only at the borders of these ranges.
+        metadata: Metadata of the model.
     """
 
     def __init__(self, plan: Plan, sources: Sequence[RasterSource], metadata: BundleMetadata) -> None:
         self._plan, self._sources = plan, sources
         self._fill = _fill(metadata)
-        self._place = {col: index for index, col in enumerate(plan.tiles.col_starts)}
+        self._column_index = {col: index for index, col in enumerate(plan.tiles.col_starts)}
         self._stack = ExitStack()
 
     def __enter__(self) -> WindowReader:
@@ -56,38 +62,42 @@ class WindowReader:
         self._stack.close()
 
     def batches(self, windows: Iterable[Window], batch: int) -> Iterator[list[Item]]:
-        """Yield the windows in their order; each list has at most ``batch`` that hold data."""
+        """Yield the windows in order, in lists with at most ``batch`` windows that have valid pixels."""
         items: list[Item] = []
         full = 0
-        for item in self._ahead(iter(windows), batch):
+        for item in self._read_ahead(iter(windows), batch):
             items.append(item)
             full += item.chip is not None
-            if full == batch or len(items) == _MOST_EMPTY * batch:
+            if full == batch or len(items) == _MAX_BATCH_LENGTH * batch:
                 yield items
                 items, full = [], 0
         if items:
             yield items
 
-    def _ahead(self, windows: Iterator[Window], batch: int) -> Iterator[Item]:
-        """Yield windows, reading the next ones meanwhile; a whole row of them, where there are several threads."""
-        count = 2 * batch + (len(self._place) if len(self._sources) > 1 else 0)
-        coming: deque[Future[Item]] = deque()
+    def _read_ahead(self, windows: Iterator[Window], batch: int) -> Iterator[Item]:
+        """Yield windows while the next two batches are read; with several threads, also one more tile row."""
+        count = 2 * batch + (len(self._column_index) if len(self._sources) > 1 else 0)
+        pending: deque[Future[Item]] = deque()
         for window in windows:
-            coming.append(self._submit(window))
-            if len(coming) > count:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
+            pending.append(self._submit(window))
+            if len(pending) > count:
+                yield pending.popleft().result()
+        while pending:
+            yield pending.popleft().result()
 
     def _submit(self, window: Window) -> Future[Item]:
-        index = self._place[window.col] * len(self._sources) // len(self._place)
+        """Queue a window on the thread of its range of columns."""
+        index = self._column_index[window.col] * len(self._sources) // len(self._column_index)
         return self._threads[index].submit(_read, self._plan, self._sources[index], window, self._fill)
 
 
 def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -> npt.NDArray[np.uint8] | None:
-    """Return a few windows that hold data as (N, C, H, W), the middle one first; None if no tried one does."""
+    """Return up to four windows with more than half of their pixels valid, (N, C, H, W) uint8; None if none is found.
+
+    Nine positions are tried, the middle of the raster first.
+    """
     found: dict[Window, npt.NDArray[np.uint8]] = {}
-    for share in _SAMPLED:
+    for share in _SAMPLE_POSITIONS:
         item = _read(plan, source, plan.tiles[int(share * len(plan.tiles))], _fill(metadata))
         if item.chip is not None and item.valid.mean() > 0.5:
             found[item.window] = item.chip
@@ -97,13 +107,13 @@ def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -
 
 
 def _fill(metadata: BundleMetadata) -> npt.NDArray[np.uint8]:
-    """Return the colour that stands for pixels without data."""
+    """Return the value that replaces invalid pixels, (C,) uint8: the mean of the training data."""
     colour: npt.NDArray[np.uint8] = np.rint(np.array(metadata.mean) * 255).astype(np.uint8)
     return colour
 
 
 def _read(plan: Plan, source: RasterSource, window: Window, fill: npt.NDArray[np.uint8]) -> Item:
-    """Read a window as the network sees it."""
+    """Read a window at the working resolution, stretch it and fill invalid pixels."""
     shape = None if plan.work.is_native else (plan.work.height, plan.work.width)
     chip = source.read(window, shape, plan.work.scale)
     if not chip.valid.any():

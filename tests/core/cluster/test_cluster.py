@@ -19,9 +19,9 @@ import rasterio
 from dubai_landcover_plugin.cli.main import main
 from dubai_landcover_plugin.core.cluster import connection
 from dubai_landcover_plugin.core.cluster.connection import Cluster, open_cluster
-from dubai_landcover_plugin.core.cluster.executor import cluster_engine, map_rasters, split_bands
-from dubai_landcover_plugin.core.segmentation.batch import segment_folder
-from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+from dubai_landcover_plugin.core.cluster.executor import cluster_executors, map_rasters, split_tile_rows
+from dubai_landcover_plugin.core.segmentation.batch import run_folder, segment_folder
+from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.errors import ClusterError, LandCoverError, RasterReadError, RunCancelled
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
 from tests.factories import random_pixels, write_raster
@@ -55,11 +55,11 @@ def options(tiny_model, **changes) -> SegmentOptions:
     return SegmentOptions(**{"model": str(tiny_model), "device": "cpu", "window": 64, "overlap": 12, **changes})
 
 
-def segment(source: Path, name: str, asked: SegmentOptions, listener=None, engine=None):
+def segment(source: Path, name: str, asked: SegmentOptions, listener=None, make_executor=None):
     output = source.with_name(f"{name}.tif")
     confidence = source.with_name(f"{name}_confidence.tif")
     request = SegmentationRequest(str(source), str(output), asked, confidence=str(confidence))
-    result = segment_raster(request, listener, **({"engine": engine} if engine else {}))
+    result = run_segmentation(request, listener, **({"make_executor": make_executor} if make_executor else {}))
     return [rasterio.open(path).read(1) for path in (output, confidence)], result
 
 
@@ -67,7 +67,7 @@ def segment(source: Path, name: str, asked: SegmentOptions, listener=None, engin
 @pytest.mark.parametrize("count", [1, 2, 3, 5, 40])
 @pytest.mark.parametrize("sharing", [True, False])
 def test_bands_are_split_without_gaps_and_evenly(bands, count, sharing):
-    ranges = split_bands(3, 3 + bands, count, sharing)
+    ranges = split_tile_rows(3, 3 + bands, count, sharing)
     assert ranges[0][0] == 3
     assert ranges[-1][1] == 3 + bands
     assert all(before[1] == after[0] for before, after in pairwise(ranges))
@@ -82,7 +82,7 @@ class TestShards:
         asked = options(tiny_model, gsd=gsd)
         wanted, alone = segment(source, "alone", asked)
         for shards in (1, 2, 3, 5):
-            given, result = segment(source, f"shards{shards}", asked, engine=cluster_engine(cluster, shards))
+            given, result = segment(source, f"shards{shards}", asked, make_executor=cluster_executors(cluster, shards))
             assert all((a == b).all() for a, b in zip(given, wanted, strict=True))
             assert (result.pixels, result.windows, result.runtime) == (alone.pixels, alone.windows, alone.runtime)
             assert result.area_m2 == pytest.approx(alone.area_m2)
@@ -90,7 +90,7 @@ class TestShards:
     def test_progress_and_notes_arrive(self, cluster, tmp_path, tiny_model):
         source = write_raster(tmp_path / "in.tif", random_pixels(300, 150))
         listener = Listener()
-        segment(source, "out", options(tiny_model), listener, cluster_engine(cluster))
+        segment(source, "out", options(tiny_model), listener, cluster_executors(cluster))
         assert any(text.startswith("Cluster: 2 tasks at once on ") for _, text in listener.lines)
         assert listener.progress[-1] == 1
 
@@ -102,7 +102,7 @@ class TestShards:
             pids = list(cluster.client.run(os.getpid).values())
             killer = threading.Timer(3, os.kill, (pids[0], signal.SIGKILL))
             killer.start()
-            given, _ = segment(source, "killed", asked, engine=cluster_engine(cluster, 6))
+            given, _ = segment(source, "killed", asked, make_executor=cluster_executors(cluster, 6))
             assert not killer.is_alive(), "it was too fast to be killed"
         assert all((a == b).all() for a, b in zip(given, wanted, strict=True))
 
@@ -114,11 +114,13 @@ class TestShards:
                 self.stopped = self.stopped or (total > 1 and done > 0)  # the trial of the runtimes is one step
 
         with pytest.raises(RunCancelled):
-            segment(source, "out", options(tiny_model, runtime="torch"), Stopping(), cluster_engine(cluster))
+            segment(source, "out", options(tiny_model, runtime="torch"), Stopping(), cluster_executors(cluster))
         cancelled = time.monotonic()
         assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
         small = write_raster(tmp_path / "small.tif", random_pixels(60, 60))
-        segment(small, "next", options(tiny_model), engine=cluster_engine(cluster))  # the workers are free again
+        segment(
+            small, "next", options(tiny_model), make_executor=cluster_executors(cluster)
+        )  # the workers are free again
         assert time.monotonic() - cancelled < stretched(8)
 
     def test_a_run_does_not_hear_what_is_left_of_the_one_before(self, cluster):
@@ -140,7 +142,7 @@ class TestShards:
                 self.stopped = text.startswith("3 ")
 
         with pytest.raises(RunCancelled):
-            segment(source, "out", asked, Stopping(), cluster_engine(cluster, 6))
+            segment(source, "out", asked, Stopping(), cluster_executors(cluster, 6))
         listener = Listener()
         given, _ = segment(source, "out", asked, listener)
         assert any("An earlier run had finished" in text for _, text in listener.lines)
@@ -152,7 +154,7 @@ class TestShards:
         content[-len(content) // 4 :] = bytes(len(content) // 4)
         source.write_bytes(content)
         with pytest.raises(RasterReadError, match="cannot be read at rows") as caught:
-            segment(source, "out", options(tiny_model), engine=cluster_engine(cluster, 2))
+            segment(source, "out", options(tiny_model), make_executor=cluster_executors(cluster, 2))
         assert "copy it again" in caught.value.remedy
         assert [path.name for path in tmp_path.iterdir()] == ["in.tif"]
 
@@ -167,14 +169,14 @@ class TestFolder:
         request = FolderRequest(str(folder), str(tmp_path / "out"), options=options(tiny_model))
         alone = segment_folder(FolderRequest(str(folder), str(tmp_path / "alone"), options=options(tiny_model)))
         listener = Listener()
-        outcome = segment_folder(request, listener, run_rasters=map_rasters(cluster))
+        outcome = run_folder(request, listener, run_rasters=map_rasters(cluster))
         assert (outcome.done, outcome.failed) == (alone.done, alone.failed) == (5, 1)
         for number in range(5):
             name = f"r{number}_landcover.tif"
             one, other = (rasterio.open(tmp_path / place / name).read(1) for place in ("out", "alone"))
             assert (one == other).all()
         assert any(text.startswith("bad.tif: failed") for _, text in listener.lines)
-        again = segment_folder(request, run_rasters=map_rasters(cluster))
+        again = run_folder(request, run_rasters=map_rasters(cluster))
         assert (again.skipped, again.failed) == (5, 1)
 
     def test_the_command_line_takes_workers(self, tmp_path, tiny_model, capsys):
@@ -242,5 +244,5 @@ def test_rows_are_not_lost_where_windows_are_many(cluster, tmp_path, tiny_model)
     """More shards than tasks at once; the later ones may end before the first."""
     source = write_raster(tmp_path / "in.tif", random_pixels(1200, 64))
     wanted, _ = segment(source, "alone", options(tiny_model))
-    given, _ = segment(source, "many", options(tiny_model), engine=cluster_engine(cluster, 11))
+    given, _ = segment(source, "many", options(tiny_model), make_executor=cluster_executors(cluster, 11))
     assert np.array_equal(given[0], wanted[0])

@@ -8,10 +8,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dubai_landcover_plugin.core.cluster.executor import split_bands
-from dubai_landcover_plugin.core.cluster.seams import HeadKeeper, can_share, shared_rows
+from dubai_landcover_plugin.core.cluster.executor import split_tile_rows
+from dubai_landcover_plugin.core.cluster.seams import ShardHeadRecorder, can_share, shared_rows
 from dubai_landcover_plugin.core.segmentation.class_rows import Decision
-from dubai_landcover_plugin.core.segmentation.executor import LocalComputation, make_maps, open_job
+from dubai_landcover_plugin.core.segmentation.executor import LocalExecutor, make_class_maps, open_job
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 from tests.factories import random_pixels, stub_bundle, write_raster
@@ -20,7 +20,7 @@ from tests.factories import random_pixels, stub_bundle, write_raster
 class Rows:
     """Keeps rows."""
 
-    wants_confidence = True
+    with_confidence = True
 
     def __init__(self, grid, row=0):
         self.grid, self.row, self.labels, self.confidence = grid, row, [], []
@@ -54,19 +54,19 @@ def test_shards_give_the_whole(tmp_path_factory, height, width, window, overlap,
         job = open_job(stack, request, bundle)
         tiles, grid = job.plan.tiles, job.source.grid
         bands = len(tiles.row_starts)
-        computation = stack.enter_context(LocalComputation(job, SilentMonitor(), 1))
+        executor = stack.enter_context(LocalExecutor(job, SilentMonitor(), 1))
         alone, together = Rows(grid), Rows(grid)
-        windows = computation.compute(alone, 0, bands, SilentMonitor(), nothing)
+        windows = executor.compute(alone, 0, bands, SilentMonitor(), nothing)
         decision, rest, counted = Decision(bundle.metadata.scheme), None, 0
-        for first, last in split_bands(0, bands, count, can_share(job.plan)):
+        for first, last in split_tile_rows(0, bands, count, can_share(job.plan)):
             sink = Rows(grid)
-            maps = make_maps(stack, job, sink)
+            maps = make_class_maps(stack, job, sink)
             sink.row = maps.complete_rows(tiles.row_starts[first])
             keeper = None
             if first and can_share(job.plan):
                 sink.row += shared_rows(tiles, first)
-                maps = keeper = HeadKeeper(maps, tiles, first, 5)
-            held, next_rest = computation.compute_into(maps, first, last, SilentMonitor(), nothing)
+                maps = keeper = ShardHeadRecorder(maps, tiles, first, 5)
+            held, next_rest = executor.compute_into(maps, first, last, SilentMonitor(), nothing)
             if keeper is not None:
                 keeper.head.finish(rest, decision, together)
             for labels, confidence in zip(sink.labels, sink.confidence, strict=True):

@@ -8,7 +8,7 @@ import pytest
 
 from dubai_landcover_plugin.core.io.outputs import record_path
 from dubai_landcover_plugin.core.segmentation import vector_outputs as extras
-from dubai_landcover_plugin.core.segmentation.batch import find_rasters, requests_of, segment_folder
+from dubai_landcover_plugin.core.segmentation.batch import find_rasters, requests_of, run_folder
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentOptions
 from tests.factories import random_pixels, stub_bundle, write_raster
@@ -31,7 +31,7 @@ def request(folder, tmp_path, **changes):
 
 
 def test_folder_is_mirrored_and_one_failure_stops_nobody(folder, tmp_path):
-    outcome = segment_folder(
+    outcome = run_folder(
         request(folder, tmp_path, polygons=".gpkg", confidence=True, report=True), bundle=stub_bundle()
     )
     assert (outcome.done, outcome.skipped, outcome.failed) == (2, 0, 1)
@@ -51,18 +51,18 @@ def test_folder_is_mirrored_and_one_failure_stops_nobody(folder, tmp_path):
 
 
 def test_second_run_skips_what_is_done(folder, tmp_path):
-    first = segment_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json()
-    second = segment_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json()
+    first = run_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json()
+    second = run_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json()
     assert (second["done"], second["skipped"], second["failed"]) == (0, 2, 1)
     areas = [[item["area_m2"] for item in outcome["items"]] for outcome in (first, second)]
     assert areas[0] == areas[1]
-    assert segment_folder(request(folder, tmp_path, redo=True), bundle=stub_bundle()).done == 2
+    assert run_folder(request(folder, tmp_path, redo=True), bundle=stub_bundle()).done == 2
 
 
 @pytest.mark.parametrize("change", ["input", "options", "model", "output"])
 def test_anything_changed_is_done_again(folder, tmp_path, change):
     options = SegmentOptions()
-    segment_folder(request(folder, tmp_path, options=options), bundle=stub_bundle())
+    run_folder(request(folder, tmp_path, options=options), bundle=stub_bundle())
     bundle = stub_bundle()
     if change == "input":
         write_raster(folder / "a.tif", random_pixels(21, 20))
@@ -72,18 +72,18 @@ def test_anything_changed_is_done_again(folder, tmp_path, change):
         bundle = type(bundle)(bundle.metadata, bundle.model, "1" * 64)
     else:
         (tmp_path / "out" / "a_landcover.tif").unlink()
-    outcome = segment_folder(request(folder, tmp_path, options=options), bundle=bundle)
+    outcome = run_folder(request(folder, tmp_path, options=options), bundle=bundle)
     assert [item["status"] for item in outcome.items if item["input"].endswith("a.tif")] == ["done"]
 
 
 def test_untouched_results_of_other_parameters_are_replaced_and_edited_ones_kept(folder, tmp_path):
-    segment_folder(request(folder, tmp_path), bundle=stub_bundle())
+    run_folder(request(folder, tmp_path), bundle=stub_bundle())
     own, edited = tmp_path / "out" / "a_landcover.tif", tmp_path / "out" / "north" / "b_landcover.tif"
     before = own.read_bytes(), edited.read_bytes()
     later = time.time() + 60
     os.utime(edited, (later, later))
     options = SegmentOptions(min_confidence=0.9)
-    outcome = segment_folder(request(folder, tmp_path, options=options), bundle=stub_bundle()).to_json()
+    outcome = run_folder(request(folder, tmp_path, options=options), bundle=stub_bundle()).to_json()
     assert statuses(outcome) == {"a.tif": "done", "b.tif": "failed", "broken.tif": "failed"}
     assert own.read_bytes() != before[0]
     assert edited.read_bytes() == before[1]
@@ -101,10 +101,10 @@ def test_pattern_and_recursion(folder, tmp_path):
 
 def test_results_are_no_inputs_of_the_next_run(folder):
     inside = FolderRequest(str(folder), str(folder / "results"), recursive=True)
-    segment_folder(inside, bundle=stub_bundle())
+    run_folder(inside, bundle=stub_bundle())
     assert len(find_rasters(inside)) == 3
     beside = FolderRequest(str(folder), str(folder))
-    segment_folder(beside, bundle=stub_bundle())
+    run_folder(beside, bundle=stub_bundle())
     assert len(find_rasters(beside)) == 2
 
 
@@ -135,7 +135,7 @@ def test_same_stem_gives_different_outputs(tmp_path, names, expected):
 def test_nothing_to_do_is_told(folder, tmp_path, changes, text):
     batch = FolderRequest(**{"folder": str(folder), "output_folder": str(tmp_path / "out"), **changes})
     with pytest.raises(RequestError, match=text):
-        segment_folder(batch, bundle=stub_bundle())
+        run_folder(batch, bundle=stub_bundle())
     assert not (tmp_path / "out").exists()
 
 
@@ -152,7 +152,7 @@ def test_cancel_keeps_what_is_finished(folder, tmp_path):
             return self.finished > 1 / 3
 
     with pytest.raises(RunCancelled):
-        segment_folder(request(folder, tmp_path), Patient(), stub_bundle())
+        run_folder(request(folder, tmp_path), Patient(), stub_bundle())
     with open(tmp_path / "out" / "landcover_manifest.json", encoding="utf-8") as stream:
         assert [item["status"] for item in json.load(stream)["items"]] == ["done", "failed"]
     assert not (tmp_path / "out" / "north" / "b_landcover.tif").exists()
@@ -165,18 +165,18 @@ def statuses(outcome):
 
 @pytest.mark.parametrize("change", ["time", "relative", "polygons"])
 def test_own_results_are_replaced_when_something_changed(folder, tmp_path, monkeypatch, change):
-    segment_folder(request(folder, tmp_path), bundle=stub_bundle())
+    run_folder(request(folder, tmp_path), bundle=stub_bundle())
     changes = {"polygons": ".shp"} if change == "polygons" else {}
     if change == "time":
         os.utime(folder / "a.tif", (1e9, 1e9))
     monkeypatch.chdir(tmp_path)
     batch = FolderRequest("images", "out", recursive=True, **changes)
     again = {"time": ("done", "skipped"), "relative": ("skipped", "skipped"), "polygons": ("done", "done")}[change]
-    assert statuses(segment_folder(batch, bundle=stub_bundle()).to_json()) == {
+    assert statuses(run_folder(batch, bundle=stub_bundle()).to_json()) == {
         "a.tif": again[0], "b.tif": again[1], "broken.tif": "failed",
     }  # fmt: skip
     assert (tmp_path / "out" / "a_landcover.shp").exists() == (change == "polygons")
-    assert set(statuses(segment_folder(batch, bundle=stub_bundle()).to_json()).values()) == {"skipped", "failed"}
+    assert set(statuses(run_folder(batch, bundle=stub_bundle()).to_json()).values()) == {"skipped", "failed"}
 
 
 def test_failed_polygons_are_made_the_next_time(folder, tmp_path, monkeypatch):
@@ -185,22 +185,22 @@ def test_failed_polygons_are_made_the_next_time(folder, tmp_path, monkeypatch):
 
     with monkeypatch.context() as patch:
         patch.setattr(extras, "write_polygons", fail)
-        first = segment_folder(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle())
+        first = run_folder(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle())
     assert (first.done, first.failed) == (0, 3)
-    assert segment_folder(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle()).done == 2
+    assert run_folder(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle()).done == 2
 
 
 @pytest.mark.parametrize("edited", ["a_landcover.tif", "a_confidence.tif", "a_landcover.dbf", "a_landcover.html"])
 def test_edited_results_are_kept(folder, tmp_path, edited):
     extras = {"polygons": ".shp", "confidence": True, "report": True}
-    segment_folder(request(folder, tmp_path, **extras), bundle=stub_bundle())
+    run_folder(request(folder, tmp_path, **extras), bundle=stub_bundle())
     later = time.time() + 60
     os.utime(tmp_path / "out" / edited, (later, later))
     before = (tmp_path / "out" / "a_landcover.tif").read_bytes()
     options = SegmentOptions(min_confidence=0.9)
-    outcome = segment_folder(request(folder, tmp_path, options=options, **extras), bundle=stub_bundle()).to_json()
+    outcome = run_folder(request(folder, tmp_path, options=options, **extras), bundle=stub_bundle()).to_json()
     assert statuses(outcome) == {"a.tif": "failed", "b.tif": "done", "broken.tif": "failed"}
-    assert f"{edited} exists and was changed after it was made" in outcome["items"][0]["message"]
+    assert f"{edited} exists and was changed after an earlier run" in outcome["items"][0]["message"]
     assert (tmp_path / "out" / "a_landcover.tif").read_bytes() == before
 
 
@@ -210,18 +210,18 @@ def test_slow_polygons_are_not_taken_for_edited(folder, tmp_path, monkeypatch):
         os.utime(record_path(request.output), (1e9, 1e9))
 
     monkeypatch.setattr(extras, "write_polygons", slow)
-    segment_folder(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle())
+    run_folder(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle())
     options = SegmentOptions(min_confidence=0.9)
-    assert segment_folder(request(folder, tmp_path, polygons=".gpkg", options=options), bundle=stub_bundle()).done == 2
+    assert run_folder(request(folder, tmp_path, polygons=".gpkg", options=options), bundle=stub_bundle()).done == 2
 
 
 @pytest.mark.parametrize("foreign", ["a_landcover.gpkg", "a_landcover.tif"])
 def test_foreign_files_are_kept(folder, tmp_path, foreign):
     if foreign.endswith(".gpkg"):
-        segment_folder(request(folder, tmp_path), bundle=stub_bundle())
+        run_folder(request(folder, tmp_path), bundle=stub_bundle())
     (tmp_path / "out").mkdir(exist_ok=True)
     (tmp_path / "out" / foreign).write_text("mine")
-    outcome = segment_folder(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle()).to_json()
+    outcome = run_folder(request(folder, tmp_path, polygons=".gpkg"), bundle=stub_bundle()).to_json()
     assert statuses(outcome)["a.tif"] == "failed"
     assert (tmp_path / "out" / foreign).read_text() == "mine"
 
@@ -239,27 +239,27 @@ def test_foreign_files_are_kept(folder, tmp_path, foreign):
     ],
 )
 def test_records_that_nobody_understands_count_as_not_done(folder, tmp_path, damage):
-    segment_folder(request(folder, tmp_path), bundle=stub_bundle())
+    run_folder(request(folder, tmp_path), bundle=stub_bundle())
     record = tmp_path / "out" / "a_landcover.run.json"
     record.write_text(json.dumps({**json.loads(record.read_text()), **damage}))
     expected = "failed" if "request" in damage else "done"  # nobody knows then whose result it is
-    outcome = segment_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json()
+    outcome = run_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json()
     assert statuses(outcome) == {"a.tif": expected, "b.tif": "skipped", "broken.tif": "failed"}
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "{", "\udcff", "[" * 100_000])
 def test_damaged_records_stop_nobody(folder, tmp_path, text):
-    segment_folder(request(folder, tmp_path), bundle=stub_bundle())
+    run_folder(request(folder, tmp_path), bundle=stub_bundle())
     (tmp_path / "out" / "a_landcover.run.json").write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert statuses(segment_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json())["b.tif"] == "skipped"
-    assert segment_folder(request(folder, tmp_path, redo=True), bundle=stub_bundle()).done == 2
+    assert statuses(run_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json())["b.tif"] == "skipped"
+    assert run_folder(request(folder, tmp_path, redo=True), bundle=stub_bundle()).done == 2
 
 
 def test_manifest_keeps_the_rows_of_earlier_batches(folder, tmp_path):
-    segment_folder(request(folder, tmp_path, pattern="a.tif"), bundle=stub_bundle())
-    outcome = segment_folder(request(folder, tmp_path, pattern="b.tif"), bundle=stub_bundle()).to_json()
+    run_folder(request(folder, tmp_path, pattern="a.tif"), bundle=stub_bundle())
+    outcome = run_folder(request(folder, tmp_path, pattern="b.tif"), bundle=stub_bundle()).to_json()
     assert list(statuses(outcome)) == ["b.tif"]
-    segment_folder(request(folder, tmp_path, pattern="b.tif"), bundle=stub_bundle())
+    run_folder(request(folder, tmp_path, pattern="b.tif"), bundle=stub_bundle())
     with open(outcome["manifest_csv"], encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [(os.path.basename(row["input"]), row["status"]) for row in rows] == [
@@ -288,8 +288,8 @@ def test_manifest_keeps_the_rows_of_earlier_batches(folder, tmp_path):
 def test_foreign_manifests_are_refused_before_work(folder, tmp_path, name, text):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / name).write_text(text)
-    with pytest.raises(OutputError, match=f"{name} exists and is no manifest"):
-        segment_folder(request(folder, tmp_path), bundle=stub_bundle())
+    with pytest.raises(OutputError, match=f"{name} exists and is not a manifest"):
+        run_folder(request(folder, tmp_path), bundle=stub_bundle())
     assert os.listdir(tmp_path / "out") == [name]
     assert (tmp_path / "out" / name).read_text() == text
 
@@ -297,7 +297,7 @@ def test_foreign_manifests_are_refused_before_work(folder, tmp_path, name, text)
 def test_manifests_of_other_programs_are_left_alone(folder, tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "manifest.json").write_text("mine")
-    segment_folder(request(folder, tmp_path), bundle=stub_bundle())
+    run_folder(request(folder, tmp_path), bundle=stub_bundle())
     assert (tmp_path / "out" / "manifest.json").read_text() == "mine"
 
 
@@ -307,9 +307,9 @@ def test_names_that_are_no_utf8_stop_nobody(folder, tmp_path):
             stream.write((folder / "a.tif").read_bytes())
     except OSError:
         pytest.skip("the file system takes UTF-8 names only")
-    outcome = segment_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json()
+    outcome = run_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json()
     assert [statuses(outcome)[name] for name in ("a.tif", "b.tif", "broken.tif")] == ["done", "done", "failed"]
     with open(outcome["manifest_json"], encoding="utf-8") as stream:
         assert json.load(stream)["items"] == outcome["items"]
-    again = segment_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json()
+    again = run_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json()
     assert [statuses(again)[name] for name in ("a.tif", "b.tif")] == ["skipped", "skipped"]

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dubai_landcover_plugin.core.grid.windows import TileGrid, window_starts
-from dubai_landcover_plugin.core.segmentation.blending import BandBlender, axis_weights, trim_width
-from dubai_landcover_plugin.core.segmentation.class_rows import likeliest
+from dubai_landcover_plugin.core.segmentation.blending import TileRowBlender, axis_weights, trim_width
+from dubai_landcover_plugin.core.segmentation.class_rows import most_probable
 
 
 @given(st.integers(1, 300), st.integers(2, 64), st.data())
@@ -45,7 +45,7 @@ def test_blocks_give_back_a_field_that_windows_agree_on(height, width, size, dat
     grid = TileGrid(height, width, size, data.draw(st.integers(0, size // 2)))
     radius = data.draw(st.sampled_from([None, 0, 2]))
     field = np.random.default_rng(height * 100 + width).random((3, height, width), np.float32)
-    blender = BandBlender(grid, 3, radius)
+    blender = TileRowBlender(grid, 3, radius)
     seen = np.zeros((height, width), int)
     blended = np.full_like(field, np.nan)
     for window in grid:
@@ -60,7 +60,7 @@ def test_blocks_give_back_a_field_that_windows_agree_on(height, width, size, dat
 
 def test_skipped_windows_leave_the_others_as_they_are():
     grid = TileGrid(40, 40, 16, 0)
-    blender = BandBlender(grid, 1)
+    blender = TileRowBlender(grid, 1)
     blended = np.zeros((40, 40))
     for window in grid:
         skipped = window.row == 0
@@ -86,7 +86,7 @@ def test_windows_that_disagree_are_averaged_by_their_weights(height, width, size
         )
     ]
     wanted, blended = np.zeros((2, height, width)), np.zeros((2, height, width))
-    blender = BandBlender(grid, 2)
+    blender = TileRowBlender(grid, 2)
     for window, answer in answers.items():
         wanted[:, window.rows, window.cols] += answer * np.outer(weights[0][window.row], weights[1][window.col])
         for block in blender.add(window, answer.copy()):
@@ -100,11 +100,11 @@ def test_the_likeliest_class_is_that_of_argmax():
     for classes in (1, 2, 5, 9):
         values = np.round(draw.random((classes, 40, 30), np.float32), 1)  # with ties
         ids = draw.permutation(np.arange(1, 255))[:classes]
-        highest, labels = likeliest(values, ids.tolist())
+        highest, labels = most_probable(values, ids.tolist())
         np.testing.assert_array_equal(labels, ids[values.argmax(axis=0)])
         np.testing.assert_array_equal(highest, values.max(axis=0))
 
 
 def test_carry_holds_the_overlap_only():
-    blender = BandBlender(TileGrid(100_000, 64, 64, 8), 5)
+    blender = TileRowBlender(TileGrid(100_000, 64, 64, 8), 5)
     assert blender._below.shape[1] <= 10

@@ -14,7 +14,7 @@ from dubai_landcover_plugin.core.runtimes import hardware
 from dubai_landcover_plugin.core.segmentation import budget as budgets
 from dubai_landcover_plugin.core.segmentation.budget import Budget, is_remote, make_budget
 from dubai_landcover_plugin.core.segmentation.executor import open_job
-from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 from tests.factories import random_pixels, stub_bundle, write_raster
 
@@ -45,7 +45,7 @@ def test_little_memory_makes_a_run_lean(source):
     assert (rich.limits.lean, poor.limits.lean) == (False, True)
     assert (rich.readers, poor.readers) == (4, 1)
     assert poor.needed < rich.needed
-    assert "4,000 MB allowed; 32 cores, 4 of them decoding too" in str(rich)
+    assert "4,000 MB allowed; 32 cores, 4 reader threads" in str(rich)
 
 
 def test_one_thread_decodes_for_few_cores_and_what_needs_no_decoding(source, tmp_path):
@@ -75,7 +75,7 @@ def test_classes_do_not_depend_on_memory_or_cores(tmp_path_factory, memory, thre
             patch.setattr(budgets, "cores", lambda count=cores: count)
             options = SegmentOptions(window=32, overlap=6, memory=allowed)
             request = SegmentationRequest(str(source), str(folder / f"{name}.tif"), options)
-            segment_raster(request, bundle=stub_bundle(3))
+            run_segmentation(request, bundle=stub_bundle(3))
         with rasterio.open(folder / f"{name}.tif") as dataset:
             found.append(dataset.read(1))
     assert (found[0] == found[1]).all()

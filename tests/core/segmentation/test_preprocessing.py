@@ -42,7 +42,7 @@ def test_sparse_band_falls_back_to_its_range():
 
 @pytest.mark.parametrize("limits", [(1, 1), (2, 1), (0, float("nan"))])
 def test_limits_that_do_not_rise_are_refused(limits):
-    with pytest.raises(RequestError, match="rise"):
+    with pytest.raises(RequestError, match="the lower below the upper"):
         Stretch((limits,))
 
 

@@ -13,7 +13,7 @@ import pytest
 import rasterio
 
 from dubai_landcover_plugin.core.segmentation.budget import is_remote
-from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 from tests.factories import random_pixels, stub_bundle, write_raster
@@ -85,7 +85,7 @@ def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 
 def classify(path: str, output: Path, **extent: object) -> np.ndarray:
     options = SegmentOptions(window=64, overlap=16, overwrite=True)
-    segment_raster(SegmentationRequest(path, str(output), options, **extent), bundle=stub_bundle(2))
+    run_segmentation(SegmentationRequest(path, str(output), options, **extent), bundle=stub_bundle(2))
     with rasterio.open(output) as dataset:
         return dataset.read(1)
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.core.segmentation.journal import Journal
-from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+from dubai_landcover_plugin.core.segmentation.segment import run_segmentation, segment_raster
 from dubai_landcover_plugin.protocol.errors import (
     BandError,
     BundleError,
@@ -53,7 +53,7 @@ def run(path, bundle, listener=None, extent=None, **options):
     request = SegmentationRequest(
         str(path), str(output), SegmentOptions(**{"overwrite": True, **options}), extent, **outputs
     )
-    result = segment_raster(request, listener, bundle)
+    result = run_segmentation(request, listener, bundle)
     with rasterio.open(output) as dataset:
         return dataset.read(1), result
 
@@ -133,7 +133,7 @@ def test_raster_without_a_valid_pixel_is_all_nodata_and_told(tmp_path):
     path = write_raster(tmp_path / "input.tif", np.zeros((3, 40, 40), np.uint8), nodata=0)
     classes, result = run(path, stub_bundle())
     assert not classes.any()
-    assert any("no valid pixel" in warning for warning in result.warnings)
+    assert any("no valid pixels" in warning for warning in result.warnings)
 
 
 def test_minimum_confidence_makes_unlabeled(tmp_path):
@@ -272,10 +272,10 @@ class TestGroundSamplingDistance:
     @pytest.mark.parametrize(
         ("scale", "options", "text"),
         [
-            (1.4, {}, "read as they are"),
+            (1.4, {}, "read at its own resolution"),
             (0.25, {"gsd_mode": "never"}, "resampling is switched off"),
-            (0.25, {"gsd": 1.0}, "read as they are"),
-            (30.0, {}, "too coarse"),
+            (0.25, {"gsd": 1.0}, "read at its own resolution"),
+            (30.0, {}, "times coarser"),
         ],
     )
     def test_pixels_are_taken_as_they_are_where_that_is_right(self, tmp_path, scale, options, text):
@@ -322,7 +322,7 @@ class TestStretch:
     def test_flat_raster_is_told(self, tmp_path):
         path = write_raster(tmp_path / "input.tif", np.full((3, 20, 20), 900, np.uint16))
         _, result = run(path, stub_bundle())
-        assert any("one value everywhere" in warning for warning in result.warnings)
+        assert any("is constant" in warning for warning in result.warnings)
 
 
 class TestOutputs:
@@ -350,7 +350,7 @@ class TestOutputs:
     def test_libraries_do_not_talk_about_a_raster_without_a_place(self, tmp_path, recwarn):
         path = write_raster(tmp_path / "input.tif", random_pixels(20, 20), crs=None, transform=Affine.identity())
         recwarn.clear()
-        segment_raster(SegmentationRequest(str(path), str(tmp_path / "o.tif")), bundle=stub_bundle())
+        run_segmentation(SegmentationRequest(str(path), str(tmp_path / "o.tif")), bundle=stub_bundle())
         assert [str(warning.message) for warning in recwarn.list] == []
 
     def test_without_crs_there_are_no_areas(self, tmp_path):
@@ -384,7 +384,7 @@ class TestFailures:
         folder = os.path.dirname(request.input)
         before = {name: (os.path.getsize(os.path.join(folder, name))) for name in os.listdir(folder)}
         with pytest.raises(error, match=text):
-            segment_raster(request, listener, bundle or stub_bundle())
+            run_segmentation(request, listener, bundle or stub_bundle())
         assert {name: (os.path.getsize(os.path.join(folder, name))) for name in os.listdir(folder)} == before
 
     def test_output_on_the_input(self, source):
@@ -468,8 +468,8 @@ class TestFailures:
         monkeypatch.setattr("dubai_landcover_plugin.core.segmentation.vector_outputs.write_polygons", fail)
         output = source.with_name("o.tif")
         request = SegmentationRequest(str(source), str(output), polygons=str(source.with_name("p.gpkg")))
-        with pytest.raises(OutputError, match=r"o.tif is complete, but then: The disk is full"):
-            segment_raster(request, bundle=stub_bundle())
+        with pytest.raises(OutputError, match=r"o.tif is complete, but a further output failed: The disk is full"):
+            run_segmentation(request, bundle=stub_bundle())
         assert output.exists()
 
 
@@ -547,5 +547,5 @@ class TestGoingOn:
         monkeypatch.setattr(Journal, "save", full)
         listener = Listener()
         classes, _ = run(source, stub_bundle(3), listener, window=32, overlap=8)
-        assert any("could not be kept" in text for level, text in listener.lines if level == "warning")
+        assert any("could not be saved" in text for level, text in listener.lines if level == "warning")
         assert classes.shape == (150, 70)

@@ -54,7 +54,7 @@ def test_buildings_that_fail_leave_no_work_behind(town, tmp_path, monkeypatch):
 
     monkeypatch.setattr("dubai_landcover_plugin.core.buildings.regularize.regularize_checked", fail)
     request = SegmentationRequest("image.tif", town, buildings=str(tmp_path / "b.gpkg"))
-    with pytest.raises(OutputError, match="is complete, but then: The disk is full"):
+    with pytest.raises(OutputError, match="is complete, but a further output failed: The disk is full"):
         write_extras(request, DUBAI, {}, SilentMonitor())
     assert os.listdir(tmp_path) == ["town.tif"]
 
