@@ -1,4 +1,4 @@
-"""Puts the provider, the settings page and the menu into QGIS, and takes them out again."""
+"""Registers the Processing provider, the settings page and the menu in QGIS, and unregisters them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ MENU = "Dubai Land Cover"
 
 
 class DubaiLandCoverPlugin:
-    """The plugin as QGIS sees it.
+    """The QGIS plugin.
 
     Args:
-        iface: QGIS's interface; None in ``qgis_process``.
+        iface: QGIS's ``QgisInterface``; None in ``qgis_process``.
     """
 
     def __init__(self, iface: Any) -> None:
@@ -30,14 +30,14 @@ class DubaiLandCoverPlugin:
         self._actions: list[QAction] = []
 
     def initProcessing(self) -> None:
-        """Register the provider; all that ``qgis_process`` needs."""
+        """Register the provider; ``qgis_process`` calls only this."""
         self._load_translation()
         self._provider = DubaiLandCoverProvider()
         QgsApplication.processingRegistry().addProvider(self._provider)
 
     def initGui(self) -> None:
-        """Register everything."""
-        from dubai_landcover_plugin.gui.settings_page import SettingsPageFactory  # not wanted by qgis_process
+        """Register provider, settings page and menu."""
+        from dubai_landcover_plugin.gui.settings_page import SettingsPageFactory  # qgis_process has no GUI
 
         self.initProcessing()
         self._options_factory = SettingsPageFactory()
@@ -46,7 +46,7 @@ class DubaiLandCoverPlugin:
         self._add_action(self._translated("Set up the engine…"), self._open_engine_dialog)
 
     def unload(self) -> None:
-        """Take everything out again."""
+        """Unregister everything."""
         for action in self._actions:
             self._iface.removePluginMenu(MENU, action)
             action.deleteLater()
@@ -68,7 +68,7 @@ class DubaiLandCoverPlugin:
         self._actions.append(action)
 
     def _open_algorithm(self) -> None:
-        import processing  # QGIS's own plugin; it is loaded after this module
+        import processing  # a plugin of QGIS that is loaded after this module
 
         processing.execAlgorithmDialog("dubailandcover:segmentlandcover", {})
 
@@ -78,7 +78,7 @@ class DubaiLandCoverPlugin:
         EngineDialog(self._iface.mainWindow()).exec()
 
     def _load_translation(self) -> None:
-        """Load the texts of the user's language where there are any."""
+        """Load the translation for the user's language if there is one."""
         translator = QTranslator()
         if translator.load(QLocale(), "landcover", "_", resource("translations")):
             QCoreApplication.installTranslator(translator)

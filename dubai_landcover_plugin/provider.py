@@ -54,17 +54,17 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
             self.addAlgorithm(algorithm())
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
-        """Return what the engine writes rasters as."""
+        """Return the raster formats that the engine writes."""
         return ["tif", "tiff"]
 
     def supportedOutputVectorLayerExtensions(self) -> list[str]:
-        """Return what the engine writes polygons as, the default first."""
+        """Return the vector formats that the engine writes, the default first."""
         return ["gpkg", "shp", "geojson", "fgb", "parquet"]
 
     def defaultVectorFileExtension(self, hasGeometry: bool = True) -> str:
-        """Return the extension of temporary vectors; the user's default may be one that the engine cannot write."""
+        """Return the extension of temporary vector files; the user's default may not be supported by the engine."""
         return "gpkg"
 
     def supportsNonFileBasedOutput(self) -> bool:
-        """Tell QGIS not to offer memory layers and databases: another process writes the results."""
+        """Return False: memory layers and databases are not offered, because another process writes the results."""
         return False

@@ -1,6 +1,16 @@
-"""The engine: everything that reads, classifies and writes. Never imports ``qgis``.
+"""The engine and its Python API. Never imports ``qgis``.
 
-The tools below are loaded when they are first asked for: importing this package alone loads nothing heavy.
+Every tool has the same form: ``tool(request, monitor=None) -> result``. Progress and messages go to :mod:`logging`
+(logger ``dubai_landcover_plugin``) unless a monitor is given. Tools are imported on first use, so that importing this
+package is fast.
+
+Example:
+    >>> from dubai_landcover_plugin.core import segment_raster
+    >>> from dubai_landcover_plugin.protocol.requests import SegmentationRequest, SegmentOptions
+    >>> options = SegmentOptions(min_confidence=0.5, overwrite=True)
+    >>> result = segment_raster(SegmentationRequest("image.tif", "landcover.tif", options))
+    >>> sorted(result.pixels)
+    ['Building', 'Land', 'Road', 'Unlabeled', 'Vegetation', 'Water']
 """
 
 from __future__ import annotations

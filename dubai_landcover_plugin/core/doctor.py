@@ -1,4 +1,4 @@
-"""What is installed, what is missing, and what to do about it. Answers whatever package is broken."""
+"""Diagnoses the installation: packages, models, device. Works with missing or broken packages."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _REMEDY = "Set up the engine again."
 
 
 def examine() -> dict[str, Any]:
-    """Return interpreter, versions, device, models, and a list of problems with their remedies."""
+    """Return interpreter, versions, device, models, and a list of problems with their remedies, JSON-ready."""
     found, problems = _packages()
-    models, of_models = _models()
-    device, precision, of_device = ("unknown", "unknown", []) if problems else _device()
+    models, model_problems = _models()
+    device, precision, device_problems = ("unknown", "unknown", []) if problems else _device()
     return {
         "python": sys.executable,
         "package": str(Path(__file__).resolve().parents[1]),
@@ -31,12 +31,12 @@ def examine() -> dict[str, Any]:
         "precision": precision,
         "free_disk_gb": round(shutil.disk_usage(Path.home()).free / 1e9, 1),
         "models": models,
-        "problems": problems + of_models + of_device,
+        "problems": problems + model_problems + device_problems,
     }
 
 
 def _packages() -> tuple[dict[str, str], list[str]]:
-    """Return versions and problems of what must be importable: what is listed as installed may still be broken."""
+    """Return versions and problems of the required packages, by importing them: an installed one may be broken."""
     found, problems = {"python": platform.python_version()}, []
     for name in PACKAGES:
         try:
@@ -44,7 +44,7 @@ def _packages() -> tuple[dict[str, str], list[str]]:
             found[name] = version(name)
         except PackageNotFoundError:
             found[name] = "unknown"
-        except Exception as error:  # a broken package raises whatever its loading raises
+        except Exception as error:  # a broken package may raise anything when it is imported
             is_missing = isinstance(error, ModuleNotFoundError) and error.name == name
             found[name] = "missing" if is_missing else "broken"
             reason = "is missing" if is_missing else f"cannot be loaded ({type(error).__name__}: {error})"
@@ -60,7 +60,7 @@ def _packages() -> tuple[dict[str, str], list[str]]:
 
 
 def _models() -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the installed models, and problems with them."""
+    """Return the installed models and problems with them."""
     models, problems = [], []
     for name, path in installed_models().items():
         try:
@@ -75,7 +75,7 @@ def _models() -> tuple[list[dict[str, Any]], list[str]]:
 
 
 def _device() -> tuple[str, str, list[str]]:
-    """Return device, precision and problems with them."""
+    """Return device, precision and problems with the device."""
     try:
         from dubai_landcover_plugin.core.runtimes.selection import Candidate, list_candidates
 
@@ -83,5 +83,5 @@ def _device() -> tuple[str, str, list[str]]:
         return f"{fastest.device}, {fastest.runtime}", fastest.precision, []
     except LandCoverError as error:
         return "unknown", "unknown", [str(error)]
-    except Exception as error:  # a broken driver raises whatever it raises
-        return "unknown", "unknown", [f"No device answers ({type(error).__name__}: {error}). {_REMEDY}"]
+    except Exception as error:  # a broken driver may raise anything
+        return "unknown", "unknown", [f"The device query failed ({type(error).__name__}: {error}). {_REMEDY}"]

@@ -1,8 +1,8 @@
-"""The engine as a process: one request in, JSON lines out.
+"""The engine as a process: runs one request and writes JSON lines.
 
-Requests come on standard input, messages go to standard output; see :mod:`dubai_landcover_plugin.protocol.messages`.
-The end of standard input means that nobody listens any more: the worker leaves at once. Exit status 0 after a result,
-1 after an error.
+The request is read from standard input, messages are written to standard output; see
+:mod:`dubai_landcover_plugin.protocol.messages`. When standard input is closed, the plugin has exited, and the worker
+exits at once. Exit status: 0 after a result, 1 after an error.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Task = Callable[[dict[str, Any], Monitor], dict[str, Any]]
 
 
 class LineMonitor:
-    """Reports as JSON lines; cancelled by a message."""
+    """Writes progress and messages as JSON lines; cancelled by a control message."""
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -51,7 +51,7 @@ class LineMonitor:
         self.send(LOG, level=level, text=text)
 
     def cancel(self) -> None:
-        """Ask the run to stop."""
+        """Cancel the run."""
         self._cancelled.set()
 
     def cancelled(self) -> bool:
@@ -64,8 +64,8 @@ def main() -> int:
     monitor = LineMonitor(_claim_stdout())
     try:
         task, request = _read_task(sys.stdin.readline())
-        threading.Thread(target=_listen, args=(sys.stdin, monitor), daemon=True).start()
-        _say_hello(monitor, task)
+        threading.Thread(target=_read_control_messages, args=(sys.stdin, monitor), daemon=True).start()
+        _send_hello(monitor, task)
         value = _TASKS[task](request, monitor)
     except LandCoverError as error:
         monitor.send(ERROR, code=error.code, message=error.message, remedy=error.remedy)
@@ -90,7 +90,7 @@ def main() -> int:
 
 
 def _claim_stdout() -> IO[str]:
-    """Keep standard output for the protocol: whatever libraries print goes to standard error."""
+    """Return standard output for the protocol; redirect the output of libraries to standard error."""
     protocol = os.dup(1)
     os.dup2(2, 1)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
@@ -98,41 +98,46 @@ def _claim_stdout() -> IO[str]:
 
 
 def _read_task(line: str) -> tuple[str, dict[str, Any]]:
+    """Return task and request of the first line.
+
+    Raises:
+        ProtocolError: if it is not a request, is of another protocol version or has an unknown task.
+    """
     try:
         message = json.loads(line)
         protocol, task, request = message["protocol"], message["task"], message.get("request", {})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProtocolError(
-            f"The first line is no request: {line[:200]!r}.", "Start the worker from the plugin."
+            f"The first line is not a request: {line[:200]!r}.", "Start the worker from the plugin."
         ) from error
     if protocol != PROTOCOL:
         raise ProtocolError(
-            f"Plugin and engine speak different protocols, {protocol} and {PROTOCOL}.", "Install the plugin again."
+            f"Plugin and engine use different protocols, {protocol} and {PROTOCOL}.", "Install the plugin again."
         )
     if not isinstance(task, str) or task not in _TASKS:
-        raise ProtocolError(f"The task '{task}' is unknown; there is {', '.join(_TASKS)}.")
+        raise ProtocolError(f"The task '{task}' is unknown.", f"Use one of: {', '.join(_TASKS)}.")
     return task, request
 
 
-def _listen(stream: IO[str], monitor: LineMonitor) -> None:
-    """Take messages until the plugin is gone; then leave, so that no orphan goes on."""
+def _read_control_messages(stream: IO[str], monitor: LineMonitor) -> None:
+    """Read control messages; exit when stdin closes."""
     try:
         for line in stream:
             try:
-                wanted = bool(json.loads(line).get("cancel"))
+                is_cancel = bool(json.loads(line).get("cancel"))
             except (ValueError, AttributeError):
                 continue
-            if wanted:
+            if is_cancel:
                 monitor.cancel()
     finally:
         if not monitor.finished:
-            _leave()
+            _exit_now()
 
 
-def _leave() -> None:
-    """Tidy up and end the process at once, even where tidying fails."""
+def _exit_now() -> None:
+    """Remove unfinished files and exit at once, even if removing them fails."""
     try:
-        files = sys.modules.get("dubai_landcover_plugin.core.io.files")  # not loaded: nothing was written
+        files = sys.modules.get("dubai_landcover_plugin.core.io.files")  # if not loaded, nothing was written
         remove = getattr(files, "remove_partials", None)
         if remove is not None:
             remove()
@@ -142,8 +147,8 @@ def _leave() -> None:
         os._exit(1)
 
 
-def _say_hello(monitor: LineMonitor, task: str) -> None:
-    """Greet; the doctor must be reached even where packages are broken."""
+def _send_hello(monitor: LineMonitor, task: str) -> None:
+    """Send protocol, process id and versions; for the doctor, also if packages are broken."""
     try:
         from dubai_landcover_plugin.core.runtimes.versions import versions
 
@@ -156,11 +161,11 @@ def _say_hello(monitor: LineMonitor, task: str) -> None:
 
 
 def _tool(name: str) -> Task:
-    """Return a tool of :mod:`dubai_landcover_plugin.core` as a task; the tool is loaded when it runs."""
+    """Return a tool of :mod:`dubai_landcover_plugin.core` as a task, which imports the tool when it runs."""
 
     def run(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
-        found = getattr(core, name)(TASKS[name].request.from_json(request), monitor)
-        value: dict[str, Any] = found.to_json()
+        result = getattr(core, name)(TASKS[name].request.from_json(request), monitor)
+        value: dict[str, Any] = result.to_json()
         return value
 
     return run

@@ -1,1 +1,1 @@
-"""Windows of the plugin: settings page and the engine's set-up."""
+"""Windows of the plugin: the settings page and the set-up of the engine."""

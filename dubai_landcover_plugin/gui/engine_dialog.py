@@ -1,4 +1,4 @@
-"""The window that sets up and checks the engine."""
+"""Dialog that sets up and checks the engine."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def _tr(text: str) -> str:
 
 
 def requirements_folder() -> Path:
-    """Return the folder of the locked requirements: in the installed plugin, or beside the package in the sources."""
+    """Return the folder of the locked requirements: inside the installed plugin, or beside the package in a clone."""
     package = Path(__file__).resolve().parents[1]
     inside = package / "requirements"
     return inside if inside.is_dir() else package.parent / "requirements"
 
 
 class EngineDialog(QDialog):
-    """Shows which engine is in use, builds one, and checks it."""
+    """Shows the engine in use, sets one up and checks it."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -72,16 +72,16 @@ class EngineDialog(QDialog):
     def _explanation(self) -> QLabel:
         label = QLabel(
             _tr(
-                "Land cover is computed by a Python environment of its own, so that its libraries cannot disturb QGIS. "
-                "Setting it up downloads PyTorch, rasterio and shapely (a few minutes, up to {size} GB on disk) "
-                "into {folder}."
+                "Land cover is computed in a separate Python environment, so that its libraries do not conflict with "
+                "those of QGIS. Setting it up downloads PyTorch, rasterio and shapely to {folder}. This takes a few "
+                "minutes and up to {size} GB of disk space."
             ).format(size=NEEDED_MB / 1000, folder=engine_folder(profile_folder()))
         )
         label.setWordWrap(True)
         return label
 
     def _show_state(self) -> None:
-        """Say which engine is in use and enable what can be done."""
+        """Show the engine in use and enable the available buttons."""
         running = self._task is not None
         try:
             found = engine_interpreter()
@@ -107,7 +107,7 @@ class EngineDialog(QDialog):
         try:
             python = engine_interpreter().path
         except LandCoverError as error:
-            self._say("warning", str(error))
+            self._append("warning", str(error))
             return
         self._start(_tr("Check the land-cover engine"), lambda monitor: run_task(python, "doctor", {}, monitor))
 
@@ -115,18 +115,18 @@ class EngineDialog(QDialog):
         self._log.clear()
         self._progress.setValue(0)
         self._task = EngineTask(title, work)
-        self._task.said.connect(self._say)
+        self._task.message.connect(self._append)
         self._task.ended.connect(self._end)
         self._task.progressChanged.connect(lambda percent: self._progress.setValue(int(percent)))
         QgsApplication.taskManager().addTask(self._task)
         self._show_state()
 
-    def _say(self, level: str, text: str) -> None:
+    def _append(self, level: str, text: str) -> None:
         shown = escape(text).replace("\n", "<br>")
         self._log.append(f'<span style="color:#b35900">{shown}</span>' if level == "warning" else shown)
 
     def _end(self, succeeded: bool) -> None:
-        """Show how the task ended."""
+        """Show the outcome of the task."""
         task, self._task = self._task, None
         if task is not None and succeeded:
             self._progress.setValue(100)
@@ -135,26 +135,26 @@ class EngineDialog(QDialog):
             self._log.append(f"<b>{_tr('Done.')}</b>")
         elif task is not None:
             self._progress.setValue(0)
-            self._say("warning", task.error or _tr("Cancelled."))
+            self._append("warning", task.error or _tr("Cancelled."))
         self._show_state()
 
     def _show_report(self, report: dict[str, Any]) -> None:
-        """List what the engine says of itself."""
+        """Show the engine's versions, device, models and problems."""
         for name, version in report.get("versions", {}).items():
-            self._say("info", f"{name} {version}")
-        self._say("info", _tr("Device: {name}").format(name=report.get("device", "")))
+            self._append("info", f"{name} {version}")
+        self._append("info", _tr("Device: {name}").format(name=report.get("device", "")))
         models = [
             model.get("name", "") if isinstance(model, dict) else str(model) for model in report.get("models", [])
         ]
-        self._say("info", _tr("Models: {names}").format(names=", ".join(models) or _tr("none")))
+        self._append("info", _tr("Models: {names}").format(names=", ".join(models) or _tr("none")))
         for problem in report.get("problems", []):
-            self._say("warning", str(problem))
+            self._append("warning", str(problem))
 
     def _cancel_task(self) -> None:
         if self._task is not None:
             self._task.cancel()
 
     def closeEvent(self, event: QCloseEvent) -> None:
-        """Stop what runs before the window goes."""
+        """Cancel a running task and close the dialog."""
         self._cancel_task()
         super().closeEvent(event)

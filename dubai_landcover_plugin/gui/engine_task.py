@@ -1,4 +1,4 @@
-"""Long work of the engine's set-up, outside the window's thread."""
+"""Background tasks of the engine dialog."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from dubai_landcover_plugin.protocol.monitor import Monitor
 
 
 class EngineTask(QgsTask):
-    """Runs one function of a monitor and tells about it by signals.
+    """Runs a function in the background, as its monitor, and emits its messages as signals.
 
     Args:
-        title: Shown in QGIS's list of tasks.
-        work: Called with this task as its monitor (see ``core.monitor``).
+        title: Title in QGIS's list of tasks.
+        work: Called with this task as its :class:`~dubai_landcover_plugin.protocol.monitor.Monitor`.
     """
 
-    said = pyqtSignal(str, str)
+    message = pyqtSignal(str, str)
     """Level and text of a message."""
 
     ended = pyqtSignal(bool)
@@ -33,30 +33,30 @@ class EngineTask(QgsTask):
         self.error = ""
 
     def run(self) -> bool:
-        """Do the work; called in another thread."""
+        """Call the function; QGIS calls this in a background thread."""
         try:
             self.value = self._work(self)
         except LandCoverError as error:
             self.error = str(error)
             return False
-        except Exception as error:  # a bug must not end in silence, and QGIS would only print it
+        except Exception as error:  # shown in the dialog; QGIS would only print it
             self.error = f"{type(error).__name__}: {error}"
             return False
         return True
 
     def finished(self, result: bool) -> None:
-        """Tell that it is over; called in the main thread."""
+        """Emit :attr:`ended`; QGIS calls this in the main thread."""
         self.ended.emit(result)
 
     def report(self, done: int, total: int, text: str = "") -> None:
         """Move the progress bar."""
         self.setProgress(100.0 * done / max(total, 1))
         if text:
-            self.said.emit("info", text)
+            self.message.emit("info", text)
 
     def log(self, level: str, text: str) -> None:
-        """Pass a message on."""
-        self.said.emit(level, text)
+        """Emit a message."""
+        self.message.emit(level, text)
 
     def cancelled(self) -> bool:
         """Return whether the user pressed Cancel."""

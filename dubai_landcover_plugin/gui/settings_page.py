@@ -1,4 +1,4 @@
-"""The plugin's page in QGIS's options."""
+"""Page of the plugin in QGIS's options."""
 
 from __future__ import annotations
 
@@ -26,19 +26,19 @@ def _tr(text: str) -> str:
 
 
 class SettingsPage(QgsOptionsPageWidget):
-    """Engine interpreter, folder of models, colours of results."""
+    """Settings: interpreter of the engine, folder of models, colours of results."""
 
     def __init__(self, parent: QWidget | None) -> None:
         super().__init__(parent)
         self._python = QgsFileWidget()
         self._python.setStorageMode(QgsFileWidget.StorageMode.GetFile)
         self._python.setFilePath(text_setting(INTERPRETER))
-        self._python.lineEdit().setPlaceholderText(_tr("The engine set up from the menu"))
+        self._python.lineEdit().setPlaceholderText(_tr("Empty: the engine set up from the menu"))
         self._models = QgsFileWidget()
         self._models.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
         self._models.setFilePath(text_setting(MODEL_FOLDER))
-        self._models.lineEdit().setPlaceholderText(_tr("Only the models shipped and your own folder"))
-        self._natural = QCheckBox(_tr("Draw results in natural colours"))
+        self._models.lineEdit().setPlaceholderText(_tr("Empty: shipped models and ~/.dubai_landcover/models"))
+        self._natural = QCheckBox(_tr("Style results in natural colours"))
         self._natural.setChecked(natural_colours())
         self._state = QLabel()
         self._state.setWordWrap(True)
@@ -57,7 +57,7 @@ class SettingsPage(QgsOptionsPageWidget):
         self._show_state()
 
     def apply(self) -> None:
-        """Keep what was entered; QGIS calls this on OK."""
+        """Save the settings; QGIS calls this on OK."""
         settings = QgsSettings()
         settings.setValue(INTERPRETER, self._python.filePath().strip())
         settings.setValue(MODEL_FOLDER, self._models.filePath().strip())
@@ -78,14 +78,14 @@ class SettingsPage(QgsOptionsPageWidget):
 
 
 class SettingsPageFactory(QgsOptionsWidgetFactory):
-    """Makes the page when the options open."""
+    """Creates the page when the options dialog opens."""
 
     def __init__(self) -> None:
         super().__init__()
         self.setTitle("Dubai Land Cover")
 
     def icon(self) -> QIcon:
-        """Return the icon beside the page's name."""
+        """Return the icon of the page."""
         return QIcon(resource("icons/landcover.svg"))
 
     def createWidget(self, parent: QWidget | None = None) -> SettingsPage:

@@ -1,1 +1,4 @@
-"""All that QGIS and the engine both know. Standard library only, Python 3.9; imports nothing else of the project."""
+"""Shared by QGIS and the engine: requests, messages, errors, classes, model metadata.
+
+Standard library only, Python 3.9; imports no other package of the project.
+"""

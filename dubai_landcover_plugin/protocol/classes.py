@@ -14,7 +14,16 @@ _COLOUR = re.compile(r"^#[0-9A-F]{6}$")
 
 @dataclass(frozen=True)
 class LandCoverClass:
-    """One class of the map: raster id (1..254), name and colour ``#RRGGBB``."""
+    """One class of the map.
+
+    Args:
+        id: Raster value, 1..254.
+        name: Name.
+        colour: Colour as ``#RRGGBB``, upper case.
+
+    Raises:
+        ClassSchemeError: if one of them is invalid.
+    """
 
     id: int
     name: str
@@ -22,11 +31,11 @@ class LandCoverClass:
 
     def __post_init__(self) -> None:
         if not 1 <= self.id <= 254:
-            raise ClassSchemeError(f"Class ids must lie in 1..254, got {self.id} for '{self.name}'.")
+            raise ClassSchemeError(f"Class ids must be 1 to 254, got {self.id} for '{self.name}'.")
         if not self.name.strip():
             raise ClassSchemeError(f"Class {self.id} needs a name.")
         if not _COLOUR.match(self.colour):
-            raise ClassSchemeError(f"Class colours look like #E2A929, got '{self.colour}'.")
+            raise ClassSchemeError(f"Class colours must have the form #RRGGBB, upper case, got '{self.colour}'.")
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -37,11 +46,14 @@ class LandCoverClass:
 
 @dataclass(frozen=True)
 class ClassScheme:
-    """The classes a model knows, in the order of its output channels.
+    """The classes of a model, in the order of its output channels.
 
     Args:
-        classes: One entry for each output channel of the model.
-        unlabeled: The class given to pixels below the minimum confidence; not a model output.
+        classes: One class for each output channel.
+        unlabeled: Class of pixels below the minimum confidence; not an output channel.
+
+    Raises:
+        ClassSchemeError: if there are no classes, or ids or names are not unique.
     """
 
     classes: tuple[LandCoverClass, ...]
@@ -49,16 +61,16 @@ class ClassScheme:
 
     def __post_init__(self) -> None:
         entries = self.entries
-        for what in ("id", "name"):
-            values = [getattr(entry, what) for entry in entries]
+        for key in ("id", "name"):
+            values = [getattr(entry, key) for entry in entries]
             if len(set(values)) != len(values):
-                raise ClassSchemeError(f"Class {what}s must differ from each other, got {values}.")
+                raise ClassSchemeError(f"Class {key}s must differ from each other, got {values}.")
         if not self.classes:
             raise ClassSchemeError("A class scheme needs at least one class.")
 
     @property
     def entries(self) -> tuple[LandCoverClass, ...]:
-        """Every class that may occur in a result, Unlabeled last."""
+        """All classes that may occur in a result, Unlabeled last."""
         return (*self.classes, self.unlabeled)
 
     @property
@@ -67,7 +79,7 @@ class ClassScheme:
         return tuple(entry.id for entry in self.classes)
 
     def by_name(self, name: str) -> LandCoverClass:
-        """Return the class of that name, whatever its case.
+        """Return the class with a name, ignoring case.
 
         Raises:
             ClassSchemeError: if there is none.
@@ -76,10 +88,10 @@ class ClassScheme:
             if entry.name.casefold() == name.strip().casefold():
                 return entry
         names = ", ".join(entry.name for entry in self.entries)
-        raise ClassSchemeError(f"There is no class '{name}'.", f"Choose among: {names}.")
+        raise ClassSchemeError(f"There is no class '{name}'.", f"Choose one of: {names}.")
 
     def find(self, name_or_id: str) -> LandCoverClass:
-        """Return the class of that raster id or name.
+        """Return the class with a raster id or name.
 
         Raises:
             ClassSchemeError: if there is none.
@@ -122,11 +134,11 @@ DUBAI = ClassScheme(
 )
 """Classes of the Dubai dataset (Humans in the Loop, Mohammed Bin Rashid Space Centre)."""
 NATURAL_COLOURS = {1: "#3F7FB5", 2: "#E3CFA4", 3: "#6B6F76", 4: "#B5533C", 5: "#5B9A46", 6: "#C9C9C9"}
-"""Colours that people expect, for the classes of the Dubai dataset."""
+"""Natural colours of the Dubai dataset's classes, by class id."""
 
 
 def naturally_coloured(scheme: ClassScheme) -> ClassScheme:
-    """Return the scheme in natural colours; those exist for the Dubai classes only, others stay as they are."""
+    """Return the scheme in natural colours; schemes other than the Dubai dataset's are returned unchanged."""
     if scheme != DUBAI:
         return scheme
     *classes, unlabeled = (LandCoverClass(entry.id, entry.name, NATURAL_COLOURS[entry.id]) for entry in scheme.entries)

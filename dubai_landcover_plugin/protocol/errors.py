@@ -1,14 +1,17 @@
-"""One tree of errors; each knows its code and how the user can mend it."""
+"""Exceptions of the project, each with a code, a message and a remedy."""
 
 from __future__ import annotations
 
 
 class LandCoverError(Exception):
-    """Root of every error that a user may see.
+    """Base class of all errors shown to users.
+
+    Attributes:
+        code: Identifier in the protocol.
 
     Args:
-        message: What is wrong, with the value and the limit.
-        remedy: What the user can do about it; may be empty.
+        message: The problem, with the value and the limit.
+        remedy: The action that solves it; may be empty.
     """
 
     code = "error"
@@ -22,23 +25,23 @@ class LandCoverError(Exception):
         return f"{self.message} {self.remedy}".strip()
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
-        return type(self), (self.message, self.remedy)  # across processes, with the remedy
+        return type(self), (self.message, self.remedy)  # keeps the remedy when pickled
 
 
 class RequestError(LandCoverError, ValueError):
-    """A parameter has a value that no run can use."""
+    """A parameter has an invalid value."""
 
     code = "request"
 
 
 class TilingError(LandCoverError, ValueError):
-    """Window size and overlap do not cover the raster."""
+    """Window size and overlap are invalid for the raster."""
 
     code = "tiling"
 
 
 class ClassSchemeError(LandCoverError, ValueError):
-    """Class ids, names or colours contradict each other."""
+    """Class ids, names or colours are invalid."""
 
     code = "classes"
 
@@ -50,66 +53,66 @@ class RasterOpenError(LandCoverError, OSError):
 
 
 class RasterReadError(LandCoverError, OSError):
-    """A block of the input could not be decoded."""
+    """A block of the input cannot be decoded."""
 
     code = "raster-read"
 
 
 class BandError(LandCoverError, ValueError):
-    """The raster lacks the bands that the model wants."""
+    """The raster does not have the bands that the model needs."""
 
     code = "bands"
 
 
 class GeoreferenceError(LandCoverError, ValueError):
-    """The raster's position on the ground is missing, ambiguous or outside the request."""
+    """The georeferencing of a raster is missing or ambiguous, or does not match the request."""
 
     code = "georeference"
 
 
 class OutputError(LandCoverError, OSError):
-    """The output could not be written, or did not survive verification."""
+    """An output cannot be written, or its verification failed."""
 
     code = "output"
 
 
 class BundleError(LandCoverError, ValueError):
-    """A model file is missing, damaged or of a kind that is refused."""
+    """A model file is missing, damaged or of an unsupported type."""
 
     code = "model"
 
 
 class ModelError(LandCoverError, ValueError):
-    """A model's arguments contradict each other."""
+    """The arguments of a network are invalid."""
 
     code = "model-spec"
 
 
 class DeviceError(LandCoverError, RuntimeError):
-    """The requested device or precision is not available here."""
+    """The requested device or precision is not available on this machine."""
 
     code = "device"
 
 
 class OutOfMemoryError(LandCoverError, MemoryError):
-    """The run needs more memory than there is."""
+    """The run needs more memory than is available."""
 
     code = "memory"
 
 
 class ClusterError(LandCoverError, RuntimeError):
-    """A cluster is not there, or its workers do not suit."""
+    """A cluster is not available, or its workers are not set up."""
 
     code = "cluster"
 
 
-class RunCancelled(LandCoverError):  # noqa: N818 (a wish of the user, no fault)
-    """The user asked the run to stop."""
+class RunCancelled(LandCoverError):  # noqa: N818 (not an error)
+    """The user cancelled the run."""
 
     code = "cancelled"
 
 
 class ProtocolError(LandCoverError, ValueError):
-    """A message between plugin and engine cannot be understood."""
+    """A message between plugin and engine is invalid."""
 
     code = "protocol"

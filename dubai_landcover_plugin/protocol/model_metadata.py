@@ -1,36 +1,29 @@
-"""What a model file says of itself. Standard library only, so that the plugin can list models without torch.
+"""Metadata of model files, read without PyTorch.
 
-A bundle is one ``.safetensors`` file. Its string header has the key ``stac_item``: a STAC item with the Machine
-Learning Model extension (https://github.com/stac-extensions/mlm, version 1.5) as JSON, which holds everything
-needed to rebuild and to feed the model.
+A model file (bundle) is one ``.safetensors`` file. Its string header has the key ``stac_item``: a STAC item with the
+Machine Learning Model extension (https://github.com/stac-extensions/mlm, version 1.5) as JSON, with everything needed
+to rebuild the network and to prepare its input.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
-
-if TYPE_CHECKING:
-    pass
 
 import json
 import math
 import re
 import struct
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
-from dubai_landcover_plugin.protocol.onnx_metadata import read_onnx
+from dubai_landcover_plugin.protocol.errors import BundleError
+from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX, read_onnx
 
 HEADER_KEY = "stac_item"
 GRAPH = "graph."
-"""Start of the names under which a file holds other forms of the network besides its weights."""
+"""Prefix of the tensor names of further graphs of the network, such as ``graph.int8``."""
 BUNDLE_SUFFIX = ".safetensors"
-_ONNX_STRIDE = 32  # px; what nearly all networks shrink their input by at most
+_ONNX_STRIDE = 32  # px; the total stride of nearly all networks divides it
 _MAX_HEADER_BYTES = 10_000_000
 _MLM_SCHEMA = "https://stac-extensions.github.io/mlm/v1.5.0/schema.json"
 _CLASSIFICATION_SCHEMA = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
@@ -38,11 +31,11 @@ _CLASSIFICATION_SCHEMA = "https://stac-extensions.github.io/classification/v2.0.
 
 @dataclass(frozen=True)
 class ModelSpec:
-    """The arguments that rebuild a network.
+    """Architecture and arguments of a network.
 
     Args:
-        architecture: Name in the registry of ``core.models``.
-        in_channels: Bands that the network reads.
+        architecture: Name in the registry of ``core.networks``.
+        in_channels: Input channels.
         classes: Output channels.
         arguments: Further keyword arguments of the architecture.
     """
@@ -64,27 +57,30 @@ class ModelSpec:
 
 @dataclass(frozen=True)
 class BundleMetadata:
-    """Everything about a bundle but its weights.
+    """Metadata of a model.
 
     Args:
-        name: What the user sees in lists.
-        title: One sentence about the model.
-        spec: How to rebuild the network.
+        name: Name shown in lists.
+        title: Description in one sentence.
+        spec: Specification of the network.
         scheme: Classes in the order of the output channels.
         bands: Common names of the input bands, in order, e.g. ``("red", "green", "blue")``.
         mean: Mean of each band, on the scale 0..1.
         std: Standard deviation of each band, on the same scale.
-        gsd: Ground sampling distance the model was trained at, m/px.
-        window: Side of the window that suits the model, px.
-        stride: Total stride of the network, px; windows are multiples of it.
-        receptive_radius: How far a pixel's answer looks, px; None where everything counts.
-        temperature: What logits are divided by before the softmax, > 0: it makes the confidence as high as the share
-            of right pixels, and changes no class. Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599.
+        gsd: Ground sampling distance of the training data, m/px.
+        window: Preferred side of a window, px.
+        stride: Total stride of the network, px; sides of windows are multiples of it.
+        receptive_radius: Maximum distance of an input pixel that affects an output pixel, px; None if unbounded.
+        temperature: Divisor of the logits before the softmax, > 0; calibrates the confidence and changes no class.
+            Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599.
         parameters: Number of weights.
         licence: SPDX identifier.
-        dataset: What it was trained on.
-        metrics: Figures from the evaluation, as measured.
+        dataset: Training data.
+        metrics: Results of the evaluation.
         training: Command, seed, date and other provenance.
+
+    Raises:
+        BundleError: if values are invalid or inconsistent.
     """
 
     name: str
@@ -109,12 +105,12 @@ class BundleMetadata:
         lengths = {len(self.bands), len(self.mean), len(self.std), self.spec.in_channels}
         if len(lengths) != 1:
             raise BundleError(
-                f"The model '{self.name}' contradicts itself: {len(self.bands)} bands, {len(self.mean)} means, "
+                f"The model '{self.name}' has inconsistent metadata: {len(self.bands)} bands, {len(self.mean)} means, "
                 f"{len(self.std)} deviations, {self.spec.in_channels} input channels."
             )
         if len(self.scheme.classes) != self.spec.classes:
             raise BundleError(
-                f"The model '{self.name}' contradicts itself: {len(self.scheme.classes)} classes, "
+                f"The model '{self.name}' has inconsistent metadata: {len(self.scheme.classes)} classes, "
                 f"{self.spec.classes} output channels."
             )
         if not self.gsd > 0 or self.stride < 1 or self.window < self.stride or self.window % self.stride:
@@ -129,7 +125,7 @@ class BundleMetadata:
             )
 
     def to_stac_item(self) -> dict[str, Any]:
-        """Return the STAC item that goes into the bundle's header; valid if ``name`` is one that STAC allows."""
+        """Return the STAC item for the header of the model file; valid if ``name`` is a valid STAC id."""
         bands = [{"name": band, "data_type": "uint8"} for band in self.bands]
         encoder = self.training.get("encoder") or None
         properties = {
@@ -210,7 +206,7 @@ class BundleMetadata:
         """Rebuild the metadata from :meth:`to_stac_item`.
 
         Raises:
-            BundleError: if something is missing or contradicts.
+            BundleError: if values are missing, invalid or inconsistent.
         """
         try:
             properties = item["properties"]
@@ -238,54 +234,54 @@ class BundleMetadata:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
-                f"The model's description is damaged: {type(error).__name__}: {error}.",
-                "Fetch or export the model again.",
+                f"The metadata of the model are damaged: {type(error).__name__}: {error}.",
+                "Download or export the model again.",
             ) from error
 
 
 def _plain(entry: LandCoverClass) -> str:
-    """Return a class's name in the letters that the classification extension allows."""
+    """Return a class name in the characters that the STAC classification extension allows."""
     return re.sub(r"[^0-9A-Za-z_-]+", "-", entry.name).strip("-") or f"class-{entry.id}"
 
 
 def read_metadata(path: str | Path) -> BundleMetadata:
-    """Read a bundle's description without reading a weight.
+    """Return the metadata of a model file (``.safetensors`` or ``.onnx``), without reading its weights.
 
     Raises:
-        BundleError: if the file is missing, is of another kind or has no valid description.
+        BundleError: if the file is missing, is of another type or has no valid metadata.
     """
     path = Path(path)
     if path.suffix.lower() == ONNX_SUFFIX:
         return _onnx_metadata(path)
-    remedy = "Choose a .safetensors model made by this project's training module."
+    remedy = "Choose a .safetensors model exported by the training module."
     try:
         with path.open("rb") as stream:
             prefix = stream.read(8)
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
             if not 2 <= length <= min(_MAX_HEADER_BYTES, path.stat().st_size - 8):
-                raise BundleError(f"{path} is no safetensors file.", remedy)
+                raise BundleError(f"{path} is not a safetensors file.", remedy)
             header = json.loads(stream.read(length))
     except OSError as error:
         raise BundleError(f"The model {path} cannot be read: {error.strerror}.", remedy) from error
     except ValueError as error:
         if isinstance(error, BundleError):
             raise
-        raise BundleError(f"{path} is no safetensors file: {error}.", remedy) from error
+        raise BundleError(f"{path} is not a safetensors file: {error}.", remedy) from error
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
     if HEADER_KEY not in metadata:
-        raise BundleError(f"{path} has no land-cover description in its header.", remedy)
+        raise BundleError(f"{path} has no land-cover metadata in its header.", remedy)
     try:
         item = json.loads(metadata[HEADER_KEY])
     except ValueError as error:
-        raise BundleError(f"The description in {path} is no JSON: {error}.", remedy) from error
+        raise BundleError(f"The metadata in {path} are not valid JSON: {error}.", remedy) from error
     return BundleMetadata.from_stac_item(item)
 
 
 def _onnx_metadata(path: Path) -> BundleMetadata:
-    """Return what is known of an ONNX file.
+    """Return the metadata of an ONNX file.
 
     Raises:
-        BundleError: as :func:`~dubai_landcover_plugin.protocol.onnx_metadata.read_onnx`.
+        BundleError: see :func:`~dubai_landcover_plugin.protocol.onnx_metadata.read_onnx`.
     """
     known = read_onnx(path, HEADER_KEY)
     own = (known.item or {}).get("properties", {})
@@ -307,19 +303,19 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
 
 
 def model_folders() -> list[Path]:
-    """Return the folders searched for bundles: those shipped first, then the user's own."""
+    """Return the existing folders that are searched for models: the shipped one, then the user's."""
     package = Path(__file__).resolve().parents[1]
     shipped = [package / "resources" / "models", package.parent / "resources" / "models"]
     return [folder for folder in (*shipped, user_model_folder()) if folder.is_dir()]
 
 
 def user_model_folder() -> Path:
-    """Return the folder for models that the user adds; it may not exist."""
+    """Return the folder for the user's models; it may not exist."""
     return Path.home() / ".dubai_landcover" / "models"
 
 
 def installed_models() -> dict[str, Path]:
-    """Return the bundles found, by file stem; a damaged one is left out here and refused when asked for."""
+    """Return the model files found, by file stem. Their contents are not checked."""
     found: dict[str, Path] = {}
     for folder in model_folders():
         for path in sorted(folder.glob(f"*{BUNDLE_SUFFIX}")):
@@ -328,10 +324,10 @@ def installed_models() -> dict[str, Path]:
 
 
 def find_model(name_or_path: str) -> Path:
-    """Return the bundle for an installed name or a path.
+    """Return the model file for an installed name or a path.
 
     Raises:
-        BundleError: if there is neither.
+        BundleError: if there is none.
     """
     installed = installed_models()
     if name_or_path in installed:
@@ -340,4 +336,4 @@ def find_model(name_or_path: str) -> Path:
     if path.is_file():
         return path
     names = ", ".join(installed) or "none"
-    raise BundleError(f"There is no model '{name_or_path}'.", f"Give a file or one of those installed: {names}.")
+    raise BundleError(f"There is no model '{name_or_path}'.", f"Give a file, or one of the installed models: {names}.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Protocol
 
 from dubai_landcover_plugin.protocol.errors import RunCancelled
@@ -15,7 +16,13 @@ class Monitor(Protocol):
     """Receives progress and messages of a run; may cancel it."""
 
     def report(self, done: int, total: int, text: str = "") -> None:
-        """Receive progress: ``done`` of ``total`` steps, and the stage or the throughput as a short text."""
+        """Receive progress.
+
+        Args:
+            done: Steps done.
+            total: All steps.
+            text: Stage or throughput.
+        """
 
     def log(self, level: str, text: str) -> None:
         """Receive one message; ``level`` is ``info`` or ``warning``."""
@@ -25,24 +32,33 @@ class Monitor(Protocol):
 
 
 class LoggingMonitor:
-    """Sends messages and progress to :mod:`logging` and never cancels; the default of every tool.
+    """Logs messages and progress to the logger :data:`LOGGER` and never cancels; the default of every tool.
 
-    Messages have their own level. Progress has the level ``INFO`` and is logged once for each tenth of a stage.
+    Messages are logged at ``INFO`` or ``WARNING``, progress at ``INFO``. Progress is logged at most once in
+    ``interval`` seconds; the end of a stage is always logged.
+
+    Args:
+        interval: Minimum time between two logs of progress, s.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, interval: float = 5.0) -> None:
         self._logger = logging.getLogger(LOGGER)
-        self._tenth = -1
+        self._interval = interval
+        self._logged: float | None = None
+        self._complete = False
 
     def report(self, done: int, total: int, text: str = "") -> None:
-        """Log the progress where a new tenth begins."""
-        tenth = 10 * done // max(total, 1)
-        if tenth != self._tenth:
-            self._tenth = tenth
-            self._logger.info("%s", f"{10 * tenth} % {text}".rstrip())
+        """Log the progress in percent, unless it was logged less than ``interval`` seconds ago."""
+        now = time.monotonic()
+        complete = total > 0 and done >= total
+        is_due = self._logged is None or now - self._logged >= self._interval
+        if is_due or (complete and not self._complete):
+            self._logged = now
+            self._logger.info("%s", f"{100 * done // max(total, 1)} % {text}".rstrip())
+        self._complete = complete
 
     def log(self, level: str, text: str) -> None:
-        """Log a message at its level."""
+        """Log a message at ``INFO`` or ``WARNING``."""
         self._logger.log(logging.WARNING if level == "warning" else logging.INFO, text)
 
     def cancelled(self) -> bool:
@@ -65,7 +81,7 @@ class SilentMonitor:
 
 
 def raise_if_cancelled(monitor: Monitor) -> None:
-    """Stop the run if the monitor cancels it.
+    """Stop the run if the monitor has cancelled it.
 
     Raises:
         RunCancelled: if ``monitor.cancelled()`` is true.

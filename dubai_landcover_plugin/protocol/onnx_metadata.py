@@ -1,11 +1,11 @@
-"""What an ONNX file of anybody's says of itself: enough to feed it and to name its classes. Standard library only.
+"""Metadata of third-party ONNX files: input, classes and resolution.
 
-The keys are those of the QGIS plugin Deepness, so that its public models work as they are:
-https://qgis-plugin-deepness.readthedocs.io/en/latest/creators/creators_add_metadata_to_model.html. Files that this
-project exports carry a full description besides.
+The keys are those of the QGIS plugin Deepness, so that its public models work unchanged:
+https://qgis-plugin-deepness.readthedocs.io/en/latest/creators/creators_add_metadata_to_model.html. Files exported by
+this project also have the complete STAC item.
 
 ONNX files are protocol buffers (https://protobuf.dev/programming-guides/encoding/); the field numbers are those of
-https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. Only the outermost layers are read, never a weight.
+https://github.com/onnx/onnx/blob/main/onnx/onnx.proto. Weights are skipped.
 """
 
 from __future__ import annotations
@@ -27,14 +27,20 @@ _INITIALIZER, _INPUT, _OUTPUT = 5, 11, 12  # of a graph
 _NAME_OF_TENSOR = 8
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
 _FLOAT = 1  # element type
-_SMALL = 1 << 20  # bytes; longer fields are weights, and skipped
+_SMALL = 1 << 20  # bytes; longer fields are weights and are skipped
 _BANDS = ("red", "green", "blue", "nir")
 _REMEDY = "Add it with the package onnx, as the documentation of Deepness shows."
 
 
 @dataclass(frozen=True)
 class Tensor:
-    """An input or output: name, element type and sides; a side that may vary is None."""
+    """An input or output of a network.
+
+    Args:
+        name: Name.
+        kind: Element type, as in ``TensorProto.DataType``.
+        shape: Sides; None for a dynamic side.
+    """
 
     name: str
     kind: int
@@ -43,19 +49,19 @@ class Tensor:
 
 @dataclass(frozen=True)
 class OnnxDescription:
-    """What is known of an ONNX network for segmentation.
+    """Metadata of an ONNX network for segmentation.
 
     Args:
         input: (N, C, H, W) pixels.
         output: (N, K, H, W) scores of the classes.
         scheme: The classes.
         bands: Common names of the input bands.
-        mean: What is subtracted from pixels on the scale 0..1.
-        std: What they are divided by then.
+        mean: Mean of each band, on the scale 0..1.
+        std: Standard deviation of each band, on the same scale.
         gsd: Ground sampling distance, m/px.
-        window: Side of the window that suits it, px; the only one if ``is_fixed``.
-        is_fixed: Whether the network takes no other window.
-        item: The STAC item of this project, where the file has one.
+        window: Preferred side of a window, px; the only one if ``is_fixed``.
+        is_fixed: Whether the network supports only that window.
+        item: The STAC item of this project, or None.
     """
 
     input: Tensor
@@ -71,14 +77,14 @@ class OnnxDescription:
 
 
 def read_onnx(path: str | Path, item_key: str) -> OnnxDescription:
-    """Read the description of an ONNX file.
+    """Return the metadata of an ONNX file.
 
     Args:
         path: The file.
-        item_key: Under which this project's own description lies.
+        item_key: Metadata key of this project's STAC item.
 
     Raises:
-        BundleError: if it is no ONNX file, no network for segmentation, or lacks what is needed to feed it.
+        BundleError: if the file is not an ONNX file or not a segmentation network, or required metadata are missing.
     """
     path = Path(path)
     try:
@@ -86,9 +92,9 @@ def read_onnx(path: str | Path, item_key: str) -> OnnxDescription:
             model = _Model()
             model.read(stream, path.stat().st_size)
     except OSError as error:
-        raise BundleError(f"The model {path} cannot be read: {error.strerror}.", "Give another file.") from error
+        raise BundleError(f"The model {path} cannot be read: {error.strerror}.", "Choose another file.") from error
     except (IndexError, ValueError) as error:
-        raise BundleError(f"{path} is no ONNX file ({error}).", "Export the model again.") from error
+        raise BundleError(f"{path} is not an ONNX file ({error}).", "Export the model again.") from error
     return _describe(path, model, item_key)
 
 
@@ -120,9 +126,9 @@ class _Model:
 
 
 def _fields(stream: IO[bytes], size: int, deep: tuple[int, ...] = ()) -> Iterator[tuple[int, int | bytes]]:
-    """Yield number and value of each field in the next ``size`` bytes.
+    """Yield number and value of each field in the next ``size`` bytes. Long fields are skipped.
 
-    Of fields in ``deep`` the length is given, and the caller reads that many bytes. Long fields are skipped.
+    For fields in ``deep`` the length is yielded instead of the value, and the caller may read that many bytes.
     """
     end = stream.tell() + size
     while stream.tell() < end:
@@ -135,7 +141,7 @@ def _fields(stream: IO[bytes], size: int, deep: tuple[int, ...] = ()) -> Iterato
         elif wire == _BYTES:
             length = _varint(stream)
             if stream.tell() + length > end:
-                raise ValueError("a field is longer than what holds it")
+                raise ValueError("a field is longer than its message")
             after = stream.tell() + length
             if number in deep:
                 yield number, length
@@ -159,7 +165,7 @@ def _varint(stream: IO[bytes]) -> int:
             return value
         shift += 7
         if shift > 63:
-            raise ValueError("a number is too long")
+            raise ValueError("a varint is longer than 64 bits")
 
 
 def _text(value: int | bytes | None) -> str:
@@ -193,14 +199,14 @@ def _describe(path: Path, model: _Model, item_key: str) -> OnnxDescription:
     if len(inputs) != 1 or len(model.outputs) != 1:
         raise BundleError(
             f"{name} has {len(inputs)} inputs and {len(model.outputs)} outputs.",
-            "A network for segmentation has one of each: pixels, and scores of the classes.",
+            "Choose a segmentation network with one input (pixels) and one output (scores of the classes).",
         )
     (pixels,), (scores,) = inputs, model.outputs
     _check_tensors(name, pixels, scores)
     values = _Properties(name, model.properties)
     kind = values.get("model_type", "Segmentor")
     if kind != "Segmentor":
-        raise BundleError(f"{name} is a {kind}.", "Choose a model for segmentation (Segmentor).")
+        raise BundleError(f"{name} is a {kind} model.", "Choose a segmentation model (Segmentor).")
     gsd = values.number("resolution") / 100
     channels = pixels.shape[1]
     item = values.get(item_key, None)
@@ -208,7 +214,10 @@ def _describe(path: Path, model: _Model, item_key: str) -> OnnxDescription:
     fixed = pixels.shape[2]
     window = fixed or int(values.number("tile_size", values.number("tiles_size", 512)))
     if not gsd > 0 or window < 1:
-        raise BundleError(f"{name} gives a resolution of {100 * gsd:g} cm and tiles of {window} px.", _REMEDY)
+        raise BundleError(
+            f"{name} has a resolution of {100 * gsd:g} cm and a tile size of {window} px; both must be positive.",
+            _REMEDY,
+        )
     return OnnxDescription(
         pixels,
         scores,
@@ -226,18 +235,18 @@ def _describe(path: Path, model: _Model, item_key: str) -> OnnxDescription:
 def _check_tensors(name: str, pixels: Tensor, scores: Tensor) -> None:
     if len(pixels.shape) != 4 or len(scores.shape) != 4 or pixels.kind != _FLOAT or pixels.shape[2] != pixels.shape[3]:
         raise BundleError(
-            f"{name} reads {_told(pixels)} and gives {_told(scores)}.",
-            "It must read 32-bit numbers of shape batch, bands, height, width (square), and give batch, classes, "
-            "height, width.",
+            f"{name} has the input {_shape_text(pixels)} and the output {_shape_text(scores)}.",
+            "The input must be float32 of shape batch, bands, height, width (square), the output of shape batch, "
+            "classes, height, width.",
         )
 
 
-def _told(tensor: Tensor) -> str:
+def _shape_text(tensor: Tensor) -> str:
     return f"'{tensor.name}' of shape {', '.join('any' if side is None else str(side) for side in tensor.shape)}"
 
 
 class _Properties:
-    """Metadata of a file, each value JSON."""
+    """Metadata entries of a file; values are JSON."""
 
     def __init__(self, name: str, properties: dict[str, str]) -> None:
         self._name, self._properties = name, properties
@@ -248,7 +257,7 @@ class _Properties:
         try:
             return json.loads(self._properties[key])
         except ValueError:
-            return self._properties[key]  # a text without quotes
+            return self._properties[key]  # an unquoted string
 
     def number(self, key: str, default: float | None = None) -> float:
         value = self.get(key, default)
@@ -278,13 +287,13 @@ def _scheme(item: dict[str, Any] | None, names: Any, channels: int | None, name:
     if item is not None:
         return ClassScheme.from_json(item["properties"]["landcover:scheme"])
     if not isinstance(names, dict):
-        raise BundleError(f"{name} has class names that are no table: {names!r:.80}.", _REMEDY)
-    if channels == 1 and len(names) == 1:  # one channel tells what it finds from the rest
+        raise BundleError(f"The class names of {name} must be an object, got {names!r:.80}.", _REMEDY)
+    if channels == 1 and len(names) == 1:  # one channel: foreground and background
         names = {"0": "Background", "1": next(iter(names.values()))}
     count = max(channels or len(names), 2)
     found = [str(names.get(str(number)) or f"Class {number}") for number in range(count)]
     if count + 1 > 254:
-        raise BundleError(f"{name} has {count} classes.", "At most 253 are possible.")
+        raise BundleError(f"{name} has {count} classes; the maximum is 253.", "Choose another model.")
     classes = tuple(
         LandCoverClass(number + 1, text if found.count(text) == 1 else f"{text} {number}", _colour(number, count))
         for number, text in enumerate(found)

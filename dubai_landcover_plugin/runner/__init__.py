@@ -1,1 +1,1 @@
-"""The QGIS side of the seam: finds the engine's interpreter, runs its worker, builds its environment."""
+"""QGIS's side of the protocol: finds the engine's interpreter, runs its worker, installs its environment."""

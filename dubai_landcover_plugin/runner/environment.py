@@ -1,7 +1,7 @@
-"""Environment variables that the engine may see.
+"""Environment variables of the engine.
 
-QGIS sets variables that point Python, GDAL and PROJ at QGIS's own files. The engine brings its own, so it must not
-see them. ``os.environ`` itself is never changed.
+QGIS sets variables that point Python, GDAL and PROJ to QGIS's files. The engine has its own libraries, so these
+variables are removed. ``os.environ`` itself is never changed.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ _INSTALLER_PREFIXES = ("PIP_", "UV_")
 
 
 def engine_environment(environment: Mapping[str, str] | None = None, for_installer: bool = False) -> dict[str, str]:
-    """Return a copy of ``environment`` without what would lead the engine to QGIS's libraries.
+    """Return a copy of ``environment`` without the variables that refer to QGIS's libraries.
 
     Args:
-        environment: Defaults to this process's.
-        for_installer: Keep the settings of pip and uv, which name mirrors and proxies.
+        environment: Defaults to the environment of this process.
+        for_installer: Keep the variables of pip and uv, which configure mirrors and proxies.
     """
     source = os.environ if environment is None else environment
     prefixes = _FOREIGN_PREFIXES if for_installer else _FOREIGN_PREFIXES + _INSTALLER_PREFIXES
@@ -35,7 +35,7 @@ def engine_environment(environment: Mapping[str, str] | None = None, for_install
 
 
 def _drop_qgis_folders(kept: dict[str, str], source: Mapping[str, str]) -> None:
-    """Remove QGIS's own folders from PATH: its DLLs would be found before the engine's."""
+    """Remove QGIS's folders from PATH, so that its DLLs are not loaded instead of the engine's."""
     root = source.get("OSGEO4W_ROOT", "").rstrip("\\/").casefold()
     for name in [name for name in kept if name.upper() == "PATH"]:
         folders = kept[name].split(os.pathsep)

@@ -1,4 +1,4 @@
-"""What can go wrong between QGIS and the engine."""
+"""Errors between QGIS and the engine."""
 
 from __future__ import annotations
 
@@ -6,25 +6,25 @@ from dubai_landcover_plugin.protocol.errors import LandCoverError
 
 
 class EngineMissingError(LandCoverError, OSError):
-    """There is no interpreter to run the engine with."""
+    """No interpreter for the engine was found."""
 
     code = "engine-missing"
 
 
 class EngineSetupError(LandCoverError, RuntimeError):
-    """The engine's environment could not be built."""
+    """The engine's environment could not be installed."""
 
     code = "engine-setup"
 
 
 class WorkerDiedError(LandCoverError, RuntimeError):
-    """The engine ended without an answer."""
+    """The engine exited without a result."""
 
     code = "worker-died"
 
 
 class WorkerError(LandCoverError, RuntimeError):
-    """The engine refused or failed, and said why."""
+    """An error reported by the engine, with its code, message and remedy."""
 
     def __init__(self, code: str, message: str, remedy: str = "") -> None:
         super().__init__(message, remedy)

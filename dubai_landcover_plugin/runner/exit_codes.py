@@ -1,4 +1,4 @@
-"""What an exit code of the engine means to a user."""
+"""Explains exit codes of the engine."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _WINDOWS_CODES = {
 
 
 def explain_exit(code: int | None, log_tail: str) -> tuple[str, str]:
-    """Return why a worker ended, as the end of a sentence, and what to do about it.
+    """Return why a worker exited, as a clause, and the remedy.
 
     Args:
-        code: Exit code as ``subprocess`` gives it: negative is a signal; None means that it did not end by itself.
-        log_tail: The last lines of its error output.
+        code: Exit code of ``subprocess``; negative for a signal, None for a worker that did not exit by itself.
+        log_tail: Last lines of its error output.
     """
     setup = "Choose Plugins > Dubai Land Cover > Set up the engine… again."
     if code is None:
-        return "it stopped answering", "Try again; if it happens again, send the log with a report."
+        return "it stopped responding", "Try again; if it happens again, report it with the log."
     if code < 0:
         return _explain_signal(-code)
     if code > 128 and code - 128 in (signal.SIGTERM, 9, 11):
@@ -34,13 +34,13 @@ def explain_exit(code: int | None, log_tail: str) -> tuple[str, str]:
     if "No module named" in log_tail or code == 0xC0000135:
         return f"a library it needs is missing (exit code {code})", setup
     if code in _WINDOWS_CODES:
-        return _WINDOWS_CODES[code], "Try again with device cpu; if it happens again, send the log with a report."
-    return f"its exit code was {code}", "The last lines of its log say more."
+        return _WINDOWS_CODES[code], "Try again with device cpu; if it happens again, report it with the log."
+    return f"its exit code was {code}", "See the last lines of its log."
 
 
 def _explain_signal(number: int) -> tuple[str, str]:
     if number == 9:
-        return "the system killed it, probably because memory ran out (signal 9)", MEMORY_REMEDY
+        return "the system killed it, probably for lack of memory (signal 9)", MEMORY_REMEDY
     try:
         name = signal.Signals(number).name
     except ValueError:

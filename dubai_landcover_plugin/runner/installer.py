@@ -1,6 +1,6 @@
-"""Builds the engine's environment in the QGIS profile, from the locked requirements that the plugin ships.
+"""Installs the engine's environment in the QGIS profile, from the locked requirements shipped with the plugin.
 
-Only the user starts this, from the menu; no algorithm and no headless run installs anything.
+Started only by the user, from the menu: algorithms and headless runs install nothing.
 """
 
 from __future__ import annotations
@@ -30,24 +30,30 @@ _PROBE = "import ensurepip, sys, venv; print('.'.join(map(str, sys.version_info[
 
 @dataclass(frozen=True)
 class Installer:
-    """How packages get into the environment: uv where it is installed, else venv and pip.
+    """Commands that create the environment and install packages: uv if it is installed, else venv and pip.
 
     Args:
-        uv: Path of uv, or nothing.
-        python: Interpreter to build on; nothing lets uv choose or fetch one.
+        uv: Path of uv; empty for venv and pip.
+        python: Base interpreter; if empty, uv finds or downloads one.
     """
 
     uv: str
     python: str
 
     def make_environment(self, folder: Path) -> list[str]:
-        """Return the command that makes an empty environment."""
+        """Return the command that creates an empty environment."""
         if self.uv:
             return [self.uv, "venv", "--python", self.python or ">=3.11,<3.14", str(folder)]
         return [self.python, "-I", "-m", "venv", str(folder)]
 
     def install(self, folder: Path, files: Sequence[Path], cpu_torch: bool = False) -> list[str]:
-        """Return the command that installs locked files; ``cpu_torch`` looks where torch's CPU builds are."""
+        """Return the command that installs locked requirement files.
+
+        Args:
+            folder: The environment.
+            files: Requirement files with hashes.
+            cpu_torch: Use the package index of torch's CPU builds; needs uv.
+        """
         python = str(environment_python(folder))
         locked = [part for file in files for part in ("-r", str(file))]
         if self.uv:
@@ -58,38 +64,37 @@ class Installer:
 
 
 def find_installer(monitor: Monitor) -> Installer:
-    """Return how this computer can build the environment.
+    """Return the installer to use on this computer.
 
     Raises:
-        EngineSetupError: if there is neither uv nor a Python that can make virtual environments.
+        EngineSetupError: if neither uv nor a suitable Python with venv is found.
     """
     uv = _find_uv()
     for python in _candidates():
         version = _probe(python)
         if version and _LOWEST <= version < _BELOW:
-            monitor.log("info", f"Building on Python {version[0]}.{version[1]}: {python}{' with uv' if uv else ''}")
+            monitor.log("info", f"Using Python {version[0]}.{version[1]}: {python}{' with uv' if uv else ''}")
             return Installer(uv, python)
     if uv:
-        monitor.log("info", "No suitable Python was found; uv fetches one.")
+        monitor.log("info", "No suitable Python was found; uv downloads one.")
         return Installer(uv, "")
     raise EngineSetupError(
-        f"No Python {_LOWEST[0]}.{_LOWEST[1]} to {_BELOW[0]}.{_BELOW[1] - 1} that can make virtual environments "
-        "was found.",
+        f"No Python {_LOWEST[0]}.{_LOWEST[1]} to {_BELOW[0]}.{_BELOW[1] - 1} with venv and ensurepip was found.",
         "Install Python 3.12 from python.org (on Debian and Ubuntu: apt install python3-venv) or uv, then try again.",
     )
 
 
 def install_engine(profile_folder: str | Path, requirements: Path, monitor: Monitor) -> Path:
-    """Build the engine's environment anew and return its interpreter.
+    """Replace the engine's environment by a new one and return its interpreter.
 
     Args:
         profile_folder: Folder of the QGIS profile.
         requirements: Folder of the locked requirement files.
-        monitor: Hears every line of the log; may cancel.
+        monitor: Receives progress and the output of each step; may cancel.
 
     Raises:
-        EngineSetupError: if a step fails; nothing is left behind.
-        RunCancelled: if the monitor asked to stop; nothing is left behind.
+        EngineSetupError: if a step fails; the unfinished environment is removed.
+        RunCancelled: if the monitor cancels; the unfinished environment is removed.
     """
     folder = engine_folder(profile_folder)
     installer = find_installer(monitor)
@@ -97,7 +102,7 @@ def install_engine(profile_folder: str | Path, requirements: Path, monitor: Moni
     _remove(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
-        monitor.report(0, 4, "Making the environment")
+        monitor.report(0, 4, "Creating the environment")
         _run(installer.make_environment(folder), monitor)
         monitor.report(1, 4, "Installing the engine's libraries")
         _run(installer.install(folder, [requirements / "engine.txt"]), monitor)
@@ -115,8 +120,8 @@ def install_engine(profile_folder: str | Path, requirements: Path, monitor: Moni
 
 
 def _install_torch(installer: Installer, folder: Path, requirements: Path, monitor: Monitor) -> None:
-    """Install torch: without CUDA where there is no NVIDIA card and such a build is within reach, else PyPI's."""
-    engine = requirements / "engine.txt"  # holds the hashes of what torch needs
+    """Install torch: the CPU build if there is no NVIDIA GPU and the build is available, else the one of PyPI."""
+    engine = requirements / "engine.txt"  # has the hashes of torch's dependencies
     if sys.platform != "darwin" and shutil.which("nvidia-smi") is None:
         for tool, cpu_torch in _torch_attempts(installer, folder):
             try:
@@ -124,25 +129,25 @@ def _install_torch(installer: Installer, folder: Path, requirements: Path, monit
                 return
             except EngineSetupError:
                 continue
-        monitor.log("warning", "torch's CPU build is not within reach; taking the larger one from PyPI.")
+        monitor.log("warning", "The CPU build of torch is not available; installing the larger build from PyPI.")
     if sys.platform == "linux":
         _check_space(folder, NEEDED_WITH_CUDA_MB)
     _run(installer.install(folder, [engine, requirements / "torch.txt"]), monitor)
 
 
 def _torch_attempts(installer: Installer, folder: Path) -> list[tuple[Installer, bool]]:
-    """Return how to look for torch's CPU build: where pip or uv are set to look, then where uv knows it is."""
+    """Return attempts to find torch's CPU build: on the configured indexes, then on torch's own index through uv."""
     own_uv = environment_python(folder).with_name("uv.exe" if sys.platform == "win32" else "uv")
     uv = installer.uv or (str(own_uv) if own_uv.is_file() else "")
     return [(installer, False), *([(Installer(uv, installer.python), True)] if uv else [])]
 
 
 def _run(command: Sequence[str], monitor: Monitor) -> None:
-    """Run one step and pass its output on, line by line.
+    """Run a command and log its output line by line.
 
     Raises:
-        EngineSetupError: if it fails.
-        RunCancelled: if the monitor asked to stop.
+        EngineSetupError: if the command fails.
+        RunCancelled: if the monitor cancels.
     """
     monitor.log("info", " ".join(command))
     tail: list[str] = []
@@ -163,13 +168,13 @@ def _run(command: Sequence[str], monitor: Monitor) -> None:
     if code != 0:
         reason, _ = explain_exit(code, "")
         raise EngineSetupError(
-            f"Setting up the engine failed: {reason}. The last lines were:\n" + "\n".join(tail),
+            f"Setting up the engine failed: {reason}. Last lines of the output:\n" + "\n".join(tail),
             "Check the internet connection and the free space, then try again.",
         )
 
 
 def _environment() -> Mapping[str, str]:
-    """Return the installer's variables. uv does not read pip's, which may name a mirror or a folder of wheels."""
+    """Return the installer's environment variables, with pip's index and wheel folder copied to uv's variables."""
     variables = engine_environment(for_installer=True)
     for pip, uv in (("PIP_FIND_LINKS", "UV_FIND_LINKS"), ("PIP_INDEX_URL", "UV_DEFAULT_INDEX")):
         if pip in variables:
@@ -184,7 +189,7 @@ def _find_uv() -> str:
 
 
 def _candidates() -> list[str]:
-    """Return interpreters to try. Inside QGIS ``sys.executable`` may be QGIS itself, so it is not among them."""
+    """Return interpreters to try; without ``sys.executable``, which may be QGIS itself."""
     program = "python.exe" if sys.platform == "win32" else "bin/python3"
     named = ["python3.12", "python3.11", "python3.13", "python3.10", "python3", "python"]
     places = [shutil.which(name) for name in named]
@@ -193,7 +198,7 @@ def _candidates() -> list[str]:
 
 
 def _probe(python: str) -> tuple[int, ...] | None:
-    """Return the version of an interpreter that can make virtual environments, else None."""
+    """Return the version of an interpreter with venv and ensurepip, else None."""
     try:
         with WorkerProcess([python, "-I", "-c", _PROBE], engine_environment()) as process:
             process.close_input()
@@ -204,25 +209,25 @@ def _probe(python: str) -> tuple[int, ...] | None:
 
 
 def _check_space(folder: Path, needed: int) -> None:
-    """Refuse to start what cannot end well.
+    """Check the free disk space; ``needed`` is in MB.
 
     Raises:
-        EngineSetupError: if the disk is too full.
+        EngineSetupError: if there is less than needed.
     """
     place = next(parent for parent in folder.parents if parent.is_dir())
     free = shutil.disk_usage(place).free // 10**6
     if free < needed:
         raise EngineSetupError(
             f"Setting up the engine needs {needed} MB, {place} has {free} MB free.",
-            "Free some space, then try again.",
+            "Free disk space, then try again.",
         )
 
 
 def _remove(folder: Path) -> None:
-    """Delete an environment; the mark goes first, so that a half-deleted one is never used.
+    """Delete an environment; its mark first, so that a partially deleted one is never used.
 
     Raises:
-        EngineSetupError: if files stay, for instance because a run uses them.
+        EngineSetupError: if files cannot be deleted, for instance because a run uses them.
     """
     (folder / COMPLETE_MARK).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""Which Python runs the engine."""
+"""Finds the Python interpreter of the engine."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from dubai_landcover_plugin.runner.errors import EngineMissingError
 VARIABLE = "DUBAI_LANDCOVER_PYTHON"
 COMPLETE_MARK = "engine-complete.json"
 _REMEDY = (
-    "In QGIS choose Plugins > Dubai Land Cover > Set up the engine…; without a desktop run 'make setup' in the source "
-    f"folder and set {VARIABLE} to the Python it names."
+    "In QGIS choose Plugins > Dubai Land Cover > Set up the engine…; without a desktop, run 'make setup' in the source "
+    f"folder and set {VARIABLE} to .venv/bin/python there."
 )
 
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python that runs the engine, and who named it."""
+    """Path of a Python interpreter, and the setting that it comes from."""
 
     path: str
     origin: str
 
 
 def engine_folder(profile_folder: str | Path) -> Path:
-    """Return the folder of the environment that the plugin's installer makes in a QGIS profile."""
+    """Return the folder of the environment that the plugin installs in a QGIS profile."""
     return Path(profile_folder) / "dubai_landcover" / "engine"
 
 
 def environment_python(environment_folder: Path) -> Path:
-    """Return the interpreter of a virtual environment; it need not exist."""
+    """Return the path of a virtual environment's interpreter, whether it exists or not."""
     if sys.platform == "win32":
         return environment_folder / "Scripts" / "python.exe"
     return environment_folder / "bin" / "python"
@@ -41,15 +41,15 @@ def environment_python(environment_folder: Path) -> Path:
 def find_interpreter(
     setting: str, profile_folder: str | Path | None, environment: Mapping[str, str] | None = None
 ) -> Interpreter:
-    """Return the engine's interpreter: the setting, else the variable, else the environment in the profile.
+    """Return the engine's interpreter: the setting, else ``DUBAI_LANDCOVER_PYTHON``, else the one in the profile.
 
     Args:
         setting: The plugin setting; may be empty.
-        profile_folder: Folder of the QGIS profile, if there is one.
-        environment: Defaults to this process's.
+        profile_folder: Folder of the QGIS profile, or None.
+        environment: Environment variables; defaults to those of this process.
 
     Raises:
-        EngineMissingError: if none is named or the one named is no program.
+        EngineMissingError: if none is configured, or the configured one is not an executable file.
     """
     variables = os.environ if environment is None else environment
     for value, origin in ((setting, "the plugin's settings"), (variables.get(VARIABLE, ""), VARIABLE)):
@@ -66,7 +66,7 @@ def find_interpreter(
 def _checked(value: str, origin: str) -> str:
     path = Path(value).expanduser()
     if not path.is_file():
-        raise EngineMissingError(f"The engine's Python '{value}', named by {origin}, does not exist.", _REMEDY)
+        raise EngineMissingError(f"The engine's Python '{value}' (from {origin}) does not exist.", _REMEDY)
     if not os.access(path, os.X_OK):
-        raise EngineMissingError(f"The engine's Python '{value}', named by {origin}, is not executable.", _REMEDY)
+        raise EngineMissingError(f"The engine's Python '{value}' (from {origin}) is not executable.", _REMEDY)
     return str(path)

@@ -1,4 +1,4 @@
-"""Runs one task in the engine and waits for its answer."""
+"""Runs one task in the engine and waits for its result."""
 
 from __future__ import annotations
 
@@ -31,35 +31,35 @@ def run_task(
 
     Args:
         python: Interpreter of the engine.
-        task: name of a tool, such as ``segment_raster``, or ``doctor``.
-        request: The task's request as plain JSON.
-        monitor: Hears progress and messages; may cancel.
-        command: Replaces the worker's command line.
+        task: Name of a tool, such as ``segment_raster``, or ``doctor``.
+        request: The task's request, JSON-ready.
+        monitor: Receives progress and messages; may cancel.
+        command: Command line of the worker; None for the default.
 
     Returns:
         The ``value`` of the worker's result message.
 
     Raises:
         EngineMissingError: if the interpreter cannot be started.
-        WorkerError: if the engine refused or failed.
-        WorkerDiedError: if it ended without an answer.
-        ProtocolError: if it speaks another language.
-        RunCancelled: if the monitor asked to stop.
+        WorkerError: if the engine reports an error.
+        WorkerDiedError: if it exits without a result.
+        ProtocolError: if its messages are invalid or of another protocol version.
+        RunCancelled: if the monitor cancels.
     """
     with WorkerProcess(command or worker_command(python), engine_environment()) as worker:
         worker.send({"protocol": PROTOCOL, "task": task, "request": dict(request)})
-        conversation = _Conversation(worker, monitor)
+        exchange = _Exchange(worker, monitor)
         try:
-            return conversation.result()
+            return exchange.result()
         except LandCoverError as error:
             worker.kill()
-            if not isinstance(error, WorkerError):  # a worker that could still answer has tidied up itself
-                remove_temporaries(output_folders(task, request), conversation.pid)
+            if not isinstance(error, WorkerError):  # a worker that reports an error has removed its files
+                remove_temporaries(output_folders(task, request), exchange.pid)
             raise
 
 
-class _Conversation:
-    """What is known of a run while its messages arrive."""
+class _Exchange:
+    """Exchange of messages with a worker during one run."""
 
     def __init__(self, worker: WorkerProcess, monitor: Monitor) -> None:
         self.pid = worker.pid
@@ -67,7 +67,7 @@ class _Conversation:
         self._monitor = monitor
         self._started = time.monotonic()
         self._greeted = False
-        self._waiting_told = False
+        self._slow_start_logged = False
         self._foreign_lines = 0
         self._cancelled_at: float | None = None
 
@@ -78,7 +78,7 @@ class _Conversation:
             try:
                 line = self._worker.read(POLL_SECONDS)
             except queue.Empty:
-                self._mention_slow_start()
+                self._log_slow_start()
                 continue
             if line is END:
                 raise self._early_end()
@@ -89,7 +89,7 @@ class _Conversation:
                 self._handle(message)
 
     def _watch_cancel(self) -> None:
-        """Pass a wish to cancel on; after the grace period stop waiting for the worker."""
+        """Forward a cancellation to the worker; after the grace period stop waiting for it."""
         now = time.monotonic()
         if self._cancelled_at is None and self._monitor.cancelled():
             self._cancelled_at = now
@@ -97,13 +97,18 @@ class _Conversation:
         elif self._cancelled_at is not None and now - self._cancelled_at > CANCEL_GRACE_SECONDS:
             raise RunCancelled("The run was cancelled; unfinished files were removed.")
 
-    def _mention_slow_start(self) -> None:
-        if not self._greeted and not self._waiting_told and time.monotonic() - self._started > SLOW_START_SECONDS:
-            self._waiting_told = True
+    def _log_slow_start(self) -> None:
+        elapsed = time.monotonic() - self._started
+        if not self._greeted and not self._slow_start_logged and elapsed > SLOW_START_SECONDS:
+            self._slow_start_logged = True
             self._monitor.log("info", "Still waiting for the engine to start; the first start can take a minute.")
 
     def _parsed(self, line: bytes) -> dict[str, Any] | None:
-        """Return the message in a line; a line that is none is logged, too many of them end the run."""
+        """Return the message in a line. Other lines are logged.
+
+        Raises:
+            ProtocolError: after more than ``MAX_FOREIGN_LINES`` lines that are not messages.
+        """
         try:
             message = json.loads(line)
         except ValueError:
@@ -113,35 +118,43 @@ class _Conversation:
         text = line.decode("utf-8", errors="replace").strip()[:200]
         self._foreign_lines += 1
         if self._foreign_lines <= 3 and text:
-            self._monitor.log("warning", f"The engine printed something that is no message: {text}")
+            self._monitor.log("warning", f"The engine printed a line that is not a message: {text}")
         if self._foreign_lines > MAX_FOREIGN_LINES:
             raise ProtocolError(
-                f"The engine printed more than {MAX_FOREIGN_LINES} lines that are no messages, the last: {text}",
+                f"The engine printed more than {MAX_FOREIGN_LINES} lines that are not messages, the last: {text}",
                 "Check that the engine's Python prints nothing when it starts.",
             )
         return None
 
     def _handle(self, message: Mapping[str, Any]) -> None:
-        """Pass on one message that is no result."""
+        """Process one message other than a result.
+
+        Raises:
+            LandCoverError: the error in an error message.
+        """
         kind = message["type"]
         if kind == HELLO:
-            self._greet(message)
+            self._check_hello(message)
         elif kind == PROGRESS:
-            self._monitor.report(_whole(message, "done"), _whole(message, "total"), str(message.get("text", "")))
+            self._monitor.report(_integer(message, "done"), _integer(message, "total"), str(message.get("text", "")))
         elif kind == LOG:
             self._monitor.log(str(message.get("level", "info")), str(message.get("text", "")))
         elif kind == ERROR:
             raise self._error(message)
 
-    def _greet(self, message: Mapping[str, Any]) -> None:
-        """Check that the worker speaks our protocol."""
+    def _check_hello(self, message: Mapping[str, Any]) -> None:
+        """Check the worker's protocol version and log its software versions.
+
+        Raises:
+            ProtocolError: if the protocol version differs.
+        """
         if message.get("protocol") != PROTOCOL:
             raise ProtocolError(
-                f"The engine speaks protocol {message.get('protocol')}, the plugin {PROTOCOL}.",
-                "Restart QGIS after an update of the plugin; if it stays, install the plugin again.",
+                f"The engine uses protocol {message.get('protocol')}, the plugin {PROTOCOL}.",
+                "Restart QGIS after an update of the plugin; if the error persists, install the plugin again.",
             )
         self._greeted = True
-        pid = message.get("pid")  # differs from the process we started where a launcher starts the real Python
+        pid = message.get("pid")  # differs from that of the started process if a launcher starts the interpreter
         self.pid = pid if isinstance(pid, int) else self.pid
         versions = message.get("versions")
         listed = (
@@ -150,35 +163,37 @@ class _Conversation:
         self._monitor.log("info", f"Engine started: {listed}")
 
     def _value(self, message: Mapping[str, Any]) -> dict[str, Any]:
-        """Return a result's value after the worker has ended in peace."""
+        """Return the value of a result once the worker has exited."""
         value = message.get("value")
         if not isinstance(value, dict):
-            raise ProtocolError(f"The engine's result is no object but {type(value).__name__}.")
+            raise ProtocolError(
+                f"The engine's result must be an object, got {type(value).__name__}.", "Install the plugin again."
+            )
         self._worker.close_input()
         self._worker.wait(EXIT_GRACE_SECONDS)
         return value
 
     def _error(self, message: Mapping[str, Any]) -> LandCoverError:
-        """Return the worker's error as ours, after giving it time to tidy up."""
+        """Return the error of an error message once the worker has exited, or the grace period is over."""
         self._worker.close_input()
         self._worker.wait(POLL_SECONDS if self._cancelled_at is not None else EXIT_GRACE_SECONDS)
         code = str(message.get("code", "error"))
         text, remedy = str(message.get("message", "")), str(message.get("remedy", ""))
         if code == RunCancelled.code:
             return RunCancelled(text or "The run was cancelled.", remedy)
-        return WorkerError(code, text or f"The engine failed with code '{code}' and gave no reason.", remedy)
+        return WorkerError(code, text or f"The engine failed with code '{code}' and without a message.", remedy)
 
     def _early_end(self) -> LandCoverError:
-        """Return why the worker ended without an answer."""
+        """Return the error for a worker that exited without a result."""
         if self._cancelled_at is not None:
             return RunCancelled("The run was cancelled; unfinished files were removed.")
         code = self._worker.wait(POLL_SECONDS * 10)
         tail = self._worker.log_tail()
         reason, remedy = explain_exit(code, tail)
         log = f"\nLast lines of the engine's log:\n{tail}\n" if tail else ""
-        return WorkerDiedError(f"The engine ended without an answer: {reason}.{log}", remedy)
+        return WorkerDiedError(f"The engine exited without a result: {reason}.{log}", remedy)
 
 
-def _whole(message: Mapping[str, Any], key: str) -> int:
+def _integer(message: Mapping[str, Any], key: str) -> int:
     value = message.get(key, 0)
     return int(value) if isinstance(value, (int, float)) else 0

@@ -1,4 +1,4 @@
-"""The plugin's settings, kept in the QGIS profile."""
+"""Settings of the plugin in the QGIS profile."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ NATURAL_COLOURS = "dubai_landcover/natural_colours"
 
 
 def text_setting(key: str) -> str:
-    """Return a setting as text; empty where it was never set."""
+    """Return a setting as text; empty if it is not set."""
     return str(QgsSettings().value(key, "") or "")
 
 
 def natural_colours() -> bool:
-    """Return whether results are drawn in natural colours rather than the dataset's."""
+    """Return whether results are styled in natural colours instead of the dataset's."""
     return bool(QgsSettings().value(NATURAL_COLOURS, False, type=bool))
 
 
 def profile_folder() -> str:
-    """Return the folder of the QGIS profile in use."""
+    """Return the folder of the current QGIS profile."""
     return str(QgsApplication.qgisSettingsDirPath())
 
 
@@ -33,13 +33,13 @@ def engine_interpreter() -> Interpreter:
     """Return the interpreter that runs the engine for this profile.
 
     Raises:
-        EngineMissingError: if there is none.
+        EngineMissingError: if none is configured.
     """
     return find_interpreter(text_setting(INTERPRETER), profile_folder())
 
 
 def available_models() -> dict[str, Path]:
-    """Return the models to choose from, by name: those shipped, the user's own, those of the folder in the settings."""
+    """Return the available models by name: shipped, the user's, and those in the folder of the settings."""
     found = installed_models()
     folder = text_setting(MODEL_FOLDER)
     if folder:

@@ -1,4 +1,4 @@
-"""One engine process: starts it, exchanges JSON lines with it, and makes sure that it ends."""
+"""An engine process: starts it, exchanges JSON lines with it and ensures that it exits."""
 
 from __future__ import annotations
 
@@ -24,25 +24,25 @@ BOOTSTRAP = (
     "import sys; folder = sys.argv[1]; sys.path.insert(0, folder); import dubai_landcover_plugin; "
     "sys.path.remove(folder); from dubai_landcover_plugin.core import worker; sys.exit(worker.main())"
 )
-"""Imports the package from its folder, but nothing else that lies beside it: other plugins must not shadow numpy."""
+"""Imports only this package from the plugin folder: other plugins in it must not shadow packages such as numpy."""
 
 END = None
-"""What :meth:`WorkerProcess.read` gives when the worker will say no more."""
+"""Returned by :meth:`WorkerProcess.read` at the end of the worker's output."""
 
 
 def worker_command(python: str) -> list[str]:
-    """Return the command line of a worker of this very package."""
+    """Return the command line of a worker of this package."""
     package = Path(__file__).resolve().parents[1]
     return [python, "-I", "-X", "utf8", "-c", BOOTSTRAP, str(package.parent)]
 
 
 class WorkerProcess:
-    """A running engine. Use as a context manager: leaving it ends the process and everything it started.
+    """A running engine process; a context manager that kills the process and its children on exit.
 
     Args:
         command: Program and arguments.
-        environment: All variables that the process sees.
-        merge_errors: Read error output as lines too, instead of keeping it in the log file.
+        environment: Environment variables of the process.
+        merge_errors: Read error output as lines too, instead of writing it to the log file.
 
     Raises:
         EngineMissingError: if the program cannot be started.
@@ -84,7 +84,7 @@ class WorkerProcess:
         self.log_path.unlink(missing_ok=True)
 
     def _pump(self) -> None:
-        """Move lines from the pipe to the queue, so that reading them can time out."""
+        """Move lines from the pipe to a queue, which can be read with a timeout."""
         stream = self._process.stdout
         try:
             while stream is not None:
@@ -92,13 +92,13 @@ class WorkerProcess:
                 if not line:
                     break
                 self._lines.put(line)
-        except (OSError, ValueError):  # the pipe was closed under us
+        except (OSError, ValueError):  # the pipe was closed
             pass
         finally:
             self._lines.put(END)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send one message; a worker that is gone already is noticed by :meth:`read`."""
+        """Send one message. An exited worker is detected by :meth:`read`, not here."""
         stream = self._process.stdin
         if stream is None or stream.closed:
             return
@@ -109,46 +109,46 @@ class WorkerProcess:
             self.close_input()
 
     def close_input(self) -> None:
-        """Tell the worker that nothing more comes; it ends."""
+        """Close the worker's standard input, upon which it exits."""
         stream = self._process.stdin
         if stream is not None and not stream.closed:
             try:
                 stream.close()
             except OSError:
-                return  # it is gone already
+                return  # the process has exited
 
     def read(self, timeout: float) -> bytes | None:
-        """Return the next line, or ``END`` when there will be none.
+        """Return the next line, or ``END`` at the end of the output.
 
         Raises:
-            queue.Empty: if nothing came within ``timeout`` seconds.
+            queue.Empty: if there is no line within ``timeout`` seconds.
         """
         try:
             return self._lines.get(timeout=timeout)
         except queue.Empty:
             if self._process.poll() is None:
                 raise
-        try:  # it is dead: what is in the pipe still counts, a grandchild that holds the pipe open does not
+        try:  # the process has exited: read the remaining lines, but do not wait for children that keep the pipe open
             return self._lines.get(timeout=0.5)
         except queue.Empty:
             return END
 
     def wait(self, seconds: float) -> int | None:
-        """Return the exit code, or None if the worker still runs after ``seconds``."""
+        """Return the exit code, or None if the worker is still running after ``seconds``."""
         try:
             return self._process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
             return None
 
     def kill(self) -> None:
-        """End the worker and everything it started, at once."""
+        """Kill the worker and its children."""
         self.close_input()
         if sys.platform == "win32":
             _kill_tree_windows(self._process)
         else:
             try:
                 os.killpg(self.pid, signal.SIGKILL)
-            except (ProcessLookupError, PermissionError):  # macOS answers so for a group of zombies
+            except (ProcessLookupError, PermissionError):  # macOS raises PermissionError for a group of zombies
                 self._process.kill()
         self.wait(5.0)
 
@@ -164,14 +164,14 @@ class WorkerProcess:
 
 
 def _own_group() -> dict[str, Any]:
-    """Return the Popen arguments that make the process the head of a group of its own."""
+    """Return the Popen arguments that start the process in a new process group."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     return {"start_new_session": True}
 
 
 def _kill_tree_windows(process: subprocess.Popen[bytes]) -> None:
-    """End a process and its children; a virtual environment's python.exe starts the real one as a child."""
+    """Kill a process and its children; python.exe of a virtual environment starts the base interpreter as a child."""
     if process.poll() is not None:
         return
     taskkill = os.path.join(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "taskkill.exe")

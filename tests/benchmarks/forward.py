@@ -12,7 +12,13 @@ import numpy as np
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.runtimes.hardware import cores
 from dubai_landcover_plugin.core.runtimes.runtime import Runtime
-from dubai_landcover_plugin.core.runtimes.selection import Candidate, Choice, Limits, list_candidates, reference
+from dubai_landcover_plugin.core.runtimes.selection import (
+    Candidate,
+    Limits,
+    RuntimeSelector,
+    list_candidates,
+    reference,
+)
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 
 WINDOWS = (384, 512, 768)
@@ -75,7 +81,7 @@ def best_of(rows: list[Forward]) -> dict[str, Forward]:
 def open_runtime(bundle: ModelBundle, candidate: Candidate, window: int) -> Runtime | None:
     """Return a runtime for square windows; None where it does not go."""
     shape = (len(bundle.metadata.bands), window, window)
-    choice = Choice(bundle, candidate, shape, False, Limits(cores()), lambda level, text: None)
+    choice = RuntimeSelector(bundle, candidate, shape, False, Limits(cores()), lambda level, text: None)
     try:
         choice.list_all()
         return choice.next()

@@ -103,7 +103,7 @@ def test_after_kill_9_the_same_request_goes_on_to_the_same_bytes(start, tmp_path
     assert not (tmp_path / "o.tif").exists()
     process = start(task("segment_raster", request))
     lines = [json.loads(line) for line in iter(process.stdout.readline, "")]
-    assert any("An earlier run had finished" in line.get("text", "") for line in lines)
+    assert any("Resuming an interrupted run" in line.get("text", "") for line in lines)
     result = SegmentationResult.from_json(lines[-1]["value"])
     with rasterio.open(result.output) as dataset:
         resumed = dataset.read(1)

@@ -17,13 +17,13 @@ def test_colours_are_those_of_the_dataset():
 
 def test_names_are_found_whatever_their_case():
     assert DUBAI.by_name(" building ").id == 4
-    with pytest.raises(ClassSchemeError, match="Choose among: Water"):
+    with pytest.raises(ClassSchemeError, match="Choose one of: Water"):
         DUBAI.by_name("Lava")
 
 
 @pytest.mark.parametrize(
     ("arguments", "text"),
-    [((0, "A", "#000000"), "1..254"), ((1, " ", "#000000"), "name"), ((1, "A", "black"), "#E2A929")],
+    [((0, "A", "#000000"), "1 to 254"), ((1, " ", "#000000"), "name"), ((1, "A", "black"), "#RRGGBB")],
 )
 def test_a_class_that_no_raster_can_hold_is_refused(arguments, text):
     with pytest.raises(ClassSchemeError, match=text):

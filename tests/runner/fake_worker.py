@@ -62,12 +62,12 @@ def missing_library(request: dict) -> None:
 
 
 def silent(request: dict) -> None:
-    """Leave in peace without an answer."""
+    """Exit without a result."""
     hello()
 
 
 def some_garbage(request: dict) -> None:
-    """Print a few lines that are no messages."""
+    """Print a few lines that are not messages."""
     print("Welcome to Python")
     print('{"no": "type"}')
     good(request)
@@ -93,7 +93,7 @@ def refusing(request: dict) -> None:
 
 
 def polite(request: dict) -> None:
-    """Obey a wish to cancel."""
+    """Obey a cancellation."""
     hello()
     say(type="progress", done=1, total=10)
     if json.loads(sys.stdin.readline()).get("cancel"):
@@ -102,7 +102,7 @@ def polite(request: dict) -> None:
 
 
 def stubborn(request: dict) -> None:
-    """Ignore every wish, with a child and unfinished files of this and of other processes."""
+    """Ignore cancellations, with a child and unfinished files of this and of other processes."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
     partial(request["output"])
@@ -129,7 +129,7 @@ def talkative(request: dict) -> None:
 
 
 def no_object(request: dict) -> None:
-    """Answer with something that is no object."""
+    """Answer with something that is not an object."""
     hello()
     say(type="result", value=[1, 2])
 

@@ -121,7 +121,7 @@ def test_a_missing_library_names_the_set_up():
 
 
 def test_leaving_without_an_answer_is_an_error():
-    with pytest.raises(WorkerDiedError, match="without an answer"):
+    with pytest.raises(WorkerDiedError, match="without a result"):
         run_fake("silent")
 
 
@@ -132,7 +132,7 @@ def test_a_little_garbage_is_logged_and_forgiven():
 
 
 def test_much_garbage_ends_the_run():
-    with pytest.raises(ProtocolError, match="no messages"):
+    with pytest.raises(ProtocolError, match="not messages"):
         run_fake("much_garbage")
 
 
@@ -178,7 +178,7 @@ def test_cancel_ends_a_stubborn_worker_and_its_child_and_removes_its_files(
 
 
 def test_a_worker_that_closes_the_line_is_ended():
-    with pytest.raises(WorkerDiedError, match="stopped answering"):
+    with pytest.raises(WorkerDiedError, match="stopped responding"):
         run_fake("deaf")
 
 
@@ -246,7 +246,7 @@ def test_a_neighbour_of_the_package_cannot_shadow_a_library(tmp_path: Path):
         (0xC0000005, "", "access violation", "cpu"),
         (0xC0000017, "", "memory", "window"),
         (0xC0000135, "", "library", "Set up"),
-        (None, "", "stopped answering", "again"),
+        (None, "", "stopped responding", "again"),
         (2, "usage", "exit code was 2", "log"),
     ],
 )

@@ -193,7 +193,7 @@ def _own_config(bundle: ModelBundle) -> TrainingConfig:
 def calibrate(model: str, device: str, precision: str, temperature: float | None, dry_run: bool, **choice: Any) -> None:
     """Fit the temperature of a model and store it in the model file."""
     from dubai_landcover_plugin.core.bundle.bundle import load_bundle
-    from dubai_landcover_plugin.core.bundle.save import describe_anew
+    from dubai_landcover_plugin.core.bundle.save import replace_metadata
     from dubai_landcover_plugin.protocol.model_metadata import find_model
 
     from ..evaluation.calibration import LIMITS
@@ -209,7 +209,7 @@ def calibrate(model: str, device: str, precision: str, temperature: float | None
         return
     path = find_model(model)
     training = {**bundle.metadata.training, "calibration": record}
-    describe_anew(path, replace(bundle.metadata, temperature=float(record["temperature"]), training=training))
+    replace_metadata(path, replace(bundle.metadata, temperature=float(record["temperature"]), training=training))
     print(f"{path} now has temperature {record['temperature']:.4g}.")
     print(f"Update its card with: python -m {__package__.rpartition('.')[0]} card {path}")
 

@@ -1,1 +1,1 @@
-"""Model files: open, load, save."""
+"""Opens, loads and saves model files."""

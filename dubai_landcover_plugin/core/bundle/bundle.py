@@ -1,4 +1,4 @@
-"""A model ready for use: its description at once, its network when somebody needs it."""
+"""An open model file: metadata are read at once, the network on first use."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _CHUNK_BYTES = 1 << 20
 
 
 class ModelBundle:
-    """A model.
+    """A model: metadata and network.
 
-    PyTorch takes seconds to load, and where the network was compiled for another runtime before, nobody needs it. So
-    the network is read when it is first asked for.
+    The network is read on first use: PyTorch takes seconds to load and is not needed if the network is already compiled
+    for another runtime.
 
     Args:
-        metadata: What the model is and how to feed it.
+        metadata: Metadata of the model.
         model: The network, in evaluation mode, float32, on the CPU, without gradients; None reads it from ``path``.
         digest: SHA-256 of the file, hexadecimal.
-        path: The file.
+        path: The file, or None.
     """
 
     def __init__(
@@ -45,11 +45,11 @@ class ModelBundle:
         self.digest = digest
         self.path = path
         if model is not None:
-            self.__dict__["model"] = model  # where the cached property keeps what it has read
+            self.__dict__["model"] = model  # the value of the cached property
 
     @property
     def is_onnx(self) -> bool:
-        """Whether it is an ONNX file, which PyTorch cannot compute."""
+        """Whether the model is an ONNX file, which PyTorch does not support."""
         return self.path is not None and self.path.suffix.lower() == ONNX_SUFFIX
 
     @cached_property
@@ -57,18 +57,21 @@ class ModelBundle:
         """The network in PyTorch.
 
         Raises:
-            BundleError: if there is none, or the file is damaged or contradicts its description.
+            BundleError: if the model has none, or the file is damaged or does not match its metadata.
         """
         if self.path is None or self.is_onnx:
-            raise BundleError(f"The model '{self.metadata.name}' has no network for PyTorch.", "Use a bundle.")
+            raise BundleError(
+                f"The model '{self.metadata.name}' has no network for PyTorch.", "Use a .safetensors model."
+            )
         from dubai_landcover_plugin.core.bundle.weights import load_network
 
         return load_network(self.path, self.metadata)
 
     def graph(self, name: str) -> bytes | None:
-        """Return another form of the network, as :func:`~.openvino_runtime.pack_graph` makes it; None without it.
+        """Return a stored graph of the network, packed by :func:`.pack_graph`; None if the file does not have it.
 
-        ``int8``: for OpenVINO, with weights and features of 8 bit where that costs little.
+        Args:
+            name: ``int8``, the quantized graph for OpenVINO.
 
         Raises:
             BundleError: if the file is damaged.
@@ -86,26 +89,27 @@ class ModelBundle:
 
 
 def open_bundle(name_or_path: str | Path) -> ModelBundle:
-    """Return the model of an installed name or a path; only its description is read and validated.
+    """Return a model by installed name or path; only its metadata are read and validated.
 
     Raises:
-        BundleError: if there is no such model, or its file is of another kind or has no valid description.
+        BundleError: if there is no such model, or its file is of another type or has no valid metadata.
     """
     path = find_model(str(name_or_path))
     if path.suffix.lower() not in (BUNDLE_SUFFIX, ONNX_SUFFIX):
         raise BundleError(
-            f"{path.name} is no {BUNDLE_SUFFIX} or {ONNX_SUFFIX} file; other kinds of model files are refused.",
-            "Files such as .pt and .pth can run code when opened. Export the model with the training module.",
+            f"{path.name} is not a {BUNDLE_SUFFIX} or {ONNX_SUFFIX} file; other types of model files are refused, "
+            "because .pt and .pth files can run code when opened.",
+            "Export the model with the training module.",
         )
     metadata = read_metadata(path)
     return ModelBundle(metadata, None, file_digest(path), path)
 
 
 def load_bundle(name_or_path: str | Path) -> ModelBundle:
-    """Return the model of an installed name or a path, its network too.
+    """Return a model by installed name or path, with its network loaded.
 
     Raises:
-        BundleError: as :func:`open_bundle`, or if the weights are damaged or contradict the description.
+        BundleError: see :func:`open_bundle`; also if the weights are damaged or do not match the metadata.
     """
     bundle = open_bundle(name_or_path)
     _ = bundle.model

@@ -1,4 +1,4 @@
-"""Writes model files and reads their weights: one ``.safetensors`` holds both weights and description."""
+"""Writes model files: weights and metadata in one ``.safetensors`` file."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from dubai_landcover_plugin.core.bundle.bundle import file_digest, load_bundle
-from dubai_landcover_plugin.core.bundle.weights import compare_geometry, compare_shapes, empty_model
+from dubai_landcover_plugin.core.bundle.weights import check_geometry, check_shapes, empty_model
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.protocol.errors import BundleError
@@ -26,26 +26,26 @@ def save_bundle(
     half: bool = True,
     graphs: Mapping[str, bytes] | None = None,
 ) -> str:
-    """Write a bundle whole or not at all and return its SHA-256.
+    """Write a model file atomically and return its SHA-256.
 
-    Number of parameters, stride and receptive radius are taken from ``model``.
+    Number of parameters, stride and receptive radius in the metadata are set from ``model``.
 
     Args:
         path: Target, ending in ``.safetensors``; replaced if it exists.
-        metadata: What the model is and how to feed it.
-        model: The trained network that ``metadata.spec`` describes.
-        half: Store weights as float16. Vectors (biases and normalization) stay float32: they are small and
-            their range is wide.
-        graphs: Other forms of the network, such as ``int8``; see :meth:`ModelBundle.graph`.
+        metadata: Metadata of the model.
+        model: The trained network described by ``metadata.spec``.
+        half: Store weights as float16. One-dimensional weights (biases, normalization) are stored as float32: they are
+            small and their range is wide.
+        graphs: Further graphs of the network, such as ``int8``; see :meth:`ModelBundle.graph`.
 
     Raises:
-        BundleError: if weights and description do not fit, a weight is not finite, or the file cannot be written.
+        BundleError: if weights and metadata do not match, a weight is not finite, or the file cannot be written.
     """
     path = Path(path)
     if path.suffix != BUNDLE_SUFFIX:
         raise BundleError(f"Model files end in {BUNDLE_SUFFIX}, got '{path.name}'.")
     tensors = {key: _stored(key, value, half) for key, value in model.state_dict().items()}
-    compare_shapes(
+    check_shapes(
         str(path), {key: tuple(value.shape) for key, value in tensors.items()}, empty_model(metadata, str(path))
     )
     described = replace(
@@ -58,13 +58,13 @@ def save_bundle(
 
 
 def add_graphs(path: str | Path, metadata: BundleMetadata, graphs: Mapping[str, bytes]) -> str:
-    """Give a bundle other forms of its network and a description that tells of them; return its new SHA-256.
+    """Add graphs of the network to a model file, replace its metadata and return its new SHA-256.
 
     Raises:
-        BundleError: as :func:`describe_anew`.
+        BundleError: see :func:`replace_metadata`.
     """
     path = Path(path)
-    describe_anew(path, metadata)
+    replace_metadata(path, metadata)
     return _write(path, load_file(path) | _as_tensors(graphs), metadata)
 
 
@@ -72,31 +72,32 @@ def _as_tensors(graphs: Mapping[str, bytes]) -> dict[str, torch.Tensor]:
     return {GRAPH + name: torch.frombuffer(bytearray(content), dtype=torch.uint8) for name, content in graphs.items()}
 
 
-def describe_anew(path: str | Path, metadata: BundleMetadata) -> str:
-    """Give a bundle another description, with the weights as they are; return its new SHA-256.
+def replace_metadata(path: str | Path, metadata: BundleMetadata) -> str:
+    """Replace the metadata of a model file, keep its weights, and return its new SHA-256.
 
-    Other forms of the network, which hold scaling and temperature inside, go if these change.
+    Further graphs of the network contain standardization and temperature; they are removed if these change.
 
     Args:
-        path: The bundle; replaced whole or not at all.
-        metadata: The new description.
+        path: The model file; replaced atomically.
+        metadata: The new metadata.
 
     Raises:
-        BundleError: if the file is no bundle, the description is of another network, or it cannot be written.
+        BundleError: if the file is not a model file, the metadata are of another network, or it cannot be written.
     """
     path = Path(path)
     before = load_bundle(path).metadata
     tensors = load_file(path)
-    if _inside(before) != _inside(metadata):
+    if _baked_in(before) != _baked_in(metadata):
         tensors = {key: value for key, value in tensors.items() if not key.startswith(GRAPH)}
     shapes = {key: tuple(value.shape) for key, value in tensors.items() if not key.startswith(GRAPH)}
     model = empty_model(metadata, str(path))
-    compare_shapes(str(path), shapes, model)
-    compare_geometry(str(path), metadata, model)
+    check_shapes(str(path), shapes, model)
+    check_geometry(str(path), metadata, model)
     return _write(path, tensors, metadata)
 
 
-def _inside(metadata: BundleMetadata) -> tuple[object, ...]:
+def _baked_in(metadata: BundleMetadata) -> tuple[object, ...]:
+    """Return the metadata that graphs contain as constants."""
     return metadata.temperature, metadata.mean, metadata.std
 
 
@@ -105,10 +106,12 @@ def _write(path: Path, tensors: dict[str, torch.Tensor], metadata: BundleMetadat
     try:
         make_folder(path.parent)
         with atomic_path(path) as partial:
-            partial.write_bytes(save(tensors, header))  # not save_file: it makes files that only their owner can read
+            partial.write_bytes(save(tensors, header))  # not save_file, whose files only the owner can read
             digest = file_digest(partial)
     except (OSError, SafetensorError) as error:
-        raise BundleError(f"The model {path} cannot be written: {error}.", "Check the folder and its space.") from error
+        raise BundleError(
+            f"The model {path} cannot be written: {error}.", "Check the folder and the free space."
+        ) from error
     return digest
 
 

@@ -1,4 +1,4 @@
-"""Reads the weights of a model file into the network that it describes."""
+"""Loads the weights of a model file into the network described by its metadata."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ _REMEDY = "Export the model again with the training module, or update this softw
 
 
 def load_network(path: Path, metadata: BundleMetadata) -> SegmentationModel:
-    """Return the network of a bundle in evaluation mode, float32, on the CPU, without gradients.
+    """Return the network of a model file in evaluation mode, float32, on the CPU, without gradients.
 
-    The names and shapes of all weights are compared with the description before memory is taken for one.
+    Names and shapes of all weights are checked before memory is allocated.
 
     Raises:
-        BundleError: if the file is damaged or contradicts itself.
+        BundleError: if the file is damaged or its weights do not match its metadata.
     """
     model = empty_model(metadata, str(path))
-    compare_geometry(str(path), metadata, model)
+    check_geometry(str(path), metadata, model)
     try:
         with safe_open(path, framework="pt", device="cpu") as stored:
             names = [key for key in stored.keys() if not key.startswith(GRAPH)]  # noqa: SIM118
             shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in names}
-            compare_shapes(str(path), shapes, model)
+            check_shapes(str(path), shapes, model)
             types = {key: value.dtype for key, value in model.state_dict().items()}
             weights = {key: _loaded(key, stored.get_tensor(key), types[key], path) for key in shapes}
     except (OSError, SafetensorError) as error:
@@ -38,7 +38,11 @@ def load_network(path: Path, metadata: BundleMetadata) -> SegmentationModel:
 
 
 def empty_model(metadata: BundleMetadata, source: str) -> SegmentationModel:
-    """Build the described network without memory for its weights."""
+    """Return the described network on the meta device, without memory for its weights.
+
+    Raises:
+        BundleError: if the network cannot be built.
+    """
     try:
         with torch.device("meta"):
             return build_model(metadata.spec)
@@ -46,37 +50,49 @@ def empty_model(metadata: BundleMetadata, source: str) -> SegmentationModel:
         raise BundleError(f"{source} describes a network that cannot be built: {error}", _REMEDY) from error
 
 
-def compare_geometry(source: str, metadata: BundleMetadata, model: SegmentationModel) -> None:
-    """Refuse a wrong stride or radius: windows are laid out by them."""
-    said, true = (metadata.stride, metadata.receptive_radius), (model.stride, model.receptive_radius)
-    if said != true:
+def check_geometry(source: str, metadata: BundleMetadata, model: SegmentationModel) -> None:
+    """Check stride and receptive radius, which determine windows and overlaps.
+
+    Raises:
+        BundleError: if they differ from those of the network.
+    """
+    stated, actual = (metadata.stride, metadata.receptive_radius), (model.stride, model.receptive_radius)
+    if stated != actual:
         raise BundleError(
-            f"{source} says that its network has a stride of {said[0]} px and a receptive radius of {said[1]} px; "
-            f"it has a stride of {true[0]} px and a radius of {true[1]} px.",
+            f"{source} states a stride of {stated[0]} px and a receptive radius of {stated[1]} px; its network has a "
+            f"stride of {actual[0]} px and a radius of {actual[1]} px.",
             _REMEDY,
         )
 
 
-def compare_shapes(source: str, shapes: dict[str, tuple[int, ...]], model: SegmentationModel) -> None:
-    """Refuse weights that are missing, surplus or of another shape than the network's."""
-    wanted = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    missing, surplus = sorted(set(wanted) - set(shapes)), sorted(set(shapes) - set(wanted))
-    unequal = [
-        f"{key}: {shapes[key]} instead of {wanted[key]}"
-        for key in sorted(wanted)
-        if shapes.get(key, wanted[key]) != wanted[key]
+def check_shapes(source: str, shapes: dict[str, tuple[int, ...]], model: SegmentationModel) -> None:
+    """Check that there is a weight of the right shape for each weight of the network.
+
+    Raises:
+        BundleError: if weights are missing, unknown or of another shape.
+    """
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    missing, unknown = sorted(set(expected) - set(shapes)), sorted(set(shapes) - set(expected))
+    misshapen = [
+        f"{key}: {shapes[key]} instead of {expected[key]}"
+        for key in sorted(expected)
+        if shapes.get(key, expected[key]) != expected[key]
     ]
-    for what, names in (("lacks", missing), ("has unknown", surplus), ("has misshapen", unequal)):
+    for problem, names in (("lacks", missing), ("has unknown", unknown), ("has misshapen", misshapen)):
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            raise BundleError(f"{source} {what} weights: {'; '.join(names[:3])}{more}.", _REMEDY)
+            raise BundleError(f"{source} {problem} weights: {'; '.join(names[:3])}{more}.", _REMEDY)
 
 
-def _loaded(key: str, value: torch.Tensor, wanted: torch.dtype, path: Path) -> torch.Tensor:
-    """Return a weight in the type that the network computes in."""
-    if value.is_floating_point() != wanted.is_floating_point:
-        raise BundleError(f"{path}: the weight {key} is of type {value.dtype}, not {wanted}.", _REMEDY)
-    value = value.to(wanted)
+def _loaded(key: str, value: torch.Tensor, dtype: torch.dtype, path: Path) -> torch.Tensor:
+    """Return a stored weight in the dtype of the network.
+
+    Raises:
+        BundleError: if it is not of the same kind, or not finite.
+    """
+    if value.is_floating_point() != dtype.is_floating_point:
+        raise BundleError(f"{path}: the weight {key} is of type {value.dtype}, not {dtype}.", _REMEDY)
+    value = value.to(dtype)
     if value.is_floating_point() and not torch.isfinite(value).all():
         raise BundleError(f"{path}: the weight {key} is not finite.", _REMEDY)
     return value

@@ -1,4 +1,4 @@
-"""Networks for land-cover segmentation; importing this package registers them all."""
+"""Networks for semantic segmentation; importing this package registers all architectures."""
 
 from dubai_landcover_plugin.core.networks import unet, unet_efficientnet, unet_vit, vit
 from dubai_landcover_plugin.core.networks.layers import SegmentationModel

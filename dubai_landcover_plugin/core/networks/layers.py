@@ -1,4 +1,4 @@
-"""Building blocks that several networks share."""
+"""Base class of the networks and shared building blocks."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from dubai_landcover_plugin.protocol.errors import ModelError
 
 
 class SegmentationModel(nn.Module):
-    """Base of every network: (N, C, H, W) float chips to (N, K, H, W) logits, for any H, W >= 1.
+    """Base class of the networks: (N, C, H, W) float chips to (N, K, H, W) logits, for any H, W >= 1.
 
-    Subclasses set ``stride`` and ``receptive_radius`` and implement :meth:`logits` for sides that are multiples
-    of ``stride``; padding, enlarging and cropping happen here.
+    Subclasses set ``stride`` and ``receptive_radius`` and implement :meth:`logits` for sides that are multiples of
+    ``stride``. This class pads, upsamples and crops.
 
     Attributes:
-        stride: Total stride, px. Shifting the input by a multiple of it shifts the output alike.
-        output_stride: Pixels of the input for one of :meth:`logits`; they are enlarged bilinearly.
-        receptive_radius: How far a pixel's answer looks, px; None where it looks everywhere.
+        stride: Total stride, px. The network is equivariant to translations by multiples of it.
+        output_stride: Stride of :meth:`logits`, px; they are upsampled bilinearly.
+        receptive_radius: Maximum distance of an input pixel that affects an output pixel, px; None if unbounded.
     """
 
     stride: int = 1
@@ -38,13 +38,13 @@ class SegmentationModel(nn.Module):
         """Return (N, K, H, W) logits for standardized (N, C, H, W) chips of any size.
 
         Args:
-            chips: What is looked at.
-            coarse: Leave the logits at one for each square of ``output_stride`` px; training is faster so.
+            chips: Standardized chips.
+            coarse: Return the logits at ``output_stride``, without upsampling; faster for training.
         """
         height, width = chips.shape[-2:]
         below, right = -height % self.stride, -width % self.stride
         if below or right:
-            # repeated edge pixels look more like ground than a black frame does
+            # repeated edge pixels resemble the surroundings more than black padding
             chips = functional.pad(chips, (0, right, 0, below), mode="replicate")
         logits = self.logits(chips)
         if coarse:
@@ -55,7 +55,7 @@ class SegmentationModel(nn.Module):
 
 
 class DoubleConv(nn.Sequential):
-    """Two times 3×3 convolution, batch normalization, ReLU; keeps H and W.
+    """Twice 3×3 convolution, batch normalization and ReLU; preserves H and W.
 
     Source: Ronneberger et al. 2015, https://doi.org/10.1007/978-3-319-24574-4_28 (with padding and normalization).
     """
@@ -72,20 +72,20 @@ class DoubleConv(nn.Sequential):
 
 
 class Down(nn.Sequential):
-    """Halve H and W by max pooling, then :class:`DoubleConv`."""
+    """Max pooling that halves H and W, followed by :class:`DoubleConv`."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(nn.MaxPool2d(2), DoubleConv(in_channels, out_channels))
 
 
 class Up(nn.Module):
-    """Double H and W, join the encoder's features of that size, then :class:`DoubleConv`.
+    """Upsamples by 2, concatenates the encoder's features of that resolution and applies :class:`DoubleConv`.
 
     Args:
-        in_channels: Channels from below.
-        skip_channels: Channels of the encoder's features; 0 if there are none.
-        out_channels: Channels of the result.
-        bilinear: Interpolate; else learn a transposed convolution.
+        in_channels: Channels of the input.
+        skip_channels: Channels of the encoder's features; 0 without skip connection.
+        out_channels: Channels of the output.
+        bilinear: Upsample bilinearly; otherwise by a transposed convolution.
     """
 
     def __init__(self, in_channels: int, skip_channels: int, out_channels: int, bilinear: bool = True) -> None:
@@ -96,12 +96,12 @@ class Up(nn.Module):
             enlarged = in_channels
         else:
             enlarged = max(in_channels // 2, 1)
-            # kernel equal to stride: every output pixel has one source, so no checkerboard from overlap
+            # kernel equal to stride: each output pixel has one source, which avoids checkerboard artefacts
             self.enlarge = nn.ConvTranspose2d(in_channels, enlarged, kernel_size=2, stride=2)
         self.convolve = DoubleConv(enlarged + skip_channels, out_channels)
 
     def forward(self, below: torch.Tensor, skip: torch.Tensor | None = None) -> torch.Tensor:
-        """Return (N, out, 2H, 2W) for (N, in, H, W) and, if there is one, the (N, skip, 2H, 2W) of the encoder."""
+        """Return (N, out, 2H, 2W) for (N, in, H, W) and the encoder's (N, skip, 2H, 2W), if any."""
         enlarged = self.enlarge(below)  # (N, in, 2H, 2W)
         joined = enlarged if skip is None else torch.cat([skip, enlarged], dim=1)
         return cast(torch.Tensor, self.convolve(joined))
@@ -115,10 +115,10 @@ class OutConv(nn.Conv2d):
 
 
 def require_positive(**values: int) -> None:
-    """Refuse sizes below 1.
+    """Check that arguments are integers of at least 1.
 
     Raises:
-        ModelError: naming the first argument that is no positive whole number.
+        ModelError: if one is not; it names the first such argument.
     """
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:

@@ -1,4 +1,4 @@
-"""From a description to a network."""
+"""Registry of architectures; builds networks from their specifications."""
 
 from __future__ import annotations
 
@@ -15,14 +15,17 @@ _ARCHITECTURES: dict[str, type[SegmentationModel]] = {}
 
 
 def register(name: str) -> Callable[[_Model], _Model]:
-    """Return a class decorator that makes an architecture known under ``name``.
+    """Return a class decorator that registers an architecture under ``name``.
 
-    The class takes ``in_channels`` and ``classes`` and further keyword arguments of its own.
+    The class takes ``in_channels``, ``classes`` and further keyword arguments.
+
+    Raises:
+        ModelError: if the name is already registered.
     """
 
     def remember(model: _Model) -> _Model:
         if name in _ARCHITECTURES:
-            raise ModelError(f"There is already an architecture '{name}'.")
+            raise ModelError(f"The architecture '{name}' is already registered.")
         _ARCHITECTURES[name] = model
         return model
 
@@ -30,19 +33,19 @@ def register(name: str) -> Callable[[_Model], _Model]:
 
 
 def architectures() -> tuple[str, ...]:
-    """Return the known names, sorted."""
+    """Return the names of the registered architectures, sorted."""
     return tuple(sorted(_ARCHITECTURES))
 
 
 def build_model(spec: ModelSpec) -> SegmentationModel:
-    """Return a freshly initialised network, in training mode.
+    """Return a newly initialised network, in training mode.
 
     Raises:
-        ModelError: if the architecture or one of its arguments is unknown, or a value does not fit.
+        ModelError: if the architecture or one of its arguments is unknown, or a value is invalid.
     """
     if spec.architecture not in _ARCHITECTURES:
         raise ModelError(
-            f"There is no architecture '{spec.architecture}'.", f"Choose among: {', '.join(architectures())}."
+            f"There is no architecture '{spec.architecture}'.", f"Choose one of: {', '.join(architectures())}."
         )
     architecture = _ARCHITECTURES[spec.architecture]
     signature = inspect.signature(architecture)

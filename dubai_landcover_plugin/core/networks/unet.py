@@ -1,4 +1,4 @@
-"""The U-Net."""
+"""U-Net."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from dubai_landcover_plugin.core.networks.layers import (
 from dubai_landcover_plugin.core.networks.registry import register
 from dubai_landcover_plugin.protocol.errors import ModelError
 
-_MAX_CHANNELS = 16_384  # far beyond what is of use; more fills the memory before an error could be told
+_MAX_CHANNELS = 16_384  # far above useful sizes; larger networks exhaust the memory before an error can be raised
 
 
 @register("unet")
 class UNet(SegmentationModel):
-    """Encoder and decoder of equal depth, joined level by level.
+    """U-Net: encoder and decoder of equal depth with skip connections at each level.
 
     Args:
-        in_channels: Bands of the input.
+        in_channels: Input channels.
         classes: Output channels.
-        width: Channels at full resolution; each level below has twice as many.
-        depth: How often the encoder halves the resolution.
-        bilinear: Enlarge by interpolation; else by transposed convolutions.
+        width: Channels at full resolution; doubled at each level.
+        depth: Number of levels, each halving the resolution.
+        bilinear: Upsample bilinearly; otherwise by transposed convolutions.
 
     Source: Ronneberger et al. 2015, https://doi.org/10.1007/978-3-319-24574-4_28.
     """
@@ -43,8 +43,9 @@ class UNet(SegmentationModel):
         require_positive(in_channels=in_channels, classes=classes, width=width, depth=depth)
         if depth > 16 or width * 2**depth > _MAX_CHANNELS:
             raise ModelError(
-                f"width {width} and depth {depth} make more than {_MAX_CHANNELS:,} channels at the bottleneck.",
-                "Lower one of them.",
+                f"width {width} and depth {depth} exceed the limits of {_MAX_CHANNELS:,} channels at the bottleneck "
+                "and depth 16.",
+                "Lower width or depth.",
             )
         widths = [width * 2**level for level in range(depth + 1)]
         self.stem = DoubleConv(in_channels, width)
@@ -72,7 +73,7 @@ class UNet(SegmentationModel):
 
 
 def _radius(depth: int) -> int:
-    """Return a bound on how far a pixel's answer looks, px: convolutions, pooling and interpolation added up."""
+    """Return an upper bound of the receptive radius, px: the sum over convolutions, pooling and interpolation."""
     above = (1 << depth) - 1  # 1 + 2 + 4 + …: pixels of all levels but the deepest
     convolutions = 2 * (above + (1 << depth)) + 2 * above
     pooling = above

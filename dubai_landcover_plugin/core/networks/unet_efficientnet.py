@@ -1,4 +1,4 @@
-"""A U-Net decoder on an EfficientNet-lite encoder: few operations, and an encoder that can start from ImageNet."""
+"""U-Net with an EfficientNet-lite encoder, which is cheap to compute and can be initialised from ImageNet weights."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core.networks.registry import register
 from dubai_landcover_plugin.core.networks.vit import TransformerBottleneck
 from dubai_landcover_plugin.protocol.errors import ModelError
 
-# kernel, stride, expansion, channels, repeats: table 1 of the paper at width and depth 1
+# kernel, stride, expansion, channels, repeats: table 1 of Tan & Le 2019, at width and depth 1
 _STAGES = (
     (3, 1, 1, 16, 1),
     (3, 2, 6, 24, 2),
@@ -26,16 +26,16 @@ _STAGES = (
     (3, 1, 6, 320, 1),
 )
 _STEM_CHANNELS = 32
-_TAPS = (0, 1, 2, 4, 6)  # the last stages at strides 2, 4, 8, 16, 32
-_EPSILON = 1e-3  # what the published weights were trained with
-_SCALING = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}  # factors on channels and repeats
+_TAPS = (0, 1, 2, 4, 6)  # the last stages at strides 2, 4, 8, 16 and 32
+_EPSILON = 1e-3  # of the batch norms with which the published weights were trained
+_SCALING = {"lite0": (1.0, 1.0), "lite1": (1.0, 1.1), "lite2": (1.1, 1.2)}  # factors of channels and repeats
 ENCODERS = tuple(_SCALING)
 
 
 def _stages(variant: str) -> list[tuple[int, int, int, int, int]]:
     """Return kernel, stride, expansion, channels and repeats of each stage of a variant.
 
-    Channels are rounded to multiples of 8, repeats up; the first and the last stage are never repeated more often.
+    Channels are rounded to multiples of 8, repeats are rounded up; repeats of the first and last stage are not scaled.
     Source: the published configuration of EfficientNet-lite (TensorFlow, Apache-2.0).
     """
     if variant not in _SCALING:
@@ -51,10 +51,10 @@ def _stages(variant: str) -> list[tuple[int, int, int, int, int]]:
 
 
 class ConvNorm(nn.Module):
-    """Convolution without bias, batch normalization and, if wanted, ReLU6.
+    """Convolution without bias, batch normalization and, optionally, ReLU6.
 
-    At stride 2 the padding is that of TensorFlow (one pixel more below and right), for which the published
-    weights were trained; it is valid for even sides only, which the model's stride ensures.
+    At stride 2 the padding is TensorFlow's ``SAME`` (one pixel more at the bottom and right), with which the published
+    weights were trained. It is valid for even sides only, which the model's stride ensures.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ConvNorm(nn.Module):
 
 
 class InvertedBottleneck(nn.Module):
-    """Widen by 1×1, filter each channel, narrow by 1×1; the input is added where shapes allow.
+    """Inverted residual: 1×1 expansion, depthwise convolution, 1×1 projection, and the input added if shapes match.
 
     Source: Sandler et al. 2018, https://doi.org/10.1109/CVPR.2018.00474; without squeeze-and-excitation.
     """
@@ -96,14 +96,14 @@ class InvertedBottleneck(nn.Module):
 
 
 class EfficientNetLite(nn.Module):
-    """Encoder that returns its features at strides 2, 4, 8, 16 and 32.
+    """EfficientNet-lite encoder with features at strides 2, 4, 8, 16 and 32.
 
     Args:
-        in_channels: Bands of the input.
+        in_channels: Input channels.
         variant: ``lite0``, ``lite1`` or ``lite2``, from small to large.
 
     Source: Tan & Le 2019, https://arxiv.org/abs/1905.11946; the lite variant has no squeeze-and-excitation, ReLU6
-    in place of swish, and stem and head of fixed width. The classifier's head is left out.
+    in place of swish, and stem and head of fixed width. The classification head is omitted.
     """
 
     def __init__(self, in_channels: int, variant: str = "lite0") -> None:
@@ -134,7 +134,7 @@ class EfficientNetLite(nn.Module):
         return taps
 
     def radius(self) -> int:
-        """Return how far the deepest feature looks, px, whichever side."""
+        """Return the receptive radius of the deepest features, px, the larger of both sides."""
         radius, jump = 2, 2  # stem: kernel 3 with one-sided padding
         for kernel, stride, _, _, repeats in _stages(self.variant):
             for index in range(repeats):
@@ -145,19 +145,19 @@ class EfficientNetLite(nn.Module):
 
 @register("unet_efficientnet")
 class UNetEfficientNet(SegmentationModel):
-    """U-Net on EfficientNet-lite; logits at half the resolution, enlarged bilinearly.
+    """U-Net with an EfficientNet-lite encoder; logits at stride 2, upsampled bilinearly.
 
     Args:
-        in_channels: Bands of the input.
+        in_channels: Input channels.
         classes: Output channels.
         widths: Channels of the decoder at strides 16, 8, 4 and 2.
         blocks: Number of transformer blocks over the deepest features, one token for 32 × 32 px; 0 for none.
-        dim: Width of a token.
+        dim: Token dimension.
         heads: Attention heads of each block.
         grid: Side of the learned positional grid, tokens.
         encoder: ``lite0``, ``lite1`` or ``lite2``.
 
-    With ``blocks`` this is the hybrid of Chen et al. 2021 (TransUNet), https://arxiv.org/abs/2102.04306: a transformer
+    Source: for ``blocks``, the hybrid of Chen et al. 2021 (TransUNet), https://arxiv.org/abs/2102.04306: a transformer
     over the features of a convolutional encoder.
     """
 
@@ -190,7 +190,7 @@ class UNetEfficientNet(SegmentationModel):
             Up(channels, skip, width) for channels, skip, width in zip(below, reversed(skips), widths, strict=True)
         )
         self.head = OutConv(widths[-1], classes)
-        # on the way up each level adds bilinear interpolation (1 px below) and two 3×3 convolutions
+        # each decoder level adds bilinear interpolation (1 px of the level below) and two 3×3 convolutions
         ascent = sum(2 * jump + 2 * jump for jump in (16, 8, 4, 2)) + 2
         self.receptive_radius = None if blocks else self.encoder.radius() + ascent
 

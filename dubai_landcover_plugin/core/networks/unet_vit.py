@@ -1,4 +1,4 @@
-"""A U-Net whose bottleneck goes through transformer blocks."""
+"""U-Net with transformer blocks at the bottleneck."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from dubai_landcover_plugin.core.networks.vit import TransformerBottleneck
 
 @register("unet_vit")
 class UNetViT(UNet):
-    """U-Net with self-attention between all positions of its bottleneck; the spatial layout stays.
+    """U-Net with self-attention between all positions of its bottleneck.
 
     Args:
-        in_channels: Bands of the input.
+        in_channels: Input channels.
         classes: Output channels.
-        width: Channels at full resolution.
-        depth: How often the encoder halves the resolution.
-        bilinear: Enlarge by interpolation; else by transposed convolutions.
-        dim: Width of a token.
+        width: Channels at full resolution; doubled at each level.
+        depth: Number of levels, each halving the resolution.
+        bilinear: Upsample bilinearly; otherwise by transposed convolutions.
+        dim: Token dimension.
         blocks: Number of transformer blocks.
         heads: Attention heads of each block.
         grid: Side of the learned positional grid, tokens.
         pool: Global context: ``none``, ``mean`` or ``cls``, see :class:`TransformerEncoder`.
 
-    Source: Chen et al. 2021 (TransUNet), https://arxiv.org/abs/2102.04306, for the idea.
+    Source: after Chen et al. 2021 (TransUNet), https://arxiv.org/abs/2102.04306.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""A vision transformer with a convolutional decoder back to pixels."""
+"""Vision transformer with a convolutional decoder."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class PatchEmbedding(nn.Conv2d):
 
 
 class PositionalEmbedding(nn.Module):
-    """Adds a learned embedding of the position, interpolated to any grid of tokens.
+    """Adds a learned positional embedding, interpolated bicubically to the grid of tokens.
 
     Args:
-        dim: Width of a token.
-        grid: Side of the grid that is learned, tokens.
+        dim: Token dimension.
+        grid: Side of the learned grid, tokens.
     """
 
     def __init__(self, dim: int, grid: int) -> None:
@@ -64,12 +64,12 @@ class SelfAttention(nn.Module):
         count, length, dim = tokens.shape
         parts = self.split(tokens).view(count, length, 3, self.heads, dim // self.heads)
         query, key, value = parts.permute(2, 0, 3, 1, 4)  # each (N, heads, L, dim / heads)
-        seen = functional.scaled_dot_product_attention(query, key, value)
-        return cast(torch.Tensor, self.merge(seen.transpose(1, 2).reshape(count, length, dim)))
+        attended = functional.scaled_dot_product_attention(query, key, value)
+        return cast(torch.Tensor, self.merge(attended.transpose(1, 2).reshape(count, length, dim)))
 
 
 class TransformerBlock(nn.Module):
-    """Self-attention and feed-forward network, each on normalized tokens and added to its input.
+    """Pre-norm transformer block: self-attention and feed-forward network with residual connections.
 
     Source: Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929.
     """
@@ -88,15 +88,15 @@ class TransformerBlock(nn.Module):
 
 
 class TransformerEncoder(nn.Module):
-    """Transformer blocks over a grid of tokens that keeps its layout.
+    """Transformer blocks over a grid of tokens; preserves the spatial layout.
 
     Args:
-        dim: Width of a token.
+        dim: Token dimension.
         depth: Number of blocks.
         heads: Attention heads of each block.
         grid: Side of the learned positional grid, tokens.
-        pool: ``none``; ``mean`` adds the mean of all tokens, ``cls`` a token of its own, back to each token as
-            global context.
+        pool: Global context added to each token: ``none``, ``mean`` for the mean of all tokens, or ``cls`` for a class
+            token.
     """
 
     def __init__(self, dim: int, depth: int, heads: int, grid: int, pool: str) -> None:
@@ -124,7 +124,7 @@ class TransformerEncoder(nn.Module):
         return self._with_context(tokens).transpose(1, 2).reshape(count, dim, height, width)
 
     def _with_context(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Return (N, h * w, dim): each patch's token plus the pooled sequence."""
+        """Return (N, h * w, dim): the patch tokens plus the global context."""
         if self.pool == "cls":
             patches: torch.Tensor = tokens[:, 1:]
             return patches + cast(torch.Tensor, self.context(tokens[:, :1]))
@@ -134,9 +134,9 @@ class TransformerEncoder(nn.Module):
 
 
 class TransformerBottleneck(nn.Module):
-    """Narrows the deepest features to tokens, lets them attend to each other and adds the result back.
+    """Residual transformer over the deepest features: 1×1 projection to tokens, transformer, 1×1 projection back.
 
-    What is added starts close to zero, so that a new bottleneck hardly changes a trained network.
+    The last projection is initialised close to zero, so that a new bottleneck hardly changes a trained network.
     """
 
     def __init__(self, channels: int, dim: int, depth: int, heads: int, grid: int, pool: str) -> None:
@@ -154,19 +154,19 @@ class TransformerBottleneck(nn.Module):
 
 @register("vit")
 class ViT(SegmentationModel):
-    """Patches, transformer blocks, and convolutions that double the resolution until it is that of the pixels.
+    """Vision transformer; its decoder doubles the resolution by convolutions up to that of the input.
 
     Args:
-        in_channels: Bands of the input.
+        in_channels: Input channels.
         classes: Output channels.
         patch: Side of a patch, px, a power of two.
-        dim: Width of a token.
+        dim: Token dimension.
         depth: Number of transformer blocks.
         heads: Attention heads of each block.
         grid: Side of the learned positional grid, tokens.
         pool: Global context: ``none``, ``mean`` or ``cls``, see :class:`TransformerEncoder`.
 
-    Source: Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929, for the encoder.
+    Source: Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929 (encoder).
     """
 
     receptive_radius = None

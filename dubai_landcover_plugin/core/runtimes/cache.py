@@ -1,4 +1,4 @@
-"""A folder of the user's for what can be computed again: converted networks and what was measured of them."""
+"""Cache folder of the user for converted networks and the results of trials."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 from dubai_landcover_plugin.core.io.files import write_bytes
 
-_MOST_FILES = 12  # of a kind; a network takes about 30 MB
+_MAX_FILES = 12  # of a kind; a network takes about 30 MB
 _CHECKSUM = 4  # bytes
 
 
 def cache_folder() -> Path:
-    """Return the folder; it may not exist yet. ``DUBAI_LANDCOVER_CACHE`` overrides the system's place."""
+    """Return the cache folder, which may not exist; ``DUBAI_LANDCOVER_CACHE`` overrides the system's location."""
     chosen = os.environ.get("DUBAI_LANDCOVER_CACHE")
     if chosen:
         return Path(chosen)
@@ -31,11 +31,11 @@ def cache_folder() -> Path:
 
 
 def read_cached(kind: str, key: Iterable[object]) -> bytes | None:
-    """Return what was stored under a key, or None; None also where it is damaged."""
+    """Return the bytes stored under a key; None if there are none or they are damaged."""
     path = _path(kind, key)
     with contextlib.suppress(OSError):
         stored = path.read_bytes()
-        os.utime(path)  # used: it stays
+        os.utime(path)  # recently used files are kept
         checksum, content = stored[:_CHECKSUM], stored[_CHECKSUM:]
         if checksum == _checksum(content):
             return content
@@ -43,12 +43,12 @@ def read_cached(kind: str, key: Iterable[object]) -> bytes | None:
 
 
 def write_cached(kind: str, key: Iterable[object], content: bytes) -> None:
-    """Store bytes under a key and drop the oldest of too many; where that fails, nothing is stored."""
+    """Store bytes under a key and delete the least recently used files; on an error of the disk nothing is stored."""
     path = _path(kind, key)
     with contextlib.suppress(OSError):
         write_bytes(path, _checksum(content) + content, make_folders=True)
         files = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
-        for old in files[_MOST_FILES:]:
+        for old in files[_MAX_FILES:]:
             old.unlink(missing_ok=True)
 
 

@@ -1,4 +1,4 @@
-"""The network with everything around it: from 8-bit chips to class probabilities in one graph of PyTorch."""
+"""The complete network, from 8-bit chips to class probabilities, as one PyTorch module."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from dubai_landcover_plugin.core.runtimes.runtime import VIEWS
 
 
 class ProbabilityNetwork(nn.Module):
-    """Standardisation, network, temperature and softmax; with test-time augmentation, the mean of four turned views.
+    """Standardization, network, temperature and softmax; with test-time augmentation, the mean over four rotations.
 
-    Batch norms are folded into the convolutions before them: the same function, with one pass over memory less.
+    Batch norms are folded into the preceding convolutions, which saves a pass over memory.
 
     Args:
-        bundle: The model, which stays as it is.
-        tta: Average the probabilities of a chip turned by 0, 90, 180 and 270 degrees.
+        bundle: The model; it is copied.
+        tta: Average the probabilities of a chip rotated by 0, 90, 180 and 270 degrees.
     """
 
     mean: torch.Tensor
@@ -44,20 +44,20 @@ class ProbabilityNetwork(nn.Module):
         return probabilities / self._views if self._views > 1 else probabilities
 
     def _probabilities(self, batch: torch.Tensor, turns: int) -> torch.Tensor:
-        turned = batch.rot90(turns, (-2, -1)) if turns else batch
-        logits = self.model(turned.contiguous(memory_format=torch.channels_last)).float()
+        rotated = batch.rot90(turns, (-2, -1)) if turns else batch
+        logits = self.model(rotated.contiguous(memory_format=torch.channels_last)).float()
         probabilities = torch.softmax(logits / self._temperature, dim=1)
         return probabilities.rot90(-turns, (-2, -1)) if turns else probabilities
 
 
 def fold_norms(model: nn.Module) -> nn.Module:
-    """Fold each batch norm into the convolution defined right before it, in place, and return the model.
+    """Fold each batch norm into the convolution defined directly before it, in place, and return the model.
 
-    Source: Jacob et al. 2018, https://arxiv.org/abs/1712.05877, section 3.2.
+    Source: Jacob et al. 2018, https://doi.org/10.1109/CVPR.2018.00286, section 3.2.
 
     Args:
-        model: In evaluation mode. Modules that own a convolution and a norm must apply them in the order in which they
-            define them; all networks of this project do.
+        model: The network, in evaluation mode. Its modules must apply convolution and norm in the order in which they
+            define them, as all networks of this project do.
     """
     before: tuple[str, nn.Conv2d] | None = None
     for name, child in list(model.named_children()):

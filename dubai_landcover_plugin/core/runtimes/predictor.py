@@ -1,4 +1,4 @@
-"""Runs a network on chips, on the runtime that suits; goes on with another one where it fails."""
+"""Runs a network on chips with the selected runtime, and falls back to the next one if it fails."""
 
 from __future__ import annotations
 
@@ -10,37 +10,44 @@ import numpy as np
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.runtimes.hardware import cores
 from dubai_landcover_plugin.core.runtimes.runtime import Chips, Probabilities, Runtime
-from dubai_landcover_plugin.core.runtimes.selection import Candidate, Choice, Limits, Log
+from dubai_landcover_plugin.core.runtimes.selection import Candidate, Limits, Log, RuntimeSelector
 from dubai_landcover_plugin.protocol.errors import DeviceError, LandCoverError, OutOfMemoryError
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Chips on their way, padded to the network's stride."""
+    """A batch being computed.
+
+    Args:
+        chips: (N, C, H, W) uint8, padded to the network's stride.
+        shape: Height and width before padding, px.
+        runtime: The runtime that computes it.
+        future: Resolves to the probabilities.
+    """
 
     chips: Chips
-    shape: tuple[int, int]  # before the padding
+    shape: tuple[int, int]
     runtime: Runtime
     future: Future[Probabilities]
 
 
 class Predictor:
-    """A network ready for chips.
+    """Computes class probabilities of chips.
 
     Args:
         bundle: The model.
-        device: Where to compute: ``auto`` or one of the request's devices.
-        precision: Arithmetic of the network: ``auto``, ``float32``, ``bfloat16`` or ``float16``.
-        tta: Test-time augmentation: average the probabilities of a chip turned by 0, 90, 180 and 270 degrees.
-        runtime: ``auto``, ``torch`` or ``openvino``.
-        shape: (C, H, W) of all chips to come; None where they may differ, which only PyTorch takes.
-        sample: (N, C, H, W) chips to try the runtimes on, so that the fastest good one is taken; None takes the one
-            that should be.
-        log: Receives a level and a line.
-        limits: What the runtime may take; None takes all cores.
+        device: ``auto`` or a device of :class:`.SegmentOptions`.
+        precision: ``auto``, ``float32``, ``bfloat16``, ``float16`` or ``int8``.
+        tta: Test-time augmentation: average the probabilities of a chip rotated by 0, 90, 180 and 270 degrees.
+        runtime: ``auto``, ``torch``, ``openvino`` or ``onnxruntime``.
+        shape: (C, H, W) of all chips; None if it varies, which OpenVINO does not support.
+        sample: (N, C, H, W) uint8 chips for a trial of the runtimes, of which the fastest accurate one is selected;
+            None selects by the expected speed.
+        log: Receives messages as level and text.
+        limits: Resources of the runtime; None allows all cores.
 
     Raises:
-        DeviceError: if device or precision are not there.
+        DeviceError: if device or precision are not available.
         RuntimeUnavailableError: if no runtime can compute the network.
         BundleError: if the weights cannot be read.
     """
@@ -60,42 +67,42 @@ class Predictor:
         self._stride, self._log = bundle.metadata.stride, log
         if shape is not None:
             shape = (shape[0], *(length + -length % self._stride for length in shape[1:]))  # type: ignore[assignment]
-        wish = Candidate(runtime, device, precision)
-        self._choice = Choice(bundle, wish, shape, tta, limits or Limits(cores()), log)
+        requested = Candidate(runtime, device, precision)
+        self._selector = RuntimeSelector(bundle, requested, shape, tta, limits or Limits(cores()), log)
         if sample is not None:
-            self._choice.list_by_trial(self._pad(sample))
+            self._selector.list_by_trial(self._pad(sample))
         else:
-            self._choice.list_all()
-        self._runtime = self._choice.next()
+            self._selector.list_all()
+        self._runtime = self._selector.next()
 
     @property
     def speed(self) -> float | None:
-        """What the trial measured, Mpx/s; None without one."""
-        return self._choice.speed
+        """Speed measured in the trial, Mpx/s; None without a trial."""
+        return self._selector.speed
 
     @property
     def runtime(self) -> str:
-        """What computes: ``torch`` or ``openvino``."""
+        """Name of the runtime in use: ``torch``, ``openvino`` or ``onnxruntime``."""
         return self._runtime.name
 
     @property
     def device(self) -> str:
-        """Where it computes."""
+        """Device in use."""
         return self._runtime.device
 
     @property
     def precision(self) -> str:
-        """Arithmetic of the network."""
+        """Precision in use."""
         return self._runtime.precision
 
     @property
     def batch(self) -> int:
-        """Windows in a batch that suit the runtime."""
+        """Preferred batch size of the runtime, windows."""
         return self._runtime.batch
 
     @property
     def in_flight(self) -> int:
-        """Batches on their way that keep the runtime busy."""
+        """Number of concurrent batches that keep the runtime busy."""
         return self._runtime.in_flight
 
     def __call__(self, chips: Chips) -> Probabilities:
@@ -103,26 +110,26 @@ class Predictor:
         return self.finish(self.start(chips))
 
     def start(self, chips: Chips) -> Batch:
-        """Begin with (N, C, H, W) chips."""
+        """Start computing (N, C, H, W) uint8 chips."""
         padded = self._pad(chips)
         return Batch(padded, chips.shape[-2:], self._runtime, self._runtime.submit(padded))
 
     def finish(self, batch: Batch) -> Probabilities:
-        """Return the class probabilities (N, K, H, W) float32 of chips.
+        """Wait for a batch and return its class probabilities, (N, K, H, W) float32.
 
-        A batch that does not fit into memory is halved; a runtime that fails is replaced by the next one, with a
+        A batch that does not fit into memory is halved. A runtime that fails is replaced by the next one, with a
         warning.
 
         Raises:
-            OutOfMemoryError: if a single window does not fit, and there is no other runtime.
+            OutOfMemoryError: if a single window does not fit into memory and there is no other runtime.
             LandCoverError: if the last runtime fails.
         """
         height, width = batch.shape
         try:
             probabilities = batch.future.result()[..., :height, :width]
-            if not np.isfinite(probabilities[:, 0].sum()):  # softmax spreads what is no number to all classes
+            if not np.isfinite(probabilities[:, 0].sum()):  # softmax spreads NaN to all classes
                 raise DeviceError(
-                    f"The network gave results that are no numbers, on {batch.runtime.device} in "
+                    f"The network returned NaN or infinite values on {batch.runtime.device} in "
                     f"{batch.runtime.precision}.",
                     "Choose precision float32.",
                 )
@@ -130,7 +137,7 @@ class Predictor:
         except OutOfMemoryError as error:
             if len(batch.chips) > 1:
                 middle = len(batch.chips) // 2
-                self._log("warning", f"{error.message} It goes on with {middle} at once.")
+                self._log("warning", f"{error.message} The run continues with batches of {middle}.")
                 halves = [self(batch.chips[:middle]), self(batch.chips[middle:])]
                 return np.concatenate(halves)[..., :height, :width]
             self._replace(batch.runtime, error)
@@ -139,26 +146,26 @@ class Predictor:
         return self(batch.chips)[..., :height, :width]
 
     def close(self) -> None:
-        """Give back what the runtime holds."""
+        """Release the runtime."""
         self._runtime.close()
 
     def _pad(self, chips: Chips) -> Chips:
         """Repeat the last row and column until the sides are multiples of the network's stride."""
         below, right = (-length % self._stride for length in chips.shape[-2:])
-        # repeated edge pixels look more like ground than a black frame does
+        # repeated edge pixels resemble the surroundings more than black padding
         return np.pad(chips, ((0, 0), (0, 0), (0, below), (0, right)), "edge") if below or right else chips
 
     def _replace(self, failed: Runtime, error: Exception) -> None:
-        """Go on with the next runtime, unless that has happened already for an earlier batch.
+        """Switch to the next runtime, unless an earlier batch has already done so.
 
         Raises:
-            Exception: ``error``, if there is none.
+            Exception: ``error``, if no runtime is left.
         """
         if failed is not self._runtime:
             return
-        if self._choice.is_exhausted:
+        if self._selector.is_exhausted:
             raise error
-        self._runtime = self._choice.next()
-        told = f"{failed.name} on {failed.device}, {failed.precision}, failed: {error}"
-        self._log("warning", f"{told} The run goes on with {self.runtime} on {self.device}, {self.precision}.")
+        self._runtime = self._selector.next()
+        text = f"{failed.name} on {failed.device}, {failed.precision}, failed: {error}"
+        self._log("warning", f"{text} The run continues with {self.runtime} on {self.device}, {self.precision}.")
         failed.close()

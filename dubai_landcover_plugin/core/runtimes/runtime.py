@@ -1,4 +1,4 @@
-"""What every runtime offers."""
+"""The interface of runtimes, and functions that they share."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ import numpy.typing as npt
 from dubai_landcover_plugin.protocol.errors import LandCoverError, OutOfMemoryError
 
 VIEWS = 4
-"""How often test-time augmentation shows a chip: by quarter turns.
+"""Number of views in test-time augmentation: rotations by multiples of 90 degrees.
 
-Measured with two models on places kept out of their training: the mean IoU rose by 0.004 on average with the four
-turns and with all eight turns and mirror images, by 0.001 with the four mirror images.
+Measured with two models on test areas: the mean IoU rose by 0.004 on average with the four rotations, by as much with
+all eight rotations and reflections, and by 0.001 with the four reflections.
 """
 
 Chips = npt.NDArray[np.uint8]
@@ -24,20 +24,20 @@ Probabilities = npt.NDArray[np.float32]
 
 
 class RuntimeUnavailableError(LandCoverError, RuntimeError):
-    """A runtime cannot be loaded, or not with what was asked for."""
+    """A runtime cannot be loaded, or does not support the model or the requested options."""
 
     code = "runtime"
 
 
 class Runtime(Protocol):
-    """A network that computes batches, several of them on the way at once.
+    """A loaded network that computes batches asynchronously.
 
     Attributes:
         name: ``openvino``, ``torch`` or ``onnxruntime``.
-        device: Where it computes.
-        precision: Arithmetic of the network.
-        batch: Windows in a batch that suit it.
-        in_flight: Batches on the way that keep it busy.
+        device: Device in use.
+        precision: Precision in use.
+        batch: Preferred batch size, windows.
+        in_flight: Number of concurrent batches that keep it busy.
     """
 
     name: str
@@ -47,19 +47,19 @@ class Runtime(Protocol):
     in_flight: int
 
     def submit(self, chips: Chips) -> Future[Probabilities]:
-        """Begin with (N, C, H, W) chips; the future holds (N, K, H, W) class probabilities.
+        """Start computing (N, C, H, W) uint8 chips; the future resolves to (N, K, H, W) float32 class probabilities.
 
-        It may hold an :class:`.OutOfMemoryError`, or whatever the runtime raised.
+        Its exception is an :class:`.OutOfMemoryError` or an error of the runtime.
         """
         ...
 
     def close(self) -> None:
-        """Give back what it holds."""
+        """Release threads and memory."""
         ...
 
 
 def join(parts: Sequence[Future[Probabilities]]) -> Future[Probabilities]:
-    """Return one future for the parts of a batch, in their order."""
+    """Return one future for the concatenated results of several."""
     if len(parts) == 1:
         return parts[0]
     whole: Future[Probabilities] = Future()
@@ -79,13 +79,13 @@ def join(parts: Sequence[Future[Probabilities]]) -> Future[Probabilities]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether what a library raised means that memory ran out; they have no common type for it."""
+    """Return whether an exception of a library means lack of memory; libraries have no common type for it."""
     text = str(error).lower()
     return isinstance(error, MemoryError) or ("memory" in text and ("alloc" in text or "out of" in text))
 
 
 def out_of_memory(chips: Chips, device: str) -> OutOfMemoryError:
-    """Return the error for chips that do not fit."""
+    """Return the error for chips that do not fit into the memory of a device."""
     count, _, height, width = chips.shape
     return OutOfMemoryError(
         f"{count} windows of {height}×{width} px do not fit into the memory of {device}.",

@@ -1,4 +1,4 @@
-"""Which runtime computes a run: the fastest whose classes are those of a reference in float32."""
+"""Selects the runtime of a run: the fastest whose classes agree with a float32 reference."""
 
 from __future__ import annotations
 
@@ -17,8 +17,10 @@ from dubai_landcover_plugin.core.runtimes.runtime import Chips, Runtime, Runtime
 from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.protocol.errors import DeviceError, LandCoverError
 
-LEAST_AGREEMENT = 0.995
-WORTH_TRYING = 2_000_000  # px; fewer are done before other runtimes have been tried
+MIN_AGREEMENT = 0.995
+"""Minimum share of pixels with the class of the reference."""
+WORTH_TRYING = 2_000_000
+"""Working pixels from which a trial of the runtimes pays off."""
 _ROUNDS = 2  # of a trial
 
 Log = Callable[[str, str], None]
@@ -26,7 +28,7 @@ Log = Callable[[str, str], None]
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A runtime, where and in which arithmetic."""
+    """A runtime with device and precision."""
 
     runtime: str
     device: str
@@ -38,11 +40,11 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a runtime may take.
+    """Resources of a runtime.
 
     Args:
-        threads: Cores to use.
-        lean: Trade speed for memory.
+        threads: Number of cores to use.
+        lean: Save memory at the cost of speed.
     """
 
     threads: int
@@ -51,12 +53,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What trying a candidate gave.
+    """Result of the trial of a candidate.
 
     Args:
-        candidate: What was tried.
-        speed: Mpx/s.
-        agreement: Share of pixels with the class that the reference gives.
+        candidate: The candidate.
+        speed: Speed, Mpx/s.
+        agreement: Share of pixels with the class of the reference, 0..1.
     """
 
     candidate: Candidate
@@ -64,170 +66,187 @@ class Trial:
     agreement: float
 
     def __str__(self) -> str:
-        return f"{self.candidate}: {self.speed:.2f} Mpx/s, {self.agreement:.2%} of the classes as float32"
+        return f"{self.candidate}: {self.speed:.2f} Mpx/s, {self.agreement:.2%} agreement with float32"
 
 
 def reference(bundle: ModelBundle) -> Candidate:
-    """Return what gives the classes that all others are compared with."""
+    """Return the reference that other candidates are compared with: float32 on the CPU."""
     return Candidate("onnxruntime" if bundle.is_onnx else "torch", "cpu", "float32")
 
 
-def list_candidates(wish: Candidate, tried: bool, onnx: bool = False) -> list[Candidate]:
-    """Return what may compute a run, by the speed to expect, the fastest first.
+def list_candidates(requested: Candidate, tried: bool, onnx: bool = False) -> list[Candidate]:
+    """Return the candidates for a run, by expected speed, the fastest first.
 
     Args:
-        wish: What was asked for; each part may be ``auto``.
-        tried: Whether they will be tried before one is taken: only then does ``auto`` mean less than float32 on a CPU.
-        onnx: Whether the model is an ONNX file, which PyTorch does not compute; ONNX Runtime computes nothing else.
+        requested: The requested runtime, device and precision; each may be ``auto``.
+        tried: Whether the candidates will be compared with the reference; only then ``auto`` includes precisions below
+            float32 on CPUs.
+        onnx: Whether the model is an ONNX file. PyTorch does not support those, ONNX Runtime only those.
 
     Raises:
-        DeviceError: if the device is not there.
-        RuntimeUnavailableError: if the runtime is not there, or not for this model on the device.
+        DeviceError: if the device is not available.
+        RuntimeUnavailableError: if the runtime is not installed, or does not support model, device or precision.
     """
     known = ("openvino", "onnxruntime") if onnx else ("openvino", "torch")
-    if wish.runtime not in ("auto", *known):
-        what = "an ONNX model" if onnx else "a model of this project"
-        raise RuntimeUnavailableError(f"{wish.runtime} does not compute {what}.", f"Choose auto, {' or '.join(known)}.")
-    names = [name for name in known if wish.runtime in ("auto", name)]
+    if requested.runtime not in ("auto", *known):
+        kind = "ONNX models" if onnx else "models of this project"
+        raise RuntimeUnavailableError(
+            f"{requested.runtime} does not support {kind}.", f"Choose auto, {' or '.join(known)}."
+        )
+    names = [name for name in known if requested.runtime in ("auto", name)]
     if "openvino" in names and not openvino_runtime.is_installed():
-        if wish.runtime == "openvino":
+        if requested.runtime == "openvino":
             raise RuntimeUnavailableError("The package openvino is not installed.", "Install it, or choose auto.")
         names.remove("openvino")
-    if wish.precision == "int8":  # only when asked for; where it does not go, what auto takes
-        if "openvino" not in names or wish.device not in ("auto", "cpu"):
-            raise RuntimeUnavailableError("Only OpenVINO computes in int8, on CPUs.", "Choose another precision.")
+    if requested.precision == "int8":  # only on request; if it fails, the candidates of auto follow
+        if "openvino" not in names or requested.device not in ("auto", "cpu"):
+            raise RuntimeUnavailableError("Only OpenVINO supports int8, on CPUs.", "Choose another precision.")
         own = Candidate("openvino", "cpu", "int8")
-        return [own, *list_candidates(replace(wish, precision="auto"), tried, onnx)]
+        return [own, *list_candidates(replace(requested, precision="auto"), tried, onnx)]
     found = [
         Candidate(name, device, precision)
-        for device in _devices(wish.device, onnx)
-        for precision in _precisions(wish.precision, device, tried)
+        for device in _devices(requested.device, onnx)
+        for precision in _precisions(requested.precision, device, tried)
         for name in names
-        if _can(name, device, precision, wish)
+        if _is_supported(name, device, precision, requested)
     ]
     if not found:
         raise RuntimeUnavailableError(
-            f"{wish.runtime} does not compute on {wish.device} in {wish.precision}.", "Choose auto."
+            f"{requested.runtime} does not support {requested.precision} on {requested.device}.", "Choose auto."
         )
     return found
 
 
-def _devices(wanted: str, onnx: bool) -> list[str]:
-    """Return where to compute, the fastest first; the CPU comes last, to go on there if a GPU fails.
+def _devices(requested: str, onnx: bool) -> list[str]:
+    """Return the devices, the fastest first; the CPU is last, as a fallback if a GPU fails.
 
     Raises:
-        DeviceError: if the device is not there.
+        DeviceError: if the requested device is not available.
     """
-    if wanted == "cpu":
+    if requested == "cpu":
         return ["cpu"]
-    there = ["cpu"]
+    available = ["cpu"]
     if openvino_runtime.is_installed() and openvino_runtime.has_device("intel-gpu"):
-        there.insert(0, "intel-gpu")
+        available.insert(0, "intel-gpu")
     if onnx:
-        there = [device for device in ("cuda", "directml", "mps") if onnx_runtime.has_device(device)] + there
-    elif wanted in ("cuda", "mps") or hardware.may_have_gpu():
+        available = [device for device in ("cuda", "directml", "mps") if onnx_runtime.has_device(device)] + available
+    elif requested in ("cuda", "mps") or hardware.may_have_gpu():
         from dubai_landcover_plugin.core.runtimes import torch_runtime
 
-        there = [device for device in ("cuda", "mps") if torch_runtime.has_device(device)] + there
-    if wanted == "auto":
-        return there
-    if wanted not in there:
-        raise DeviceError(f"The device '{wanted}' is not available; there is {', '.join(there)}.", "Use auto.")
-    return [wanted, "cpu"]
+        available = [device for device in ("cuda", "mps") if torch_runtime.has_device(device)] + available
+    if requested == "auto":
+        return available
+    if requested not in available:
+        raise DeviceError(
+            f"The device '{requested}' is not available; available: {', '.join(available)}.",
+            "Choose one of them or auto.",
+        )
+    return [requested, "cpu"]
 
 
-def _precisions(wanted: str, device: str, tried: bool) -> Sequence[str]:
-    if wanted != "auto":
-        return (wanted,)
+def _precisions(requested: str, device: str, tried: bool) -> Sequence[str]:
+    """Return the precisions to consider on a device, the fastest first."""
+    if requested != "auto":
+        return (requested,)
     if device == "cpu":
         return ("bfloat16", "float32") if tried else ("float32",)
     return ("bfloat16", "float16", "float32")
 
 
-def _can(runtime: str, device: str, precision: str, wish: Candidate) -> bool:
-    """Return whether a runtime computes there in that arithmetic; what was asked for by name may fail by itself."""
+def _is_supported(runtime: str, device: str, precision: str, requested: Candidate) -> bool:
+    """Return whether a runtime supports a device and a precision.
+
+    A precision that was requested explicitly is not checked against the hardware; loading it fails if unsupported.
+    """
     if runtime == "openvino":
         if device not in ("cpu", "intel-gpu") or (device == "intel-gpu" and precision == "bfloat16"):
             return False
-        if wish.precision == "auto" and precision == "bfloat16":
+        if requested.precision == "auto" and precision == "bfloat16":
             return openvino_runtime.has_bfloat16()
         return True
     if runtime == "onnxruntime":
         return precision == "float32" and device in onnx_runtime.PROVIDERS
     if device not in ("cpu", "cuda", "mps"):
         return False
-    if wish.precision == "auto" and precision != "float32":
+    if requested.precision == "auto" and precision != "float32":
         from dubai_landcover_plugin.core.runtimes import torch_runtime
 
         return torch_runtime.fast_precision(device) == precision
     return True
 
 
-class Choice:
-    """Loads one candidate after the other, as long as they fail.
+class RuntimeSelector:
+    """Lists candidates and loads the next one whenever a runtime fails.
+
+    Attributes:
+        speed: Speed of the first candidate in the trial, Mpx/s; None without a trial.
 
     Args:
         bundle: The model.
-        wish: What was asked for; each part may be ``auto``.
-        shape: (C, H, W) of the windows; None where they may differ, which OpenVINO does not take.
+        requested: The requested runtime, device and precision; each may be ``auto``.
+        shape: (C, H, W) of the windows; None if it varies, which OpenVINO does not support.
         tta: Test-time augmentation.
-        limits: What a runtime may take.
-        log: Receives a level and a line.
+        limits: Resources of a runtime.
+        log: Receives messages as level and text.
+
+    Raises:
+        RuntimeUnavailableError: for test-time augmentation with an ONNX model.
     """
 
     def __init__(
         self,
         bundle: ModelBundle,
-        wish: Candidate,
+        requested: Candidate,
         shape: tuple[int, int, int] | None,
         tta: bool,
         limits: Limits,
         log: Log,
     ) -> None:
-        self._bundle, self._wish, self._shape, self._tta = bundle, wish, shape, tta
+        self._bundle, self._requested, self._shape, self._tta = bundle, requested, shape, tta
         self._limits, self._log = limits, log
         if tta and bundle.is_onnx:
             raise RuntimeUnavailableError(
-                "Test-time augmentation is not there for ONNX models.", "Switch it off, or use a model of this project."
+                "Test-time augmentation is not available for ONNX models.",
+                "Switch it off, or use a model of this project.",
             )
         self._left: list[Candidate] = []
         self.speed: float | None = None
 
     def list_all(self) -> None:
-        """Take all candidates in the order of the speed to expect.
+        """List all candidates by expected speed.
 
         Raises:
-            LandCoverError: as :func:`list_candidates`.
+            LandCoverError: see :func:`list_candidates`.
         """
-        found = list_candidates(self._wish, tried=False, onnx=self._bundle.is_onnx)
+        found = list_candidates(self._requested, tried=False, onnx=self._bundle.is_onnx)
         self._left = [one for one in found if self._shape is not None or one.runtime != "openvino"]
         if not self._left:
             raise RuntimeUnavailableError("OpenVINO needs windows of one shape.", "Choose another runtime.")
 
     def list_by_trial(self, chips: Chips) -> None:
-        """Try all candidates on (N, C, H, W) chips and order them by speed; drop those with other classes.
+        """Try all candidates on (N, C, H, W) uint8 chips, drop inaccurate ones and list the others by speed.
 
-        What was found out is kept in the cache folder, for the next run of this model on windows of whatever shape.
+        The results are cached for later runs of this model, independent of the shape of their windows.
 
         Raises:
-            LandCoverError: as :func:`list_candidates`.
+            LandCoverError: see :func:`list_candidates`.
         """
-        what = (self._bundle.digest, self._tta, self._wish, self._limits.threads)
-        key = (*what, hardware.processor(), *versions().values())
-        trials, when = _stored_trials(read_cached("trials", key)), ", as measured earlier"
+        model = (self._bundle.digest, self._tta, self._requested, self._limits.threads)
+        key = (*model, hardware.processor(), *versions().values())
+        trials, suffix = _stored_trials(read_cached("trials", key)), ", as measured earlier"
         if not trials:
-            trials, when = sorted(self._try_all(chips), key=self._rank), ""
+            trials, suffix = sorted(self._try_all(chips), key=self._rank), ""
             write_cached("trials", key, json.dumps([asdict(trial) for trial in trials]).encode())
         for trial in trials:
-            self._log("info", f"{trial}{when}")
+            self._log("info", f"{trial}{suffix}")
         self._left = [trial.candidate for trial in trials]
         self.speed = trials[0].speed
 
     def next(self) -> Runtime:
-        """Return the next candidate that can be loaded; tell of those that cannot.
+        """Return the next candidate that can be loaded; log those that cannot.
 
         Raises:
-            LandCoverError: what the last one failed with.
+            LandCoverError: the error of the last candidate.
         """
         while True:
             candidate = self._left.pop(0)
@@ -240,36 +259,39 @@ class Choice:
 
     @property
     def is_exhausted(self) -> bool:
-        """Whether nothing is left to try."""
+        """Whether no candidate is left."""
         return not self._left
 
     def _rank(self, trial: Trial) -> tuple[bool, bool, float]:
-        """Order by speed, but what was asked for by name comes before what stands in for it."""
-        candidate, wish = trial.candidate, self._wish
-        return candidate.device != wish.device != "auto", candidate.precision != wish.precision != "auto", -trial.speed
+        """Return the sort key of a trial: the requested device and precision first, then by speed."""
+        candidate, requested = trial.candidate, self._requested
+        return (
+            candidate.device != requested.device != "auto",
+            candidate.precision != requested.precision != "auto",
+            -trial.speed,
+        )
 
     def _try_all(self, chips: Chips) -> list[Trial]:
+        """Compute the classes of the reference, then try each candidate against them."""
         exact = reference(self._bundle)
         runtime = self._load(exact)
-        wanted = _classes(runtime, chips)
+        expected = _classes(runtime, chips)
         runtime.close()
         trials = []
-        for candidate in list_candidates(self._wish, tried=True, onnx=self._bundle.is_onnx):
+        for candidate in list_candidates(self._requested, tried=True, onnx=self._bundle.is_onnx):
             try:
-                trial = _try(candidate, self._load(candidate), chips, wanted)
+                trial = _try(candidate, self._load(candidate), chips, expected)
             except (LandCoverError, RuntimeError) as error:
                 self._log("warning", f"{candidate} cannot be used: {error}")
                 continue
-            asked = candidate.precision == self._wish.precision
-            if trial.agreement >= LEAST_AGREEMENT or asked or candidate == exact:
+            is_requested = candidate.precision == self._requested.precision
+            if trial.agreement >= MIN_AGREEMENT or is_requested or candidate == exact:
                 trials.append(trial)
-            if trial.agreement < LEAST_AGREEMENT:
-                told = "used because it was asked for" if asked else "not used"
-                self._log("warning", f"{trial}: {told}; at least {LEAST_AGREEMENT:.1%} would be wanted.")
+            if trial.agreement < MIN_AGREEMENT:
+                use = "used because it was requested" if is_requested else "not used"
+                self._log("warning", f"{trial}, below the minimum of {MIN_AGREEMENT:.1%}: {use}.")
         if not trials:
-            raise RuntimeUnavailableError(
-                f"Nothing that was asked for ({self._wish}) can compute this model.", "Choose auto."
-            )
+            raise RuntimeUnavailableError(f"No runtime for {self._requested} can compute this model.", "Choose auto.")
         return trials
 
     def _load(self, candidate: Candidate) -> Runtime:
@@ -289,9 +311,10 @@ class Choice:
         )
 
 
-def _try(candidate: Candidate, runtime: Runtime, chips: Chips, wanted: Any) -> Trial:
+def _try(candidate: Candidate, runtime: Runtime, chips: Chips, expected: Any) -> Trial:
+    """Measure agreement on all chips, then speed on copies of the first one, with all batches in flight."""
     try:
-        agreement = float((_classes(runtime, chips) == wanted).mean())
+        agreement = float((_classes(runtime, chips) == expected).mean())
         batches = [np.repeat(chips[:1], runtime.batch, axis=0)] * (runtime.in_flight * _ROUNDS)
         started = time.perf_counter()
         for future in [runtime.submit(batch) for batch in batches]:
@@ -304,10 +327,12 @@ def _try(candidate: Candidate, runtime: Runtime, chips: Chips, wanted: Any) -> T
 
 
 def _classes(runtime: Runtime, chips: Chips) -> Any:
+    """Return the channel of highest probability, (N, H, W)."""
     return runtime.submit(chips).result().argmax(axis=1)
 
 
 def _stored_trials(stored: bytes | None) -> list[Trial]:
+    """Return cached trials; an empty list if there are none or they are damaged."""
     try:
         return [Trial(Candidate(**trial.pop("candidate")), **trial) for trial in json.loads(stored or b"[]")]
     except (ValueError, TypeError, KeyError):

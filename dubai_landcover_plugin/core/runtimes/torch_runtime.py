@@ -1,4 +1,4 @@
-"""PyTorch, on the CPU, CUDA or Apple's Metal."""
+"""Backend on PyTorch: CPU, CUDA and Apple's Metal."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def has_device(name: str) -> bool:
 
 
 def fast_precision(device: str) -> str:
-    """Return the fastest arithmetic that a device does in hardware."""
+    """Return the fastest precision that a device supports in hardware."""
     if device == "cuda":
         return "bfloat16" if torch.cuda.is_bf16_supported() else "float16"
     if device == "cpu":
@@ -35,17 +35,17 @@ def fast_precision(device: str) -> str:
 
 
 class TorchRuntime:
-    """A network in PyTorch, computed in a thread of its own.
+    """A network in PyTorch, computed in a background thread.
 
     Args:
         bundle: The model.
         tta: Test-time augmentation.
-        device: Where to compute.
-        precision: Arithmetic of the network.
-        threads: Cores to use; the process keeps to that number from then on.
+        device: ``cpu``, ``cuda`` or ``mps``.
+        precision: ``float32``, ``bfloat16`` or, except on CPUs, ``float16``.
+        threads: Number of cores to use on a CPU; set for the whole process.
 
     Raises:
-        DeviceError: if the device cannot do it.
+        DeviceError: if the device does not support the precision.
         BundleError: if the weights cannot be read.
     """
 
@@ -64,24 +64,24 @@ class TorchRuntime:
         self._thread = ThreadPoolExecutor(1, "torch")
 
     def submit(self, chips: Chips) -> Future[Probabilities]:
-        """Begin with (N, C, H, W) chips; see :class:`~.runtime.Runtime`."""
+        """Start computing (N, C, H, W) chips; see :meth:`.Runtime.submit`."""
         return self._thread.submit(self._compute, chips)
 
     def close(self) -> None:
-        """Give back the thread."""
+        """Shut down the thread."""
         self._thread.shutdown(cancel_futures=True)
 
     def _compute(self, chips: Chips) -> Probabilities:
         try:
-            with torch.inference_mode(), self._arithmetic():
-                answer: Probabilities = self._network(torch.from_numpy(chips).to(self.device)).cpu().numpy()
-            return answer
+            with torch.inference_mode(), self._autocast():
+                result: Probabilities = self._network(torch.from_numpy(chips).to(self.device)).cpu().numpy()
+            return result
         except (RuntimeError, MemoryError) as error:
             if isinstance(error, torch.OutOfMemoryError) or is_out_of_memory(error):
                 raise out_of_memory(chips, self.device) from error
             raise
 
-    def _arithmetic(self) -> contextlib.AbstractContextManager[object]:
+    def _autocast(self) -> contextlib.AbstractContextManager[object]:
         if self.precision == "float32":
             return contextlib.nullcontext()
         return torch.autocast(self.device, dtype=_TYPES[self.precision])

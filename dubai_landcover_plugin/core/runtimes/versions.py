@@ -1,4 +1,4 @@
-"""Versions of everything that computes."""
+"""Versions of the packages that results depend on."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from importlib.metadata import PackageNotFoundError, version
 from dubai_landcover_plugin import __version__
 
 PACKAGES = ("torch", "numpy", "rasterio", "shapely", "pyogrio", "safetensors")
-"""What the engine cannot do without, as imported."""
+"""Import names of the packages that the engine requires."""
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of everything that computes."""
-    import rasterio  # here: the list of packages must be at hand where one of them is broken
+    """Return the versions of this package, Python, GDAL and the required packages."""
+    import rasterio  # not at module level: PACKAGES must be importable if rasterio is broken
 
     found = {"dubai_landcover": __version__, "python": platform.python_version(), "gdal": rasterio.__gdal_version__}
     for package in PACKAGES:

@@ -42,7 +42,7 @@ class Budget:
     def __str__(self) -> str:
         return (
             f"Memory: about {self.needed / _MB:,.0f} of {self.memory / _MB:,.0f} MB allowed; "
-            f"{self.limits.threads} cores, {self.readers} reader threads."
+            f"{self.limits.threads} cores, reader threads: {self.readers}."
         )
 
 

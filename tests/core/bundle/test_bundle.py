@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from dubai_landcover_plugin.core.bundle import bundle as bundle_module
 from dubai_landcover_plugin.core.bundle import weights as weights_module
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle
-from dubai_landcover_plugin.core.bundle.save import describe_anew, save_bundle
+from dubai_landcover_plugin.core.bundle.save import replace_metadata, save_bundle
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import BundleError
@@ -88,7 +88,7 @@ def test_an_installed_name_is_found(tmp_path: Path, path: Path, monkeypatch: pyt
 class TestTemperature:
     def test_it_is_kept(self, path: Path) -> None:
         weights = load_file(path)
-        digest = describe_anew(path, replace(read_metadata(path), temperature=1.75))
+        digest = replace_metadata(path, replace(read_metadata(path), temperature=1.75))
         loaded = load_bundle(path)
         assert loaded.metadata.temperature == 1.75
         assert loaded.digest == digest
@@ -111,7 +111,7 @@ class TestTemperature:
         before = path.read_bytes()
         other = replace(read_metadata(path), spec=ModelSpec("unet", arguments={"width": 8, "depth": 2}))
         with pytest.raises(BundleError, match="misshapen"):
-            describe_anew(path, other)
+            replace_metadata(path, other)
         assert path.read_bytes() == before
 
 

@@ -145,7 +145,7 @@ class TestShards:
             segment(source, "out", asked, Stopping(), cluster_executors(cluster, 6))
         listener = Listener()
         given, _ = segment(source, "out", asked, listener)
-        assert any("An earlier run had finished" in text for _, text in listener.lines)
+        assert any("Resuming an interrupted run" in text for _, text in listener.lines)
         assert all((a == b).all() for a, b in zip(given, wanted, strict=True))
 
     def test_an_error_of_a_worker_is_that_of_the_run(self, cluster, tmp_path, tiny_model):
@@ -202,14 +202,14 @@ class TestWorkers:
             ({}, "has no workers"),
             ({"w": {"error": "ImportError: no rasterio"}}, "cannot compute: ImportError"),
             ({"w": {"versions": {"dubai_landcover": "0.0.9"}, "model": "x"}}, r"has version 0\.0\.9"),
-            ({"w": {"versions": None, "model": "another"}}, "another model"),
+            ({"w": {"versions": None, "model": "another"}}, "a different model"),
         ],
     )
     def test_workers_that_do_not_suit_are_refused(self, monkeypatch, tiny_model, answer, message):
         for worker in answer.values():
             if "versions" in worker:
                 worker["versions"] = worker["versions"] or connection.versions()
-        monkeypatch.setattr(connection, "_ask", lambda client, model: answer)
+        monkeypatch.setattr(connection, "_identify_workers", lambda client, model: answer)
         with pytest.raises(ClusterError, match=message):
             Cluster(None, str(tiny_model))
 
@@ -222,7 +222,7 @@ class TestWorkers:
             "d": {**of_all, "host": "parted", "cores": 4, "numbers": [0, 1, 2, 3], "slots": 1},
             "e": {**of_all, "host": "parted", "cores": 4, "numbers": [8, 9, 10, 11], "slots": 1},
         }
-        monkeypatch.setattr(connection, "_ask", lambda client, model: known)
+        monkeypatch.setattr(connection, "_identify_workers", lambda client, model: known)
         cluster = Cluster(None, str(tiny_model))
         assert (cluster.threads, cluster.slots) == ({"one": 3, "two": 1, "parted": 4}, 15)
 

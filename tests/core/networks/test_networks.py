@@ -207,7 +207,7 @@ def test_a_position_has_one_embedding_whatever_the_window() -> None:
         (ModelSpec("unet", arguments={"colour": 1}), "does not take colour"),
         (ModelSpec("unet", arguments={"width": 0}), "width must be a whole number of at least 1, got 0"),
         (ModelSpec("unet", arguments={"depth": 2.5}), "depth must be a whole number"),
-        (ModelSpec("unet", arguments={"depth": 99}), "width 32 and depth 99 make more than 16,384 channels"),
+        (ModelSpec("unet", arguments={"depth": 99}), "width 32 and depth 99 exceed the limits of 16,384 channels"),
         (ModelSpec("unet", classes=0), "classes must be"),
         (ModelSpec("vit", arguments={"patch": 12}), "power of two"),
         (ModelSpec("vit", arguments={"dim": 10, "heads": 3}), "multiple of heads"),

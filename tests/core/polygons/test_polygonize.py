@@ -122,7 +122,7 @@ def test_existing_file_is_kept_unless_overwriting(class_map, tmp_path):
 
 
 def test_unknown_class_is_refused_with_the_list(class_map, tmp_path):
-    with pytest.raises(ClassSchemeError, match="Choose among: Water, Land, Road, Building"):
+    with pytest.raises(ClassSchemeError, match="Choose one of: Water, Land, Road, Building"):
         export_class_polygons(ClassFilesRequest(str(class_map), str(tmp_path / "v"), ("Lava",)))
     assert not (tmp_path / "v").exists()
 

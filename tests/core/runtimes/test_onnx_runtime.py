@@ -74,7 +74,7 @@ class TestDescription:
             ({"resolution": "coarse"}, "no number under 'resolution'"),
             ({"model_type": "Detector"}, "is a Detector"),
             ({"standardization_mean": [0.1]}, "needs 3 numbers under 'standardization_mean'"),
-            ({"class_names": ["a", "b"]}, "no table"),
+            ({"class_names": ["a", "b"]}, "must be an object"),
         ],
     )
     def test_what_is_missing_is_told(self, tmp_path, keys, message):
@@ -150,7 +150,7 @@ class TestRuns:
 
     def test_what_does_not_go_is_told(self, tmp_path):
         bundle = open_bundle(write_onnx(tmp_path / "m.onnx"))
-        with pytest.raises(RuntimeUnavailableError, match="torch does not compute an ONNX model"):
+        with pytest.raises(RuntimeUnavailableError, match="torch does not support ONNX models"):
             Predictor(bundle, "cpu", runtime="torch")
         with pytest.raises(RuntimeUnavailableError, match="augmentation"):
             Predictor(bundle, "cpu", tta=True)

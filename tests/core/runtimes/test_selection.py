@@ -186,7 +186,7 @@ def fakes(monkeypatch):
 
     known = [Candidate("openvino", "cpu", "bfloat16"), Candidate("openvino", "cpu", "float32"),
              Candidate("torch", "cpu", "float32")]  # fmt: skip
-    monkeypatch.setattr(choice.Choice, "_load", load)
+    monkeypatch.setattr(choice.RuntimeSelector, "_load", load)
     monkeypatch.setattr(choice, "list_candidates", lambda *args, **named: list(known))
     table.update({str(candidate): answers(0.9) for candidate in known})
     return table
@@ -218,7 +218,7 @@ class TestChoice:
         assert predictor_of(fakes, lines).runtime == "torch"
         told = [text for level, text in lines if level == "warning"]
         assert len(told) == 2
-        assert "0.00% of the classes as float32: not used; at least 99.5% would be wanted" in told[0]
+        assert "0.00% agreement with float32, below the minimum of 99.5%: not used" in told[0]
 
     def test_one_that_cannot_be_loaded_is_told_and_passed_over(self, fakes):
         lines = []
@@ -262,7 +262,7 @@ class TestChoice:
         ]
 
     def test_what_is_not_there_is_refused(self, only_cpu, monkeypatch):
-        with pytest.raises(DeviceError, match="'cuda' is not available; there is cpu"):
+        with pytest.raises(DeviceError, match="'cuda' is not available; available: cpu"):
             list_candidates(Candidate("auto", "cuda", "auto"), tried=True)
         monkeypatch.setattr(openvino_runtime, "is_installed", lambda: False)
         assert list_candidates(Candidate("auto", "cpu", "auto"), True) == [Candidate("torch", "cpu", "float32")]
@@ -295,7 +295,7 @@ class TestFallback:
         failing = [predictor.start(chips), predictor.start(chips)]
         assert all((predictor.finish(batch) == answers(0.9)(chips)).all() for batch in (*first, *failing))
         assert (predictor.runtime, predictor.precision) == ("openvino", "float32")
-        told = "openvino on cpu, bfloat16, failed: driver gone The run goes on with openvino on cpu, float32."
+        told = "openvino on cpu, bfloat16, failed: driver gone The run continues with openvino on cpu, float32."
         assert lines == [("warning", told)]
 
     def test_numbers_that_are_none_count_as_failure(self, fakes):
@@ -306,7 +306,7 @@ class TestFallback:
         assert predictor.runtime == "torch"
         assert len(lines) == 2
         fakes["torch on cpu, float32"] = answers(np.nan)
-        with pytest.raises(DeviceError, match="no numbers"):
+        with pytest.raises(DeviceError, match="NaN or infinite"):
             predictor_of(fakes, lines, sample=False)(chips)
 
     def test_a_batch_that_does_not_fit_is_halved_with_the_same_result(self, fakes):
@@ -319,7 +319,7 @@ class TestFallback:
         predictor = predictor_of(fakes, lines, sample=False)
         assert (predictor(chips) == answers(0.9)(chips)).all()
         assert predictor.precision == "bfloat16"
-        assert lines[0] == ("warning", "5 windows do not fit. It goes on with 2 at once.")
+        assert lines[0] == ("warning", "5 windows do not fit. The run continues with batches of 2.")
         fakes["openvino on cpu, bfloat16"] = lambda batch: OutOfMemoryError("Nothing fits.")
         other = predictor_of(fakes, lines, sample=False)
         assert (other(chips) == answers(0.9)(chips)).all()

@@ -45,7 +45,7 @@ def test_little_memory_makes_a_run_lean(source):
     assert (rich.limits.lean, poor.limits.lean) == (False, True)
     assert (rich.readers, poor.readers) == (4, 1)
     assert poor.needed < rich.needed
-    assert "4,000 MB allowed; 32 cores, 4 reader threads" in str(rich)
+    assert "4,000 MB allowed; 32 cores, reader threads: 4" in str(rich)
 
 
 def test_one_thread_decodes_for_few_cores_and_what_needs_no_decoding(source, tmp_path):

@@ -239,7 +239,7 @@ class TestGroundSamplingDistance:
         assert classes.shape == (80, 96)
         assert result.area_m2 is not None
         assert sum(result.area_m2.values()) == pytest.approx(20 * 24)
-        assert any("read at 1 m/px (20×24 px)" in text for _, text in listener.lines)
+        assert any("resampled to 1 m/px (20×24 px)" in text for _, text in listener.lines)
 
     @pytest.mark.parametrize("scale", [0.3, 0.11, 2.7, 5.0])
     @pytest.mark.parametrize("shape", [(1, 1), (33, 47), (64, 5)])
@@ -310,7 +310,7 @@ class TestStretch:
     @pytest.mark.parametrize(
         ("kind", "options", "text"),
         [
-            (np.float32, {"stretch": "none"}, "float32 has no full range"),
+            (np.float32, {"stretch": "none"}, "float32 has no fixed value range"),
             (np.uint8, {"limits": ((0, 1), (0, 1))}, "each of 3 bands, got 2 pairs"),
         ],
     )
@@ -459,7 +459,7 @@ class TestFailures:
         bundle = stub_bundle()
         bundle.model.layers[0].weight.data[:] = np.nan
         request = SegmentationRequest(str(source), str(source.with_name("o.tif")))
-        self.refuse(request, DeviceError, "no numbers", bundle=bundle)
+        self.refuse(request, DeviceError, "NaN or infinite", bundle=bundle)
 
     def test_polygons_that_fail_leave_the_raster(self, source, monkeypatch):
         def fail(*arguments):
@@ -509,7 +509,7 @@ class TestGoingOn:
         self.stop(source, patience, confidence=confidence, gsd=gsd)
         listener = Listener()
         again, result = run(source, stub_bundle(3), listener, **asked)
-        told = [text for _, text in listener.lines if "An earlier run had finished" in text]
+        told = [text for _, text in listener.lines if "Resuming an interrupted run" in text]
         assert len(told) == 1
         assert listener.progress[0][0] > 0, "it began where the other had stopped"
         assert (again == whole).all()
@@ -536,7 +536,7 @@ class TestGoingOn:
             options["confidence"] = str(source.with_name("confidence.tif"))
         listener = Listener()
         classes, _ = run(source, bundle, listener, **options)
-        assert not any("An earlier run" in text for _, text in listener.lines)
+        assert not any("Resuming" in text for _, text in listener.lines)
         fresh, _ = run(source, bundle, **options)
         assert (classes == fresh).all()
 

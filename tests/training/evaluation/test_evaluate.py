@@ -17,7 +17,7 @@ from PIL import Image
 from dubai_landcover_plugin.cli.main import main as landcover
 from dubai_landcover_plugin.core.assessment.confusion import Confusion
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle
-from dubai_landcover_plugin.core.bundle.save import describe_anew
+from dubai_landcover_plugin.core.bundle.save import replace_metadata
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from tests.pages import ParsedPage, assert_self_contained
@@ -76,7 +76,7 @@ def test_figures_are_those_of_the_maps(trained: MODEL, data: Path) -> None:
 def test_temperature_changes_calibration_alone(trained: MODEL, data: Path) -> None:
     model = trained()
     before = measured(model, data).to_json()
-    describe_anew(model, replace(load_bundle(model).metadata, temperature=6.0))
+    replace_metadata(model, replace(load_bundle(model).metadata, temperature=6.0))
     after = measured(model, data).to_json()
     assert after["models"][0]["temperature"] == 6.0
     assert after["ece"] > before["ece"] + 0.05
@@ -253,7 +253,7 @@ class TestCommand:
     ) -> None:
         model = trained()
         for training in ({}, {"config": {"data": {"validate_tiles": [2]}}}):
-            describe_anew(model, replace(load_bundle(model).metadata, training=training))
+            replace_metadata(model, replace(load_bundle(model).metadata, training=training))
             assert main(["evaluate", str(model), "--data", str(data), "--validation"]) == 1
             assert "does not record which images its training held out" in capsys.readouterr().err
 

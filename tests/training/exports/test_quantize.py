@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle, open_bundle
-from dubai_landcover_plugin.core.bundle.save import add_graphs, describe_anew
+from dubai_landcover_plugin.core.bundle.save import add_graphs, replace_metadata
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
@@ -55,11 +55,11 @@ def test_other_remarks_keep_it_and_another_temperature_drops_it(
     model = trained()
     metadata = read_metadata(model)
     add_graphs(model, metadata, {"int8": b"any"})
-    describe_anew(model, replace(metadata, title="Another"))
+    replace_metadata(model, replace(metadata, title="Another"))
     assert open_bundle(model).graph("int8") == b"any"
     assert main(["export", str(model), str(tmp_path / "copy.safetensors")]) == 0
     assert open_bundle(tmp_path / "copy.safetensors").graph("int8") == b"any"
-    describe_anew(model, replace(metadata, temperature=1.5))
+    replace_metadata(model, replace(metadata, temperature=1.5))
     assert open_bundle(model).graph("int8") is None
 
 
