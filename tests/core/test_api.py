@@ -28,7 +28,10 @@ def test_a_tool_takes_its_request_and_returns_a_result(name):
     tool = getattr(core, name)
     assert tool.__name__ == name
     request = TASKS[name].request
-    first = next(iter(inspect.signature(tool).parameters.values()))
+    parameters = inspect.signature(tool).parameters
+    assert list(parameters) == ["request", "monitor"]
+    assert parameters["monitor"].default is None
+    first = parameters["request"]
     assert first.annotation == request.__name__
     result = getattr(importlib.import_module(request.__module__), tool.__annotations__["return"])
     assert issubclass(request, Request)

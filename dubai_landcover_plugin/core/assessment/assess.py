@@ -36,6 +36,13 @@ def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) ->
 
     Raises:
         LandCoverError: if the map is not a classified raster, the reference cannot be used or a file cannot be written.
+
+    Example:
+        >>> from dubai_landcover_plugin.core import assess_accuracy
+        >>> from dubai_landcover_plugin.protocol.requests import AccuracyRequest
+        >>> result = assess_accuracy(AccuracyRequest("landcover.tif", "truth.tif"))
+        >>> result.kind, result.overall["value"]
+        ('raster', 1.0)
     """
     monitor = monitor or LoggingMonitor()
     check_outputs(request)

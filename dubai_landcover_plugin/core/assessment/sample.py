@@ -59,6 +59,13 @@ def draw_accuracy_sample(request: AccuracySampleRequest, monitor: Monitor | None
     Raises:
         LandCoverError: if the raster is not a classified raster or has no classified pixel, an expected class is
             unknown, or the file cannot be written.
+
+    Example:
+        >>> from dubai_landcover_plugin.core import draw_accuracy_sample
+        >>> from dubai_landcover_plugin.protocol.requests import AccuracySampleRequest
+        >>> result = draw_accuracy_sample(AccuracySampleRequest("landcover.tif", "points.gpkg", size=200, seed=3))
+        >>> result.size
+        200
     """
     monitor = monitor or LoggingMonitor()
     check_outputs(request)

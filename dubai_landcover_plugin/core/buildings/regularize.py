@@ -63,6 +63,13 @@ def regularize_buildings(request: BuildingsRequest, monitor: Monitor | None = No
 
     Raises:
         LandCoverError: if a layer cannot be read, has no polygons, or the output cannot be written.
+
+    Example:
+        >>> from dubai_landcover_plugin.core import regularize_buildings
+        >>> from dubai_landcover_plugin.protocol.requests import BuildingsRequest
+        >>> result = regularize_buildings(BuildingsRequest("building.gpkg", "regular.gpkg"))
+        >>> result.buildings, result.regular
+        (2, 2)
     """
     check_outputs(request)
     return regularize_checked(request, monitor or LoggingMonitor())

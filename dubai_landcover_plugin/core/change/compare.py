@@ -52,6 +52,13 @@ def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> Change
     Raises:
         LandCoverError: if a raster is not a classified raster, they have no class or no area in common, or an output
             cannot be written. Each file is complete or does not exist.
+
+    Example:
+        >>> from dubai_landcover_plugin.core import map_change
+        >>> from dubai_landcover_plugin.protocol.requests import ChangeRequest
+        >>> result = map_change(ChangeRequest("before.tif", "landcover.tif", "change.tif", min_area=0))
+        >>> 0 < result.changed < result.compared
+        True
     """
     monitor = monitor or LoggingMonitor()
     check_outputs(request)

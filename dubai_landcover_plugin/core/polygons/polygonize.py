@@ -131,6 +131,13 @@ def polygonize(request: PolygonizeRequest, monitor: Monitor | None = None) -> Po
 
     Raises:
         LandCoverError: if the raster is not a classified raster, a class is unknown or the file cannot be written.
+
+    Example:
+        >>> from dubai_landcover_plugin.core import polygonize
+        >>> from dubai_landcover_plugin.protocol.requests import PolygonizeRequest
+        >>> result = polygonize(PolygonizeRequest("landcover.tif", "polygons.gpkg", min_area=0))
+        >>> result.counts["Building"]
+        2
     """
     check_outputs(request)
     return polygonize_checked(request, monitor or LoggingMonitor())
@@ -151,6 +158,13 @@ def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = 
 
     Raises:
         LandCoverError: if the raster is not a classified raster, a class is unknown or a file cannot be written.
+
+    Example:
+        >>> from dubai_landcover_plugin.core import export_class_polygons
+        >>> from dubai_landcover_plugin.protocol.requests import ClassFilesRequest
+        >>> request = ClassFilesRequest("landcover.tif", "classes", classes=("Building", "Road"), suffix=".gpkg")
+        >>> sorted(export_class_polygons(request).files)
+        ['Building', 'Road']
     """
     monitor = monitor or LoggingMonitor()
     with ClassifiedSource(request.input) as source:

@@ -48,6 +48,13 @@ def write_report(request: ReportRequest, monitor: Monitor | None = None) -> Repo
 
     Raises:
         LandCoverError: if an input cannot be used or an output cannot be written.
+
+    Example:
+        >>> from dubai_landcover_plugin.core import write_report
+        >>> from dubai_landcover_plugin.protocol.requests import ReportRequest
+        >>> result = write_report(ReportRequest("landcover.tif", "report.html", csv="areas.csv"))
+        >>> result.areas["Road"], result.unit
+        (384.0, 'm2')
     """
     monitor = monitor or LoggingMonitor()
     check_outputs(request)

@@ -62,6 +62,13 @@ def extract_roads(request: RoadsRequest, monitor: Monitor | None = None) -> Road
 
     Raises:
         LandCoverError: if an input cannot be used or an output cannot be written.
+
+    Example:
+        >>> from dubai_landcover_plugin.core import extract_roads
+        >>> from dubai_landcover_plugin.protocol.requests import RoadsRequest
+        >>> result = extract_roads(RoadsRequest("landcover.tif", "roads.gpkg"))
+        >>> result.lines, result.unit
+        (1, 'm')
     """
     check_outputs(request)
     return extract_checked(request, monitor or LoggingMonitor())
