@@ -136,6 +136,7 @@ class TestShards:
         source = write_raster(tmp_path / "in.tif", random_pixels(900, 100))
         asked = options(tiny_model, runtime="torch", keep=True)
         wanted, _ = segment(source, "wanted", asked)
+        segment(source, "warm", asked, make_executor=cluster_executors(cluster, 12))  # both workers load PyTorch
 
         class Stopping(Listener):
             def report(self, done, total, text=""):
