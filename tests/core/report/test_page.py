@@ -1,0 +1,49 @@
+"""The page of a report."""
+
+import numpy as np
+import rasterio
+from affine import Affine
+
+from dubai_landcover_plugin.protocol.classes import DUBAI, naturally_coloured
+from tests.core.report.cases import NORTH, WEST, box, page, report
+from tests.factories import write_class_map, write_layer
+
+
+class TestPage:
+    def test_it_needs_nothing_else_and_shows_no_folder(self, tmp_path, town, sure):
+        zones = write_layer(
+            tmp_path / "z.gpkg", [box(0, 0, 20, 20), box(20, 0, 40, 20)], name=["<b>Marina</b>", "جميرا"]
+        )
+        report(tmp_path, town, confidence=sure, zones=zones, zone_field="name", title="Land & water", csv=None)
+        text = (tmp_path / "r.html").read_text(encoding="utf-8")
+        found = page(tmp_path)
+        assert found.links
+        assert all(link.startswith("data:image/png;base64,") for link in found.links)
+        assert "@import" not in text
+        assert "url(" not in text
+        assert str(tmp_path) not in text
+        for words in ("Land & water", "<b>Marina</b>", "جميرا", "Probably", "Method and limits", "sure.tif"):
+            assert words in found.text
+
+    def test_natural_colours(self, tmp_path, town):
+        report(tmp_path, town, natural_colours=True)
+        text = (tmp_path / "r.html").read_text(encoding="utf-8")
+        assert naturally_coloured(DUBAI).classes[0].colour in text
+        assert DUBAI.classes[0].colour not in text
+
+    def test_the_picture_is_north_up(self, tmp_path):
+        import base64
+
+        ids = np.ones((30, 30))
+        ids[:15] = 4
+        plain, down = write_class_map(tmp_path / "a.tif", ids), write_class_map(
+            tmp_path / "b.tif", ids[::-1], transform=Affine(1, 0, WEST, 0, 1, NORTH - 30)
+        )  # fmt: skip
+        shown = []
+        for path in (plain, down):
+            report(tmp_path, path, overwrite=True)
+            png = base64.b64decode(page(tmp_path).links[0].partition(",")[2])
+            with rasterio.MemoryFile(png) as memory, memory.open() as picture:
+                shown.append(picture.read(1))
+        assert (shown[0] == shown[1]).all()
+        assert shown[0][0, 0] == 4

@@ -1,0 +1,79 @@
+"""Runs that stopped are resumed from their journal."""
+
+import pytest
+import rasterio
+import rasterio.shutil
+
+from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+from dubai_landcover_plugin.core.segmentation.journal import Journal
+from dubai_landcover_plugin.protocol.errors import (
+    RunCancelled,
+)
+from tests.core.segmentation.cases import Listener, run
+from tests.factories import random_pixels, stub_bundle, write_raster
+
+
+class TestGoingOn:
+    """A run that was stopped goes on where it was, and the result is that of one which was not."""
+
+    @pytest.fixture
+    def source(self, tmp_path):
+        return write_raster(tmp_path / "input.tif", random_pixels(150, 70), nodata=0)
+
+    @pytest.fixture(autouse=True)
+    def save_every_band(self, monkeypatch):
+        monkeypatch.setattr(Journal, "is_due", lambda self: True)
+
+    def stop(self, source, patience, **options):
+        with pytest.raises(RunCancelled):
+            run(source, stub_bundle(3), Listener(patience), window=32, overlap=8, batch=1, keep=True, **options)
+
+    @pytest.mark.parametrize(("gsd", "patience"), [(None, 7), (None, 16), (2.0, 30), (2.0, 70)])
+    def test_the_result_is_bit_identical(self, source, patience, gsd):
+        confidence = str(source.with_name("confidence.tif"))
+        asked = {"window": 32, "overlap": 8, "confidence": confidence, "gsd": gsd}
+        whole, wanted = run(source, stub_bundle(3), **asked)
+        percent = rasterio.open(confidence).read(1)
+        self.stop(source, patience, confidence=confidence, gsd=gsd)
+        listener = Listener()
+        again, result = run(source, stub_bundle(3), listener, **asked)
+        told = [text for _, text in listener.lines if "Resuming an interrupted run" in text]
+        assert len(told) == 1
+        assert listener.progress[0][0] > 0, "it began where the other had stopped"
+        assert (again == whole).all()
+        assert (rasterio.open(confidence).read(1) == percent).all()
+        assert (result.pixels, result.area_m2, result.windows) == (wanted.pixels, wanted.area_m2, wanted.windows)
+        assert not list(source.parent.glob(".*"))
+
+    def test_cancelled_without_keeping_leaves_nothing(self, source):
+        with pytest.raises(RunCancelled):
+            run(source, stub_bundle(3), Listener(9), window=32, overlap=8, batch=1)
+        assert [path.name for path in source.parent.iterdir()] == ["input.tif"]
+
+    @pytest.mark.parametrize("change", ["overlap", "model", "input", "confidence"])
+    def test_another_run_begins_anew(self, source, change):
+        self.stop(source, 12)
+        bundle, options = stub_bundle(3), {"window": 32, "overlap": 8}
+        if change == "overlap":
+            options["overlap"] = 10
+        if change == "model":
+            bundle = ModelBundle(bundle.metadata, stub_bundle(2).model, "another")
+        if change == "input":
+            write_raster(source, random_pixels(150, 70, seed=5), nodata=0)
+        if change == "confidence":
+            options["confidence"] = str(source.with_name("confidence.tif"))
+        listener = Listener()
+        classes, _ = run(source, bundle, listener, **options)
+        assert not any("Resuming" in text for _, text in listener.lines)
+        fresh, _ = run(source, bundle, **options)
+        assert (classes == fresh).all()
+
+    def test_a_full_disk_for_the_journal_is_told_and_stops_nothing(self, source, monkeypatch):
+        def full(self, progress):
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(Journal, "save", full)
+        listener = Listener()
+        classes, _ = run(source, stub_bundle(3), listener, window=32, overlap=8)
+        assert any("could not be saved" in text for level, text in listener.lines if level == "warning")
+        assert classes.shape == (150, 70)
