@@ -156,7 +156,7 @@ def test_polygons_and_rasters_as_reference(classes: str, tmp_path: Path, feedbac
     values = {"INPUT": classes, "REFERENCE": polygons["BUILDING"], "FIELD": "class"}
     result = run("accuracyassessment", values, feedback)
     assert (result["OVERALL_ACCURACY"], result["COUNT"]) == (1, 200)
-    assert any("intervals are rough" in text for text in feedback.texts("warning"))
+    assert any("intervals are unreliable" in text for text in feedback.texts("warning"))
     result = run("accuracyassessment", {"INPUT": classes, "REFERENCE_RASTER": classes})
     assert (result["OVERALL_ACCURACY"], result["COUNT"]) == (1, 2400)
     assert "OVERALL_MARGIN" not in result

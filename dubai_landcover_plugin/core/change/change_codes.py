@@ -67,7 +67,7 @@ class ChangeCoding:
 
     A code is ``base × number of the earlier class + number of the later class``. Numbers are the ids in the earlier
     raster; a class that only the later one has keeps its id if that is free. The base is 10 where all numbers are
-    below 10, so that 24 means "from 2 to 4"; else 100 or 256. 0 is no data, 1 is Uncertain.
+    below 10, so that 24 means "from 2 to 4"; else 100 or 256. 0 is nodata, 1 is Uncertain.
 
     Args:
         earlier: Class scheme of the earlier raster.
