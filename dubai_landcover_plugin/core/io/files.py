@@ -17,7 +17,7 @@ from pathlib import Path
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import partial_name, partial_owner
 
-DISK_REMEDY = "Free some space or choose another folder; nothing was left at the output path."
+DISK_REMEDY = "Free some space or choose another folder; a file that existed at the output path is unchanged."
 _LONGEST_NAME = 150  # bytes; file systems take 255, and temporary files have longer names
 
 _folders: set[Path] = set()  # in which this process has written temporary files

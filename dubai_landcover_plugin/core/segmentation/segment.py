@@ -91,13 +91,15 @@ def run_segmentation(
         executor = stack.enter_context(make_executor(job, monitor))
         warnings = _log_plan(monitor, job, executor)
         outputs = _open_outputs(stack, request, bundle, job.source)
-        windows = _classify(job, executor, outputs, monitor, stack)
+        journal = Journal(request.output, _key(job, executor))
+        windows = _classify(job, executor, outputs, monitor, journal)
         if not outputs.pixels[1:].any():
             warnings.append("The raster has no valid pixels: the result is all nodata.")
             monitor.log("warning", warnings[-1])
         monitor.report(1, 1, "verifying")
         result = _result(request, bundle, executor.computed, outputs, windows, started, warnings)
         _commit(request, bundle, outputs, result)
+        journal.remove()  # only now: after a full disk the finished rows are still needed
     result = replace(result, seconds=round(time.perf_counter() - started, 3))
     record = run_record(request, bundle.metadata, result)
     write_text(result.record, dumps(record, indent=2))
@@ -141,10 +143,9 @@ def _open_outputs(
     return MapOutputs(source.grid, [entry.id for entry in bundle.metadata.scheme.entries], classes, confidence)
 
 
-def _classify(job: Job, executor: Executor, outputs: MapOutputs, monitor: Monitor, stack: ExitStack) -> int:
+def _classify(job: Job, executor: Executor, outputs: MapOutputs, monitor: Monitor, journal: Journal) -> int:
     """Compute all tile rows, resuming an interrupted run; return the number of windows with valid pixels."""
     tile_rows = len(job.plan.tiles.row_starts)
-    journal = Journal(job.request.output, _key(job, executor))
     before = _resume(journal, outputs, monitor, tile_rows)
 
     def finished(done: int, windows: int) -> None:
@@ -160,7 +161,6 @@ def _classify(job: Job, executor: Executor, outputs: MapOutputs, monitor: Monito
         if not (isinstance(error, RunCancelled) and job.request.options.keep):
             journal.remove()  # after other errors (memory, disk, device) the run can be resumed
         raise
-    stack.callback(journal.remove)
     return before.windows + windows
 
 

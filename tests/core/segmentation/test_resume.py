@@ -5,10 +5,10 @@ import rasterio
 import rasterio.shutil
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+from dubai_landcover_plugin.core.io.files import DISK_REMEDY
+from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter
 from dubai_landcover_plugin.core.segmentation.journal import Journal
-from dubai_landcover_plugin.protocol.errors import (
-    RunCancelled,
-)
+from dubai_landcover_plugin.protocol.errors import OutputError, RunCancelled
 from tests.core.segmentation.cases import Listener, run
 from tests.factories import random_pixels, stub_bundle, write_raster
 
@@ -77,3 +77,26 @@ class TestGoingOn:
         classes, _ = run(source, stub_bundle(3), listener, window=32, overlap=8)
         assert any("could not be saved" in text for level, text in listener.lines if level == "warning")
         assert classes.shape == (150, 70)
+
+    @pytest.mark.parametrize("step", ["_add_overviews", "_optimise", "_verify", "place"])
+    def test_a_full_disk_while_the_raster_is_finished_keeps_the_rows(self, source, monkeypatch, step):
+        options = {"window": 32, "overlap": 8, "cog": True}
+        whole, expected = run(source, stub_bundle(3), **options)
+        output = source.with_name("classes.tif")
+        earlier = output.read_bytes()
+
+        def full(self, *arguments):
+            raise OutputError(f"{self.path} could not be written: No space left on device.", DISK_REMEDY)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(LandCoverWriter, step, full)
+            with pytest.raises(OutputError, match="a file that existed at the output path is unchanged"):
+                run(source, stub_bundle(3), **options)
+        assert output.read_bytes() == earlier
+        assert [path.name for path in source.parent.glob(".*")] == [".classes.tif.unfinished"]
+        listener = Listener()
+        again, result = run(source, stub_bundle(3), listener, **options)
+        assert any("Resuming an interrupted run" in text for _, text in listener.lines)
+        assert (again == whole).all()
+        assert (result.pixels, result.area_m2, result.windows) == (expected.pixels, expected.area_m2, expected.windows)
+        assert not list(source.parent.glob(".*"))
