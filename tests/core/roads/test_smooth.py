@@ -17,7 +17,7 @@ def stairs(start, end):
     return np.linspace(start, end, count).round() + 0.5
 
 
-def graph_of(*courses):
+def graph_of(*courses, half_width=4.0):
     graph, places = RoadGraph(Metric(Grid(200, 200, Affine.identity(), None))), {}
 
     def node(position):
@@ -28,7 +28,11 @@ def graph_of(*courses):
         count = len(course)
         graph.add(
             Line(
-                node(course[0]), node(course[-1]), course, np.full(count, 4, np.float32), np.full(count, 80, np.float32)
+                node(course[0]),
+                node(course[-1]),
+                course,
+                np.full(count, half_width, np.float32),
+                np.full(count, 80, np.float32),
             )
         )
     return graph
@@ -80,13 +84,13 @@ def test_a_right_angle_at_a_node_is_not_rounded_over_it():
 
 def test_lines_that_would_cross_keep_their_course():
     """A bend around the end of a road: smoothing would pull it over that end."""
-    bend = np.concatenate([stairs((46, 90), (46, 51)), stairs((46, 50), (54, 50)), stairs((54, 51), (54, 90))])
-    graph = graph_of(stairs((50, 90), (50, 51)), bend)
+    bend = np.concatenate([stairs((48, 90), (48, 51)), stairs((48, 50), (52, 50)), stairs((52, 51), (52, 90))])
+    graph = graph_of(stairs((50, 90), (50, 51)), bend, half_width=20)
     first, second = smooth(graph, 1.0)
     assert not first.intersects(second)
     assert shapely.get_coordinates(second).tolist() == bend.tolist()
     ends_at_nodes(graph, [first, second])
-    (alone,) = smooth(graph_of(bend), 1.0)
+    (alone,) = smooth(graph_of(bend, half_width=20), 1.0)
     assert alone.intersects(first)
 
 
