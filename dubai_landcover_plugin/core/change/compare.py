@@ -14,7 +14,7 @@ from dubai_landcover_plugin.core.change.change_codes import ChangeCoding
 from dubai_landcover_plugin.core.change.coregistration import Shift, estimate_shift
 from dubai_landcover_plugin.core.change.page import change_page
 from dubai_landcover_plugin.core.change.polygons import ChangePolygons
-from dubai_landcover_plugin.core.change.result import ChangeOutcome
+from dubai_landcover_plugin.core.change.result import Comparison
 from dubai_landcover_plugin.core.change.transitions import TransitionMatrix
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.attribute_table import entries_xml
@@ -75,9 +75,9 @@ def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> Change
             corrected = shift.rounded
             alignment = align(*dates.grids, corrected)
         warnings += _shift_warnings(shift, corrected, request.correct_shift)
-        outcome = _compare(dates, alignment, shift, corrected, warnings, monitor)
+        comparison = _compare(dates, alignment, shift, corrected, warnings, monitor)
     monitor.report(1, 1, "")
-    return outcome.result()
+    return comparison.result()
 
 
 def _open_dates(request: ChangeRequest) -> _Dates:
@@ -133,7 +133,7 @@ def _compare(
     corrected: tuple[int, int],
     warnings: list[str],
     monitor: Monitor,
-) -> ChangeOutcome:
+) -> Comparison:
     """Compare all strips, write the outputs, and move them to their final paths."""
     request, grid, coding = dates.request, alignment.grid, dates.coding
     for text in warnings:
@@ -159,7 +159,7 @@ def _compare(
             warnings.append("No pixel has data in both rasters: the result is all nodata.")
             monitor.log("warning", warnings[-1])
         count = None if polygons is None else polygons.write(monitor)
-        outcome = ChangeOutcome(
+        comparison = Comparison(
             request,
             coding,
             transitions,
@@ -171,20 +171,20 @@ def _compare(
             count,
             tuple(warnings),
         )
-        raster.finish(outcome.tags())
+        raster.finish(comparison.tags())
         raise_if_cancelled(monitor)
-        _place(outcome, raster, polygons)
-    return outcome
+        _place(comparison, raster, polygons)
+    return comparison
 
 
-def _place(outcome: ChangeOutcome, raster: LandCoverWriter, polygons: ChangePolygons | None) -> None:
+def _place(comparison: Comparison, raster: LandCoverWriter, polygons: ChangePolygons | None) -> None:
     """Move the outputs to their final paths, the raster first."""
-    request = outcome.request
+    request = comparison.request
     raster.place()
-    write_text(legend_path(request.output), entries_xml(outcome.legend(), outcome.pixels_by_code()))
+    write_text(legend_path(request.output), entries_xml(comparison.legend(), comparison.pixels_by_code()))
     if polygons is not None:
         polygons.place()
     if request.csv:
-        write_text(request.csv, outcome.table())
+        write_text(request.csv, comparison.table())
     if request.report:
-        write_text(request.report, change_page(outcome))
+        write_text(request.report, change_page(comparison))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dubai_landcover_plugin.core.change.result import ChangeOutcome
+from dubai_landcover_plugin.core.change.result import Comparison
 from dubai_landcover_plugin.core.change.transitions import ClassChange
 from dubai_landcover_plugin.core.html.environment import render
 from dubai_landcover_plugin.core.html.numbers import HECTARES, PIXELS, AreaUnit, percent
@@ -16,53 +16,54 @@ _SAME = "#f1f1f1"
 _LEAST_HECTARES = 10  # smaller comparisons are shown in m²
 
 
-def change_page(outcome: ChangeOutcome) -> str:
+def change_page(comparison: Comparison) -> str:
     """Return a self-contained page."""
-    unit = _area_unit(outcome)
-    classes = outcome.tally.by_class(outcome.coding.names)
+    unit = _area_unit(comparison)
+    classes = comparison.transitions.by_class(comparison.coding.names)
     return render(
         "change.html.j2",
         title="Land-cover change",
-        request=outcome.request,
-        facts=_facts(outcome),
-        warnings=outcome.warnings,
+        request=comparison.request,
+        facts=_facts(comparison),
+        warnings=comparison.warnings,
         unit=unit,
-        overview=_overview(outcome, unit),
-        gains=_gains(outcome, classes, unit),
-        matrix=_matrix(outcome, classes, unit),
-        transitions=_transitions(outcome, unit),
-        shift=outcome.shift,
-        corrected=outcome.corrected,
-        record=outcome.result().to_json(),
+        overview=_overview(comparison, unit),
+        gains=_gains(comparison, classes, unit),
+        matrix=_matrix(comparison, classes, unit),
+        transitions=_transitions(comparison, unit),
+        shift=comparison.shift,
+        corrected=comparison.corrected,
+        record=comparison.result().to_json(),
     )
 
 
-def _area_unit(outcome: ChangeOutcome) -> AreaUnit:
-    if outcome.tally.unit == "px":
+def _area_unit(comparison: Comparison) -> AreaUnit:
+    if comparison.transitions.unit == "px":
         return PIXELS
-    return AreaUnit("m²", 1.0, 0) if outcome.tally.compared < _LEAST_HECTARES * HECTARES.size else HECTARES
+    return AreaUnit("m²", 1.0, 0) if comparison.transitions.compared < _LEAST_HECTARES * HECTARES.size else HECTARES
 
 
-def _facts(outcome: ChangeOutcome) -> list[str]:
-    models = list(dict.fromkeys(name for name in outcome.models if name))
-    facts = [f"{outcome.width:,} × {outcome.height:,} px compared"]
+def _facts(comparison: Comparison) -> list[str]:
+    models = list(dict.fromkeys(name for name in comparison.models if name))
+    facts = [f"{comparison.width:,} × {comparison.height:,} px compared"]
     if models:
         facts.append(f"model{'s' * (len(models) > 1)} {' and '.join(models)}")
-    if outcome.request.min_confidence > 0:
-        facts.append(f"minimum confidence {100 * outcome.request.min_confidence:g} %")
-    if outcome.polygons is not None:
-        facts.append(f"{outcome.polygons:,} polygons of at least {outcome.request.min_area:g} {outcome.tally.unit}")
+    if comparison.request.min_confidence > 0:
+        facts.append(f"minimum confidence {100 * comparison.request.min_confidence:g} %")
+    if comparison.polygons is not None:
+        smallest = f"{comparison.request.min_area:g} {comparison.transitions.unit}"
+        facts.append(f"{comparison.polygons:,} polygons of at least {smallest}")
     return facts
 
 
-def _overview(outcome: ChangeOutcome, unit: AreaUnit) -> Table:
-    tally = outcome.tally
+def _overview(comparison: Comparison, unit: AreaUnit) -> Table:
+    transitions = comparison.transitions
     listed = [
-        ("Changed", tally.changed, "#d8452e"),
-        ("Unchanged", tally.unchanged, "#bdbdbd"),
-        ("Uncertain", tally.uncertain, "#7a7a7a"),
+        ("Changed", transitions.changed, "#d8452e"),
+        ("Unchanged", transitions.unchanged, "#bdbdbd"),
+        ("Uncertain", transitions.uncertain, "#7a7a7a"),
     ]
-    whole = tally.compared or 1.0
+    whole = transitions.compared or 1.0
     rows = tuple(
         (name, Bar(colour, area / whole), percent(area / whole, 2), f"{unit.text(area)} {unit.sign}")
         for name, area, colour in listed
@@ -70,11 +71,11 @@ def _overview(outcome: ChangeOutcome, unit: AreaUnit) -> Table:
     return Table((Column(""), Column("", width="50%"), Column("", number=True), Column("", number=True)), rows)
 
 
-def _gains(outcome: ChangeOutcome, classes: Sequence[ClassChange], unit: AreaUnit) -> Table:
+def _gains(comparison: Comparison, classes: Sequence[ClassChange], unit: AreaUnit) -> Table:
     largest = max([one.gain for one in classes] + [one.loss for one in classes] + [1e-9]) / _LONGEST_BAR
     rows: list[Sequence[Cell]] = []
     for index, one in enumerate(classes):
-        colour = _css(outcome.coding.colour_of(index))
+        colour = _css(comparison.coding.colour_of(index))
         loss, gain = Bar(colour, one.loss / largest, opacity=0.45), Bar(colour, one.gain / largest)
         net = f"{'+' if one.net > 0 else '−' if one.net < 0 else ''}{unit.text(abs(one.net))}"
         rows.append((one.name, unit.text(one.loss), loss, gain, unit.text(one.gain), net, unit.text(one.swap)))
@@ -85,8 +86,8 @@ def _gains(outcome: ChangeOutcome, classes: Sequence[ClassChange], unit: AreaUni
     return Table(heads, tuple(rows))
 
 
-def _matrix(outcome: ChangeOutcome, classes: Sequence[ClassChange], unit: AreaUnit) -> Table:
-    names, areas = outcome.coding.names, outcome.tally.areas
+def _matrix(comparison: Comparison, classes: Sequence[ClassChange], unit: AreaUnit) -> Table:
+    names, areas = comparison.coding.names, comparison.transitions.areas
     rows: list[Sequence[Cell]] = []
     for row, name in enumerate(names):
         texts = [unit.text(float(area)) for area in areas[row]]
@@ -97,9 +98,9 @@ def _matrix(outcome: ChangeOutcome, classes: Sequence[ClassChange], unit: AreaUn
     return Table(heads, tuple(rows), totals=totals)
 
 
-def _transitions(outcome: ChangeOutcome, unit: AreaUnit) -> Table:
-    areas = outcome.areas_by_code()
-    changes = sorted((code for code in outcome.legend() if code.is_change), key=lambda code: -areas[code.id])
+def _transitions(comparison: Comparison, unit: AreaUnit) -> Table:
+    areas = comparison.areas_by_code()
+    changes = sorted((code for code in comparison.legend() if code.is_change), key=lambda code: -areas[code.id])
     rows = []
     for code in changes[:_MOST_TRANSITIONS]:
         colour, area = _css(code.rgb), areas[code.id]

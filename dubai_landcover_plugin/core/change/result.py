@@ -13,13 +13,13 @@ from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, Chang
 
 
 @dataclass(frozen=True)
-class ChangeOutcome:
-    """Result of a comparison.
+class Comparison:
+    """Change between two classified rasters, with the contents of all outputs.
 
     Args:
         request: The request.
         coding: Classes and codes.
-        tally: Pixels and areas of each transition.
+        transitions: Pixels and areas of each transition.
         shift: Estimated shift; None if it could not be estimated.
         corrected: Columns and rows of shift that were corrected.
         models: Names of the models of the earlier and of the later raster; empty if unknown.
@@ -31,7 +31,7 @@ class ChangeOutcome:
 
     request: ChangeRequest
     coding: ChangeCoding
-    tally: TransitionMatrix
+    transitions: TransitionMatrix
     shift: Shift | None
     corrected: tuple[int, int]
     models: tuple[str, str]
@@ -42,9 +42,9 @@ class ChangeOutcome:
 
     def pixels_by_code(self) -> dict[int, int]:
         """Return the pixels of each code that occurs."""
-        tally = self.tally
-        uncertain = int(tally.uncertain_pixels.sum()) + tally.unlabeled_pixels
-        codes, counts = self.coding.codes.ravel().tolist(), tally.pixels.ravel().tolist()
+        transitions = self.transitions
+        uncertain = int(transitions.uncertain_pixels.sum()) + transitions.unlabeled_pixels
+        codes, counts = self.coding.codes.ravel().tolist(), transitions.pixels.ravel().tolist()
         return {code: count for code, count in [(UNCERTAIN, uncertain), *zip(codes, counts, strict=True)] if count}
 
     def legend(self) -> list[Code]:
@@ -54,13 +54,13 @@ class ChangeOutcome:
 
     def areas_by_code(self) -> dict[int, float]:
         """Return the area of each code that occurs, m², or px without a CRS."""
-        areas = dict(zip(self.coding.codes.ravel().tolist(), self.tally.areas.ravel().tolist(), strict=True))
-        areas[UNCERTAIN] = self.tally.uncertain
+        areas = dict(zip(self.coding.codes.ravel().tolist(), self.transitions.areas.ravel().tolist(), strict=True))
+        areas[UNCERTAIN] = self.transitions.uncertain
         return {code: areas[code] for code in self.pixels_by_code()}
 
     def result(self) -> ChangeResult:
         """Return the result of the request."""
-        pixels, areas, tally = self.pixels_by_code(), self.areas_by_code(), self.tally
+        pixels, areas, transitions = self.pixels_by_code(), self.areas_by_code(), self.transitions
         shift = self.shift
         return ChangeResult(
             request=self.request.to_json(),
@@ -70,7 +70,7 @@ class ChangeOutcome:
             report=self.request.report,
             height=self.height,
             width=self.width,
-            unit=tally.unit,
+            unit=transitions.unit,
             legend=tuple(
                 {**code.to_json(), "pixels": pixels[code.id], "area": round(areas[code.id], 3)}
                 for code in self.legend()
@@ -84,12 +84,12 @@ class ChangeOutcome:
                     "net": round(one.net, 3),
                     "swap": round(one.swap, 3),
                 }
-                for one in tally.by_class(self.coding.names)
+                for one in transitions.by_class(self.coding.names)
             },
-            compared=round(tally.compared, 3),
-            changed=round(tally.changed, 3),
-            unchanged=round(tally.unchanged, 3),
-            uncertain=round(tally.uncertain, 3),
+            compared=round(transitions.compared, 3),
+            changed=round(transitions.changed, 3),
+            unchanged=round(transitions.unchanged, 3),
+            uncertain=round(transitions.uncertain, 3),
             polygon_count=self.polygons,
             shift=None
             if shift is None
@@ -117,34 +117,34 @@ class ChangeOutcome:
 
     def table(self) -> str:
         """Return the from–to matrix as CSV, one row for each pair of classes."""
-        tally, coding = self.tally, self.coding
+        transitions, coding = self.transitions, self.coding
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
-        unit = "m2" if tally.unit == "m²" else "px"
+        unit = "m2" if transitions.unit == "m²" else "px"
         head = ["from", "to", "code", "changed", "pixels", f"area_{unit}", "percent", "uncertain_pixels"]
         writer.writerow([*head, f"uncertain_{unit}"])
-        whole = tally.compared or 1.0
+        whole = transitions.compared or 1.0
         for row, before in enumerate(coding.names):
             for column, after in enumerate(coding.names):
-                area = tally.areas[row, column]
+                area = transitions.areas[row, column]
                 writer.writerow(
                     [
                         before,
                         after,
                         int(coding.codes[row, column]),
                         "no" if row == column else "yes",
-                        int(tally.pixels[row, column]),
+                        int(transitions.pixels[row, column]),
                         f"{area:.2f}",
                         f"{100 * area / whole:.4f}",
-                        int(tally.uncertain_pixels[row, column]),
-                        f"{tally.uncertain_areas[row, column]:.2f}",
+                        int(transitions.uncertain_pixels[row, column]),
+                        f"{transitions.uncertain_areas[row, column]:.2f}",
                     ]
                 )
         writer.writerow(
             [
                 *("", "Unlabeled", UNCERTAIN, "", 0, "0.00", "0.0000"),
-                tally.unlabeled_pixels,
-                f"{tally.unlabeled_area:.2f}",
+                transitions.unlabeled_pixels,
+                f"{transitions.unlabeled_area:.2f}",
             ]
         )
         return stream.getvalue()

@@ -17,7 +17,7 @@ from dubai_landcover_plugin.core.cluster.seams import can_share
 from dubai_landcover_plugin.core.cluster.tasks import Shard, compute_raster, compute_shard, try_runtimes
 from dubai_landcover_plugin.core.runtimes.selection import Candidate
 from dubai_landcover_plugin.core.segmentation.batch import BatchItem, RunRasters
-from dubai_landcover_plugin.core.segmentation.class_rows import Decision, RowSink
+from dubai_landcover_plugin.core.segmentation.class_rows import ClassDecision, RowSink
 from dubai_landcover_plugin.core.segmentation.executor import Executor, ExecutorFactory, Finished, Job
 from dubai_landcover_plugin.core.segmentation.journal import unpack_rows
 from dubai_landcover_plugin.protocol.monitor import Monitor
@@ -84,7 +84,7 @@ class ClusterExecutor:
         steps = [(end - start) * columns for start, end in ranges]
         computed_shards: dict[int, Shard] = {}
         unwritten = deque(enumerate(ranges))
-        decision = Decision(job.bundle.metadata.scheme, job.request.options.min_confidence)
+        decision = ClassDecision(job.bundle.metadata.scheme, job.request.options.min_confidence)
         windows, carry = 0, None
         for index, result in self._cluster.run(compute_shard, tasks, monitor, steps):
             computed_shards[index] = result

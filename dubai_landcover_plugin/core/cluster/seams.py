@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.grid.windows import TileGrid, Window
 from dubai_landcover_plugin.core.segmentation.blending import FinishedBlock, Floats
-from dubai_landcover_plugin.core.segmentation.class_rows import Bools, ClassMaps, Decision, RowSink
+from dubai_landcover_plugin.core.segmentation.class_rows import Bools, ClassDecision, ClassMaps, RowSink
 from dubai_landcover_plugin.core.segmentation.plan import Plan
 
 
@@ -34,7 +34,7 @@ class ShardHead:
     sums: Floats
     valid: Bools
 
-    def finish(self, carry: Floats, decision: Decision, sink: RowSink) -> None:
+    def finish(self, carry: Floats, decision: ClassDecision, sink: RowSink) -> None:
         """Add the carry of the shard above, (K, n or more, W), and write the rows."""
         rows = self.sums.shape[1]
         sink.write_rows(*decision(self.sums + carry[:, :rows], self.valid, sink.with_confidence))
@@ -55,7 +55,7 @@ def can_share(plan: Plan) -> bool:
 
 
 class ShardHeadRecorder:
-    """Records the head of a shard and passes everything on to the class maps.
+    """Records the head of a shard and passes all blocks on to the class maps.
 
     Args:
         maps: Class maps that write the finished rows; their next row is the first below the head.

@@ -27,7 +27,7 @@ Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
-class Decision:
+class ClassDecision:
     """Assigns each pixel the class of highest probability.
 
     Args:
@@ -161,7 +161,7 @@ class ClassMaps(Protocol):
 
 
 class NativeMaps:
-    """Class maps of a run at the raster's own resolution.
+    """Rows of classes of a run at the raster's own resolution.
 
     Args:
         tiles: The windows.
@@ -169,7 +169,7 @@ class NativeMaps:
         outputs: Receives the rows.
     """
 
-    def __init__(self, tiles: TileGrid, decision: Decision, outputs: RowSink) -> None:
+    def __init__(self, tiles: TileGrid, decision: ClassDecision, outputs: RowSink) -> None:
         self._decision = decision
         self._outputs = outputs
         height, width = tiles.window_shape[0], tiles.width
@@ -204,7 +204,7 @@ class NativeMaps:
 
 
 class ResampledMaps:
-    """Class maps of a run at the model's ground sampling distance, resampled to the raster's pixels.
+    """Rows of classes of a run at the model's ground sampling distance, resampled to the raster's pixels.
 
     Args:
         tiles: The windows over the working pixels.
@@ -213,7 +213,7 @@ class ResampledMaps:
         source: The raster, opened separately to read the validity of its own pixels.
     """
 
-    def __init__(self, tiles: TileGrid, decision: Decision, outputs: RowSink, source: RasterSource) -> None:
+    def __init__(self, tiles: TileGrid, decision: ClassDecision, outputs: RowSink, source: RasterSource) -> None:
         self._decision = decision
         self._outputs = outputs
         self._source = source

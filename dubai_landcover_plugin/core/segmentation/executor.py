@@ -15,7 +15,13 @@ from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.core.runtimes.selection import WORTH_TRYING, Candidate
 from dubai_landcover_plugin.core.segmentation.blending import Floats
 from dubai_landcover_plugin.core.segmentation.budget import is_remote, make_budget
-from dubai_landcover_plugin.core.segmentation.class_rows import ClassMaps, Decision, NativeMaps, ResampledMaps, RowSink
+from dubai_landcover_plugin.core.segmentation.class_rows import (
+    ClassDecision,
+    ClassMaps,
+    NativeMaps,
+    ResampledMaps,
+    RowSink,
+)
 from dubai_landcover_plugin.core.segmentation.pipeline import Pipeline
 from dubai_landcover_plugin.core.segmentation.plan import Plan, make_plan
 from dubai_landcover_plugin.core.segmentation.window_reader import WindowReader, sample_windows
@@ -98,7 +104,7 @@ def open_job(stack: ExitStack, request: SegmentationRequest, bundle: ModelBundle
 
 def make_class_maps(stack: ExitStack, job: Job, sink: RowSink) -> ClassMaps:
     """Return the maps that turn probabilities into rows of classes, resampled where the working grid differs."""
-    decision = Decision(job.bundle.metadata.scheme, job.request.options.min_confidence)
+    decision = ClassDecision(job.bundle.metadata.scheme, job.request.options.min_confidence)
     if job.plan.work.is_native:
         return NativeMaps(job.plan.tiles, decision, sink)
     return ResampledMaps(job.plan.tiles, decision, sink, stack.enter_context(_open_source(job.request, job.bundle)))

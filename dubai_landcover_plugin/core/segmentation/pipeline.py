@@ -14,7 +14,7 @@ from dubai_landcover_plugin.core.runtimes.predictor import Batch, Predictor
 from dubai_landcover_plugin.core.segmentation.blending import Floats, TileRowBlender
 from dubai_landcover_plugin.core.segmentation.class_rows import ClassMaps
 from dubai_landcover_plugin.core.segmentation.plan import Plan
-from dubai_landcover_plugin.core.segmentation.window_reader import Item, WindowReader
+from dubai_landcover_plugin.core.segmentation.window_reader import WindowData, WindowReader
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
@@ -74,7 +74,7 @@ class Pipeline:
         with ThreadPoolExecutor(1, "writer") as writer:
             # At most one batch is being blended and written; ``in_flight`` batches are being computed.
             written: Future[None] | None = None
-            started: deque[tuple[list[Item], Batch | None]] = deque()
+            started: deque[tuple[list[WindowData], Batch | None]] = deque()
 
             def finish_one() -> None:
                 """Wait for the oldest batch and hand it to the writer thread."""
@@ -120,7 +120,7 @@ class Pipeline:
         scale = work.scale[0] * work.scale[1]
         return work.height * work.width * scale / len(self._plan.tiles)
 
-    def _blend(self, items: list[Item], probabilities: npt.NDArray[np.float32], first: int) -> None:
+    def _blend(self, items: list[WindowData], probabilities: npt.NDArray[np.float32], first: int) -> None:
         """Blend the windows of a batch and pass on the blocks that are complete; runs in the writer thread."""
         computed = iter(probabilities)
         tiles = self._plan.tiles

@@ -22,8 +22,8 @@ _MAX_BATCH_LENGTH = 4  # length of a list of windows, empty ones included, in ba
 
 
 @dataclass(frozen=True)
-class Item:
-    """One window that was read.
+class WindowData:
+    """Pixels of one window, ready for the network.
 
     Args:
         window: The window.
@@ -61,9 +61,9 @@ class WindowReader:
     def __exit__(self, *error: object) -> None:
         self._stack.close()
 
-    def batches(self, windows: Iterable[Window], batch: int) -> Iterator[list[Item]]:
+    def batches(self, windows: Iterable[Window], batch: int) -> Iterator[list[WindowData]]:
         """Yield the windows in order, in lists with at most ``batch`` windows that have valid pixels."""
-        items: list[Item] = []
+        items: list[WindowData] = []
         full = 0
         for item in self._read_ahead(iter(windows), batch):
             items.append(item)
@@ -74,10 +74,10 @@ class WindowReader:
         if items:
             yield items
 
-    def _read_ahead(self, windows: Iterator[Window], batch: int) -> Iterator[Item]:
+    def _read_ahead(self, windows: Iterator[Window], batch: int) -> Iterator[WindowData]:
         """Yield windows while the next two batches are read; with several threads, also one more tile row."""
         count = 2 * batch + (len(self._column_index) if len(self._sources) > 1 else 0)
-        pending: deque[Future[Item]] = deque()
+        pending: deque[Future[WindowData]] = deque()
         for window in windows:
             pending.append(self._submit(window))
             if len(pending) > count:
@@ -85,7 +85,7 @@ class WindowReader:
         while pending:
             yield pending.popleft().result()
 
-    def _submit(self, window: Window) -> Future[Item]:
+    def _submit(self, window: Window) -> Future[WindowData]:
         """Queue a window on the thread of its range of columns."""
         index = self._column_index[window.col] * len(self._sources) // len(self._column_index)
         return self._threads[index].submit(_read, self._plan, self._sources[index], window, self._fill)
@@ -112,13 +112,13 @@ def _fill(metadata: BundleMetadata) -> npt.NDArray[np.uint8]:
     return colour
 
 
-def _read(plan: Plan, source: RasterSource, window: Window, fill: npt.NDArray[np.uint8]) -> Item:
+def _read(plan: Plan, source: RasterSource, window: Window, fill: npt.NDArray[np.uint8]) -> WindowData:
     """Read a window at the working resolution, stretch it and fill invalid pixels."""
     shape = None if plan.work.is_native else (plan.work.height, plan.work.width)
     chip = source.read(window, shape, plan.work.scale)
     if not chip.valid.any():
-        return Item(window, chip.valid, None)
+        return WindowData(window, chip.valid, None)
     values = plan.stretch(chip.values)
     if not chip.valid.all():
         values = np.where(chip.valid, values, fill[:, None, None])
-    return Item(window, chip.valid, values)
+    return WindowData(window, chip.valid, values)

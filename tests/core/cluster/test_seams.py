@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from dubai_landcover_plugin.core.cluster.executor import split_tile_rows
 from dubai_landcover_plugin.core.cluster.seams import ShardHeadRecorder, can_share, shared_rows
-from dubai_landcover_plugin.core.segmentation.class_rows import Decision
+from dubai_landcover_plugin.core.segmentation.class_rows import ClassDecision
 from dubai_landcover_plugin.core.segmentation.executor import LocalExecutor, make_class_maps, open_job
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
@@ -57,7 +57,7 @@ def test_shards_give_the_whole(tmp_path_factory, height, width, window, overlap,
         executor = stack.enter_context(LocalExecutor(job, SilentMonitor(), 1))
         alone, together = Rows(grid), Rows(grid)
         windows = executor.compute(alone, 0, bands, SilentMonitor(), nothing)
-        decision, rest, counted = Decision(bundle.metadata.scheme), None, 0
+        decision, rest, counted = ClassDecision(bundle.metadata.scheme), None, 0
         for first, last in split_tile_rows(0, bands, count, can_share(job.plan)):
             sink = Rows(grid)
             maps = make_class_maps(stack, job, sink)
