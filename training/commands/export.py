@@ -20,9 +20,16 @@ from .options import CONTEXT, argument
 @click.option(
     "--licence", default="", metavar="SPDX", help="SPDX identifier of the licence.  [default: GPL-2.0-or-later]"
 )
-@click.option("--data", metavar="FOLDER", help="Data folder whose first image is compared in addition to random chips.")
 @click.option(
-    "--fixed-window", type=int, metavar="PX", help="Fixed input size of an ONNX file, which Deepness requires."
+    "--data",
+    metavar="FOLDER",
+    help="The export is compared with its source on the first image of this folder, and on noise.",
+)
+@click.option(
+    "--fixed-window",
+    type=int,
+    metavar="PX",
+    help="Fixed input size of the ONNX file, which Deepness requires.  [default: any size]",
 )
 @click.option("--stac", is_flag=True, help="Also write the STAC item as a JSON file next to the model.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
@@ -48,10 +55,10 @@ def export(
 
 
 @click.command(cls=Command, context_settings=CONTEXT)
-@argument("model", "A .safetensors model file, which is changed.")
+@argument("model", "A .safetensors model file, modified in place.")
 @click.option("--data", required=True, metavar="FOLDER", help="Data folder; its labels are not used.")
 def quantize(model: str, data: str) -> None:
-    """Add an 8-bit form to a model file, for faster runs on CPUs."""
+    """Add an int8 version to a model file: faster on CPUs, almost as accurate."""
     from ..exports.quantize import quantize_model
 
     print(quantize_model(model, data))

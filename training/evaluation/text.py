@@ -84,7 +84,8 @@ def markdown(value: Mapping[str, Any]) -> str:
         f"{headline_table(value)}\n\n{class_table(value)}\n\n"
         "Confusion matrix: labelled class (row) by predicted class (column), percent of the row:\n\n"
         f"| | {' | '.join(classes)} |\n|{'---|' * (len(classes) + 1)}\n{_rows(value['confusion'], classes)}\n\n"
-        "Intervals from a bootstrap over images. Images of one place are similar, so a new place can be outside.\n"
+        "Intervals from a bootstrap over images. Images of one place are similar, so the value at a new "
+        "place may lie outside them.\n"
     )
 
 

@@ -1,4 +1,4 @@
-"""Districts of the synthetic town: what fills one block of the street grid."""
+"""Districts of the synthetic town: functions that fill one block of the street grid."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def plant(canvas: Canvas, u: float, v: float, width: float, height: float, count
 
 
 def draw_villas(canvas: Canvas, block: Block) -> None:
-    """Rows of walled plots back to back along local streets."""
+    """Draw rows of walled plots back to back along local streets."""
     rng = canvas.rng
     road = 8.0
     width, height = block.size
@@ -90,28 +90,35 @@ def draw_villas(canvas: Canvas, block: Block) -> None:
                     _draw_plot(canvas, u, v, plot, depth - 3, 1 if side < 0.5 else -1)
 
 
-def _draw_plot(canvas: Canvas, u: float, v: float, width: float, depth: float, front: int) -> None:
-    """One walled plot: garden, house of one to three blocks, perhaps a pool; ``front`` says where the street is not."""
+def _draw_plot(canvas: Canvas, u: float, v: float, width: float, depth: float, garden_side: int) -> None:
+    """Draw one walled plot: garden, house with an optional wing, optional pool.
+
+    ``garden_side`` is 1 or -1, the direction along v away from the street.
+    """
     rng = canvas.rng
     if rng.random() < 0.06:
         return
     canvas.fill(rectangle(u, v, width, depth), tinted(rng, (226, 220, 212), 0.03), LAND)
     canvas.fill(rectangle(u, v, width - 0.9, depth - 0.9), tinted(rng, YARD, 0.10), LAND)
     if rng.random() < 0.6:
-        canvas.fill(rectangle(u, v + front * 0.3 * depth, width - 3, 0.32 * depth), tinted(rng, GRASS, 0.1), VEGETATION)
+        canvas.fill(
+            rectangle(u, v + garden_side * 0.3 * depth, width - 3, 0.32 * depth), tinted(rng, GRASS, 0.1), VEGETATION
+        )
     roof = tinted(rng, VILLA_ROOFS[rng.integers(len(VILLA_ROOFS))], 0.04)
-    house_u, house_v = u + rng.uniform(-1.5, 1.5), v - front * 0.08 * depth
+    house_u, house_v = u + rng.uniform(-1.5, 1.5), v - garden_side * 0.08 * depth
     house_width, house_depth = width * rng.uniform(0.6, 0.78), depth * rng.uniform(0.46, 0.62)
     _draw_house(canvas, house_u, house_v, house_width, house_depth, roof)
     if rng.random() < 0.5:
-        wing = rectangle(house_u + rng.choice([-1, 1]) * 0.3 * house_width, house_v + front * 0.5 * house_depth, 7, 8)
+        wing = rectangle(
+            house_u + rng.choice([-1, 1]) * 0.3 * house_width, house_v + garden_side * 0.5 * house_depth, 7, 8
+        )
         canvas.roof(wing, tinted(rng, roof, 0.03), 4, (206, 200, 192))
     if rng.random() < 0.3:
-        pool = (u + rng.uniform(-0.25, 0.25) * width, v + front * 0.38 * depth)
+        pool = (u + rng.uniform(-0.25, 0.25) * width, v + garden_side * 0.38 * depth)
         canvas.fill(rectangle(*pool, 8.5, 5), (214, 208, 198), LAND)
         canvas.fill(rectangle(*pool, 7, 3.6), (92, 168, 186), WATER)
-    plant(canvas, u, v + front * 0.36 * depth, width - 5, 0.22 * depth, int(rng.integers(1, 5)), 1.9)
-    plant(canvas, u, v - front * 0.45 * depth, width - 4, 2.0, int(rng.integers(0, 3)), 1.7)
+    plant(canvas, u, v + garden_side * 0.36 * depth, width - 5, 0.22 * depth, int(rng.integers(1, 5)), 1.9)
+    plant(canvas, u, v - garden_side * 0.45 * depth, width - 4, 2.0, int(rng.integers(0, 3)), 1.7)
 
 
 def _draw_house(canvas: Canvas, u: float, v: float, width: float, depth: float, roof: Colour) -> None:
@@ -133,7 +140,7 @@ def _draw_house(canvas: Canvas, u: float, v: float, width: float, depth: float, 
 
 
 def draw_apartments(canvas: Canvas, block: Block) -> None:
-    """Tall slabs around courts, with long shadows, car parks between."""
+    """Draw tall slabs around courts, with car parks between."""
     rng = canvas.rng
     width, height = block.size
     across, down = max(int(width // 82), 1), max(int(height // 76), 1)
@@ -162,7 +169,7 @@ def _draw_slab(canvas: Canvas, u: float, v: float, width: float, depth: float, r
 
 
 def draw_sheds(canvas: Canvas, block: Block) -> None:
-    """Halls and shopping centres: large flat roofs with ribs and plant, each beside its car park."""
+    """Draw halls and shopping centres: large flat roofs with technical equipment, each beside its car park."""
     rng = canvas.rng
     width, height = block.size
     if not on_land(canvas, *block.middle, 0.5 * width, 0.5 * height):
@@ -207,7 +214,7 @@ def _draw_hall(canvas: Canvas, u: float, v: float, width: float, depth: float) -
 
 
 def draw_park(canvas: Canvas, block: Block) -> None:
-    """Lawns with paths, groves and a pond."""
+    """Draw lawns with paths, groves and a pond."""
     rng = canvas.rng
     (u, v), (width, height) = block.middle, block.size
     if not on_land(canvas, u, v, 0.3 * width, 0.3 * height):
@@ -232,7 +239,7 @@ def draw_park(canvas: Canvas, block: Block) -> None:
 
 
 def draw_desert(canvas: Canvas, block: Block) -> None:
-    """Open ground: wheel tracks, a fenced site with cabins at times."""
+    """Draw open ground with wheel tracks and sometimes a fenced site with cabins."""
     rng = canvas.rng
     for _ in range(int(rng.integers(3, 9))):
         start, end = (np.array(block.middle) + rng.uniform(-0.6, 0.6, 2) * block.size for _ in range(2))
@@ -250,8 +257,8 @@ def draw_desert(canvas: Canvas, block: Block) -> None:
             canvas.roof(rectangle(u - 26 + 6 * k, v - 22, 3, 9), tinted(rng, (230, 230, 232), 0.03), 2.8)
 
 
-def pave_verge(canvas: Canvas, block: Block) -> None:
-    """Line a block with a footway and palms along the street."""
+def plant_street_trees(canvas: Canvas, block: Block) -> None:
+    """Plant trees along the streets around a block."""
     rng = canvas.rng
     corners = [
         (block.left, block.top),

@@ -1,6 +1,7 @@
 """Synthetic aerial images of a desert town with their land cover, for demo, tests and training.
 
-``draw_scene`` is deterministic: a seed determines the town. It requires only NumPy and Pillow.
+``draw_scene`` is deterministic: a seed determines the town. It requires only NumPy and Pillow; ``write_scene`` also
+requires rasterio.
 """
 
 from __future__ import annotations
@@ -20,16 +21,14 @@ from .districts import (
     draw_park,
     draw_sheds,
     draw_villas,
-    pave_verge,
+    plant_street_trees,
 )
 from .streets import Street, draw_junction, draw_roundabout, draw_streets, tinted
 from .terrain import draw_terrain, fractal, smoothstep
 
 CRS = "EPSG:32640"
-ORIGIN = (
-    330_000.0,
-    2_780_000.0,
-)  # upper-left corner, m east and north: open sea off Dubai, so nobody takes it for real
+# Upper-left corner, m east and north, in the open sea off Dubai: scenes are not mistaken for real places.
+ORIGIN = (330_000.0, 2_780_000.0)
 DISTRICTS = {
     "villas": draw_villas,
     "apartments": draw_apartments,
@@ -41,7 +40,7 @@ DISTRICTS = {
 
 @dataclass(frozen=True)
 class Scene:
-    """A synthetic image and its land cover.
+    """An image and its ground truth.
 
     Args:
         image: (H, W, 3) uint8, red green blue.
@@ -70,7 +69,7 @@ def draw_scene(seed: int, size: int = 1024, gsd: float = 1.0) -> Scene:
         if canvas.visible(*block.middle, margin=0.7 * max(block.size)):
             DISTRICTS[kind](canvas, block)
             if kind != "desert":
-                pave_verge(canvas, block)
+                plant_street_trees(canvas, block)
     draw_streets(canvas, streets)
     _draw_crossings(canvas, columns, rows, plan, highway)
     canvas.lay_water(terrain.water, causeway=canvas.mask([band(highway.line(), highway.width + 8)]))
@@ -104,7 +103,7 @@ def write_scene(path: str | Path, seed: int = 7, size: int = 1024, gsd: float = 
 
 
 def _grid_lines(rng: np.random.Generator, extent: float) -> list[float]:
-    """Return where arterials cross one axis of the plan, m."""
+    """Return the positions of the arterials along one axis of the plan, m."""
     reach, lines = 0.75 * extent + 160, []
     at = -reach + rng.uniform(0, 120)
     while at < reach:
@@ -114,7 +113,7 @@ def _grid_lines(rng: np.random.Generator, extent: float) -> list[float]:
 
 
 def _plan_blocks(canvas: Canvas, columns: list[float], rows: list[float]) -> dict[tuple[int, int], tuple[Block, str]]:
-    """Give every block of the grid a use: built up around a centre, desert further out."""
+    """Assign a district to every block of the grid: built up around a centre, desert further out."""
     rng = canvas.rng
     centre = rng.uniform(-0.15, 0.15, 2) * canvas.extent
     plan = {}

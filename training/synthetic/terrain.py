@@ -59,7 +59,7 @@ def _mix(first: Array, second: tuple[float, float, float], share: Array) -> Arra
 
 
 def _sand(rng: np.random.Generator, size: int, gsd: float, shore: Array) -> Array:
-    """Bright sand: pale crusts, greyish flats, dune ripples in places, a damp rim at the water."""
+    """Return bright sand with pale crusts, greyish flats, dune ripples and a damp rim at the water."""
     base = np.array([[214, 198, 182], [222, 210, 202], [212, 206, 202]][rng.integers(3)], np.float32)
     broad = fractal(rng, size, 260 / gsd)
     fine = fractal(rng, size, 14 / gsd, 3)
@@ -84,7 +84,7 @@ def _sand(rng: np.random.Generator, size: int, gsd: float, shore: Array) -> Arra
 
 
 def _shore(rng: np.random.Generator, size: int, gsd: float) -> Array:
-    """A lagoon with a ragged outline, somewhere off the middle."""
+    """Return the shore of a lagoon with a ragged outline away from the centre."""
     extent = size * gsd
     row, col = np.mgrid[0:size, 0:size].astype(np.float32) * np.float32(gsd)
     angle, away = rng.uniform(0, 2 * np.pi), rng.uniform(0.28, 0.42) * extent
@@ -100,7 +100,7 @@ def _shore(rng: np.random.Generator, size: int, gsd: float) -> Array:
 
 
 def _water(rng: np.random.Generator, size: int, gsd: float, shore: Array) -> Array:
-    """Pale over the shallows, dark where it is deep, with faint streaks of wind."""
+    """Return water: pale where shallow, dark where deep, with faint streaks of wind."""
     deep = np.array([[18, 46, 36], [24, 44, 52], [16, 40, 20]][rng.integers(3)], np.float32)
     shallow = np.array([[84, 98, 74], [74, 96, 92], [92, 92, 62]][rng.integers(3)], np.float32)
     shoals = 8 * fractal(rng, size, 40 / gsd, 4) + 22 * fractal(rng, size, 160 / gsd, 2)
