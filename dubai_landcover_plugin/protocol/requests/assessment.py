@@ -54,7 +54,8 @@ class AccuracySampleRequest(Request):
         low=0,
         high=1,
         title="Expected user's accuracy",
-        help="A guess of the share of pixels of each class that are right, 0 to 1. Closer to 0.5 gives more points.",
+        help="Expected share of correctly classified pixels of each class, 0 to 1. Values closer to 0.5 give more "
+        "points.",
     )
     size: int | None = option(
         None,
@@ -62,7 +63,7 @@ class AccuracySampleRequest(Request):
         high=MOST_POINTS,
         advanced=True,
         title="Number of points",
-        help="Number of points to draw, whatever the standard error. By default it is computed.",
+        help="Number of points to draw. By default it follows from the standard error.",
     )
     allocation: str = option(
         "minimum",
@@ -142,7 +143,7 @@ class AccuracySampleResult(Result):
 
     Args:
         output: Vector file of the points.
-        size: How many there are.
+        size: Number of points.
         points: Points by class name.
         pixels: Pixels of the map by class name.
         warnings: Messages for the user.
@@ -162,7 +163,7 @@ class AccuracyResult(Result):
     Args:
         kind: Of the reference: ``points``, ``polygons`` or ``raster``.
         overall: Overall accuracy.
-        overall_classified: The same without what is Unlabeled on the map; None where nothing is.
+        overall_classified: The same without pixels that are Unlabeled on the map; None if there are none.
         unit: Of areas: ``m2``, or ``px`` without a CRS.
         classes: By class name: ``id``, ``users``, ``producers``, ``mapped_area``, ``area``.
         confusion: ``rows`` (the map) and ``columns`` (the reference), names of classes; ``counts`` and ``shares``.

@@ -78,9 +78,9 @@ class BuildingsResult(Result):
 
     Args:
         output: The vector file.
-        buildings: How many there are.
-        regular: How many of them have a regular outline.
-        mean_iou: Mean intersection over union of these with their given outlines; None where there are none.
+        buildings: Number of buildings.
+        regular: Number of buildings with a regular outline.
+        mean_iou: Mean intersection over union of these with their given outlines; None if there are none.
         tolerance: Shortest edge, m (units of the layer without a CRS).
         warnings: Messages for the user.
     """

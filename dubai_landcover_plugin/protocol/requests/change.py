@@ -125,14 +125,14 @@ class ChangeResult(Result):
         unit: Of areas: ``m²``, or ``px`` without a CRS.
         legend: The codes that occur: ``code``, ``name``, ``colour``, ``change``, ``pixels``, ``area``.
         classes: By class name: ``before``, ``after``, ``gain``, ``loss``, ``net``, ``swap``.
-        compared: Area with data in both dates; changed, unchanged and uncertain area add up to it.
+        compared: Area with data at both dates, the sum of changed, unchanged and uncertain area.
         changed: Area of another class.
         unchanged: Area of the same class.
-        uncertain: Area that is not known well enough.
-        polygon_count: How many polygons were written; None where none were asked for.
-        shift: Estimated shift of the later raster; None where it cannot be estimated.
+        uncertain: Area that is Unlabeled or below the minimum confidence at either date.
+        polygon_count: Number of polygons written; None without a polygon file.
+        shift: Estimated shift of the later raster; None if it cannot be estimated.
         corrected: Columns and rows by which the later raster was moved back.
-        models: Names of the models that made the two rasters; empty where not known.
+        models: Names of the models that made the two rasters; empty if unknown.
         warnings: Messages for the user.
     """
 

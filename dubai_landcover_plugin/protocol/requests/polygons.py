@@ -97,7 +97,7 @@ class PolygonizeResult(Result):
         file: The vector file.
         counts: Polygons by class name.
         area_m2: Square metres by class name; None without a CRS.
-        conservation: Proof that the polygons cover the raster once: areas by class name before and after.
+        conservation: Check that the polygons cover the raster exactly once: areas by class name before and after.
         scheme: The classes, as :meth:`.ClassScheme.to_json` gives them.
         warnings: Messages for the user.
     """
@@ -116,7 +116,11 @@ class ClassFilesResult(Result):
 
     Args:
         files: The vector files by class name.
-        counts: See :class:`PolygonizeResult`; so are the others.
+        counts: Polygons by class name.
+        area_m2: See :class:`PolygonizeResult`.
+        conservation: See :class:`PolygonizeResult`.
+        scheme: See :class:`PolygonizeResult`.
+        warnings: Messages for the user.
     """
 
     files: dict[str, str]

@@ -78,9 +78,9 @@ class ReportResult(Result):
         pixels: Pixels by class name.
         areas: Areas by class name.
         shares: Shares of the valid area by class name, 0..1.
-        wrong: Area that is probably wrong by class name; empty without a confidence raster.
+        wrong: Expected area of other classes, by class name; empty without a confidence raster.
         mean_confidence: Percent; None without a confidence raster.
-        zones: How many zones were reported.
+        zones: Number of zones reported.
         warnings: Messages for the user.
     """
 

@@ -79,7 +79,7 @@ class Request:
 
     @classmethod
     def described(cls) -> tuple[Described, ...]:
-        """Return the options in the order of the fields; those of a nested request stand in its place."""
+        """Return the options in the order of the fields; those of a nested request take its place."""
         found: list[Described] = []
         for item in fields(cls):  # type: ignore[arg-type]
             kinds = str(item.type).split(" | ")
@@ -115,7 +115,7 @@ class Request:
 
     @classmethod
     def from_json(cls: type[_Request], value: Mapping[str, Any]) -> _Request:
-        """Rebuild what :meth:`to_json` described; lists become tuples.
+        """Rebuild a request from the result of :meth:`to_json`; lists become tuples.
 
         Raises:
             RequestError: for unknown keys, missing keys and values out of range.
@@ -177,7 +177,7 @@ def dumps(value: Any, indent: int | None = None) -> str:
     """Return key-sorted JSON, compact unless indented: equal requests give equal text.
 
     Raises:
-        ValueError: for NaN and infinity, which JSON has not.
+        ValueError: for NaN and infinity, which JSON does not allow.
     """
     separators = (",", ":") if indent is None else None
     return json.dumps(value, sort_keys=True, separators=separators, indent=indent, ensure_ascii=False, allow_nan=False)

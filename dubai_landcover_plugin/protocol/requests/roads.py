@@ -117,12 +117,12 @@ class RoadsResult(Result):
     Args:
         output: Vector file of the lines.
         nodes: Vector file of the nodes, or None.
-        lines: How many lines there are.
+        lines: Number of lines.
         junctions: Nodes where three or more lines meet.
         ends: Nodes where one line ends.
-        networks: Parts that are not connected.
-        bridged: Gaps that were bridged.
-        length: Of all lines, in ``unit``.
+        networks: Number of connected networks.
+        bridged: Number of bridged gaps.
+        length: Total length of the lines, in ``unit``.
         unit: ``m``, or ``px`` without a CRS.
         warnings: Messages for the user.
     """

@@ -100,7 +100,7 @@ class SegmentOptions(Request):
         advanced=True,
         title="Device",
         help="Device to compute on. auto takes a graphics card of NVIDIA (cuda), Apple (mps) or Intel (intel-gpu) if "
-        "there is one that proves faster, else the processor (cpu).",
+        "one is available and faster, else the processor (cpu).",
     )
     runtime: str = option(
         "auto",
@@ -326,10 +326,10 @@ class SegmentationResult(Result):
         valid_pixels: Pixels with a class.
         windows: Windows computed; empty ones are not counted.
         seconds: Wall time from opening the input to the verified output.
-        device: Where it was computed.
+        device: Device of the computation.
         precision: Arithmetic used.
         model_hash: SHA-256 of the bundle, hexadecimal.
-        runtime: What computed the network.
+        runtime: Library that computed the network.
         warnings: Messages for the user.
         buildings: The vector file of buildings, or None.
         roads: The vector file of the road network, or None.
@@ -363,9 +363,9 @@ class FolderResult(Result):
     Args:
         manifest_csv: The table of all rasters.
         manifest_json: The same as JSON.
-        done: How many were segmented.
-        skipped: How many were done already.
-        failed: How many failed.
+        done: Number of rasters segmented.
+        skipped: Number of rasters skipped because they were already processed.
+        failed: Number of rasters that failed.
         items: Each raster: ``input``, ``output``, ``status``, ``message``, ``seconds``, ``area_m2``, ``pixels``.
     """
 
