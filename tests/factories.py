@@ -1,4 +1,4 @@
-"""Writes the small rasters, class maps, vector layers and models that tests of the engine read.
+"""Writes the small rasters, classified rasters, vector layers and models that tests of the engine read.
 
 Nothing here asserts. What belongs to a single test module stays there; tests of the QGIS side have no rasterio and use
 `tests/processing/qgis_fixtures.py`.

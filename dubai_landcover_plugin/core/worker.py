@@ -1,8 +1,8 @@
 """The engine as a process: runs one request and writes JSON lines.
 
 The request is read from standard input, messages are written to standard output; see
-:mod:`dubai_landcover_plugin.protocol.messages`. When standard input is closed, the plugin has exited, and the worker
-exits at once. Exit status: 0 after a result, 1 after an error.
+:mod:`dubai_landcover_plugin.protocol.messages`. Standard input is closed when the plugin exits; the
+worker then exits at once. Exit status: 0 after a result, 1 after an error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Runs one task in the engine and waits for its result."""
+"""Runs one task in an engine process and returns its result."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An engine process: starts it, exchanges JSON lines with it and ensures that it exits."""
+"""A child process that exchanges JSON lines: start, messages and end of an engine process."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ BOOTSTRAP = (
 """Imports only this package from the plugin folder: other plugins in it must not shadow packages such as numpy."""
 
 END = None
-"""Returned by :meth:`WorkerProcess.read` at the end of the worker's output."""
+"""Marks the end of the worker's output; see :meth:`WorkerProcess.read`."""
 
 
 def worker_command(python: str) -> list[str]:
-    """Return the command line of a worker of this package."""
+    """Return the command that starts a worker from this installation."""
     package = Path(__file__).resolve().parents[1]
     return [python, "-I", "-X", "utf8", "-c", BOOTSTRAP, str(package.parent)]
 
@@ -109,7 +109,7 @@ class WorkerProcess:
             self.close_input()
 
     def close_input(self) -> None:
-        """Close the worker's standard input, upon which it exits."""
+        """Close stdin, which makes the worker exit."""
         stream = self._process.stdin
         if stream is not None and not stream.closed:
             try:
@@ -128,7 +128,8 @@ class WorkerProcess:
         except queue.Empty:
             if self._process.poll() is None:
                 raise
-        try:  # the process has exited: read the remaining lines, but do not wait for children that keep the pipe open
+        # The process has exited: read what is left, but do not wait for a grandchild that keeps the pipe open.
+        try:
             return self._lines.get(timeout=0.5)
         except queue.Empty:
             return END
@@ -164,7 +165,7 @@ class WorkerProcess:
 
 
 def _own_group() -> dict[str, Any]:
-    """Return the Popen arguments that start the process in a new process group."""
+    """Return the Popen arguments that make the process the leader of its own process group."""
     if sys.platform == "win32":
         return {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP | subprocess.CREATE_NO_WINDOW}
     return {"start_new_session": True}

@@ -34,7 +34,7 @@ ALGORITHM = "dubailandcover:changebetweendates"
 
 
 def write_map(path: Path, houses: int, **place: Any) -> str:
-    """Write a class map of 80 × 60 px: land, a road and some houses of 100 px in a row."""
+    """Write a classified raster of 80 × 60 px: land, a road and some houses of 100 px in a row."""
     classes = np.full((60, 80), 2, np.uint8)
     classes[25:30] = 3
     for house in range(houses):

@@ -34,7 +34,7 @@ ALGORITHM = "dubailandcover:extractroadnetwork"
 
 
 def write_crossing(path: Path, epsg: int | None = 32640) -> str:
-    """Write a class map of 200 × 120 px with two roads that cross; one has a gap of 10 px."""
+    """Write a classified raster of 200 × 120 px with two roads that cross; one has a gap of 10 px."""
     classes = np.full((120, 200), 2, np.uint8)
     classes[60:66] = 3
     classes[:, 100:106] = 3

@@ -1,4 +1,4 @@
-"""Confusion matrix of two class maps, and the metrics that follow from it."""
+"""Confusion matrix of two classified rasters, and the metrics that follow from it."""
 
 from __future__ import annotations
 

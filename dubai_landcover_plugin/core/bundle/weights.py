@@ -51,7 +51,7 @@ def empty_model(metadata: BundleMetadata, source: str) -> SegmentationModel:
 
 
 def check_geometry(source: str, metadata: BundleMetadata, model: SegmentationModel) -> None:
-    """Check stride and receptive radius, which determine windows and overlaps.
+    """Check stride and receptive radius; the window layout depends on them.
 
     Raises:
         BundleError: if they differ from those of the network.
@@ -73,15 +73,19 @@ def check_shapes(source: str, shapes: dict[str, tuple[int, ...]], model: Segment
     """
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     missing, unknown = sorted(set(expected) - set(shapes)), sorted(set(shapes) - set(expected))
-    misshapen = [
+    wrong_shape = [
         f"{key}: {shapes[key]} instead of {expected[key]}"
         for key in sorted(expected)
         if shapes.get(key, expected[key]) != expected[key]
     ]
-    for problem, names in (("lacks", missing), ("has unknown", unknown), ("has misshapen", misshapen)):
+    for problem, names in (
+        ("lacks weights", missing),
+        ("has unknown weights", unknown),
+        ("has weights of the wrong shape", wrong_shape),
+    ):
         if names:
             more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            raise BundleError(f"{source} {problem} weights: {'; '.join(names[:3])}{more}.", _REMEDY)
+            raise BundleError(f"{source} {problem}: {'; '.join(names[:3])}{more}.", _REMEDY)
 
 
 def _loaded(key: str, value: torch.Tensor, dtype: torch.dtype, path: Path) -> torch.Tensor:

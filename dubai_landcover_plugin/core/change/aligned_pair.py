@@ -1,4 +1,4 @@
-"""Reads both class maps and their confidence on the same pixels."""
+"""Reads both classified rasters and their confidence on the same pixels."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class PairStrip:
 
 
 class AlignedPair:
-    """Reads both class maps on the grid of their common area; a context manager.
+    """Reads both classified rasters on the grid of their common area; a context manager.
 
     Args:
         request: Paths of the rasters and of their confidence, and the minimum confidence.

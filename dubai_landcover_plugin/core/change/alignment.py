@@ -1,4 +1,4 @@
-"""Common grid of two class maps: the later one is resampled, by nearest neighbour, to the pixels of the earlier one."""
+"""Common grid of two classified rasters: the later is resampled to the earlier one's pixels by nearest neighbour."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Estimates the shift between two class maps, by cross-correlation of their class edges."""
+"""Estimates the shift between two classified rasters, by cross-correlation of their class edges."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Shift:
 
 
 def estimate_shift(read: ReadPair, grid: Grid) -> Shift | None:
-    """Estimate the shift between two class maps.
+    """Estimate the shift between two classified rasters.
 
     The class edges of sample windows, spread over the raster, are registered by upsampled cross-correlation to a
     twentieth of a pixel; the result is the median of the windows that agree. One window is in memory at a time.

@@ -28,7 +28,7 @@ class ChangePolygons:
     Args:
         request: Output path, minimum area and confidence rasters.
         coding: Codes and their names.
-        pair: Both class maps.
+        pair: Both classified rasters.
     """
 
     def __init__(self, request: ChangeRequest, coding: ChangeCoding, pair: AlignedPair) -> None:

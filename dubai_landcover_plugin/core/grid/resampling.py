@@ -1,4 +1,4 @@
-"""Resampling between grids of different pixel size over the same extent, one axis at a time."""
+"""Resampling between grids of the same extent, one axis at a time."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Floats = npt.NDArray[np.float32]
 def cell_sums(values: npt.NDArray[np.floating], edges: npt.NDArray[np.floating], axis: int) -> npt.NDArray[np.float64]:
     """Return the area-weighted sum of pixels in each cell along ``axis``, float64.
 
-    A pixel that an edge divides contributes to both cells in proportion.
+    A pixel crossed by an edge contributes to both cells in proportion.
 
     Args:
         values: Array of any shape.
@@ -30,7 +30,7 @@ def cell_sums(values: npt.NDArray[np.floating], edges: npt.NDArray[np.floating],
 
 
 class Interpolation:
-    """Resamples working pixels to the raster's own along one axis: linear to finer pixels, mean to coarser ones.
+    """Linear interpolation when upsampling, area mean when downsampling, from working to native pixels.
 
     Args:
         working: Number of working pixels.

@@ -1,1 +1,1 @@
-"""Polygonization of class maps, strip by strip: regions, boundary graph, simplification, rings, vector files."""
+"""Polygonization of classified rasters in strips: regions, boundary graph, simplification, rings, vector files."""

@@ -84,7 +84,7 @@ class Conservation:
     """Area of each class, m² (px without a CRS), at each step.
 
     Args:
-        raster: (65536,) by class id, in the class map.
+        raster: (65536,) by class id, in the classified raster.
         merged: (65536,) after the minimum mapping unit; also the area of polygons along pixel edges.
         polygons: (65536,) in the simplified polygons, of all classes, whether they are written or not.
     """

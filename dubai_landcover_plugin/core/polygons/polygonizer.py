@@ -87,10 +87,10 @@ class ConfidenceRows(Protocol):
 
 
 class Polygonizer:
-    """Iterates over the polygons of a class map, in batches: one for each strip of rows.
+    """Iterates over the polygons of a classified raster, in batches: one for each strip of rows.
 
     Args:
-        source: The class map, such as a :class:`.ClassifiedSource`.
+        source: The classified raster, such as a :class:`.ClassifiedSource`.
         options: See :class:`PolygonOptions`.
         confidence: Its confidence, such as a :class:`.ConfidenceSource`, or None.
         rows: Height of strips; None for :func:`.strip_rows`.

@@ -50,7 +50,7 @@ class RegionAdjacency:
 
 @dataclass(frozen=True)
 class Regions:
-    """Regions of a class map, in row-major order of their first pixels.
+    """Regions of a classified raster, in row-major order of their first pixels.
 
     Args:
         class_ids: (N,) uint16.
@@ -91,7 +91,7 @@ def label_components(count: int, first: Indices, second: Indices) -> Indices:
 
 
 class RegionLabeller:
-    """Labels the 4-connected regions of a class map that arrives in strips of rows.
+    """Labels the 4-connected regions of a classified raster that arrives in strips of rows.
 
     Run-length based connected component labelling: runs are joined to provisional labels within each strip, and labels
     are joined across strips at the end (union of equivalences). Nodata forms regions of class 0, which are adjacent to
@@ -327,7 +327,7 @@ def make_features(regions: Regions, classes: Ids) -> Features:
 
 
 def find_regions(strips: Iterable[Ids], pixel_areas: Floats, corners: bool) -> tuple[Regions, list[Indices]]:
-    """Label the regions of a class map, given as strips of rows; see :class:`RegionLabeller`."""
+    """Label the regions of a classified raster, given as strips of rows; see :class:`RegionLabeller`."""
     labeller = RegionLabeller(pixel_areas, corners)
     for ids in strips:
         labeller.add(ids)

@@ -1,4 +1,4 @@
-"""Polygons of a class map in pixel coordinates, strip by strip, in the memory of one strip."""
+"""Polygons of a classified raster in pixel coordinates, strip by strip, in the memory of one strip."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def strip_rows(width: int) -> int:
 
 
 class PolygonTracer:
-    """Traces the polygons of a class map.
+    """Traces the polygons of a classified raster.
 
     Reads the map twice: first to label its regions and apply the minimum mapping unit, then to trace the boundaries.
 

@@ -50,7 +50,7 @@ class ClassStatistics:
         pixels: Its pixels.
         area: m² (px without a CRS).
         share: Of the classified part of the area, 0..1.
-        error: None without confidence, without pixels, and for Unlabeled, which is not a claim.
+        error: None without confidence or pixels, and for Unlabeled, which is not a prediction.
     """
 
     entry: LandCoverClass

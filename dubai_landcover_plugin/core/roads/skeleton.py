@@ -76,7 +76,7 @@ def find_skeleton(
     """Thin a class to lines of one cell width.
 
     Args:
-        source: The class map.
+        source: The classified raster.
         options: Which pixels are road.
         confidence: Confidence raster, or None.
         monitor: Receives progress; may cancel.

@@ -1,1 +1,1 @@
-"""From a raster to a class map."""
+"""Segmentation of a raster: reading, inference, blending and writing of the classified raster."""

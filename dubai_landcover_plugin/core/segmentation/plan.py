@@ -27,7 +27,7 @@ the overlap as often as on parallel lines 16 px away (0.99 to 1.02 times); witho
 accuracy on the labels is the same within 0.001.
 """
 MAX_UPSAMPLING = 8.0  # coarser rasters do not show the objects that the model was trained on
-_BYTES_PER_PIXEL = 0.35  # upper bound for compressed class maps with overviews
+_BYTES_PER_PIXEL = 0.35  # upper bound for compressed classified rasters with overviews
 
 
 @dataclass(frozen=True)

@@ -110,7 +110,7 @@ class TestTemperature:
     def test_another_networks_description_is_refused(self, path: Path) -> None:
         before = path.read_bytes()
         other = replace(read_metadata(path), spec=ModelSpec("unet", arguments={"width": 8, "depth": 2}))
-        with pytest.raises(BundleError, match="misshapen"):
+        with pytest.raises(BundleError, match="weights of the wrong shape"):
             replace_metadata(path, other)
         assert path.read_bytes() == before
 
@@ -135,7 +135,7 @@ def test_weights_must_be_exactly_those_of_the_network(path: Path) -> None:
     cases = {
         "lacks weights: head.bias": lacking,
         "unknown weights: extra": {**weights, "extra": torch.zeros(2)},
-        r"misshapen weights: head.bias: \(6,\) instead of \(5,\)": {**weights, "head.bias": torch.zeros(6)},
+        r"weights of the wrong shape: head.bias: \(6,\) instead of \(5,\)": {**weights, "head.bias": torch.zeros(6)},
         "head.bias is not finite": {**weights, "head.bias": torch.full((5,), torch.nan)},
         "head.bias is of type torch.int64": {**weights, "head.bias": torch.zeros(5, dtype=torch.int64)},
     }
@@ -169,7 +169,7 @@ def test_no_memory_is_taken_for_a_network_that_the_file_does_not_hold(path: Path
     item = read_metadata(path).to_stac_item()
     item["properties"]["landcover:spec"]["arguments"] = {"width": 2**12, "depth": 2}  # 31 GB of weights
     rewrite(path, load_file(path), item)
-    with pytest.raises(BundleError, match="misshapen"):
+    with pytest.raises(BundleError, match="weights of the wrong shape"):
         load_bundle(path)
 
 
@@ -208,7 +208,7 @@ def test_a_failing_write_leaves_the_old_file_and_nothing_else(
 def test_only_what_can_be_loaded_is_saved(tmp_path: Path, model: SegmentationModel) -> None:
     path = tmp_path / "m.safetensors"
     other = replace(METADATA, spec=ModelSpec("unet", arguments={"width": 8, "depth": 2}))
-    with pytest.raises(BundleError, match="misshapen"):
+    with pytest.raises(BundleError, match="weights of the wrong shape"):
         save_bundle(path, other, model)
     with torch.no_grad():
         model.head.weight[0, 0] = 1e6  # beyond float16

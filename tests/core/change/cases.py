@@ -1,4 +1,4 @@
-"""Pairs of class maps for the tests of this room."""
+"""Pairs of classified rasters for the tests of this room."""
 
 import numpy as np
 from rasterio.crs import CRS

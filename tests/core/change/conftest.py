@@ -12,7 +12,7 @@ from tests.factories import write_class_map
 
 @pytest.fixture
 def make(tmp_path):
-    """Write a class map."""
+    """Write a classified raster."""
 
     def write(name, ids, classes=DUBAI, model="", **profile):
         return write_class_map(tmp_path / name, ids, classes, model, **profile)

@@ -25,7 +25,7 @@ CRS = rasterio.crs.CRS.from_epsg(32640)
 
 
 def make(tmp_path, ids, rows=None, **profile):
-    """Return the polygons of a class map, all strips together."""
+    """Return the polygons of a classified raster, all strips together."""
     path = write_class_map(tmp_path / "map.tif", ids, **profile)
     with ClassifiedSource(path) as source:
         polygonizer = Polygonizer(source, PolygonOptions(0, 0), rows=rows)

@@ -18,7 +18,7 @@ def strips(ids, rows):
 
 
 def merged(ids, min_area, rows=5, corners=False, pixel_areas=None):
-    """Return the class map after merging, (H, W)."""
+    """Return the classified raster after merging, (H, W)."""
     ids = np.asarray(ids, np.uint8)
     areas = np.ones(len(ids)) if pixel_areas is None else pixel_areas
     found, _ = find_regions(strips(ids, rows), areas, corners)

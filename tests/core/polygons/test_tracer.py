@@ -25,7 +25,7 @@ class Array:
 
 
 class Traced:
-    """All polygons of a class map in pixel coordinates, in the order of their first pixels."""
+    """All polygons of a classified raster in pixel coordinates, in the order of their first pixels."""
 
     def __init__(self, ids, tolerance=0.0, min_area=0.0, rows=None, corners=False):
         ids = np.asarray(ids, np.uint8)

@@ -90,7 +90,7 @@ class TestRuns:
         for row in (0, 17, 5003, 9999):
             assert areas[row] == pytest.approx(np.prod(grid.pixel_size_m(row + 0.5)), rel=1e-6)
 
-    def test_a_tally_of_nothing_says_nothing(self):
+    def test_statistics_of_no_pixels_are_zero_or_none(self):
         told = area_statistics(ClassCounts(7), DUBAI, 1, "nowhere")
         assert (told.pixels, told.area, told.coverage, told.confidence, told.wrong_share) == (0, 0, 0, None, None)
         assert told.largest is None

@@ -1,4 +1,4 @@
-"""Class maps with roads, and the check of a network, for the tests of this room."""
+"""Classified rasters with roads, and the check of a network, for the tests of this room."""
 
 import numpy as np
 import shapely

@@ -11,7 +11,7 @@ from tests.factories import write_class_map
 
 @pytest.fixture
 def network(tmp_path):
-    """Make ``network(ids, request options, tile=, profile=)``: the network of a class map."""
+    """Make ``network(ids, request options, tile=, profile=)``: the network of a classified raster."""
 
     def find(ids, tile=(64, 64), profile=None, **options):
         path = write_class_map(tmp_path / "classes.tif", ids, **(profile or {}))

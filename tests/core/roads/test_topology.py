@@ -1,4 +1,4 @@
-"""Lines meet at nodes only, whatever the class map."""
+"""Lines meet at nodes only, whatever the classified raster."""
 
 import numpy as np
 from hypothesis import given, settings

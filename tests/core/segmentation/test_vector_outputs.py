@@ -1,4 +1,4 @@
-"""Buildings and roads in the same run as the class map."""
+"""Buildings and roads in the same run as the classified raster."""
 
 import os
 
@@ -17,7 +17,7 @@ from tests.factories import read_layer, write_class_map
 
 @pytest.fixture
 def town(tmp_path):
-    """A class map of 200 × 200 m: two houses and a road."""
+    """A classified raster of 200 × 200 m: two houses and a road."""
     ids = np.full((200, 200), 2, np.uint8)
     ids[90:100] = 3
     ids[40:70, 30:80] = 4
