@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest
+from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonFields, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import (
     FolderRequest,
@@ -42,6 +42,22 @@ def test_results_and_polygon_requests_survive_json():
     assert SegmentationResult.from_json(json.loads(dumps(result.to_json()))) == result
     polygons = ClassFilesRequest("c.tif", "out")
     assert ClassFilesRequest.from_json(json.loads(dumps(polygons.to_json()))) == polygons
+
+
+def test_polygons_in_one_file_and_in_a_folder_share_their_options():
+    shared = PolygonFields.described()
+    file, folder = PolygonizeRequest.described(), ClassFilesRequest.described()
+    assert [item.name for item in file[:3]] == ["input", "output", "classes"]
+    assert [item.name for item in folder[:4]] == ["input", "output_folder", "classes", "suffix"]
+    assert file[3:] == folder[4:] == shared
+
+
+@pytest.mark.parametrize("kind", [PolygonizeRequest, ClassFilesRequest])
+def test_shared_options_of_polygons_reach_both_requests(kind):
+    options = {"min_area": 7.0, "simplify": 0.5, "corners": True, "confidence": "percent.tif", "overwrite": True}
+    assert set(options) == {item.name for item in PolygonFields.described()}
+    request = kind.from_options({"input": "c.tif", "output": "p.gpkg", "output_folder": "out", **options})
+    assert {name: getattr(request, name) for name in options} == options
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
 from dubai_landcover_plugin.protocol.requests.polygons import (
     ClassFilesRequest,
     ClassFilesResult,
+    PolygonFields,
     PolygonizeRequest,
     PolygonizeResult,
 )
@@ -147,8 +148,9 @@ def polygonize_checked(request: PolygonizeRequest, monitor: Monitor) -> Polygoni
     """Do as :func:`polygonize` where :func:`.check_outputs` has accepted the output."""
     with ClassifiedSource(request.input) as source:
         classes = [source.scheme.find(name) for name in request.classes] or source.scheme.entries
-        options = PolygonOptions(request.min_area, request.simplify, request.corners, request.confidence)
-        outcome = write_polygons(source, {Path(request.output): {entry.id for entry in classes}}, options, monitor)
+        outcome = write_polygons(
+            source, {Path(request.output): {entry.id for entry in classes}}, _options(request), monitor
+        )
     monitor.report(1, 1, "")
     return PolygonizeResult(file=request.output, **outcome)
 
@@ -174,8 +176,9 @@ def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = 
         paths = {entry: named[entry] for entry in classes}
         make_folder(folder)
         check_outputs(request, paths.values())
-        options = PolygonOptions(request.min_area, request.simplify, request.corners, request.confidence)
-        outcome = write_polygons(source, {path: {entry.id} for entry, path in paths.items()}, options, monitor)
+        outcome = write_polygons(
+            source, {path: {entry.id} for entry, path in paths.items()}, _options(request), monitor
+        )
         unit = "px" if source.grid.crs is None else "m²"
     notes = [
         f"No polygon of class {name} reaches the minimum area of {request.min_area:g} {unit}: its file is empty."
@@ -187,3 +190,8 @@ def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = 
     monitor.report(1, 1, "")
     files = {entry.name: str(path) for entry, path in paths.items()}
     return ClassFilesResult(files=files, **outcome, warnings=tuple(notes))
+
+
+def _options(request: PolygonFields) -> PolygonOptions:
+    """Return the options that both requests share."""
+    return PolygonOptions(request.min_area, request.simplify, request.corners, request.confidence)

@@ -22,8 +22,24 @@ from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
 
 @dataclass(frozen=True)
-class PolygonizeRequest(Request):
-    """Polygons of a classified raster in one vector file."""
+class PolygonFields(Request):
+    """Options of polygons that do not depend on the kind of output; the base of both requests."""
+
+    min_area: float = option(20.0, low=0, unit="m²", title="Minimum mapping unit", help=MIN_AREA_HELP)
+    simplify: float = option(2.0, low=0, unit="m", title="Simplification tolerance", help=SIMPLIFY_HELP)
+    corners: bool = option(False, advanced=True, title="Join pixels that touch at a corner", help=CORNERS_HELP)
+    confidence: str | None = option(
+        None,
+        title="Confidence raster",
+        help=f"{CONFIDENCE_HELP} Adds the confidence of each polygon to its attributes.",
+        reads="raster",
+    )
+    overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
+
+
+@dataclass(frozen=True)
+class _OneFile(Request):
+    """Input, output and classes of :class:`PolygonizeRequest`."""
 
     input: str = option(title="Classified raster", help=CLASSIFIED_HELP, reads="raster")
     output: str = option(
@@ -40,21 +56,11 @@ class PolygonizeRequest(Request):
         metavar="CLASS",
         example="Building",
     )
-    min_area: float = option(20.0, low=0, unit="m²", title="Minimum mapping unit", help=MIN_AREA_HELP)
-    simplify: float = option(2.0, low=0, unit="m", title="Simplification tolerance", help=SIMPLIFY_HELP)
-    corners: bool = option(False, advanced=True, title="Join pixels that touch at a corner", help=CORNERS_HELP)
-    confidence: str | None = option(
-        None,
-        title="Confidence raster",
-        help=f"{CONFIDENCE_HELP} Adds the confidence of each polygon to its attributes.",
-        reads="raster",
-    )
-    overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
 
 @dataclass(frozen=True)
-class ClassFilesRequest(Request):
-    """Polygons of a classified raster, one vector file for each class."""
+class _FileForEachClass(Request):
+    """Input, output and classes of :class:`ClassFilesRequest`."""
 
     input: str = option(title="Classified raster", help=CLASSIFIED_HELP, reads="raster")
     output_folder: str = option(
@@ -77,16 +83,20 @@ class ClassFilesRequest(Request):
         help="Format of the files: shp (shapefile), gpkg (GeoPackage), geojson (GeoJSON), fgb (FlatGeobuf) or parquet "
         "(GeoParquet).",
     )
-    min_area: float = option(20.0, low=0, unit="m²", title="Minimum mapping unit", help=MIN_AREA_HELP)
-    simplify: float = option(2.0, low=0, unit="m", title="Simplification tolerance", help=SIMPLIFY_HELP)
-    corners: bool = option(False, advanced=True, title="Join pixels that touch at a corner", help=CORNERS_HELP)
-    confidence: str | None = option(
-        None,
-        title="Confidence raster",
-        help=f"{CONFIDENCE_HELP} Adds the confidence of each polygon to its attributes.",
-        reads="raster",
-    )
-    overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
+
+
+# Fields come in the reverse order of the bases: those without a default have to come first, and Python 3.9 has no
+# keyword-only fields.
+
+
+@dataclass(frozen=True)
+class PolygonizeRequest(PolygonFields, _OneFile):
+    """Polygons of a classified raster in one vector file."""
+
+
+@dataclass(frozen=True)
+class ClassFilesRequest(PolygonFields, _FileForEachClass):
+    """Polygons of a classified raster, one vector file for each class."""
 
 
 @dataclass(frozen=True)
