@@ -1,4 +1,4 @@
-"""Metadata of model files, read without PyTorch.
+"""Metadata of a model file, read without PyTorch.
 
 A model file (bundle) is one ``.safetensors`` file. Its string header has the key ``stac_item``: a STAC item with the
 Machine Learning Model extension (https://github.com/stac-extensions/mlm, version 1.5) as JSON, with everything needed
@@ -20,10 +20,10 @@ from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX, read_onnx
 
 HEADER_KEY = "stac_item"
-GRAPH = "graph."
-"""Prefix of the tensor names of further graphs of the network, such as ``graph.int8``."""
+GRAPH_PREFIX = "graph."
+"""Prefix of tensors that hold alternative forms of the network, such as ``graph.int8``."""
 BUNDLE_SUFFIX = ".safetensors"
-_ONNX_STRIDE = 32  # px; the total stride of nearly all networks divides it
+_ONNX_STRIDE = 32  # px; a multiple of the total stride of nearly all networks
 _MAX_HEADER_BYTES = 10_000_000
 _MLM_SCHEMA = "https://stac-extensions.github.io/mlm/v1.5.0/schema.json"
 _CLASSIFICATION_SCHEMA = "https://stac-extensions.github.io/classification/v2.0.0/schema.json"
@@ -60,7 +60,7 @@ class BundleMetadata:
     """Metadata of a model.
 
     Args:
-        name: Name shown in lists.
+        name: Display name.
         title: Description in one sentence.
         spec: Specification of the network.
         scheme: Classes in the order of the output channels.
@@ -68,11 +68,12 @@ class BundleMetadata:
         mean: Mean of each band, on the scale 0..1.
         std: Standard deviation of each band, on the same scale.
         gsd: Ground sampling distance of the training data, m/px.
-        window: Preferred side of a window, px.
+        window: Recommended window side, px.
         stride: Total stride of the network, px; sides of windows are multiples of it.
-        receptive_radius: Maximum distance of an input pixel that affects an output pixel, px; None if unbounded.
-        temperature: Divisor of the logits before the softmax, > 0; calibrates the confidence and changes no class.
-            Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599.
+        receptive_radius: Receptive radius, px: largest distance at which an input pixel affects an output pixel; None
+            if unlimited.
+        temperature: Softmax temperature, > 0: divisor of the logits, fitted so that mean confidence equals accuracy;
+            classes do not change. Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599.
         parameters: Number of weights.
         licence: SPDX identifier.
         dataset: Training data.
@@ -234,7 +235,7 @@ class BundleMetadata:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
-                f"The metadata of the model are damaged: {type(error).__name__}: {error}.",
+                f"The metadata of the model is damaged: {type(error).__name__}: {error}.",
                 "Download or export the model again.",
             ) from error
 
@@ -245,7 +246,7 @@ def _plain(entry: LandCoverClass) -> str:
 
 
 def read_metadata(path: str | Path) -> BundleMetadata:
-    """Return the metadata of a model file (``.safetensors`` or ``.onnx``), without reading its weights.
+    """Return the metadata of a model file (``.safetensors`` or ``.onnx``) without reading the weights.
 
     Raises:
         BundleError: if the file is missing, is of another type or has no valid metadata.
@@ -266,14 +267,14 @@ def read_metadata(path: str | Path) -> BundleMetadata:
     except ValueError as error:
         if isinstance(error, BundleError):
             raise
-        raise BundleError(f"{path} is not a safetensors file: {error}.", remedy) from error
+        raise BundleError(f"The header of {path} is not valid JSON: {error}.", remedy) from error
     metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
     if HEADER_KEY not in metadata:
         raise BundleError(f"{path} has no land-cover metadata in its header.", remedy)
     try:
         item = json.loads(metadata[HEADER_KEY])
     except ValueError as error:
-        raise BundleError(f"The metadata in {path} are not valid JSON: {error}.", remedy) from error
+        raise BundleError(f"The metadata of {path} is not valid JSON: {error}.", remedy) from error
     return BundleMetadata.from_stac_item(item)
 
 
@@ -324,7 +325,7 @@ def installed_models() -> dict[str, Path]:
 
 
 def find_model(name_or_path: str) -> Path:
-    """Return the model file for an installed name or a path.
+    """Return the path of the bundle for an installed name or a path.
 
     Raises:
         BundleError: if there is none.

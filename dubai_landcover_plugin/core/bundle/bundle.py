@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.model_metadata import (
     BUNDLE_SUFFIX,
-    GRAPH,
+    GRAPH_PREFIX,
     BundleMetadata,
     find_model,
     read_metadata,
@@ -80,7 +80,7 @@ class ModelBundle:
             return None
         try:
             with safe_open(self.path, framework="numpy") as stored:
-                key = GRAPH + name
+                key = GRAPH_PREFIX + name
                 return bytes(stored.get_tensor(key)) if key in stored.keys() else None  # noqa: SIM118
         except (OSError, SafetensorError) as error:
             raise BundleError(

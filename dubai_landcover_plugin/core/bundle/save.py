@@ -16,7 +16,7 @@ from dubai_landcover_plugin.core.bundle.weights import check_geometry, check_sha
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, GRAPH, HEADER_KEY, BundleMetadata
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, GRAPH_PREFIX, HEADER_KEY, BundleMetadata
 
 
 def save_bundle(
@@ -69,7 +69,9 @@ def add_graphs(path: str | Path, metadata: BundleMetadata, graphs: Mapping[str, 
 
 
 def _as_tensors(graphs: Mapping[str, bytes]) -> dict[str, torch.Tensor]:
-    return {GRAPH + name: torch.frombuffer(bytearray(content), dtype=torch.uint8) for name, content in graphs.items()}
+    return {
+        GRAPH_PREFIX + name: torch.frombuffer(bytearray(content), dtype=torch.uint8) for name, content in graphs.items()
+    }
 
 
 def replace_metadata(path: str | Path, metadata: BundleMetadata) -> str:
@@ -88,8 +90,8 @@ def replace_metadata(path: str | Path, metadata: BundleMetadata) -> str:
     before = load_bundle(path).metadata
     tensors = load_file(path)
     if _baked_in(before) != _baked_in(metadata):
-        tensors = {key: value for key, value in tensors.items() if not key.startswith(GRAPH)}
-    shapes = {key: tuple(value.shape) for key, value in tensors.items() if not key.startswith(GRAPH)}
+        tensors = {key: value for key, value in tensors.items() if not key.startswith(GRAPH_PREFIX)}
+    shapes = {key: tuple(value.shape) for key, value in tensors.items() if not key.startswith(GRAPH_PREFIX)}
     model = empty_model(metadata, str(path))
     check_shapes(str(path), shapes, model)
     check_geometry(str(path), metadata, model)

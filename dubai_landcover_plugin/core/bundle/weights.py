@@ -9,7 +9,7 @@ from safetensors import SafetensorError, safe_open
 
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.errors import BundleError, ModelError
-from dubai_landcover_plugin.protocol.model_metadata import GRAPH, BundleMetadata
+from dubai_landcover_plugin.protocol.model_metadata import GRAPH_PREFIX, BundleMetadata
 
 _REMEDY = "Export the model again with the training module, or update this software."
 
@@ -26,7 +26,7 @@ def load_network(path: Path, metadata: BundleMetadata) -> SegmentationModel:
     check_geometry(str(path), metadata, model)
     try:
         with safe_open(path, framework="pt", device="cpu") as stored:
-            names = [key for key in stored.keys() if not key.startswith(GRAPH)]  # noqa: SIM118
+            names = [key for key in stored.keys() if not key.startswith(GRAPH_PREFIX)]  # noqa: SIM118
             shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in names}
             check_shapes(str(path), shapes, model)
             types = {key: value.dtype for key, value in model.state_dict().items()}

@@ -20,7 +20,7 @@ class SegmentationModel(nn.Module):
     Attributes:
         stride: Total stride, px. The network is equivariant to translations by multiples of it.
         output_stride: Stride of :meth:`logits`, px; they are upsampled bilinearly.
-        receptive_radius: Maximum distance of an input pixel that affects an output pixel, px; None if unbounded.
+        receptive_radius: Largest distance at which an input pixel affects an output pixel, px; None if unlimited.
     """
 
     stride: int = 1

@@ -23,7 +23,7 @@ def trim_width(overlap: int, receptive_radius: int | None) -> int:
 
     Args:
         overlap: Overlap of neighbouring windows, px.
-        receptive_radius: Receptive radius of the network, px; None if unbounded, which gives a quarter of the overlap.
+        receptive_radius: Receptive radius of the network, px; None if unlimited, which gives a quarter of the overlap.
     """
     if receptive_radius is None:
         return overlap // 4
@@ -78,7 +78,7 @@ class TileRowBlender:
     Args:
         grid: The windows, to be added row by row.
         classes: Channels K of the probabilities.
-        receptive_radius: Receptive radius of the network, px; None if unbounded.
+        receptive_radius: Receptive radius of the network, px; None if unlimited.
     """
 
     def __init__(self, grid: TileGrid, classes: int, receptive_radius: int | None = None) -> None:
