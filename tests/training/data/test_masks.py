@@ -243,7 +243,7 @@ def test_an_id_between_those_of_the_table_is_unknown(tmp_path: Path) -> None:
         (TABLE + "7.5,Other,#0000FF\n", "class 3: the id must be a whole number, got '7.5'"),
         (TABLE + "inf,Other,#0000FF\n", "class 3: the id must be a whole number, got 'inf'"),
         (TABLE + "0,Other,#0000FF\n", "class 3: Class ids must be 1 to 254"),
-        (TABLE + "8,Other,blue\n", "class 3: Class colours look like"),
+        (TABLE + "8,Other,blue\n", "class 3: Class colours must have the form"),
         (TABLE + "8,Unlabeled,#0000FF\n9,Ignored,#0000FE\n", "marks 2 classes as unlabeled"),
         ("id,name,colour\n", "does not list any class"),
     ],

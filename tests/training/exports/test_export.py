@@ -299,7 +299,7 @@ def test_a_missing_or_damaged_source_is_reported(tmp_path: Path, capsys: pytest.
     assert "The checkpoint" in capsys.readouterr().err
     (tmp_path / "bad.safetensors").write_bytes(b"no model")
     assert export(tmp_path / "bad.safetensors", tmp_path / "small.onnx") == 1
-    assert "no safetensors file" in capsys.readouterr().err
+    assert "is not a safetensors file" in capsys.readouterr().err
 
 
 def test_a_bundle_that_answers_otherwise_is_refused(
