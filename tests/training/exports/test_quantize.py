@@ -81,6 +81,6 @@ def test_without_it_a_run_goes_on_in_another_arithmetic(trained: Callable[[], Pa
     predictor = Predictor(bundle, "cpu", "int8", shape=SHAPE, log=lambda *line: told.append(line))
     assert (predictor.runtime, predictor.precision) == ("openvino", "float32")
     assert "has no int8 graph" in told[0][1]
-    with pytest.raises(RuntimeUnavailableError, match="Only OpenVINO computes in int8"):
+    with pytest.raises(RuntimeUnavailableError, match="Only OpenVINO supports int8"):
         Predictor(bundle, "cpu", "int8", runtime="torch", shape=SHAPE)
     assert SegmentOptions(precision="int8").precision == "int8"
