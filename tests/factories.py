@@ -170,3 +170,41 @@ def write_tiny_model(path: Path) -> Path:
     spec = ModelSpec("unet", arguments={"width": 4})
     save_bundle(path, replace(METADATA, name="tiny", spec=spec, window=64, stride=16), build_model(spec))
     return path
+
+
+ONNX_KEYS = {
+    "model_type": "Segmentor", "class_names": {"0": "sand", "1": "roof", "2": "palm"}, "resolution": 100.0,
+    "tile_size": 64, "tiles_overlap": 15, "seg_thresh": 0.5, "standardization_mean": [0.4, 0.5, 0.6],
+    "standardization_std": [0.2, 0.25, 0.3],
+}  # fmt: skip
+ONNX_WEIGHTS = np.random.default_rng(3).normal(size=(3, 3, 1, 1)).astype(np.float32)
+
+
+def write_onnx(path: Path, last: str | None = None, classes: int = 3, side: int | None = None, **keys: object) -> Path:
+    """Write a pixelwise ONNX network with the metadata of Deepness: a convolution, then ``last``, Softmax or Sigmoid.
+
+    Args:
+        path: File to write.
+        last: Operator after the convolution; None writes scores.
+        classes: Output channels.
+        side: The only side of a window, px; None for any.
+        keys: Metadata that differ from :data:`ONNX_KEYS`; None leaves an entry out.
+    """
+    import onnx  # an extra of training; most tests do without
+    from onnx import TensorProto, helper, numpy_helper
+
+    sides = [side or "height", side or "width"]
+    nodes = [helper.make_node("Conv", ["pixels", "weights"], ["scores"])]
+    if last:
+        nodes.append(helper.make_node(last, ["scores"], ["given"], **({"axis": 1} if last == "Softmax" else {})))
+    graph = helper.make_graph(
+        nodes, "pixelwise",
+        [helper.make_tensor_value_info("pixels", TensorProto.FLOAT, ["batch", 3, *sides])],
+        [helper.make_tensor_value_info("given" if last else "scores", TensorProto.FLOAT, ["batch", classes, *sides])],
+        [numpy_helper.from_array(ONNX_WEIGHTS[:classes], "weights")],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    values = {key: value for key, value in {**ONNX_KEYS, **keys}.items() if value is not None}
+    helper.set_model_props(model, {key: json.dumps(value) for key, value in values.items()})
+    onnx.save(model, path)
+    return path

@@ -186,3 +186,55 @@ def test_the_protocol_imports_with_everything_else_blocked():
 def test_importing_package_and_core_imports_nothing_heavy():
     blocked = QGIS_NAMES | {"torch", "rasterio", "numpy"}
     assert run_blocked([PACKAGE, f"{PACKAGE}.core"], blocked, {"torch"}) == "[]"
+
+
+TESTED_ELSEWHERE = {
+    f"{PACKAGE}.plugin": ("processing/test_plugin.py", "needs a running QGIS"),
+    f"{PACKAGE}.provider": ("processing/test_plugin.py", "needs a running QGIS"),
+    f"{PACKAGE}.gui": ("processing/test_plugin.py", "needs a running QGIS"),
+    f"{PACKAGE}.runner.settings": ("processing/test_plugin.py", "needs a running QGIS"),
+    f"{PACKAGE}.processing": ("processing/test_algorithms.py", "run by the ids of algorithms, in the installed plugin"),
+    f"{PACKAGE}.cli": ("cli/test_main.py", "run by the names of commands"),
+    f"{PACKAGE}.core.networks": ("core/networks/test_networks.py", "one test for all architectures of the registry"),
+    f"{PACKAGE}.core.cluster.tasks": ("core/cluster/test_cluster.py", "run inside Dask workers"),
+    f"{PACKAGE}.core.segmentation.pipeline": ("core/segmentation/test_segment.py", "run by every segmentation"),
+    f"{PACKAGE}.core.change.page": ("core/html/test_pages.py", "all pages are tested for escaping together"),
+    f"{PACKAGE}.core.report.run_page": ("core/html/test_pages.py", "all pages are tested for escaping together"),
+    f"{PACKAGE}.protocol.messages": ("core/test_worker.py", "constants"),
+    "training.commands": ("training/commands/test_main.py", "run by the names of commands"),
+    "training.inspection.sources": ("training/inspection/test_inspection.py", "its tables are read in the page"),
+    "training.synthetic": ("training/synthetic/test_scenes.py", "parts of one drawing"),
+}
+"""Modules or rooms without a test module of their name, the test that covers them (below ``tests``), and why."""
+TESTED = [path for path in PROJECT if path.stem not in ("__init__", "__main__")]
+"""Modules that need a test; the others are faces of packages and starts of programs."""
+
+
+def mirrored(path: Path) -> Path:
+    """Return the folder of the tests of a module: the same below ``tests``, without the plugin's package."""
+    parts = path.relative_to(ROOT).parts[:-1]
+    return ROOT.joinpath("tests", *(parts[1:] if parts[0] == PACKAGE else parts))
+
+
+def elsewhere(name: str) -> str:
+    """Return the entry of :data:`TESTED_ELSEWHERE` for a module or its rooms; empty where there is none."""
+    parts = name.split(".")
+    return next((key for end in range(len(parts), 0, -1) if (key := ".".join(parts[:end])) in TESTED_ELSEWHERE), "")
+
+
+def has_test(path: Path) -> bool:
+    """Return whether a module has a test module of its name in its room, or a test of its room imports it."""
+    room_tests = mirrored(path).glob("test_*.py")
+    return any(test.name == f"test_{path.stem}.py" or module_name(path) in imports(test) for test in room_tests)
+
+
+@pytest.mark.parametrize("path", TESTED, ids=module_name)
+def test_every_module_has_a_test(path):
+    missing = (mirrored(path) / f"test_{path.stem}.py").relative_to(ROOT)
+    assert has_test(path) or elsewhere(module_name(path)), f"There is no {missing}."
+
+
+def test_exceptions_are_needed_and_their_tests_exist():
+    untested = {elsewhere(module_name(path)) for path in TESTED if not has_test(path)}
+    assert set(TESTED_ELSEWHERE) <= untested
+    assert all((ROOT / "tests" / test).is_file() for test, _ in TESTED_ELSEWHERE.values())

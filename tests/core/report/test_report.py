@@ -17,7 +17,6 @@ from dubai_landcover_plugin.protocol.errors import (
     ClassSchemeError,
     OutputError,
     RasterOpenError,
-    RequestError,
     RunCancelled,
 )
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
@@ -51,25 +50,6 @@ class TestRuns:
             write_report(request, Impatient())
         assert not list(tmp_path.glob("*r.*l*"))
         assert not (tmp_path / "r.csv").exists()
-
-    @pytest.mark.parametrize(
-        ("options", "words"),
-        [
-            ({"report": "r.pdf"}, "must end in .html"),
-            ({"report": "r.html", "csv": "r.txt"}, "must end in .csv"),
-            ({"report": "r.html", "zone_field": "name"}, "zone_field is given, but no zones"),
-            ({"report": "r.html", "zones_layer": "z.gpkg"}, "zones_layer is given, but no zones"),
-            ({"report": "r.html", "zones": "z.gpkg", "zones_layer": "z.kml"}, "must end in .gpkg"),
-            ({"report": ""}, "is needed"),
-        ],
-    )
-    def test_requests_are_checked(self, options, words):
-        with pytest.raises(RequestError, match=words):
-            ReportRequest("i.tif", **options)
-
-    def test_a_request_crosses_to_the_engine_and_back(self):
-        request = ReportRequest("i.tif", "r.html", zones="z.gpkg|layername=a", zone_field="name")
-        assert ReportRequest.from_json(json.loads(json.dumps(request.to_json()))) == request
 
     def test_the_worker_and_the_command_line_know_it(self, tmp_path, town, sure, capsys):
         value = _TASKS["write_report"](ReportRequest(town, str(tmp_path / "w.html")).to_json(), SilentMonitor())

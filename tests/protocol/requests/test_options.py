@@ -40,7 +40,7 @@ def test_numbers_inside_lists_and_tables_are_checked_with_their_place():
     described.check("size", ((1, 2), (3, 4)))
     refused(described, ((1, 2), (3, -4)), "size must be at least 0, got -4")
     refused(described, {"a": 1, "b": -2}, r"size\['b'\] must be at least 0, got -2")
-    described.check("size", True)  # not a number
+    Option("Size", "", low=1).check("size", False)  # not a number
 
 
 def test_choices_and_empty_values():
