@@ -1,9 +1,9 @@
-"""Tiny networks are faster on one thread, above all on a busy machine."""
+"""A small trained model and small data."""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,19 +14,11 @@ from dubai_landcover_plugin.core.networks import build_model
 from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
+from tests.core.conftest import one_thread  # noqa: F401 (fixtures are found by name)
 from tests.training.dataset import make_image, write_dataset
 
 SPEC = ModelSpec("unet", arguments={"width": 4, "depth": 1})
 MEAN, STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Compute on one thread during a test."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")
