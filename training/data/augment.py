@@ -63,14 +63,6 @@ def vary_radiometry(chips: torch.Tensor, config: ChipConfig, draw: np.random.Gen
     return values * 255.0
 
 
-def stretched(pixels: npt.NDArray[np.uint8], limits: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
-    """Return (H, W, 3) uint8 pixels stretched to 0..255 from ``limits`` (2, 3), low and high of each channel."""
-    low, high = limits
-    values = (pixels - low) * (255 / np.maximum(high - low, 1))
-    result: npt.NDArray[np.uint8] = np.clip(np.rint(values), 0, 255).astype(np.uint8)
-    return result
-
-
 def transfer_style(chips: torch.Tensor, share: float, draw: np.random.Generator) -> torch.Tensor:
     """Transfer the colour statistics of other chips in the batch to a random share of the chips.
 

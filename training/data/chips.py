@@ -19,11 +19,12 @@ import torch
 from PIL import Image
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 
 from ..config import ChipConfig, DataConfig
 from ..errors import DatasetError
-from .augment import orient, paste_rectangles, stretched, transfer_style, vary_radiometry
+from .augment import orient, paste_rectangles, transfer_style, vary_radiometry
 from .dataset import NOT_CLASS, LabelledImage
 
 
@@ -126,7 +127,7 @@ class ChipSampler:
         areas *= _source_factors(images, areas[:, None], weights or {})[:, 0]
         self._chances = areas / areas.sum()
         self._places = ClassPlaces(images, seed, weights) if config.balance else None
-        self._limits: dict[str, npt.NDArray[np.float32]] = {}
+        self._stretches: dict[str, Stretch] = {}  # by name of the image
 
     def batch(self, step: int, part: int = 0) -> Batch:
         """Return batch ``part`` of a step."""
@@ -150,7 +151,7 @@ class ChipSampler:
         scale = float(np.exp(draw.uniform(np.log(low), np.log(high)))) * image.scale
         pixels, labels = cut(image, config.size, scale, draw, centre)
         if config.stretch and draw.random() < config.stretch:
-            pixels = stretched(pixels, self._percentiles(image))
+            pixels = self._stretch(image)(pixels.transpose(2, 0, 1)).transpose(1, 2, 0)
         return *orient(pixels, labels, int(draw.integers(8))), image.name
 
     def _choose(self, config: ChipConfig, draw: np.random.Generator) -> tuple[LabelledImage, tuple[int, int] | None]:
@@ -162,13 +163,13 @@ class ChipSampler:
             return self._images[number], centre
         return self._images[draw.choice(len(self._images), p=self._chances)], None
 
-    def _percentiles(self, image: LabelledImage) -> npt.NDArray[np.float32]:
-        """Return the 2nd and 98th percentile of each channel of an image, (2, 3), from a regular sample."""
-        if image.name not in self._limits:
+    def _stretch(self, image: LabelledImage) -> Stretch:
+        """Return the stretch that a run would apply to an image of more than 8 bits, from a regular sample."""
+        if image.name not in self._stretches:
             step = max(int(math.sqrt(image.labels.size / _SAMPLE)), 1)
-            sample = image.pixels[::step, ::step].reshape(-1, 3)
-            self._limits[image.name] = np.percentile(sample, (2, 98), axis=0).astype(np.float32)
-        return self._limits[image.name]
+            sample = image.pixels[::step, ::step].transpose(2, 0, 1)  # (3, H, W)
+            self._stretches[image.name] = Stretch.from_sample(sample, np.ones(sample.shape[1:], np.bool_))
+        return self._stretches[image.name]
 
 
 def _source_factors(

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
@@ -19,6 +20,12 @@ from ..errors import DatasetError
 _SAME_SCALE = 0.02  # relative difference of scale below which images are not resampled
 NOT_CLASS = 128
 """Partial label ``NOT_CLASS + k``: any class except channel ``k``."""
+
+
+def is_partial(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.bool_]:
+    """Return where labels are partial."""
+    found: npt.NDArray[np.bool_] = (labels >= NOT_CLASS) & (labels != IGNORE)
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,6 +124,4 @@ def _renamed(entry: Entry, source: SourceConfig, gsd: float) -> Entry:
 def _load(
     load: Callable[[], LabelledImage], name: str, group: str, source: str, own: float, gsd: float
 ) -> LabelledImage:
-    image = load()
-    image = replace(image, name=name, group=group, source=source)
-    return replace(image, scale=own / gsd if own else 1.0)
+    return replace(load(), name=name, group=group, source=source, scale=own / gsd if own else 1.0)

@@ -34,7 +34,6 @@ from .optimizer import average_weights, learning_rate_factor, make_optimizer, se
 from .pretrained import MEAN, STD
 from .provenance import current_commit, describe_machine
 
-CHECKPOINT = LAST
 _CROP = 256  # side of the crops in the picture of an epoch, px
 
 

@@ -12,7 +12,7 @@ from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
-from ..data.dataset import NOT_CLASS, LabelledImage
+from ..data.dataset import NOT_CLASS, LabelledImage, is_partial
 from ..errors import TrainingError
 
 PANELS = ("image", "labels", "prediction", "disagreement")
@@ -41,7 +41,7 @@ def disagreement(image: LabelledImage, predicted: Pixels) -> Pixels:
     # a partial label "not k" is violated by predicting k
     grey = image.pixels.mean(axis=2, keepdims=True)
     picture = np.broadcast_to(155 + grey * (100 / 255), image.pixels.shape).astype(np.uint8)
-    partial = (image.labels >= NOT_CLASS) & (image.labels != IGNORE)
+    partial = is_partial(image.labels)
     ignored = (image.labels == IGNORE) | (predicted == IGNORE)
     wrong = ~ignored & np.where(partial, image.labels - NOT_CLASS == predicted, image.labels != predicted)
     picture[wrong] = (0.35 * grey[wrong] + 0.65 * _WRONG).astype(np.uint8)

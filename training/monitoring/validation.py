@@ -17,7 +17,7 @@ from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.core.segmentation.blending import TileRowBlender
 from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 
-from ..data.dataset import NOT_CLASS, LabelledImage
+from ..data.dataset import NOT_CLASS, LabelledImage, is_partial
 
 _WHOLE = 4_000_000  # largest image that is predicted in one window, px
 _LARGE = 2048  # side of the windows of larger images, px
@@ -79,7 +79,7 @@ class PartialConfusion:
         """Count pixels of (H, W) uint8 labels and (H, W) uint8 predicted channels."""
         # row of the matrix: k for class k, K + k for the partial label "not k"
         rows = labels.astype(np.int64)
-        partial = (labels >= NOT_CLASS) & (labels != IGNORE)
+        partial = is_partial(labels)
         rows[partial] += classes - NOT_CLASS
         counted = labels != IGNORE
         pairs = rows[counted] * classes + predicted[counted]

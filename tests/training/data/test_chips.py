@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from tests.training.dataset import LOOKS, make_image
 from training.config import ChipConfig, DataConfig
-from training.data.augment import blur, orient, paste_rectangles, stretched, transfer_style, vary_radiometry
+from training.data.augment import blur, orient, paste_rectangles, transfer_style, vary_radiometry
 from training.data.chips import AheadSampler, Batch, ChipSampler, ClassPlaces, cut, draw_scenes
 from training.data.dataset import NOT_CLASS, LabelledImage
 from training.errors import DatasetError
@@ -248,9 +249,9 @@ def test_a_stretched_chip_fills_the_range() -> None:
     chips = ChipSampler([dark], replace(STILL, stretch=1.0, scale=(1.0, 1.0)), 1).batch(0).chips
     assert chips.min() < 1
     assert chips.max() > 254
-    limits = np.array([[10, 20, 30], [60, 70, 80]], np.float32)
-    found = stretched(np.array([[[10, 70, 55]]], np.uint8), limits)
-    np.testing.assert_array_equal(found, [[[0, 255, 128]]])
+    stretch = Stretch(((10, 60), (20, 70), (30, 80)))
+    found = stretch(np.array([[[10]], [[70]], [[55]]], np.uint8))
+    np.testing.assert_array_equal(found[:, 0, 0], [0, 255, 128])
 
 
 def test_style_moves_colours_and_keeps_shapes() -> None:
