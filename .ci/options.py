@@ -13,38 +13,26 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from dubai_landcover_plugin.protocol.requests import (  # noqa: E402 (after the path is set)
-    AccuracyRequest,
-    AccuracySampleRequest,
-    BuildingsRequest,
-    ChangeRequest,
-    ClassFilesRequest,
-    FolderRequest,
-    PolygonizeRequest,
-    ReportRequest,
-    Request,
-    RoadsRequest,
-    SegmentationRequest,
-    SegmentOptions,
-)
+from dubai_landcover_plugin.protocol.requests import FolderRequest, SegmentOptions  # noqa: E402 (after the path is set)
 from dubai_landcover_plugin.protocol.requests.options import Described, number_text  # noqa: E402
+from dubai_landcover_plugin.protocol.requests.tasks import TASKS  # noqa: E402
 
 _SIGNS = {"at least ": "≥ ", "at most ": "≤ ", "above ": "> ", "in ": "", "..": " to "}
 _RANGES = re.compile("|".join(map(re.escape, _SIGNS)))
 TARGET = ROOT / "docs" / "options.md"
-TOOLS: tuple[tuple[str, str, str, type[Request]], ...] = (
-    ("Segment Land Cover", "landcover segment", "segment_raster", SegmentationRequest),
-    ("Segment Folder", "landcover batch", "segment_folder", FolderRequest),
-    ("Classified Raster to Polygons", "landcover polygons", "polygonize", PolygonizeRequest),
-    ("Export Class Polygons", "landcover polygons", "export_class_polygons", ClassFilesRequest),
-    ("Regularize Buildings", "landcover buildings", "regularize_buildings", BuildingsRequest),
-    ("Extract Road Network", "landcover roads", "extract_roads", RoadsRequest),
-    ("Land Cover Report", "landcover report", "write_report", ReportRequest),
-    ("Draw Accuracy Sample", "landcover sample", "draw_accuracy_sample", AccuracySampleRequest),
-    ("Accuracy Assessment", "landcover accuracy", "assess_accuracy", AccuracyRequest),
-    ("Change Between Dates", "landcover change", "map_change", ChangeRequest),
-)
-"""Name in QGIS, command, function in Python, request."""
+TOOLS = {
+    "segment_raster": ("Segment Land Cover", "landcover segment"),
+    "segment_folder": ("Segment Folder", "landcover batch"),
+    "polygonize": ("Classified Raster to Polygons", "landcover polygons"),
+    "export_class_polygons": ("Export Class Polygons", "landcover polygons"),
+    "regularize_buildings": ("Regularize Buildings", "landcover buildings"),
+    "extract_roads": ("Extract Road Network", "landcover roads"),
+    "write_report": ("Land Cover Report", "landcover report"),
+    "draw_accuracy_sample": ("Draw Accuracy Sample", "landcover sample"),
+    "assess_accuracy": ("Accuracy Assessment", "landcover accuracy"),
+    "map_change": ("Change Between Dates", "landcover change"),
+}
+"""By function in Python: name in QGIS and command."""
 INTRODUCTION = """# Options
 
 <!-- Written by .ci/options.py from dubai_landcover_plugin/protocol/requests/; do not edit. -->
@@ -65,7 +53,8 @@ def page() -> str:
     """Return the page as Markdown."""
     shared = {item.name for item in SegmentOptions.described()}
     parts = [INTRODUCTION]
-    for title, command, function, request in TOOLS:
+    for function, (title, command) in TOOLS.items():
+        request = TASKS[function].request
         items = request.described()
         nests = shared <= {item.name for item in items}
         own = [item for item in items if not (nests and item.name in shared)]
