@@ -23,7 +23,7 @@ from dubai_landcover_plugin.protocol.messages import ERROR, HELLO, LOG, PROGRESS
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS
 
-Task = Callable[[dict[str, Any], Monitor], dict[str, Any]]
+TaskFunction = Callable[[dict[str, Any], Monitor], dict[str, Any]]
 
 
 class LineMonitor:
@@ -160,7 +160,7 @@ def _send_hello(monitor: LineMonitor, task: str) -> None:
     monitor.send(HELLO, protocol=PROTOCOL, pid=os.getpid(), versions=found)
 
 
-def _tool(name: str) -> Task:
+def _tool(name: str) -> TaskFunction:
     """Return a tool of :mod:`dubai_landcover_plugin.core` as a task, which imports the tool when it runs."""
 
     def run(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
@@ -177,7 +177,7 @@ def _doctor(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
     return examine()
 
 
-_TASKS: dict[str, Task] = {**{name: _tool(name) for name in TASKS}, "doctor": _doctor}
+_TASKS: dict[str, TaskFunction] = {**{name: _tool(name) for name in TASKS}, "doctor": _doctor}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -104,7 +104,7 @@ def add_parameter(
 
 def label(item: Described) -> str:
     """Return the title of an option with its unit, translated."""
-    return f"{tr(item.option.title)} ({tr(item.option.unit)})" if item.option.unit else tr(item.option.title)
+    return item.option.label(tr)
 
 
 def make_parameter(item: Described) -> QgsProcessingParameterDefinition:

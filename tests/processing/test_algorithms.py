@@ -75,7 +75,7 @@ def test_every_option_has_a_parameter_with_its_help_and_range(algorithm: MAKE, n
         assert parameter is not None, item.name
         if parameter.type() == "number":
             assert item.option.help in parameter.help()
-            assert parameter.description() == item.option.label
+            assert parameter.description() == item.option.label()
             assert item.option.low is None or parameter.minimum() >= item.option.low
             assert item.option.high is None or parameter.maximum() == item.option.high
 

@@ -91,23 +91,11 @@ class ChangeRequest(Request):
                 f"A minimum confidence of {self.min_confidence:g} needs a confidence raster.",
                 "Give that of one date or, better, of both; or set the minimum to 0.",
             )
-        if len(set(self.outputs)) != len(self.outputs):
-            raise RequestError(f"Outputs need different paths, got {', '.join(self.outputs)}.")
-
-    @property
-    def outputs(self) -> tuple[str, ...]:
-        """Every path that is written."""
-        return tuple(path for path in (self.output, self.polygons, self.csv, self.report) if path)
 
     @property
     def confidences(self) -> tuple[str, ...]:
         """The confidence rasters that were given."""
         return tuple(path for path in (self.earlier_confidence, self.later_confidence) if path)
-
-    @property
-    def inputs(self) -> tuple[str, ...]:
-        """Every path that is read."""
-        return (self.earlier, self.later, *self.confidences)
 
 
 @dataclass(frozen=True)

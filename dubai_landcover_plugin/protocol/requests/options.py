@@ -90,10 +90,9 @@ class Option:
     proposed: bool = False
     checkbox: tuple[str, str] | None = None
 
-    @property
-    def label(self) -> str:
-        """The title with its unit, as dialogs show it."""
-        return f"{self.title} ({self.unit})" if self.unit else self.title
+    def label(self, translate: Callable[[str], str] = str) -> str:
+        """Return the title with its unit, as dialogs show it."""
+        return f"{translate(self.title)} ({translate(self.unit)})" if self.unit else translate(self.title)
 
     def check(self, name: str, value: Any) -> None:
         """Refuse a value of the right type that is out of range.

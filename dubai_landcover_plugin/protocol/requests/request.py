@@ -66,16 +66,21 @@ _NESTED: dict[str, type[Request]] = {}
 class Request:
     """A task for the engine, as JSON between processes; the base of frozen dataclasses.
 
-    Creating one checks the type, range and choices of every field, as its :func:`.option` describes them.
+    Creating one checks the type, range and choices of every field, as its :func:`.option` describes them, and that
+    outputs have different paths.
     """
 
     def __post_init__(self) -> None:
+        outputs: list[str] = []
         for item in fields(self):  # type: ignore[arg-type]
             value = getattr(self, item.name)
             _check_type(item, value)
             option = description_of(item.metadata)
             if option is not None and value is not None:
                 option.check(item.name, value)
+                outputs += [value] if option.writes and value else []
+        if len(set(outputs)) != len(outputs):
+            raise RequestError(f"Outputs need different paths, got {', '.join(outputs)}.")
 
     @classmethod
     def described(cls) -> tuple[Described, ...]:

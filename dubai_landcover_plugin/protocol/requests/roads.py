@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import CLASSIFIED_HELP, CONFIDENCE_HELP, OVERWRITE_HELP, option
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
@@ -103,11 +102,6 @@ class RoadsRequest(Request):
         "raster has no CRS.",
     )
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.output == self.nodes:
-            raise RequestError("Lines and nodes have the same output.", "Choose a file for each.")
 
 
 @dataclass(frozen=True)

@@ -256,10 +256,6 @@ class SegmentationRequest(Request):
                 raise RequestError(
                     f"The extent must be xmin < xmax and ymin < ymax, got {west:g}, {south:g}, {east:g}, {north:g}."
                 )
-        names = [item.name for item in self.described() if item.option.writes]
-        outputs = [path for path in (getattr(self, name) for name in names) if path]
-        if len(set(outputs)) != len(outputs):
-            raise RequestError(f"Outputs need different paths, got {', '.join(outputs)}.")
 
 
 @dataclass(frozen=True)

@@ -70,8 +70,8 @@ def test_no_vector_file_is_one():
 
 
 def test_units_are_shown_with_the_title():
-    assert Option("Area", "", unit="m²").label == "Area (m²)"
-    assert Option("Area", "").label == "Area"
+    assert Option("Area", "", unit="m²").label() == "Area (m²)"
+    assert Option("Area", "").label() == "Area"
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))
