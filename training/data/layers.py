@@ -9,16 +9,15 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyogrio
-import pyogrio.raw
 import rasterio.warp
 import shapely
 from rasterio.crs import CRS
-from rasterio.errors import CRSError
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.core.io import ogr
+from dubai_landcover_plugin.core.io.vector_reader import READ_ERRORS, geometries_of, layer_crs
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
-from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError
 
 from ..errors import DatasetError
 
@@ -108,17 +107,23 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
             or a class is unknown.
     """
     try:
-        layer = layer or _only_layer(path)
-        info = pyogrio.read_info(str(path), layer=layer)
-        field = _class_field(list(info["fields"]), field, path)
-        meta, _, wkb, columns = pyogrio.raw.read(str(path), layer=layer, columns=[field], force_2d=True)
-        geometries = shapely.from_wkb(wkb)
+        name = ogr.gdal_name(str(path))
+        layer = layer or _only_layer(path, name)
+        field = _class_field(list(ogr.read_info(name, layer=layer)["fields"]), field, path)
+        meta, _, wkb, columns = ogr.read(name, layer=layer, columns=[field], force_2d=True)
+        geometries, crs = geometries_of(wkb, str(path)), layer_crs(name, layer, meta["crs"])
     except DatasetError:
         raise
-    except (pyogrio.errors.DataSourceError, pyogrio.errors.DataLayerError, ValueError, shapely.GEOSException) as error:
+    except RasterOpenError as error:
+        raise DatasetError(error.message, error.remedy) from error
+    except READ_ERRORS as error:
         raise DatasetError(f"The polygon layer {path} cannot be read: {error}.", "Check file and layer.") from error
-    crs = _crs(meta["crs"], path)
-    usable = np.isin(shapely.get_type_id(geometries), _POLYGONS) & ~shapely.is_empty(geometries)
+    if not is_on_earth(crs):
+        raise DatasetError(
+            f"{path} has no coordinate reference system, so its polygons cannot be located on the images.",
+            "Set the layer's CRS in QGIS and export it again; a shapefile needs its .prj file.",
+        )
+    usable = np.isin(shapely.get_type_id(geometries), _POLYGONS)
     if not usable.any():
         raise DatasetError(f"{path} has {len(geometries)} features but no polygon.", "Draw or export polygons.")
     channels, without = _channels(columns[0][usable], scheme, path, field)
@@ -135,8 +140,8 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
     return LabelLayer(path, geometries[usable], channels, crs, tuple(notes))
 
 
-def _only_layer(path: Path) -> str:
-    layers = [str(name) for name, kind in pyogrio.list_layers(str(path)) if kind is not None]
+def _only_layer(path: Path, name: str) -> str:
+    layers = [str(layer) for layer, kind in ogr.list_layers(name) if kind is not None]
     if len(layers) != 1:
         raise DatasetError(
             f"{path} has {len(layers)} layers with geometries: {', '.join(layers)}.",
@@ -154,19 +159,6 @@ def _class_field(known: list[str], given: str, path: Path) -> str:
         f"{path} has no field '{given or ', '.join(FIELDS)}'; its fields: {', '.join(known) or 'none'}.",
         'Set the field with the names or ids of the classes: data.field = "NAME".',
     )
-
-
-def _crs(value: str | None, path: Path) -> CRS:
-    try:
-        crs = CRS.from_user_input(value) if value else None
-    except CRSError:
-        crs = None
-    if not is_on_earth(crs):
-        raise DatasetError(
-            f"{path} has no coordinate reference system, so its polygons cannot be located on the images.",
-            "Set the layer's CRS in QGIS and export it again; a shapefile needs its .prj file.",
-        )
-    return crs
 
 
 def _channels(

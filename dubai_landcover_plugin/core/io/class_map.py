@@ -17,6 +17,7 @@ from rasterio.windows import Window
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_tags import scheme_from_tags
+from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.raster_source import open_raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError, RasterReadError
@@ -54,7 +55,7 @@ class ClassifiedSource:
                 self.scheme = scheme_from_tags(tags)
             except ClassSchemeError as error:
                 raise RasterOpenError(f"{path} is not a classified raster: {error.message}", _REMEDY) from error
-            self._grid = Grid(dataset.height, dataset.width, dataset.transform, dataset.crs)
+            self._grid = Grid(dataset.height, dataset.width, dataset.transform, declared_crs(dataset.crs))
             self.run: dict[str, Any] = _json(tags.get("LANDCOVER_RUN"))
         except BaseException:
             self._dataset.close()

@@ -34,7 +34,6 @@ _VECTOR_PARTS = {
 _OTHER_PARTS = (".qml",)  # of other vector files
 _SHAPEFILE_INDICES = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qmd")
 _RASTER_SIDECARS = (".aux.xml", ".ovr", ".msk")
-_RESERVED = ("gpkg", "sqlite_", "layer_styles")  # table names with these beginnings belong to SQLite, GDAL or QGIS
 
 
 # Files beside a named file
@@ -267,14 +266,25 @@ def _check_file(path: Path, overwrite: bool) -> None:
 
 
 def _check_vector(path: Path) -> None:
+    place = str(path.absolute())
+    if not _is_utf8(place) or (os.sep == "/" and "\\" in place):
+        raise OutputError(
+            f"GDAL cannot write {path}: the path has a backslash or bytes that are not UTF-8.", "Choose another path."
+        )
     if path.suffix == ".gpkg":
         journal = path.with_suffix(".gpkg-wal")
         if journal.is_file() and journal.stat().st_size:  # changes that are not in the file yet
             raise OutputError(f"{path} is open in another program.", "Close the layer there, in QGIS too.")
-        if path.stem.lower().startswith(_RESERVED):
-            raise OutputError(f"A layer of a GeoPackage cannot be named {path.stem}.", "Choose another file name.")
     if path.suffix == ".parquet":
         load_pyarrow()
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # undecodable bytes of a file name
+        return False
+    return True
 
 
 def _check_folder(folder: Path) -> bool:

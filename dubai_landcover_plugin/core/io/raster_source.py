@@ -21,6 +21,7 @@ from rasterio.windows import Window as RasterioWindow
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.resampling import cell_sums
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.protocol.errors import BandError, GeoreferenceError, RasterOpenError, RasterReadError
 
 _SAMPLE_SIDE = 1024  # px a side of the decimated read from which the stretch is computed
@@ -305,7 +306,7 @@ class RasterSource:
 
     def _georeference(self) -> Grid:
         dataset = self._dataset
-        crs = dataset.crs
+        crs = declared_crs(dataset.crs)
         if self._options.crs:
             try:
                 crs = CRS.from_user_input(self._options.crs)

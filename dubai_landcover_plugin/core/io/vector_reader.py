@@ -2,24 +2,35 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
+from contextlib import closing
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyogrio
-import pyogrio.raw
 import shapely
-from pyogrio.errors import DataSourceError
 from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform as warp_points
 
+from dubai_landcover_plugin.core.io import ogr
+from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.layer_source import file_of, layer_of, layer_source
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RasterOpenError
 
+Geometries = npt.NDArray[np.object_]
+
+READ_ERRORS = (RuntimeError, ValueError, OSError, CRSError, sqlite3.Error)
+"""Exceptions of pyogrio, rasterio and sqlite3 when a layer cannot be read."""
+
 _REMEDY = "Check the path and the file."
+_SURFACES = {7: "collection of surfaces", 15: "polyhedral surface", 16: "TIN", 17: "triangle"}
+"""WKB codes of geometries that GEOS cannot build; it builds other collections."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,7 @@ class VectorLayer:
         crs: CRS of the coordinates; None if the file declares none.
     """
 
-    geometries: npt.NDArray[np.object_]
+    geometries: Geometries
     fields: dict[str, npt.NDArray[Any]]
     crs: CRS | None
 
@@ -74,26 +85,72 @@ def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
     if path.endswith(".parquet") and "Parquet" not in pyogrio.list_drivers():
         raise RasterOpenError(f"{path} cannot be read: GDAL has no GeoParquet here.", "Give the layer as a GeoPackage.")
     try:
-        spatial = [name for name, kind in pyogrio.list_layers(path) if kind is not None]
+        name = ogr.gdal_name(path)
+        spatial = [name for name, kind in ogr.list_layers(name) if kind is not None]
         if not layer and len(spatial) > 1:
             raise RasterOpenError(
                 f"{path} has several layers: {', '.join(spatial)}.", f"Name one: {layer_source(path, spatial[0])}"
             )
-        meta, _, geometry, values = pyogrio.raw.read(path, layer=layer or next(iter(spatial), None))
-    except (DataSourceError, RuntimeError, ValueError, OSError) as error:
+        layer = layer or next(iter(spatial), "")
+        meta, _, wkb, values = ogr.read(name, layer=layer or None)
+        if wkb is None or not (len(wkb) or may_be_empty):
+            raise RasterOpenError(f"{source} has no features with geometry.", "Choose another layer.")
+        geometries, crs = geometries_of(wkb, source), layer_crs(name, layer, meta["crs"])
+    except RasterOpenError:
+        raise
+    except READ_ERRORS as error:
         raise RasterOpenError(f"GDAL cannot read {source}: {error}.", _REMEDY) from error
-    if geometry is None or not (len(geometry) or may_be_empty):
-        raise RasterOpenError(f"{source} has no features with geometry.", "Choose another layer.")
-    fields = dict(zip(meta["fields"].tolist(), values, strict=True))
-    crs = CRS.from_user_input(meta["crs"]) if meta["crs"] else None
-    return VectorLayer(_placed(shapely.from_wkb(geometry)), fields, crs)
+    return VectorLayer(geometries, dict(zip(meta["fields"].tolist(), values, strict=True)), crs)
 
 
-def _placed(geometries: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
-    """Return geometries with None for empty ones and those with NaN or infinity, at which GEOS fails."""
+def geometries_of(wkb: npt.NDArray[np.object_], source: str) -> Geometries:
+    """Return the geometries of WKB, (N,) bytes or None; None for missing and empty ones and those with NaN or infinity.
+
+    Those that GEOS cannot build, such as polygons of two points, are None too.
+
+    Raises:
+        RasterOpenError: if one is or contains a TIN or polyhedral surface, which GEOS does not support.
+    """
+    geometries: Geometries = shapely.from_wkb(wkb, on_invalid="fix")
+    for index in np.flatnonzero(shapely.is_missing(geometries)).tolist():
+        if wkb[index] is None:
+            continue
+        code = int.from_bytes(wkb[index][1:5], "little" if wkb[index][:1] == b"\x01" else "big")
+        kind = _SURFACES.get((code & 0xFFFFFFF) % 1000)  # thousands and high bits: with Z or M
+        if kind:
+            raise RasterOpenError(
+                f"{source}: feature {index + 1} of {len(wkb)} is a {kind}, which is not supported.",
+                "Convert the layer to polygons, for example: ogr2ogr -nlt MULTIPOLYGON polygons.gpkg FILE",
+            )
     points, owner = shapely.get_coordinates(geometries, return_index=True)
     nowhere = shapely.is_empty(geometries)
     nowhere[owner[~np.isfinite(points).all(axis=1)]] = True
-    placed = geometries.copy()
-    placed[nowhere] = None
-    return placed
+    geometries[nowhere] = None
+    return geometries
+
+
+def layer_crs(name: str, layer: str, declared: str | None) -> CRS | None:
+    """Return the CRS of a layer; None if it has none, see :func:`.declared_crs`.
+
+    Args:
+        name: Vector file, see :func:`.gdal_name`.
+        layer: Its layer.
+        declared: CRS as GDAL reads it; None too where the definition in a GeoPackage is damaged.
+
+    Raises:
+        RasterOpenError: if the layer of a GeoPackage refers to a CRS whose definition is missing.
+    """
+    crs = declared_crs(declared)
+    if crs is None and name.lower().endswith(".gpkg") and os.path.isfile(name):
+        with closing(sqlite3.connect(f"{Path(name).as_uri()}?mode=ro", uri=True)) as package:
+            rows = package.execute(
+                "SELECT c.srs_id, s.definition FROM gpkg_geometry_columns c LEFT JOIN gpkg_spatial_ref_sys s "
+                "ON s.srs_id = c.srs_id WHERE lower(c.table_name) = lower(?)",
+                (layer,),
+            ).fetchall()
+        if any(number not in (-1, 0) and "undefined" not in (text or "").lower() for number, text in rows):
+            raise RasterOpenError(
+                f"{name} is damaged: it does not define the CRS {rows[0][0]} of its layer {layer}.",
+                "Assign the CRS of the layer in QGIS and export it again.",
+            )
+    return crs

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import warnings
 from collections.abc import Mapping
@@ -12,11 +13,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyogrio
-import pyogrio.raw
 import shapely
 from rasterio.crs import CRS
 
+from dubai_landcover_plugin.core.io import ogr
 from dubai_landcover_plugin.core.io.files import partial_path, remove_quietly, replace_file
 from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile, count_rows
 from dubai_landcover_plugin.core.io.outputs import stale_vector_files
@@ -28,6 +28,9 @@ Fields = Mapping[str, npt.NDArray[Any]]
 
 _SHAPEFILE_BYTES = (1 << 31) - 1  # many programs read no larger part
 _SHORT = 10  # longest field name of a shapefile
+_UNNAMED = "layer"  # name of the file in the temporary folder, whatever characters the final one has
+_RESERVED = ("gpkg", "sqlite_", "layer_styles", "rtree_")
+_SPECIAL = "`~!@#$%^&*()+-={}|[]\\:\";'<>?,./"
 _REMEDY = "Free some space or choose another folder."
 
 
@@ -54,6 +57,7 @@ class VectorWriter:
         self._path = Path(path)
         self._driver = VECTOR_SUFFIXES[self._path.suffix.lower()]
         self._type, self._crs, self._style = geometry_type, crs, style
+        self._layer = _UNNAMED if self._driver == "ESRI Shapefile" else layer_name(self._path.stem)
         self._fields = {name: np.dtype(kind) for name, kind in fields.items()}
         long = [name for name in self._fields if len(name) > _SHORT]
         if self._driver == "ESRI Shapefile" and long:
@@ -119,7 +123,7 @@ class VectorWriter:
 
     @property
     def _target(self) -> Path:
-        return self._folder / self._path.name
+        return self._folder.absolute() / f"{_UNNAMED}{self._path.suffix}"
 
     def _put(self, geometries: Geometries, fields: Fields) -> None:
         with _plain_errors(self._path):
@@ -140,7 +144,7 @@ class VectorWriter:
             options = {"RFC7946": "YES"}  # longitude and latitude, as the standard requires
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pyogrio warns if there is no CRS; the run has logged it
-            pyogrio.raw.write(
+            ogr.write(
                 str(self._target),
                 geometry=shapely.to_wkb(geometries),
                 field_data=[np.asarray(fields[name], kind) for name, kind in self._fields.items()],
@@ -148,7 +152,7 @@ class VectorWriter:
                 geometry_type=self._type,
                 crs=None if self._crs is None else self._crs.to_wkt(),
                 driver=self._driver,
-                layer=self._path.stem,
+                layer=self._layer,
                 promote_to_multi=self._type.startswith("Multi"),
                 append=self._made,
                 layer_options={} if self._made else options,
@@ -172,10 +176,10 @@ class VectorWriter:
         if self._driver == "Parquet":
             arrived = count_rows(self._target)
         else:
-            arrived = pyogrio.read_info(str(self._target), force_feature_count=True)["features"]
+            arrived = ogr.read_info(str(self._target), force_feature_count=True)["features"]
         if arrived != self.count:
             raise OutputError(f"{self._path.name} has {arrived} of {self.count} features.", _REMEDY)
-        if self._driver == "GPKG" and not _has_index(self._target, self._path.stem):
+        if self._driver == "GPKG" and not _has_index(self._target, self._layer):
             raise OutputError(
                 f"{self._path.name} has no spatial index.", _REMEDY
             )  # GDAL writes it last, and ignores a full disk
@@ -184,7 +188,7 @@ class VectorWriter:
         if self._style is None:
             return
         if self._driver == "GPKG":
-            _store_style(self._target, self._path.stem, self._style)
+            _store_style(self._target, self._layer, self._style)
         else:
             self._target.with_suffix(".qml").write_text(self._style, encoding="utf-8")
 
@@ -194,7 +198,17 @@ class VectorWriter:
         for stale in stale_vector_files(path):
             stale.unlink(missing_ok=True)
         for part in parts:
-            replace_file(part, path.with_name(part.name))
+            replace_file(part, path.with_name(path.stem + part.name[len(_UNNAMED) :]))
+
+
+def layer_name(stem: str) -> str:
+    """Return the name of the layer in a file: the stem of the file's name, where GeoPackages allow it.
+
+    Control characters become ``_``. A ``_`` goes before the special characters that GDAL refuses at the beginning, and
+    before names that are reserved for SQLite, GDAL and QGIS.
+    """
+    name = re.sub(r"[\x00-\x1f\x7f-\x9f]", "_", stem)
+    return f"_{name}" if name.lower().startswith(_RESERVED) or name[:1] in _SPECIAL else name
 
 
 class _plain_errors:  # noqa: N801

@@ -6,16 +6,15 @@ from contextlib import suppress
 
 import numpy as np
 import pyarrow.parquet
-import pyogrio.raw
 import pytest
 import rasterio
 import shapely
 
+from dubai_landcover_plugin.core.io import ogr
 from dubai_landcover_plugin.core.io import vector_writer as vector_files
 from dubai_landcover_plugin.core.io.vector_reader import read_vector
-from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
-from dubai_landcover_plugin.protocol.errors import GeoreferenceError, OutputError, RasterOpenError
-from tests.factories import write_layer
+from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, layer_name
+from dubai_landcover_plugin.protocol.errors import OutputError, RasterOpenError
 
 UTM40 = rasterio.crs.CRS.from_epsg(32640)
 FIELDS = {"class_id": np.int32, "class": object, "area_m2": np.float64}
@@ -70,31 +69,15 @@ def test_geoparquet_holds_whole_numbers_of_any_size(tmp_path):
 
 
 def test_a_geopackage_that_lacks_its_index_is_not_whole(tmp_path, monkeypatch):
-    real = pyogrio.raw.write
+    real = ogr.write
 
     def without_index(*values, layer_options, **others):  # what GDAL does where the disk is full at the very end
         real(*values, layer_options={**layer_options, "SPATIAL_INDEX": "NO"}, **others)
 
-    monkeypatch.setattr(pyogrio.raw, "write", without_index)
+    monkeypatch.setattr(ogr, "write", without_index)
     with pytest.raises(OutputError, match="no spatial index"):
         write(tmp_path / "houses.gpkg", boxes(3))
     assert not list(tmp_path.iterdir())
-
-
-def test_geoparquet_without_a_driver_is_told(tmp_path, monkeypatch):
-    write(tmp_path / "houses.parquet", boxes(3))
-    monkeypatch.setattr(pyogrio, "list_drivers", lambda: {"GPKG": "rw"})
-    with pytest.raises(RasterOpenError, match="no GeoParquet here"):
-        read_vector(str(tmp_path / "houses.parquet"))
-
-
-def test_geometries_without_a_place_are_none(tmp_path):
-    shapes = [shapely.box(0, 0, 1, 1), shapely.Polygon(), shapely.Polygon([(0, 0), (np.nan, 1), (1, 1)]), None]
-    shapes += [shapely.Polygon([(0, 0), (1, np.inf), (1, 1)]), shapely.Point()]
-    write_layer(tmp_path / "odd.gpkg", shapes, id=np.arange(6))
-    layer = read_vector(str(tmp_path / "odd.gpkg"))
-    assert layer.fields["id"].tolist() == [0, 1, 2, 3, 4, 5]
-    assert shapely.is_missing(layer.geometries).tolist() == [False, True, True, True, True, True]
 
 
 def test_without_a_crs_and_without_features(tmp_path):
@@ -126,22 +109,56 @@ def test_names_that_shapefiles_would_cut_are_a_bug_that_shows(tmp_path):
         VectorWriter(tmp_path / "houses.shp", "Polygon", UTM40, {"confidence_mean": np.float64})
 
 
-def test_several_layers_must_be_named(tmp_path):
-    path = tmp_path / "town.gpkg"
-    write(path, boxes(2))
-    pyogrio.raw.write(
-        str(path), geometry=shapely.to_wkb(boxes(1)[0]), field_data=[], fields=[], geometry_type="Polygon",
-        crs="EPSG:32640", driver="GPKG", layer="second", append=False,
-    )  # fmt: skip
-    with pytest.raises(RasterOpenError, match="several layers: town, second"):
-        read_vector(str(path))
-    assert len(read_vector(f"{path}|layername=second").geometries) == 1
+SPECIAL = [
+    "Dubai 2024 final!",
+    "x!.geojson",
+    "a;b",
+    "a?b#c%41&d",
+    "-1",
+    "'a'[b]",
+    "line\nbreak",
+    "gpkg_a",
+    "..",
+    "é" * 60,
+]
 
 
-def test_points_without_a_place_in_the_crs_are_refused(tmp_path):
-    write(tmp_path / "houses.gpkg", boxes(2))
-    layer = read_vector(str(tmp_path / "houses.gpkg"))
-    assert layer.to_crs(None) is layer
-    far = type(layer)(shapely.box([1e30], [0], [2e30], [1]), {}, UTM40)
-    with pytest.raises(GeoreferenceError):
-        far.to_crs(rasterio.crs.CRS.from_epsg(4326))
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows few special characters")
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson", ".fgb", ".parquet"])
+def test_files_may_have_any_name(tmp_path, suffix):
+    folder = tmp_path / "a!b; [c]" / "/vsizip".lstrip("/")
+    folder.mkdir(parents=True)
+    for stem in SPECIAL:
+        path = folder / f"{stem}{suffix}"
+        write(path, boxes(2), style="<qgis/>")
+        names = {file.name for file in folder.iterdir()}
+        assert path.name in names
+        assert all(name.startswith(f"{stem}.") for name in names)
+        if suffix != ".parquet":
+            layer = read_vector(str(path))
+            assert sorted(layer.fields["class_id"].tolist()) == [0, 1]
+            assert layer.crs is not None
+        for file in folder.iterdir():
+            file.unlink()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows few special characters")
+def test_a_relative_name_is_not_a_prefix_of_gdal(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write("PG:town!.gpkg", boxes(2))
+    assert os.listdir() == ["PG:town!.gpkg"]
+    assert len(read_vector("PG:town!.gpkg").geometries) == 2
+
+
+@pytest.mark.parametrize(
+    ("stem", "name"),
+    [
+        ("town", "town"),
+        ("Dubai 2024 final!", "Dubai 2024 final!"),
+        ("-1", "_-1"),
+        ("GPKG_a", "_GPKG_a"),
+        ("a\nb", "a_b"),
+    ],
+)
+def test_layers_are_named_after_the_file_where_geopackages_allow_it(stem, name):
+    assert layer_name(stem) == name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 import time
 import tracemalloc
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +151,20 @@ def test_pixels_without_data_are_ignored(tmp_path: Path) -> None:
     labels = labels_of(tmp_path)
     assert (labels[50:60] == IGNORE).all()
     assert (labels[60:70, :30] == 0).all()
+
+
+def test_folders_may_have_any_name(tmp_path: Path) -> None:
+    root = write(tmp_path / "new", [ROAD, LAKE], ["Road", "Water"]).rename(tmp_path / "a!b;c")
+    np.testing.assert_array_equal(labels_of(root), wanted())
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_layer_with_an_undefined_crs_has_none(tmp_path: Path, number: int) -> None:
+    write(tmp_path, [LAKE], ["Water"])
+    with closing(sqlite3.connect(tmp_path / "labels.gpkg")) as package, package:
+        package.execute("UPDATE gpkg_geometry_columns SET srs_id = ?", (number,))
+    with pytest.raises(DatasetError, match=r"labels\.gpkg has no coordinate reference system"):
+        opened(tmp_path)
 
 
 def test_a_layer_without_crs_is_refused(tmp_path: Path) -> None:
