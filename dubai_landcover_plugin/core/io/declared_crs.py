@@ -13,8 +13,8 @@ def declared_crs(crs: CRS | str | None) -> CRS | None:
     """Return the CRS that a file declares; None where it declares none, or an undefined one.
 
     GDAL 3.3 to 3.8 marks layers without a CRS in GeoPackages as "Undefined geographic SRS" (``srs_id`` 0) or "Undefined
-    Cartesian SRS" (-1), which reads as a CRS in degrees or metres; later ones as "Undefined SRS" (99999). Copies in other
-    formats keep the name.
+    Cartesian SRS" (-1), which reads as a CRS in degrees or metres; later versions write "Undefined SRS" (99999). Copies
+    in other formats keep the name.
 
     Args:
         crs: A CRS, WKT, or a text such as ``EPSG:32640``; None or empty for none.
