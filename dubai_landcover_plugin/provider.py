@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qgis.core import QgsProcessingProvider
+from qgis.core import Qgis, QgsMessageLog, QgsProcessingProvider
 from qgis.PyQt.QtGui import QIcon
 
 from dubai_landcover_plugin.processing.algorithms.accuracy_assessment import AccuracyAssessment
@@ -15,7 +15,9 @@ from dubai_landcover_plugin.processing.algorithms.polygonize_land_cover import P
 from dubai_landcover_plugin.processing.algorithms.regularize_buildings import RegularizeBuildings
 from dubai_landcover_plugin.processing.algorithms.segment_folder import SegmentFolder
 from dubai_landcover_plugin.processing.algorithms.segment_land_cover import SegmentLandCover
+from dubai_landcover_plugin.protocol.model_folders import readable_models
 from dubai_landcover_plugin.protocol.resources import resource
+from dubai_landcover_plugin.runner.settings import available_models
 
 
 class DubaiLandCoverProvider(QgsProcessingProvider):
@@ -52,6 +54,8 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
             ChangeBetweenDates,
         ):
             self.addAlgorithm(algorithm())
+        for problem in readable_models(available_models())[1]:
+            QgsMessageLog.logMessage(problem, self.name(), Qgis.MessageLevel.Warning)
 
     def supportedOutputRasterLayerExtensions(self) -> list[str]:
         """Return the raster formats that the engine writes."""

@@ -7,14 +7,18 @@ from typing import Any
 
 from dubai_landcover_plugin.cli.options import Outcome, command
 from dubai_landcover_plugin.cli.terminal import TerminalMonitor
-from dubai_landcover_plugin.protocol.model_metadata import installed_models, read_metadata
+from dubai_landcover_plugin.protocol.model_folders import installed_models, readable_models
 
 
 def _models(values: dict[str, Any], monitor: TerminalMonitor) -> Outcome:
-    listed = []
-    for name, path in installed_models().items():
-        metadata = read_metadata(path)
-        listed.append({"name": name, "title": metadata.title, "gsd": metadata.gsd, "path": str(path)})
+    installed = installed_models()
+    readable, problems = readable_models(installed)
+    for problem in problems:
+        monitor.log("warning", problem)
+    listed = [
+        {"name": name, "title": metadata.title, "gsd": metadata.gsd, "path": str(installed[name])}
+        for name, metadata in readable.items()
+    ]
     return Outcome(listed, (f"{one['name']}: {one['title']} ({one['gsd']:g} m/px)\n  {one['path']}" for one in listed))
 
 

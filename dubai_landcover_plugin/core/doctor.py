@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from dubai_landcover_plugin.core.runtimes.versions import PACKAGES
-from dubai_landcover_plugin.protocol.errors import BundleError, LandCoverError
-from dubai_landcover_plugin.protocol.model_metadata import installed_models, model_folders, read_metadata
+from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.model_folders import installed_models, model_folders, readable_models
 from dubai_landcover_plugin.protocol.requests.segmentation import DEFAULT_MODEL
 
 _REMEDY = "Set up the engine again."
@@ -61,13 +61,12 @@ def _packages() -> tuple[dict[str, str], list[str]]:
 
 def _models() -> tuple[list[dict[str, Any]], list[str]]:
     """Return the installed models and problems with them."""
-    models, problems = [], []
-    for name, path in installed_models().items():
-        try:
-            metadata = read_metadata(path)
-            models.append({"name": name, "path": str(path), "title": metadata.title, "gsd": metadata.gsd})
-        except BundleError as error:
-            problems.append(str(error))
+    installed = installed_models()
+    readable, problems = readable_models(installed)
+    models = [
+        {"name": name, "path": str(installed[name]), "title": metadata.title, "gsd": metadata.gsd}
+        for name, metadata in readable.items()
+    ]
     if DEFAULT_MODEL not in [model["name"] for model in models]:
         folders = ", ".join(map(str, model_folders())) or "no model folder"
         problems.append(f"The default model '{DEFAULT_MODEL}' was not found in {folders}. Install the plugin again.")

@@ -19,7 +19,8 @@ from dubai_landcover_plugin.processing.destinations import check_destinations, d
 from dubai_landcover_plugin.processing.inputs import engine_path
 from dubai_landcover_plugin.processing.parameters import label, option_values
 from dubai_landcover_plugin.protocol.errors import BandError, BundleError, RequestError
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata, user_model_folder
+from dubai_landcover_plugin.protocol.model_folders import readable_models, user_model_folder
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import dumps
@@ -33,7 +34,8 @@ from dubai_landcover_plugin.runner.settings import available_models
 
 def add_model(algorithm: LandCoverAlgorithm, item: Described) -> None:
     """Add the choice of a model: an installed one, or a file."""
-    names = list(available_models())
+    readable, problems = readable_models(available_models())
+    names = list(readable)
     default = item.default if item.default in names else (names[0] if names else None)
     algorithm.add(
         QgsProcessingParameterEnum(
@@ -42,7 +44,8 @@ def add_model(algorithm: LandCoverAlgorithm, item: Described) -> None:
         tr(
             "An installed model. Models are looked for in the plugin, in {folder} and in the folder of the plugin's "
             "settings."
-        ).format(folder=user_model_folder()),
+        ).format(folder=user_model_folder())
+        + "".join(f"\n{tr('Not listed:')} {problem}" for problem in problems),
     )
     algorithm.add(
         QgsProcessingParameterFile(

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 
 NODATA_ID = 0
-_COLOUR = re.compile(r"^#[0-9A-F]{6}$")
+MAX_NAME = 255
+"""Largest length of a class name, characters."""
+_COLOUR = re.compile(r"#[0-9A-F]{6}")
 
 
 @dataclass(frozen=True)
@@ -30,12 +33,17 @@ class LandCoverClass:
     colour: str
 
     def __post_init__(self) -> None:
-        if not 1 <= self.id <= 254:
-            raise ClassSchemeError(f"Class ids must be 1 to 254, got {self.id} for '{self.name}'.")
-        if not self.name.strip():
-            raise ClassSchemeError(f"Class {self.id} needs a name.")
-        if not _COLOUR.match(self.colour):
-            raise ClassSchemeError(f"Class colours must have the form #RRGGBB, upper case, got '{self.colour}'.")
+        if isinstance(self.id, bool) or not isinstance(self.id, int) or not 1 <= self.id <= 254:
+            raise ClassSchemeError(f"Class ids must be 1 to 254, got {self.id!r:.60} for {self.name!r:.60}.")
+        if not isinstance(self.name, str) or not self.name.strip():
+            raise ClassSchemeError(f"Class {self.id} needs a name, got {self.name!r:.60}.")
+        if len(self.name) > MAX_NAME or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in self.name):
+            raise ClassSchemeError(
+                f"The name of class {self.id} must have at most {MAX_NAME} characters and no control characters, got "
+                f"{self.name!r:.60}."
+            )
+        if not isinstance(self.colour, str) or not _COLOUR.fullmatch(self.colour):
+            raise ClassSchemeError(f"Class colours must have the form #RRGGBB, upper case, got {self.colour!r:.60}.")
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -64,7 +72,7 @@ class ClassScheme:
         for key in ("id", "name"):
             values = [getattr(entry, key) for entry in entries]
             if len(set(values)) != len(values):
-                raise ClassSchemeError(f"Class {key}s must differ from each other, got {values}.")
+                raise ClassSchemeError(f"Class {key}s must differ from each other, got {values!s:.500}.")
         if not self.classes:
             raise ClassSchemeError("A class scheme needs at least one class.")
 
@@ -118,7 +126,7 @@ class ClassScheme:
                 tuple(LandCoverClass(**entry) for entry in value["classes"]),
                 LandCoverClass(**value["unlabeled"]),
             )
-        except (KeyError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise ClassSchemeError(f"The class table is damaged: {error}.") from error
 
 

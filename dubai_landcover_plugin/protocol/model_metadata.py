@@ -7,9 +7,9 @@ to rebuild the network and to prepare its input.
 
 from __future__ import annotations
 
-import json
-import math
+import os
 import re
+import stat
 import struct
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,12 +17,19 @@ from typing import Any
 
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX, read_onnx
+from dubai_landcover_plugin.protocol.json_values import DAMAGED, array, mapping, number, parse_json, text, whole
+from dubai_landcover_plugin.protocol.onnx_metadata import MAX_BANDS, MAX_WINDOW, ONNX_SUFFIX, read_onnx
 
 HEADER_KEY = "stac_item"
 GRAPH_PREFIX = "graph."
 """Prefix of tensors that hold alternative forms of the network, such as ``graph.int8``."""
 BUNDLE_SUFFIX = ".safetensors"
+MAX_GSD = 1e5
+"""Largest ground sampling distance, m/px."""
+_INFINITY = float("inf")
+_MAX_PARAMETERS = 10**12
+_MAX_TEXT = 100_000  # characters
+_MAX_RADIUS = 10**6  # px
 _ONNX_STRIDE = 32  # px; a multiple of the total stride of nearly all networks
 _MAX_HEADER_BYTES = 10_000_000
 _MLM_SCHEMA = "https://stac-extensions.github.io/mlm/v1.5.0/schema.json"
@@ -114,12 +121,26 @@ class BundleMetadata:
                 f"The model '{self.name}' has inconsistent metadata: {len(self.scheme.classes)} classes, "
                 f"{self.spec.classes} output channels."
             )
-        if not self.gsd > 0 or self.stride < 1 or self.window < self.stride or self.window % self.stride:
+        if not 0 < self.gsd <= MAX_GSD or self.stride < 1 or self.window < self.stride or self.window % self.stride:
             raise BundleError(
-                f"The model '{self.name}' needs a positive GSD and a window that is a multiple of its stride, "
-                f"got {self.gsd} m/px, {self.window} px and {self.stride} px."
+                f"The model '{self.name}' needs a positive GSD of at most {MAX_GSD:g} m/px and a window that is a "
+                f"multiple of its stride, got {self.gsd:g} m/px, {self.window} px and {self.stride} px."
             )
-        if not (math.isfinite(self.temperature) and self.temperature > 0):
+        if self.window > MAX_WINDOW or self.spec.in_channels > MAX_BANDS:
+            raise BundleError(
+                f"The model '{self.name}' has a window of {self.window} px and {self.spec.in_channels} bands; the "
+                f"limits are {MAX_WINDOW} px and {MAX_BANDS} bands.",
+                "Export the model again with a smaller window.",
+            )
+        if not all(0 < deviation < _INFINITY for deviation in self.std) or not all(
+            abs(mean) < _INFINITY for mean in self.mean
+        ):
+            raise BundleError(
+                f"The model '{self.name}' needs finite means and standard deviations above 0, got {self.mean} and "
+                f"{self.std}.",
+                "Export the model again.",
+            )
+        if not 0 < self.temperature < _INFINITY:
             raise BundleError(
                 f"The model '{self.name}' needs a finite temperature above 0, got {self.temperature}.",
                 "Use 1 for a model that was not calibrated.",
@@ -210,34 +231,46 @@ class BundleMetadata:
             BundleError: if values are missing, invalid or inconsistent.
         """
         try:
-            properties = item["properties"]
+            properties = mapping(item["properties"])
             (model_input,) = properties["mlm:input"]
-            scaling = model_input["value_scaling"]
+            scaling = array(model_input["value_scaling"])
             radius = properties["landcover:receptive_radius"]
             return cls(
-                name=str(properties["mlm:name"]),
-                title=str(properties["title"]),
-                spec=ModelSpec(**properties["landcover:spec"]),
+                name=text(properties["mlm:name"]),
+                title=text(properties["title"], _MAX_TEXT),
+                spec=_spec(mapping(properties["landcover:spec"])),
                 scheme=ClassScheme.from_json(properties["landcover:scheme"]),
-                bands=tuple(map(str, model_input["bands"])),
-                mean=tuple(float(band["mean"]) / 255 for band in scaling),
-                std=tuple(float(band["stddev"]) / 255 for band in scaling),
-                gsd=float(properties["gsd"]),
-                window=int(properties["landcover:window"]),
-                stride=int(properties["landcover:stride"]),
-                receptive_radius=None if radius is None else int(radius),
-                temperature=float(properties.get("landcover:temperature", 1.0)),  # older bundles have none
-                parameters=int(properties["mlm:total_parameters"]),
-                licence=str(properties["license"]),
-                dataset=str(properties["landcover:dataset"]),
-                metrics=dict(properties["landcover:metrics"]),
-                training=dict(properties["landcover:training"]),
+                bands=tuple(map(text, array(model_input["bands"]))),
+                mean=tuple(number(band["mean"]) / 255 for band in scaling),
+                std=tuple(number(band["stddev"]) / 255 for band in scaling),
+                gsd=number(properties["gsd"]),
+                window=whole(properties["landcover:window"], 1, MAX_WINDOW),
+                stride=whole(properties["landcover:stride"], 1, MAX_WINDOW),
+                receptive_radius=None if radius is None else whole(radius, 0, _MAX_RADIUS),
+                temperature=number(properties.get("landcover:temperature", 1.0)),  # older bundles have none
+                parameters=whole(properties["mlm:total_parameters"], 0, _MAX_PARAMETERS),
+                licence=text(properties["license"], _MAX_TEXT),
+                dataset=text(properties["landcover:dataset"], _MAX_TEXT),
+                metrics=mapping(properties["landcover:metrics"]),
+                training=mapping(properties["landcover:training"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except DAMAGED as error:
+            if isinstance(error, BundleError):
+                raise
             raise BundleError(
-                f"The metadata of the model is damaged: {type(error).__name__}: {error}.",
+                f"The metadata of the model is damaged: {type(error).__name__}: {error!s:.500}.",
                 "Download or export the model again.",
             ) from error
+
+
+def _spec(value: dict[str, Any]) -> ModelSpec:
+    """Return a specification from :meth:`ModelSpec.to_json`; raises one of ``DAMAGED`` if it is malformed."""
+    spec = ModelSpec(**value)
+    text(spec.architecture)
+    whole(spec.in_channels, 1, MAX_BANDS)
+    whole(spec.classes, 1, 254)
+    mapping(spec.arguments)
+    return spec
 
 
 def _plain(entry: LandCoverClass) -> str:
@@ -252,6 +285,7 @@ def read_metadata(path: str | Path) -> BundleMetadata:
         BundleError: if the file is missing, is of another type or has no valid metadata.
     """
     path = Path(path)
+    check_file(path)
     if path.suffix.lower() == ONNX_SUFFIX:
         return _onnx_metadata(path)
     remedy = "Choose a .safetensors model exported by the training module."
@@ -261,21 +295,32 @@ def read_metadata(path: str | Path) -> BundleMetadata:
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
             if not 2 <= length <= min(_MAX_HEADER_BYTES, path.stat().st_size - 8):
                 raise BundleError(f"{path} is not a safetensors file.", remedy)
-            header = json.loads(stream.read(length))
+            header = stream.read(length)
     except OSError as error:
         raise BundleError(f"The model {path} cannot be read: {error.strerror}.", remedy) from error
-    except ValueError as error:
-        if isinstance(error, BundleError):
-            raise
-        raise BundleError(f"The header of {path} is not valid JSON: {error}.", remedy) from error
-    metadata = header.get("__metadata__", {}) if isinstance(header, dict) else {}
-    if HEADER_KEY not in metadata:
-        raise BundleError(f"{path} has no land-cover metadata in its header.", remedy)
     try:
-        item = json.loads(metadata[HEADER_KEY])
+        metadata = mapping(mapping(parse_json(header)).get("__metadata__", {}))
+        item = parse_json(text(metadata[HEADER_KEY], _MAX_HEADER_BYTES)) if HEADER_KEY in metadata else None
     except ValueError as error:
-        raise BundleError(f"The metadata of {path} is not valid JSON: {error}.", remedy) from error
+        raise BundleError(f"The header of {path} is damaged: {error}.", remedy) from error
+    if item is None:
+        raise BundleError(f"{path} has no land-cover metadata in its header.", remedy)
     return BundleMetadata.from_stac_item(item)
+
+
+def check_file(path: Path) -> None:
+    """Check that a model is a regular file: opening a pipe or a device could block or read without end.
+
+    Raises:
+        BundleError: if it is missing or something else.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = getattr(error, "strerror", None) or error
+        raise BundleError(f"The model {path} cannot be read: {reason}.", "Choose another file.") from error
+    if not stat.S_ISREG(mode):
+        raise BundleError(f"The model {path} is not a regular file.", "Choose a file, not a folder, pipe or device.")
 
 
 def _onnx_metadata(path: Path) -> BundleMetadata:
@@ -285,10 +330,16 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
         BundleError: see :func:`~dubai_landcover_plugin.protocol.onnx_metadata.read_onnx`.
     """
     known = read_onnx(path, HEADER_KEY)
-    own = (known.item or {}).get("properties", {})
+    own = {} if known.item is None else known.item["properties"]
+    try:
+        radius = own.get("landcover:receptive_radius")
+        receptive_radius = None if radius is None else whole(radius, 0, _MAX_RADIUS)
+        parameters = whole(own.get("mlm:total_parameters", 0), 0, _MAX_PARAMETERS)
+    except ValueError as error:
+        raise BundleError(f"The metadata of {path} are damaged: {error!s:.500}.", "Export the model again.") from error
     return BundleMetadata(
         name=path.stem,
-        title=str(own.get("title", f"{path.name}, an ONNX model")),
+        title=str(own.get("title", f"{path.name}, an ONNX model"))[:_MAX_TEXT],
         spec=ModelSpec("onnx", len(known.bands), len(known.scheme.classes)),
         scheme=known.scheme,
         bands=known.bands,
@@ -297,44 +348,7 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
         gsd=known.gsd,
         window=known.window if known.is_fixed else max(known.window // _ONNX_STRIDE, 1) * _ONNX_STRIDE,
         stride=known.window if known.is_fixed else _ONNX_STRIDE,
-        receptive_radius=own.get("landcover:receptive_radius"),
-        parameters=int(own.get("mlm:total_parameters", 0)),
-        licence=str(own.get("license", "unknown")),
+        receptive_radius=receptive_radius,
+        parameters=parameters,
+        licence=str(own.get("license", "unknown"))[:_MAX_TEXT],
     )
-
-
-def model_folders() -> list[Path]:
-    """Return the existing folders that are searched for models: the shipped one, then the user's."""
-    package = Path(__file__).resolve().parents[1]
-    shipped = [package / "resources" / "models", package.parent / "resources" / "models"]
-    return [folder for folder in (*shipped, user_model_folder()) if folder.is_dir()]
-
-
-def user_model_folder() -> Path:
-    """Return the folder for the user's models; it may not exist."""
-    return Path.home() / ".dubai_landcover" / "models"
-
-
-def installed_models() -> dict[str, Path]:
-    """Return the model files found, by file stem. Their contents are not checked."""
-    found: dict[str, Path] = {}
-    for folder in model_folders():
-        for path in sorted(folder.glob(f"*{BUNDLE_SUFFIX}")):
-            found.setdefault(path.stem, path)
-    return found
-
-
-def find_model(name_or_path: str) -> Path:
-    """Return the path of the bundle for an installed name or a path.
-
-    Raises:
-        BundleError: if there is none.
-    """
-    installed = installed_models()
-    if name_or_path in installed:
-        return installed[name_or_path]
-    path = Path(name_or_path).expanduser()
-    if path.is_file():
-        return path
-    names = ", ".join(installed) or "none"
-    raise BundleError(f"There is no model '{name_or_path}'.", f"Give a file, or one of the installed models: {names}.")

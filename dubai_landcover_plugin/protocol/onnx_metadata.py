@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import colorsys
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,14 +19,21 @@ from typing import IO, Any
 
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import BundleError
+from dubai_landcover_plugin.protocol.json_values import DAMAGED, array, mapping, number, parse_json, text
 
 ONNX_SUFFIX = ".onnx"
 _GRAPH, _PROPERTIES = 7, 14  # of a model
 _INITIALIZER, _INPUT, _OUTPUT = 5, 11, 12  # of a graph
 _NAME_OF_TENSOR = 8
+_PARSED = (_INPUT, _OUTPUT, _PROPERTIES)
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
 _FLOAT = 1  # element type
 _SMALL = 1 << 20  # bytes; longer fields are weights and are skipped
+MAX_WINDOW = 8192
+"""Largest side of a model's windows, px, as of the option window."""
+MAX_BANDS = 1024
+"""Largest number of input bands of a model."""
+_MAX_FIELDS = 500_000  # of a file; reading them takes a second
 _BANDS = ("red", "green", "blue", "nir")
 _REMEDY = "Add it with the package onnx, as the documentation of Deepness shows."
 
@@ -95,7 +101,12 @@ def read_onnx(path: str | Path, item_key: str) -> OnnxDescription:
         raise BundleError(f"The model {path} cannot be read: {error.strerror}.", "Choose another file.") from error
     except (IndexError, ValueError) as error:
         raise BundleError(f"{path} is not an ONNX file ({error}).", "Export the model again.") from error
-    return _describe(path, model, item_key)
+    try:
+        return _describe(path, model, item_key)
+    except DAMAGED as error:
+        if isinstance(error, BundleError):
+            raise
+        raise BundleError(f"The metadata of {path} are damaged: {error!s:.500}.", "Export the model again.") from error
 
 
 @dataclass
@@ -106,36 +117,54 @@ class _Model:
     inputs: list[Tensor] = field(default_factory=list)
     outputs: list[Tensor] = field(default_factory=list)
     weights: set[str] = field(default_factory=set)
+    fields: int = 0
 
     def read(self, stream: IO[bytes], size: int) -> None:
-        for number, value in _fields(stream, size, deep=(_GRAPH,)):
-            if number == _PROPERTIES and isinstance(value, bytes):
+        for key, value in self._counted(stream, size, deep=(_GRAPH,)):
+            if key == _PROPERTIES and isinstance(value, bytes):
                 entry = dict(_of(value))
                 self.properties[_text(entry.get(1))] = _text(entry.get(2))
-            elif number == _GRAPH:
+            elif key == _GRAPH:
                 self._read_graph(stream, int(value))
 
     def _read_graph(self, stream: IO[bytes], size: int) -> None:
-        for number, value in _fields(stream, size, deep=(_INITIALIZER,)):
-            if number == _INITIALIZER:
-                for inner, name in _fields(stream, int(value)):
+        for key, value in self._counted(stream, size, deep=(_INITIALIZER,)):
+            if key == _INITIALIZER:
+                for inner, name in self._counted(stream, int(value)):
                     if inner == _NAME_OF_TENSOR:
                         self.weights.add(_text(name))
-            elif number in (_INPUT, _OUTPUT) and isinstance(value, bytes):
-                (self.inputs if number == _INPUT else self.outputs).append(_tensor(value))
+            elif key in (_INPUT, _OUTPUT) and isinstance(value, bytes):
+                (self.inputs if key == _INPUT else self.outputs).append(_tensor(value))
+
+    def _counted(self, stream: IO[bytes], size: int, deep: tuple[int, ...] = ()) -> Iterator[tuple[int, int | bytes]]:
+        """Yield from :func:`_fields`, up to a number of fields, also inside small messages, that bounds the time.
+
+        Raises:
+            ValueError: if the file has more.
+        """
+        for item in _fields(stream, size, deep):
+            self.fields += 1 + (len(item[1]) // 4 if isinstance(item[1], bytes) and item[0] in _PARSED else 0)
+            if self.fields > _MAX_FIELDS:
+                raise ValueError(f"it has more than {_MAX_FIELDS:,} fields")
+            yield item
 
 
 def _fields(stream: IO[bytes], size: int, deep: tuple[int, ...] = ()) -> Iterator[tuple[int, int | bytes]]:
     """Yield number and value of each field in the next ``size`` bytes. Long fields are skipped.
 
-    For fields in ``deep`` the length is yielded instead of the value, and the caller may read that many bytes.
+    For fields in ``deep``, which are messages, the length is yielded instead of the value, and the caller may read that
+    many bytes.
+
+    Raises:
+        ValueError: if the bytes are not a protocol buffer.
+        IndexError: if they end within a number.
     """
     end = stream.tell() + size
     while stream.tell() < end:
         tag = _varint(stream)
-        number, wire = tag >> 3, tag & 7
-        if wire == _VARINT:
-            yield number, _varint(stream)
+        key, wire = tag >> 3, tag & 7
+        if wire == _VARINT and key not in deep:
+            yield key, _varint(stream)
         elif wire in (_FIXED64, _FIXED32):
             stream.seek(8 if wire == _FIXED64 else 4, io.SEEK_CUR)
         elif wire == _BYTES:
@@ -143,10 +172,10 @@ def _fields(stream: IO[bytes], size: int, deep: tuple[int, ...] = ()) -> Iterato
             if stream.tell() + length > end:
                 raise ValueError("a field is longer than its message")
             after = stream.tell() + length
-            if number in deep:
-                yield number, length
+            if key in deep:
+                yield key, length
             elif length <= _SMALL:
-                yield number, stream.read(length)
+                yield key, stream.read(length)
             stream.seek(after)
         else:
             raise ValueError(f"unknown wire type {wire}")
@@ -175,22 +204,22 @@ def _text(value: int | bytes | None) -> str:
 def _tensor(message: bytes) -> Tensor:
     """Read a ``ValueInfoProto``: name 1, type 2 → tensor type 1 → element type 1, shape 2 → dimension 1 → value 1."""
     name, kind, shape = "", 0, []
-    for number, value in _of(message):
-        if number == 1:
+    for field_number, value in _of(message):
+        if field_number == 1:
             name = _text(value)
-        elif number == 2 and isinstance(value, bytes):
+        elif field_number == 2 and isinstance(value, bytes):
             for tensor in (inner for key, inner in _of(value) if key == 1 and isinstance(inner, bytes)):
                 for key, inner in _of(tensor):
                     if key == 1 and isinstance(inner, int):
                         kind = inner
                     elif key == 2 and isinstance(inner, bytes):
-                        shape = [_side(part) for number, part in _of(inner) if number == 1 and isinstance(part, bytes)]
+                        shape = [_side(part) for one, part in _of(inner) if one == 1 and isinstance(part, bytes)]
     return Tensor(name, kind, tuple(shape))
 
 
 def _side(message: bytes) -> int | None:
-    values = [value for number, value in _of(message) if number == 1 and isinstance(value, int)]
-    return values[0] if values and 0 < values[0] < 1 << 31 else None
+    values = [value for key, value in _of(message) if key == 1 and isinstance(value, int)]
+    return values[0] if values and 0 < values[0] < 1 << 63 else None  # a negative number is a dynamic side
 
 
 def _describe(path: Path, model: _Model, item_key: str) -> OnnxDescription:
@@ -206,16 +235,19 @@ def _describe(path: Path, model: _Model, item_key: str) -> OnnxDescription:
     values = _Properties(name, model.properties)
     kind = values.get("model_type", "Segmentor")
     if kind != "Segmentor":
-        raise BundleError(f"{name} is a {kind} model.", "Choose a segmentation model (Segmentor).")
+        raise BundleError(f"{name} is a {kind!s:.60} model.", "Choose a segmentation model (Segmentor).")
     gsd = values.number("resolution") / 100
     channels = pixels.shape[1]
-    item = values.get(item_key, None)
+    item = values.item(item_key)
+    if (channels or 1) > MAX_BANDS:
+        raise BundleError(f"{name} has {channels} input bands; the maximum is {MAX_BANDS}.", "Choose another model.")
     bands = _bands(item, channels)
     fixed = pixels.shape[2]
     window = fixed or int(values.number("tile_size", values.number("tiles_size", 512)))
-    if not gsd > 0 or window < 1:
+    if not gsd > 0 or not 1 <= window <= MAX_WINDOW:
         raise BundleError(
-            f"{name} has a resolution of {100 * gsd:g} cm and a tile size of {window} px; both must be positive.",
+            f"{name} has a resolution of {100 * gsd:g} cm and a tile size of {window} px; both must be positive, and "
+            f"the tile size at most {MAX_WINDOW} px.",
             _REMEDY,
         )
     return OnnxDescription(
@@ -255,30 +287,42 @@ class _Properties:
         if key not in self._properties:
             return default
         try:
-            return json.loads(self._properties[key])
+            return parse_json(self._properties[key])
         except ValueError:
             return self._properties[key]  # an unquoted string
 
+    def item(self, key: str) -> dict[str, Any] | None:
+        """Return the STAC item of this project, with its properties; None without one.
+
+        Raises:
+            ValueError: if it is not a STAC item.
+        """
+        if key not in self._properties:
+            return None
+        found = mapping(parse_json(self._properties[key]))
+        mapping(found["properties"])
+        return found
+
     def number(self, key: str, default: float | None = None) -> float:
-        value = self.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise BundleError(f"{self._name} has no number under '{key}' in its metadata.", _REMEDY)
-        return float(value)
+        try:
+            return number(self.get(key, default))
+        except ValueError as error:
+            raise BundleError(f"{self._name} has no number under '{key}' in its metadata: {error}.", _REMEDY) from error
 
     def numbers(self, key: str, count: int, default: float) -> list[float]:
         value = self.get(key, [default] * count)
-        if (
-            not isinstance(value, list)
-            or len(value) != count
-            or not all(isinstance(one, (int, float)) for one in value)
-        ):
+        try:
+            found = [number(one) for one in array(value)]
+        except ValueError:
+            found = []
+        if len(found) != count:
             raise BundleError(f"{self._name} needs {count} numbers under '{key}', got {value!r:.80}.", _REMEDY)
-        return [float(one) for one in value]
+        return found
 
 
 def _bands(item: dict[str, Any] | None, channels: int | None) -> tuple[str, ...]:
     if item is not None:
-        return tuple(band["name"] for band in item["properties"]["bands"])
+        return tuple(text(band["name"]) for band in item["properties"]["bands"])
     count = channels or 3
     return tuple(_BANDS[:count]) if 3 <= count <= len(_BANDS) else tuple(f"band {n + 1}" for n in range(count))
 

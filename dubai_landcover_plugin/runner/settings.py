@@ -6,7 +6,8 @@ from pathlib import Path
 
 from qgis.core import QgsApplication, QgsSettings
 
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, installed_models
+from dubai_landcover_plugin.protocol.model_folders import installed_models
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 from dubai_landcover_plugin.runner.interpreter import Interpreter, find_interpreter
 
 INTERPRETER = "dubai_landcover/interpreter"

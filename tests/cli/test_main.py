@@ -8,6 +8,7 @@ import pytest
 import rasterio
 
 from dubai_landcover_plugin.cli.main import main
+from dubai_landcover_plugin.protocol import model_folders
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 from tests.factories import ROOT, random_pixels, write_raster
@@ -107,6 +108,17 @@ def test_doctor_and_models(capsys):
     main(["models", "--json"])
     listed = json.loads(capsys.readouterr().out)
     assert listed == [{key: model[key] for key in ("name", "title", "gsd", "path")} for model in found["models"]]
+
+
+def test_a_damaged_model_does_not_hide_the_others(tmp_path, monkeypatch, capsys):
+    damaged = tmp_path / "damaged.safetensors"
+    damaged.write_bytes(b"\x10" + bytes(7) + b"[" * 16)
+    shipped = model_folders.model_folders()
+    monkeypatch.setattr(model_folders, "model_folders", lambda: [tmp_path, *shipped])
+    assert main(["models"]) == 0
+    printed = capsys.readouterr()
+    assert "dubai: " in printed.out
+    assert "damaged.safetensors is damaged" in printed.err
 
 
 SHELL = (

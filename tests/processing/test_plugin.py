@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import os
 import subprocess
 import sys
 import time
@@ -136,6 +137,20 @@ def test_models_of_the_folder_in_the_settings_are_offered(tmp_path: Path, provid
     (tmp_path / "my_model.safetensors").write_bytes(next(iter(shipped.values())).read_bytes())
     assert available_models()["my_model"] == tmp_path / "my_model.safetensors"
     assert "my_model" in provider.algorithm("segmentlandcover").create().parameterDefinition("MODEL").options()
+
+
+def test_a_damaged_model_is_named_and_the_others_are_offered(tmp_path: Path, provider: object):
+    page = SettingsPage(None)
+    page._models.setFilePath(str(tmp_path))
+    page.apply()
+    (tmp_path / "damaged.safetensors").write_bytes(b"\x10" + bytes(7) + b"[" * 16)
+    os.mkfifo(tmp_path / "pipe.safetensors")
+    algorithm = provider.algorithm("segmentlandcover").create()
+    parameter = algorithm.parameterDefinition("MODEL")
+    assert "dubai" in parameter.options()
+    assert not {"damaged", "pipe"} & set(parameter.options())
+    assert "damaged.safetensors is damaged" in parameter.help()
+    assert "pipe.safetensors is not a regular file" in parameter.help()
 
 
 def test_the_engine_dialog_checks_the_engine(provider: object):

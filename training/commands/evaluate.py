@@ -194,7 +194,7 @@ def calibrate(model: str, device: str, precision: str, temperature: float | None
     """Fit the temperature of a model and store it in the model file."""
     from dubai_landcover_plugin.core.bundle.bundle import load_bundle
     from dubai_landcover_plugin.core.bundle.save import replace_metadata
-    from dubai_landcover_plugin.protocol.model_metadata import find_model
+    from dubai_landcover_plugin.protocol.model_folders import find_model
 
     from ..evaluation.calibration import LIMITS
 

@@ -7,14 +7,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
+from dubai_landcover_plugin.core.bundle.reading import reading_weights
 from dubai_landcover_plugin.protocol.errors import BundleError
+from dubai_landcover_plugin.protocol.model_folders import find_model
 from dubai_landcover_plugin.protocol.model_metadata import (
     BUNDLE_SUFFIX,
     GRAPH_PREFIX,
     BundleMetadata,
-    find_model,
     read_metadata,
 )
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
@@ -78,14 +79,9 @@ class ModelBundle:
         """
         if self.path is None or self.is_onnx:
             return None
-        try:
-            with safe_open(self.path, framework="numpy") as stored:
-                key = GRAPH_PREFIX + name
-                return bytes(stored.get_tensor(key)) if key in stored.keys() else None  # noqa: SIM118
-        except (OSError, SafetensorError) as error:
-            raise BundleError(
-                f"The weights in {self.path} cannot be read: {error}.", "Install the model again."
-            ) from error
+        with reading_weights(self.path), safe_open(self.path, framework="numpy") as stored:
+            key = GRAPH_PREFIX + name
+            return bytes(stored.get_tensor(key)) if key in stored.keys() else None  # noqa: SIM118
 
 
 def open_bundle(name_or_path: str | Path) -> ModelBundle:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
+from dubai_landcover_plugin.core.bundle.reading import reading_weights
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.errors import BundleError, ModelError
 from dubai_landcover_plugin.protocol.model_metadata import GRAPH_PREFIX, BundleMetadata
@@ -24,15 +25,12 @@ def load_network(path: Path, metadata: BundleMetadata) -> SegmentationModel:
     """
     model = empty_model(metadata, str(path))
     check_geometry(str(path), metadata, model)
-    try:
-        with safe_open(path, framework="pt", device="cpu") as stored:
-            names = [key for key in stored.keys() if not key.startswith(GRAPH_PREFIX)]  # noqa: SIM118
-            shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in names}
-            check_shapes(str(path), shapes, model)
-            types = {key: value.dtype for key, value in model.state_dict().items()}
-            weights = {key: _loaded(key, stored.get_tensor(key), types[key], path) for key in shapes}
-    except (OSError, SafetensorError) as error:
-        raise BundleError(f"The weights in {path} cannot be read: {error}.", _REMEDY) from error
+    with reading_weights(path), safe_open(path, framework="pt", device="cpu") as stored:
+        names = [key for key in stored.keys() if not key.startswith(GRAPH_PREFIX)]  # noqa: SIM118
+        shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in names}
+        check_shapes(str(path), shapes, model)
+        types = {key: value.dtype for key, value in model.state_dict().items()}
+        weights = {key: _loaded(key, stored.get_tensor(key), types[key], path) for key in shapes}
     model.load_state_dict(weights, strict=True, assign=True)
     return model.eval().requires_grad_(False)
 

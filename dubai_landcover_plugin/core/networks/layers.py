@@ -114,12 +114,42 @@ class OutConv(nn.Conv2d):
         super().__init__(in_channels, classes, kernel_size=1)
 
 
+LIMITS = {
+    "in_channels": 1024,
+    "classes": 254,  # ids are 8 bits, without 0 and 255
+    "width": 4096,
+    "depth": 64,
+    "patch": 1024,
+    "dim": 8192,
+    "blocks": 256,
+    "heads": 256,
+    "grid": 512,
+}
+"""Largest value of each argument that is a number; far above useful sizes, and small enough that a damaged model file
+takes neither all memory nor hours."""
+_LIMIT = 8192
+
+
 def require_positive(**values: int) -> None:
-    """Check that arguments are integers of at least 1.
+    """Check that arguments are integers from 1 to their limit in :data:`LIMITS`; others have the limit 8192.
 
     Raises:
         ModelError: if one is not; it names the first such argument.
     """
     for name, value in values.items():
+        limit = LIMITS.get(name, _LIMIT)
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ModelError(f"{name} must be a whole number of at least 1, got {value!r}.")
+            raise ModelError(f"{name} must be a whole number of at least 1, got {value!r:.60}.")
+        if value > limit:
+            raise ModelError(f"{name} must be at most {limit:,}, got {value!r:.60}.", f"Lower {name}.")
+
+
+def require_flag(**values: bool) -> None:
+    """Check that arguments are booleans.
+
+    Raises:
+        ModelError: if one is not; it names the first such argument.
+    """
+    for name, value in values.items():
+        if not isinstance(value, bool):
+            raise ModelError(f"{name} must be true or false, got {value!r:.60}.")

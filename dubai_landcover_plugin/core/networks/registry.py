@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from dubai_landcover_plugin.core.networks.layers import SegmentationModel
 from dubai_landcover_plugin.protocol.errors import ModelError
+from dubai_landcover_plugin.protocol.json_values import DAMAGED
 from dubai_landcover_plugin.protocol.model_metadata import ModelSpec
 
 _Model = TypeVar("_Model", bound=type[SegmentationModel])
@@ -49,13 +50,13 @@ def build_model(spec: ModelSpec) -> SegmentationModel:
         )
     architecture = _ARCHITECTURES[spec.architecture]
     signature = inspect.signature(architecture)
-    unknown = sorted(set(spec.arguments) - set(signature.parameters))
+    unknown = sorted(set(spec.arguments) - (set(signature.parameters) - {"in_channels", "classes"}))
     if unknown:
         known = ", ".join(name for name in signature.parameters if name not in ("in_channels", "classes"))
         raise ModelError(f"{spec.architecture} does not take {', '.join(unknown)}.", f"It takes: {known}.")
     try:
         return architecture(in_channels=spec.in_channels, classes=spec.classes, **spec.arguments)
-    except (TypeError, ValueError) as error:
+    except (*DAMAGED, RuntimeError) as error:  # RuntimeError: sizes that PyTorch cannot represent
         if isinstance(error, ModelError):
             raise
-        raise ModelError(f"{spec.architecture} cannot be built from {spec.to_json()}: {error}.") from error
+        raise ModelError(f"{spec.architecture} cannot be built from {spec.to_json()!s:.500}: {error}.") from error

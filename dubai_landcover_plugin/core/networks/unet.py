@@ -14,6 +14,7 @@ from dubai_landcover_plugin.core.networks.layers import (
     OutConv,
     SegmentationModel,
     Up,
+    require_flag,
     require_positive,
 )
 from dubai_landcover_plugin.core.networks.registry import register
@@ -41,6 +42,7 @@ class UNet(SegmentationModel):
     ) -> None:
         super().__init__()
         require_positive(in_channels=in_channels, classes=classes, width=width, depth=depth)
+        require_flag(bilinear=bilinear)
         if depth > 16 or width * 2**depth > _MAX_CHANNELS:
             raise ModelError(
                 f"width {width} and depth {depth} exceed the limits of {_MAX_CHANNELS:,} channels at the bottleneck "

@@ -177,13 +177,13 @@ class UNetEfficientNet(SegmentationModel):
     ) -> None:
         super().__init__()
         require_positive(in_channels=in_channels, classes=classes)
-        if len(widths) != len(_TAPS) - 1:
-            raise ModelError(f"widths needs {len(_TAPS) - 1} values, got {list(widths)}.")
+        if not isinstance(widths, (list, tuple)) or len(widths) != len(_TAPS) - 1:
+            raise ModelError(f"widths needs {len(_TAPS) - 1} values, got {widths!r:.60}.")
         require_positive(**{f"widths[{index}]": width for index, width in enumerate(widths)})
         self.encoder = EfficientNetLite(in_channels, encoder)
         *skips, deepest = self.encoder.tap_channels
         self.bottleneck: nn.Module = nn.Identity()
-        if blocks:
+        if blocks != 0:
             self.bottleneck = TransformerBottleneck(deepest, dim, blocks, heads, grid, pool="none")
         below = (deepest, *widths[:-1])
         self.decoder = nn.ModuleList(

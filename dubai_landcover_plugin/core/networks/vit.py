@@ -101,7 +101,7 @@ class TransformerEncoder(nn.Module):
 
     def __init__(self, dim: int, depth: int, heads: int, grid: int, pool: str) -> None:
         super().__init__()
-        require_positive(dim=dim, depth=depth, heads=heads, grid=grid)
+        require_positive(dim=dim, blocks=depth, heads=heads, grid=grid)
         if pool not in POOLS:
             raise ModelError(f"pool must be one of {', '.join(POOLS)}, got '{pool}'.")
         self.pool = pool
@@ -141,6 +141,7 @@ class TransformerBottleneck(nn.Module):
 
     def __init__(self, channels: int, dim: int, depth: int, heads: int, grid: int, pool: str) -> None:
         super().__init__()
+        require_positive(dim=dim, blocks=depth, heads=heads, grid=grid)
         self.narrow = nn.Conv2d(channels, dim, kernel_size=1)
         self.encoder = TransformerEncoder(dim, depth, heads, grid, pool)
         self.widen = nn.Conv2d(dim, channels, kernel_size=1)
@@ -183,7 +184,7 @@ class ViT(SegmentationModel):
         pool: str = "none",
     ) -> None:
         super().__init__()
-        require_positive(in_channels=in_channels, classes=classes, patch=patch, dim=dim)
+        require_positive(in_channels=in_channels, classes=classes, patch=patch, dim=dim, depth=depth)
         if patch < 2 or patch & (patch - 1):
             raise ModelError(f"patch must be a power of two of at least 2 px, got {patch} px.")
         self.stride = patch

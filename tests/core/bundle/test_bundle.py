@@ -81,7 +81,7 @@ def test_half_weights_are_computed_in_full_precision(path: Path, model: Segmenta
 
 
 def test_an_installed_name_is_found(tmp_path: Path, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dubai_landcover_plugin.protocol.model_metadata.user_model_folder", lambda: tmp_path)
+    monkeypatch.setattr("dubai_landcover_plugin.protocol.model_folders.user_model_folder", lambda: tmp_path)
     assert load_bundle("small").metadata.name == "small"
 
 
