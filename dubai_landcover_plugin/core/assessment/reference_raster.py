@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
@@ -18,6 +17,7 @@ from dubai_landcover_plugin.core.assessment.wall_to_wall import ContingencyTable
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.class_tags import scheme_from_tags
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.raster_source import open_raster
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, GeoreferenceError, RasterOpenError, RasterReadError
@@ -81,7 +81,7 @@ class ReferenceRaster:
         window = Window(0, first, self._grid.width, last - first)
         try:
             values = (self._vrt or self._dataset).read(1, window=window, masked=True)
-        except (RasterioError, RasterioIOError) as error:
+        except GDAL_ERRORS as error:
             raise RasterReadError(
                 f"{self._path} cannot be read: {error.__cause__ or error}.", "Check the file."
             ) from error

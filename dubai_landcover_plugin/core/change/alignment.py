@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from affine import Affine
-from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform as warp_points
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.grid_reader import whole_offset
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
 
@@ -93,7 +93,7 @@ def _bounds_in(grid: Grid, target: Grid) -> tuple[int, int, int, int]:
     if grid.crs is not None and grid.crs != target.crs:
         try:
             xs, ys = map(np.asarray, warp_points(grid.crs, target.crs, xs, ys)[:2])
-        except (RasterioError, CRSError) as error:
+        except GDAL_ERRORS as error:
             raise GeoreferenceError(
                 f"The later raster cannot be transformed to {target.crs}: {error}.",
                 "Warp it to that CRS first (Raster > Projections > Warp in QGIS).",

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_tags import scheme_from_tags
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.raster_source import open_raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError, RasterReadError
@@ -87,7 +87,7 @@ class ClassifiedSource:
         """
         try:
             return self._dataset.read(1, window=Window(0, first, self.grid.width, last - first))  # type: ignore[no-any-return]
-        except (RasterioError, RasterioIOError) as error:
+        except GDAL_ERRORS as error:
             raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
 
     def preview(self, height: int, width: int) -> Ids:
@@ -98,7 +98,7 @@ class ClassifiedSource:
         """
         try:
             return self._dataset.read(1, out_shape=(height, width), resampling=Resampling.mode)  # type: ignore[no-any-return]
-        except (RasterioError, RasterioIOError) as error:
+        except GDAL_ERRORS as error:
             raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
 
     def check_ids(self, found: Iterable[int]) -> None:

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from rasterio.enums import Resampling
-from rasterio.errors import RasterioError, RasterioIOError
 from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.grid_reader import GridReader
 from dubai_landcover_plugin.core.io.raster_source import open_raster
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
@@ -128,7 +128,7 @@ class ConfidenceSource:
     def _values(self, how: dict[str, Any]) -> Values:
         try:
             values: Values = self._dataset.read(1, **how)
-        except (RasterioError, RasterioIOError) as error:
+        except GDAL_ERRORS as error:
             raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
         return values
 

@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.raster_source import open_raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
@@ -63,7 +64,7 @@ class GridReader:
                 self._dataset = self._stack.enter_context(open_raster(path))
                 if self._offset is None:
                     self._dataset = self._stack.enter_context(self._warped())
-        except (RasterioError, RasterioIOError) as error:
+        except GDAL_ERRORS as error:
             self._stack.close()
             raise RasterOpenError(f"GDAL cannot read {path}: {error}.", "Check the path and the file.") from error
 
@@ -91,7 +92,7 @@ class GridReader:
             return found
         try:
             values = self._dataset.read(1, window=RasterioWindow(left, top, right - left, bottom - top))
-        except (RasterioError, RasterioIOError) as error:
+        except GDAL_ERRORS as error:
             raise RasterReadError(
                 f"{self.path} cannot be read: {error.__cause__ or error}.", "The file is damaged: copy it again."
             ) from error

@@ -15,13 +15,14 @@ from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, MaskFlags, Resampling
-from rasterio.errors import CRSError, NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import CRSError, NotGeoreferencedWarning
 from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.resampling import cell_sums
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.protocol.errors import BandError, GeoreferenceError, RasterOpenError, RasterReadError
 
 _SAMPLE_SIDE = 1024  # px a side of the decimated read from which the stretch is computed
@@ -168,7 +169,7 @@ class RasterSource:
             if not self._hides_nodata:
                 return self._read(area, size, Resampling.average if coarser else Resampling.bilinear)
             return self._read_means(area, size) if coarser else self._read(area, size, Resampling.nearest)
-        except (RasterioError, RasterioIOError) as error:
+        except GDAL_ERRORS as error:
             raise RasterReadError(
                 f"{self.path} cannot be read at {window}: {_cause(error)}.",
                 "The file is damaged there: copy it again, or choose an extent without that part.",
@@ -192,7 +193,7 @@ class RasterSource:
                 if nodata:
                     band[_is_any(band, nodata)] = np.nan
             return Chip(values, chip.valid)
-        except (RasterioError, RasterioIOError) as error:
+        except GDAL_ERRORS as error:
             raise RasterReadError(
                 f"{self.path} cannot be read whole: {_cause(error)}.",
                 "The file is damaged: copy it again, or state stretch limits and choose an extent without that part.",
@@ -339,7 +340,7 @@ def open_raster(path: str | Path) -> rasterio.DatasetReader:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             return rasterio.open(path)
-    except (RasterioError, RasterioIOError) as error:
+    except GDAL_ERRORS as error:
         raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
 
 

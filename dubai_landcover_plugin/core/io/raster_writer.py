@@ -24,7 +24,7 @@ import rasterio.shutil
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
-from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
@@ -34,6 +34,7 @@ from dubai_landcover_plugin.core.io.files import (
     partial_path,
     replace_file,
 )
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.outputs import raster_sidecars
 from dubai_landcover_plugin.protocol.errors import OutputError
 
@@ -164,7 +165,7 @@ class LandCoverWriter:
                 self._optimise()
                 self._raise_gdal_errors()
             self._verify()
-        except (RasterioError, RasterioIOError, OSError) as error:
+        except (*GDAL_ERRORS, OSError) as error:
             if isinstance(error, OutputError):
                 raise
             raise OutputError(f"{self.path} could not be written: {error}.", DISK_REMEDY) from error
@@ -183,7 +184,7 @@ class LandCoverWriter:
     def abort(self) -> None:
         """Close the dataset and remove temporary files; does nothing after :meth:`place`."""
         if self._dataset is not None:
-            with suppress(RasterioError, RasterioIOError, OSError):
+            with suppress(*GDAL_ERRORS, OSError):
                 self._dataset.close()
             self._dataset = None
         if self._errors in logging.getLogger("rasterio").handlers:
@@ -215,7 +216,7 @@ class LandCoverWriter:
                     bigtiff="if_safer",
                     **place,
                 )
-        except (RasterioError, RasterioIOError) as error:
+        except GDAL_ERRORS as error:
             raise OutputError(f"{self.path} could not be created: {error}.", DISK_REMEDY) from error
         if self._style.colours is not None:
             dataset.write_colormap(1, dict(self._style.colours))
@@ -229,7 +230,7 @@ class LandCoverWriter:
         window = RasterioWindow(0, self._written, self._grid.width, len(rows))
         try:
             self._dataset.write(rows, 1, window=window)
-        except (RasterioError, RasterioIOError) as error:
+        except GDAL_ERRORS as error:
             raise OutputError(f"{self.path} could not be written: {error}.", DISK_REMEDY) from error
         self._raise_gdal_errors()
         # CRC-32 of each row of blocks as given; _verify() compares it with the pixels of the closed file.

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pyogrio
 import shapely
-from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
-from rasterio.errors import CRSError, RasterioError
+from rasterio.errors import CRSError
 from rasterio.warp import transform as warp_points
 
 from dubai_landcover_plugin.core.io import ogr
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.layer_source import file_of, layer_of, layer_source
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RasterOpenError
 
@@ -60,7 +60,7 @@ class VectorLayer:
         def move(points: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
             try:
                 moved = np.column_stack(warp_points(own, crs, points[:, 0], points[:, 1])[:2])
-            except (RasterioError, CRSError, CPLE_BaseError) as error:
+            except GDAL_ERRORS as error:
                 raise GeoreferenceError(
                     f"The layer cannot be reprojected to {crs}: {error}.", "Reproject it."
                 ) from error
