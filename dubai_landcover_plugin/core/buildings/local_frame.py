@@ -10,9 +10,8 @@ import numpy.typing as npt
 import shapely
 from affine import Affine
 from rasterio.crs import CRS
-from rasterio.errors import CRSError, RasterioError
 
-from dubai_landcover_plugin.core.grid.grid import ellipsoid_pixel_size, plane_factor
+from dubai_landcover_plugin.core.grid.grid import ellipsoid_pixel_sizes, plane_factor
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
 
 Array = npt.NDArray[np.float64]
@@ -76,18 +75,18 @@ def ground_scales(crs: CRS | None, points: Array) -> Array:
     Raises:
         GeoreferenceError: if a point is outside the area in which the CRS is defined.
     """
-    # A projected CRS with a linear unit has one factor for all points.
-    factor = 1.0 if crs is None else plane_factor(crs)
-    if crs is None or factor is not None:
+    if crs is None or not len(points):
+        return np.ones(points.shape)
+    unit = 1.0 if crs.is_geographic else _DEGREE_M
+    pixel = Affine.scale(_PIXEL * unit)
+    # Where lengths in the plane of the CRS are nearly those on the ground, one factor holds for all points.
+    col, row = np.median(points, axis=0) / (_PIXEL * unit)
+    factor = plane_factor(crs, pixel, [(col, row)])
+    if factor is not None:
         return np.full(points.shape, factor, np.float64)
     # Else the scale is measured on the ellipsoid, once for each cell of a coarse grid.
-    unit = 1.0 if crs.is_geographic else _DEGREE_M
     cells, cell_of_point = np.unique(np.round(points / (_CELL * unit)), axis=0, return_inverse=True)
-    pixel = Affine.scale(_PIXEL * unit)
-    try:
-        sizes = [ellipsoid_pixel_size(crs, pixel, *(cell * _CELL / _PIXEL)) for cell in cells]
-    except (RasterioError, CRSError) as error:
-        raise GeoreferenceError(f"The layer cannot be located on the ground: {error}.", _REMEDY) from error
+    sizes = ellipsoid_pixel_sizes(crs, pixel, [tuple(cell * _CELL / _PIXEL) for cell in cells])
     scales = np.array(sizes) / (_PIXEL * unit)
     if not (np.isfinite(scales).all() and (scales > 0).all()):
         raise GeoreferenceError(f"The layer has points outside the area of {crs}.", _REMEDY)

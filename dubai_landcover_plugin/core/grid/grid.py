@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 from affine import Affine
+from rasterio._err import CPLE_BaseError
 from rasterio.crs import CRS
+from rasterio.errors import CRSError, RasterioError
 from rasterio.warp import transform as warp_points
 
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+
+LonLat = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -32,24 +37,49 @@ class Grid:
 
     @cached_property
     def _plane_factor(self) -> float | None:
-        return None if self.crs is None else plane_factor(self.crs)
+        if self.crs is None:
+            return None
+        thirds = [(col, row) for col in (0, 0.5, 1) for row in (0.5, 0, 1)]  # centre, edges and corners
+        return plane_factor(self.crs, self.transform, [(col * self.width, row * self.height) for col, row in thirds])
 
     @property
     def has_constant_scale(self) -> bool:
         """Whether all pixels have the same ground size."""
         return self.crs is None or self._plane_factor is not None
 
+    @property
+    def measured_on(self) -> str | None:
+        """Surface of areas and lengths: ``plane`` of the CRS or WGS 84 ``ellipsoid``; None without a CRS."""
+        if self.crs is None:
+            return None
+        return "ellipsoid" if self._plane_factor is None else "plane"
+
     def pixel_size_m(self, row: float | None = None) -> tuple[float, float] | None:
         """Return the ground size of a pixel as (width, height), m, at ``row`` (default: the centre row).
 
         None without a CRS.
         """
+        return None if self.crs is None else self.pixel_sizes_m([self.height / 2 if row is None else row])[0]
+
+    def pixel_sizes_m(self, rows: Sequence[float]) -> list[tuple[float, float]]:
+        """Return the ground sizes of the pixels in the middle of ``rows`` as (width, height), m; 1 without a CRS.
+
+        Raises:
+            GeoreferenceError: if the CRS is geographic and not on the Earth.
+        """
         if self.crs is None:
-            return None
+            return [(1.0, 1.0)] * len(rows)
         if self._plane_factor is not None:
-            return plane_pixel_size(self.transform, self._plane_factor)
-        middle = self.height / 2 if row is None else row
-        return ellipsoid_pixel_size(self.crs, self.transform, self.width / 2, middle)
+            return [plane_pixel_size(self.transform, self._plane_factor)] * len(rows)
+        sizes = ellipsoid_pixel_sizes(self.crs, self.transform, [(self.width / 2, row) for row in rows])
+        if all(math.isfinite(across * down) for across, down in sizes):
+            return sizes
+        if not self.crs.is_projected:
+            raise GeoreferenceError(
+                f"Pixels cannot be measured on the Earth in {self.crs}.", "Check the CRS, or give the right one."
+            )
+        flat = plane_pixel_size(self.transform, float(self.crs.linear_units_factor[1]))
+        return [size if math.isfinite(size[0] * size[1]) else flat for size in sizes]  # rows outside the CRS's domain
 
     def gsd(self) -> float | None:
         """Return the ground sampling distance at the centre, m/px; None without a CRS."""
@@ -89,16 +119,33 @@ def _listed(numbers: tuple[float, ...] | list[float]) -> str:
 
 _SEMI_MAJOR_M = 6_378_137.0  # WGS 84
 _ECCENTRICITY_SQUARED = 6.694379990141e-3  # WGS 84
+_MAX_DISTORTION = 0.01  # of lengths in the plane of a projected CRS
+_RIGHT_ANGLE = 1e-9  # deviation of the sine from 1 that is rounding
 
 
-def plane_factor(crs: CRS) -> float | None:
+def plane_factor(crs: CRS, transform: Affine, places: Sequence[tuple[float, float]]) -> float | None:
     """Return metres per unit of the CRS; None for CRS in which pixels are measured on the WGS 84 ellipsoid.
 
-    Distances in projected CRS are planar, as in GIS. Geographic CRS and (Web) Mercator are measured on the ellipsoid.
+    Distances in projected CRS are planar, as in GIS, where the scale of the projection differs from 1 by at most 1 %,
+    as in UTM. Geographic CRS, (Web) Mercator and projected CRS with a larger distortion at the data, such as an
+    equidistant cylindrical projection far from its standard parallel, are measured on the ellipsoid.
+
+    Args:
+        crs: The CRS.
+        transform: Affine transform from pixel coordinates to the CRS.
+        places: (col, row) of the pixels at which the scale is compared.
     """
     if crs.is_geographic or crs.to_dict().get("proj") in ("merc", "webmerc"):
         return None
-    return float(crs.linear_units_factor[1]) if crs.is_projected else 1.0
+    if not crs.is_projected:
+        return 1.0
+    factor = float(crs.linear_units_factor[1])
+    flat = plane_pixel_size(transform, factor)
+    for size in ellipsoid_pixel_sizes(crs, transform, places):
+        # Sizes outside the domain of the CRS, and of CRS that are not on Earth, are not finite and do not count.
+        if any(abs(ground - plane) > _MAX_DISTORTION * ground for ground, plane in zip(size, flat)):
+            return None
+    return factor
 
 
 def plane_pixel_size(transform: Affine, factor: float) -> tuple[float, float]:
@@ -106,21 +153,43 @@ def plane_pixel_size(transform: Affine, factor: float) -> tuple[float, float]:
     return math.hypot(transform.a, transform.d) * factor, math.hypot(transform.b, transform.e) * factor
 
 
-def ellipsoid_pixel_size(crs: CRS, transform: Affine, col: float, row: float) -> tuple[float, float]:
-    """Return the size of the pixel at (col, row) on the WGS 84 ellipsoid as (width, height), m."""
-    corners = [transform @ (col + right, row + down) for right, down in ((-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5))]
-    lons, lats = warp_points(crs, CRS.from_epsg(4326), [x for x, _ in corners], [y for _, y in corners])[:2]
-    return (
-        _distance(lons[0], lats[0], lons[1], lats[1]),
-        _distance(lons[2], lats[2], lons[3], lats[3]),
-    )
+def ellipsoid_pixel_sizes(
+    crs: CRS, transform: Affine, places: Sequence[tuple[float, float]]
+) -> list[tuple[float, float]]:
+    """Return the sizes of the pixels at ``places``, (col, row), on the WGS 84 ellipsoid as (width, height), m.
+
+    Their product is the pixel's area: where its sides are not at right angles on the ground, both are shortened alike.
+    NaN where the CRS is not defined.
+    """
+    steps = ((-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5))
+    ends = [transform @ (col + right, row + down) for col, row in places for right, down in steps]
+    try:
+        lons, lats = warp_points(crs, CRS.from_epsg(4326), [x for x, _ in ends], [y for _, y in ends])[:2]
+    except (RasterioError, CRSError, CPLE_BaseError):
+        if len(places) == 1:
+            return [(math.nan, math.nan)]
+        return [size for place in places for size in ellipsoid_pixel_sizes(crs, transform, [place])]
+    points = list(zip(lons, lats))
+    return [_size(*points[first : first + 4]) for first in range(0, len(points), 4)]
 
 
-def _distance(lon1: float, lat1: float, lon2: float, lat2: float) -> float:
-    """Return the distance of two nearby points (degrees) on WGS 84, m, from the radii of curvature at mid-latitude."""
+def _size(left: LonLat, right: LonLat, top: LonLat, bottom: LonLat) -> tuple[float, float]:
+    """Return width and height, m, of a pixel from the middles of its sides (degrees)."""
+    if not all(map(math.isfinite, (*left, *right, *top, *bottom))):
+        return math.nan, math.nan
+    across, down = _offset(left, right), _offset(top, bottom)
+    width, height = math.hypot(*across), math.hypot(*down)
+    area = abs(across[0] * down[1] - across[1] * down[0])
+    squeeze = math.sqrt(area / (width * height)) if area < (1 - _RIGHT_ANGLE) * width * height else 1.0
+    return width * squeeze, height * squeeze
+
+
+def _offset(start: LonLat, end: LonLat) -> tuple[float, float]:
+    """Return the way north and east between two nearby points, m, from WGS 84's radii at mid-latitude."""
+    (lon1, lat1), (lon2, lat2) = start, end
     middle = math.radians((lat1 + lat2) / 2)
     squash = 1 - _ECCENTRICITY_SQUARED * math.sin(middle) ** 2
     along_meridian = _SEMI_MAJOR_M * (1 - _ECCENTRICITY_SQUARED) / squash**1.5
     along_parallel = _SEMI_MAJOR_M / math.sqrt(squash) * math.cos(middle)
     east = (lon2 - lon1 + 180) % 360 - 180  # also across the antimeridian
-    return math.hypot(math.radians(lat2 - lat1) * along_meridian, math.radians(east) * along_parallel)
+    return math.radians(lat2 - lat1) * along_meridian, math.radians(east) * along_parallel

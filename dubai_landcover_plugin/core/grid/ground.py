@@ -26,7 +26,7 @@ class GroundScale:
 
     def __init__(self, grid: Grid) -> None:
         self._rows: Floats = np.linspace(0.0, grid.height, 1 if grid.has_constant_scale else _SAMPLES)
-        sizes = np.array([grid.pixel_size_m(row) or (1.0, 1.0) for row in self._rows])
+        sizes = np.array(grid.pixel_sizes_m(self._rows.tolist()))
         self._across, self._down = sizes[:, 0], sizes[:, 1]
 
     def sizes(self, rows: npt.NDArray[np.floating[Any]]) -> Floats:

@@ -20,6 +20,7 @@ from dubai_landcover_plugin.core.report.statistics import (
 )
 
 _MOST_ZONES = 500  # listed on the page; the CSV table has all
+_SURFACES = {"plane": "in the plane of the CRS", "ellipsoid": "on the WGS 84 ellipsoid"}
 _CONFIDENCE_COLOURS = ("#b2452c", "#e59a4c", "#a9c9a4", "#4f8a63")
 """From low to high: one for each interval between 0, the thresholds and 100 %."""
 
@@ -175,7 +176,8 @@ def _sources(source: Provenance) -> list[tuple[str, str]]:
         zones = source.zones + (f", named by {source.zone_field}" if source.zone_field else ", numbered")
     return [
         ("Classified raster", source.raster), ("Size", f"{width:,} × {height:,} px{gsd}"),
-        ("CRS", source.crs or "none"), ("Model", model), ("Classified", source.classified),
+        ("CRS", source.crs or "none"), ("Areas", _SURFACES.get(source.measured_on or "", "")),
+        ("Model", model), ("Classified", source.classified),
         ("Confidence", source.confidence or "not given"), ("Zones", zones),
         ("Report", f"{source.written}, Dubai Land Cover"),
     ]  # fmt: skip

@@ -26,6 +26,7 @@ class Provenance:
         zone_field: Attribute with the names of the zones; None if they are numbered.
         scheme: The classes, in the colours of the report.
         notes: Warnings for the reader.
+        measured_on: Surface of the areas, see :attr:`.Grid.measured_on`.
     """
 
     title: str
@@ -42,6 +43,7 @@ class Provenance:
     zone_field: str | None
     scheme: ClassScheme
     notes: tuple[str, ...]
+    measured_on: str | None = None
 
     @property
     def unit(self) -> str:

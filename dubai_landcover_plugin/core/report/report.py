@@ -159,6 +159,7 @@ def _provenance(
         zone_field=request.zone_field,
         scheme=scheme,
         notes=tuple(notes),
+        measured_on=grid.measured_on,
     )
 
 

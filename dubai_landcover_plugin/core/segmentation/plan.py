@@ -138,6 +138,8 @@ def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, messages: 
             "m/px. Give the ground sampling distance if it differs."
         )
         return native
+    if grid.measured_on == "ellipsoid":
+        messages.notes.append("Areas and lengths are measured on the WGS 84 ellipsoid, not in the plane of the CRS.")
     across, down = size
     scale = (model_gsd / down, model_gsd / across)
     text = f"The raster has {across:.3g}×{down:.3g} m/px, the model expects {model_gsd:g} m/px"

@@ -229,6 +229,7 @@ def _result(
         runtime=computed.runtime,
         model_hash=bundle.digest,
         warnings=tuple(warnings),
+        measured_on=outputs.grid.measured_on,
     )
 
 

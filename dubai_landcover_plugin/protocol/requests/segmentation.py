@@ -329,6 +329,8 @@ class SegmentationResult(Result):
         warnings: Messages for the user.
         buildings: The vector file of buildings, or None.
         roads: The vector file of the road network, or None.
+        measured_on: Surface on which areas and lengths are measured: ``plane`` of the CRS or WGS 84 ``ellipsoid``; None
+            without a CRS.
     """
 
     output: str
@@ -350,6 +352,7 @@ class SegmentationResult(Result):
     warnings: tuple[str, ...] = ()
     buildings: str | None = None
     roads: str | None = None
+    measured_on: str | None = None
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from tests.core.buildings.cases import ELL
 
 
 class TestPlane:
-    @pytest.mark.parametrize("epsg", [4326, 3857])
+    @pytest.mark.parametrize("epsg", [4326, 3857, 4087])
     def test_scales_are_those_of_the_ground(self, epsg):
         crs, lat = CRS.from_epsg(epsg), 25.2
         x, y = warp_points(CRS.from_epsg(4326), crs, [55.3], [lat])

@@ -64,6 +64,10 @@ class TestRuns:
         assert main([*arguments, "--overwrite"]) == 0
         assert "Building" in capsys.readouterr().out
 
+    def test_the_page_names_the_surface_of_the_areas(self, tmp_path, town):
+        write_report(ReportRequest(town, str(tmp_path / "r.html")))
+        assert "in the plane of the CRS" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
     def test_pixels_of_a_country_have_their_areas(self):
         grid = Grid(10_000, 10, Affine(0.001, 0, 50, 0, -0.001, 30), CRS.from_epsg(4326))
         areas = GroundScale(grid).pixel_areas(0, grid.height)

@@ -3,6 +3,7 @@
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -157,6 +158,18 @@ class TestOutputs:
         _, result = run(path, stub_bundle())
         # 0.0005° of longitude by 0.0005° of latitude at 25° N
         assert sum(result.area_m2.values()) == pytest.approx(50.452 * 55.389, rel=1e-3)
+
+    def test_the_record_has_the_surface_of_the_areas(self, tmp_path):
+        surfaces = []
+        for crs in ("EPSG:32640", "EPSG:4087", None):
+            transform = Affine(1, 0, 1_113_195, 0, -1, 5_788_614)  # 10° E, 52° N in EPSG:4087
+            path = write_raster(tmp_path / "input.tif", random_pixels(20, 20), crs=crs, transform=transform)
+            _, result = run(path, stub_bundle(), overwrite=True)
+            record = json.loads(Path(result.record).read_text(encoding="utf-8"))["result"]
+            surfaces.append((record["measured_on"], record["area_m2"] and sum(record["area_m2"].values())))
+        assert surfaces[0] == ("plane", 400)
+        assert surfaces[1] == ("ellipsoid", pytest.approx(400 * 0.6166, rel=1e-3))
+        assert surfaces[2] == (None, None)
 
     def test_progress_ends_at_the_end(self, tmp_path):
         path = write_raster(tmp_path / "input.tif", random_pixels(80, 80))
