@@ -5,6 +5,7 @@ Titles, help, ranges and defaults are those of the request, so an option that is
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -33,6 +34,7 @@ from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.requests.assessment import expected_accuracies
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import Request
+from dubai_landcover_plugin.runner.settings import available_models
 
 NONE = "none"
 """Entry of an enumeration that leaves an optional value out."""
@@ -46,6 +48,7 @@ _LIST_FORMS = {
     "tuple[tuple[float, float], ...]": "Write one pair for each band, such as 0,3000;0,3000;0,2500.",
     "dict[str, float]": "Separate several by semicolons, such as Road=0.6;Building=0.7.",
 }
+_SCHEME_SUFFIXES = (".safetensors", ".onnx", ".tif", ".vrt", ".csv", ".json", ".qml")
 _Request = TypeVar("_Request", bound=Request)
 _EXTENT = "tuple[float, float, float, float]"
 
@@ -133,6 +136,10 @@ def make_parameter(item: Described) -> QgsProcessingParameterDefinition:
 def _input(item: Described, name: str, title: str) -> QgsProcessingParameterDefinition:
     if item.option.reads == "folder":
         return QgsProcessingParameterFile(name, title, behavior=QgsProcessingParameterFile.Behavior.Folder)
+    if item.option.reads == "scheme":
+        files = " ".join(f"*{suffix}" for suffix in _SCHEME_SUFFIXES)
+        filters = ";;".join((f"{tr('Class schemes')} ({files})", f"{tr('All files')} (*.*)"))
+        return QgsProcessingParameterFile(name, title, optional=True, fileFilter=filters)
     if item.option.reads == "raster":
         return QgsProcessingParameterRasterLayer(name, title, optional=item.optional)
     return QgsProcessingParameterFeatureSource(name, title, [_GEOMETRIES[item.option.reads]], optional=item.optional)
@@ -185,7 +192,8 @@ def option_values(
     """
     values = {}
     for item in request.described():
-        plain = not (item.option.reads or item.option.writes) and item.kind != _EXTENT and item.key is not None
+        is_layer = item.option.reads not in ("", "scheme")
+        plain = not (is_layer or item.option.writes) and item.kind != _EXTENT and item.key is not None
         if plain and item.name not in skip and algorithm.parameterDefinition(str(item.key)) is not None:
             values[item.name] = _value(algorithm, item, parameters, context)
     return values
@@ -225,6 +233,8 @@ def _value(
 ) -> Any:
     """Return the value of one parameter; None where an optional one is empty."""
     key, option = str(item.key), item.option
+    if option.reads == "scheme":
+        return scheme_path(algorithm.parameterAsString(parameters, key, context))
     if item.kind == "bool":
         return algorithm.parameterAsBool(parameters, key, context)
     if option.checkbox is not None:
@@ -247,6 +257,18 @@ def _value(
     if item.kind == "dict[str, float]":
         return expected_accuracies(text_list(text))
     return text_list(text) or (None if item.optional else ())
+
+
+def scheme_path(text: str) -> str | None:
+    """Return a class scheme as the engine finds it from its folder: an absolute path; None for an empty text.
+
+    Installed models are given by name; those in the folder of the plugin's settings are known to QGIS alone.
+    """
+    text = text.strip()
+    installed = available_models()
+    if text in installed:
+        return str(installed[text])
+    return os.path.abspath(text) if os.path.exists(text) else text or None
 
 
 def text_list(text: str) -> tuple[str, ...]:

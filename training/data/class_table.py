@@ -1,27 +1,16 @@
-"""Class tables of users: ``classes.csv`` or ``classes.json`` with id, name and colour of each class."""
+"""The class table of a data folder: ``classes.csv`` or ``classes.json``."""
 
 from __future__ import annotations
 
-import csv
-import json
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.core.io import class_table
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 
 from ..errors import DatasetError
 
 _NAMES = ("classes.csv", "classes.json")
-_SPELLINGS = {"color": "colour", "ignored": "unlabeled", "unlabelled": "unlabeled"}
-_FIELDS = {"id", "name", "colour"}
-_UNLABELED = {"unlabeled", "unlabelled", "ignored"}
-_MOST_CLASSES = 253  # ids are 1..254, of which Unlabeled needs one
-_REMEDY = (
-    "Write the header id,name,colour and one row per class, such as 1,Water,#E2A929; "
-    "an optional column unlabeled marks one row with yes."
-)
 
 
 def find_scheme(root: Path, table: str = "") -> tuple[ClassScheme, str]:
@@ -46,107 +35,12 @@ def find_scheme(root: Path, table: str = "") -> tuple[ClassScheme, str]:
 
 
 def read_class_table(path: Path) -> ClassScheme:
-    """Return the classes of a CSV or JSON table.
-
-    One row may be marked as unlabeled, by its name or in a column ``unlabeled``; its pixels are ignored in training.
-    Its id may be 0.
+    """Return the classes of a table, see :func:`.class_table.read_class_table`.
 
     Raises:
         DatasetError: with file name and row.
     """
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"The class table {path} cannot be read: {error}.", "Save it as UTF-8 text.") from error
-    rows = _json_rows(text, path) if path.suffix.lower() == ".json" else _csv_rows(text)
-    rows = [_spelled(row, number, path) for number, row in enumerate(rows, 1)]
-    marked = [row for row in rows if _is_unlabeled(row)]
-    if len(marked) > 1:
-        raise DatasetError(f"{path} marks {len(marked)} classes as unlabeled.", "Mark at most one.")
-    classes = [_class(row, number, path) for number, row in enumerate(rows, 1) if not _is_unlabeled(row)]
-    if not classes:
-        raise DatasetError(f"{path} does not list any class.", _REMEDY)
-    if not marked and len(classes) > _MOST_CLASSES:
-        raise DatasetError(
-            f"{path} lists {len(classes)} classes without one for unlabeled pixels; the limit is {_MOST_CLASSES}.",
-            "Merge some classes.",
-        )
-    # the highest free id, which masks rarely contain by mistake; its pixels are ignored silently
-    free = max(set(range(255)) - {entry.id for entry in classes})
-    unlabeled = replace(DUBAI.unlabeled, id=free)
-    if marked:
-        number = rows.index(marked[0]) + 1
-        given = {key: value for key, value in marked[0].items() if str(value or "").strip() not in ("", "0")}
-        unlabeled = _class(
-            {"id": free, "colour": unlabeled.colour, **given}, number, path
-        )  # ids start at 1; 0 and empty values take the default
-    return _scheme(classes, unlabeled, path)
-
-
-def _csv_rows(text: str) -> list[dict[str, Any]]:
-    header = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=header.count)  # spreadsheets write semicolons in many locales
-    rows = csv.DictReader(text.splitlines(), delimiter=delimiter, skipinitialspace=True)
-    return [row for row in rows if any(value and value.strip() for value in row.values() if isinstance(value, str))]
-
-
-def _json_rows(text: str, path: Path) -> list[Any]:
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise DatasetError(f"The class table {path} is not valid JSON: {error}.", "Correct the file.") from error
-    if isinstance(value, dict) and isinstance(value.get("classes"), list):  # format of ClassScheme.to_json()
-        unlabeled = value.get("unlabeled")
-        return [*value["classes"], *([{**unlabeled, "unlabeled": True}] if isinstance(unlabeled, dict) else [])]
-    if not isinstance(value, list):
-        raise DatasetError(f"The class table {path} is not a list of classes.", 'Write [{"id": 1, "name": …}, …].')
-    return value
-
-
-def _spelled(row: Any, number: int, path: Path) -> dict[str, Any]:
-    """Return a row with normalized field names; further fields are kept and not used."""
-    if not isinstance(row, dict):
-        raise DatasetError(f"{path}, class {number} is not a table of fields: {row!r:.80}.", _REMEDY)
-    named = {_SPELLINGS.get(key, key): value for key, value in ((_key(key), value) for key, value in row.items())}
-    if not set(named) >= _FIELDS:
-        raise DatasetError(f"{path}, class {number} has the fields {', '.join(map(str, row))}.", _REMEDY)
-    return named
-
-
-def _key(key: Any) -> str:
-    return str(key).strip().casefold()
-
-
-def _is_unlabeled(row: dict[str, Any]) -> bool:
-    marked = str(row.get("unlabeled") or "").strip().casefold() in {"1", "true", "yes", "x"}
-    return marked or str(row["name"]).strip().casefold() in _UNLABELED
-
-
-def _class(row: dict[str, Any], number: int, path: Path) -> LandCoverClass:
-    try:
-        colour = str(row["colour"]).strip().upper()
-        return LandCoverClass(_whole(row["id"]), str(row["name"] or "").strip(), colour)
+        return class_table.read_class_table(path)
     except ClassSchemeError as error:
-        raise DatasetError(f"{path}, class {number}: {error.message}", _REMEDY) from error
-    except ValueError as error:
-        raise DatasetError(f"{path}, class {number}: the id must be a whole number, got {row['id']!r}.") from error
-
-
-def _whole(value: Any) -> int:
-    """Parse an id; spreadsheets write 3 as 3.0."""
-    number = float(str(value).strip())
-    if not number.is_integer():
-        raise ValueError(value)
-    return int(number)
-
-
-def _scheme(classes: list[LandCoverClass], unlabeled: LandCoverClass, path: Path) -> ClassScheme:
-    colours = [entry.colour for entry in classes]
-    if len(set(colours)) != len(colours):
-        raise DatasetError(
-            f"{path} gives several classes the same colour: {', '.join(colours)}.", "Choose distinct colours."
-        )
-    try:
-        return ClassScheme(tuple(classes), unlabeled)
-    except ClassSchemeError as error:
-        raise DatasetError(f"{path}: {error.message}", _REMEDY) from error
+        raise DatasetError(error.message, error.remedy) from error

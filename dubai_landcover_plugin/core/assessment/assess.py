@@ -46,7 +46,7 @@ def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) ->
     """
     monitor = monitor or LoggingMonitor()
     check_outputs(request)
-    found = assess(request.input, request.reference, request.field, monitor)
+    found = assess(request.input, request.reference, request.field, monitor, request.scheme)
     for text in found.warnings:
         monitor.log("warning", text)
     raise_if_cancelled(monitor)
@@ -58,7 +58,7 @@ def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) ->
     return replace(found.result(), report=request.report, table=request.table)
 
 
-def assess(path: str, reference: str, field: str, monitor: Monitor) -> Assessment:
+def assess(path: str, reference: str, field: str, monitor: Monitor, scheme: str | None = None) -> Assessment:
     """Compare a map with a reference of any kind, which is recognised when it is opened.
 
     Args:
@@ -66,15 +66,18 @@ def assess(path: str, reference: str, field: str, monitor: Monitor) -> Assessmen
         reference: Raster, or vector layer of points or polygons.
         field: Attribute of the layer with the class.
         monitor: Receives progress; may cancel.
+        scheme: Classes of the map that the user chose, see :class:`.ClassifiedSource`.
 
     Raises:
         LandCoverError: as :func:`assess_accuracy`.
     """
-    with limited_cache(), ClassifiedSource(path) as source:
+    with limited_cache(), ClassifiedSource(path, scheme) as source:
         if _is_raster(reference):
-            return assess_raster(source, reference, monitor)
+            found = assess_raster(source, reference, monitor)
+            found.warnings[:0] = source.notes
+            return found
         layer = read_vector(reference)
-        notes = _crs_notes(source, layer)
+        notes = [*source.notes, *_crs_notes(source, layer)]
         layer = layer.to_crs(source.grid.crs)
         kinds = set(np.unique(shapely.get_type_id(layer.geometries)).tolist()) - {shapely.GeometryType.MISSING}
         if kinds and kinds <= set(_POINTS):

@@ -95,8 +95,6 @@ def assess_points(source: ClassifiedSource, layer: VectorLayer, field: str, moni
     pixels, strata = _locate(source, layer, monitor)
     used = (reference != NO_CLASS) & (pixels.mapped != NO_CLASS)
     facts, notes = _count_points(reference, pixels, used)
-    if strata.unknown_pixels(source.scheme):
-        notes.append(f"{strata.unknown_pixels(source.scheme):,} pixels have an unknown class id: they count as nodata.")
     strata = strata.of(source.scheme)
     design = _design(layer, source.scheme, strata, pixels.mapped, used, notes)
     sample = LabelledSample(

@@ -16,7 +16,7 @@ from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices, cla
 from dubai_landcover_plugin.core.assessment.wall_to_wall import ContingencyTable, wall_to_wall_assessment
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
-from dubai_landcover_plugin.core.io.class_tags import scheme_from_tags
+from dubai_landcover_plugin.core.io.class_scheme import scheme_of
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.raster_source import open_raster
 from dubai_landcover_plugin.protocol.classes import ClassScheme
@@ -55,7 +55,7 @@ class ReferenceRaster:
                     f"{self._dataset.dtypes[0]}.",
                     "Choose a raster with one band of class ids.",
                 )
-            self._indices = _indices_by_name(self._dataset.tags(), scheme)
+            self._indices = _indices_by_name(self._dataset, scheme)
             if not self._has_same_grid():
                 self._vrt = self._warped()
         except BaseException:
@@ -159,11 +159,13 @@ def assess_raster(source: ClassifiedSource, path: str, monitor: Monitor) -> Asse
     return wall_to_wall_assessment("raster", scheme, table, unit, {}, [_METHOD], notes)
 
 
-def _indices_by_name(tags: dict[str, str], scheme: ClassScheme) -> Indices:
+def _indices_by_name(dataset: Any, scheme: ClassScheme) -> Indices:
     """Return the map's class index of each reference id, (256,): by name if the raster has names, else by id."""
     try:
-        reference = scheme_from_tags(tags)
+        reference = scheme_of(dataset)
     except ClassSchemeError:
+        reference = None
+    if reference is None:
         return class_indices(scheme)
     index_of = {entry.name.casefold(): index for index, entry in enumerate(scheme.entries)}
     indices = np.full(256, NO_CLASS, np.int16)

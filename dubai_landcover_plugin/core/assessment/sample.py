@@ -69,12 +69,13 @@ def draw_accuracy_sample(request: AccuracySampleRequest, monitor: Monitor | None
     """
     monitor = monitor or LoggingMonitor()
     check_outputs(request)
-    with limited_cache(), ClassifiedSource(request.input) as source:
+    with limited_cache(), ClassifiedSource(request.input, request.scheme) as source:
         strips = _count(source, monitor)
         present = [entry for entry in source.scheme.entries if strips.totals[entry.id]]
         if not present:
             raise RasterOpenError(f"{request.input} has no classified pixel.", "Choose another raster.")
         points, notes = _allocate_points(request, source.scheme, strips.totals)
+        notes[:0] = source.notes
         for note in notes:
             monitor.log("warning", note)
         rows, cols, ids = _draw(source, strips, points, request.seed, monitor)

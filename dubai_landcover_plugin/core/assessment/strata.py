@@ -10,7 +10,7 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import GroundScale
 from dubai_landcover_plugin.core.io.class_map import Ids
-from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
+from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 _BLOCK_ROWS = 512  # px, height of a block of the GeoTIFFs that this package writes
 _STRIP_PIXELS = 1 << 21  # in memory at a time
@@ -35,11 +35,6 @@ class Strata:
         """Return pixels and areas, (K,) each, in the order of ``scheme.entries``."""
         ids = [entry.id for entry in scheme.entries]
         return Strata(self.pixels[ids], self.areas[ids])
-
-    def unknown_pixels(self, scheme: ClassScheme) -> int:
-        """Return the number of pixels whose id is not in the scheme."""
-        known = [NODATA_ID, *(entry.id for entry in scheme.entries)]
-        return int(self.pixels.sum() - self.pixels[known].sum())
 
 
 class StrataCounter:

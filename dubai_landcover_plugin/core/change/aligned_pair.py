@@ -14,6 +14,7 @@ from dubai_landcover_plugin.core.change.alignment import Alignment
 from dubai_landcover_plugin.core.change.change_codes import UNCERTAIN, UNKNOWN, ChangeCoding, Indices
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.class_map import ClassDecoder
 from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.io.grid_reader import GridReader
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
@@ -50,20 +51,28 @@ class AlignedPair:
     Args:
         request: Paths of the rasters and of their confidence, and the minimum confidence.
         grids: Grids of the earlier and of the later raster.
+        decoders: Class ids of the values of both rasters.
         coding: Class indices.
         alignment: Grid of the common area.
     """
 
     def __init__(
-        self, request: ChangeRequest, grids: tuple[Grid, Grid], coding: ChangeCoding, alignment: Alignment
+        self,
+        request: ChangeRequest,
+        grids: tuple[Grid, Grid],
+        decoders: tuple[ClassDecoder, ClassDecoder],
+        coding: ChangeCoding,
+        alignment: Alignment,
     ) -> None:
         self._min_percent = round(100 * request.min_confidence, 6)
-        self._coding, self.grid = coding, alignment.grid
+        self._coding, self._decoders, self.grid = coding, decoders, alignment.grid
         targets = (alignment.grid, alignment.sampling)
         with ExitStack() as stack:
             self._maps = [
-                stack.enter_context(GridReader(path, grid, target))
-                for path, grid, target in zip((request.earlier, request.later), grids, targets, strict=True)
+                stack.enter_context(GridReader(path, grid, target, decoder.fill))
+                for path, grid, target, decoder in zip(
+                    (request.earlier, request.later), grids, targets, decoders, strict=True
+                )
             ]
             given = zip((request.earlier_confidence, request.later_confidence), grids, targets, strict=True)
             self._confidences = [
@@ -83,7 +92,9 @@ class AlignedPair:
 
     def classes(self, window: Window) -> tuple[Indices, Indices]:
         """Return the class indices of the earlier and of the later date in a window, (h, w) int16 each."""
-        earlier, later = (reader.read(window) for reader in self._maps)
+        earlier, later = (
+            decoder.ids(reader.read(window)) for reader, decoder in zip(self._maps, self._decoders, strict=True)
+        )
         return self._coding.indices(earlier, later=False), self._coding.indices(later, later=True)
 
     def strip(self, first: int, last: int) -> PairStrip:

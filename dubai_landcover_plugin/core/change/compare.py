@@ -18,9 +18,9 @@ from dubai_landcover_plugin.core.change.result import Comparison
 from dubai_landcover_plugin.core.change.transitions import TransitionMatrix
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.attribute_table import entries_xml
-from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
+from dubai_landcover_plugin.core.io.class_map import ClassDecoder, ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.io.files import write_text
-from dubai_landcover_plugin.core.io.outputs import check_outputs, legend_path
+from dubai_landcover_plugin.core.io.outputs import check_outputs, legend_path, outputs_of, refuse_inputs
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
@@ -32,12 +32,18 @@ _LARGE_SHIFT_PX = 1.0
 
 @dataclass(frozen=True)
 class _Dates:
-    """Grids, classes and models of both rasters."""
+    """Grids, classes and models of both rasters, and notes on their classes."""
 
     request: ChangeRequest
     grids: tuple[Grid, Grid]
+    decoders: tuple[ClassDecoder, ClassDecoder]
     coding: ChangeCoding
     models: tuple[str, str]
+    notes: tuple[str, ...]
+
+    def pair(self, alignment: Alignment) -> AlignedPair:
+        """Open both rasters on the grid of their common area."""
+        return AlignedPair(self.request, self.grids, self.decoders, self.coding, alignment)
 
 
 def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> ChangeResult:
@@ -81,14 +87,24 @@ def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> Change
 
 
 def _open_dates(request: ChangeRequest) -> _Dates:
-    with ClassifiedSource(request.earlier) as earlier, ClassifiedSource(request.later) as later:
-        coding = ChangeCoding(earlier.scheme, later.scheme)
-        return _Dates(request, share_crs(earlier.grid, later.grid), coding, (earlier.model, later.model))
+    with (
+        ClassifiedSource(request.earlier, request.earlier_scheme) as earlier,
+        ClassifiedSource(request.later, request.later_scheme) as later,
+    ):
+        refuse_inputs(outputs_of(request), [*earlier.files, *later.files])
+        return _Dates(
+            request,
+            share_crs(earlier.grid, later.grid),
+            (earlier.decoder, later.decoder),
+            ChangeCoding(earlier.scheme, later.scheme),
+            (earlier.model, later.model),
+            (*earlier.notes, *later.notes),
+        )
 
 
 def _scheme_warnings(dates: _Dates) -> list[str]:
     """Return warnings about models, classes, confidence and CRS."""
-    warnings = []
+    warnings = [*dates.notes]
     first, second = dates.models
     if first and second and first != second:
         warnings.append(
@@ -108,7 +124,7 @@ def _scheme_warnings(dates: _Dates) -> list[str]:
 
 
 def _estimate(dates: _Dates, alignment: Alignment) -> Shift | None:
-    with AlignedPair(dates.request, dates.grids, dates.coding, alignment) as pair:
+    with dates.pair(alignment) as pair:
         return estimate_shift(pair.classes, alignment.grid)
 
 
@@ -142,7 +158,7 @@ def _compare(
     colours = {NODATA_ID: (0, 0, 0), **{code.id: code.rgb for code in coding.legend()}}
     style = RasterStyle(NODATA_ID, "Change", colours, Resampling.mode, coding.dtype.name)
     with ExitStack() as stack:
-        pair = stack.enter_context(AlignedPair(request, dates.grids, coding, alignment))
+        pair = stack.enter_context(dates.pair(alignment))
         raster = stack.enter_context(LandCoverWriter(request.output, grid, style))
         polygons = None
         if request.polygons:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -11,52 +11,126 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import rasterio
-from rasterio.enums import Resampling
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.windows import Window
 
 from dubai_landcover_plugin.core.grid.grid import Grid
-from dubai_landcover_plugin.core.io.class_tags import scheme_from_tags
+from dubai_landcover_plugin.core.io.class_scheme import choose_scheme
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.raster_source import open_raster
-from dubai_landcover_plugin.protocol.classes import NODATA_ID
+from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError, RasterReadError
 
-_REMEDY = "Choose a classified raster made by Segment Land Cover."
+_REMEDY = "Choose a classified raster: one made by Segment Land Cover, or a mosaic or an edited copy of such rasters."
 
 _CACHE = 128 << 20  # bytes of decoded blocks
+_UNKNOWN = 255  # never a class id: the value is not a class
+_NAMED_IN_ERRORS = 8  # values
 
 Ids = npt.NDArray[np.uint8]
+Mask = npt.NDArray[np.bool_]
+
+
+class ClassDecoder:
+    """Converts pixel values of any real type to class ids.
+
+    Nodata, masked pixels, NaN and 0 become 0; all other values must be class ids.
+
+    Args:
+        path: The raster, for messages.
+        dataset: The raster, open.
+        scheme: Its classes.
+    """
+
+    def __init__(self, path: str, dataset: rasterio.DatasetReader, scheme: ClassScheme) -> None:
+        self._path, self._scheme = path, scheme
+        dtype = np.dtype(dataset.dtypes[0])
+        self.nodata = _usable_nodata(dataset.nodata, dtype)
+        """The nodata value of the raster; None where it has none, or none that its type can hold."""
+        self.needs_mask = _needs_mask(dataset)
+        """Whether a mask has to be read beside the values."""
+        # Class id of each value of a byte.
+        self._table = np.full(256, _UNKNOWN, np.uint8)
+        ids = [entry.id for entry in scheme.entries]
+        self._table[ids] = ids
+        self._table[NODATA_ID] = NODATA_ID
+        if self.nodata is not None and self.nodata in range(256):
+            self._table[int(self.nodata)] = NODATA_ID
+        # Smaller values stay as they are; 255 never does.
+        self._first_changed = int(np.argmax([*(self._table[:255] != np.arange(255)), True]))
+
+    def ids(self, values: npt.NDArray[Any], mask: Mask | None = None, strict: bool = True) -> Ids:
+        """Return class ids, uint8, in the shape of ``values``.
+
+        Args:
+            values: Pixel values.
+            mask: True where they are valid; None where all are that differ from the nodata value.
+            strict: Whether values that are not classes are refused; they become 0 otherwise.
+
+        Raises:
+            ClassSchemeError: naming values that are not classes.
+        """
+        codes, exact = _as_bytes(values)
+        if exact is None and mask is None and codes.max(initial=0) < self._first_changed:
+            return codes  # nothing to look up
+        ids: Ids = self._table[codes]
+        if exact is not None:
+            ids[~exact] = _UNKNOWN
+            ids[self._is_nodata(values)] = NODATA_ID
+        if mask is not None:
+            ids[~mask] = NODATA_ID
+        unknown = ids == _UNKNOWN
+        if unknown.any():
+            if strict:
+                self._refuse(np.unique(values[unknown]))
+            ids[unknown] = NODATA_ID
+        return ids
+
+    @property
+    def fill(self) -> float | None:
+        """The nodata value to read the raster with on another grid, see :class:`.GridReader`."""
+        return self.nodata if self.nodata is not None else None if self.needs_mask else NODATA_ID
+
+    def _is_nodata(self, values: npt.NDArray[Any]) -> Mask:
+        """Return where values are the nodata value; of floats also NaN and what rounding made of the nodata value."""
+        if values.dtype.kind == "f":
+            missing: Mask = np.isnan(values)
+            return missing if self.nodata is None else missing | np.isclose(values, self.nodata, rtol=1e-6, atol=0)
+        return np.zeros(values.shape, bool) if self.nodata is None else values == self.nodata
+
+    def _refuse(self, found: npt.NDArray[Any]) -> None:
+        listed = ", ".join(f"{value:.10g}" for value in found[:_NAMED_IN_ERRORS].tolist())
+        more = f" and {len(found) - _NAMED_IN_ERRORS} more" if len(found) > _NAMED_IN_ERRORS else ""
+        known = ", ".join(f"{entry.id} {entry.name}" for entry in self._scheme.entries)
+        raise ClassSchemeError(
+            f"{self._path} contains values that are not classes: {listed}{more}. Its classes are {known}.",
+            "Choose the raster's own classes with the class scheme (--scheme), or set the values as no data.",
+        )
 
 
 class ClassifiedSource:
     """An open classified raster; a context manager.
 
     Args:
-        path: A raster written by Segment Land Cover.
+        path: A raster with one band of class ids, of any type: one written by Segment Land Cover, a mosaic or copy.
+        scheme: Its classes as the user chose them, see :func:`.read_scheme`; None for those that the raster names.
 
     Raises:
         RasterOpenError: if it cannot be opened or is not a classified raster.
+        ClassSchemeError: if the chosen classes cannot be read.
     """
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, scheme: str | None = None) -> None:
         self.path = str(path)
         self._dataset = open_raster(path)
         try:
             dataset = self._dataset
-            if dataset.count != 1 or dataset.dtypes[0] != "uint8":
-                raise RasterOpenError(
-                    f"{path} is not a classified raster: it has {dataset.count} band(s) of {dataset.dtypes[0]}, not "
-                    "one of uint8.",
-                    _REMEDY,
-                )
-            tags = dataset.tags()
-            try:
-                self.scheme = scheme_from_tags(tags)
-            except ClassSchemeError as error:
-                raise RasterOpenError(f"{path} is not a classified raster: {error.message}", _REMEDY) from error
+            _check_bands(self.path, dataset)
+            self.scheme, self.note = _choose(self.path, dataset, scheme)
+            self.decoder = ClassDecoder(self.path, dataset, self.scheme)
             self._grid = Grid(dataset.height, dataset.width, dataset.transform, declared_crs(dataset.crs))
-            self.run: dict[str, Any] = _json(tags.get("LANDCOVER_RUN"))
+            self.run: dict[str, Any] = _json(dataset.tags().get("LANDCOVER_RUN"))
         except BaseException:
             self._dataset.close()
             raise
@@ -70,9 +144,19 @@ class ClassifiedSource:
         self._dataset.close()
 
     @property
+    def notes(self) -> list[str]:
+        """Messages for the user: classes that had to be assumed."""
+        return [self.note] if self.note else []
+
+    @property
     def grid(self) -> Grid:
         """Shape, transform and CRS."""
         return self._grid
+
+    @property
+    def files(self) -> list[str]:
+        """All files of the raster, those behind a virtual raster included."""
+        return list(self._dataset.files)
 
     @property
     def model(self) -> str:
@@ -84,11 +168,9 @@ class ClassifiedSource:
 
         Raises:
             RasterReadError: if a block is damaged.
+            ClassSchemeError: naming values that are not classes.
         """
-        try:
-            return self._dataset.read(1, window=Window(0, first, self.grid.width, last - first))  # type: ignore[no-any-return]
-        except GDAL_ERRORS as error:
-            raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
+        return self.decoder.ids(*self._read({"window": Window(0, first, self.grid.width, last - first)}))
 
     def preview(self, height: int, width: int) -> Ids:
         """Return the whole raster at a lower resolution, (height, width) uint8: the most frequent id of each cell.
@@ -96,26 +178,17 @@ class ClassifiedSource:
         Raises:
             RasterReadError: if a block is damaged.
         """
+        values, mask = self._read({"out_shape": (height, width), "resampling": Resampling.mode})
+        return self.decoder.ids(values, mask, strict=False)  # overviews of other programs may have mixed values
+
+    def _read(self, how: dict[str, Any]) -> tuple[npt.NDArray[Any], Mask | None]:
+        """Return values, and the mask where there is one beside the nodata value."""
         try:
-            return self._dataset.read(1, out_shape=(height, width), resampling=Resampling.mode)  # type: ignore[no-any-return]
+            values = self._dataset.read(1, **how)
+            mask = self._dataset.read_masks(1, **how) > 0 if self.decoder.needs_mask else None
         except GDAL_ERRORS as error:
             raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
-
-    def check_ids(self, found: Iterable[int]) -> None:
-        """Refuse class ids that the raster's class names do not list.
-
-        Args:
-            found: Class ids that occur in the raster.
-
-        Raises:
-            ClassSchemeError: if one is not listed.
-        """
-        if not {entry.id for entry in self.scheme.entries} | {NODATA_ID} >= set(found):
-            known = ", ".join(f"{entry.id} {entry.name}" for entry in self.scheme.entries)
-            raise ClassSchemeError(
-                f"{self.path} contains class ids without a name; its classes are {known}.",
-                "Use a raster as Segment Land Cover wrote it.",
-            )
+        return values, mask
 
     def strips(self, rows: int) -> Iterator[tuple[int, Ids]]:
         """Yield strips of at most ``rows`` rows from the top: first row and class ids, (n, W) uint8."""
@@ -126,6 +199,56 @@ class ClassifiedSource:
 def limited_cache() -> rasterio.Env:
     """Return a context that limits GDAL's block cache to 128 MB instead of 5 % of the memory."""
     return rasterio.Env(GDAL_CACHEMAX=_CACHE)
+
+
+def _check_bands(path: str, dataset: rasterio.DatasetReader) -> None:
+    """Refuse rasters with other than one band of real numbers, an alpha band not counted."""
+    bands = [kind for kind in dataset.colorinterp if kind != ColorInterp.alpha]
+    if not dataset.count:
+        raise RasterOpenError(f"{path} is not a classified raster: it has no band.", _REMEDY)
+    if len(bands) != 1 or dataset.colorinterp[0] == ColorInterp.alpha:
+        several = " To make a mosaic with Build Virtual Raster, do not place each file into a separate band."
+        raise RasterOpenError(
+            f"{path} is not a classified raster: it has {dataset.count} bands of {dataset.dtypes[0]}, not one.",
+            _REMEDY + (several if dataset.driver == "VRT" else ""),
+        )
+    if np.dtype(dataset.dtypes[0]).kind not in "iuf":
+        raise RasterOpenError(f"{path} is not a classified raster: its pixels are {dataset.dtypes[0]}.", _REMEDY)
+
+
+def _choose(path: str, dataset: rasterio.DatasetReader, given: str | None) -> tuple[ClassScheme, str]:
+    if given:
+        return choose_scheme(dataset, given)
+    try:
+        return choose_scheme(dataset)
+    except ClassSchemeError as error:
+        remedy = error.remedy or "Choose its classes with the class scheme (--scheme)."
+        raise RasterOpenError(f"{path} is not a classified raster: {error.message}", remedy) from error
+
+
+def _usable_nodata(nodata: float | None, dtype: np.dtype[Any]) -> float | None:
+    """Return the nodata value as the type holds it; None where no pixel can have it."""
+    if nodata is None or (dtype.kind != "f" and not float(nodata).is_integer()):
+        return None
+    if dtype.kind != "f":
+        limits = np.iinfo(dtype)
+        return nodata if limits.min <= nodata <= limits.max else None
+    with np.errstate(over="ignore"):
+        return float(dtype.type(nodata))
+
+
+def _needs_mask(dataset: rasterio.DatasetReader) -> bool:
+    """Return whether a mask or an alpha band says which pixels are valid."""
+    return not {MaskFlags.all_valid, MaskFlags.nodata} & set(dataset.mask_flag_enums[0])
+
+
+def _as_bytes(values: npt.NDArray[Any]) -> tuple[Ids, Mask | None]:
+    """Return values cut to uint8, and where that keeps them; None where it always does."""
+    if values.dtype == np.uint8:
+        return values, None
+    largest = 255 if values.dtype.kind == "f" else min(255, int(np.iinfo(values.dtype).max))
+    codes: Ids = np.nan_to_num(np.clip(values, 0, largest), copy=False).astype(np.uint8)
+    return codes, codes == values
 
 
 def _json(text: str | None) -> dict[str, Any]:

@@ -47,15 +47,17 @@ class GridReader:
         path: The raster.
         own: Grid of the raster.
         grid: Grid to read on; nearest neighbour unless both share their pixels.
-        nodata: Nodata value of the raster, also returned outside it.
+        nodata: Nodata value of the raster, also returned outside it. None for a raster with a mask or alpha band
+            instead: 0 is returned outside it and where the mask says so.
 
     Raises:
         RasterOpenError: if it cannot be opened.
     """
 
-    def __init__(self, path: str, own: Grid, grid: Grid, nodata: float = NODATA_ID) -> None:
+    def __init__(self, path: str, own: Grid, grid: Grid, nodata: float | None = NODATA_ID) -> None:
         self.path = path
-        self._grid, self._nodata = grid, nodata
+        self._grid, self._nodata = grid, NODATA_ID if nodata is None else nodata
+        self._is_masked = nodata is None
         self._offset = whole_offset(own, grid)
         self._stack = ExitStack()
         try:
@@ -91,7 +93,10 @@ class GridReader:
         if left >= right or top >= bottom:
             return found
         try:
-            values = self._dataset.read(1, window=RasterioWindow(left, top, right - left, bottom - top))
+            part = RasterioWindow(left, top, right - left, bottom - top)
+            values = self._dataset.read(1, window=part)
+            if self._is_masked:
+                values[self._dataset.read_masks(1, window=part) == 0] = self._nodata
         except GDAL_ERRORS as error:
             raise RasterReadError(
                 f"{self.path} cannot be read: {error.__cause__ or error}.", "The file is damaged: copy it again."
@@ -104,13 +109,13 @@ class GridReader:
         place: dict[str, Any] = {"crs": self._grid.crs}
         if self._grid.crs is None:
             place = {"crs": _PLANE, "src_crs": _PLANE, "src_transform": self._dataset.transform}
+        if not self._is_masked:  # GDAL honours a mask only where it is given no nodata value
+            place |= {"src_nodata": self._nodata, "nodata": self._nodata}
         return WarpedVRT(
             self._dataset,
             transform=self._grid.transform,
             height=self._grid.height,
             width=self._grid.width,
             resampling=Resampling.nearest,
-            src_nodata=self._nodata,
-            nodata=self._nodata,
             **place,
         )

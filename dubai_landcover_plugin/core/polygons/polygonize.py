@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -110,7 +110,6 @@ def write_polygons(
             confidence = stack.enter_context(ConfidenceSource(options.confidence, source.grid))
         writer = _ClassFiles(stack, source, options, files)
         polygonizer = Polygonizer(source, options, confidence, monitor=monitor)
-        source.check_ids(np.flatnonzero(polygonizer.conservation().raster).tolist())
         for polygons in polygonizer:
             counts += np.bincount(polygons.class_ids, minlength=ID_COUNT)
             areas += np.bincount(polygons.class_ids, polygons.areas, ID_COUNT)
@@ -146,13 +145,14 @@ def polygonize(request: PolygonizeRequest, monitor: Monitor | None = None) -> Po
 
 def polygonize_checked(request: PolygonizeRequest, monitor: Monitor) -> PolygonizeResult:
     """Do as :func:`polygonize` where :func:`.check_outputs` has accepted the output."""
-    with ClassifiedSource(request.input) as source:
+    with ClassifiedSource(request.input, request.scheme) as source:
+        _log(source.notes, monitor)
         classes = [source.scheme.find(name) for name in request.classes] or source.scheme.entries
         outcome = write_polygons(
             source, {Path(request.output): {entry.id for entry in classes}}, _options(request), monitor
         )
     monitor.report(1, 1, "")
-    return PolygonizeResult(file=request.output, **outcome)
+    return PolygonizeResult(file=request.output, **outcome, warnings=tuple(source.notes))
 
 
 def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = None) -> ClassFilesResult:
@@ -169,7 +169,8 @@ def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = 
         ['Building', 'Road']
     """
     monitor = monitor or LoggingMonitor()
-    with ClassifiedSource(request.input) as source:
+    with ClassifiedSource(request.input, request.scheme) as source:
+        _log(source.notes, monitor)
         classes = [source.scheme.find(name) for name in request.classes]
         folder = Path(request.output_folder)
         named = class_files(folder, request.suffix, source.scheme)
@@ -185,11 +186,15 @@ def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = 
         for name, count in outcome["counts"].items()
         if not count
     ]
-    for note in notes:
-        monitor.log("warning", note)
+    _log(notes, monitor)
     monitor.report(1, 1, "")
     files = {entry.name: str(path) for entry, path in paths.items()}
-    return ClassFilesResult(files=files, **outcome, warnings=tuple(notes))
+    return ClassFilesResult(files=files, **outcome, warnings=(*source.notes, *notes))
+
+
+def _log(notes: Iterable[str], monitor: Monitor) -> None:
+    for note in notes:
+        monitor.log("warning", note)
 
 
 def _options(request: PolygonFields) -> PolygonOptions:

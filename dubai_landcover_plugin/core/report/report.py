@@ -23,11 +23,9 @@ from dubai_landcover_plugin.core.report.provenance import Provenance
 from dubai_landcover_plugin.core.report.statistics import AreaStatistics, area_statistics
 from dubai_landcover_plugin.core.report.tables import csv_text, write_zones_layer
 from dubai_landcover_plugin.core.report.zones import Zone, Zones, read_zones
-from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, naturally_coloured
+from dubai_landcover_plugin.protocol.classes import ClassScheme, naturally_coloured
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest, ReportResult
-
-_NO_CLASS = 255  # slot of ids that are not in the scheme
 
 
 @dataclass(frozen=True)
@@ -60,7 +58,7 @@ def write_report(request: ReportRequest, monitor: Monitor | None = None) -> Repo
     check_outputs(request)
     with ExitStack() as stack:
         stack.enter_context(limited_cache())
-        source = stack.enter_context(ClassifiedSource(request.input))
+        source = stack.enter_context(ClassifiedSource(request.input, request.scheme))
         confidence = None
         if request.confidence is not None:
             confidence = stack.enter_context(ConfidenceSource(request.confidence, source.grid))
@@ -91,8 +89,6 @@ def _count(
         monitor.report(first, grid.height, "counting")
         ids = source.read(first, last)
         keys = slot_of[ids].astype(np.int32)
-        if keys.max() == _NO_CLASS:
-            source.check_ids(np.unique(ids).tolist())
         percents = UNKNOWN if confidence is None else confidence.read(first, last)
         keys = np.where(keys > 0, keys * PERCENTS + percents, UNKNOWN).astype(np.int32)
         summed = None if confidence is None else blocks
@@ -121,8 +117,7 @@ def _count_zone(zone: Zone, counts: ClassCounts, strip: Strip) -> None:
 
 def _slots(scheme: ClassScheme) -> npt.NDArray[np.uint8]:
     """Return the slot of each id: 0 for nodata, then the classes in the scheme's order."""
-    slots = np.full(256, _NO_CLASS, np.uint8)
-    slots[NODATA_ID] = 0
+    slots = np.zeros(256, np.uint8)
     for slot, entry in enumerate(scheme.entries, 1):
         slots[entry.id] = slot
     return slots
@@ -136,7 +131,7 @@ def _provenance(
     counted: Statistics,
 ) -> Provenance:
     grid = source.grid
-    notes = [] if zones is None else list(zones.notes)
+    notes = [*source.notes, *(() if zones is None else zones.notes)]
     if grid.crs is None:
         notes.append("The raster has no CRS: areas are counted in pixels.")
     if counted.raster.without_confidence:

@@ -76,10 +76,12 @@ def extract_roads(request: RoadsRequest, monitor: Monitor | None = None) -> Road
 
 def extract_checked(request: RoadsRequest, monitor: Monitor) -> RoadsResult:
     """Do as :func:`extract_roads` where :func:`.check_outputs` has accepted the outputs."""
-    with ClassifiedSource(request.input) as source:
+    with ClassifiedSource(request.input, request.scheme) as source:
         network = find_network(source, request, monitor)
         grid = source.grid
-    notes = [] if grid.crs is not None else ["The raster has no CRS: lengths and widths are in pixels."]
+    notes = source.notes
+    if grid.crs is None:
+        notes.append("The raster has no CRS: lengths and widths are in pixels.")
     if not len(network.lines):
         unit = "m" if grid.crs is not None else "px"
         notes.append(

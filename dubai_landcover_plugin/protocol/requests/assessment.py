@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.options import CLASSIFIED_HELP, OVERWRITE_HELP, option
+from dubai_landcover_plugin.protocol.requests.options import (
+    CLASSIFIED_HELP,
+    OVERWRITE_HELP,
+    option,
+    scheme_option,
+)
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
 ALLOCATIONS = ("minimum", "proportional", "equal")
@@ -80,6 +85,7 @@ class AccuracySampleRequest(Request):
         help="Used by the allocation 'minimum'. 50 to 100 give usable figures for rare classes.",
     )
     seed: int = option(1, low=0, advanced=True, title="Seed", help="The same seed and raster give the same points.")
+    scheme: str | None = scheme_option()
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
 
@@ -116,6 +122,7 @@ class AccuracyRequest(Request):
         help="The figures as CSV: a row for each class, with its row of the confusion matrix.",
         writes="table",
     )
+    scheme: str | None = scheme_option()
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
 

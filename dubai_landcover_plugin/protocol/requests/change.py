@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.options import OVERWRITE_HELP, option
+from dubai_landcover_plugin.protocol.requests.options import CLASSIFIED_HELP, OVERWRITE_HELP, option, scheme_option
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
 
@@ -19,12 +19,12 @@ class ChangeRequest(Request):
 
     earlier: str = option(
         title="Classified raster, earlier date",
-        help="Raster made by Segment Land Cover. The result has its pixels.",
+        help=f"{CLASSIFIED_HELP} The result has its pixels.",
         reads="raster",
     )
     later: str = option(
         title="Classified raster, later date",
-        help="Raster made by Segment Land Cover, preferably with the same model.",
+        help=f"{CLASSIFIED_HELP} Preferably made with the same model.",
         reads="raster",
     )
     output: str = option(title="Change", help="The from–to raster, a GeoTIFF with colours and names.", writes="raster")
@@ -80,6 +80,8 @@ class ChangeRequest(Request):
         title="Correct the shift",
         help="Move the later raster by the estimated shift, rounded to whole pixels, before comparing.",
     )
+    earlier_scheme: str | None = scheme_option("Class scheme, earlier date")
+    later_scheme: str | None = scheme_option("Class scheme, later date")
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
     def __post_init__(self) -> None:

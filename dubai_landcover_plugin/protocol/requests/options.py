@@ -42,7 +42,15 @@ SIMPLIFY_HELP = (
 )
 CORNERS_HELP = "Join pixels of one class that touch only at a corner: 8-connected instead of 4-connected polygons."
 CONFIDENCE_HELP = "Confidence raster of the same run, in percent."
-CLASSIFIED_HELP = "Raster of class ids, as Segment Land Cover writes it."
+CLASSIFIED_HELP = (
+    "Raster of class ids: one that Segment Land Cover wrote, a mosaic of such rasters, or a copy edited with other "
+    "tools."
+)
+SCHEME_HELP = (
+    "Names and colours of the class ids: a model, another classified raster, a table (CSV or JSON with id, name and "
+    "colour) or a QGIS style (.qml). By default those stored with the raster; without any, 1 Water, 2 Land, 3 Road, "
+    "4 Building, 5 Vegetation and 6 Unlabeled are assumed."
+)
 OVERWRITE_HELP = "Replace outputs that exist."
 
 
@@ -60,7 +68,8 @@ class Option:
         unit: Unit of a number.
         filled: Whether an empty text or list is refused; fields without a default always are.
         example: A value to name in error messages.
-        reads: Kind of the input: ``raster``, ``folder`` or one of :data:`VECTORS`; empty for plain values.
+        reads: Kind of the input: ``raster``, ``folder``, ``scheme`` (classes, in a file of any kind) or one of
+            :data:`VECTORS`; empty for plain values.
         writes: Kind of the output: ``folder``, a key of :data:`SUFFIXES` or one of :data:`VECTORS`.
         flag: Name on the command line, where it is not the field's.
         metavar: Placeholder of the value on the command line.
@@ -170,6 +179,11 @@ def option(default: Any = MISSING, *, factory: Callable[[], Any] | None = None, 
     if factory is not None:
         return field(default_factory=factory, metadata=metadata)
     return field(default=default, metadata=metadata)
+
+
+def scheme_option(title: str = "Class scheme") -> Any:
+    """Return the field for the classes of a classified raster that the user chooses, see :data:`SCHEME_HELP`."""
+    return option(None, advanced=True, title=title, help=SCHEME_HELP, reads="scheme", metavar="FILE")
 
 
 def description_of(metadata: Mapping[Any, Any]) -> Option | None:

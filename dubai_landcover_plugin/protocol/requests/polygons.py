@@ -17,6 +17,7 @@ from dubai_landcover_plugin.protocol.requests.options import (
     SIMPLIFY_HELP,
     VECTOR_SUFFIXES,
     option,
+    scheme_option,
 )
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
@@ -34,6 +35,7 @@ class PolygonFields(Request):
         help=f"{CONFIDENCE_HELP} Adds the confidence of each polygon to its attributes.",
         reads="raster",
     )
+    scheme: str | None = scheme_option()
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
 

@@ -8,7 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.options import CLASSIFIED_HELP, CONFIDENCE_HELP, OVERWRITE_HELP, option
+from dubai_landcover_plugin.protocol.requests.options import (
+    CLASSIFIED_HELP,
+    CONFIDENCE_HELP,
+    OVERWRITE_HELP,
+    option,
+    scheme_option,
+)
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
 
@@ -55,6 +61,7 @@ class ReportRequest(Request):
         title="Natural colours",
         help="Draw water blue, vegetation green and so on instead of the colours of the dataset.",
     )
+    scheme: str | None = scheme_option()
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
     def __post_init__(self) -> None:

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dubai_landcover_plugin.protocol.requests.options import CLASSIFIED_HELP, CONFIDENCE_HELP, OVERWRITE_HELP, option
+from dubai_landcover_plugin.protocol.requests.options import (
+    CLASSIFIED_HELP,
+    CONFIDENCE_HELP,
+    OVERWRITE_HELP,
+    option,
+    scheme_option,
+)
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
 
@@ -101,6 +107,7 @@ class RoadsRequest(Request):
         help="Largest distance by which a smoothed line may move to lose vertices; 0 keeps all. In pixels where the "
         "raster has no CRS.",
     )
+    scheme: str | None = scheme_option()
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 
 

@@ -50,12 +50,10 @@ def test_degrees_have_the_area_of_their_rows():
     assert found.areas[3] == pytest.approx(areas[IDS == 3].sum())
 
 
-def test_classes_in_their_order_and_ids_without_a_class():
+def test_classes_in_their_order():
     sizes = Strata(np.arange(256), np.arange(256.0) * 2)
     assert sizes.of(DUBAI).pixels.tolist() == [1, 2, 3, 4, 5, 6]
     assert sizes.of(DUBAI).areas.tolist() == [2, 4, 6, 8, 10, 12]
-    assert sizes.unknown_pixels(DUBAI) == sum(range(7, 256))
-    assert count(METRES, 3).unknown_pixels(DUBAI) == int((IDS > 6).sum()) > 0
 
 
 def test_the_counter_keeps_its_sums_to_itself():

@@ -9,6 +9,7 @@ from dubai_landcover_plugin.core.change.alignment import align
 from dubai_landcover_plugin.core.change.change_codes import MISSING, UNCERTAIN, UNKNOWN, ChangeCoding
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from tests.core.change.cases import UTM40
@@ -40,7 +41,9 @@ def pair(tmp_path):
             later_confidence=confidences[1],
             min_confidence=minimum,
         )
-        return AlignedPair(request, grids, CODING, align(*grids))
+        sources = [ClassifiedSource(path) for path in paths]
+        decoders = tuple(source.decoder for source in sources)
+        return AlignedPair(request, grids, decoders, CODING, align(*grids))
 
     return open_pair
 

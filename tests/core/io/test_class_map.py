@@ -1,11 +1,14 @@
 """Classified rasters: what is one, and reading it in strips."""
 
+import math
+import re
+
 import numpy as np
 import pytest
 import rasterio
 
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
-from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError, RasterReadError
 from tests.factories import ONE_METRE, random_pixels, write_class_map, write_raster
 
@@ -36,13 +39,113 @@ def test_a_damaged_record_is_an_unknown_model(tmp_path, record):
 
 
 @pytest.mark.parametrize(
+    ("dtype", "nodata"),
+    [
+        ("uint8", None),
+        ("uint8", 255),
+        ("uint8", 6),
+        ("int8", -1),
+        ("int16", -9999),
+        ("uint16", 65535),
+        ("int32", None),
+        ("uint32", 0),
+        ("int64", -1),
+        ("uint64", None),
+        ("float32", -3.4028234663852886e38),
+        ("float32", -3.4e38),
+        ("float32", math.nan),
+        ("float64", -9999.5),
+        ("float64", None),
+    ],
+)
+def test_copies_in_other_types_have_the_same_ids(tmp_path, dtype, nodata):
+    values = IDS.astype(dtype)
+    wanted = np.where(nodata == IDS, 0, IDS)
+    if nodata is not None:
+        values[wanted == 0] = nodata
+    path = write_raster(tmp_path / "copy.tif", values[None], nodata=nodata)
+    with ClassifiedSource(path) as source:
+        ids = source.read(2, 9)
+        assert ids.dtype == np.uint8
+        np.testing.assert_array_equal(ids, wanted[2:9])
+        assert source.preview(11, 7).tolist() == wanted.tolist()
+
+
+def test_pixels_behind_a_mask_or_an_alpha_band_have_no_class(tmp_path):
+    valid = IDS % 2 == 1
+    masked = write_raster(tmp_path / "mask.tif", IDS[None].astype(np.uint8))
+    with rasterio.open(masked, "r+") as dataset:
+        dataset.write_mask(valid)
+    both = np.stack([IDS, np.where(valid, 255, 0)]).astype(np.uint8)
+    for path in (masked, write_raster(tmp_path / "alpha.tif", both, photometric="MINISBLACK", alpha="YES")):
+        with ClassifiedSource(path) as source:
+            np.testing.assert_array_equal(source.read(0, 11), np.where(valid, IDS, 0))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "float32"])
+def test_values_that_are_not_classes_are_named_wherever_they_are(tmp_path, dtype):
+    values = IDS.astype(dtype)
+    values[10, 2:5] = (9, 7, 200)
+    with ClassifiedSource(write_raster(tmp_path / "m.tif", values[None])) as source:
+        source.read(0, 10)
+        with pytest.raises(ClassSchemeError, match=r"m\.tif contains .* not classes: 7, 9, 200\. Its classes"):
+            source.read(10, 11)
+        assert source.preview(11, 7)[10].tolist() == [0, 1, 0, 0, 0, 5, 6]
+
+
+@pytest.mark.parametrize("value", [0.5, -1, 300, 1e30, math.inf])
+def test_values_that_are_not_ids_are_refused(tmp_path, value):
+    values = IDS.astype(np.float32)
+    values[5, 5] = value
+    with (
+        ClassifiedSource(write_raster(tmp_path / "m.tif", values[None])) as source,
+        pytest.raises(ClassSchemeError, match=re.escape(f"not classes: {np.float32(value).item():.10g}.")),
+    ):
+        source.read(0, 11)
+
+
+def test_many_values_are_counted(tmp_path):
+    values = np.arange(100, 170, dtype=np.uint8).reshape(1, 10, 7)
+    with (
+        ClassifiedSource(write_raster(tmp_path / "m.tif", values)) as source,
+        pytest.raises(ClassSchemeError, match="100, 101, 102, 103, 104, 105, 106, 107 and 62 more"),
+    ):
+        source.read(0, 10)
+
+
+def test_a_scheme_of_all_ids_changes_nothing(tmp_path):
+    classes = tuple(LandCoverClass(value, f"c{value}", "#000001") for value in range(1, 254))
+    scheme = ClassScheme(classes, LandCoverClass(254, "Unlabeled", "#000002"))
+    ids = np.arange(255, dtype=np.uint8)[None]
+    with ClassifiedSource(write_class_map(tmp_path / "m.tif", ids, scheme)) as source:
+        assert (source.read(0, 1) == ids).all()
+
+
+def test_the_users_classes_replace_those_of_the_raster(tmp_path):
+    table = tmp_path / "classes.csv"
+    table.write_text("id,name,colour\n" + "".join(f"{value},c{value},#00000{value}\n" for value in range(1, 7)))
+    path = write_class_map(tmp_path / "m.tif", IDS)
+    with ClassifiedSource(path, str(table)) as source:
+        assert [entry.name for entry in source.scheme.classes] == ["c1", "c2", "c3", "c4", "c5", "c6"]
+        assert source.notes == []
+    with pytest.raises(ClassSchemeError, match=r"nothing\.csv cannot be used as class scheme"):
+        ClassifiedSource(path, str(tmp_path / "nothing.csv"))
+
+
+def test_assumed_classes_are_reported(tmp_path):
+    with ClassifiedSource(write_raster(tmp_path / "m.tif", IDS[None].astype(np.uint8))) as source:
+        assert source.scheme == DUBAI
+        assert source.notes[0].startswith("m.tif does not name its classes; assumed: 1 Water, 2 Land")
+
+
+@pytest.mark.parametrize(
     ("pixels", "words"),
     [
-        (random_pixels(9, 9), r"it has 3 band\(s\) of uint8"),
-        (np.ones((1, 9, 9), np.int16), r"it has 1 band\(s\) of int16"),
-        (np.ones((1, 9, 9), np.uint8), "no class names"),
+        (random_pixels(9, 9), "it has 3 bands of uint8, not one"),
+        (np.ones((2, 9, 9), np.int16), "it has 2 bands of int16"),
+        (np.ones((1, 9, 9), np.complex64), "its pixels are complex64"),
     ],
-    ids=["image", "int16", "no names"],
+    ids=["image", "two", "complex"],
 )
 def test_other_rasters_are_refused_and_closed(tmp_path, pixels, words):
     path = write_raster(tmp_path / "o.tif", pixels)
@@ -53,12 +156,12 @@ def test_other_rasters_are_refused_and_closed(tmp_path, pixels, words):
         ClassifiedSource(path)
 
 
-def test_unnamed_ids_are_refused_with_the_known_ones(tmp_path):
-    with ClassifiedSource(write_class_map(tmp_path / "m.tif", IDS)) as source:
-        source.check_ids(range(7))
-        source.check_ids([])
-        with pytest.raises(ClassSchemeError, match="its classes are 1 Water, 2 Land"):
-            source.check_ids([1, 7])
+def test_damaged_class_names_are_refused(tmp_path):
+    path = write_class_map(tmp_path / "m.tif", IDS)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.update_tags(CLASS_2="Land blue")
+    with pytest.raises(RasterOpenError, match=r"m\.tif is not a classified raster: Class colours must have the form"):
+        ClassifiedSource(path)
 
 
 def test_a_preview_shows_the_most_frequent_class(tmp_path):

@@ -32,18 +32,18 @@ REQUESTS = {
         "in.tif", "o.tif", confidence="c.tif", polygons="p.gpkg", buildings="b.shp", roads="r.fgb", report="r.html"
     ),
     "segment_folder": FolderRequest("in", "out"),
-    "polygonize": PolygonizeRequest("in.tif", "p.gpkg", confidence="c.tif"),
-    "export_class_polygons": ClassFilesRequest("in.tif", "out", confidence="c.tif"),
+    "polygonize": PolygonizeRequest("in.tif", "p.gpkg", confidence="c.tif", scheme="s.qml"),
+    "export_class_polygons": ClassFilesRequest("in.tif", "out", confidence="c.tif", scheme="s.qml"),
     "regularize_buildings": BuildingsRequest("in.gpkg", "b.gpkg", obstacles="roads.gpkg|layername=roads"),
-    "extract_roads": RoadsRequest("in.tif", "r.gpkg", nodes="n.gpkg", confidence="c.tif"),
+    "extract_roads": RoadsRequest("in.tif", "r.gpkg", nodes="n.gpkg", confidence="c.tif", scheme="s.qml"),
     "write_report": ReportRequest(
-        "in.tif", "r.html", csv="r.csv", zones="z.gpkg", zones_layer="out.gpkg", confidence="c.tif"
+        "in.tif", "r.html", csv="r.csv", zones="z.gpkg", zones_layer="out.gpkg", confidence="c.tif", scheme="s.qml"
     ),
-    "draw_accuracy_sample": AccuracySampleRequest("in.tif", "s.gpkg"),
-    "assess_accuracy": AccuracyRequest("in.tif", "points.gpkg", report="r.html", table="t.csv"),
+    "draw_accuracy_sample": AccuracySampleRequest("in.tif", "s.gpkg", scheme="s.qml"),
+    "assess_accuracy": AccuracyRequest("in.tif", "points.gpkg", report="r.html", table="t.csv", scheme="s.qml"),
     "map_change": ChangeRequest(
         "a.tif", "b.tif", "o.tif", polygons="p.shp", csv="m.csv", report="r.html",
-        earlier_confidence="ac.tif", later_confidence="bc.tif",
+        earlier_confidence="ac.tif", later_confidence="bc.tif", earlier_scheme="as.qml", later_scheme="bs.qml",
     ),
 }  # fmt: skip
 """A request of each task that names every file it can."""

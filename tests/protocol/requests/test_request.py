@@ -54,7 +54,10 @@ def test_polygons_in_one_file_and_in_a_folder_share_their_options():
 
 @pytest.mark.parametrize("kind", [PolygonizeRequest, ClassFilesRequest])
 def test_shared_options_of_polygons_reach_both_requests(kind):
-    options = {"min_area": 7.0, "simplify": 0.5, "corners": True, "confidence": "percent.tif", "overwrite": True}
+    options = {
+        "min_area": 7.0, "simplify": 0.5, "corners": True, "confidence": "percent.tif", "scheme": "own.csv",
+        "overwrite": True,
+    }  # fmt: skip
     assert set(options) == {item.name for item in PolygonFields.described()}
     request = kind.from_options({"input": "c.tif", "output": "p.gpkg", "output_folder": "out", **options})
     assert {name: getattr(request, name) for name in options} == options
