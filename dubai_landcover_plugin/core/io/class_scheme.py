@@ -14,7 +14,8 @@ from dubai_landcover_plugin.core.io.class_tags import scheme_from_tags
 from dubai_landcover_plugin.core.io.raster_source import open_raster
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, naturally_coloured
 from dubai_landcover_plugin.protocol.errors import BundleError, ClassSchemeError, LandCoverError, RasterOpenError
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, find_model, installed_models, read_metadata
+from dubai_landcover_plugin.protocol.model_folders import find_model, installed_models
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
 
 _REMEDY = (
