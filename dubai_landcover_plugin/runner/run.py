@@ -54,7 +54,7 @@ def run_task(
         except LandCoverError as error:
             worker.kill()
             if not isinstance(error, WorkerError):  # a worker that reports an error has removed its files
-                remove_temporaries(output_folders(task, request), exchange.pid)
+                remove_temporaries(output_folders(task, request))
             raise
 
 
@@ -62,7 +62,6 @@ class _Exchange:
     """Exchange of messages with a worker during one run."""
 
     def __init__(self, worker: WorkerProcess, monitor: Monitor) -> None:
-        self.pid = worker.pid
         self._worker = worker
         self._monitor = monitor
         self._started = time.monotonic()
@@ -154,8 +153,6 @@ class _Exchange:
                 "Restart QGIS after an update of the plugin; if the error persists, install the plugin again.",
             )
         self._greeted = True
-        pid = message.get("pid")  # differs from that of the started process if a launcher starts the interpreter
-        self.pid = pid if isinstance(pid, int) else self.pid
         versions = message.get("versions")
         listed = (
             ", ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, dict) else ""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.protocol.partial_files import partial_owner
+from dubai_landcover_plugin.protocol.partial_files import sweep_partials
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, paths
 
 
@@ -24,19 +23,6 @@ def output_folders(task: str, request: Mapping[str, Any]) -> list[Path]:
     return sorted(found)
 
 
-def remove_temporaries(folders: Iterable[Path], pid: int) -> list[Path]:
-    """Delete the unfinished files of the worker ``pid`` of this computer and return them.
-
-    Files of other computers and processes stay; see :func:`.partial_owner`.
-    """
-    removed = []
-    for folder in folders:
-        for path in folder.glob(".*") if folder.is_dir() else ():
-            if partial_owner(path.name) != pid:
-                continue
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
-            removed.append(path)
-    return removed
+def remove_temporaries(folders: Iterable[Path]) -> list[Path]:
+    """Delete the unfinished files of workers that ended and return them; see :func:`.sweep_partials`."""
+    return [path for folder in folders for path in sweep_partials(folder)]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from dubai_landcover_plugin.protocol.partial_files import make_partial
 
 
 def say(**message: object) -> None:
@@ -23,12 +26,11 @@ def hello(protocol: int = 2) -> None:
     say(type="hello", protocol=protocol, versions={"torch": "0"}, device="cpu")
 
 
-def partial(output: str, host: str = "", pid: int = 0) -> Path:
-    """Leave an unfinished file beside ``output``, named as the engine names it."""
-    path = Path(output)
-    left = path.with_name(f".{path.name}.{host or socket.gethostname()}-{pid or os.getpid()}.partial.tif")
-    left.write_text("half")
-    return left
+def partial(output: str) -> Path:
+    """Leave an unfinished file for ``output`` as the engine does."""
+    folder = make_partial(Path(output))
+    (folder / "a.tif").write_text("half")
+    return folder
 
 
 def good(request: dict) -> None:
@@ -102,12 +104,10 @@ def polite(request: dict) -> None:
 
 
 def stubborn(request: dict) -> None:
-    """Ignore cancellations, with a child and unfinished files of this and of other processes."""
+    """Ignore cancellations, with a child and an unfinished file."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(300)"])
     partial(request["output"])
-    partial(request["output"], host="elsewhere")
-    partial(request["output"], pid=1)
     hello()
     say(type="log", level="info", text=f"child {child.pid}")
     say(type="progress", done=1, total=10)

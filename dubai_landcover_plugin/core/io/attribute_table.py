@@ -71,3 +71,8 @@ def entries_xml(entries: Sequence[LegendEntry], pixels: Mapping[int, int]) -> st
         "  </PAMRasterBand>\n"
         "</PAMDataset>\n"
     )
+
+
+def is_legend(text: str) -> bool:
+    """Return whether the text of a sidecar has an attribute table as :func:`entries_xml` writes it."""
+    return "<GDALRasterAttributeTable" in text and all(f"<Name>{name}</Name>" in text for name, _, _ in _FIELDS)

@@ -1,90 +1,140 @@
 """Atomic writing: a file is complete at its path or not there at all.
 
-Every writer of the engine and of training writes to a temporary file or folder beside the target, which
-:func:`partial_path` names, and moves it into place with :func:`replace_file`: ``fsync``, then ``os.replace``. A full
-disk, a crash or a kill leaves an earlier file at the target as it was. What a killed process leaves under a temporary
-name is removed by the next writer of the same target.
+Every writer of the engine and of training writes into a temporary folder beside the target, which
+:func:`partial_folder` makes, and moves the files into place with :func:`place_files`: ``fsync``, then a rename. A full
+disk, a crash or a kill leaves an earlier file at the target as it was. Folders that killed processes leave are removed
+by the next writer in the same folder.
+
+An output that is a symbolic link stays one: the file that it leads to is written, see :func:`link_target`.
 """
 
 from __future__ import annotations
 
 import os
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.errors import OutputError
-from dubai_landcover_plugin.protocol.partial_files import partial_name, partial_owner
+from dubai_landcover_plugin.protocol.partial_files import (
+    make_partial,
+    remove_own_partials,
+    remove_partial,
+    sweep_partials,
+)
+from dubai_landcover_plugin.protocol.placement import place
 
 DISK_REMEDY = "Free some space or choose another folder; a file that existed at the output path is unchanged."
 _LONGEST_NAME = 150  # bytes; file systems take 255, and temporary files have longer names
 
-_folders: set[Path] = set()  # in which this process has written temporary files
+_SWEEP_SHARE = 0.01  # of the time; a folder of 100,000 files takes a second
+
+_swept: dict[Path, tuple[float, float]] = {}  # folders: when they were last swept, and how long it took, s
 
 
-def partial_path(path: str | Path, suffix: str | None = None) -> Path:
-    """Return the temporary path under which this process writes ``path``; remove those of processes that ended.
+def partial_folder(path: str | Path) -> Path:
+    """Make a temporary folder beside ``path``; remove those of processes that ended.
 
     Args:
-        path: The finished file.
-        suffix: Ending of the temporary file or folder; None takes that of ``path``.
+        path: The finished file; not a link, see :func:`link_target`.
+
+    Returns:
+        The folder; :func:`.remove_partial` removes it.
+
+    Raises:
+        OutputError: if the file name is too long or the file system refuses.
+    """
+    path = Path(path)
+    check_name(path)
+    sweep(path.parent)
+    try:
+        return make_partial(path)
+    except OSError as error:
+        raise OutputError(f"{path} could not be written: {error.strerror}.", DISK_REMEDY) from error
+
+
+def check_name(path: Path) -> None:
+    """Refuse names that leave no room for those of temporary and side files.
 
     Raises:
         OutputError: if the file name is too long.
     """
-    path = Path(path)
     if len(path.name.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
         raise OutputError(
             f"The file name {path.name[:40]}… has more than {_LONGEST_NAME} bytes.", "Choose a shorter one."
         )
-    sweep_partials(path)
-    _folders.add(path.parent)
-    return path.with_name(partial_name(path.name, suffix))
 
 
-def replace_file(partial: Path, path: Path) -> None:
-    """Move a temporary file to its final path.
+def link_target(path: str | Path) -> Path:
+    """Return the file that a symbolic link leads to, which need not exist; other paths as they are.
 
     Raises:
-        OutputError: if the file system refuses.
+        OutputError: if links lead to each other.
+    """
+    path = Path(path)
+    if not path.is_symlink():
+        return path
+    target = Path(os.path.realpath(path))
+    if target.is_symlink():
+        raise OutputError(f"{path} is a symbolic link that leads back to itself.", "Choose another output path.")
+    return target
+
+
+def place_files(
+    folder: Path,
+    path: Path,
+    sides: Sequence[str] = (),
+    stale: Sequence[Path] = (),
+    overwrite: bool = True,
+    main_last: bool = False,
+) -> None:
+    """Move a file, and files that belong to it, from a temporary folder into the folder above; all or none.
+
+    Args:
+        folder: Result of :func:`partial_folder`; it has a file with the name of ``path``.
+        path: The final path.
+        sides: Names of the files that belong to it.
+        stale: Files of an earlier data set at ``path`` that do not fit the new one; they are removed.
+        overwrite: Whether existing files may be replaced.
+        main_last: The file cannot be read without its sides, as a shapefile: the earlier one goes before its sides, the
+            new one comes after them.
+
+    Raises:
+        OutputError: if a file may not be replaced or the file system refuses; earlier files are as before once the
+            temporary folder is removed.
     """
     try:
-        with partial.open("rb+") as stream:  # content first: a power cut must not leave an empty file
-            os.fsync(stream.fileno())
-        os.replace(partial, path)
+        place(folder, [path.name, *sides], stale, overwrite, main_last)
+    except FileExistsError as error:
+        raise OutputError(
+            f"{error.filename2 or path} exists.", "Choose another output path, or allow overwriting."
+        ) from error
     except OSError as error:
         raise OutputError(
             f"{path} could not be put into place: {error.strerror}.", "Close programs that hold the file open."
         ) from error
-    if os.name != "nt":
-        with suppress(OSError):  # the file is in place; some network file systems cannot sync folders
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
 
 
 @contextmanager
-def atomic_path(path: str | Path) -> Iterator[Path]:
+def atomic_path(path: str | Path, overwrite: bool = True) -> Iterator[Path]:
     """Yield a temporary path; move it to ``path`` when the block ends, remove it if the block raises.
+
+    Args:
+        path: The file.
+        overwrite: Whether an existing one may be replaced.
 
     Example:
         >>> with atomic_path("curves.png") as partial:  # doctest: +SKIP
         ...     figure.savefig(partial)
 
     Raises:
-        OutputError: if the file system refuses to move it.
+        OutputError: if the file may not be replaced or the file system refuses.
     """
-    path = Path(path)
-    partial = partial_path(path)
-    try:
-        yield partial
-        replace_file(partial, path)
-    except BaseException:
-        remove_quietly(partial)
-        raise
+    path = link_target(path)
+    with temporary_folder(path) as folder:
+        yield folder / path.name
+        place_files(folder, path, overwrite=overwrite)
 
 
 @contextmanager
@@ -94,32 +144,29 @@ def temporary_folder(path: str | Path) -> Iterator[Path]:
     Raises:
         OutputError: if the file system refuses.
     """
-    folder = partial_path(path, ".work")
-    try:
-        folder.mkdir()
-    except OSError as error:
-        raise OutputError(f"{path} could not be written: {error.strerror}.", DISK_REMEDY) from error
+    folder = partial_folder(path)
     try:
         yield folder
     finally:
-        remove_quietly(folder)
+        remove_partial(folder)
 
 
-def write_bytes(path: str | Path, content: bytes, make_folders: bool = False) -> None:
+def write_bytes(path: str | Path, content: bytes, make_folders: bool = False, overwrite: bool = True) -> None:
     """Write a small file atomically.
 
     Args:
-        path: The file; replaced if it exists.
+        path: The file.
         content: What it holds.
         make_folders: Create missing folders.
+        overwrite: Whether an existing file may be replaced.
 
     Raises:
-        OutputError: if the file system refuses.
+        OutputError: if the file may not be replaced or the file system refuses.
     """
     if make_folders:
         make_folder(Path(path).parent)
     try:
-        with atomic_path(path) as partial:
+        with atomic_path(path, overwrite) as partial:
             partial.write_bytes(content)
     except OutputError:
         raise
@@ -127,15 +174,15 @@ def write_bytes(path: str | Path, content: bytes, make_folders: bool = False) ->
         raise OutputError(f"{path} could not be written: {error.strerror}.", DISK_REMEDY) from error
 
 
-def write_text(path: str | Path, text: str, make_folders: bool = False) -> None:
+def write_text(path: str | Path, text: str, make_folders: bool = False, overwrite: bool = True) -> None:
     """Write a small UTF-8 file as :func:`write_bytes` does; what UTF-8 cannot encode is escaped.
 
     Such are bytes of file names that are not UTF-8.
 
     Raises:
-        OutputError: if the file system refuses.
+        OutputError: if the file may not be replaced or the file system refuses.
     """
-    write_bytes(path, text.encode("utf-8", "backslashreplace"), make_folders)
+    write_bytes(path, text.encode("utf-8", "backslashreplace"), make_folders, overwrite)
 
 
 def make_folder(folder: Path) -> None:
@@ -150,52 +197,19 @@ def make_folder(folder: Path) -> None:
         raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.", "Choose another folder.") from error
 
 
-def discard_partials(path: Path) -> None:
-    """Remove the temporary files of this process for ``path``, with what GDAL put beside them."""
-    for name, process in _partials(path.parent, path.name):
-        if process == os.getpid():
-            remove_quietly(name)
+def sweep(folder: Path) -> None:
+    """Remove what killed runs left in a folder.
 
-
-def sweep_partials(path: Path) -> None:
-    """Remove temporary files for ``path`` of processes of this computer that ended."""
-    for name, process in _partials(path.parent, path.name):
-        if process != os.getpid() and not _is_alive(process):
-            remove_quietly(name)
+    Nothing happens soon after the last time: a batch that writes 100,000 files into a folder must not search it as
+    often.
+    """
+    when, duration = _swept.get(folder, (-float("inf"), 0.0))
+    started = time.monotonic()
+    if started - when >= duration / _SWEEP_SHARE:
+        sweep_partials(folder)
+        _swept[folder] = time.monotonic(), time.monotonic() - started
 
 
 def remove_partials() -> None:
     """Remove all temporary files of this process, before it exits at once."""
-    for folder in list(_folders):
-        for name, process in _partials(folder):
-            if process == os.getpid():
-                remove_quietly(name)
-
-
-def _partials(folder: Path, target: str | None = None) -> list[tuple[Path, int]]:
-    """Return temporary files in a folder with the ids of their processes; see :func:`partial_owner`."""
-    found = []
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            process = partial_owner(entry.name, target)
-            if process is not None:
-                found.append((folder / entry.name, process))
-    return found
-
-
-def remove_quietly(path: Path) -> None:
-    """Remove a file or a folder if the file system allows it."""
-    with suppress(OSError):
-        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
-
-
-def _is_alive(process: int) -> bool:
-    if os.name == "nt":
-        return True  # os.kill would end it
-    try:
-        os.kill(process, 0)  # signal 0 only asks whether it exists
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True
+    remove_own_partials()

@@ -11,15 +11,18 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.io.files import partial_path
+from dubai_landcover_plugin.core.io.attribute_table import is_legend
+from dubai_landcover_plugin.core.io.files import check_name, link_target, sweep
 from dubai_landcover_plugin.core.io.geoparquet import load_pyarrow
 from dubai_landcover_plugin.core.io.layer_source import file_of
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_partial
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
 from dubai_landcover_plugin.protocol.requests.tasks import Task, paths, task_of
@@ -27,13 +30,30 @@ from dubai_landcover_plugin.protocol.requests.tasks import Task, paths, task_of
 CLASSES_ENDING, CONFIDENCE_ENDING = "_landcover", "_confidence"
 """Endings of the names of classified and confidence rasters that a batch writes."""
 
-_VECTOR_PARTS = {
-    ".shp": (".dbf", ".shx", ".prj", ".cpg", ".qml"),
-    ".gpkg": (".gpkg-wal", ".gpkg-shm", ".gpkg-journal"),
-}
-_OTHER_PARTS = (".qml",)  # of other vector files
-_SHAPEFILE_INDICES = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qmd")
+_SHAPEFILE_PARTS = (".dbf", ".shx", ".prj", ".cpg")
+_SHAPEFILE_INDICES = (".qix", ".sbn", ".sbx", ".idm", ".ind")
+_GEOPACKAGE_JOURNALS = (".gpkg-wal", ".gpkg-shm", ".gpkg-journal")
+_STYLE = ".qml"
 _RASTER_SIDECARS = (".aux.xml", ".ovr", ".msk")
+_SHARED_SIDES = {
+    ".prj": (".asc", ".bil", ".bip", ".bsq", ".bmp", ".dem", ".flt", ".gif", ".grd", ".jp2", ".jpeg", ".jpg", ".png"),
+    ".qml": (
+        ".csv",
+        ".dxf",
+        ".fgb",
+        ".geojson",
+        ".gml",
+        ".gpkg",
+        ".json",
+        ".kml",
+        ".parquet",
+        ".shp",
+        ".sqlite",
+        ".tab",
+    ),
+    ".ind": (".tab",),
+}
+"""Side files that are read with more than one format, and the suffixes of these."""
 
 
 # Files beside a named file
@@ -64,15 +84,15 @@ def journal_folder(path: str | Path) -> Path:
 def vector_files(path: str | Path) -> list[Path]:
     """Return the files that a vector file may consist of, itself first."""
     path = Path(path)
-    return [path, *(path.with_suffix(part) for part in _VECTOR_PARTS.get(path.suffix, _OTHER_PARTS))]
+    parts = {".shp": (*_SHAPEFILE_PARTS, _STYLE), ".gpkg": _GEOPACKAGE_JOURNALS}.get(path.suffix, (_STYLE,))
+    return [path, *(path.with_suffix(part) for part in parts)]
 
 
 def stale_vector_files(path: str | Path) -> list[Path]:
     """Return the files of an earlier vector file that would be read with a new one, but do not fit it."""
     path = Path(path)
-    if path.suffix == ".shp":
-        return [path.with_suffix(suffix) for suffix in _SHAPEFILE_INDICES]
-    return vector_files(path)[1:] if path.suffix == ".gpkg" else []  # a new GeoPackage has no journal yet
+    stale = {".shp": (*_SHAPEFILE_PARTS, *_SHAPEFILE_INDICES), ".gpkg": _GEOPACKAGE_JOURNALS}
+    return [path.with_suffix(part) for part in stale.get(path.suffix, ())]
 
 
 # Files of a request
@@ -83,19 +103,41 @@ class Outputs:
     """Files that a request writes.
 
     Args:
-        files: Rasters, tables, pages and records.
+        rasters: GeoTIFFs.
+        files: Tables and pages.
+        records: Run records.
         vectors: Vector files, without their parts.
-        sidecars: Files that are replaced or removed with those, even where overwriting is not allowed.
+        updated: Files that are replaced even where overwriting is not allowed.
     """
 
+    rasters: tuple[Path, ...] = ()
     files: tuple[Path, ...] = ()
+    records: tuple[Path, ...] = ()
     vectors: tuple[Path, ...] = ()
-    sidecars: tuple[Path, ...] = ()
+    updated: tuple[Path, ...] = ()
 
     @property
     def written(self) -> list[Path]:
         """All files that count as results, vector files with their parts."""
-        return [*self.files, *(part for path in self.vectors for part in vector_files(path))]
+        vectors = (part for path in self.vectors for part in vector_files(path))
+        return [*self.rasters, *self.files, *self.records, *vectors]
+
+    @property
+    def sides(self) -> dict[Path, Path]:
+        """Files that are read with rasters and vector files, and which; those of earlier ones are removed."""
+        found = {}
+        for path in self.rasters:
+            for name in (path, link_target(path)):
+                found.update(dict.fromkeys(raster_sidecars(name), name))
+        for path in self.vectors:
+            found.update(dict.fromkeys([*vector_files(path)[1:], *stale_vector_files(path)], path))
+        return found
+
+    @property
+    def everything(self) -> list[Path]:
+        """All files that may be written or removed; one that is named twice is listed twice."""
+        written = self.written
+        return [*written, *(path for path in self.sides if path not in written), *self.updated]
 
 
 def outputs_of(request: Request, class_files: Iterable[Path] = ()) -> Outputs:
@@ -106,7 +148,7 @@ def outputs_of(request: Request, class_files: Iterable[Path] = ()) -> Outputs:
         class_files: Vector files of a :class:`.ClassFilesRequest`, see :func:`class_files`.
     """
     if isinstance(request, FolderRequest):
-        return Outputs(sidecars=manifest_paths(request.output_folder))
+        return Outputs(updated=manifest_paths(request.output_folder))
     named = named_outputs(task_of(request), vars(request))
     return replace(named, vectors=(*named.vectors, *class_files))
 
@@ -118,15 +160,11 @@ def named_outputs(task: Task, request: Mapping[str, Any]) -> Outputs:
         task: The task of the request.
         request: Its fields; those that are missing name nothing.
     """
-    rasters, vectors = paths(request, task.rasters), paths(request, task.vectors)
-    records = [record_path(request["output"])] if task.request is SegmentationRequest else []
     return Outputs(
-        files=(*map(Path, rasters), *map(Path, paths(request, task.pages)), *records),
-        vectors=tuple(map(Path, vectors)),
-        sidecars=(
-            *(sidecar for path in rasters for sidecar in raster_sidecars(path)),
-            *(stale for path in vectors for stale in stale_vector_files(path) if stale not in vector_files(path)),
-        ),
+        rasters=tuple(map(Path, paths(request, task.rasters))),
+        files=tuple(map(Path, paths(request, task.pages))),
+        records=(record_path(request["output"]),) if task.request is SegmentationRequest else (),
+        vectors=tuple(map(link_target, paths(request, task.vectors))),
     )
 
 
@@ -211,15 +249,18 @@ def check_outputs(request: Request, class_files: Iterable[Path] = ()) -> None:
     task = task_of(request)
     overwrite = bool(getattr(getattr(request, "options", request), "overwrite", False))
     refuse_inputs(outputs, [file_of(path) for path in paths(vars(request), task.inputs)])
-    for path in outputs.written:
-        _check_file(path, overwrite)
-    for path in outputs.sidecars:
-        _check_file(path, True)
+    everything = outputs.everything
+    folders = {link_target(path).parent: path for path in everything}
+    for folder in folders:
+        if not folder.is_dir():
+            raise OutputError(f"The folder {folder} does not exist.", "Make it first, or choose another.")
+        sweep(folder)
+    _check_sides(outputs)
+    for path in everything:
+        _check_file(path, overwrite or path in outputs.updated)
     for path in outputs.vectors:
         _check_vector(path)
-    everything = [*outputs.written, *outputs.sidecars]
-    ignores_case = {folder: _check_folder(folder) for folder in {path.parent for path in everything}}
-    _check_collisions(everything, ignores_case)
+    _check_collisions(everything, {folder: _check_folder(folder) for folder in folders})
 
 
 def refuse_inputs(outputs: Outputs, inputs: Iterable[str]) -> None:
@@ -234,7 +275,7 @@ def refuse_inputs(outputs: Outputs, inputs: Iterable[str]) -> None:
     """
     for source in inputs:
         place = Path(source).resolve()
-        for path in (*outputs.written, *outputs.sidecars):
+        for path in outputs.everything:
             if path.resolve() == place or _is_same_file(path, source):
                 raise OutputError(f"The output {path} is the input itself.", "Choose another output path.")
 
@@ -247,10 +288,46 @@ def _is_same_file(path: Path, other: str) -> bool:
         return False
 
 
+def _check_sides(outputs: Outputs) -> None:
+    """Refuse to replace or remove side files that do not belong to an output.
+
+    Those of an output that does not exist yet belong to another data set, such as the style of ``town.tif`` where
+    ``town.shp`` is written, or to a former one.
+    """
+    written = outputs.written
+    foreign = [(side, path) for side, path in outputs.sides.items() if not _belongs(side, path, written)]
+    for _, path in foreign:
+        names = ", ".join(sorted(side.name for side, other in foreign if other == path))
+        raise OutputError(
+            f"{path.parent} has {names}, which would be replaced or read with {path.name} but do not belong to it.",
+            "Move them elsewhere, or choose another output path.",
+        )
+
+
+def _belongs(side: Path, path: Path, written: Sequence[Path]) -> bool:
+    """Return whether a side file belongs to an output, or does not exist."""
+    if side.is_symlink():
+        return False
+    if not side.is_file():
+        return True  # a folder is refused elsewhere
+    if not path.exists():
+        return side.name.endswith(".aux.xml") and is_legend(_text(side))
+    shared = _SHARED_SIDES.get(side.suffix, ())
+    others = (side.with_suffix(one) for suffix in shared for one in (suffix, suffix.upper()))
+    if any(other.exists() and other != path and other not in written for other in others):
+        return False
+    return side.suffix != _STYLE or "<rasterrenderer" not in _text(side)
+
+
+def _text(path: Path) -> str:
+    with suppress(OSError):
+        return path.read_text(encoding="utf-8", errors="replace")
+    return ""
+
+
 def _check_file(path: Path, overwrite: bool) -> None:
-    if not path.parent.is_dir():
-        raise OutputError(f"The folder {path.parent} does not exist.", "Make it first, or choose another.")
-    partial_path(path)  # removes what killed runs left; refuses names that are too long
+    check_name(path)
+    path = link_target(path)
     if not path.exists():
         return
     if not path.is_file():
@@ -289,15 +366,14 @@ def _is_utf8(text: str) -> bool:
 
 def _check_folder(folder: Path) -> bool:
     """Refuse a folder that is not writable; return whether names in it ignore the case of letters."""
-    probe = partial_path(folder / "probe", ".probe")
     try:
-        probe.touch()
-        ignores_case = probe.with_name(probe.name.swapcase()).exists()
-        probe.unlink()
+        probe = make_partial(folder / "probe")
     except OSError as error:
         raise OutputError(
             f"The folder {folder} is not writable: {error.strerror}.", "Choose another folder."
         ) from error
+    ignores_case = probe.with_name(probe.name.swapcase()).exists()
+    remove_partial(probe)
     return ignores_case
 
 
@@ -306,7 +382,7 @@ def _check_collisions(files: Sequence[Path], ignores_case: Mapping[Path, bool]) 
     seen = set()
     for path in files:
         place = os.path.normcase(os.path.realpath(path))
-        place = place.casefold() if ignores_case[path.parent] else place
+        place = place.casefold() if ignores_case[link_target(path).parent] else place
         if place in seen:
             raise OutputError(f"{path} would be written twice.", "Give each output a path of its own.")
         seen.add(place)

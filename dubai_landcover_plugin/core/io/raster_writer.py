@@ -30,13 +30,14 @@ from rasterio.windows import Window as RasterioWindow
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.files import (
     DISK_REMEDY,
-    discard_partials,
-    partial_path,
-    replace_file,
+    link_target,
+    partial_folder,
+    place_files,
 )
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.outputs import raster_sidecars
 from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.partial_files import remove_partial, remove_quietly
 
 BLOCK = 512  # px
 _SMALLEST_OVERVIEW = 256  # px
@@ -78,11 +79,12 @@ class LandCoverWriter:
     Call :meth:`finish`, then :meth:`place`. Without them the temporary file is removed when the block ends.
 
     Args:
-        path: The GeoTIFF; replaced if it exists.
+        path: The GeoTIFF.
         grid: Its shape, transform and CRS.
         style: Its type, nodata, palette and description.
         control_points: Ground control points and their CRS, written if the grid has no CRS.
         cog: Write a cloud-optimised GeoTIFF, https://docs.ogc.org/is/21-026/21-026.html.
+        overwrite: Whether an existing file may be replaced.
     """
 
     def __init__(
@@ -92,18 +94,22 @@ class LandCoverWriter:
         style: RasterStyle,
         control_points: tuple[list[GroundControlPoint], CRS | None] = ([], None),
         cog: bool = False,
+        overwrite: bool = True,
     ) -> None:
-        self.path = Path(path)
+        self._given = Path(path)
+        self.path = link_target(path)
         self._grid = grid
         self._style = style
         self._cog = cog
-        self._partial = partial_path(self.path)
+        self._overwrite = overwrite
         self._block = np.empty(
             (min(BLOCK, grid.height), grid.width), style.dtype
         )  # rows that do not fill a row of blocks yet
         self._pending = 0  # rows in it
         self._written = 0  # rows on disk
         self._checksums: list[int] = []
+        self._folder = partial_folder(self.path)
+        self._partial = self._folder / self.path.name
         self._errors = _GdalErrors()
         logging.getLogger("rasterio").addHandler(self._errors)
         self._environment = rasterio.Env(GDAL_TIFF_OVR_BLOCKSIZE=str(BLOCK), COMPRESS_OVERVIEW="DEFLATE")
@@ -174,12 +180,12 @@ class LandCoverWriter:
         """Move the finished file into place; remove sidecars of the raster that it replaces.
 
         Raises:
-            OutputError: if the file system refuses.
+            OutputError: if the file exists and may not be replaced, or the file system refuses.
         """
-        replace_file(self._partial, self.path)
-        for sidecar in raster_sidecars(self.path):
-            with suppress(OSError):
-                sidecar.unlink()
+        place_files(self._folder, self.path, stale=raster_sidecars(self.path), overwrite=self._overwrite)
+        if self._given != self.path:  # programs that open the link read those beside it
+            for sidecar in raster_sidecars(self._given):
+                remove_quietly(sidecar)
 
     def abort(self) -> None:
         """Close the dataset and remove temporary files; does nothing after :meth:`place`."""
@@ -190,7 +196,7 @@ class LandCoverWriter:
         if self._errors in logging.getLogger("rasterio").handlers:
             logging.getLogger("rasterio").removeHandler(self._errors)
             self._environment.__exit__(None, None, None)
-        discard_partials(self.path)
+        remove_partial(self._folder)
 
     def _create(self, control_points: tuple[list[GroundControlPoint], CRS | None]) -> rasterio.io.DatasetWriter:
         grid = self._grid
@@ -255,7 +261,7 @@ class LandCoverWriter:
 
     def _optimise(self) -> None:
         """Rewrite the file in the layout of a cloud-optimised GeoTIFF, overviews included."""
-        ordered = partial_path(self.path, ".cog.tif")
+        ordered = self._folder / f"{self.path.stem}.cog.tif"
         rasterio.shutil.copy(
             self._partial, ordered, driver="COG", compress="DEFLATE", blocksize=BLOCK, bigtiff="IF_SAFER"
         )

@@ -17,10 +17,11 @@ import shapely
 from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.io import ogr
-from dubai_landcover_plugin.core.io.files import partial_path, remove_quietly, replace_file
+from dubai_landcover_plugin.core.io.files import check_name, link_target, partial_folder, place_files
 from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile, count_rows
 from dubai_landcover_plugin.core.io.outputs import stale_vector_files
 from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.partial_files import remove_partial
 from dubai_landcover_plugin.protocol.requests.options import VECTOR_SUFFIXES
 
 Geometries = npt.NDArray[np.object_]
@@ -46,23 +47,31 @@ class VectorWriter:
         crs: CRS of the coordinates, or None.
         fields: Name and type (``int32``, ``float64``, ``object`` for text) of each attribute.
         style: A QML document, or None.
+        overwrite: Whether existing files may be replaced.
 
     Raises:
         OutputError: if the name of the file, or of a field in a shapefile, is too long.
     """
 
     def __init__(
-        self, path: str | Path, geometry_type: str, crs: CRS | None, fields: Mapping[str, Any], style: str | None = None
+        self,
+        path: str | Path,
+        geometry_type: str,
+        crs: CRS | None,
+        fields: Mapping[str, Any],
+        style: str | None = None,
+        overwrite: bool = True,
     ) -> None:
-        self._path = Path(path)
+        self._path = link_target(path)
         self._driver = VECTOR_SUFFIXES[self._path.suffix.lower()]
-        self._type, self._crs, self._style = geometry_type, crs, style
+        self._type, self._crs, self._style, self._overwrite = geometry_type, crs, style, overwrite
         self._layer = _UNNAMED if self._driver == "ESRI Shapefile" else layer_name(self._path.stem)
         self._fields = {name: np.dtype(kind) for name, kind in fields.items()}
         long = [name for name in self._fields if len(name) > _SHORT]
         if self._driver == "ESRI Shapefile" and long:
             raise OutputError(f"A shapefile's field names have at most {_SHORT} letters, not {long[0]}.")
-        self._folder = partial_path(self._path, ".folder")
+        check_name(self._path)
+        self._folder = Path()  # temporary, until the block ends
         self._waiting: list[tuple[Geometries, Fields]] = []
         self._parquet: GeoParquetFile | None = None
         self._made = False
@@ -70,8 +79,7 @@ class VectorWriter:
         self.count = 0
 
     def __enter__(self) -> VectorWriter:
-        with _plain_errors(self._path):
-            self._folder.mkdir()
+        self._folder = partial_folder(self._path)
         return self
 
     def __exit__(
@@ -79,7 +87,7 @@ class VectorWriter:
     ) -> None:
         if self._parquet is not None:
             self._parquet.close()
-        remove_quietly(self._folder)
+        remove_partial(self._folder)
 
     def write(self, geometries: Geometries, fields: Fields) -> None:
         """Append features.
@@ -193,12 +201,14 @@ class VectorWriter:
             self._target.with_suffix(".qml").write_text(self._style, encoding="utf-8")
 
     def _place(self) -> None:
-        path = self._path
-        parts = sorted(self._folder.iterdir(), key=lambda part: part.suffix == path.suffix)  # the main part last
-        for stale in stale_vector_files(path):
-            stale.unlink(missing_ok=True)
-        for part in parts:
-            replace_file(part, path.with_name(path.stem + part.name[len(_UNNAMED) :]))
+        name, folder = self._path.name, self._folder
+        sides = []
+        for part in sorted(folder.glob(f"{_UNNAMED}.*")):
+            named = self._path.stem + part.name[len(_UNNAMED) :]
+            part.rename(folder / named)
+            sides += [named] if named != name else []
+        is_shapefile = self._driver == "ESRI Shapefile"
+        place_files(folder, self._path, sides, stale_vector_files(self._path), self._overwrite, main_last=is_shapefile)
 
 
 def layer_name(stem: str) -> str:

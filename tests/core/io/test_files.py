@@ -1,6 +1,5 @@
 import os
-import subprocess
-import sys
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,20 +10,20 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io import files
 from dubai_landcover_plugin.core.io.files import (
     atomic_path,
-    partial_path,
+    partial_folder,
+    place_files,
     remove_partials,
-    replace_file,
-    sweep_partials,
     temporary_folder,
     write_bytes,
     write_text,
 )
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
+from dubai_landcover_plugin.protocol import placement
 from dubai_landcover_plugin.protocol.errors import OutputError
-from dubai_landcover_plugin.protocol.partial_files import partial_name, partial_owner
-from dubai_landcover_plugin.runner.temporaries import remove_temporaries
+from dubai_landcover_plugin.protocol.partial_files import remove_partial, sweep_partials
 from tests.factories import ONE_METRE
+from tests.partials import abandon, leave_partial
 
 
 class StoppedError(Exception):
@@ -42,8 +41,8 @@ def cloud_optimised_raster(path):
     style = RasterStyle(0, "Land cover")
     with LandCoverWriter(path, Grid(600, 8, ONE_METRE, None), style, cog=True) as writer:
         writer.write_rows(np.ones((600, 8), np.uint8))
-        partial_path(path, ".cog.tif").touch()
-        Path(f"{partial_path(path, '.cog.tif')}.ovr.tmp").touch()  # as GDAL does
+        (writer._folder / "o.cog.tif").touch()
+        (writer._folder / "o.cog.tif.ovr.tmp").touch()  # as GDAL does
         raise StoppedError
 
 
@@ -76,28 +75,19 @@ WRITERS = [
 ]
 
 
-@pytest.fixture
-def dead():
-    """Return the id of a process that has ended."""
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
 class TestTemporariesOfEveryWriter:
     @pytest.fixture
     def left(self, tmp_path, monkeypatch):
-        """Return a function that lets a writer end as if it were killed, as another process if one is given."""
+        """Return a function that lets a writer end as if it were killed."""
 
-        def leave(writer, name, process=None):
+        def leave(writer, name):
             with monkeypatch.context() as patched:
-                if process is not None:
-                    patched.setattr(os, "getpid", lambda: process)
-                for module in ("files", "vector_writer"):
-                    patched.setattr(f"dubai_landcover_plugin.core.io.{module}.remove_quietly", lambda path: None)
+                for module in ("files", "raster_writer", "vector_writer"):
+                    patched.setattr(f"dubai_landcover_plugin.core.io.{module}.remove_partial", lambda folder: None)
                 with pytest.raises(StoppedError):
                     writer(tmp_path / name)
-            assert os.listdir(tmp_path)
+            (folder,) = tmp_path.iterdir()
+            return folder
 
         return leave
 
@@ -108,11 +98,11 @@ class TestTemporariesOfEveryWriter:
         assert os.listdir(tmp_path) == []
 
     @pytest.mark.parametrize(("writer", "name"), WRITERS)
-    def test_are_swept_once_their_process_has_ended(self, writer, name, left, tmp_path, dead):
-        left(writer, name, dead)
-        sweep_partials(tmp_path / "other.tif")
-        assert os.listdir(tmp_path)
-        sweep_partials(tmp_path / name)
+    def test_are_swept_once_their_process_has_ended(self, writer, name, left, tmp_path):
+        folder = left(writer, name)
+        assert sweep_partials(tmp_path) == []
+        abandon(folder)
+        assert sweep_partials(tmp_path) == [folder]
         assert os.listdir(tmp_path) == []
 
     @pytest.mark.parametrize(("writer", "name"), WRITERS)
@@ -122,57 +112,29 @@ class TestTemporariesOfEveryWriter:
         remove_partials()
         assert os.listdir(tmp_path) == ["other.tif"]
 
-    @pytest.mark.parametrize(("writer", "name"), WRITERS)
-    def test_are_removed_by_the_plugin_that_killed_the_engine(self, writer, name, left, tmp_path, dead):
-        left(writer, name, dead)
-        remove_temporaries([tmp_path], dead + 1)
-        assert os.listdir(tmp_path)
-        remove_temporaries([tmp_path], dead)
-        assert os.listdir(tmp_path) == []
 
-
-def test_files_of_living_processes_and_other_computers_stay(tmp_path, monkeypatch, dead):
-    living = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"])
-    try:
-        own = partial_name("o.tif")
-        names = {
-            own,
-            own.replace(f"-{os.getpid()}.", f"-{living.pid}."),
-            f".o.tif.elsewhere-{dead}.partial.tif",
-            own.replace(f"-{os.getpid()}.", f"-{dead}.").replace(".o.tif.", ".oo.tif."),
-            "o.tif",
-        }
-        for name in names:
-            (tmp_path / name).touch()
-        sweep_partials(tmp_path / "o.tif")
-        assert set(os.listdir(tmp_path)) == names
-    finally:
-        living.kill()
-        living.wait()
-
-
-def test_a_new_file_sweeps_up_what_is_left_of_earlier_ones(tmp_path, dead):
-    left = partial_name("o.json").replace(f"-{os.getpid()}.", f"-{dead}.")
-    (tmp_path / left).touch()
+def test_a_new_file_sweeps_up_what_is_left_of_others(tmp_path):
+    leave_partial(tmp_path / "other.tif.aux.xml")
     write_text(tmp_path / "o.json", "{}")
     assert os.listdir(tmp_path) == ["o.json"]
 
 
-@pytest.mark.parametrize(
-    ("name", "target", "owner"),
-    [
-        (partial_name("a.tif"), None, os.getpid()),
-        (partial_name("a.tif") + ".aux.xml", "a.tif", os.getpid()),
-        (partial_name("a.tif", ".folder"), "a.tif", os.getpid()),
-        (partial_name("a.tif"), "b.tif", None),
-        (partial_name("a.tif"), ".tif", None),
-        (partial_name("a.tif")[1:], None, None),
-        ("a.tif", None, None),
-        (".a.tif.unfinished", None, None),
-    ],
-)
-def test_owners_of_names(name, target, owner):
-    assert partial_owner(name, target) == owner
+def test_a_large_folder_is_not_searched_for_every_file(tmp_path, monkeypatch):
+    searched = []
+
+    def search(folder):
+        searched.append(folder)
+        clock[0] += 0.5
+
+    clock = [0.0]
+    monkeypatch.setattr(files, "sweep_partials", search)
+    monkeypatch.setattr(files.time, "monotonic", lambda: clock[0])
+    for _ in range(100):
+        files.sweep(tmp_path)
+    assert len(searched) == 1
+    clock[0] += 60
+    files.sweep(tmp_path)
+    assert len(searched) == 2
 
 
 def test_text_is_written_whole(tmp_path):
@@ -219,13 +181,102 @@ def test_file_systems_that_cannot_sync_folders_will_do(tmp_path, monkeypatch):
             raise OSError(22, "Invalid argument")
         real(handle)
 
-    (tmp_path / "partial").write_text("content")
-    monkeypatch.setattr(files.os, "fsync", refuse_folders)
-    replace_file(tmp_path / "partial", tmp_path / "a.txt")
+    folder = partial_folder(tmp_path / "a.txt")
+    (folder / "a.txt").write_text("content")
+    monkeypatch.setattr(placement.os, "fsync", refuse_folders)
+    place_files(folder, tmp_path / "a.txt")
+    remove_partial(folder)
     assert len(calls) == 2
     assert (tmp_path / "a.txt").read_text() == "content"
 
 
 def test_names_too_long_for_a_temporary_file_are_refused(tmp_path):
     with pytest.raises(OutputError, match="more than 150 bytes"):
-        partial_path(tmp_path / ("a" * 200 + ".tif"))
+        partial_folder(tmp_path / ("a" * 200 + ".tif"))
+
+
+class TestWithoutOverwriting:
+    def test_a_file_that_appears_during_the_run_is_kept(self, tmp_path):
+        def write():
+            with atomic_path(tmp_path / "a.json", overwrite=False) as partial:
+                partial.write_text("new")
+                (tmp_path / "a.json").write_text("the user's")
+
+        with pytest.raises(OutputError, match=r"a\.json exists"):
+            write()
+        assert (tmp_path / "a.json").read_text() == "the user's"
+        assert os.listdir(tmp_path) == ["a.json"]
+
+    @pytest.mark.parametrize(
+        ("output", "appearing"),
+        [("o.shp", "o.shp"), ("o.shp", "o.dbf"), ("o.shp", "o.qix"), ("o.gpkg", "o.gpkg"), ("o.fgb", "o.fgb")],
+    )
+    def test_a_vector_file_that_appears_during_the_run_is_kept(self, tmp_path, output, appearing):
+        with VectorWriter(tmp_path / output, "Polygon", None, {"number": np.int32}, overwrite=False) as writer:
+            writer.write(np.array([shapely.box(0, 0, 1, 1)], object), {"number": np.array([1])})
+            (tmp_path / appearing).write_text("the user's")
+            with pytest.raises(OutputError, match=rf"{re.escape(appearing)} exists"):
+                writer.finish()
+        assert (tmp_path / appearing).read_text() == "the user's"
+        assert os.listdir(tmp_path) == [appearing]
+
+    def test_a_raster_that_appears_during_the_run_is_kept(self, tmp_path):
+        grid = Grid(8, 8, ONE_METRE, None)
+        with LandCoverWriter(tmp_path / "o.tif", grid, RasterStyle(0, "Land cover"), overwrite=False) as writer:
+            writer.write_rows(np.ones((8, 8), np.uint8))
+            writer.finish({})
+            (tmp_path / "o.tif").write_text("the user's")
+            with pytest.raises(OutputError, match=r"o\.tif exists"):
+                writer.place()
+        assert (tmp_path / "o.tif").read_text() == "the user's"
+        assert os.listdir(tmp_path) == ["o.tif"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")
+class TestLinks:
+    @pytest.fixture
+    def link(self, tmp_path):
+        """Return a function that makes a link to a file, which need not exist, in another folder."""
+        (tmp_path / "data").mkdir()
+        (tmp_path / "links").mkdir()
+
+        def make(name, target):
+            (tmp_path / "links" / name).symlink_to(tmp_path / "data" / target)
+            return tmp_path / "links" / name
+
+        return make
+
+    @pytest.mark.parametrize("exists", [True, False])
+    def test_the_file_that_a_link_leads_to_is_written(self, tmp_path, link, exists):
+        path = link("o.json", "v3.json")
+        if exists:
+            (tmp_path / "data" / "v3.json").write_text("old")
+        write_text(path, "new")
+        assert path.is_symlink()
+        assert (tmp_path / "data" / "v3.json").read_text() == "new"
+        assert os.listdir(tmp_path / "data") == ["v3.json"]
+        assert os.listdir(tmp_path / "links") == ["o.json"]
+
+    def test_the_parts_of_a_shapefile_are_beside_the_file_that_a_link_leads_to(self, tmp_path, link):
+        with VectorWriter(link("o.shp", "v3.shp"), "Polygon", None, {"number": np.int32}) as writer:
+            writer.finish()
+        assert sorted(os.listdir(tmp_path / "data")) == ["v3.cpg", "v3.dbf", "v3.shp", "v3.shx"]
+        assert os.listdir(tmp_path / "links") == ["o.shp"]
+
+    def test_side_files_of_both_names_of_a_raster_are_removed(self, tmp_path, link):
+        path = link("o.tif", "v3.tif")
+        (tmp_path / "data" / "v3.tif.ovr").touch()
+        Path(f"{path}.ovr").touch()
+        with LandCoverWriter(path, Grid(8, 8, ONE_METRE, None), RasterStyle(0, "Land cover")) as writer:
+            writer.write_rows(np.ones((8, 8), np.uint8))
+            writer.finish({})
+            writer.place()
+        assert os.listdir(tmp_path / "data") == ["v3.tif"]
+        assert os.listdir(tmp_path / "links") == ["o.tif"]
+        assert path.is_symlink()
+
+    def test_links_that_lead_to_themselves_are_refused(self, tmp_path):
+        (tmp_path / "a").symlink_to(tmp_path / "b")
+        (tmp_path / "b").symlink_to(tmp_path / "a")
+        with pytest.raises(OutputError, match="leads back to itself"):
+            write_text(tmp_path / "a", "new")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from dubai_landcover_plugin.core.io import outputs as outputs_module
+from dubai_landcover_plugin.core.io.attribute_table import legend_xml
 from dubai_landcover_plugin.core.io.outputs import (
     Outputs,
     check_outputs,
@@ -16,8 +17,10 @@ from dubai_landcover_plugin.core.io.outputs import (
     refuse_inputs,
     vector_files,
 )
+from dubai_landcover_plugin.protocol import placement
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.partial_files import make_partial
 from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest, AccuracySampleRequest
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
@@ -26,6 +29,7 @@ from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, task_of
+from tests.partials import abandon, leave_partial
 
 REQUESTS = {
     "segment_raster": SegmentationRequest(
@@ -63,14 +67,18 @@ def test_files_of_a_segmentation():
     names = ["o.tif", "c.tif", "r.html", "o.run.json", "p.gpkg", "p.gpkg-wal", "p.gpkg-shm", "p.gpkg-journal"]
     names += ["b.shp", "b.dbf", "b.shx", "b.prj", "b.cpg", "b.qml", "r.fgb", "r.qml"]
     assert [str(path) for path in outputs.written] == names
-    sidecars = [f"{raster}.tif{suffix}" for raster in "oc" for suffix in (".aux.xml", ".ovr", ".msk")]
-    sidecars += [f"b{suffix}" for suffix in (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qmd")]
-    assert [str(path) for path in outputs.sidecars] == sidecars
+    sides = {f"{raster}.tif{suffix}": f"{raster}.tif" for raster in "oc" for suffix in (".aux.xml", ".ovr", ".msk")}
+    sides |= {f"p.gpkg-{suffix}": "p.gpkg" for suffix in ("wal", "shm", "journal")}
+    sides |= {
+        f"b.{suffix}": "b.shp" for suffix in ["dbf", "shx", "prj", "cpg", "qml", "qix", "sbn", "sbx", "idm", "ind"]
+    }
+    sides["r.qml"] = "r.fgb"
+    assert {str(side): str(path) for side, path in outputs.sides.items()} == sides
 
 
 def test_files_of_a_folder():
     assert outputs_of(REQUESTS["segment_folder"]) == Outputs(
-        sidecars=(Path("out/landcover_manifest.csv"), Path("out/landcover_manifest.json"))
+        updated=(Path("out/landcover_manifest.csv"), Path("out/landcover_manifest.json"))
     )
     (job,) = raster_requests(FolderRequest("in", "out", polygons=".shp", report=True), [Path("in/a/b.tif")])
     named = [job.output, job.confidence, job.polygons, job.report]
@@ -132,16 +140,121 @@ class TestCheck:
             check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif")))
         check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif"), SegmentOptions(overwrite=True)))
 
-    def test_a_style_of_the_user_is_kept(self, tmp_path):
-        (tmp_path / "houses.qml").write_text("mine")
-        with pytest.raises(OutputError, match=r"houses\.qml exists"):
-            check_outputs(request(tmp_path / "houses.shp"))
-        check_outputs(request(tmp_path / "houses.gpkg"))
+    @pytest.mark.parametrize("overwrite", [True, False])
+    @pytest.mark.parametrize(
+        ("output", "sides"),
+        [
+            ("town.shp", ["town.dbf", "town.prj", "town.qml"]),
+            ("town.shp", ["town.cpg"]),
+            ("town.shp", ["town.qix"]),
+            ("town.shp", ["town.sbn", "town.sbx"]),
+            ("town.fgb", ["town.qml"]),
+            ("town.gpkg", ["town.gpkg-journal"]),
+        ],
+    )
+    def test_side_files_of_another_data_set_are_kept(self, tmp_path, output, sides, overwrite):
+        for name in ["town.tif", *sides]:
+            (tmp_path / name).write_text("the user's")
+        with pytest.raises(OutputError, match=re.escape(f"has {', '.join(sides)}, which")):
+            check_outputs(request(tmp_path / output, overwrite=overwrite))
+        assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys(
+            ["town.tif", *sides], "the user's"
+        )
 
-    def test_sidecars_are_replaced_without_leave(self, tmp_path):
-        (tmp_path / "o.tif.aux.xml").touch()
-        (tmp_path / "p.qix").touch()
-        check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif"), polygons=str(tmp_path / "p.shp")))
+    def test_side_files_of_the_output_need_leave(self, tmp_path):
+        for suffix in ("shp", "dbf", "shx", "prj", "cpg", "qml", "qix"):
+            (tmp_path / f"town.{suffix}").touch()
+        with pytest.raises(OutputError, match=r"town\.shp exists"):
+            check_outputs(request(tmp_path / "town.shp"))
+        check_outputs(request(tmp_path / "town.shp", overwrite=True))
+
+    @pytest.mark.parametrize(
+        ("side", "other"),
+        [
+            ("town.prj", "town.asc"), ("town.prj", "town.JPG"), ("town.qml", "town.gpkg"), ("town.qml", "town.geojson"),
+            ("town.ind", "town.tab"),
+        ],
+    )  # fmt: skip
+    def test_side_files_that_another_data_set_shares_are_kept(self, tmp_path, side, other):
+        for name in ("town.shp", side):
+            (tmp_path / name).touch()
+        check_outputs(request(tmp_path / "town.shp", overwrite=True))
+        (tmp_path / other).touch()
+        with pytest.raises(OutputError, match=f"has {re.escape(side)}, which"):
+            check_outputs(request(tmp_path / "town.shp", overwrite=True))
+
+    def test_the_style_of_a_raster_is_kept(self, tmp_path):
+        (tmp_path / "town.shp").touch()
+        (tmp_path / "town.qml").write_text("<qgis><pipe><rasterrenderer/></pipe></qgis>")
+        with pytest.raises(OutputError, match=r"has town\.qml, which"):
+            check_outputs(request(tmp_path / "town.shp", overwrite=True))
+
+    def test_files_that_do_not_concern_the_output_stay(self, tmp_path):
+        names = ["town.tif", "town.qmd", "town.qml", "town.tif.aux.xml"]
+        for name in names:
+            (tmp_path / name).touch()
+        check_outputs(request(tmp_path / "town.gpkg"))
+        assert sorted(os.listdir(tmp_path)) == sorted(names)
+
+    @pytest.mark.parametrize("suffix", [".aux.xml", ".ovr", ".msk"])
+    def test_side_files_of_a_raster_need_leave(self, tmp_path, suffix):
+        wanted = SegmentationRequest("in.tif", str(tmp_path / "o.tif"))
+        replacing = SegmentationRequest("in.tif", str(tmp_path / "o.tif"), SegmentOptions(overwrite=True))
+        (tmp_path / f"o.tif{suffix}").touch()
+        for one in (wanted, replacing):
+            with pytest.raises(OutputError, match=rf"has o\.tif\{suffix}, which"):
+                check_outputs(one)
+        (tmp_path / "o.tif").touch()
+        with pytest.raises(OutputError, match=r"o\.tif exists"):
+            check_outputs(wanted)
+        check_outputs(replacing)
+
+    def test_a_legend_whose_raster_was_deleted_may_be_replaced(self, tmp_path):
+        (tmp_path / "o.tif.aux.xml").write_text(legend_xml(DUBAI, {}))
+        with pytest.raises(OutputError, match=r"o\.tif\.aux\.xml exists"):
+            check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif")))
+        check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif"), SegmentOptions(overwrite=True)))
+
+    def test_what_killed_runs_left_is_removed_first(self, tmp_path):
+        leave_partial(tmp_path / "o.tif.aux.xml")
+        (tmp_path / "o.tif").touch()
+        with pytest.raises(OutputError, match="exists"):
+            check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif")))
+        assert os.listdir(tmp_path) == ["o.tif"]
+
+    def test_parts_of_a_shapefile_that_a_killed_run_had_moved_do_not_exist(self, tmp_path, monkeypatch):
+        path = tmp_path / "town.shp"
+        names = ["town.shp", "town.dbf", "town.shx"]
+        partial = make_partial(path)
+        for name in names:
+            (partial / name).touch()
+        with monkeypatch.context() as patched:
+            patched.setattr(placement, "_sync_folder", lambda folder: None)
+            patched.setattr(placement.os, "unlink", lambda source: (_ for _ in ()).throw(KeyboardInterrupt))
+            with pytest.raises(KeyboardInterrupt):
+                placement.place(partial, names, [], overwrite=False, main_last=True)
+        assert (tmp_path / "town.dbf").exists()
+        abandon(partial)
+        check_outputs(request(path))
+        assert os.listdir(tmp_path) == []
+
+    @pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")
+    def test_links_are_followed(self, tmp_path):
+        (tmp_path / "p.gpkg").symlink_to(tmp_path / "data" / "v3.gpkg")
+        with pytest.raises(OutputError, match=r"folder .*data does not exist"):
+            check_outputs(request(tmp_path / "p.gpkg"))
+        (tmp_path / "data").mkdir()
+        check_outputs(request(tmp_path / "p.gpkg"))
+        (tmp_path / "data" / "v3.gpkg").touch()
+        with pytest.raises(OutputError, match=r"v3\.gpkg exists"):
+            check_outputs(request(tmp_path / "p.gpkg"))
+
+    @pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")
+    def test_side_files_that_are_links_are_kept(self, tmp_path):
+        (tmp_path / "town.shp").touch()
+        (tmp_path / "town.dbf").symlink_to(tmp_path / "elsewhere.dbf")
+        with pytest.raises(OutputError, match=r"has town\.dbf, which"):
+            check_outputs(request(tmp_path / "town.shp", overwrite=True))
 
     def test_missing_folders_are_named(self, tmp_path):
         with pytest.raises(OutputError, match="does not exist"):
@@ -156,7 +269,7 @@ class TestCheck:
         def refuse(self, *arguments):
             raise PermissionError(13, "Permission denied")
 
-        monkeypatch.setattr("pathlib.Path.touch", refuse)
+        monkeypatch.setattr("pathlib.Path.mkdir", refuse)
         with pytest.raises(OutputError, match="not writable: Permission denied"):
             check_outputs(request(tmp_path / "p.gpkg"))
 

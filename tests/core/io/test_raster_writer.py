@@ -9,9 +9,9 @@ import rasterio
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io import raster_writer as writer_module
-from dubai_landcover_plugin.core.io.files import sweep_partials
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.partial_files import sweep_partials
 from tests.factories import ONE_METRE, ROOT
 
 STYLE = RasterStyle(0, "Land cover", {0: (0, 0, 0), 1: (10, 20, 30)})
@@ -162,5 +162,5 @@ def test_a_killed_run_leaves_no_output_and_the_next_one_sweeps_up(tmp_path, clea
     process.stdout.close()
     assert not path.exists()
     assert len(os.listdir(tmp_path)) == 1  # the partial file
-    sweep_partials(path)
+    sweep_partials(tmp_path)
     assert os.listdir(tmp_path) == []
