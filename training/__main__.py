@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from dubai_landcover_plugin import __version__
-from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.cli.program import Program, prepare_streams
 
 from .commands.evaluate import calibrate, evaluate
 from .commands.export import card, export, quantize
@@ -17,8 +17,6 @@ from .commands.options import CONTEXT
 from .commands.train import train
 
 PROGRAM = f"python -m {__package__}"
-INTERRUPTED = 130  # exit status, as of a program that Ctrl+C ended
-WRONG_USE = 2
 
 
 class _Commands(click.Group):
@@ -43,24 +41,14 @@ for _command in (inspect, train, evaluate, calibrate, export, quantize, card):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
-    # An explicit list: click would expand patterns such as *.json on Windows.
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    try:
-        return int(training.main(words, prog_name=PROGRAM, standalone_mode=False) or 0)
-    except LandCoverError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    except (OSError, MemoryError) as error:
-        print(f"error: {type(error).__name__}: {error}. Continue a run with train --resume.", file=sys.stderr)
-        return 1
-    except (KeyboardInterrupt, click.Abort):
-        print("Interrupted. Continue a run from its last checkpoint with train --resume.", file=sys.stderr)
-        return INTERRUPTED
-    except click.ClickException as error:
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context is not None else PROGRAM
-        print(f"{path}: {' '.join(error.format_message().split())} Try '{path} --help'.", file=sys.stderr)
-        return WRONG_USE
+    prepare_streams()
+    return Program(
+        PROGRAM,
+        "error",
+        training,
+        "Interrupted. Continue a run from its last checkpoint with train --resume.",
+        "Continue a run with train --resume.",
+    ).run(arguments)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,8 @@ def _findings(found: dict[str, Any]) -> Iterator[str]:
     yield f"Package      {found['package']}"
     yield "Versions     " + ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     yield f"Device       {found['device']}, {found['precision']}"
-    yield f"Free disk    {found['free_disk_gb']} GB in the home folder"
+    free = found["free_disk_gb"]
+    yield f"Free disk    {'unknown: no home folder' if free is None else f'{free} GB in the home folder'}"
     for model in found["models"]:
         yield f"Model        {model['name']}: {model['title']}"
     for problem in found["problems"]:

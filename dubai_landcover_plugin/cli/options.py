@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
 
+from dubai_landcover_plugin.cli.program import print_result
 from dubai_landcover_plugin.cli.terminal import TerminalMonitor
 from dubai_landcover_plugin.cli.values import Argument, Command, Suffix, Values, ValuesOption, is_assignment, pair
 from dubai_landcover_plugin.protocol.requests.assessment import expected_accuracies
@@ -171,6 +171,6 @@ def _list_metavar(item: Described) -> str:
 
 def _print(outcome: Outcome, as_json: bool) -> None:
     if as_json:
-        sys.stdout.write(json.dumps(outcome.value, indent=2) + "\n")  # ASCII is JSON in every encoding
+        print_result(json.dumps(outcome.value, indent=2) + "\n")  # ASCII is JSON in every encoding
     else:
-        sys.stdout.writelines(f"{line}\n" for line in outcome.lines)
+        print_result("".join(f"{line}\n" for line in outcome.lines))

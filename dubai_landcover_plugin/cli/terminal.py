@@ -5,8 +5,15 @@ from __future__ import annotations
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from types import FrameType
+
+from dubai_landcover_plugin.protocol.streams import write_text
+
+
+def say(text: str) -> None:
+    """Print a line of progress; a closed or full standard output does not end the run."""
+    write_text(sys.stdout, f"{text}\n")
 
 
 class TerminalMonitor:
@@ -51,9 +58,7 @@ class TerminalMonitor:
 
     @staticmethod
     def _write(text: str) -> None:
-        with suppress(OSError):  # the terminal may have been closed
-            sys.stderr.write(text)
-            sys.stderr.flush()
+        write_text(sys.stderr, text)  # the terminal may have been closed
 
     def _interrupt(self, number: int, frame: FrameType | None) -> None:
         if self._cancelled:

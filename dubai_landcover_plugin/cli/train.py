@@ -6,20 +6,24 @@ import importlib
 import importlib.util
 import sys
 
-from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.cli.program import FAILED, prepare_streams
+from dubai_landcover_plugin.protocol.failures import explained
+from dubai_landcover_plugin.protocol.streams import write_text
 
 
 def main() -> int:
     """Run the command line of training; return the exit status."""
+    prepare_streams()
     try:
         status: int = importlib.import_module(f"{training_package()}.__main__").main()
     except ModuleNotFoundError as error:
-        sys.stderr.write(f"landcover-train: {error}. Install the packages of training: dubai-landcover[training].\n")
-        return 1
-    except LandCoverError as error:
-        sys.stderr.write(f"landcover-train: {error}\n")
-        return 1
-    return status
+        message = f"{error}. Install the packages of training: dubai-landcover[training]."
+    except Exception as error:
+        message = str(explained(error))
+    else:
+        return status
+    write_text(sys.stderr, f"landcover-train: {message}\n")
+    return FAILED
 
 
 def training_package() -> str:

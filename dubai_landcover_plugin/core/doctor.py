@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import platform
 import shutil
 import sys
@@ -29,10 +30,18 @@ def examine() -> dict[str, Any]:
         "versions": found,
         "device": device,
         "precision": precision,
-        "free_disk_gb": round(shutil.disk_usage(Path.home()).free / 1e9, 1),
+        "free_disk_gb": _free_disk(),
         "models": models,
         "problems": problems + model_problems + device_problems,
     }
+
+
+def _free_disk() -> float | None:
+    """Return the free space in the home folder, GB; None without a home folder."""
+    try:
+        return round(shutil.disk_usage(os.path.expanduser("~")).free / 1e9, 1)
+    except OSError:
+        return None
 
 
 def _packages() -> tuple[dict[str, str], list[str]]:

@@ -15,13 +15,16 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Any
 
 from dubai_landcover_plugin import core
-from dubai_landcover_plugin.protocol.errors import LandCoverError, ProtocolError
+from dubai_landcover_plugin.protocol.errors import ProtocolError
+from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.messages import ERROR, HELLO, LOG, PROGRESS, PROTOCOL, RESULT
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS
+from dubai_landcover_plugin.protocol.streams import open_standard_streams
 
 TaskFunction = Callable[[dict[str, Any], Monitor], dict[str, Any]]
 
@@ -61,31 +64,20 @@ class LineMonitor:
 
 def main() -> int:
     """Serve one request; return the exit status."""
+    open_standard_streams()
     monitor = LineMonitor(_claim_stdout())
     try:
         task, request = _read_task(sys.stdin.readline())
         threading.Thread(target=_read_control_messages, args=(sys.stdin, monitor), daemon=True).start()
         _send_hello(monitor, task)
         value = _TASKS[task](request, monitor)
-    except LandCoverError as error:
-        monitor.send(ERROR, code=error.code, message=error.message, remedy=error.remedy)
-        return 1
-    except MemoryError:
-        remedy = "Lower the window or the batch, or close other programs."
-        monitor.send(ERROR, code="memory", message="There is not enough memory.", remedy=remedy)
-        return 1
-    except ImportError as error:
-        traceback.print_exc()
-        message = f"A package of the engine cannot be loaded: {error}."
-        monitor.send(ERROR, code="engine", message=message, remedy="Check the engine, and set it up again.")
-        return 1
+        monitor.finished = True
+        monitor.send(RESULT, value=value)
     except Exception as error:
-        traceback.print_exc()
-        message = f"The engine failed unexpectedly: {type(error).__name__}: {error}"
-        monitor.send(ERROR, code="bug", message=message, remedy="Please report it with the log.")
+        found = explained(error)
+        with suppress(OSError):  # the plugin has closed the pipe
+            monitor.send(ERROR, code=found.code, message=found.message, remedy=found.remedy)
         return 1
-    monitor.finished = True
-    monitor.send(RESULT, value=value)
     return 0
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from qgis.core import QgsTask
 from qgis.PyQt.QtCore import pyqtSignal
 
-from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.monitor import Monitor
 
 
@@ -36,11 +36,8 @@ class EngineTask(QgsTask):
         """Call the function; QGIS calls this in a background thread."""
         try:
             self.value = self._work(self)
-        except LandCoverError as error:
-            self.error = str(error)
-            return False
         except Exception as error:  # shown in the dialog; QGIS would only print it
-            self.error = f"{type(error).__name__}: {error}"
+            self.error = str(explained(error))
             return False
         return True
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import wraps
+from typing import Any, Callable
 
 from qgis.core import (
     QgsProcessingAlgorithm,
@@ -18,6 +19,7 @@ from qgis.PyQt.QtGui import QIcon
 
 from dubai_landcover_plugin.processing.feedback import FeedbackMonitor
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RunCancelled
+from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.runner.run import run_task
@@ -54,10 +56,32 @@ def tr(text: str) -> str:
     return QCoreApplication.translate("DubaiLandCover", text)
 
 
+def _bounded(step: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a step of a run that raises every exception as ``QgsProcessingException``, with message and remedy."""
+
+    @wraps(step)
+    def run(*arguments: Any) -> Any:
+        try:
+            return step(*arguments)
+        except QgsProcessingException:
+            raise
+        except Exception as error:
+            raise QgsProcessingException(str(explained(error))) from error
+
+    return run
+
+
 class LandCoverAlgorithm(QgsProcessingAlgorithm):
     """An algorithm that runs in the engine; subclasses set ``INFO``."""
 
     INFO: AlgorithmInfo
+
+    def __init_subclass__(cls, **arguments: Any) -> None:
+        """Let the steps of a run raise nothing but ``QgsProcessingException``."""
+        super().__init_subclass__(**arguments)
+        for name in ("prepareAlgorithm", "processAlgorithm", "postProcessAlgorithm"):
+            if name in vars(cls):
+                setattr(cls, name, _bounded(vars(cls)[name]))
 
     def createInstance(self) -> QgsProcessingAlgorithm:
         """Return a new algorithm of the same class."""
@@ -141,8 +165,8 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
         """Return whether a run can start, and if not, why."""
         try:
             self.check(parameters, context)
-        except LandCoverError as error:
-            return False, str(error)
+        except Exception as error:
+            return False, str(explained(error))
         return super().checkParameterValues(parameters, context)
 
     def run_engine(self, task: str, request: Mapping[str, Any], feedback: QgsProcessingFeedback) -> dict[str, Any]:

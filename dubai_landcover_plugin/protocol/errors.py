@@ -106,6 +106,18 @@ class ClusterError(LandCoverError, RuntimeError):
     code = "cluster"
 
 
+class EngineError(LandCoverError, ImportError):
+    """A package of the engine is missing or broken."""
+
+    code = "engine"
+
+
+class UnexpectedError(LandCoverError, RuntimeError):
+    """An exception that is not expected; its traceback is in a log file."""
+
+    code = "bug"
+
+
 class RunCancelled(LandCoverError):  # noqa: N818 (not an error)
     """The user cancelled the run."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 
-MEMORY_REMEDY = "Lower the window size or the batch size, restrict the extent, or close other programs."
+from dubai_landcover_plugin.protocol.failures import MEMORY_REMEDY
+
 _MEMORY_SIGNS = ("MemoryError", "bad_alloc", "can't allocate memory", "Cannot allocate memory", "CUDA out of memory")
 _WINDOWS_CODES = {
     0xC0000005: "it crashed (access violation)",

@@ -184,7 +184,7 @@ def _environment() -> Mapping[str, str]:
 
 def _find_uv() -> str:
     name = "uv.exe" if sys.platform == "win32" else "uv"
-    places = [shutil.which("uv"), Path.home() / ".local" / "bin" / name, Path.home() / ".cargo" / "bin" / name]
+    places = [shutil.which("uv"), *(os.path.expanduser(f"~/{folder}/bin/{name}") for folder in (".local", ".cargo"))]
     return next((str(place) for place in places if place and Path(place).is_file()), "")
 
 

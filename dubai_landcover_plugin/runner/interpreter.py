@@ -64,7 +64,7 @@ def find_interpreter(
 
 
 def _checked(value: str, origin: str) -> str:
-    path = Path(value).expanduser()
+    path = Path(os.path.expanduser(value))
     if not path.is_file():
         raise EngineMissingError(f"The engine's Python '{value}' (from {origin}) does not exist.", _REMEDY)
     if not os.access(path, os.X_OK):

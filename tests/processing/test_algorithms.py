@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition, QgsProcessingParameterNumber
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingParameterDefinition,
+    QgsProcessingParameterNumber,
+)
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm
 from dubai_landcover_plugin.processing.parameters import NONE, add_inputs, add_outputs, option_values
@@ -105,6 +112,45 @@ class Example(LandCoverAlgorithm):
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:  # noqa: N802
         add_inputs(self, ExampleRequest)
         add_outputs(self, ExampleRequest)
+
+
+class Failing(Example):
+    INFO = AlgorithmInfo("failing", "Failing", "Group", "a,b", "Summary.", "Help.")
+    error: Exception = KeyError("class")
+
+    def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
+        raise self.error
+
+    def processAlgorithm(  # noqa: N802
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (RequestError("Too few.", "Give more."), "Too few. Give more."),
+        (MemoryError(), "There is not enough memory."),
+        (KeyError("class"), "Unexpected error: KeyError: 'class'. Please report it with the log "),
+        (QgsProcessingException("of QGIS"), "of QGIS"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_every_exception_of_a_run_becomes_one_sentence(
+    qgis_app: object, context: QgsProcessingContext, error: Exception, text: str, monkeypatch, tmp_path: Path
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    failing = Failing()
+    failing.initAlgorithm()
+    failing.error = error
+    with pytest.raises(QgsProcessingException) as caught:
+        failing.processAlgorithm({}, context, QgsProcessingFeedback())
+    assert text in str(caught.value)
+    is_good, message = failing.checkParameterValues({}, context)
+    assert not is_good
+    assert text in message
+    assert "Traceback" not in message
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from dubai_landcover_plugin.cli.terminal import say
 from dubai_landcover_plugin.cli.values import Command
 from dubai_landcover_plugin.protocol.requests.segmentation import DEVICES, PRECISIONS, SegmentOptions
 
@@ -141,7 +141,7 @@ def _compare(
         selection,
         replace(options, bands=config.data.bands or None),
         distance,
-        partial(print, flush=True),
+        say,
         draw,
     )
 

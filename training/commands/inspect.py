@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 
 import click
 
+from dubai_landcover_plugin.cli.terminal import say
 from dubai_landcover_plugin.cli.values import Command
 
 from ..errors import DatasetError
@@ -32,7 +32,7 @@ def inspect(data: str, config: str | None, settings: Sequence[str], pictures: st
     from ..inspection.findings import inspect_dataset
     from ..inspection.page import ContactSheet, describe, save_page, save_pictures
 
-    report = partial(print, flush=True)
+    report = say
     configuration = load_config(config, settings)
     dataset = open_data(configuration, data)
     sheet = ContactSheet(dataset.scheme, len(dataset.entries)) if pictures or output else None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from functools import partial
 
 import click
 
+from dubai_landcover_plugin.cli.terminal import say
 from dubai_landcover_plugin.cli.values import Command
 
 from .options import CONTEXT, argument, setting_option
@@ -38,7 +38,7 @@ def train(config: str, data: str, folder: str, settings: Sequence[str], resume: 
 
     configuration = load_config(config, settings)
     fabric = make_fabric(configuration.run)  # first, so that only the process with rank 0 reports
-    report = partial(print, flush=True) if fabric.is_global_zero else _ignore
+    report = say if fabric.is_global_zero else _ignore
     dataset = open_data(configuration, data)
     split = make_split(dataset, configuration.split, report)
     run = Run(

@@ -17,23 +17,39 @@ _CHECKSUM = 4  # bytes
 
 
 def cache_folder() -> Path:
-    """Return the cache folder, which may not exist; ``DUBAI_LANDCOVER_CACHE`` overrides the system's location."""
+    """Return the cache folder, which may not exist; ``DUBAI_LANDCOVER_CACHE`` overrides the system's location.
+
+    Raises:
+        FileNotFoundError: if the user has no home folder.
+    """
     chosen = os.environ.get("DUBAI_LANDCOVER_CACHE")
     if chosen:
         return Path(chosen)
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        base = os.environ.get("LOCALAPPDATA") or _home() / "AppData" / "Local"
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = _home() / "Library" / "Caches"
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        base = os.environ.get("XDG_CACHE_HOME") or _home() / ".cache"
     return Path(base) / "dubai-landcover"
+
+
+def _home() -> Path:
+    """Return the home folder.
+
+    Raises:
+        FileNotFoundError: if there is none, as for a user without an entry in /etc/passwd.
+    """
+    home = Path(os.path.expanduser("~"))
+    if not home.is_absolute():
+        raise FileNotFoundError("The user has no home folder.")
+    return home
 
 
 def read_cached(kind: str, key: Iterable[object]) -> bytes | None:
     """Return the bytes stored under a key; None if there are none or they are damaged."""
-    path = _path(kind, key)
     with contextlib.suppress(OSError):
+        path = _path(kind, key)
         stored = path.read_bytes()
         os.utime(path)  # recently used files are kept
         checksum, content = stored[:_CHECKSUM], stored[_CHECKSUM:]
@@ -44,8 +60,8 @@ def read_cached(kind: str, key: Iterable[object]) -> bytes | None:
 
 def write_cached(kind: str, key: Iterable[object], content: bytes) -> None:
     """Store bytes under a key and delete the least recently used files; on an error of the disk nothing is stored."""
-    path = _path(kind, key)
     with contextlib.suppress(OSError):
+        path = _path(kind, key)
         write_bytes(path, _checksum(content) + content, make_folders=True)
         files = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
         for old in files[_MAX_FILES:]:

@@ -91,7 +91,7 @@ def test_what_the_machine_refuses_is_reported_without_a_traceback(
     monkeypatch.setattr(Run, "_one_step", fail)
     assert main(command) == 1
     printed = capsys.readouterr().err
-    assert str(error) in printed
+    assert str(error.args[-1]) in printed
     assert "train --resume" in printed
     assert "Traceback" not in printed
 
