@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from dubai_landcover_plugin.core.html.images import literal
+from dubai_landcover_plugin.core.io.csv_cells import unescape_cell
 from dubai_landcover_plugin.core.io.files import atomic_path
 
 from ..errors import TrainingError
@@ -27,7 +28,8 @@ def read_log(path: str | Path) -> list[dict[str, str]]:
     """
     try:
         with Path(path).open(newline="", encoding="utf-8") as stream:
-            rows = list(csv.DictReader(stream))
+            read = list(csv.DictReader(stream))
+        rows = [{unescape_cell(name): cell for name, cell in row.items() if name is not None} for row in read]
         for row in rows:
             int(row["step"])
         return rows

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import sys
 import time
@@ -17,6 +16,7 @@ from PIL import Image
 from torch.utils.tensorboard import SummaryWriter
 from tqdm import tqdm
 
+from dubai_landcover_plugin.core.io.csv_cells import CsvWriter
 from dubai_landcover_plugin.core.io.files import write_text
 
 from .curves import read_log
@@ -109,10 +109,10 @@ class RunLog:
             return
         values = self._values(row)
         with self._path.open("a", newline="", encoding="utf-8") as stream:
-            writer = csv.DictWriter(stream, self._columns)
+            writer = CsvWriter(stream, "\r\n")
             if stream.tell() == 0:
-                writer.writeheader()
-            writer.writerow(values)
+                writer.writerow(self._columns)
+            writer.writerow(values[name] for name in self._columns)
         if self._board is not None:
             for name in ("loss", "rate", "chips_per_second"):
                 self._board.add_scalar(f"training/{name}", float(values[name]), row.step)
@@ -164,7 +164,8 @@ class RunLog:
             self._path.unlink(missing_ok=True)
             return
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, self._columns, extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(rows)
+        writer = CsvWriter(text, "\r\n")
+        writer.writerow(self._columns)
+        for row in rows:
+            writer.writerow(row.get(name, "") for name in self._columns)
         write_text(self._path, text.getvalue(), make_folders=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import math
 
 from dubai_landcover_plugin.core.assessment.estimate import IntervalEstimate
 from dubai_landcover_plugin.core.assessment.result import Assessment
+from dubai_landcover_plugin.core.io.csv_cells import CsvWriter
 
 TOTAL = "All"
 
@@ -21,7 +21,7 @@ def assessment_csv(found: Assessment) -> str:
     entries = found.scheme.entries
     unit = found.unit
     stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
+    writer = CsvWriter(stream)
     writer.writerow(
         [
             "class", "id", *(f"ref_{entries[index].name}" for index in found.labelled),

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from dataclasses import dataclass
 
 from dubai_landcover_plugin.core.change.change_codes import UNCERTAIN, ChangeCoding, Code
 from dubai_landcover_plugin.core.change.coregistration import Shift
 from dubai_landcover_plugin.core.change.transitions import TransitionMatrix
+from dubai_landcover_plugin.core.io.csv_cells import CsvWriter
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, ChangeResult
 
 
@@ -119,7 +119,7 @@ class Comparison:
         """Return the from–to matrix as CSV, one row for each pair of classes."""
         transitions, coding = self.transitions, self.coding
         stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
+        writer = CsvWriter(stream)
         unit = "m2" if transitions.unit == "m²" else "px"
         head = ["from", "to", "code", "changed", "pixels", f"area_{unit}", "percent", "uncertain_pixels"]
         writer.writerow([*head, f"uncertain_{unit}"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import re
 from collections.abc import Sequence
@@ -12,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from dubai_landcover_plugin.core.io.csv_cells import CsvWriter
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.core.report.provenance import Provenance
 from dubai_landcover_plugin.core.report.statistics import THRESHOLDS, AreaStatistics, ClassStatistics
@@ -23,7 +23,7 @@ def csv_text(areas: Sequence[AreaStatistics], provenance: Provenance) -> str:
     """Return the long table: zone 0 is the whole raster, shares are 0..1, headings name the unit of areas."""
     unit = provenance.unit
     table = io.StringIO()
-    rows = csv.writer(table, lineterminator="\n")
+    rows = CsvWriter(table)
     errors = ["mean_confidence", *(f"below_{threshold}_{unit}" for threshold in THRESHOLDS)]
     errors += [f"wrong_{unit}", f"wrong_low_{unit}", f"wrong_high_{unit}"]
     heads = ["zone_id", "zone", "zone_coverage", "class_id", "class", "pixels", f"area_{unit}", "share"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import fnmatch
 import io
 import json
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
+from dubai_landcover_plugin.core.io.csv_cells import CsvWriter
 from dubai_landcover_plugin.core.io.files import make_folder, write_text
 from dubai_landcover_plugin.core.io.outputs import (
     check_outputs,
@@ -195,7 +195,7 @@ class _Manifest:
         write_text(self.file, dumps({"request": self._request, "items": items}, indent=2))
         names = list(dict.fromkeys(name for item in items for name in item["pixels"]))
         table = io.StringIO()
-        rows = csv.writer(table, lineterminator="\n")
+        rows = CsvWriter(table)
         rows.writerow([*_COLUMNS, *(f"{name}_m2" for name in names)])
         for listed in items:
             areas = [listed["area_m2"].get(name, "") for name in names]

@@ -53,6 +53,10 @@ def test_a_row_for_each_class_of_each_zone():
     assert table[0]["mean_confidence"] == table[0]["wrong_m2"] == ""
 
 
+def test_names_that_look_like_formulas_are_texts():
+    assert rows(csv_text([statistics(1, "=cmd|'x'!A1")], provenance()))[0]["zone"] == "'=cmd|'x'!A1"
+
+
 def test_without_confidence_there_are_no_columns_of_errors_and_without_a_crs_pixels():
     heads = csv_text([statistics()], provenance(crs=None, confidence=None)).splitlines()[0].split(",")
     assert heads[-2:] == ["area_px", "share"]
