@@ -15,6 +15,7 @@ from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.raster_source import Chip, RasterSource, SourceOptions
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.protocol.errors import BandError, LandCoverError
+from dubai_landcover_plugin.protocol.partial_files import is_partial
 
 from ..errors import DatasetError
 
@@ -117,6 +118,8 @@ def list_images(folder: Path) -> dict[str, Path]:
     for path in sorted(folder.rglob("*")):
         if path.suffix.lower() not in IMAGE_SUFFIXES or path.name.startswith(".") or not path.is_file():
             continue  # macOS writes files such as ._a.tif
+        if is_partial(path.parent.name):
+            continue
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
             raise DatasetError(f"{found[name]} and {path} have the same name.", "Rename or remove one of them.")

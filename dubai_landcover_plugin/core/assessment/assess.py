@@ -51,9 +51,10 @@ def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) ->
         monitor.log("warning", text)
     raise_if_cancelled(monitor)
     if request.table:
-        write_text(request.table, assessment_csv(found))
+        write_text(request.table, assessment_csv(found), overwrite=request.overwrite)
     if request.report:
-        write_text(request.report, assessment_page(found, request.input, request.reference))
+        page = assessment_page(found, request.input, request.reference)
+        write_text(request.report, page, overwrite=request.overwrite)
     monitor.report(1, 1, "")
     return replace(found.result(), report=request.report, table=request.table)
 

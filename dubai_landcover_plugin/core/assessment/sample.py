@@ -79,7 +79,7 @@ def draw_accuracy_sample(request: AccuracySampleRequest, monitor: Monitor | None
         for note in notes:
             monitor.log("warning", note)
         rows, cols, ids = _draw(source, strips, points, request.seed, monitor)
-        _write(request.output, source, (rows, cols, ids), strips.totals, request.seed)
+        _write(request, source, (rows, cols, ids), strips.totals)
     monitor.report(1, 1, "")
     return AccuracySampleResult(
         output=request.output,
@@ -158,14 +158,13 @@ def _draw(
 
 
 def _write(
-    path: str,
+    request: AccuracySampleRequest,
     source: ClassifiedSource,
     pixels: _Pixels,
     totals: npt.NDArray[np.int64],
-    seed: int,
 ) -> None:
     """Write the points in random order, so that their order does not reveal the class or the location."""
-    order = np.random.default_rng([seed, 0]).permutation(len(pixels[0]))
+    order = np.random.default_rng([request.seed, 0]).permutation(len(pixels[0]))
     rows, cols, ids = (part[order] for part in pixels)
     names = {entry.id: entry.name for entry in source.scheme.entries}
     fields = {
@@ -175,7 +174,8 @@ def _write(
         "stratum": ids.astype(np.int32),
         "stratum_px": totals[ids].astype(np.float64),
     }
-    with VectorWriter(path, "Point", source.grid.crs, FIELDS, point_style_qml(source.scheme, list(FIELDS))) as file:
+    style = point_style_qml(source.scheme, list(FIELDS))
+    with VectorWriter(request.output, "Point", source.grid.crs, FIELDS, style, request.overwrite) as file:
         file.write(_centres(source.grid, rows, cols), fields)
         file.finish()
 

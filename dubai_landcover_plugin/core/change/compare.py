@@ -159,7 +159,7 @@ def _compare(
     style = RasterStyle(NODATA_ID, "Change", colours, Resampling.mode, coding.dtype.name)
     with ExitStack() as stack:
         pair = stack.enter_context(dates.pair(alignment))
-        raster = stack.enter_context(LandCoverWriter(request.output, grid, style))
+        raster = stack.enter_context(LandCoverWriter(request.output, grid, style, overwrite=request.overwrite))
         polygons = None
         if request.polygons:
             polygons = stack.enter_context(ChangePolygons(request, coding, pair))
@@ -201,6 +201,6 @@ def _place(comparison: Comparison, raster: LandCoverWriter, polygons: ChangePoly
     if polygons is not None:
         polygons.place()
     if request.csv:
-        write_text(request.csv, comparison.table())
+        write_text(request.csv, comparison.table(), overwrite=request.overwrite)
     if request.report:
-        write_text(request.report, change_page(comparison))
+        write_text(request.report, change_page(comparison), overwrite=request.overwrite)

@@ -46,7 +46,7 @@ class ChangePolygons:
         beside_raster = path.suffix != ".gpkg" and path.with_suffix("") == Path(request.output).with_suffix("")
         categories = [(code.id, code.name, code.rgb) for code in self._changes.values()]
         style = None if beside_raster else category_style("code", categories, _FILL_ALPHA)
-        self._writer = VectorWriter(path, "Polygon", pair.grid.crs, fields, style)
+        self._writer = VectorWriter(path, "Polygon", pair.grid.crs, fields, style, request.overwrite)
 
     def __enter__(self) -> ChangePolygons:
         self._writer.__enter__()

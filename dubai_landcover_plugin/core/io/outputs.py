@@ -296,11 +296,11 @@ def _check_sides(outputs: Outputs) -> None:
     """
     written = outputs.written
     foreign = [(side, path) for side, path in outputs.sides.items() if not _belongs(side, path, written)]
-    for _, path in foreign:
-        names = ", ".join(sorted(side.name for side, other in foreign if other == path))
+    for first, path in foreign:
+        names = ", ".join(side.name for side, other in foreign if other == path and side != first)
         raise OutputError(
-            f"{path.parent} has {names}, which would be replaced or read with {path.name} but do not belong to it.",
-            "Move them elsewhere, or choose another output path.",
+            f"{first} exists and does not belong to {path.name}{f'; nor do {names}' if names else ''}.",
+            "Move it elsewhere, or choose another output path.",
         )
 
 

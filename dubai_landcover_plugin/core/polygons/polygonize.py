@@ -35,15 +35,20 @@ class _ClassFiles:
     """Open vector files, each for the polygons of some classes."""
 
     def __init__(
-        self, stack: ExitStack, source: ClassifiedSource, options: PolygonOptions, files: Mapping[Path, set[int]]
+        self,
+        stack: ExitStack,
+        source: ClassifiedSource,
+        options: PolygonOptions,
+        files: Mapping[Path, set[int]],
+        overwrite: bool,
     ) -> None:
         self._source, self._names = source, {entry.id: entry.name for entry in source.scheme.entries}
         self._unit = "px" if source.grid.crs is None else "m"
         self._options = options
         kind = "MultiPolygon" if options.corners else "Polygon"
-        style = class_style(source.scheme)
+        style, kinds = class_style(source.scheme), self._field_types()
         self._files = [
-            (stack.enter_context(VectorWriter(path, kind, source.grid.crs, self._field_types(), style)), class_ids)
+            (stack.enter_context(VectorWriter(path, kind, source.grid.crs, kinds, style, overwrite)), class_ids)
             for path, class_ids in files.items()
         ]
 
@@ -85,7 +90,11 @@ class _ClassFiles:
 
 
 def write_polygons(
-    source: ClassifiedSource, files: Mapping[Path, set[int]], options: PolygonOptions, monitor: Monitor | None = None
+    source: ClassifiedSource,
+    files: Mapping[Path, set[int]],
+    options: PolygonOptions,
+    monitor: Monitor | None = None,
+    overwrite: bool = True,
 ) -> dict[str, Any]:
     """Write the polygons of a classified raster to vector files.
 
@@ -94,6 +103,7 @@ def write_polygons(
         files: Class ids whose polygons each file gets.
         options: See :class:`.PolygonOptions`.
         monitor: Receives progress; may cancel.
+        overwrite: Whether existing files may be replaced.
 
     Returns:
         Fields of the result: ``counts`` and ``area_m2`` (None without a CRS) by class name, ``conservation``,
@@ -108,7 +118,7 @@ def write_polygons(
         confidence = None
         if options.confidence:
             confidence = stack.enter_context(ConfidenceSource(options.confidence, source.grid))
-        writer = _ClassFiles(stack, source, options, files)
+        writer = _ClassFiles(stack, source, options, files, overwrite)
         polygonizer = Polygonizer(source, options, confidence, monitor=monitor)
         for polygons in polygonizer:
             counts += np.bincount(polygons.class_ids, minlength=ID_COUNT)
@@ -149,7 +159,11 @@ def polygonize_checked(request: PolygonizeRequest, monitor: Monitor) -> Polygoni
         _log(source.notes, monitor)
         classes = [source.scheme.find(name) for name in request.classes] or source.scheme.entries
         outcome = write_polygons(
-            source, {Path(request.output): {entry.id for entry in classes}}, _options(request), monitor
+            source,
+            {Path(request.output): {entry.id for entry in classes}},
+            _options(request),
+            monitor,
+            request.overwrite,
         )
     monitor.report(1, 1, "")
     return PolygonizeResult(file=request.output, **outcome, warnings=tuple(source.notes))
@@ -178,7 +192,11 @@ def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = 
         make_folder(folder)
         check_outputs(request, paths.values())
         outcome = write_polygons(
-            source, {path: {entry.id} for entry, path in paths.items()}, _options(request), monitor
+            source,
+            {path: {entry.id} for entry, path in paths.items()},
+            _options(request),
+            monitor,
+            request.overwrite,
         )
         unit = "px" if source.grid.crs is None else "m²"
     notes = [

@@ -168,10 +168,12 @@ def _write(
     request: ReportRequest, provenance: Provenance, counted: Statistics, zones: Zones | None, maps: Maps
 ) -> None:
     if request.zones_layer is not None and zones is not None:
-        write_zones_layer(request.zones_layer, zones, counted.zones, provenance)
+        write_zones_layer(request.zones_layer, zones, counted.zones, provenance, request.overwrite)
     if request.csv is not None:
-        write_text(request.csv, csv_text((counted.raster, *counted.zones), provenance))
-    write_text(request.report, report_page(provenance, counted.raster, counted.zones, maps))
+        table = csv_text((counted.raster, *counted.zones), provenance)
+        write_text(request.csv, table, overwrite=request.overwrite)
+    page = report_page(provenance, counted.raster, counted.zones, maps)
+    write_text(request.report, page, overwrite=request.overwrite)
 
 
 def _result(request: ReportRequest, provenance: Provenance, counted: Statistics) -> ReportResult:

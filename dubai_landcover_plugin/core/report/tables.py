@@ -44,7 +44,9 @@ def _error_cells(one: ClassStatistics) -> list[str]:
     return [f"{error.confidence:.2f}", *(f"{area:.3f}" for area in areas)]
 
 
-def write_zones_layer(path: str, zones: Zones, areas: Sequence[AreaStatistics], provenance: Provenance) -> None:
+def write_zones_layer(
+    path: str, zones: Zones, areas: Sequence[AreaStatistics], provenance: Provenance, overwrite: bool = True
+) -> None:
     """Write the zones, with unchanged geometries, and the area and share (percent) of each class.
 
     ``class_id`` and ``class`` are the largest class, so that the layer can be drawn in the classes' colours.
@@ -57,7 +59,7 @@ def write_zones_layer(path: str, zones: Zones, areas: Sequence[AreaStatistics], 
     geometries = np.array([zone.geometry for zone in zones.zones], object)
     multi = shapely.get_type_id(geometries) == 3
     geometries[multi] = [shapely.multipolygons([polygon]) for polygon in geometries[multi]]
-    with VectorWriter(path, "MultiPolygon", zones.crs, kinds) as file:
+    with VectorWriter(path, "MultiPolygon", zones.crs, kinds, overwrite=overwrite) as file:
         file.write(shapely.force_2d(geometries), columns)
         file.finish()
 

@@ -247,15 +247,14 @@ def _write(network: RoadNetwork, crs: CRS | None, request: RoadsRequest) -> None
     line_types = {name: values.dtype for name, values in network.line_fields.items()}
     node_types = {name: values.dtype for name, values in network.node_fields.items()}
     with ExitStack() as stack:
-        files = [
-            stack.enter_context(VectorWriter(request.output, "LineString", crs, line_types, shipped_style("roads")))
-        ]
-        files[0].write(network.lines, network.line_fields)
+        lines = VectorWriter(request.output, "LineString", crs, line_types, shipped_style("roads"), request.overwrite)
+        files = [stack.enter_context(lines)]
+        lines.write(network.lines, network.line_fields)
         if request.nodes:
-            files.append(
-                stack.enter_context(VectorWriter(request.nodes, "Point", crs, node_types, shipped_style("road_nodes")))
-            )
-            files[1].write(network.nodes, network.node_fields)
+            style = shipped_style("road_nodes")
+            nodes = VectorWriter(request.nodes, "Point", crs, node_types, style, request.overwrite)
+            files.append(stack.enter_context(nodes))
+            nodes.write(network.nodes, network.node_fields)
         for file in files:
             file.finish()
 

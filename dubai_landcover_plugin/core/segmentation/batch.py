@@ -14,7 +14,7 @@ from typing import Any
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.io.csv_cells import CsvWriter
-from dubai_landcover_plugin.core.io.files import make_folder, write_text
+from dubai_landcover_plugin.core.io.files import make_folder, sweep, write_text
 from dubai_landcover_plugin.core.io.outputs import (
     check_outputs,
     is_batch_output,
@@ -29,6 +29,7 @@ from dubai_landcover_plugin.core.segmentation.run_record import input_identity
 from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.errors import LandCoverError, OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.partial_files import is_partial
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import (
     FolderRequest,
@@ -99,7 +100,9 @@ def find_rasters(request: FolderRequest) -> list[Path]:
     found = []
     for path in folder.rglob("*") if request.recursive else folder.glob("*"):
         name = path.name.lower()
-        if name.startswith(".") or is_batch_output(path) or not path.is_file():
+        if name.startswith(".") or is_partial(path.parent.name) or is_batch_output(path):
+            continue
+        if not path.is_file() and (path.exists() or not path.is_symlink()):  # a link to a missing file is reported
             continue
         if results_inside and results in path.resolve().parents:
             continue
@@ -284,6 +287,8 @@ def run_folder(
     make_folder(folder)
     manifest = _Manifest(folder, request)
     check_outputs(request)
+    for place in {Path(job.output).parent for job in jobs}:
+        sweep(place)
     items: list[BatchItem] = []
     if run_rasters is None:
         run_rasters = partial(_run_here, bundle, request.folder)

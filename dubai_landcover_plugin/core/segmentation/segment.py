@@ -134,12 +134,12 @@ def _open_outputs(
     """Open the writers of the classified raster and, if requested, of the confidence raster."""
     palette = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in bundle.metadata.scheme.entries}}
     style = RasterStyle(NODATA_ID, "Land cover", palette, Resampling.mode)
-    points, cog = source.ground_control_points, request.options.cog
-    classes = stack.enter_context(LandCoverWriter(request.output, source.grid, style, points, cog))
+    points, cog, overwrite = source.ground_control_points, request.options.cog, request.options.overwrite
+    classes = stack.enter_context(LandCoverWriter(request.output, source.grid, style, points, cog, overwrite))
     confidence = None
     if request.confidence:
         grey = RasterStyle(CONFIDENCE_NODATA, "Confidence (percent)", None, Resampling.average)
-        confidence = stack.enter_context(LandCoverWriter(request.confidence, source.grid, grey, points, cog))
+        confidence = stack.enter_context(LandCoverWriter(request.confidence, source.grid, grey, points, cog, overwrite))
     return MapOutputs(source.grid, [entry.id for entry in bundle.metadata.scheme.entries], classes, confidence)
 
 

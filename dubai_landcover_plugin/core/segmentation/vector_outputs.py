@@ -53,7 +53,7 @@ def write_extras(request: SegmentationRequest, scheme: ClassScheme, record: dict
         if request.roads:
             write_roads(request, monitor)
         if request.report:
-            write_text(request.report, run_page(record, scheme))
+            write_text(request.report, run_page(record, scheme), overwrite=request.options.overwrite)
     except LandCoverError as error:
         if isinstance(error, OutputError):
             raise OutputError(
@@ -74,6 +74,7 @@ def write_polygons(request: SegmentationRequest, monitor: Monitor) -> None:
         min_area=options.min_area,
         simplify=options.simplify,
         confidence=request.confidence,
+        overwrite=options.overwrite,
     )
     polygonize_checked(asked, monitor)
 
@@ -98,7 +99,7 @@ def write_buildings(request: SegmentationRequest, scheme: ClassScheme, monitor: 
         files = {name.casefold(): path for name, path in made.files.items() if made.counts[name]}
         building = str(folder / f"{BUILDING.lower()}.gpkg")
         regularize_checked(
-            BuildingsRequest(building, output, obstacles=files.get(ROAD.casefold())),
+            BuildingsRequest(building, output, obstacles=files.get(ROAD.casefold()), overwrite=options.overwrite),
             monitor,
         )
 
@@ -113,6 +114,7 @@ def write_roads(request: SegmentationRequest, monitor: Monitor) -> None:
             request.roads or "",
             class_name=ROAD,
             confidence=request.confidence,
+            overwrite=request.options.overwrite,
         ),
         monitor,
     )

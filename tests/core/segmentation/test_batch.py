@@ -12,6 +12,7 @@ from dubai_landcover_plugin.core.segmentation.batch import find_rasters, request
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentOptions
 from tests.factories import random_pixels, stub_bundle, write_raster
+from tests.partials import leave_partial
 
 
 @pytest.fixture
@@ -313,3 +314,29 @@ def test_names_that_are_no_utf8_stop_nobody(folder, tmp_path):
         assert json.load(stream)["items"] == outcome["items"]
     again = run_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json()
     assert [statuses(again)[name] for name in ("a.tif", "b.tif")] == ["skipped", "skipped"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")
+def test_links_to_missing_files_are_reported(folder, tmp_path):
+    (folder / "north" / "gone.tif").symlink_to(tmp_path / "unmounted" / "gone.tif")
+    (folder / "north" / "linked.tif").symlink_to(folder / "a.tif")
+    (folder / "north" / "folder.tif").symlink_to(folder)
+    outcome = run_folder(request(folder, tmp_path), bundle=stub_bundle())
+    found = {os.path.basename(item["input"]): item for item in outcome.items}
+    assert {name: item["status"] for name, item in found.items()} == {
+        "a.tif": "done", "b.tif": "done", "broken.tif": "failed", "gone.tif": "failed", "linked.tif": "done",
+    }  # fmt: skip
+    assert "No such file" in found["gone.tif"]["message"]
+
+
+def test_unfinished_rasters_are_not_inputs(folder, tmp_path):
+    leave_partial(folder / "north" / "result.tif")
+    inputs = find_rasters(request(folder, tmp_path))
+    assert [path.name for path in inputs] == ["a.tif", "broken.tif", "b.tif"]
+
+
+def test_what_killed_runs_left_is_removed_where_nothing_is_to_be_done(folder, tmp_path):
+    run_folder(request(folder, tmp_path), bundle=stub_bundle())
+    left = leave_partial(tmp_path / "out" / "north" / "b_landcover.tif.aux.xml")
+    assert run_folder(request(folder, tmp_path), bundle=stub_bundle()).skipped == 2
+    assert not left.exists()
