@@ -1,4 +1,7 @@
-"""Connection to a Dask cluster: checks the workers and runs tasks on them."""
+"""Connection to a Dask cluster: checks the workers and runs tasks on them.
+
+Processes that ``--workers`` starts listen on the loopback interface only, without Dask's dashboard.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +18,16 @@ from dubai_landcover_plugin.core.bundle.bundle import open_bundle
 from dubai_landcover_plugin.core.cluster.tasks import identify
 from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.protocol.errors import ClusterError, RunCancelled
+from dubai_landcover_plugin.protocol.failures import one_line
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 _RETRIES = 1  # of a task that failed; tasks of workers that die are rescheduled anyway
 _CONNECT_TIMEOUT = 5  # s
+_LOCAL_CONFIG = {
+    "distributed.worker.profile.enabled": False,  # takes 3 % of the time
+    "distributed.scheduler.http.routes": [],  # no pages and no metrics
+    "distributed.worker.http.routes": [],
+}
 _POLL = 0.5  # s between checks of progress and cancellation
 
 
@@ -132,7 +141,8 @@ def open_cluster(scheduler: str | None, workers: int | None, model: str) -> Iter
     """Connect to a cluster, or start one on this machine.
 
     Args:
-        scheduler: Address of a Dask scheduler, e.g. ``tcp://10.0.0.1:8786``.
+        scheduler: Address of a Dask scheduler, e.g. ``tcp://10.0.0.1:8786``, or ``tls://`` with the certificates of
+            Dask's configuration. Scheduler and workers are trusted: they exchange pickled objects.
         workers: Number of processes to start on this machine, without ``scheduler``.
         model: Name or path of the model.
 
@@ -151,21 +161,23 @@ def open_cluster(scheduler: str | None, workers: int | None, model: str) -> Iter
         try:
             address: Any = scheduler
             if scheduler is None:
-                # Dask's profiler takes 3 % of the time.
-                stack.enter_context(dask.config.set({"distributed.worker.profile.enabled": False}))
+                stack.enter_context(dask.config.set(_LOCAL_CONFIG))
                 address = stack.enter_context(
                     distributed.LocalCluster(
                         n_workers=workers,
                         threads_per_worker=1,
                         memory_limit=0,
-                        dashboard_address=":0",
+                        host="127.0.0.1",
+                        dashboard_address="127.0.0.1:0",  # of the HTTP server, which cannot be switched off
+                        scheduler_kwargs={"dashboard": False},
                         silence_logs=logging.CRITICAL,
                     )
                 )
             client = stack.enter_context(distributed.Client(address, timeout=_CONNECT_TIMEOUT, set_as_default=False))
-        except (OSError, TimeoutError, ValueError) as error:
+        except Exception as error:  # Dask raises many types, AssertionError and RuntimeError among them
             raise ClusterError(
-                f"No Dask scheduler answers at {scheduler}: {error}.", "Check the address and that the scheduler runs."
+                f"No Dask scheduler answers at {scheduler or '127.0.0.1'}: {one_line(error)}.",
+                "Check the address and that the scheduler runs; tls:// needs certificates in Dask's configuration.",
             ) from error
         yield Cluster(client, model)
 
