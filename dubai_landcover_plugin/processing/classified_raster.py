@@ -3,58 +3,88 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, ClassVar
 
 from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
+    QgsProcessingParameterDefinition,
     QgsRasterLayer,
+    QgsRectangle,
 )
 
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
-from dubai_landcover_plugin.processing.inputs import engine_path
+from dubai_landcover_plugin.processing.inputs import opened_for_engine, raster_input
+from dubai_landcover_plugin.processing.raster_copies import RasterInput, has_pixels
 from dubai_landcover_plugin.protocol.errors import RequestError
 
 
 class ClassifiedRasterAlgorithm(LandCoverAlgorithm):
-    """An algorithm that reads a raster made by Segment Land Cover and, optionally, its confidence raster."""
+    """An algorithm that reads classified rasters and, optionally, their confidence; subclasses define ``compute``."""
+
+    RASTERS: ClassVar[tuple[str, ...]] = ("INPUT", "CONFIDENCE")
+    """Parameters that take such a raster, as far as the algorithm has them."""
 
     def __init__(self) -> None:
         super().__init__()
         self.inputs: dict[str, str] = {}
-        """Paths of the layers by option name, once the algorithm is prepared."""
+        """Paths of the rasters by option name, while the algorithm computes."""
+        self._sources: dict[str, RasterInput] = {}
+
+    def layers(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> dict[str, QgsRasterLayer]:
+        """Return the rasters that are given, by parameter.
+
+        Raises:
+            RequestError: if one is missing, broken or has no pixels of its own, as web layers that are drawn.
+        """
+        found = {}
+        for name in self.RASTERS:
+            definition = self.parameterDefinition(name)
+            if definition is None:
+                continue
+            layer = self.parameterAsRasterLayer(parameters, name, context)
+            if layer is None or not layer.isValid():
+                if parameters.get(name) or not definition.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional:
+                    raise RequestError(self.invalidRasterError(parameters, name))
+                continue
+            if not has_pixels(layer.dataProvider()):
+                raise RequestError(
+                    tr("The layer '{name}' is not a raster of class ids.").format(name=layer.name()),
+                    tr("Choose a raster that Segment Land Cover has written, a mosaic or an edited copy."),
+                )
+            found[name] = layer
+        return found
 
     def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
-        """Refuse layers that the engine cannot open."""
+        """Refuse layers that are not rasters of class ids."""
         super().check(parameters, context)
-        for name in ("INPUT", "CONFIDENCE"):
-            if self.parameterDefinition(name) is not None:
-                check_is_file(self.parameterAsRasterLayer(parameters, name, context))
+        self.layers(parameters, context)
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Take the layers' paths; layers belong to the main thread."""
-        self.inputs = {}
-        for name in ("INPUT", "CONFIDENCE"):
-            if name == "CONFIDENCE" and not (self.parameterDefinition(name) and parameters.get(name)):
-                continue
-            layer = self.parameterAsRasterLayer(parameters, name, context)
-            if layer is None or not layer.isValid():
-                raise QgsProcessingException(self.invalidRasterError(parameters, name))
-            self.inputs[name.lower()] = engine_path(layer)
+        try:
+            layers = self.layers(parameters, context)
+        except RequestError as error:
+            raise QgsProcessingException(str(error)) from error
+        self._sources = {name.lower(): raster_input(layer, has_options=False) for name, layer in layers.items()}
         return True
 
+    def processAlgorithm(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """Copy the layers that the engine cannot read as they are, and compute."""
+        with ExitStack() as stack:
+            for name, source in self._sources.items():
+                copied = opened_for_engine(source, QgsRectangle(), 1.0, context.transformContext(), feedback)
+                self.inputs[name], _ = stack.enter_context(copied)
+            return self.compute(parameters, context, feedback)
 
-def check_is_file(layer: QgsRasterLayer | None) -> None:
-    """Refuse a layer that the engine cannot open.
-
-    Raises:
-        RequestError: with its name.
-    """
-    if layer is not None and layer.isValid() and not engine_path(layer):
-        raise RequestError(
-            tr("The layer '{name}' is not a raster file.").format(name=layer.name()),
-            tr("Choose a raster that Segment Land Cover has written."),
-        )
+    def compute(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> dict[str, Any]:
+        """Run the engine on :attr:`inputs` and return the results."""
+        raise NotImplementedError

@@ -138,7 +138,7 @@ def _input(item: Described, name: str, title: str) -> QgsProcessingParameterDefi
         return QgsProcessingParameterFile(name, title, behavior=QgsProcessingParameterFile.Behavior.Folder)
     if item.option.reads == "scheme":
         files = " ".join(f"*{suffix}" for suffix in _SCHEME_SUFFIXES)
-        filters = ";;".join((f"{tr('Class schemes')} ({files})", f"{tr('All files')} (*.*)"))
+        filters = ";;".join((f"{tr('Class schemes')} ({files})", f"{tr('All files')} (*)"))
         return QgsProcessingParameterFile(name, title, optional=True, fileFilter=filters)
     if item.option.reads == "raster":
         return QgsProcessingParameterRasterLayer(name, title, optional=item.optional)

@@ -91,9 +91,20 @@ def chosen_model(algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], c
 
 
 def segment_options(
-    algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext, crs_override: str = ""
+    algorithm: LandCoverAlgorithm,
+    parameters: Mapping[str, Any],
+    context: QgsProcessingContext,
+    crs_override: str = "",
+    nodata: float | None = None,
 ) -> SegmentOptions:
     """Return the engine's options for the parameters.
+
+    Args:
+        algorithm: The algorithm.
+        parameters: Values of its parameters.
+        context: Processing's context.
+        crs_override: CRS set on the layer; empty for that of the file.
+        nodata: No data value set on the layer; None leaves that of the parameters.
 
     Raises:
         BundleError: if there is no such model.
@@ -101,9 +112,11 @@ def segment_options(
     """
     has_bands = algorithm.parameterDefinition("BANDS") is not None
     bands = tuple(algorithm.parameterAsInts(parameters, "BANDS", context)) if has_bands else ()
+    values = option_values(algorithm, SegmentOptions, parameters, context, skip=("model", "bands"))
     return SegmentOptions.from_options(
         {
-            **option_values(algorithm, SegmentOptions, parameters, context, skip=("model", "bands")),
+            **values,
+            "nodata": values.get("nodata") if nodata is None else nodata,
             "model": str(chosen_model(algorithm, parameters, context)),
             "bands": bands or None,
             "crs": crs_override or None,

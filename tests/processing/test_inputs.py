@@ -22,6 +22,7 @@ from qgis.core import (
     QgsProcessingException,
     QgsProject,
     QgsRasterLayer,
+    QgsRasterRange,
     QgsRectangle,
 )
 
@@ -132,6 +133,22 @@ def test_segment_a_web_layer(web_layer: QgsRasterLayer, tmp_path: Path, grid_of:
     assert grid_of(result["OUTPUT"])[3] == "3857"
     assert (values_of(result["OUTPUT"]) > 0).all()
     assert result["VALID_PIXELS"] == pytest.approx(100 * 80, rel=0.06)
+
+
+@pytest.mark.parametrize("top", [9, 11])
+def test_no_data_values_of_the_layer_count(tmp_path: Path, values_of: Callable, top: int):
+    values = town()
+    values[:, :, :40] = 10
+    layer = QgsRasterLayer(write_raster(tmp_path / "town.tif", values), "town")
+    for band in (1, 2, 3):
+        layer.dataProvider().setUserNoDataValue(band, [QgsRasterRange(10, max(top, 10))])
+    QgsProject.instance().addMapLayer(layer)
+    feedback = RecordingFeedback()
+    result = run("segmentlandcover", {"INPUT": layer.id(), "OUTPUT": str(tmp_path / "o.tif"), **FAST}, feedback)
+    has_class = values_of(result["OUTPUT"]) > 0
+    assert (~has_class[:, :40]).all()
+    assert has_class[:, 40:].all()
+    assert any("No data values set on the layer 'town' are used: 10" in text for text in feedback.texts("info"))
 
 
 @pytest.mark.parametrize("kind", ["file", "web"])

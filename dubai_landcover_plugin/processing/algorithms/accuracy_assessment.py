@@ -17,9 +17,9 @@ from qgis.core import (
     QgsProcessingParameterRasterLayer,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
+from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations
-from dubai_landcover_plugin.processing.inputs import check_saved, raster_path, vector_source
 from dubai_landcover_plugin.processing.parameters import (
     add_inputs,
     add_outputs,
@@ -27,13 +27,14 @@ from dubai_landcover_plugin.processing.parameters import (
     build_request,
     label,
 )
-from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
+from dubai_landcover_plugin.processing.vector_inputs import check_saved, vector_source
+from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.assessment import REFERENCE_FIELD, AccuracyRequest
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import dumps
 
 
-class AccuracyAssessment(LandCoverAlgorithm):
+class AccuracyAssessment(ClassifiedRasterAlgorithm):
     """Compares a classified raster with a reference."""
 
     INFO = AlgorithmInfo(
@@ -57,7 +58,7 @@ class AccuracyAssessment(LandCoverAlgorithm):
         page="accuracy.md",
     )
 
-    _input = ""
+    RASTERS = ("INPUT", "REFERENCE_RASTER")
     _reference = ""
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
@@ -105,38 +106,34 @@ class AccuracyAssessment(LandCoverAlgorithm):
     def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
         """Refuse layers that are not files, unsaved edits, and no or two references."""
         super().check(parameters, context)
-        raster_path(self, parameters, "INPUT", context)
         given = [name for name in ("REFERENCE", "REFERENCE_RASTER") if parameters.get(name)]
         if len(given) != 1:
             raise RequestError(
                 tr("{count} references are given.").format(count=len(given)),
                 tr("Give either labelled points or polygons, or a reference raster."),
             )
-        raster_path(self, parameters, "REFERENCE_RASTER", context)
         check_saved(parameters.get("REFERENCE"), context)
 
     def prepareAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> bool:
         """Take the layers' paths; layers belong to the main thread."""
-        try:
-            self._input = raster_path(self, parameters, "INPUT", context)
-            self._reference = raster_path(self, parameters, "REFERENCE_RASTER", context)
-        except LandCoverError as error:
-            raise QgsProcessingException(str(error)) from error
-        if not self._reference:
-            self._reference = vector_source(self, parameters, "REFERENCE", context, feedback)
+        super().prepareAlgorithm(parameters, context, feedback)
+        if not parameters.get("REFERENCE_RASTER"):
+            field = self.parameterAsString(parameters, "FIELD", context)
+            self._reference = vector_source(self, parameters, "REFERENCE", context, feedback, field)
             if not self._reference:
                 raise QgsProcessingException(self.invalidSourceError(parameters, "REFERENCE"))
         return True
 
-    def processAlgorithm(
+    def compute(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Run the engine and log the figures."""
         paths = destinations(self, AccuracyRequest, parameters, context)
         field = self.parameterAsString(parameters, "FIELD", context) or REFERENCE_FIELD
-        values = {"input": self._input, "reference": self._reference, "field": field}
+        reference = self.inputs.get("reference_raster", self._reference)
+        values = {"input": self.inputs["input"], "reference": reference, "field": field}
         request = build_request(self, AccuracyRequest, parameters, context, paths, **values)
         value = self.run_engine("assess_accuracy", request.to_json(), feedback)
         _log_figures(value, feedback)

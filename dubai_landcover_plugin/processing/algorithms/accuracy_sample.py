@@ -56,7 +56,7 @@ class AccuracySample(ClassifiedRasterAlgorithm):
         super().check(parameters, context)
         option_values(self, AccuracySampleRequest, parameters, context)
 
-    def processAlgorithm(
+    def compute(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Run the engine and log the number of points of each class."""

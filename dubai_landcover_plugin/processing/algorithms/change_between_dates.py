@@ -9,28 +9,25 @@ from typing import Any
 
 from qgis.core import (
     QgsProcessingContext,
-    QgsProcessingException,
     QgsProcessingFeedback,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
     QgsRasterLayer,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm, tr
-from dubai_landcover_plugin.processing.classified_raster import check_is_file
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
+from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import check_destinations, destinations
-from dubai_landcover_plugin.processing.inputs import engine_path
 from dubai_landcover_plugin.processing.layer_styles import style_change, style_on_load
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
 
-_MAPS = ("EARLIER", "LATER")
 _CONFIDENCES = ("EARLIER_CONFIDENCE", "LATER_CONFIDENCE")
 
 
-class ChangeBetweenDates(LandCoverAlgorithm):
+class ChangeBetweenDates(ClassifiedRasterAlgorithm):
     """Maps the change between two classified rasters."""
 
     INFO = AlgorithmInfo(
@@ -55,10 +52,7 @@ class ChangeBetweenDates(LandCoverAlgorithm):
         "leave out pixels that either map is unsure of.</p>",
     )
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._inputs: dict[str, str] = {}
-        self._overridden: list[str] = []
+    RASTERS = ("EARLIER", "LATER", *_CONFIDENCES)
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
@@ -74,7 +68,6 @@ class ChangeBetweenDates(LandCoverAlgorithm):
     def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
         """Refuse layers that are not files, equal dates, and a minimum confidence without a confidence raster."""
         super().check(parameters, context)
-        self._check_layers(parameters, context)
         check_destinations(self, ChangeRequest, parameters)
         least = self.parameterAsDouble(parameters, "MIN_CONFIDENCE", context)
         if least > 0 and not any(parameters.get(name) for name in _CONFIDENCES):
@@ -83,45 +76,19 @@ class ChangeBetweenDates(LandCoverAlgorithm):
                 tr("Give that of one date or, better, of both; or set the minimum to 0."),
             )
 
-    def _check_layers(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
-        paths = []
-        for name in (*_MAPS, *_CONFIDENCES):
-            layer = self._layer(parameters, name, context)
-            if layer is None:
-                continue
-            check_is_file(layer)
-            paths.append(engine_path(layer))
-        if len(paths) > 1 and paths[0] == paths[1]:
+    def layers(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> dict[str, QgsRasterLayer]:
+        """Return the rasters that are given; refuse equal dates."""
+        found = super().layers(parameters, context)
+        if found["EARLIER"].source() == found["LATER"].source():
             raise RequestError(tr("Both dates are the same raster."), tr("Choose two different rasters."))
+        return found
 
-    def _layer(self, parameters: Mapping[str, Any], name: str, context: QgsProcessingContext) -> QgsRasterLayer | None:
-        """Return the layer of a parameter; None where none is given or it is broken."""
-        layer = self.parameterAsRasterLayer(parameters, name, context)
-        return layer if layer is not None and layer.isValid() else None
-
-    def prepareAlgorithm(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
-        """Take the layers' paths; layers belong to the main thread."""
-        for name in (*_MAPS, *_CONFIDENCES):
-            layer = self._layer(parameters, name, context)
-            if layer is None:
-                if name in _MAPS or parameters.get(name):
-                    raise QgsProcessingException(self.invalidRasterError(parameters, name))
-                continue
-            self._inputs[name.lower()] = engine_path(layer)
-            if layer.crs().isValid() and layer.crs() != layer.dataProvider().crs():
-                self._overridden.append(layer.name())
-        return True
-
-    def processAlgorithm(
+    def compute(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Run the engine and return the results; QGIS styles those that it loads."""
-        for name in self._overridden:
-            feedback.pushWarning(tr("The file's own CRS is used for '{name}', not the layer's.").format(name=name))
         paths = destinations(self, ChangeRequest, parameters, context)
-        request = build_request(self, ChangeRequest, parameters, context, paths, **self._inputs)
+        request = build_request(self, ChangeRequest, parameters, context, paths, **self.inputs)
         value = self.run_engine("map_change", request.to_json(), feedback)
         _log_areas(value, feedback)
         title = f"{Path(request.earlier).stem} → {Path(request.later).stem}"

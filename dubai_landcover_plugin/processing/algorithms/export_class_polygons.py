@@ -107,7 +107,7 @@ class ExportClassPolygons(ClassifiedRasterAlgorithm):
         others = text_list(self.parameterAsString(parameters, "OTHER_CLASSES", context))
         return tuple(dict.fromkeys(others or self.parameterAsEnumStrings(parameters, "CLASSES", context)))
 
-    def processAlgorithm(
+    def compute(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Run the engine and load the polygons."""

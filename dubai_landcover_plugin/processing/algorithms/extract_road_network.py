@@ -95,7 +95,7 @@ class ExtractRoadNetwork(ClassifiedRasterAlgorithm):
         )
         add_parameter(self, item, parameter)
 
-    def processAlgorithm(
+    def compute(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Run the engine; QGIS draws its files with the style that they contain."""

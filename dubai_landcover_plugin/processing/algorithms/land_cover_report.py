@@ -19,7 +19,6 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations, is_skipped
-from dubai_landcover_plugin.processing.inputs import vector_source
 from dubai_landcover_plugin.processing.layer_styles import ResultStyle
 from dubai_landcover_plugin.processing.parameters import (
     add_inputs,
@@ -28,6 +27,7 @@ from dubai_landcover_plugin.processing.parameters import (
     build_request,
     label,
 )
+from dubai_landcover_plugin.processing.vector_inputs import vector_source
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import Described
@@ -103,12 +103,13 @@ class LandCoverReport(ClassifiedRasterAlgorithm):
     ) -> bool:
         """Take the layers' paths; layers belong to the main thread."""
         super().prepareAlgorithm(parameters, context, feedback)
-        self._zones = vector_source(self, parameters, "ZONES", context, feedback)
+        fields = self.parameterAsFields(parameters, "ZONE_FIELD", context)
+        self._zones = vector_source(self, parameters, "ZONES", context, feedback, *fields[:1])
         if parameters.get("ZONES") not in (None, "") and not self._zones:
             raise QgsProcessingException(self.invalidSourceError(parameters, "ZONES"))
         return True
 
-    def processAlgorithm(
+    def compute(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Run the engine and return the figures."""

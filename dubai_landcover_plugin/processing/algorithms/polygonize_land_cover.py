@@ -51,7 +51,7 @@ class PolygonizeLandCover(ClassifiedRasterAlgorithm):
         self.addOutput(QgsProcessingOutputString("AREAS", tr("Areas in m² by class, as JSON")))
         self.addOutput(QgsProcessingOutputString("CONSERVATION", tr("Areas before and after, gaps, overlaps; JSON")))
 
-    def processAlgorithm(
+    def compute(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Run the engine and style the polygons."""

@@ -14,9 +14,9 @@ from qgis.core import (
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.destinations import check_destinations, destinations
-from dubai_landcover_plugin.processing.inputs import vector_source
 from dubai_landcover_plugin.processing.layer_styles import style_on_load
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request
+from dubai_landcover_plugin.processing.vector_inputs import vector_source
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 
 

@@ -19,7 +19,8 @@ from qgis.core import (
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.destinations import destinations, output_values
-from dubai_landcover_plugin.processing.inputs import RasterInput, opened_for_engine, raster_input
+from dubai_landcover_plugin.processing.inputs import opened_for_engine, raster_input
+from dubai_landcover_plugin.processing.layer_nodata import user_nodata
 from dubai_landcover_plugin.processing.layer_styles import ResultStyle
 from dubai_landcover_plugin.processing.parameters import (
     add_inputs,
@@ -29,6 +30,7 @@ from dubai_landcover_plugin.processing.parameters import (
     make_parameter,
     option_of,
 )
+from dubai_landcover_plugin.processing.raster_copies import RasterInput
 from dubai_landcover_plugin.processing.segment_request import (
     add_model,
     check_parameters,
@@ -126,7 +128,9 @@ class SegmentLandCover(LandCoverAlgorithm):
         layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
         if layer is None or not layer.isValid():
             raise QgsProcessingException(self.invalidRasterError(parameters, "INPUT"))
-        self._source = raster_input(layer)
+        # The request has one further no data value: the parameter's or the layer's.
+        given = parameters.get("NODATA") not in (None, "")
+        self._source = raster_input(layer, has_options=not (given and user_nodata(layer.dataProvider())))
         return True
 
     def processAlgorithm(
@@ -137,7 +141,7 @@ class SegmentLandCover(LandCoverAlgorithm):
         if source is None:
             raise QgsProcessingException("The algorithm was not prepared.")
         try:
-            options = segment_options(self, parameters, context, source.crs_override)
+            options = segment_options(self, parameters, context, source.crs_override, source.nodata)
             model = read_metadata(options.model)
         except LandCoverError as error:
             raise QgsProcessingException(str(error)) from error
