@@ -10,24 +10,23 @@ import os
 import sys
 from collections.abc import Mapping
 
-_FOREIGN_PREFIXES = ("PYTHON", "PROJ_", "GDAL_", "OGR_", "QGIS_", "QT_", "DYLD_", "CONDA_")
-_FOREIGN_NAMES = frozenset({"LD_LIBRARY_PATH", "LD_PRELOAD", "VIRTUAL_ENV", "GRASS_PREFIX", "GISBASE"})
-_INSTALLER_PREFIXES = ("PIP_", "UV_")
+_FOREIGN_PREFIXES = ("PYTHON", "PROJ_", "GDAL_", "OGR_", "QGIS_", "QT_", "DYLD_", "CONDA_", "PIP_", "UV_")
+_FOREIGN_NAMES = frozenset(
+    {"LD_LIBRARY_PATH", "LD_PRELOAD", "VIRTUAL_ENV", "GRASS_PREFIX", "GISBASE", "__PYVENV_LAUNCHER__"}
+)
 
 
-def engine_environment(environment: Mapping[str, str] | None = None, for_installer: bool = False) -> dict[str, str]:
-    """Return a copy of ``environment`` without the variables that refer to QGIS's libraries.
+def engine_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return a copy of ``environment`` without the variables that refer to QGIS's libraries, and those of pip and uv.
 
     Args:
         environment: Defaults to the environment of this process.
-        for_installer: Keep the variables of pip and uv, which configure mirrors and proxies.
     """
     source = os.environ if environment is None else environment
-    prefixes = _FOREIGN_PREFIXES if for_installer else _FOREIGN_PREFIXES + _INSTALLER_PREFIXES
     kept = {
         name: value
         for name, value in source.items()
-        if not name.upper().startswith(prefixes) and name.upper() not in _FOREIGN_NAMES
+        if not name.upper().startswith(_FOREIGN_PREFIXES) and name.upper() not in _FOREIGN_NAMES
     }
     if sys.platform == "win32":
         _drop_qgis_folders(kept, source)

@@ -10,7 +10,7 @@ import os
 import queue
 import shutil
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from dubai_landcover_plugin.runner.environment import engine_environment
 from dubai_landcover_plugin.runner.errors import EngineSetupError
 from dubai_landcover_plugin.runner.exit_codes import explain_exit
 from dubai_landcover_plugin.runner.interpreter import COMPLETE_MARK, engine_folder, environment_python
+from dubai_landcover_plugin.runner.package_sources import installer_environment, uv_redirection, without_index
 from dubai_landcover_plugin.runner.worker_process import END, WorkerProcess
 
 NEEDED_MB = 3000
@@ -57,8 +58,10 @@ class Installer:
         python = str(environment_python(folder))
         locked = [part for file in files for part in ("-r", str(file))]
         if self.uv:
-            backend = ["--torch-backend", "cpu"] if cpu_torch else []
-            return [self.uv, "pip", "install", "--python", python, "--require-hashes", *backend, *locked]
+            options = ["--torch-backend", "cpu"] if cpu_torch else []
+            if without_index(installer_environment()):
+                options.append("--no-index")
+            return [self.uv, "pip", "install", "--python", python, "--require-hashes", *options, *locked]
         options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--require-hashes"]
         return [python, "-I", "-m", "pip", "install", *options, *locked]
 
@@ -99,6 +102,11 @@ def install_engine(profile_folder: str | Path, requirements: Path, monitor: Moni
     folder = engine_folder(profile_folder)
     installer = find_installer(monitor)
     _check_space(folder, NEEDED_MB)
+    redirection = uv_redirection(installer_environment()) if installer.uv else ""
+    if redirection:
+        raise EngineSetupError(
+            f"uv would install the packages elsewhere: {redirection}.", "Remove that setting, then try again."
+        )
     _remove(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -151,7 +159,7 @@ def _run(command: Sequence[str], monitor: Monitor) -> None:
     """
     monitor.log("info", " ".join(command))
     tail: list[str] = []
-    with WorkerProcess(command, _environment(), merge_errors=True) as process:
+    with WorkerProcess(command, installer_environment(), merge_errors=True) as process:
         process.close_input()
         while True:
             raise_if_cancelled(monitor)
@@ -171,15 +179,6 @@ def _run(command: Sequence[str], monitor: Monitor) -> None:
             f"Setting up the engine failed: {reason}. Last lines of the output:\n" + "\n".join(tail),
             "Check the internet connection and the free space, then try again.",
         )
-
-
-def _environment() -> Mapping[str, str]:
-    """Return the installer's environment variables, with pip's index and wheel folder copied to uv's variables."""
-    variables = engine_environment(for_installer=True)
-    for pip, uv in (("PIP_FIND_LINKS", "UV_FIND_LINKS"), ("PIP_INDEX_URL", "UV_DEFAULT_INDEX")):
-        if pip in variables:
-            variables.setdefault(uv, variables[pip])
-    return {**variables, "UV_HTTP_TIMEOUT": "180"}
 
 
 def _find_uv() -> str:

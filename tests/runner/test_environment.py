@@ -16,10 +16,8 @@ OTHERS = {"HOME": "/home", "PATH": "/bin", "LANG": "C", "CUDA_VISIBLE_DEVICES": 
 INSTALLER = {"PIP_INDEX_URL": "https://example.org", "UV_CACHE_DIR": "/c"}
 
 
-@pytest.mark.parametrize("for_installer", [False, True])
-def test_variables_of_qgis_are_dropped_and_others_kept(for_installer):
-    found = engine_environment({**QGIS, **OTHERS, **INSTALLER}, for_installer)
-    assert found == ({**OTHERS, **INSTALLER} if for_installer else OTHERS)
+def test_variables_of_qgis_are_dropped_and_others_kept():
+    assert engine_environment({**QGIS, **OTHERS, **INSTALLER}) == OTHERS
 
 
 def test_the_own_environment_is_the_default_and_stays(monkeypatch):

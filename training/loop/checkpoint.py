@@ -13,6 +13,8 @@ from torch import nn
 from dubai_landcover_plugin.core.io.files import atomic_path
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.failures import one_line
+from dubai_landcover_plugin.protocol.json_values import DAMAGED
 
 from ..config import TrainingConfig
 from ..errors import TrainingError
@@ -93,6 +95,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     Raises:
         TrainingError: if it is missing, damaged or of an unsupported version.
     """
+    if path.exists() and not path.is_file():  # reading a pipe would wait for ever
+        raise TrainingError(f"The checkpoint {path} is not a regular file.", f"Give the {LAST} or {BEST} of a run.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types for a damaged file
@@ -107,18 +111,25 @@ def load_checkpoint(path: Path) -> Checkpoint:
             f"Give the {LAST} or {BEST} of a run; if {LAST} is damaged, {BEST} may be intact.",
         ) from error
     version = content.get("version") if isinstance(content, dict) else None
-    if version not in (1, _VERSION):
-        raise TrainingError(f"{path} has checkpoint version {version}; versions 1 and {_VERSION} are supported.")
-    if version == 1:
-        content = _from_version_1(content)
+    if not isinstance(version, int) or version not in (1, _VERSION):
+        raise TrainingError(
+            f"{path} has checkpoint version {version!s:.60}; versions 1 and {_VERSION} are supported.",
+            f"Give the {LAST} or {BEST} of a run of this version.",
+        )
     try:
+        if version == 1:
+            content = _from_version_1(content)
         _rename_scenes(content["config"])
         content["config"] = TrainingConfig.from_mapping(content["config"])
         content["scheme"] = ClassScheme.from_json(content["scheme"])
         _check_types(content)
         return Checkpoint(**content)
-    except (LandCoverError, KeyError, TypeError) as error:
-        raise TrainingError(f"The checkpoint {path} is inconsistent: {error}.") from error
+    except (LandCoverError, *DAMAGED) as error:
+        kind = "" if isinstance(error, LandCoverError | TypeError) else f"{type(error).__name__}: "
+        raise TrainingError(
+            f"The checkpoint {path} is inconsistent: {kind}{one_line(error)}.",
+            f"Give the {LAST} or {BEST} of another run, or start a new run.",
+        ) from error
 
 
 def _rename_scenes(config: dict[str, Any]) -> None:
@@ -134,6 +145,10 @@ def _check_types(content: Mapping[str, Any]) -> None:
     for name, kind in kinds.items():
         if name in content and not isinstance(content[name], kind):
             raise TypeError(f"{name} is {content[name]!r:.60}")
+    for name in ("model", "average"):
+        for key, value in content[name].items():
+            if not isinstance(key, str) or not isinstance(value, torch.Tensor):
+                raise TypeError(f"{name} has {key!r:.60}: {value!r:.60}")
 
 
 def _from_version_1(content: dict[str, Any]) -> dict[str, Any]:

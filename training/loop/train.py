@@ -18,6 +18,7 @@ from dubai_landcover_plugin.core.io.files import atomic_path, write_text
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.json_values import DAMAGED
 
 from ..config import LossConfig, TrainingConfig
 from ..data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
@@ -129,7 +130,7 @@ class Run:
         load_weights(self.averaged, checkpoint.average)
         try:
             self.optimizer.load_state_dict(checkpoint.optimizer)
-        except (KeyError, TypeError, ValueError) as error:
+        except (*DAMAGED, RuntimeError) as error:
             raise TrainingError(
                 f"The optimizer state of {self.folder / LAST} does not fit: {type(error).__name__}: {error}.",
                 f"Start a new run from its weights: --start-from {self.folder / LAST}.",

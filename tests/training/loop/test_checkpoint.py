@@ -184,6 +184,45 @@ def test_no_advice_to_run_code_from_a_file_that_is_no_checkpoint(tmp_path: Path,
     assert "weights_only" not in str(caught.value)
 
 
+OLD = {"version": 1, "config": {"data": {}, "run": {}}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"version": 1}, {"version": 2}, OLD, {**OLD, "config": 3}, {**OLD, "config": {"data": 3, "run": []}},
+        {"version": 2, "config": {}, "scheme": {}}, {"version": 2, "config": 3, "scheme": "x"}, [1, 2], "text", None,
+        {"version": float("nan")}, {"version": [1]}, {"version": True}, {"version": 3}, {"version": "2"},
+        {"version": None},
+        {"version": 2, "config": {"data": []}, "scheme": DUBAI.to_json()},
+        {"version": 2, "config": {"sources": 3}, "scheme": DUBAI.to_json()},
+        {"version": 2, "config": {}, "scheme": DUBAI.to_json(), "step": 1},
+        {"version": 2, "config": {}, "scheme": {"classes": [1]}, "unknown": 1},
+    ],
+    ids=lambda content: str(content)[:50],
+)  # fmt: skip
+def test_checkpoints_with_missing_and_wrong_values_are_refused(tmp_path: Path, content: object) -> None:
+    torch.save(content, tmp_path / LAST)
+    with pytest.raises(TrainingError, match=r"is inconsistent|has checkpoint version") as caught:
+        load_checkpoint(tmp_path / LAST)
+    assert caught.value.remedy
+
+
+def test_weights_that_are_not_tensors_are_named(tmp_path: Path) -> None:
+    path = write(tmp_path / LAST, build())
+    torch.save({**torch.load(path, weights_only=True), "average": {"stem": [1.0]}}, path)
+    with pytest.raises(TrainingError, match=r"average has 'stem': \[1\.0\]"):
+        load_checkpoint(path)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "device"])
+def test_only_regular_files_are_read(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / LAST
+    {"pipe": os.mkfifo, "folder": Path.mkdir, "device": lambda place: place.symlink_to("/dev/zero")}[kind](path)
+    with pytest.raises(TrainingError, match="not a regular file"):
+        load_checkpoint(path)
+
+
 @pytest.mark.parametrize(("name", "value"), [("step", "x"), ("losses", 5), ("model", [1]), ("optimizer", 3)])
 def test_values_of_another_type_are_named(tmp_path: Path, name: str, value: object) -> None:
     path = tmp_path / LAST
