@@ -20,7 +20,9 @@ from typing import Any
 NOTE, REPLACED = ".moves", ".replaced"
 """Names in a temporary folder: the list of moves, and the folder of files that are replaced."""
 
-_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EMLINK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EACCES, errno.EINVAL}
+_NO_LINKS = {
+    errno.EACCES, errno.EINVAL, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV,
+}  # fmt: skip
 
 
 def place(folder: Path, parts: Sequence[str], stale: Sequence[Path], overwrite: bool, main_last: bool = False) -> None:

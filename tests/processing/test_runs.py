@@ -123,6 +123,21 @@ def test_an_error_of_the_engine_reaches_the_user_and_leaves_no_file(tmp_path: Pa
     assert sorted(os.listdir(tmp_path)) == ["two.tif"]
 
 
+def test_side_files_of_the_input_are_kept(raster: str, tmp_path: Path):
+    """QGIS always allows overwriting, and asks the user only about ``town.shp``, which does not exist."""
+    source = QgsRasterLayer(raster, "town")
+    source.saveDefaultStyle()
+    source.saveDefaultMetadata()
+    folder = Path(raster).parent
+    (folder / "town.dbf").write_text("the user's")
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    assert {"town.tif", "town.qml", "town.qmd", "town.dbf"} <= set(before)
+    values = {"INPUT": raster, "OUTPUT": str(tmp_path / "o.tif"), "POLYGONS": str(folder / "town.shp"), **FAST}
+    with pytest.raises(QgsProcessingException, match=r"town\.dbf exists and does not belong to .*; nor do town\.qml"):
+        run("segmentlandcover", values)
+    assert {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()} == before
+
+
 def test_cancel_takes_less_than_two_seconds_and_leaves_no_file(tmp_path: Path, stretched: Callable[[float], float]):
     raster = write_raster(tmp_path / "large.tif", town(2000, 2000))
     feedback = RecordingFeedback()

@@ -7,6 +7,7 @@ rasters, a file for each class) are chosen here too.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections import Counter
@@ -291,11 +292,14 @@ def _is_same_file(path: Path, other: str) -> bool:
 def _check_sides(outputs: Outputs) -> None:
     """Refuse to replace or remove side files that do not belong to an output.
 
-    Those of an output that does not exist yet belong to another data set, such as the style of ``town.tif`` where
-    ``town.shp`` is written, or to a former one.
+    Those of an output that does not exist belong to another data set, such as the style of ``town.tif`` where
+    ``town.shp`` is written, unless the record of an earlier run lists it.
     """
     written = outputs.written
     foreign = [(side, path) for side, path in outputs.sides.items() if not _belongs(side, path, written)]
+    if foreign:
+        made = _recorded(outputs.records)
+        foreign = [(side, path) for side, path in foreign if path.exists() or os.path.realpath(path) not in made]
     for first, path in foreign:
         names = ", ".join(side.name for side, other in foreign if other == path and side != first)
         raise OutputError(
@@ -317,6 +321,16 @@ def _belongs(side: Path, path: Path, written: Sequence[Path]) -> bool:
     if any(other.exists() and other != path and other not in written for other in others):
         return False
     return side.suffix != _STYLE or "<rasterrenderer" not in _text(side)
+
+
+def _recorded(records: Iterable[Path]) -> set[str]:
+    """Return the files that the requests in run records name; none for damaged ones."""
+    made: set[str] = set()
+    for record in records:
+        with suppress(ValueError, KeyError, TypeError, RecursionError):
+            request = SegmentationRequest.from_json(json.loads(_text(record))["request"])
+            made.update(map(os.path.realpath, outputs_of(request).written))
+    return made
 
 
 def _text(path: Path) -> str:

@@ -1,7 +1,7 @@
 import os
 import re
 import sys
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,7 @@ from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
+from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, task_of
@@ -217,6 +218,28 @@ class TestCheck:
         with pytest.raises(OutputError, match=r"o\.tif\.aux\.xml exists"):
             check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif")))
         check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif"), SegmentOptions(overwrite=True)))
+
+    @pytest.mark.parametrize("named", [True, False])
+    def test_side_files_of_a_recorded_output_may_be_replaced(self, tmp_path, named):
+        polygons = str(tmp_path / "p.shp")
+        wanted = SegmentationRequest(
+            "in.tif", str(tmp_path / "o.tif"), SegmentOptions(overwrite=True), polygons=polygons
+        )
+        earlier = replace(wanted, polygons=polygons if named else str(tmp_path / "q.shp"))
+        (tmp_path / "o.run.json").write_text(dumps({"request": earlier.to_json()}))
+        (tmp_path / "p.dbf").touch()
+        if named:
+            check_outputs(wanted)
+        else:
+            with pytest.raises(OutputError, match=r"p\.dbf exists and does not belong"):
+                check_outputs(wanted)
+
+    @pytest.mark.parametrize("text", ["", "[]", "{}", '{"request": 5}', '{"request": {"input": 5}}', "[" * 100_000])
+    def test_a_damaged_record_lists_nothing(self, tmp_path, text):
+        (tmp_path / "o.run.json").write_text(text)
+        (tmp_path / "o.tif.ovr").touch()
+        with pytest.raises(OutputError, match=r"o\.tif\.ovr exists and does not belong"):
+            check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif"), SegmentOptions(overwrite=True)))
 
     def test_what_killed_runs_left_is_removed_first(self, tmp_path):
         leave_partial(tmp_path / "o.tif.aux.xml")

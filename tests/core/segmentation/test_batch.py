@@ -340,3 +340,11 @@ def test_what_killed_runs_left_is_removed_where_nothing_is_to_be_done(folder, tm
     left = leave_partial(tmp_path / "out" / "north" / "b_landcover.tif.aux.xml")
     assert run_folder(request(folder, tmp_path), bundle=stub_bundle()).skipped == 2
     assert not left.exists()
+
+
+def test_a_shapefile_that_was_deleted_in_part_is_made_again(folder, tmp_path):
+    run_folder(request(folder, tmp_path, polygons=".shp"), bundle=stub_bundle())
+    (tmp_path / "out" / "a_landcover.shp").unlink()
+    outcome = run_folder(request(folder, tmp_path, polygons=".shp"), bundle=stub_bundle())
+    assert (outcome.done, outcome.skipped) == (1, 1)
+    assert (tmp_path / "out" / "a_landcover.shp").exists()
