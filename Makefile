@@ -2,7 +2,7 @@
 # Paths are relative throughout, so that the folder may have any name.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint docs package bench options lock clean
+.PHONY: help setup demo test faults lint docs package bench options lock clean
 
 PY := .venv/bin/python
 QGIS_ENV := QT_QPA_PLATFORM=offscreen
@@ -15,6 +15,7 @@ help:
 	@echo "make demo                  install what is missing, segment a synthetic town in QGIS, show the result"
 	@echo "make demo RASTER=own.tif   the same with a raster of your own"
 	@echo "make test                  install what is missing, run all tests"
+	@echo "make faults                kills, full disks, damaged files and unusual inputs: about ten minutes"
 	@echo "make lint                  ruff, mypy, bandit, detect-secrets, vermin"
 	@echo "make docs                  the site of the documentation, in build/site"
 	@echo "make package               build/dubai_landcover_plugin and its zip"
@@ -42,6 +43,11 @@ test: setup package
 	echo "==> Engine tests"; $(PY) -m pytest -q || failed=1; \
 	echo "==> QGIS tests"; $(QGIS_ENV) .venv-qgis/bin/python -m pytest -q || failed=1; \
 	exit $$failed
+
+# Trials run in as many processes as there are processors, each on one thread.
+faults:
+	@.ci/setup.sh engine
+	@$(PY) -m pytest -q -m faults tests/faults
 
 lint:
 	@.ci/setup.sh engine

@@ -335,9 +335,9 @@ def _scheme(item: dict[str, Any] | None, names: Any, channels: int | None, name:
     if channels == 1 and len(names) == 1:  # one channel: foreground and background
         names = {"0": "Background", "1": next(iter(names.values()))}
     count = max(channels or len(names), 2)
-    found = [str(names.get(str(number)) or f"Class {number}") for number in range(count)]
     if count + 1 > 254:
         raise BundleError(f"{name} has {count} classes; the maximum is 253.", "Choose another model.")
+    found = [str(names.get(str(number)) or f"Class {number}") for number in range(count)]
     classes = tuple(
         LandCoverClass(number + 1, text if found.count(text) == 1 else f"{text} {number}", _colour(number, count))
         for number, text in enumerate(found)

@@ -87,3 +87,12 @@ def test_sizes_must_be_positive(tmp_path, keys):
 def test_a_model_that_is_not_there_is_named(tmp_path):
     with pytest.raises(BundleError, match=r"gone\.onnx cannot be read"):
         read_onnx(tmp_path / "gone.onnx", "item")
+
+
+def test_absurd_numbers_of_classes_are_refused_at_once(tmp_path):
+    path = write_onnx(tmp_path / "m.onnx")
+    model = onnx.load(path)
+    model.graph.output[0].type.tensor_type.shape.dim[1].dim_value = 2**62
+    onnx.save(model, path)
+    with pytest.raises(BundleError, match="the maximum is 253"):
+        read_metadata(path)
