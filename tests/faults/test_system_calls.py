@@ -9,7 +9,7 @@ import pytest
 from tests.faults import trials
 from tests.faults.jobs import JOBS
 
-SAMPLE = 40
+SAMPLE = 34
 
 
 @pytest.mark.faults
