@@ -99,7 +99,7 @@ def _vector(path: Path) -> Any:
         rows = [] if layer == "layer_styles" else [list(field) for field in fields]
         values += [layer, kind, info["crs"], list(info["fields"]), info["dtypes"], shapes, _hash(rows)]
     if path.suffix == ".gpkg":
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as package:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as package:
             values.append(package.execute("PRAGMA integrity_check").fetchall())
             tables = package.execute("SELECT name FROM sqlite_master ORDER BY name").fetchall()
             values.append(tables)
