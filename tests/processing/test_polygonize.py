@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import processing
 import pytest
-from qgis.core import QgsProject, QgsVectorLayer
+from qgis.core import QgsLayerMetadata, QgsProcessingException, QgsProject, QgsRasterLayer, QgsVectorLayer
 
 from tests.processing.qgis_fixtures import RecordingFeedback, write_classes, write_raster
 
@@ -72,3 +72,30 @@ def test_polygons_load_styled_and_named(tmp_path: Path):
     assert layer.name() == "Polygons: classes"
     assert "Building" in [category.label() for category in layer.renderer().categories()]
     del layer
+
+
+def test_side_files_of_other_data_survive(tmp_path: Path):
+    raster = write_classes(tmp_path / "town.tif")
+    layer = QgsRasterLayer(raster, "town")
+    layer.setOpacity(0.5)
+    layer.saveDefaultStyle()
+    metadata = QgsLayerMetadata()
+    metadata.setTitle("Survey of 2024")
+    layer.setMetadata(metadata)
+    layer.saveDefaultMetadata()
+    del layer
+    for suffix in (".dbf", ".prj", ".cpg", ".qix", ".sbn"):
+        (tmp_path / f"town{suffix}").write_text(f"another table {suffix}")
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert {"town.qml", "town.qmd"} <= set(before)
+    values = {"INPUT": raster, "OUTPUT": str(tmp_path / "town.shp")}
+    with pytest.raises(QgsProcessingException, match=r"does not belong to town\.shp") as error:
+        run(values)
+    assert "town.dbf" in str(error.value)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+    values["OUTPUT"] = str(tmp_path / "polygons.shp")
+    run(values)
+    kept = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.stem != "polygons"}
+    assert kept == before
+    layer = QgsRasterLayer(raster, "town")
+    assert (layer.opacity(), layer.metadata().title()) == (0.5, "Survey of 2024")

@@ -145,11 +145,12 @@ def test_classes_and_barriers_of_another_model(tmp_path: Path, feedback: Recordi
 def test_errors_tell_the_remedy_and_leave_nothing(tmp_path: Path):
     raster = write_crossing(tmp_path / "classes.tif")
     other = write_raster(tmp_path / "other.tif", np.ones((1, 9, 9), np.uint8))
+    image = write_raster(tmp_path / "image.tif", np.ones((3, 9, 9), np.uint8))
     output = tmp_path / "roads.gpkg"
     for values, words in (
         ({"OTHER_CLASS": "Rail"}, "Rail"),
         ({"CONFIDENCE": other}, "same run"),
-        ({"INPUT": other}, "not a classified raster"),
+        ({"INPUT": image}, "not a classified raster"),
     ):
         with pytest.raises(QgsProcessingException, match=words):
             run({"INPUT": raster, "OUTPUT": str(output), **values})
