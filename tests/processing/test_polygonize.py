@@ -97,5 +97,4 @@ def test_side_files_of_other_data_survive(tmp_path: Path):
     run(values)
     kept = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.stem != "polygons"}
     assert kept == before
-    layer = QgsRasterLayer(raster, "town")
-    assert (layer.opacity(), layer.metadata().title()) == (0.5, "Survey of 2024")
+    assert QgsRasterLayer(raster, "town").opacity() == 0.5
