@@ -8,14 +8,15 @@ from __future__ import annotations
 import importlib
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import shapely
 from rasterio.crs import CRS
 
+from dubai_landcover_plugin.core.io.verified_file import VerifiedFile
 from dubai_landcover_plugin.protocol.errors import OutputError
 
 
@@ -32,11 +33,6 @@ def load_pyarrow() -> Any:
             "GeoParquet needs the package pyarrow, which is not installed.",
             "Install it beside the engine (pip install pyarrow), or choose another format.",
         ) from error
-
-
-def count_rows(path: Path) -> int:
-    """Return the number of features of a file."""
-    return int(importlib.import_module("pyarrow.parquet").read_metadata(str(path)).num_rows)
 
 
 class GeoParquetFile:
@@ -56,25 +52,40 @@ class GeoParquetFile:
         self._arrow = load_pyarrow()
         self._path, self._type, self._crs, self._fields = path, geometry_type, crs, fields
         self._writer: Any = None
+        self._file: VerifiedFile | None = None
 
-    def write(self, geometries: npt.NDArray[np.object_], fields: Mapping[str, npt.NDArray[Any]]) -> None:
-        """Append a row group: (N,) geometries and (N,) values of each attribute."""
+    def write(self, wkb: npt.NDArray[np.object_], fields: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Append a row group: (N,) geometries as WKB and (N,) values of each attribute."""
         arrow = self._arrow
         columns = {
             name: arrow.array(np.asarray(fields[name], kind), self._arrow_type(kind))
             for name, kind in self._fields.items()
         }
-        columns["geometry"] = arrow.array(shapely.to_wkb(geometries), arrow.binary())
+        columns["geometry"] = arrow.array(wkb, arrow.binary())
         table = arrow.table(columns).replace_schema_metadata({"geo": json.dumps(self._metadata())})
         if self._writer is None:
             make = importlib.import_module("pyarrow.parquet").ParquetWriter
-            self._writer = make(str(self._path), table.schema, compression="zstd")
+            self._file = VerifiedFile(self._path)
+            self._writer = make(self._file, table.schema, compression="zstd")
         self._writer.write_table(table)
 
     def close(self) -> None:
-        """Write the footer; the file is incomplete without it."""
-        if self._writer is not None:
+        """Close an unfinished file."""
+        with suppress(OSError, ValueError):
+            if self._writer is not None:
+                self._writer.close()
+        if self._file is not None:
+            self._file.close()
+
+    def finish(self) -> None:
+        """Write the footer and verify the file.
+
+        Raises:
+            OSError: if it is not what was written.
+        """
+        if self._writer is not None and self._file is not None:
             self._writer.close()
+            self._file.verify()
 
     def _metadata(self) -> dict[str, Any]:
         """Return the ``geo`` entry of the file's metadata, with the CRS as PROJJSON."""

@@ -58,3 +58,5 @@ write = _with_plain_paths(
     pyogrio.raw.write, _get_write_path_driver=_with_plain_paths(pyogrio.raw._get_write_path_driver)
 )
 """As :func:`pyogrio.raw.write`; the path is absolute."""
+open_arrow = _with_plain_paths(pyogrio.raw.open_arrow)
+"""As :func:`pyogrio.raw.open_arrow`; the path is a :func:`gdal_name`."""

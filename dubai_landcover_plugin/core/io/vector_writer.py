@@ -7,6 +7,7 @@ import sqlite3
 import warnings
 from collections.abc import Mapping
 from contextlib import closing
+from io import BytesIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,9 +18,13 @@ import shapely
 from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.io import ogr
+from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.files import check_name, link_target, partial_folder, place_files
-from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile, count_rows
+from dubai_landcover_plugin.core.io.geopackage import count_indexed, store_style
+from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile
+from dubai_landcover_plugin.core.io.layer_checksum import LayerChecksum, checksum_of_file
 from dubai_landcover_plugin.core.io.outputs import stale_vector_files
+from dubai_landcover_plugin.core.io.verified_file import VerifiedFile
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import remove_partial
 from dubai_landcover_plugin.protocol.requests.options import VECTOR_SUFFIXES
@@ -28,11 +33,13 @@ Geometries = npt.NDArray[np.object_]
 Fields = Mapping[str, npt.NDArray[Any]]
 
 _SHAPEFILE_BYTES = (1 << 31) - 1  # many programs read no larger part
+_IN_MEMORY = ("GeoJSON", "FlatGeobuf")  # GDAL does not append to them
+_SHAPEFILE_BOUNDS = 36  # offset of the extent in the header, bytes
 _SHORT = 10  # longest field name of a shapefile
 _UNNAMED = "layer"  # name of the file in the temporary folder, whatever characters the final one has
 _RESERVED = ("gpkg", "sqlite_", "layer_styles", "rtree_")
 _SPECIAL = "`~!@#$%^&*()+-={}|[]\\:\";'<>?,./"
-_REMEDY = "Free some space or choose another folder."
+_REMEDY = "Free some space, or choose another folder or format."
 
 
 class VectorWriter:
@@ -72,11 +79,12 @@ class VectorWriter:
             raise OutputError(f"A shapefile's field names have at most {_SHORT} letters, not {long[0]}.")
         check_name(self._path)
         self._folder = Path()  # temporary, until the block ends
-        self._waiting: list[tuple[Geometries, Fields]] = []
+        self._waiting: list[tuple[Geometries, Fields]] = []  # as WKB
         self._parquet: GeoParquetFile | None = None
         self._made = False
         self._shapes = 0  # bytes of the .shp
-        self.count = 0
+        self._written = LayerChecksum(self._fields)
+        self._bounds = np.full(4, np.nan)
 
     def __enter__(self) -> VectorWriter:
         self._folder = partial_folder(self._path)
@@ -101,48 +109,78 @@ class VectorWriter:
         """
         if not len(geometries):
             return
-        self.count += len(geometries)
         if self._driver == "ESRI Shapefile":
             self._check_size(geometries)
-        if self._driver in ("GeoJSON", "FlatGeobuf"):
-            self._waiting.append((geometries, fields))
+        wkb = shapely.to_wkb(self._stored(geometries), flavor="iso")
+        values = {name: np.asarray(fields[name], kind) for name, kind in self._fields.items()}
+        self._written.add(wkb, values)
+        bounds = shapely.total_bounds(geometries)
+        self._bounds = np.array([*np.fmin(self._bounds[:2], bounds[:2]), *np.fmax(self._bounds[2:], bounds[2:])])
+        if self._driver in _IN_MEMORY:
+            self._waiting.append((wkb, values))
         else:
-            self._put(geometries, fields)
+            self._put(wkb, values)
+
+    @property
+    def count(self) -> int:
+        """Number of features written."""
+        return self._written.count
 
     def finish(self) -> None:
-        """Write the remaining features, verify the file, add the style and move all parts into place.
+        """Write the remaining features, add the style, verify the file and move all parts into place.
 
         Raises:
-            OutputError: if features or the spatial index are missing, or the file system refuses.
+            OutputError: if the file differs from what was written, or the file system refuses.
         """
-        empty: Geometries = np.empty(0, object)
         if self._waiting:
-            names = list(self._fields)
-            joined = {name: np.concatenate([fields[name] for _, fields in self._waiting]) for name in names}
-            self._put(np.concatenate([geometries for geometries, _ in self._waiting]), joined)
+            joined = {name: np.concatenate([fields[name] for _, fields in self._waiting]) for name in self._fields}
+            self._put(np.concatenate([wkb for wkb, _ in self._waiting]), joined)
         elif not self._made:
-            self._put(empty, {name: np.empty(0, kind) for name, kind in self._fields.items()})
+            self._put(*self._no_features())
         with _plain_errors(self._path):
             if self._parquet is not None:
-                self._parquet.close()
-            self._count_again()
+                self._parquet.finish()
             self._add_style()
+            self._verify()
             self._place()
+
+    def _no_features(self) -> tuple[Geometries, Fields]:
+        return np.empty(0, object), {name: np.empty(0, kind) for name, kind in self._fields.items()}
 
     @property
     def _target(self) -> Path:
         return self._folder.absolute() / f"{_UNNAMED}{self._path.suffix}"
 
-    def _put(self, geometries: Geometries, fields: Fields) -> None:
+    def _stored(self, geometries: Geometries) -> Geometries:
+        """Return geometries as the format stores them, so that they can be compared with those that are read back."""
+        if self._driver == "ESRI Shapefile" and "Polygon" in self._type:
+            clockwise: Geometries = shapely.orient_polygons(geometries, exterior_cw=True)
+            single = shapely.get_num_geometries(clockwise) == 1
+            clockwise[single] = shapely.get_geometry(clockwise[single], 0)
+            return clockwise
+        if self._driver != "Parquet" and self._type == "MultiPolygon":
+            single = shapely.get_type_id(geometries) == shapely.GeometryType.POLYGON
+            multi = geometries.copy()
+            multi[single] = shapely.multipolygons(geometries[single], indices=np.arange(single.sum()))
+            return multi
+        return geometries
+
+    def _put(self, wkb: Geometries, fields: Fields) -> None:
         with _plain_errors(self._path):
             if self._driver == "Parquet":
                 self._parquet = self._parquet or GeoParquetFile(self._target, self._type, self._crs, self._fields)
-                self._parquet.write(geometries, fields)
+                self._parquet.write(wkb, fields)
+            elif self._driver in _IN_MEMORY:
+                content = BytesIO()
+                self._put_by_gdal(content, wkb, fields)
+                with closing(VerifiedFile(self._target)) as file:
+                    file.write(content.getbuffer())
+                    file.verify()
             else:
-                self._put_by_gdal(geometries, fields)
+                self._put_by_gdal(str(self._target), wkb, fields, append=self._made)
         self._made = True
 
-    def _put_by_gdal(self, geometries: Geometries, fields: Fields) -> None:
+    def _put_by_gdal(self, target: str | BytesIO, wkb: Geometries, fields: Fields, append: bool = False) -> None:
         options: dict[str, str] = {}
         if self._driver == "ESRI Shapefile":
             options = {"ENCODING": "UTF-8"}
@@ -153,19 +191,19 @@ class VectorWriter:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pyogrio warns if there is no CRS; the run has logged it
             ogr.write(
-                str(self._target),
-                geometry=shapely.to_wkb(geometries),
-                field_data=[np.asarray(fields[name], kind) for name, kind in self._fields.items()],
-                fields=list(self._fields),
+                target,
+                geometry=wkb,
+                field_data=list(fields.values()),
+                fields=list(fields),
                 geometry_type=self._type,
                 crs=None if self._crs is None else self._crs.to_wkt(),
                 driver=self._driver,
                 layer=self._layer,
                 promote_to_multi=self._type.startswith("Multi"),
-                append=self._made,
-                layer_options={} if self._made else options,
+                append=append,
+                layer_options={} if append else options,
                 # newer versions make older QGIS warn
-                dataset_options={"VERSION": "1.2"} if self._driver == "GPKG" and not self._made else {},
+                dataset_options={"VERSION": "1.2"} if self._driver == "GPKG" and not append else {},
             )
 
     def _check_size(self, geometries: Geometries) -> None:
@@ -180,23 +218,40 @@ class VectorWriter:
                 "Write a GeoPackage (.gpkg), or raise the smallest area and the tolerance.",
             )
 
-    def _count_again(self) -> None:
-        if self._driver == "Parquet":
-            arrived = count_rows(self._target)
-        else:
-            arrived = ogr.read_info(str(self._target), force_feature_count=True)["features"]
-        if arrived != self.count:
-            raise OutputError(f"{self._path.name} has {arrived} of {self.count} features.", _REMEDY)
-        if self._driver == "GPKG" and not _has_index(self._target, self._layer):
-            raise OutputError(
-                f"{self._path.name} has no spatial index.", _REMEDY
-            )  # GDAL writes it last, and ignores a full disk
+    def _verify(self) -> None:
+        """Compare what GDAL wrote piece by piece; files that were written as a whole are compared byte by byte."""
+        if self._driver == "Parquet" or self._driver in _IN_MEMORY:
+            return
+        problem = self._written.difference(checksum_of_file(self._target, self._layer, self._fields))
+        info = ogr.read_info(str(self._target), layer=self._layer)
+        if not problem and not self._is_crs(info["crs"]):
+            problem = "another CRS than was written"
+        bounds = info["total_bounds"]
+        if self._driver == "ESRI Shapefile":
+            bounds = np.fromfile(self._target, "<f8", 4, offset=_SHAPEFILE_BOUNDS)
+            problem = problem or ("" if self._target.with_suffix(".cpg").read_text() == "UTF-8" else "no encoding")
+        elif not problem and count_indexed(self._target, self._layer) != self.count:
+            problem = "no complete spatial index"  # GDAL writes it last, and ignores a full disk
+        if not problem and self.count and not (bounds is not None and np.allclose(bounds, self._bounds, rtol=1e-6)):
+            problem = "another extent than was written"
+        if problem:
+            raise OutputError(f"{self._path.name} has {problem}: a write failed.", _REMEDY)
+
+    def _is_crs(self, found: str | None) -> bool:
+        """Return whether a CRS that is read back is the layer's, as the format stores it."""
+        if declared_crs(found) == self._crs:
+            return True
+        probe = str(self._target.with_stem("crs"))  # some CRS change when they are stored, in any file in the same way
+        self._put_by_gdal(probe, *self._no_features())
+        return bool(
+            found == ogr.read_info(probe, layer=None if self._driver == "ESRI Shapefile" else self._layer)["crs"]
+        )
 
     def _add_style(self) -> None:
         if self._style is None:
             return
         if self._driver == "GPKG":
-            _store_style(self._target, self._layer, self._style)
+            store_style(self._target, self._layer, self._style)
         else:
             self._target.with_suffix(".qml").write_text(self._style, encoding="utf-8")
 
@@ -235,30 +290,3 @@ class _plain_errors:  # noqa: N801
     ) -> None:
         if isinstance(error, (OSError, RuntimeError, ValueError, sqlite3.Error)) and not isinstance(error, OutputError):
             raise OutputError(f"{self._path} could not be written: {error}.", _REMEDY) from error
-
-
-def _has_index(path: Path, layer: str) -> bool:
-    """Return whether a layer of a GeoPackage has its spatial index."""
-    with closing(sqlite3.connect(path)) as package:
-        tables = package.execute("SELECT count(*) FROM sqlite_master WHERE name = ?", (f"rtree_{layer}_geom",))
-        return bool(tables.fetchone()[0])
-
-
-def _store_style(path: Path, layer: str, qml: str) -> None:
-    """Add a style to a GeoPackage as the default one: in the table ``layer_styles``, which QGIS reads."""
-    with closing(sqlite3.connect(path)) as package, package:
-        package.execute(
-            "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, f_table_catalog TEXT(256), "
-            "f_table_schema TEXT(256), f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), "
-            "styleQML TEXT, styleSLD TEXT, useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
-            "update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"
-        )
-        package.execute(
-            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, "
-            "styleQML, styleSLD, useAsDefault, description, owner) VALUES ('', '', ?, 'geom', ?, ?, '', 1, '', '')",
-            (layer, layer[:30], qml),
-        )
-        package.execute(
-            "INSERT INTO gpkg_contents (table_name, data_type, identifier) VALUES "
-            "('layer_styles', 'attributes', 'layer_styles')"
-        )

@@ -43,6 +43,7 @@ class _ClassFiles:
         overwrite: bool,
     ) -> None:
         self._source, self._names = source, {entry.id: entry.name for entry in source.scheme.entries}
+        self._name = Path(source.path).name.encode("utf-8", "replace").decode()  # names may have other bytes
         self._unit = "px" if source.grid.crs is None else "m"
         self._options = options
         kind = "MultiPolygon" if options.corners else "Polygon"
@@ -77,7 +78,7 @@ class _ClassFiles:
         ]
         if polygons.confidence is not None:
             columns += [polygons.confidence.mean, polygons.confidence.p10]
-        columns += [np.full(count, Path(self._source.path).name, object), np.full(count, self._source.model, object)]
+        columns += [np.full(count, self._name, object), np.full(count, self._source.model, object)]
         for file, class_ids in self._files:
             chosen = np.isin(polygons.class_ids, list(class_ids))
             fields = {name: column[chosen] for name, column in zip(self._field_types(), columns, strict=True)}

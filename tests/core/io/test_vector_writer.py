@@ -2,7 +2,9 @@
 
 import json
 import os
-from contextlib import suppress
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet
@@ -14,6 +16,7 @@ from dubai_landcover_plugin.core.io import ogr
 from dubai_landcover_plugin.core.io import vector_writer as vector_files
 from dubai_landcover_plugin.core.io.vector_reader import read_vector
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, layer_name
+from dubai_landcover_plugin.core.io.verified_file import VerifiedFile
 from dubai_landcover_plugin.protocol.errors import OutputError, RasterOpenError
 
 UTM40 = rasterio.crs.CRS.from_epsg(32640)
@@ -75,7 +78,7 @@ def test_a_geopackage_that_lacks_its_index_is_not_whole(tmp_path, monkeypatch):
         real(*values, layer_options={**layer_options, "SPATIAL_INDEX": "NO"}, **others)
 
     monkeypatch.setattr(ogr, "write", without_index)
-    with pytest.raises(OutputError, match="no spatial index"):
+    with pytest.raises(OutputError, match="no complete spatial index"):
         write(tmp_path / "houses.gpkg", boxes(3))
     assert not list(tmp_path.iterdir())
 
@@ -107,6 +110,102 @@ def test_a_shapefile_beyond_its_limit_is_refused(tmp_path, monkeypatch):
 def test_names_that_shapefiles_would_cut_are_a_bug_that_shows(tmp_path):
     with pytest.raises(OutputError, match="at most 10 letters, not confidence_mean"):
         VectorWriter(tmp_path / "houses.shp", "Polygon", UTM40, {"confidence_mean": np.float64})
+
+
+def overwrite(suffix, offset, content):
+    """Return what damages a part of a file."""
+
+    def damage(path):
+        with open(path.with_suffix(suffix), "r+b") as stream:
+            stream.seek(offset, os.SEEK_SET if offset >= 0 else os.SEEK_END)
+            stream.write(content)
+
+    return damage
+
+
+def sql(text):
+    def damage(path):
+        with closing(sqlite3.connect(path)) as package, package:
+            for (name,) in package.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+                package.execute(f"DROP TRIGGER {name}")  # they call functions of GDAL
+            package.execute(text)
+
+    return damage
+
+
+DAMAGE = [
+    (".shp", overwrite(".shp", 180, b"\0" * 16), "other geometries"),
+    (".shp", overwrite(".shp", 36, np.array([1.0, 1, 2, 2]).tobytes()), "another extent"),
+    (".shp", overwrite(".dbf", -40, b" " * 30), "other values of 'area_m2'"),
+    (".shp", overwrite(".dbf", 4, b"\2"), "features|geometries|values"),
+    (".shp", lambda path: path.with_suffix(".prj").unlink(), "another CRS"),
+    (".shp", lambda path: path.with_suffix(".cpg").write_text(""), "no encoding"),
+    (".gpkg", sql("DELETE FROM gpkg_spatial_ref_sys WHERE srs_id = 32640"), "another CRS"),
+    (".gpkg", sql("UPDATE layer SET class = 'Water' WHERE fid = 2"), "other values of 'class'"),
+    (".gpkg", sql("UPDATE layer SET area_m2 = NULL WHERE fid = 2"), "other values of 'area_m2'"),
+    (".gpkg", sql("DELETE FROM rtree_layer_geom WHERE id = 3"), "no complete spatial index"),
+]
+
+
+@pytest.mark.parametrize(("suffix", "damage", "problem"), DAMAGE)
+def test_what_gdal_failed_to_write_is_noticed(tmp_path, monkeypatch, suffix, damage, problem):
+    """GDAL ignores most failed writes: the file is damaged after GDAL has written it."""
+    real = ogr.write
+
+    def write_and_damage(path, **options):
+        real(path, **options)
+        if Path(path).stem == "layer":
+            damage(Path(path))
+
+    monkeypatch.setattr(ogr, "write", write_and_damage)
+    with pytest.raises(OutputError, match=f"layer{suffix} has .*({problem}).*: a write failed"):
+        write(tmp_path / f"layer{suffix}", boxes(5))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".fgb", ".parquet"])
+def test_files_in_one_piece_are_compared_byte_by_byte(tmp_path, monkeypatch, suffix):
+    real = VerifiedFile.close
+
+    def close_and_damage(file):
+        real(file)
+        for path in tmp_path.rglob(f"layer{suffix}"):
+            path.write_bytes(path.read_bytes()[:-1] + b"?")
+
+    monkeypatch.setattr(VerifiedFile, "close", close_and_damage)
+    with pytest.raises(OutputError, match="is not what was written"):
+        write(tmp_path / f"a{suffix}", boxes(5))
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
+@pytest.mark.parametrize("name", ["EPSG:4979", "EPSG:32640+5773", "ESRI:54009", "+proj=sinu +R=6371007", "EPSG:2263"])
+def test_a_crs_that_the_format_stores_differently_is_no_error(tmp_path, suffix, name):
+    write(tmp_path / f"a{suffix}", boxes(2), crs=rasterio.crs.CRS.from_user_input(name))
+    assert (tmp_path / f"a{suffix}").exists()
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp"])
+def test_multipolygons_and_odd_values_are_read_back_as_written(tmp_path, suffix):
+    square = shapely.box(0, 0, 9, 9)
+    ring = square.difference(shapely.box(2, 2, 7, 7))
+    shapes = [
+        square,
+        shapely.MultiPolygon([ring, shapely.box(4, 4, 5, 5)]),
+        shapely.MultiPolygon([square]),
+        ring.reverse(),
+    ]
+    kinds = {"id": np.int64, "value": np.float64, "text": object}
+    values = {
+        "id": np.array([-(1 << 40), 0, 1 << 40, 7]),
+        "value": np.array([np.nan, 1e-7, 123456.789, -1e9]),
+        "text": np.array([None, " a ", "é" * 300, ""], object),
+    }
+    with VectorWriter(tmp_path / f"a{suffix}", "MultiPolygon", UTM40, kinds) as writer:
+        writer.write(np.array(shapes, object), values)
+        writer.finish()
+    layer = read_vector(str(tmp_path / f"a{suffix}"))
+    assert shapely.equals(layer.geometries, shapes).all()
 
 
 SPECIAL = [

@@ -1,0 +1,101 @@
+"""Checksum of the features of a layer, to compare a file that GDAL wrote with what was written.
+
+GDAL ignores many failed writes, in shapefiles nearly all. Features are added as they are written, and as they are read
+back in batches; memory is that of a batch.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dubai_landcover_plugin.core.io import ogr
+
+Fields = Mapping[str, npt.NDArray[Any]]
+
+_BATCH = 20_000  # features that are read back at a time
+_TEXT = 62  # characters of a text that count: a shapefile holds 254 bytes, and 62 characters have at most 248
+_DIGITS, _STEP = 1e-9, 1e-15  # difference of floats that is rounding, relative and absolute: shapefiles hold decimals
+
+
+class LayerChecksum:
+    """Sums over features that do not depend on their order.
+
+    Args:
+        kinds: Type of each attribute: integer, float or object for text.
+
+    Attributes:
+        count: Number of features.
+    """
+
+    def __init__(self, kinds: Mapping[str, np.dtype[Any]]) -> None:
+        self._kinds = dict(kinds)
+        self._exact = dict.fromkeys(kinds, 0)  # texts and integers: sum of hashes; floats: missing values
+        self._sums = dict.fromkeys(kinds, (0.0, 0.0))  # floats: sum of the values and of their absolute values
+        self._geometries = 0
+        self.count = 0
+
+    def add(self, wkb: npt.NDArray[np.object_], fields: Fields) -> None:
+        """Add features: (N,) geometries as WKB and (N,) values of each attribute, of its type."""
+        self.count += len(wkb)
+        self._geometries += sum(map(zlib.crc32, wkb.tolist()))
+        for name, kind in self._kinds.items():
+            values = fields[name]
+            if kind.kind == "O":
+                self._exact[name] += sum(hash((text or "")[:_TEXT].strip()) for text in values.tolist())
+            elif kind.kind == "f":
+                finite = values[np.isfinite(values)]
+                total, size = self._sums[name]
+                self._sums[name] = total + float(finite.sum()), size + float(np.abs(finite).sum())
+                self._exact[name] += len(values) - len(finite)
+            else:
+                self._exact[name] += int(values.astype(np.int64).view(np.uint64).sum())
+                self._exact[name] %= 1 << 64
+
+    def difference(self, other: LayerChecksum) -> str:
+        """Return in which respect another layer with the same attributes differs; empty if it does not."""
+        if other.count != self.count:
+            return f"{other.count} of {self.count} features"
+        if other._geometries != self._geometries:
+            return "other geometries than were written"
+        for name in self._kinds:
+            (total, size), found = self._sums[name], other._sums[name][0]
+            if other._exact[name] != self._exact[name] or abs(found - total) > _DIGITS * size + _STEP * self.count:
+                return f"other values of '{name}' than were written"
+        return ""
+
+
+def checksum_of_file(path: Path, layer: str, kinds: Mapping[str, np.dtype[Any]]) -> LayerChecksum:
+    """Return the checksum of a layer, which is read in batches.
+
+    Args:
+        path: The file.
+        layer: Its layer.
+        kinds: Type of each attribute.
+
+    Raises:
+        ValueError: if an attribute is missing or has another type.
+    """
+    found = LayerChecksum(kinds)
+    with ogr.open_arrow(str(path), layer=layer, use_pyarrow=True, batch_size=_BATCH) as (meta, batches):
+        missing = set(kinds) - set(meta["fields"].tolist())
+        if missing:
+            raise ValueError(f"the attribute {min(missing)} is missing")
+        for batch in batches:
+            shapes = batch.column(meta["geometry_name"] or "wkb_geometry").to_pylist()
+            wkb = np.array([shape or b"" for shape in shapes], object)
+            found.add(wkb, {name: _values(batch.column(name), kind) for name, kind in kinds.items()})
+    return found
+
+
+def _values(column: Any, kind: np.dtype[Any]) -> npt.NDArray[Any]:
+    """Return a column of a batch as an array of a type; missing values are None, NaN or 0."""
+    if kind.kind == "O":
+        return np.array(column.to_pylist(), object)
+    filled = column.fill_null(np.nan if kind.kind == "f" else 0)
+    return np.asarray(filled.to_numpy(zero_copy_only=False), kind)
