@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safetensors import safe_open
 
+from dubai_landcover_plugin.core.bundle.onnx_files import external_files
 from dubai_landcover_plugin.core.bundle.reading import reading_weights
+from dubai_landcover_plugin.core.io.file_identity import FileIdentity, combined_digest, identify_file
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.model_folders import find_model
 from dubai_landcover_plugin.protocol.model_metadata import (
@@ -23,8 +24,6 @@ from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.networks import SegmentationModel
 
-_CHUNK_BYTES = 1 << 20
-
 
 class ModelBundle:
     """A model: metadata and network.
@@ -35,16 +34,23 @@ class ModelBundle:
     Args:
         metadata: Metadata of the model.
         model: The network, in evaluation mode, float32, on the CPU, without gradients; None reads it from ``path``.
-        digest: SHA-256 of the file, hexadecimal.
+        digest: SHA-256 of the file, hexadecimal; of a list of all files if the weights are in files of their own.
         path: The file, or None.
+        files: Identities of all files of the model at the time of opening.
     """
 
     def __init__(
-        self, metadata: BundleMetadata, model: SegmentationModel | None, digest: str, path: Path | None = None
+        self,
+        metadata: BundleMetadata,
+        model: SegmentationModel | None,
+        digest: str,
+        path: Path | None = None,
+        files: tuple[FileIdentity, ...] = (),
     ) -> None:
         self.metadata = metadata
         self.digest = digest
         self.path = path
+        self.files = files
         if model is not None:
             self.__dict__["model"] = model  # the value of the cached property
 
@@ -66,7 +72,26 @@ class ModelBundle:
             )
         from dubai_landcover_plugin.core.bundle.weights import load_network
 
-        return load_network(self.path, self.metadata)
+        network = load_network(self.path, self.metadata)
+        self.check_unchanged()
+        return network
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the files of the model are those that were opened."""
+        return all(file.is_unchanged() for file in self.files)
+
+    def check_unchanged(self) -> None:
+        """Check that the files of the model are those that were opened; :attr:`digest` is theirs.
+
+        Raises:
+            BundleError: if one was changed or replaced.
+        """
+        if not self.is_unchanged:
+            raise BundleError(
+                f"The model {self.path} was changed or replaced while it was in use; no result was written.",
+                "Run it again once no other program writes the file.",
+            )
 
     def graph(self, name: str) -> bytes | None:
         """Return a stored graph of the network, packed by :func:`.pack_graph`; None if the file does not have it.
@@ -81,7 +106,9 @@ class ModelBundle:
             return None
         with reading_weights(self.path), safe_open(self.path, framework="numpy") as stored:
             key = GRAPH_PREFIX + name
-            return bytes(stored.get_tensor(key)) if key in stored.keys() else None  # noqa: SIM118
+            content = bytes(stored.get_tensor(key)) if key in stored.keys() else None  # noqa: SIM118
+        self.check_unchanged()
+        return content
 
 
 def open_bundle(name_or_path: str | Path) -> ModelBundle:
@@ -97,8 +124,14 @@ def open_bundle(name_or_path: str | Path) -> ModelBundle:
             "because .pt and .pth files can run code when opened.",
             "Export the model with the training module.",
         )
-    metadata = read_metadata(path)
-    return ModelBundle(metadata, None, file_digest(path), path)
+    try:
+        metadata = read_metadata(path)
+        files = tuple(identify_file(file) for file in (path, *external_files(path)))
+    except OSError as error:
+        raise BundleError(
+            f"The model {path} cannot be read: {error}.", "Check the file and its permissions."
+        ) from error
+    return ModelBundle(metadata, None, combined_digest(files), path, files)
 
 
 def load_bundle(name_or_path: str | Path) -> ModelBundle:
@@ -114,8 +147,4 @@ def load_bundle(name_or_path: str | Path) -> ModelBundle:
 
 def file_digest(path: Path) -> str:
     """Return the SHA-256 of a file, hexadecimal."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+    return identify_file(path).sha256

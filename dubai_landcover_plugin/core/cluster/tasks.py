@@ -199,9 +199,14 @@ def compute_raster(
     return asdict(run_one(job, _model(job.options.model), monitor, redo, make_executor))
 
 
-@lru_cache(maxsize=2)
 def _model(name: str) -> ModelBundle:
-    return open_bundle(name)
+    """Return an open model, opened again if its files have changed since the last task."""
+    if not _open_model(name).is_unchanged:
+        _open_model.cache_clear()
+    return _open_model(name)
+
+
+_open_model = lru_cache(maxsize=2)(open_bundle)
 
 
 def _own_threads(threads: dict[str, int]) -> int:

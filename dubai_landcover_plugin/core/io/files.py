@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.errors import OutputError
@@ -30,6 +31,7 @@ _LONGEST_NAME = 150  # bytes; file systems take 255, and temporary files have lo
 
 _SWEEP_SHARE = 0.01  # of the time; a folder of 100,000 files takes a second
 
+_observer: ContextVar[Callable[[Path, Path], None] | None] = ContextVar("_observer", default=None)
 _swept: dict[Path, tuple[float, float]] = {}  # folders: when they were last swept, and how long it took, s
 
 
@@ -105,15 +107,30 @@ def place_files(
             temporary folder is removed.
     """
     try:
+        if observer := _observer.get():
+            for name in (path.name, *sides):
+                observer(folder / name, path.with_name(name))
         place(folder, [path.name, *sides], stale, overwrite, main_last)
     except FileExistsError as error:
         raise OutputError(
             f"{error.filename2 or path} exists.", "Choose another output path, or allow overwriting."
         ) from error
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(
             f"{path} could not be put into place: {error.strerror}.", "Close programs that hold the file open."
         ) from error
+
+
+@contextmanager
+def observe_placing(observer: Callable[[Path, Path], None]) -> Iterator[None]:
+    """Call ``observer`` with temporary and final path before each file that this thread moves into place."""
+    token = _observer.set(observer)
+    try:
+        yield
+    finally:
+        _observer.reset(token)
 
 
 @contextmanager

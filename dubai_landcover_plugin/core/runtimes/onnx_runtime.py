@@ -19,6 +19,7 @@ from dubai_landcover_plugin.core.runtimes.runtime import (
     join,
     out_of_memory,
 )
+from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 
 PROVIDERS = {
@@ -127,7 +128,8 @@ class OnnxRuntime:
             self._session = onnxruntime.InferenceSession(str(bundle.path), options, providers=[provider])
             self._input = self._session.get_inputs()[0].name
             self._adapter = OnnxAdapter(bundle.metadata, self._run, shape)
-        except RuntimeUnavailableError:
+            bundle.check_unchanged()
+        except LandCoverError:
             raise
         except Exception as error:  # ONNX Runtime's exceptions have no common base class
             raise RuntimeUnavailableError(

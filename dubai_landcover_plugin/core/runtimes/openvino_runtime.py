@@ -193,6 +193,7 @@ def _compile(openvino: Any, source: _Graph, shape: tuple[int, int, int], device:
     graph = _read_graph(openvino, source)
     graph.reshape([1, *shape])
     compiled = core.compile_model(graph, device, settings)
+    source.bundle.check_unchanged()  # before the network is cached under its digest
     write_cached("compiled", key, compiled.export_model().getvalue())
     return compiled
 

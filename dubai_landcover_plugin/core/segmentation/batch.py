@@ -3,30 +3,39 @@
 from __future__ import annotations
 
 import fnmatch
-import io
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
-from dubai_landcover_plugin.core.io.csv_cells import CsvWriter
-from dubai_landcover_plugin.core.io.files import make_folder, sweep, write_text
+from dubai_landcover_plugin.core.io.file_identity import FileIdentity
+from dubai_landcover_plugin.core.io.files import make_folder, sweep
 from dubai_landcover_plugin.core.io.outputs import (
     check_outputs,
     is_batch_output,
-    manifest_paths,
     named_outputs,
     outputs_of,
     raster_requests,
     record_path,
 )
 from dubai_landcover_plugin.core.segmentation.executor import ExecutorFactory, LocalExecutor
-from dubai_landcover_plugin.core.segmentation.run_record import input_identity
-from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
+from dubai_landcover_plugin.core.segmentation.input_files import is_same_input
+from dubai_landcover_plugin.core.segmentation.locks import LockedError, locked
+from dubai_landcover_plugin.core.segmentation.manifest import BatchItem, Manifest
+from dubai_landcover_plugin.core.segmentation.run_record import (
+    UNREADABLE,
+    known_files,
+    listed_files,
+    place_of,
+    read_record,
+    remove_journal,
+    resolved,
+)
+from dubai_landcover_plugin.core.segmentation.segment import segment_locked
 from dubai_landcover_plugin.protocol.errors import LandCoverError, OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.partial_files import is_partial
@@ -40,33 +49,8 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, paths
 
 _TASK = TASKS["segment_raster"]
-_COLUMNS = ("input", "output", "status", "seconds", "message")
 _STEPS = 1000  # progress steps of one raster
 _CLOCK = 5.0  # s, tolerance for differing clocks of file systems
-_NO_RECORD = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
-
-
-@dataclass
-class BatchItem:
-    """Outcome of one raster.
-
-    Args:
-        input: Path of the raster.
-        output: Path of the classified raster.
-        status: ``done``, ``skipped`` or ``failed``.
-        message: Warnings, or the error.
-        seconds: Duration, s.
-        area_m2: Area by class name, m².
-        pixels: Pixels by class name.
-    """
-
-    input: str
-    output: str
-    status: str
-    message: str = ""
-    seconds: float = 0.0
-    area_m2: dict[str, float] = field(default_factory=dict)
-    pixels: dict[str, int] = field(default_factory=dict)
 
 
 class _RasterMonitor:
@@ -122,116 +106,89 @@ def requests_of(request: FolderRequest) -> Iterator[SegmentationRequest]:
 
 
 def earlier_result(request: SegmentationRequest, model_hash: str) -> SegmentationResult | None:
-    """Return the existing result of an equal request, model and input; None if anything differs or is missing."""
+    """Return the existing result of an equal request, model and input; None if anything differs or is missing.
+
+    Every file that the record lists is compared with its checksum, outputs and inputs alike.
+    """
     try:
-        record = _record(request.output)
+        record = read_record(request.output)
+        files = {file.path: file for file in listed_files(record, request.output)}
         same = (
-            _comparable(record["request"]) == _comparable(request.to_json())
-            and record["input"] == input_identity(request.input)
+            record["complete"] is True
+            and _comparable(record["request"]) == _comparable(request.to_json())
             and record["model"]["sha256"] == model_hash
-            and all(map(os.path.isfile, paths(vars(request), _TASK.outputs)))
+            and files.keys() >= set(map(place_of, paths(vars(request), _TASK.outputs)))
+            and all(file.is_unchanged() for file in files.values())
+            and is_same_input(request.input, [FileIdentity.from_json(values) for values in record["input_files"]])
         )
         return SegmentationResult.from_json(record["result"]) if same else None
-    except _NO_RECORD:
+    except UNREADABLE:
         return None
-
-
-def _record(output: str) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(record_path(output).read_text(encoding="utf-8"))
-    return record
 
 
 def _comparable(request: dict[str, Any]) -> dict[str, Any]:
     """Return a request for comparison: paths resolved, without the model, which is compared by its hash."""
     options = {key: value for key, value in request["options"].items() if key not in ("overwrite", "model")}
-    paths = {key: _resolved(request.get(key)) for key in ("input", *_TASK.outputs)}  # some are missing in older records
+    paths = {key: resolved(request.get(key)) for key in ("input", *_TASK.outputs)}  # some are missing in older records
     comparable: dict[str, Any] = json.loads(dumps({**request, **paths, "options": options}))
     return comparable
 
 
-def _resolved(path: str | None) -> str | None:
-    return path and os.path.normcase(os.path.realpath(path))
-
-
 def _may_replace(job: SegmentationRequest) -> SegmentationRequest:
-    """Return the request with ``overwrite`` set if its outputs are those of an earlier batch, unchanged since.
+    """Return the request with ``overwrite`` set if its outputs are those of earlier runs, unchanged since.
+
+    Empty files are replaced: nobody's work is lost.
 
     Raises:
-        OutputError: if an output was changed after that batch.
+        OutputError: if an output was changed after an earlier run had written it.
     """
-    try:
-        record = record_path(job.output)
-        written = record.stat().st_mtime
-        earlier = _record(job.output)["request"]
-        made = {_resolved(str(path)) for path in named_outputs(_TASK, earlier).written}
-        is_own = _resolved(earlier["input"]) == _resolved(job.input)
-    except _NO_RECORD:
+    if job.options.overwrite:
         return job
-    present = [path for path in map(str, outputs_of(job).written) if os.path.exists(path)]
-    if job.options.overwrite or not is_own or not made.issuperset(map(_resolved, present)):
-        return job
-    for path in present:
-        if os.path.getmtime(path) > written + _CLOCK:
-            raise OutputError(
-                f"{path} exists and was changed after an earlier run had written it; it is kept.",
-                "Move it elsewhere, or allow overwriting.",
-            )
+    known = known_files(job)
+    if not known:
+        return _may_replace_dated(job)
+    outputs = outputs_of(job)
+    for path in outputs.written:
+        place = place_of(path)
+        if os.path.lexists(path) and place not in known and path != record_path(job.output):
+            return job  # a file of the user
+    for path in outputs.everything:
+        earlier = known.get(place_of(path), [])
+        if not earlier or not os.path.lexists(path) or (os.path.isfile(path) and not os.path.getsize(path)):
+            continue
+        if not any(file.is_unchanged() for file in earlier):
+            raise _changed(path)
     return replace(job, options=replace(job.options, overwrite=True))
 
 
-class _Manifest:
-    """Manifest of an output folder, as JSON and CSV: one row for each raster, including those of earlier batches.
+def _may_replace_dated(job: SegmentationRequest) -> SegmentationRequest:
+    """Do as :func:`_may_replace` for a record of version 0.9 or earlier, which was written after all outputs.
 
     Raises:
-        OutputError: if a file with the name of a manifest is not one of this tool.
+        OutputError: if an output is newer than the record.
     """
-
-    def __init__(self, folder: Path, request: FolderRequest) -> None:
-        self.table, self.file = manifest_paths(folder)
-        self._request = request.to_json()
-        self._items = {_resolved(item["output"]): item for item in self._earlier()}
-
-    def add(self, item: BatchItem) -> None:
-        """Add an item and write the manifest, so that it is up to date if the run is killed."""
-        self._items[_resolved(item.output)] = asdict(item)
-        items = list(self._items.values())
-        write_text(self.file, dumps({"request": self._request, "items": items}, indent=2))
-        names = list(dict.fromkeys(name for item in items for name in item["pixels"]))
-        table = io.StringIO()
-        rows = CsvWriter(table)
-        rows.writerow([*_COLUMNS, *(f"{name}_m2" for name in names)])
-        for listed in items:
-            areas = [listed["area_m2"].get(name, "") for name in names]
-            rows.writerow([*(listed[key] for key in _COLUMNS), *areas])
-        write_text(self.table, table.getvalue())
-
-    def _earlier(self) -> list[dict[str, Any]]:
-        path = self.table
-        try:
-            if path.exists() and not path.read_text(encoding="utf-8-sig").startswith(",".join(_COLUMNS)):
-                raise ValueError("other columns")
-            path = self.file
-            manifest = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"request": {}, "items": []}
-            if not isinstance(manifest["request"], dict):
-                raise TypeError("no request")
-            return [_listed(item) for item in manifest["items"]]
-        except _NO_RECORD as error:
-            raise OutputError(
-                f"{path} exists and is not a manifest of this tool ({type(error).__name__}: {error}).",
-                "Move it elsewhere, or choose another output folder.",
-            ) from error
+    try:
+        written = record_path(job.output).stat().st_mtime
+        record = read_record(job.output)
+        earlier = record["request"]
+        made = {resolved(str(path)) for path in named_outputs(_TASK, earlier).written}
+        is_own = "files" not in record and resolved(earlier["input"]) == resolved(job.input)
+    except UNREADABLE:
+        return job
+    present = [path for path in outputs_of(job).written if os.path.exists(path)]
+    if not is_own or not made.issuperset(resolved(str(path)) for path in present):
+        return job
+    for path in present:
+        if os.path.getmtime(path) > written + _CLOCK:
+            raise _changed(path)
+    return replace(job, options=replace(job.options, overwrite=True))
 
 
-def _listed(item: dict[str, Any]) -> dict[str, Any]:
-    """Return a manifest item after checking its keys and types.
-
-    Raises:
-        TypeError: if a key is unknown or a value has another type.
-    """
-    known = BatchItem(**item)
-    if not (isinstance(known.output, str) and isinstance(known.area_m2, dict) and isinstance(known.pixels, dict)):
-        raise TypeError("an item with values of unexpected types")
-    return asdict(known)
+def _changed(path: Path) -> OutputError:
+    return OutputError(
+        f"{path} exists and was changed after an earlier run had written it; it is kept.",
+        "Move it elsewhere, or allow overwriting.",
+    )
 
 
 RunRasters = Callable[[list[SegmentationRequest], bool, Monitor], Iterator[BatchItem]]
@@ -285,7 +242,7 @@ def run_folder(
     bundle = bundle or open_bundle(request.options.model)
     folder = Path(request.output_folder)
     make_folder(folder)
-    manifest = _Manifest(folder, request)
+    manifest = Manifest(folder, request)
     check_outputs(request)
     for place in {Path(job.output).parent for job in jobs}:
         sweep(place)
@@ -309,10 +266,17 @@ def _run_here(
     bundle: ModelBundle, folder: str, jobs: list[SegmentationRequest], redo: bool, monitor: Monitor
 ) -> Iterator[BatchItem]:
     """Process one raster after the other."""
+    waiting = []
     for index, job in enumerate(jobs):
         raise_if_cancelled(monitor)
         name = str(Path(job.input).relative_to(folder))
-        yield run_one(job, bundle, _RasterMonitor(monitor, name, index, len(jobs)), redo)
+        raster_monitor = _RasterMonitor(monitor, name, index, len(jobs))
+        try:
+            yield run_one(job, bundle, raster_monitor, redo, wait=False)
+        except LockedError:  # other rasters first
+            waiting.append((job, raster_monitor))
+    for job, raster_monitor in waiting:
+        yield run_one(job, bundle, raster_monitor, redo)
 
 
 def run_one(
@@ -321,6 +285,7 @@ def run_one(
     monitor: Monitor,
     redo: bool,
     make_executor: ExecutorFactory = LocalExecutor,
+    wait: bool = True,
 ) -> BatchItem:
     """Segment one raster of a folder and return its outcome.
 
@@ -330,17 +295,27 @@ def run_one(
         monitor: Receives progress and messages; may cancel.
         redo: Process the raster even if an equal result exists.
         make_executor: Creates the executor.
+        wait: Wait while another run writes the same output.
 
     Raises:
+        LockedError: if another run writes the same output and ``wait`` is false.
         RunCancelled: if the monitor cancels the run.
     """
+    with locked(job.output, partial(raise_if_cancelled, monitor) if wait else None):
+        return _run_locked(job, bundle, monitor, redo, make_executor)
+
+
+def _run_locked(
+    job: SegmentationRequest, bundle: ModelBundle, monitor: Monitor, redo: bool, make_executor: ExecutorFactory
+) -> BatchItem:
     earlier = None if redo else earlier_result(job, bundle.digest)
     if earlier is not None:
         monitor.log("info", "skipped: already processed with the same input, model and parameters.")
+        remove_journal(job.output)  # of a run that was killed once its record was written
         return _item(job, "skipped", earlier)
     try:
         make_folder(Path(job.output).parent)
-        return _item(job, "done", run_segmentation(_may_replace(job), monitor, bundle, make_executor))
+        return _item(job, "done", segment_locked(_may_replace(job), monitor, bundle, make_executor))
     except RunCancelled:
         raise
     except LandCoverError as error:

@@ -2,20 +2,20 @@
 
 A folder beside the output has two files: ``rows``, to which finished rows are appended, and ``state.json``, which is
 replaced atomically. The state has the length of ``rows`` at the time of saving. Bytes beyond that length, left by a
-kill or a power cut, are truncated; damaged rows are detected by checksums and not used.
+kill or a power cut, are truncated. The state has a checksum of itself and one of the rows: a journal that is damaged or
+was edited is not used.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import shutil
 import struct
 import time
 import zlib
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -25,8 +25,10 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.outputs import journal_folder
+from dubai_landcover_plugin.protocol.partial_files import remove_quietly
 
 EVERY = 20.0  # s between saves; shorter runs write no journal
+_CHUNK = 1 << 20  # bytes
 _HEADER = struct.Struct("<IIIIII")  # rows, columns, bytes of classes, of confidence, their checksums
 
 Bytes = npt.NDArray[np.uint8]
@@ -74,6 +76,10 @@ class Progress:
     windows: int
 
 
+class DamagedJournalError(Exception):
+    """The journal of a run cannot be used: a file is damaged, missing or was edited."""
+
+
 class Journal:
     """Saves and restores finished rows of a run.
 
@@ -85,11 +91,18 @@ class Journal:
 
     def __init__(self, output: str | Path, key: Mapping[str, Any], every: float = EVERY) -> None:
         self._folder = journal_folder(output)
+        self._rows, self._state = self._folder / "rows", self._folder / "state.json"
         self._digest = hashlib.sha256(json.dumps(key, sort_keys=True, default=str).encode()).hexdigest()
         self._every = every
         self._saved = time.monotonic()
         self._waiting: list[bytes] = []
         self._length = 0  # bytes of rows in the saved state
+        self._checksum = 0  # CRC-32 of these
+
+    @property
+    def is_saved(self) -> bool:
+        """Whether rows are on disk."""
+        return self._length > 0
 
     def add_rows(self, labels: Bytes, confidence: Bytes | None) -> None:
         """Add finished rows, (n, W) uint8 each; they are on disk after the next :meth:`save`."""
@@ -110,32 +123,36 @@ class Journal:
         """
         self._folder.mkdir(exist_ok=True)
         rows = b"".join(self._waiting)
-        with (self._folder / "rows").open("r+b" if self._length else "wb") as stream:
+        with self._rows.open("r+b" if self._length else "wb") as stream:
             stream.seek(self._length)
             stream.write(rows)
             stream.truncate()
             stream.flush()
             os.fsync(stream.fileno())
-        state = {"tile_rows": progress.tile_rows, "windows": progress.windows, "length": self._length + len(rows)}
-        write_text(self._folder / "state.json", json.dumps({"digest": self._digest, **state}))
-        self._length += len(rows)
+        length, checksum = self._length + len(rows), zlib.crc32(rows, self._checksum)
+        write_text(self._state, _sealed([self._digest, progress.tile_rows, progress.windows, length, checksum]))
+        self._length, self._checksum = length, checksum
         self._waiting.clear()
         self._saved = time.monotonic()
 
     def load(self) -> Progress | None:
-        """Return the progress saved by a run with the same key; None without one, or if its rows are damaged."""
+        """Return the progress saved by a run with the same key; None without one.
+
+        Raises:
+            DamagedJournalError: if there is a journal that cannot be used.
+        """
+        if self._folder_is_usable() and not os.path.lexists(self._state):
+            return None
         try:
-            state = json.loads((self._folder / "state.json").read_text(encoding="ascii"))
-            self._length = int(state["length"])
-            progress = Progress(int(state["tile_rows"]), int(state["windows"]))
-            if state["digest"] == self._digest and (self._folder / "rows").stat().st_size >= self._length:
-                for _ in self.rows():
-                    pass
-                return progress
-        except (OSError, ValueError, KeyError, TypeError, zlib.error):
-            pass
-        self._length = 0
-        return None
+            digest, tile_rows, windows, length, checksum = _unsealed(self._state.read_bytes())
+            if digest != self._digest:
+                return None
+            if self._folder.is_symlink() or _checksum(self._rows, length) != checksum:
+                raise ValueError("the rows are damaged")
+        except (OSError, ValueError, TypeError, RecursionError) as error:
+            raise DamagedJournalError(str(error)) from error
+        self._length, self._checksum = length, checksum
+        return Progress(tile_rows, windows)
 
     def rows(self) -> Iterator[tuple[Bytes, Bytes | None]]:
         """Yield the saved rows, class ids and confidence, in the order in which they were added.
@@ -143,14 +160,51 @@ class Journal:
         Raises:
             ValueError: if the rows are damaged.
         """
-        with (self._folder / "rows").open("rb") as stream:
+        with self._rows.open("rb") as stream:
             yield from unpack_rows(_LimitedStream(stream, self._length))  # type: ignore[arg-type]
 
     def remove(self) -> None:
-        """Delete the journal."""
-        with contextlib.suppress(OSError):
-            shutil.rmtree(self._folder)
-        self._length = 0
+        """Delete the saved rows; other files in the folder stay."""
+        if not self._folder_is_usable():
+            remove_quietly(self._folder)  # a file, or a link, whose target is not touched
+        else:
+            remove_quietly(self._rows)
+            remove_quietly(self._state)
+            with suppress(OSError):
+                self._folder.rmdir()
+        self._length = self._checksum = 0
+
+    def _folder_is_usable(self) -> bool:
+        """Return whether the folder does not exist, or is a folder and not a link to one."""
+        return not os.path.lexists(self._folder) or (self._folder.is_dir() and not self._folder.is_symlink())
+
+
+def _sealed(state: Any) -> str:
+    """Return a state as JSON with its checksum."""
+    text = json.dumps(state)
+    return json.dumps({"state": state, "sha256": hashlib.sha256(text.encode()).hexdigest()})
+
+
+def _unsealed(content: bytes) -> tuple[str, int, int, int, int]:
+    """Return the state written by :func:`_sealed`.
+
+    Raises:
+        ValueError, TypeError, RecursionError: if it is anything else.
+    """
+    stored = json.loads(content)
+    if not isinstance(stored, dict) or stored != json.loads(_sealed(stored.get("state"))):
+        raise ValueError("the state is damaged")
+    digest, tile_rows, windows, length, checksum = stored["state"]
+    return digest, tile_rows, windows, length, checksum
+
+
+def _checksum(path: Path, length: int) -> int | None:
+    """Return the CRC-32 of the first bytes of a file; None if it is shorter."""
+    checksum = 0
+    with path.open("rb") as stream:
+        while length and (chunk := stream.read(min(_CHUNK, length))):
+            checksum, length = zlib.crc32(chunk, checksum), length - len(chunk)
+    return None if length else checksum
 
 
 class _LimitedStream:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 
 from rasterio.enums import Resampling
@@ -12,6 +11,7 @@ from rasterio.enums import Resampling
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.io.attribute_table import legend_xml
 from dubai_landcover_plugin.core.io.class_tags import class_tags
+from dubai_landcover_plugin.core.io.file_identity import FileIdentity
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.outputs import check_outputs, legend_path, outputs_of, record_path, refuse_inputs
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
@@ -20,13 +20,17 @@ from dubai_landcover_plugin.core.runtimes.selection import Candidate
 from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.core.segmentation.class_rows import CONFIDENCE_NODATA, MapOutputs
 from dubai_landcover_plugin.core.segmentation.executor import Executor, ExecutorFactory, Job, LocalExecutor, open_job
-from dubai_landcover_plugin.core.segmentation.journal import Journal, Progress
-from dubai_landcover_plugin.core.segmentation.run_record import input_identity, run_record
+from dubai_landcover_plugin.core.segmentation.input_files import check_unchanged, identify_input
+from dubai_landcover_plugin.core.segmentation.journal import DamagedJournalError, Journal, Progress
+from dubai_landcover_plugin.core.segmentation.locks import LockedError, locked
+from dubai_landcover_plugin.core.segmentation.run_record import OutputFiles, run_record
 from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, write_extras
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import (
     BandError,
+    BundleError,
     GeoreferenceError,
+    OutputError,
     RasterReadError,
     RunCancelled,
 )
@@ -80,36 +84,73 @@ def run_segmentation(
     Raises:
         LandCoverError: see :func:`segment_raster`.
     """
+    try:
+        with locked(request.output):
+            return segment_locked(request, monitor or LoggingMonitor(), bundle, make_executor)
+    except LockedError:
+        raise OutputError(
+            f"{request.output} is being written by another run.", "Wait for it, or choose another output path."
+        ) from None
+
+
+def segment_locked(
+    request: SegmentationRequest, monitor: Monitor, bundle: ModelBundle | None, make_executor: ExecutorFactory
+) -> SegmentationResult:
+    """Run :func:`run_segmentation` while the caller holds the lock of the output.
+
+    Raises:
+        LandCoverError: see :func:`segment_raster`.
+    """
     started = time.perf_counter()
-    monitor = monitor or LoggingMonitor()
     check_outputs(request)
     bundle = bundle or open_bundle(request.options.model)
     check_classes(request, bundle.metadata.scheme)
+    inputs = identify_input(request.input)
+    with OutputFiles(request) as outputs:
+        result = _write_rasters(request, monitor, bundle, make_executor, inputs, started)
+        record = run_record(request, bundle.metadata, result, inputs)
+        complete = False
+        try:
+            write_extras(request, bundle.metadata.scheme, record, monitor)
+            complete = True
+        finally:
+            outputs.write_record(record, inputs, complete)
+    return result
+
+
+def _write_rasters(
+    request: SegmentationRequest,
+    monitor: Monitor,
+    bundle: ModelBundle,
+    make_executor: ExecutorFactory,
+    inputs: list[FileIdentity],
+    started: float,
+) -> SegmentationResult:
+    """Compute the rasters and move them into place."""
     with ExitStack() as stack:
         job = open_job(stack, request, bundle)
         refuse_inputs(outputs_of(request), job.source.files)
         executor = stack.enter_context(make_executor(job, monitor))
         warnings = _log_plan(monitor, job, executor)
         outputs = _open_outputs(stack, request, bundle, job.source)
-        journal = Journal(request.output, _key(job, executor))
-        windows = _classify(job, executor, outputs, monitor, journal)
+        journal = Journal(request.output, _key(job, executor, inputs))
+        windows = _classify(job, executor, outputs, monitor, journal, inputs)
         if not outputs.pixels[1:].any():
             warnings.append("The raster has no valid pixels: the result is all nodata.")
             monitor.log("warning", warnings[-1])
         monitor.report(1, 1, "verifying")
         result = _result(request, bundle, executor.computed, outputs, windows, started, warnings)
-        _commit(request, bundle, outputs, result)
-        journal.remove()  # only now: after a full disk the finished rows are still needed
-    result = replace(result, seconds=round(time.perf_counter() - started, 3))
-    record = run_record(request, bundle.metadata, result)
-    write_text(result.record, dumps(record, indent=2))
-    try:
-        write_extras(request, bundle.metadata.scheme, record, monitor)
-    finally:
-        # Touch the record last: batch treats newer outputs as edited by the user.
-        with suppress(OSError):
-            os.utime(result.record)
-    return result
+        try:
+            _commit(request, bundle, outputs, result, inputs)
+        except (RasterReadError, BundleError):
+            journal.remove()
+            raise
+        except OutputError:
+            if journal.is_saved:  # as after other errors, the finished rows are still needed
+                _save(journal, Progress(len(job.plan.tiles.row_starts), windows), monitor)
+            raise
+        journal.remove()
+    return replace(result, seconds=round(time.perf_counter() - started, 3))
 
 
 def _log_plan(monitor: Monitor, job: Job, executor: Executor) -> list[str]:
@@ -143,30 +184,52 @@ def _open_outputs(
     return MapOutputs(source.grid, [entry.id for entry in bundle.metadata.scheme.entries], classes, confidence)
 
 
-def _classify(job: Job, executor: Executor, outputs: MapOutputs, monitor: Monitor, journal: Journal) -> int:
+def _classify(
+    job: Job,
+    executor: Executor,
+    outputs: MapOutputs,
+    monitor: Monitor,
+    journal: Journal,
+    inputs: list[FileIdentity],
+) -> int:
     """Compute all tile rows, resuming an interrupted run; return the number of windows with valid pixels."""
     tile_rows = len(job.plan.tiles.row_starts)
     before = _resume(journal, outputs, monitor, tile_rows)
 
     def finished(done: int, windows: int) -> None:
         if journal.is_due() and done < tile_rows:
-            try:
-                journal.save(Progress(done, before.windows + windows))
-            except OSError as error:
-                monitor.log("warning", f"The finished rows could not be saved: {error}.")
+            _check_sources(inputs, job.bundle)
+            _save(journal, Progress(done, before.windows + windows), monitor)
 
     try:
         windows = executor.compute(outputs, before.tile_rows, tile_rows, monitor, finished)
-    except (BandError, GeoreferenceError, RasterReadError, RunCancelled) as error:
+    except (BandError, BundleError, GeoreferenceError, RasterReadError, RunCancelled) as error:
         if not (isinstance(error, RunCancelled) and job.request.options.keep):
             journal.remove()  # after other errors (memory, disk, device) the run can be resumed
         raise
     return before.windows + windows
 
 
+def _check_sources(inputs: list[FileIdentity], bundle: ModelBundle) -> None:
+    """Check that input and model are the files that were opened."""
+    check_unchanged(inputs)
+    bundle.check_unchanged()
+
+
+def _save(journal: Journal, progress: Progress, monitor: Monitor) -> None:
+    try:
+        journal.save(progress)
+    except OSError as error:
+        monitor.log("warning", f"The finished rows could not be saved: {error}.")
+
+
 def _resume(journal: Journal, outputs: MapOutputs, monitor: Monitor, tile_rows: int) -> Progress:
     """Write the rows that an interrupted run with the same key has saved; return its progress."""
-    progress = journal.load()
+    try:
+        progress = journal.load()
+    except DamagedJournalError as error:
+        progress = None
+        monitor.log("warning", f"The rows saved by an interrupted run are discarded: {error}. The run starts anew.")
     if progress is None:
         journal.remove()
         progress = Progress(0, 0)
@@ -178,7 +241,7 @@ def _resume(journal: Journal, outputs: MapOutputs, monitor: Monitor, tile_rows: 
     return progress
 
 
-def _key(job: Job, executor: Executor) -> dict[str, object]:
+def _key(job: Job, executor: Executor, inputs: list[FileIdentity]) -> dict[str, object]:
     """Return everything that the pixels of the result depend on, JSON-ready."""
     request = job.request.to_json()
     for name in ("overwrite", "keep", "cog", "batch", "memory", "min_area", "simplify"):
@@ -187,7 +250,7 @@ def _key(job: Job, executor: Executor) -> dict[str, object]:
         del request[name]
     return {
         "request": request,
-        "input": input_identity(job.request.input),
+        "input": [(file.path, *file.key) for file in inputs],
         "model": job.bundle.digest,
         "computed": str(executor.computed),
         "plan": repr((job.plan.work, job.plan.tiles, job.plan.stretch)),
@@ -233,13 +296,26 @@ def _result(
     )
 
 
-def _commit(request: SegmentationRequest, bundle: ModelBundle, outputs: MapOutputs, result: SegmentationResult) -> None:
-    """Verify the rasters and move them into place, the classified one last."""
-    record = dumps(run_record(request, bundle.metadata, result))
+def _commit(
+    request: SegmentationRequest,
+    bundle: ModelBundle,
+    outputs: MapOutputs,
+    result: SegmentationResult,
+    inputs: list[FileIdentity],
+) -> None:
+    """Verify the rasters and move them into place, the classified one first.
+
+    Raises:
+        RasterReadError: if the input was changed during the run.
+        BundleError: if the model was.
+        OutputError: if a raster cannot be written.
+    """
+    record = dumps(run_record(request, bundle.metadata, result, inputs))
     scheme = bundle.metadata.scheme
     outputs.classes.finish({"LANDCOVER_RUN": record, **class_tags(scheme)})
     if outputs.confidence is not None:
         outputs.confidence.finish({"LANDCOVER_RUN": record})
+    _check_sources(inputs, bundle)
     outputs.classes.place()
     if outputs.confidence is not None:
         outputs.confidence.place()

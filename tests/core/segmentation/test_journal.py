@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from dubai_landcover_plugin.core.segmentation.journal import Journal, Progress
+from dubai_landcover_plugin.core.segmentation.journal import DamagedJournalError, Journal, Progress
 
 KEY = {"model": "abc", "window": 512}
 
@@ -72,9 +73,46 @@ def test_damaged_files_are_not_used(tmp_path, name, harm):
     saved(tmp_path)
     path = tmp_path / ".out.tif.unfinished" / name
     path.write_bytes(harm(path.read_bytes()))
+    with pytest.raises(DamagedJournalError):
+        Journal(tmp_path / "out.tif", KEY).load()
+
+
+@pytest.mark.parametrize("field", [0, 1, 2, 3, 4])
+@pytest.mark.parametrize("value", ["1e400", "NaN", "-1", "9" * 30, "9" * 6000, "null", '"3"', "[1]", "true", "2.0"])
+def test_edited_numbers_are_noticed(tmp_path, field, value):
+    saved(tmp_path)
+    path = tmp_path / ".out.tif.unfinished" / "state.json"
+    stored = json.loads(path.read_text())
+    stored["state"][field] = "VALUE"
+    path.write_text(json.dumps(stored).replace('"VALUE"', value))
+    with pytest.raises(DamagedJournalError):
+        Journal(tmp_path / "out.tif", KEY).load()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "3", "null", "[]", "{}", '{"state": 3}', "[" * 100_000, '{"a":' * 50_000, '{"digest": "x", "bands": 1}'],
+)
+def test_other_json_is_noticed(tmp_path, text):
+    saved(tmp_path)
+    (tmp_path / ".out.tif.unfinished" / "state.json").write_text(text)
+    with pytest.raises(DamagedJournalError):
+        Journal(tmp_path / "out.tif", KEY).load()
+
+
+def test_a_link_in_place_of_the_folder_is_removed_and_its_target_is_not_touched(tmp_path):
+    saved(tmp_path).remove()
+    target = tmp_path / "users"
+    target.mkdir()
+    (target / "rows").write_text("the user's")
+    (tmp_path / ".out.tif.unfinished").symlink_to(target)
     journal = Journal(tmp_path / "out.tif", KEY)
-    state = journal.load()
-    assert state is None or (state == Progress(1, 10) and len(list(journal.rows())) == 4)
+    with pytest.raises(DamagedJournalError):
+        journal.load()
+    journal.remove()
+    journal.add_rows(*rows(1))
+    journal.save(Progress(1, 0))
+    assert [(path.name, path.read_text()) for path in target.iterdir()] == [("rows", "the user's")]
 
 
 def test_a_full_disk_leaves_the_earlier_save(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Plans: resolution, windows, stretch and disk, without computing a window."""
 
+import hashlib
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -7,10 +8,12 @@ import numpy as np
 import pytest
 from affine import Affine
 
+from dubai_landcover_plugin.core.io.file_identity import identify_file
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.segmentation import plan as plans
+from dubai_landcover_plugin.core.segmentation.input_files import identify_input
 from dubai_landcover_plugin.core.segmentation.plan import SEAM, WorkGrid, make_plan
-from dubai_landcover_plugin.core.segmentation.run_record import input_identity, run_record
+from dubai_landcover_plugin.core.segmentation.run_record import run_record
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentationRequest,
@@ -152,9 +155,10 @@ def test_the_record_has_request_model_and_input(tmp_path):
     result = SegmentationResult(
         "o.tif", "o.json", None, None, None, 1, 2, {"Water": 2}, None, 2, 1, 0.1, "cpu", "f", "hash"
     )
-    record = run_record(request, MODEL, result)
+    record = run_record(request, MODEL, result, [identify_file(path)])
     assert SegmentationRequest.from_json(record["request"]) == request
     assert record["input"]["size"] == 5
+    assert record["input"]["sha256"] == hashlib.sha256(b"12345").hexdigest()
     assert record["model"] == {"name": "stub", "architecture": "stub", "gsd": 1.0, "sha256": result.model_hash}
     assert record["result"] == result.to_json()
-    assert input_identity("/vsicurl/https://example.org/a.tif") is None
+    assert identify_input("/vsicurl/https://example.org/a.tif") == []

@@ -1,0 +1,67 @@
+"""Two runs do not write the same output at the same time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from dubai_landcover_plugin.core.runtimes.cache import cache_folder
+from dubai_landcover_plugin.core.segmentation.locks import LockedError, locked
+from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
+from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
+from tests.factories import random_pixels, stub_bundle, write_raster
+
+HOLD = """import sys
+from dubai_landcover_plugin.core.segmentation.locks import locked
+with locked(sys.argv[1]):
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(tmp_path):
+    """Another process that holds the lock of a.tif until it is killed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(tmp_path / "a.tif")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "locked\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_the_lock_of_another_process_is_respected_until_it_ends(holder, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    with pytest.raises(LockedError), locked(tmp_path / "link" / "a.tif"):
+        pass
+    with locked(tmp_path / "b.tif"):
+        pass
+    source = write_raster(tmp_path / "in.tif", random_pixels(20, 20))
+    with pytest.raises(OutputError, match="is being written by another run"):
+        run_segmentation(SegmentationRequest(str(source), str(tmp_path / "a.tif")), bundle=stub_bundle())
+    assert not (tmp_path / "a.tif").exists()
+
+    with locked(tmp_path / "a.tif", wait=holder.kill):  # a killed process holds nothing
+        assert holder.wait() != 0
+    assert list((cache_folder() / "locks").iterdir()) == []
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["in.tif", "link"]
+
+
+def test_waiting_can_be_cancelled(holder, tmp_path):
+    def cancel():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt), locked(tmp_path / "a.tif", wait=cancel):
+        pass
+
+
+def test_without_a_cache_folder_runs_are_not_locked(tmp_path, monkeypatch):
+    (tmp_path / "cache").write_text("a file")
+    monkeypatch.setenv("DUBAI_LANDCOVER_CACHE", str(tmp_path / "cache"))
+    with locked(tmp_path / "a.tif"), locked(tmp_path / "a.tif"):
+        pass
