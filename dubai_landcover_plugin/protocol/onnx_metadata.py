@@ -137,19 +137,19 @@ class _Model:
                 (self.inputs if key == _INPUT else self.outputs).append(_tensor(value))
 
     def _counted(self, stream: IO[bytes], size: int, deep: tuple[int, ...] = ()) -> Iterator[tuple[int, int | bytes]]:
-        """Yield from :func:`_fields`, up to a number of fields, also inside small messages, that bounds the time.
+        """Yield from :func:`message_fields`, up to a number of fields, also in small messages, that bounds the time.
 
         Raises:
             ValueError: if the file has more.
         """
-        for item in _fields(stream, size, deep):
+        for item in message_fields(stream, size, deep):
             self.fields += 1 + (len(item[1]) // 4 if isinstance(item[1], bytes) and item[0] in _PARSED else 0)
             if self.fields > _MAX_FIELDS:
                 raise ValueError(f"it has more than {_MAX_FIELDS:,} fields")
             yield item
 
 
-def _fields(stream: IO[bytes], size: int, deep: tuple[int, ...] = ()) -> Iterator[tuple[int, int | bytes]]:
+def message_fields(stream: IO[bytes], size: int, deep: tuple[int, ...] = ()) -> Iterator[tuple[int, int | bytes]]:
     """Yield number and value of each field in the next ``size`` bytes. Long fields are skipped.
 
     For fields in ``deep``, which are messages, the length is yielded instead of the value, and the caller may read that
@@ -182,7 +182,7 @@ def _fields(stream: IO[bytes], size: int, deep: tuple[int, ...] = ()) -> Iterato
 
 
 def _of(message: bytes) -> Iterator[tuple[int, int | bytes]]:
-    return _fields(io.BytesIO(message), len(message))
+    return message_fields(io.BytesIO(message), len(message))
 
 
 def _varint(stream: IO[bytes]) -> int:

@@ -6,12 +6,12 @@ in subgraphs and functions (https://github.com/onnx/onnx/blob/main/docs/External
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import IO
 
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
-from dubai_landcover_plugin.protocol.onnx_metadata import _fields as message_fields
+from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX, message_fields
 
 _MESSAGES = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -88,7 +88,7 @@ def _beside(path: Path, name: str) -> Path:
         raise BundleError(
             f"{path.name} names weights outside of its folder: {name}.", "Export the model again, with its weights."
         )
-    if not file.is_file():
+    if not os.path.isfile(file):
         raise BundleError(
             f"The file {name} with weights of {path.name} is missing.", f"Copy it into the folder {path.parent}."
         )

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -31,7 +31,7 @@ _LONGEST_NAME = 150  # bytes; file systems take 255, and temporary files have lo
 
 _SWEEP_SHARE = 0.01  # of the time; a folder of 100,000 files takes a second
 
-_observer: ContextVar[Callable[[Path, Path], None] | None] = ContextVar("_observer", default=None)
+_observer: ContextVar[Callable[[Mapping[Path, Path]], None] | None] = ContextVar("_observer", default=None)
 _swept: dict[Path, tuple[float, float]] = {}  # folders: when they were last swept, and how long it took, s
 
 
@@ -108,8 +108,7 @@ def place_files(
     """
     try:
         if observer := _observer.get():
-            for name in (path.name, *sides):
-                observer(folder / name, path.with_name(name))
+            observer({folder / name: path.with_name(name) for name in (path.name, *sides)})
         place(folder, [path.name, *sides], stale, overwrite, main_last)
     except FileExistsError as error:
         raise OutputError(
@@ -124,8 +123,8 @@ def place_files(
 
 
 @contextmanager
-def observe_placing(observer: Callable[[Path, Path], None]) -> Iterator[None]:
-    """Call ``observer`` with temporary and final path before each file that this thread moves into place."""
+def observe_placing(observer: Callable[[Mapping[Path, Path]], None]) -> Iterator[None]:
+    """Call ``observer`` with temporary and final paths before this thread moves files into place."""
     token = _observer.set(observer)
     try:
         yield

@@ -162,7 +162,7 @@ def _may_replace(job: SegmentationRequest) -> SegmentationRequest:
 
 
 def _may_replace_dated(job: SegmentationRequest) -> SegmentationRequest:
-    """Do as :func:`_may_replace` for a record of version 0.9 or earlier, which was written after all outputs.
+    """Do as :func:`_may_replace` for a record of an earlier version, which lists no files and was touched after all outputs.
 
     Raises:
         OutputError: if an output is newer than the record.
@@ -249,9 +249,12 @@ def run_folder(
     items: list[BatchItem] = []
     if run_rasters is None:
         run_rasters = partial(_run_here, bundle, request.folder)
-    for item in run_rasters(jobs, request.redo, monitor):
-        items.append(item)
-        manifest.add(item)
+    try:
+        for item in run_rasters(jobs, request.redo, monitor):
+            items.append(item)
+            manifest.add(item)
+    finally:
+        manifest.write()
     monitor.report(1, 1, "")
     counts = {status: sum(item.status == status for item in items) for status in ("done", "skipped", "failed")}
     return FolderResult(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest
 
 _COLUMNS = ("input", "output", "status", "seconds", "message")
+_INTERVAL = 1.0  # s
 
 
 @dataclass
@@ -57,18 +59,30 @@ class Manifest:
         self._request = request.to_json()
         self._seen: tuple[int, ...] = ()  # status of the JSON file when it was last read or written
         self._items: dict[str | None, dict[str, Any]] = {}
+        self._pending: dict[str | None, dict[str, Any]] = {}  # items that are not in the file yet
+        self._written = -_INTERVAL
         self._read()
 
     def add(self, item: BatchItem) -> None:
         """Add an item and write the manifest, so that it is up to date if the run is killed.
 
-        Rows that another batch has written in the meantime are kept.
+        Rasters that are skipped follow each other quickly; with those it is written once a second.
         """
+        self._pending[resolved(item.output)] = asdict(item)
+        if item.status != "skipped" or time.monotonic() - self._written >= _INTERVAL:
+            self.write()
+
+    def write(self) -> None:
+        """Write the manifest with the added items; rows that another batch has written in the meantime are kept."""
+        if not self._pending:
+            return
         with locked(self.file, wait=lambda: None):
             self._read()
-            self._items[resolved(item.output)] = asdict(item)
+            self._items.update(self._pending)
             self._write()
             self._seen = self._status()
+        self._pending.clear()
+        self._written = time.monotonic()
 
     def _read(self) -> None:
         """Read the manifest if another batch has written it since."""

@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timezone
@@ -91,7 +91,7 @@ def listed_files(record: dict[str, Any], output: str) -> list[FileIdentity]:
     """Return the output files that a record lists, with absolute paths.
 
     Raises:
-        KeyError, TypeError: if it lists none, as records of version 0.9 and earlier, or is damaged.
+        KeyError, TypeError: if it lists none, as records of earlier versions, or is damaged.
     """
     folder = os.path.realpath(os.path.dirname(output))
     files = [FileIdentity.from_json(values) for values in record["files"]]
@@ -177,14 +177,22 @@ class OutputFiles:
         write_text(record_path(self._request.output), dumps(content, indent=2))
         remove_journal(self._request.output)
 
-    def _before_move(self, partial: Path, path: Path) -> None:
-        """List a file that is about to be moved into place."""
-        place = place_of(path)
-        if place in self._watched:
+    def _before_move(self, moves: Mapping[Path, Path]) -> None:
+        """List files that are about to be moved into place."""
+        watched = {partial: place for partial, path in moves.items() if (place := place_of(path)) in self._watched}
+        if not watched:
+            return
+        for partial, place in watched.items():
             self._placed[place] = replace(identify_file(partial), path=place)
-            self._log.parent.mkdir(exist_ok=True)
-            content = {"request": self._request.to_json(), "files": self._stored(self._all())}
-            write_text(self._log, dumps(content))
+        content = {"request": self._request.to_json(), "files": self._stored(self._all())}
+        self._log.parent.mkdir(exist_ok=True)
+        new = self._log.with_name(f"{self._log.name}.new")
+        try:
+            new.write_text(dumps(content), encoding="utf-8", errors="backslashreplace")
+            os.replace(new, self._log)  # without fsync: after a power cut, files count as edited at worst
+        except OSError:
+            remove_quietly(new)
+            raise
 
     def _all(self) -> list[FileIdentity]:
         return [*(file for files in self._earlier.values() for file in files), *self._finished()]

@@ -164,7 +164,7 @@ def test_a_full_disk_before_the_first_file_leaves_nothing(folder, monkeypatch):
 
 
 def test_records_without_files_count_as_not_done(folder):
-    """As versions up to 0.9 wrote them."""
+    """As earlier versions wrote them."""
     batch(folder)
     out = folder.parent / "out"
     path = out / "a_landcover.run.json"
