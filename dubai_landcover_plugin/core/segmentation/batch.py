@@ -162,7 +162,7 @@ def _may_replace(job: SegmentationRequest) -> SegmentationRequest:
 
 
 def _may_replace_dated(job: SegmentationRequest) -> SegmentationRequest:
-    """Do as :func:`_may_replace` for a record of an earlier version, which lists no files and was touched after all outputs.
+    """Do as :func:`_may_replace` for a record of an earlier version: it lists no files and is newer than all.
 
     Raises:
         OutputError: if an output is newer than the record.
