@@ -25,6 +25,7 @@ from dubai_landcover_plugin.core.io.file_identity import FileIdentity, combined_
 from dubai_landcover_plugin.core.io.files import observe_placing, write_text
 from dubai_landcover_plugin.core.io.outputs import journal_folder, outputs_of, record_path
 from dubai_landcover_plugin.core.runtimes.versions import versions
+from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.partial_files import remove_quietly
 from dubai_landcover_plugin.protocol.requests.request import dumps
@@ -139,6 +140,7 @@ class OutputFiles:
         self._watched = set(map(place_of, outputs.everything))
         self._watched.discard(place_of(record_path(request.output)))
         self._resumed = self._log.exists()
+        self._recorded = False
         self._earlier = known_files(request)
         self._placed: dict[str, FileIdentity] = {}
         self._stack = ExitStack()
@@ -149,10 +151,13 @@ class OutputFiles:
 
     def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
         self._stack.close()
-        if kind is not None and not any(file.is_unchanged() for file in self._placed.values()) and not self._resumed:
-            remove_quietly(self._log)  # nothing was moved
-            with suppress(OSError):
-                self._log.parent.rmdir()
+        if kind is None or self._recorded:
+            return
+        if any(file.is_unchanged() for file in self._placed.values()):  # some rasters are in place, others failed
+            with suppress(OutputError):  # outputs.json stays
+                self.write_record({"request": self._request.to_json()}, (), False)
+        elif not self._resumed:
+            self._remove_log()
 
     def write_record(self, record: dict[str, Any], inputs: Sequence[FileIdentity], complete: bool) -> None:
         """Write the run record with the files that it lists.
@@ -175,7 +180,8 @@ class OutputFiles:
             "files": self._stored(files),
         }
         write_text(record_path(self._request.output), dumps(content, indent=2))
-        remove_journal(self._request.output)
+        self._recorded = True
+        self._remove_log()
 
     def _before_move(self, moves: Mapping[Path, Path]) -> None:
         """List files that are about to be moved into place."""
@@ -193,6 +199,12 @@ class OutputFiles:
         except OSError:
             remove_quietly(new)
             raise
+
+    def _remove_log(self) -> None:
+        """Delete ``outputs.json``; saved rows stay."""
+        remove_quietly(self._log)
+        with suppress(OSError):
+            self._log.parent.rmdir()
 
     def _all(self) -> list[FileIdentity]:
         return [*(file for files in self._earlier.values() for file in files), *self._finished()]

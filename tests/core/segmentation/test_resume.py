@@ -7,6 +7,7 @@ import rasterio.shutil
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.io.files import DISK_REMEDY
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter
+from dubai_landcover_plugin.core.segmentation import segment
 from dubai_landcover_plugin.core.segmentation.journal import Journal
 from dubai_landcover_plugin.protocol.errors import OutputError, RunCancelled
 from tests.core.segmentation.cases import Listener, run
@@ -99,4 +100,22 @@ class TestGoingOn:
         assert any("Resuming an interrupted run" in text for _, text in listener.lines)
         assert (again == whole).all()
         assert (result.pixels, result.area_m2, result.windows) == (expected.pixels, expected.area_m2, expected.windows)
+        assert not list(source.parent.glob(".*"))
+
+    def test_a_full_disk_after_the_raster_keeps_the_rows_and_the_next_run_ends(self, source, monkeypatch):
+        options = {"window": 32, "overlap": 8}
+        whole, _ = run(source, stub_bundle(3), **options)
+
+        def full(*arguments):
+            raise OutputError("The legend could not be written: No space left on device.", DISK_REMEDY)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(segment, "write_text", full)
+            with pytest.raises(OutputError, match="legend"):
+                run(source, stub_bundle(3), **options)
+        listener = Listener()
+        again, _ = run(source, stub_bundle(3), listener, **options)
+        told = [text for _, text in listener.lines if "Resuming" in text]
+        assert told == ["Resuming an interrupted run: 6 of 6 tile rows are finished."]
+        assert (again == whole).all()
         assert not list(source.parent.glob(".*"))
