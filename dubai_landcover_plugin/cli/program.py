@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from dubai_landcover_plugin.protocol.address_space import check_address_space
 from dubai_landcover_plugin.protocol.errors import LandCoverError, OutputError, RunCancelled
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.streams import open_standard_streams, silence, write_text
@@ -60,6 +61,7 @@ class Program:
     def _outcome(self, words: list[str], obj: Any) -> tuple[int, str]:
         """Return exit status and message."""
         try:
+            check_address_space()
             status = self.commands.main(words, prog_name=self.name, standalone_mode=False, obj=obj) or 0
             return int(status), ""
         except RunCancelled as error:

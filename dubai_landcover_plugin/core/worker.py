@@ -19,6 +19,7 @@ from contextlib import suppress
 from typing import IO, Any
 
 from dubai_landcover_plugin import core
+from dubai_landcover_plugin.protocol.address_space import check_address_space
 from dubai_landcover_plugin.protocol.errors import ProtocolError
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.messages import ERROR, HELLO, LOG, PROGRESS, PROTOCOL, RESULT
@@ -67,6 +68,7 @@ def main() -> int:
     open_standard_streams()
     monitor = LineMonitor(_claim_stdout())
     try:
+        check_address_space()
         task, request = _read_task(sys.stdin.readline())
         threading.Thread(target=_read_control_messages, args=(sys.stdin, monitor), daemon=True).start()
         _send_hello(monitor, task)
