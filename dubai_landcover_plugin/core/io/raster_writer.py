@@ -252,7 +252,7 @@ class LandCoverWriter:
         return factors
 
     def _add_overviews(self, tags: Mapping[str, str]) -> None:
-        with rasterio.open(self._partial, "r+") as dataset:
+        with rasterio.open(self._partial, "r+", driver="GTiff") as dataset:
             dataset.update_tags(**tags)
             factors = self._overview_factors()
             if factors:

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -6,6 +7,7 @@ import sys
 import numpy as np
 import pytest
 import rasterio
+from rasterio._err import CPLE_FileIOError
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io import raster_writer as writer_module
@@ -57,6 +59,30 @@ def test_a_cloud_optimised_file_that_went_wrong_is_not_put_into_place(tmp_path, 
     with pytest.raises(OutputError, match="did not become a cloud-optimised GeoTIFF"):
         write(tmp_path / "classes.tif", np.ones((600, 600), np.uint8), cog=True)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_full_disk_while_a_file_is_optimised_is_an_error_of_the_output(tmp_path, monkeypatch):
+    def fail(source, target, **options):
+        raise CPLE_FileIOError(3, 3, "No space left on device")
+
+    monkeypatch.setattr(rasterio.shutil, "copy", fail)
+    with pytest.raises(OutputError, match="could not be written"):
+        write(tmp_path / "classes.tif", np.ones((600, 600), np.uint8), cog=True)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("step", ["_write_blocks", "_add_overviews", "_optimise", "_verify", "place"])
+def test_a_folder_that_is_removed_in_the_run_is_an_error_of_the_output(tmp_path, monkeypatch, step):
+    done = getattr(LandCoverWriter, step)
+
+    def remove(writer, *arguments):
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        return done(writer, *arguments)
+
+    (tmp_path / "out").mkdir()
+    monkeypatch.setattr(LandCoverWriter, step, remove)
+    with pytest.raises(OutputError, match=r"could not be|cannot be"):
+        write(tmp_path / "out" / "classes.tif", np.ones((600, 600), np.uint8), cog=True)
 
 
 @pytest.mark.parametrize(
