@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from qgis.core import (
@@ -70,7 +71,10 @@ class ClassifiedRasterAlgorithm(LandCoverAlgorithm):
             layers = self.layers(parameters, context)
         except RequestError as error:
             raise QgsProcessingException(str(error)) from error
-        self._sources = {name.lower(): raster_input(layer, has_options=False) for name, layer in layers.items()}
+        for name, layer in layers.items():
+            chosen = parameters.get("SCHEME") or parameters.get(f"{name}_SCHEME")
+            source = raster_input(layer, has_options=False)
+            self._sources[name.lower()] = replace(source, has_names=not chosen)
         return True
 
     def processAlgorithm(

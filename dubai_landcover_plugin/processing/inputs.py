@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from osgeo import gdal
 from qgis.core import (
@@ -31,7 +30,7 @@ from dubai_landcover_plugin.processing.layer_nodata import (
     user_nodata,
     without_nodata,
 )
-from dubai_landcover_plugin.processing.raster_copies import RasterInput, draw_to_file
+from dubai_landcover_plugin.processing.raster_copies import RasterInput, draw_to_file, remove_copy
 from dubai_landcover_plugin.protocol.raster_formats import is_engine_format
 
 
@@ -142,5 +141,4 @@ def opened_for_engine(
     try:
         yield path, None
     finally:
-        for name in (path, f"{path}.aux.xml"):
-            Path(name).unlink(missing_ok=True)
+        remove_copy(path)

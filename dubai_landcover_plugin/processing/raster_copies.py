@@ -7,6 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from osgeo import gdal
 from qgis.core import (
@@ -50,6 +51,7 @@ class RasterInput:
         extent: The layer's extent in its CRS.
         flipped: Whether QGIS counts rows downwards from 0 (no georeference) where the engine counts upwards.
         bands: Number of bands.
+        has_names: Whether a copy gets the class names of the source.
     """
 
     name: str
@@ -65,6 +67,7 @@ class RasterInput:
     extent: QgsRectangle
     flipped: bool
     bands: int
+    has_names: bool = True
 
     def engine_extent(self, extent: QgsRectangle) -> tuple[float, float, float, float] | None:
         """Return an extent in the layer's CRS as the engine counts; None for an empty one, which means all."""
@@ -116,9 +119,20 @@ def draw_to_file(
         )
     )
     path = QgsProcessingUtils.generateTempFilename(f"{_file_name(source.name)}.tif")
-    _write(source, path, columns, rows, area, transform_context, feedback)
-    _copy_class_names(source.source, path)
+    try:
+        _write(source, path, columns, rows, area, transform_context, feedback)
+        if source.has_names:
+            _copy_class_names(source.source, path)
+    except BaseException:
+        remove_copy(path)
+        raise
     return path
+
+
+def remove_copy(path: str) -> None:
+    """Delete a temporary GeoTIFF and its sidecar."""
+    for name in (path, f"{path}.aux.xml"):
+        Path(name).unlink(missing_ok=True)
 
 
 def _file_name(text: str) -> str:

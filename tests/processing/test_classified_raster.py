@@ -14,6 +14,7 @@ from osgeo import gdal
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsProcessingException,
+    QgsProcessingUtils,
     QgsProject,
     QgsRasterLayer,
     QgsRasterRange,
@@ -150,6 +151,20 @@ def test_names_of_own_classes_survive_the_copy(tmp_path: Path, counted: RUN):
     vrt = processing.run(
         "gdal:buildvirtualraster", {"INPUT": [path], "SEPARATE": False, "OUTPUT": str(tmp_path / "m.vrt")}
     )["OUTPUT"]
+    dataset = gdal.Open(write_classes(tmp_path / "other.tif"), gdal.GA_Update)
+    dataset.SetMetadata({"CLASS_1": "Palm #FFFF00", "CLASS_2": "Sand #808080"})
+    del dataset
+    both = processing.run(
+        "gdal:buildvirtualraster",
+        {"INPUT": [path, str(tmp_path / "other.tif")], "SEPARATE": False, "OUTPUT": str(tmp_path / "both.vrt")},
+    )["OUTPUT"]
+    mixed = added(both)
+    mixed.dataProvider().setUserNoDataValue(1, [QgsRasterRange(3, 3)])
+    before = set(Path(QgsProcessingUtils.tempFolder()).rglob("Old*"))
+    with pytest.raises(QgsProcessingException, match=r"different classes\. Choose a class scheme"):
+        counted(mixed.id())
+    assert set(Path(QgsProcessingUtils.tempFolder()).rglob("Old*")) == before
+    assert pixels(counted(mixed.id(), SCHEME="dubai")) == {"Land": ALL["Land"], "Building": 200}
     for source in (path, vrt):
         layer = added(source)
         layer.dataProvider().setUserNoDataValue(1, [QgsRasterRange(3, 3)])

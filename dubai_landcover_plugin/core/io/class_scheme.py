@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import rasterio
+import rasterio.shutil
 from rasterio.enums import ColorInterp
 
 from dubai_landcover_plugin.core.io.class_legend import Named, gdal_legend, legend_scheme, qml_legend
 from dubai_landcover_plugin.core.io.class_table import read_class_table
 from dubai_landcover_plugin.core.io.class_tags import scheme_from_tags
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.raster_source import open_raster
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, naturally_coloured
 from dubai_landcover_plugin.protocol.errors import BundleError, ClassSchemeError, LandCoverError, RasterOpenError
@@ -105,7 +109,7 @@ def scheme_of(dataset: rasterio.DatasetReader, nested: int = 0) -> ClassScheme |
 
 def _legend_texts(dataset: rasterio.DatasetReader) -> list[str]:
     """Return the sidecar of a raster and the XML of a virtual one, as far as there are any."""
-    texts = [dataset.tags(ns="xml:VRT").get("xml:VRT", "")] if dataset.driver == "VRT" else []
+    texts = [] if dataset.driver == "GTiff" else [_virtual_xml(dataset)]  # a GeoTIFF has its legend in the sidecar
     sidecar = Path(f"{dataset.name}.aux.xml")
     try:
         if sidecar.is_file():
@@ -113,6 +117,22 @@ def _legend_texts(dataset: rasterio.DatasetReader) -> list[str]:
     except (OSError, ValueError):  # a name that is not a path
         pass
     return [text for text in texts if text]
+
+
+def _virtual_xml(dataset: rasterio.DatasetReader) -> str:
+    """Return the XML of a virtual raster; that of another raster is made, with the legend that its format holds."""
+    if dataset.driver == "VRT":
+        return str(dataset.tags(ns="xml:VRT").get("xml:VRT", ""))
+    path = f"/vsimem/{uuid4().hex}.vrt"
+    try:
+        rasterio.shutil.copy(dataset, path, driver="VRT")
+        with rasterio.open(path) as copied:
+            return _virtual_xml(copied)
+    except GDAL_ERRORS:  # no legend that GDAL can write
+        return ""
+    finally:
+        with suppress(*GDAL_ERRORS):
+            rasterio.shutil.delete(path)
 
 
 def _scheme_of_parts(dataset: rasterio.DatasetReader, nested: int) -> ClassScheme | None:

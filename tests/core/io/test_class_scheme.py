@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 import rasterio
+import rasterio.shutil
 from affine import Affine
 
 from dubai_landcover_plugin.core.io.attribute_table import entries_xml, legend_xml
@@ -61,6 +62,16 @@ def test_a_sidecar_with_codes_that_are_not_ids_is_refused(tmp_path):
     (tmp_path / "m.tif.aux.xml").write_text(entries_xml([code], {}))
     with pytest.raises(RasterOpenError, match=r"m\.tif is not a .*: Class ids must be 1 to 254, got 523"):
         ClassifiedSource(path)
+
+
+def test_a_legend_inside_the_format(tmp_path):
+    path = write_raster(tmp_path / "m.tif", IDS[None])
+    (tmp_path / "m.tif.aux.xml").write_text(legend_xml(OWN, {}))
+    rasterio.shutil.copy(path, tmp_path / "m.img", driver="HFA")
+    (tmp_path / "m.img.aux.xml").unlink(missing_ok=True)
+    found, note = chosen(tmp_path / "m.img")
+    assert [(entry.id, entry.name) for entry in found.entries] == [(1, "Palm"), (2, "Roof"), (3, "Unlabeled")]
+    assert note == ""
 
 
 def test_a_mosaic_has_the_classes_of_its_rasters(tmp_path):
