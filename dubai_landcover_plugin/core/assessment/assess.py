@@ -17,7 +17,7 @@ from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_c
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.layer_source import file_of
 from dubai_landcover_plugin.core.io.outputs import check_outputs
-from dubai_landcover_plugin.core.io.raster_source import open_raster
+from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RequestError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled

@@ -18,7 +18,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.class_scheme import scheme_of
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
-from dubai_landcover_plugin.core.io.raster_source import open_raster
+from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, GeoreferenceError, RasterOpenError, RasterReadError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled

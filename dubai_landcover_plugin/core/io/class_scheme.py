@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core.io.class_legend import Named, gdal_legend, lege
 from dubai_landcover_plugin.core.io.class_table import read_class_table
 from dubai_landcover_plugin.core.io.class_tags import scheme_from_tags
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
-from dubai_landcover_plugin.core.io.raster_source import open_raster
+from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, naturally_coloured
 from dubai_landcover_plugin.protocol.errors import BundleError, ClassSchemeError, LandCoverError, RasterOpenError
 from dubai_landcover_plugin.protocol.model_folders import find_model, installed_models

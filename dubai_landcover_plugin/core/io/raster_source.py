@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 
@@ -14,21 +13,35 @@ import rasterio
 from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
-from rasterio.enums import ColorInterp, MaskFlags, Resampling
-from rasterio.errors import CRSError, NotGeoreferencedWarning
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.errors import CRSError
 from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.resampling import cell_sums
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.band_selection import Bands, chosen_bands, find_bands
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
-from dubai_landcover_plugin.protocol.errors import BandError, GeoreferenceError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.core.io.overviews import overview_agrees, used_level
+from dubai_landcover_plugin.core.io.raster_access import gdal_options, open_raster
+from dubai_landcover_plugin.core.io.validity import (
+    can_occur,
+    conspicuous_colour,
+    equals_any,
+    flagged_alpha,
+    has_mask,
+    is_alpha,
+    is_measured,
+    rounded,
+)
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RasterOpenError, RasterReadError
 
 _SAMPLE_SIDE = 1024  # px a side of the decimated read from which the stretch is computed
-# By default GDAL fills the missing end of a truncated JPEG or PNG without an error.
-_STRICT = {"GDAL_ERROR_ON_LIBJPEG_WARNING": True, "GDAL_PNG_WHOLE_IMAGE_OPTIM": False}
 _MEAN_PIXELS = 1 << 22  # raster pixels in memory while averaging
+_PROBE = 64  # px a side of the windows that are read to judge alpha and nodata
+_PROBE_PLACES = tuple((down, right) for down in (0.0, 0.5, 1.0) for right in (0.0, 0.5, 1.0))  # shares of the rest
+_LARGEST_COORDINATE = 1e12  # of a corner, in the unit of the CRS
 _WARP_REMEDY = "Warp it first (Raster > Projections > Warp in QGIS), or ask for pixel space to work without a position."
 
 
@@ -47,13 +60,19 @@ class Chip:
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """Overrides of what a file declares; see :class:`.SegmentOptions`."""
+    """Overrides of what a file declares; see :class:`.SegmentOptions`.
+
+    Args:
+        overviews: False reads the full resolution even where a file has overviews.
+    """
 
     bands: tuple[int, ...] | None = None
     crs: str | None = None
     nodata: float | None = None
+    alpha: str = "auto"
     pixel_space: bool = False
     extent: tuple[float, float, float, float] | None = None
+    overviews: bool = True
 
 
 class RasterSource:
@@ -66,6 +85,11 @@ class RasterSource:
         wanted: Common names of the bands to read, e.g. ``("red", "green", "blue")``.
         options: Overrides of what the file declares.
 
+    Attributes:
+        bands: Numbers of the bands that are read; one for a palette.
+        notes: Messages for the log.
+        warnings: Warnings for the user.
+
     Raises:
         RasterOpenError: if GDAL cannot open it or its pixels are not real numbers.
         BandError: if it lacks bands.
@@ -74,14 +98,21 @@ class RasterSource:
 
     def __init__(self, path: str, wanted: tuple[str, ...], options: SourceOptions | None = None) -> None:
         self.path = path
+        self._wanted = wanted
         self._options = options or SourceOptions()
         self.notes: list[str] = []
-        self._dataset = _open(path)
+        self.warnings: list[str] = []
+        self._gdal = gdal_options(path)
+        self._checked: set[int] = set()  # overviews that were compared with the pixels
+        self._dataset = _open(path, self._options.overviews)
         try:
             whole = self._georeference()
             self._palette = _palette(self._dataset)
-            self.bands = self._choose_bands(wanted)
-            self._alpha = _alpha_band(self._dataset, self.bands)
+            self.bands = self._choose_bands()
+            self._nodata = self._nodata_values()
+            self._has_mask = has_mask(self._dataset, self.bands[0])
+            self._unused_alpha = False
+            self._alpha = self._alpha_band()
             self._origin = Window(0, 0, whole.height, whole.width)
             if self._options.extent is not None:
                 self._origin = whole.window(self._options.extent)
@@ -94,6 +125,15 @@ class RasterSource:
         except BaseException:
             self._dataset.close()
             raise
+
+    def reopen(self) -> RasterSource:
+        """Open the raster again for another thread, with the decisions of this one.
+
+        Raises:
+            RasterOpenError: if GDAL cannot open it any more.
+        """
+        decided = replace(self._options, alpha="no" if self._alpha is None else "yes")
+        return RasterSource(self.path, self._wanted, decided)
 
     def __enter__(self) -> RasterSource:
         return self
@@ -164,6 +204,8 @@ class RasterSource:
         coarser = max(height_scale, width_scale) > 1
         size = (window.height, window.width)
         try:
+            if coarser:
+                self._check_overviews(min(height_scale, width_scale))
             if not shape or self._palette is not None:
                 return self._read(area, size, Resampling.nearest)
             if not self._hides_nodata:
@@ -184,36 +226,118 @@ class RasterSource:
             RasterReadError: if a block cannot be decoded.
         """
         height, width = self._dataset.height, self._dataset.width
-        step = max(height, width) / _SAMPLE_SIDE
-        shape = (max(round(height / max(step, 1)), 1), max(round(width / max(step, 1)), 1))
+        step = max(max(height, width) / _SAMPLE_SIDE, 1)
+        shape = (max(round(height / step), 1), max(round(width / step), 1))
         try:
+            self._check_overviews(step)
             chip = self._read(RasterioWindow(0, 0, width, height), shape, Resampling.nearest)
-            values = chip.values.astype(np.float64)
-            for band, nodata in zip(values, self._nodata(), strict=False):
-                if nodata:
-                    band[_is_any(band, nodata)] = np.nan
-            return Chip(values, chip.valid)
         except GDAL_ERRORS as error:
             raise RasterReadError(
                 f"{self.path} cannot be read whole: {_cause(error)}.",
                 "The file is damaged: copy it again, or state stretch limits and choose an extent without that part.",
             ) from error
+        values = chip.values.astype(np.float64)
+        for band, nodata in zip(values, self._nodata, strict=False):
+            if nodata:
+                band[equals_any(band, nodata)] = np.nan
+        return Chip(values, chip.valid)
+
+    def nodata_warning(self) -> str | None:
+        """Return a warning if one colour fills so many pixels that it looks like no data; None otherwise.
+
+        Nine windows are read: corners, edges and the centre.
+
+        Raises:
+            RasterReadError: if a block cannot be decoded.
+        """
+        if self._palette is not None:
+            return None
+        chips = [self.read(window) for window in _probes(self.grid.height, self.grid.width)]
+        found = conspicuous_colour(np.concatenate([chip.values[:, chip.valid] for chip in chips], axis=1))
+        if found is None:
+            return None
+        colour, share = found
+        shown = ", ".join(f"{value:g}" for value in colour)
+        text = f"{share:.0%} of {sum(chip.valid.size for chip in chips):,} sampled pixels have the value {shown}"
+        if len(set(colour)) == 1:
+            return f"{text} in all bands, which looks like no data. If it is, set nodata to {shown} (--nodata {shown})."
+        return (
+            f"{text}, which looks like no data. If it is, write it into the file: gdal_edit.py -mo "
+            f'NODATA_VALUES="{shown.replace(",", "")}".'
+        )
 
     @property
     def _hides_nodata(self) -> bool:
-        """Whether pixels may be invalid without GDAL knowing, so that GDAL must not average them."""
+        """Whether pixels may be invalid, or valid, without GDAL knowing, so that GDAL must not average them."""
         floating = self.dtype.kind == "f" and not all(
             value is not None and np.isnan(value) for value in self._dataset.nodatavals
         )
-        return floating or self._options.nodata is not None
+        return floating or self._options.nodata is not None or self._unused_alpha
 
-    def _nodata(self) -> list[list[float]]:
+    def _nodata_values(self) -> list[list[float]]:
         """Return the nodata values of each band: that of the file and that of the options."""
-        own = [self._dataset.nodatavals[band - 1] for band in self.bands]
-        return [[value for value in (nodata, self._options.nodata) if value is not None] for nodata in own]
+        given = self._options.nodata
+        kinds = {self._dataset.dtypes[band - 1] for band in self.bands}
+        if given is not None and not any(can_occur(given, kind) for kind in kinds):
+            self.warnings.append(f"No pixel of type {', '.join(sorted(kinds))} has the nodata value {given:g}.")
+        return [
+            [
+                rounded(value, self._dataset.dtypes[band - 1])
+                for value in (self._dataset.nodatavals[band - 1], given)
+                if value is not None
+            ]
+            for band in self.bands
+        ]
+
+    def _alpha_band(self) -> int | None:
+        """Return the alpha band; None without one, or where it holds data, as near infrared that is flagged as alpha."""
+        band = flagged_alpha(self._dataset)
+        if band is None:
+            return None
+        if band not in self.bands and self._options.alpha != "no":
+            if self._options.alpha == "yes" or self._is_alpha(band):
+                return band
+            self.warnings.append(
+                f"Band {band} is called alpha but is not transparency: it has many values between transparent and "
+                "opaque. It is not used as a mask; set alpha to yes (--alpha yes) if it is one."
+            )
+        self._unused_alpha = True
+        return None
+
+    def _is_alpha(self, band: int) -> bool:
+        dataset = self._dataset
+        windows = _probes(dataset.height, dataset.width)
+        try:
+            with rasterio.Env(**self._gdal):
+                parts = [dataset.read(band, window=_rasterio_window(window)).ravel() for window in windows]
+        except GDAL_ERRORS as error:
+            raise RasterReadError(
+                f"The alpha band of {self.path} cannot be read: {_cause(error)}.",
+                "The file is damaged: copy it again, or set alpha to yes or no (--alpha).",
+            ) from error
+        return is_alpha(np.concatenate(parts))
+
+    def _check_overviews(self, scale: float) -> None:
+        """Read the full resolution from now on if the overview for a scale does not show the raster."""
+        factors = self._dataset.overviews(self.bands[0])
+        level = used_level(factors, scale)
+        if level is None or level in self._checked:
+            return
+        self._checked.add(level)
+        with rasterio.Env(**self._gdal):
+            agrees = all(overview_agrees(self._dataset, band, factors[level]) for band in dict.fromkeys(self.bands))
+        if agrees:
+            return
+        self.warnings.append(
+            f"The overviews of {Path(self.path).name} (1:{factors[level]}) do not show its pixels: the full resolution "
+            "is read instead. Build them again (Raster > Miscellaneous > Build Overviews in QGIS)."
+        )
+        self._options = replace(self._options, overviews=False)
+        self._dataset.close()
+        self._dataset = _open(self.path, overviews=False)
 
     def _read(self, area: RasterioWindow, shape: tuple[int, int], method: Resampling) -> Chip:
-        with rasterio.Env(**_STRICT):
+        with rasterio.Env(**self._gdal):
             return self._read_strictly(area, shape, method)
 
     def _read_strictly(self, area: RasterioWindow, shape: tuple[int, int], method: Resampling) -> Chip:
@@ -224,16 +348,15 @@ class RasterSource:
         else:
             values = np.stack([dataset.read(band, out_shape=shape, **how) for band in self.bands])  # of the widest type
         valid = np.ones(shape, bool)
-        if all(self._nodata()):  # a pixel is nodata if all its bands are: a dark one may be 0 in one band
-            marks = [_is_any(band, nodata) for band, nodata in zip(values, self._nodata(), strict=True)]
+        if all(self._nodata):  # a pixel is nodata if all its bands are: a dark one may be 0 in one band
+            marks = [equals_any(band, nodata) for band, nodata in zip(values, self._nodata, strict=True)]
             valid = ~np.logical_and.reduce(marks)
         if self._alpha is not None:
             valid &= dataset.read(self._alpha, out_shape=shape, **how) > 0
-        flags = dataset.mask_flag_enums[self.bands[0] - 1]
-        if not {MaskFlags.all_valid, MaskFlags.nodata, MaskFlags.alpha} & set(flags):  # a mask band or file
+        if self._has_mask:
             valid &= dataset.read_masks(self.bands[0], out_shape=shape, **how) > 0
         if np.issubdtype(values.dtype, np.floating):
-            valid &= np.isfinite(values).all(axis=0)
+            valid &= is_measured(values).all(axis=0)
         if self._palette is not None:
             values = self._palette[values[0]].transpose(2, 0, 1)  # (H, W, 3) -> (3, H, W)
         return Chip(values, valid)
@@ -264,94 +387,82 @@ class RasterSource:
             values = np.rint(values)
         return Chip(values.astype(self.dtype), valid)
 
-    def _choose_bands(self, wanted: tuple[str, ...]) -> tuple[int, ...]:
-        count = self._dataset.count
-        chosen = self._options.bands
-        if chosen is not None:
-            if len(chosen) != len(wanted):
-                raise BandError(
-                    f"The model reads {len(wanted)} bands ({', '.join(wanted)}), got {len(chosen)}: {list(chosen)}.",
-                    "Give one band number for each, in that order.",
-                )
-            if max(chosen) > count:
-                raise BandError(f"Band {max(chosen)} was asked for. {self._band_list()}", "Choose among those.")
+    def _choose_bands(self) -> tuple[int, ...]:
+        if self._options.bands is not None:
             self._palette = None
-            return chosen
-        if self._palette is not None:
-            self.notes.append("The palette was expanded to red, green and blue.")
-            return (1,)
-        names = [interpretation.name for interpretation in self._dataset.colorinterp]
-        if all(name in names for name in wanted):
-            return tuple(names.index(name) + 1 for name in wanted)
-        plain = [index for index, name in enumerate(names, 1) if name != "alpha"]
-        if len(plain) < len(wanted):
-            raise BandError(
-                f"The model reads {len(wanted)} bands ({', '.join(wanted)}). {self._band_list()}",
-                "Use a raster with these bands, or choose the bands yourself (one band may be given several times).",
-            )
-        bands = tuple(plain[: len(wanted)])
-        self.notes.append(
-            f"The raster does not say which of its {count} bands are {', '.join(wanted)}: "
-            f"bands {', '.join(map(str, bands))} were taken in that order."
-        )
-        return bands
-
-    def _band_list(self) -> str:
-        names = [
-            f"{index} ({interpretation.name}, {kind})"
-            for index, (interpretation, kind) in enumerate(
-                zip(self._dataset.colorinterp, self._dataset.dtypes, strict=True), 1
-            )
-        ]
-        return f"{Path(self.path).name} has {self._dataset.count} band(s): {', '.join(names)}."
+            found = chosen_bands(self._dataset, self._wanted, self._options.bands)
+        elif self._palette is not None:
+            found = Bands((1,), warnings=("The palette was expanded to red, green and blue.",))
+        else:
+            found = find_bands(self._dataset, self._wanted)
+        self.notes += found.notes
+        self.warnings += found.warnings
+        return found.numbers
 
     def _georeference(self) -> Grid:
         dataset = self._dataset
-        crs = declared_crs(dataset.crs)
-        if self._options.crs:
-            try:
-                crs = CRS.from_user_input(self._options.crs)
-            except CRSError as error:
-                raise GeoreferenceError(
-                    f"The CRS '{self._options.crs}' is unknown: {error}.", "Give one such as EPSG:32640."
-                ) from error
+        crs = _crs_of(dataset, self._options.crs)
+        name = Path(self.path).name
         if dataset.transform.is_identity and (dataset.gcps[0] or dataset.rpcs):
             points = len(dataset.gcps[0])
             what = f"{points} ground control points" if points else "rational polynomials (RPC)"
             if not self._options.pixel_space:
-                raise GeoreferenceError(f"{Path(self.path).name} has {what} but no transform to a CRS.", _WARP_REMEDY)
+                raise GeoreferenceError(f"{name} has {what} but no transform to a CRS.", _WARP_REMEDY)
             crs = None
-        elif dataset.transform.determinant == 0:
-            raise GeoreferenceError(
-                f"{Path(self.path).name} has a transform without area.", "Georeference the raster again."
-            )
+        grid = Grid(dataset.height, dataset.width, dataset.transform, crs)
+        _check_transform(name, grid)
         if crs is None:
-            self.notes.append("The raster has no CRS: the result has none either, and no areas in m² are given.")
-        return Grid(dataset.height, dataset.width, dataset.transform, crs)
+            self.warnings.append("The raster has no CRS: the result has none either, and no areas in m² are given.")
+        return grid
 
 
-def open_raster(path: str | Path) -> rasterio.DatasetReader:
-    """Open a raster; NotGeoreferencedWarning is suppressed.
+def _crs_of(dataset: rasterio.DatasetReader, given: str | None) -> CRS | None:
+    """Return the CRS of a raster, or the one that replaces it.
 
     Raises:
-        RasterOpenError: if GDAL cannot.
+        GeoreferenceError: if it cannot be understood.
     """
+    if given:
+        try:
+            return CRS.from_user_input(given)
+        except CRSError as error:
+            raise GeoreferenceError(
+                f"The CRS '{given}' is unknown: {error}.", "Give one such as EPSG:32640."
+            ) from error
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            return rasterio.open(path)
-    except GDAL_ERRORS as error:
-        raise RasterOpenError(f"GDAL cannot open {path}: {error}.", "Check the path and the file.") from error
+        return declared_crs(dataset.crs)
+    except (*GDAL_ERRORS, ValueError) as error:
+        raise GeoreferenceError(
+            f"The CRS of {Path(dataset.name).name} cannot be understood: {error}.",
+            "Assign it again, give it with --crs, or remove the file with the ending .aux.xml if the CRS is stored there.",
+        ) from error
 
 
-def _open(path: str) -> rasterio.DatasetReader:
+def _check_transform(name: str, grid: Grid) -> None:
+    """Refuse a transform without area, or that leads to places or sizes that no map has.
+
+    Raises:
+        GeoreferenceError: with the transform.
+    """
+    numbers = tuple(grid.transform)[:6]
+    corners = [grid.transform @ (x, y) for x in (0, grid.width) for y in (0, grid.height)]
+    shown = ", ".join(f"{value:g}" for value in numbers)
+    remedy = "Georeference the raster again, or remove a damaged world file (.tfw, .wld) beside it."
+    if not all(math.isfinite(value) for value in numbers):
+        raise GeoreferenceError(f"{name} has a transform that is not finite: {shown}.", remedy)
+    if grid.transform.determinant == 0:
+        raise GeoreferenceError(f"{name} has a transform without area: {shown}.", remedy)
+    if not all(abs(value) < _LARGEST_COORDINATE for corner in corners for value in corner):
+        raise GeoreferenceError(f"{name} has coordinates above {_LARGEST_COORDINATE:g}: transform {shown}.", remedy)
+
+
+def _open(path: str, overviews: bool) -> rasterio.DatasetReader:
     """Open a raster of real numbers.
 
     Raises:
         RasterOpenError: if GDAL cannot, or it has no bands or complex numbers.
     """
-    with rasterio.Env(**_STRICT):
-        dataset = open_raster(path)
+    dataset = open_raster(path) if overviews else open_raster(path, OVERVIEW_LEVEL="NONE")
     if dataset.count == 0:
         inside = dataset.subdatasets
         dataset.close()
@@ -376,20 +487,15 @@ def _palette(dataset: rasterio.DatasetReader) -> npt.NDArray[np.uint8] | None:
     return colours
 
 
-def _alpha_band(dataset: rasterio.DatasetReader, bands: tuple[int, ...]) -> int | None:
-    """Return the number of the alpha band; None without one, or if it is read as data."""
-    for index, interpretation in enumerate(dataset.colorinterp, 1):
-        if interpretation == ColorInterp.alpha and index not in bands:
-            return index
-    return None
+def _probes(height: int, width: int) -> list[Window]:
+    """Return nine small windows: at the corners, at the middles of the edges and in the centre."""
+    rows, cols = min(_PROBE, height), min(_PROBE, width)
+    places = ((int((height - rows) * down), int((width - cols) * right)) for down, right in _PROBE_PLACES)
+    return [Window(row, col, rows, cols) for row, col in dict.fromkeys(places)]
 
 
-def _is_any(values: npt.NDArray[np.generic], wanted: list[float]) -> npt.NDArray[np.bool_]:
-    """Return where values equal one of a few; NaN equals nothing."""
-    found: npt.NDArray[np.bool_] = values == wanted[0]
-    for value in wanted[1:]:
-        found |= values == value
-    return found
+def _rasterio_window(window: Window) -> RasterioWindow:
+    return RasterioWindow(window.col, window.row, window.width, window.height)
 
 
 def _cause(error: BaseException) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dubai_landcover_plugin.core.io.raster_references import is_remote
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.io.raster_writer import BLOCK
 from dubai_landcover_plugin.core.runtimes.hardware import cores, free_memory
@@ -18,7 +19,6 @@ _HEADROOM = 450 * _MB  # additional memory of a run that does not have to save m
 _CACHE = (32 * _MB, 256 * _MB)  # minimum and maximum of GDAL's cache of decoded blocks
 _CORES_PER_READER = 8  # one thread decodes JPEG fast enough for about this many cores
 _MAX_READERS = 4
-_REMOTE = ("/vsicurl", "/vsis3", "/vsigs", "/vsiaz", "/vsioss", "http://", "https://", "s3://", "gs://", "az://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +75,6 @@ def make_budget(
     queue = window * (4 if lean else 4 + 2 * threads) + readers * len(plan.tiles.col_starts) * height * width * 3
     needed = _ENGINE + tile_row + min(cache, blocks) + queue
     return Budget(Limits(threads, lean), readers, cache, memory, needed)
-
-
-def is_remote(path: str) -> bool:
-    """Return whether GDAL fetches a raster over the network."""
-    return path.startswith(_REMOTE)
 
 
 def _readers(path: str, plan: Plan, source: RasterSource, threads: int) -> int:

@@ -10,11 +10,12 @@ from typing import Protocol
 import rasterio
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+from dubai_landcover_plugin.core.io.raster_references import is_remote
 from dubai_landcover_plugin.core.io.raster_source import RasterSource, SourceOptions
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.core.runtimes.selection import WORTH_TRYING, Candidate
 from dubai_landcover_plugin.core.segmentation.blending import Floats
-from dubai_landcover_plugin.core.segmentation.budget import is_remote, make_budget
+from dubai_landcover_plugin.core.segmentation.budget import make_budget
 from dubai_landcover_plugin.core.segmentation.class_rows import (
     ClassDecision,
     ClassMaps,
@@ -107,7 +108,7 @@ def make_class_maps(stack: ExitStack, job: Job, sink: RowSink) -> ClassMaps:
     decision = ClassDecision(job.bundle.metadata.scheme, job.request.options.min_confidence)
     if job.plan.work.is_native:
         return NativeMaps(job.plan.tiles, decision, sink)
-    return ResampledMaps(job.plan.tiles, decision, sink, stack.enter_context(_open_source(job.request, job.bundle)))
+    return ResampledMaps(job.plan.tiles, decision, sink, stack.enter_context(job.source.reopen()))
 
 
 class LocalExecutor:
@@ -191,7 +192,7 @@ class LocalExecutor:
         batch = job.request.options.batch or (1 if budget.limits.lean else self._predictor.batch)
         with ExitStack() as stack:
             stack.enter_context(rasterio.Env(GDAL_CACHEMAX=budget.cache))
-            further = [stack.enter_context(_open_source(job.request, job.bundle)) for _ in range(budget.readers - 1)]
+            further = [stack.enter_context(job.source.reopen()) for _ in range(budget.readers - 1)]
             reader = stack.enter_context(WindowReader(job.plan, [job.source, *further], metadata))
             pipeline = Pipeline(job.plan, reader, self._predictor, maps, metadata, monitor, finished)
             return pipeline.run(first, last, batch), pipeline.carry
@@ -199,5 +200,15 @@ class LocalExecutor:
 
 def _open_source(request: SegmentationRequest, bundle: ModelBundle) -> RasterSource:
     options = request.options
-    source_options = SourceOptions(options.bands, options.crs, options.nodata, options.pixel_space, request.extent)
-    return RasterSource(request.input, bundle.metadata.bands, source_options)
+    return RasterSource(
+        request.input,
+        bundle.metadata.bands,
+        SourceOptions(
+            bands=options.bands,
+            crs=options.crs,
+            nodata=options.nodata,
+            alpha=options.alpha,
+            pixel_space=options.pixel_space,
+            extent=request.extent,
+        ),
+    )

@@ -14,7 +14,7 @@ from dubai_landcover_plugin.core.grid.windows import TileGrid, fitting_side
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.runtimes.runtime import VIEWS
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
-from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 
@@ -27,6 +27,7 @@ the overlap as often as on parallel lines 16 px away (0.99 to 1.02 times); witho
 accuracy on the labels is the same within 0.001.
 """
 MAX_UPSAMPLING = 8.0  # coarser rasters do not show the objects that the model was trained on
+_PIXEL_M = (1e-4, 1e7)  # smallest and largest side of a pixel on the ground, m
 _BYTES_PER_PIXEL = 0.35  # upper bound for compressed classified rasters with overviews
 
 
@@ -103,6 +104,9 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
     if options.tta:
         messages.notes.append(f"Test-time augmentation: every window is computed {VIEWS} times.")
     _check_disk(request, source.grid, messages)
+    looks_empty = source.nodata_warning()
+    if looks_empty is not None:
+        messages.warnings.append(looks_empty)
     return Plan(work, tiles, stretch, tuple(messages.notes), tuple(messages.warnings))
 
 
@@ -141,6 +145,11 @@ def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, messages: 
     if grid.measured_on == "ellipsoid":
         messages.notes.append("Areas and lengths are measured on the WGS 84 ellipsoid, not in the plane of the CRS.")
     across, down = size
+    if not all(_PIXEL_M[0] <= side <= _PIXEL_M[1] for side in size):
+        raise GeoreferenceError(
+            f"The raster has pixels of {across:g}×{down:g} m, outside {_PIXEL_M[0]:g}..{_PIXEL_M[1]:g} m.",
+            "Georeference it again, or give its ground sampling distance (--gsd).",
+        )
     scale = (model_gsd / down, model_gsd / across)
     text = f"The raster has {across:.3g}×{down:.3g} m/px, the model expects {model_gsd:g} m/px"
     if all(1 / GSD_TOLERANCE <= value <= GSD_TOLERANCE for value in scale):

@@ -161,9 +161,9 @@ def _log_plan(monitor: Monitor, job: Job, executor: Executor) -> list[str]:
         f"Model {metadata.name} ({metadata.spec.architecture}{size}) on {computed.device}, {computed.runtime}, "
         f"{computed.precision}."
     ]
-    for note in [*notes, *job.plan.notes, *executor.notes]:
+    for note in [*notes, *job.source.notes, *job.plan.notes, *executor.notes]:
         monitor.log("info", note)
-    warnings = [*job.source.notes, *job.plan.warnings, *executor.warnings]
+    warnings = [*job.source.warnings, *job.plan.warnings, *executor.warnings]
     for warning in warnings:
         monitor.log("warning", warning)
     return warnings

@@ -23,6 +23,7 @@ RUNTIMES = ("auto", "openvino", "torch", "onnxruntime")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 GSD_MODES = ("auto", "never")
 STRETCHES = ("auto", "none")
+ALPHAS = ("auto", "yes", "no")
 LEAST_MEMORY = 256  # MB
 DEFAULT_MODEL = "dubai"
 
@@ -46,7 +47,7 @@ class SegmentOptions(Request):
         filled=True,
         title="Bands, in the order red, green, blue",
         help="Band numbers, counted from 1, in the order of the model's inputs. By default bands are found by their "
-        "colour interpretation, else the first ones are used.",
+        "names, then by their colour interpretation, else the first ones are used.",
         metavar="N",
         example="1 2 3",
     )
@@ -156,6 +157,14 @@ class SegmentOptions(Request):
         title="Additional nodata value",
         help="Pixels with this value in all bands are left out, in addition to the nodata value of the file. NaN is "
         "always nodata.",
+    )
+    alpha: str = option(
+        "auto",
+        choices=ALPHAS,
+        advanced=True,
+        title="Alpha band",
+        help="Whether a band that the file calls alpha masks pixels. auto uses it if nearly all its values are "
+        "transparent or opaque, which near infrared is not; no, or its number among the bands, reads it as data.",
     )
     stretch: str = option(
         "auto",

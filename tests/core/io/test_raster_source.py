@@ -28,14 +28,15 @@ def test_bands_follow_the_colour_interpretation(raster):
     assert source.bands == (3, 4, 1)
     assert (chip.values == pixels[[2, 3, 0]]).all()
     assert chip.valid.all()
-    assert source.notes == []
+    assert source.notes == ["Bands 3, 4, 1 are read as red, green, blue, by colour interpretation."]
+    assert source.warnings == []
 
 
 def test_bands_without_interpretation_are_taken_in_order_and_told(raster):
     gray = (ColorInterp.gray, *[ColorInterp.undefined] * 3)
     _, source = read(raster(random_pixels(12, 10, bands=4), colorinterp=gray))
     assert source.bands == (1, 2, 3)
-    assert "bands 1, 2, 3 were taken" in source.notes[0]
+    assert "bands 1, 2, 3 were taken" in source.warnings[0]
 
 
 def test_chosen_bands_win(raster):
@@ -154,7 +155,7 @@ class TestPlace:
         _, source = read(raster(random_pixels(12, 10), crs=None))
         assert source.grid.crs is None
         assert source.grid.gsd() is None
-        assert "no CRS" in source.notes[0]
+        assert "no CRS" in source.warnings[0]
 
     def test_ground_control_points_need_a_warp_or_pixel_space(self, raster):
         points = [GroundControlPoint(row, col, 55 + col, 25 - row) for row, col in ((0, 0), (0, 9), (11, 0))]

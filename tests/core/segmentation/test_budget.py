@@ -10,9 +10,10 @@ import rasterio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dubai_landcover_plugin.core.io.raster_references import is_remote
 from dubai_landcover_plugin.core.runtimes import hardware
 from dubai_landcover_plugin.core.segmentation import budget as budgets
-from dubai_landcover_plugin.core.segmentation.budget import Budget, is_remote, make_budget
+from dubai_landcover_plugin.core.segmentation.budget import Budget, make_budget
 from dubai_landcover_plugin.core.segmentation.executor import open_job
 from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions

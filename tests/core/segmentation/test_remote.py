@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from dubai_landcover_plugin.core.segmentation.budget import is_remote
+from dubai_landcover_plugin.core.io.raster_references import is_remote
 from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions

@@ -1,0 +1,228 @@
+"""Finds the bands that a model reads: by number, by names in the file, by colour interpretation, last by position."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import rasterio
+from rasterio.enums import ColorInterp
+
+from dubai_landcover_plugin.protocol.errors import BandError
+
+# Words of a band's name. Plain names come first: of "green" and "green i", "green" is the green band.
+_WORDS = {
+    "red": {"red", "r"},
+    "green": {"green", "g", "gre"},
+    "blue": {"blue", "b", "blu"},
+    "nir": {"nir", "n", "infrared", "nir1", "nir08", "near", "nearinfrared"},
+}
+_OTHERS = {
+    "coastal", "edge", "rededge", "re", "yellow", "pan", "panchromatic", "swir", "swir1", "swir2", "swir16", "swir22",
+    "thermal", "tir", "lwir", "cirrus", "mask", "alpha", "ndvi", "qa", "scl", "aerosol", "mean", "std", "ratio",
+}  # fmt: skip
+_NUMBERED = {
+    "b02": "blue",
+    "b03": "green",
+    "b04": "red",
+    "b2": "blue",
+    "b3": "green",
+    "b4": "red",
+    "b08": "nir",
+    "b8": "nir",
+}
+_NANOMETRES = {"blue": (450, 515), "green": (520, 590), "red": (620, 690), "nir": (770, 900)}
+_TAGS = ("eo:common_name", "common_name", "name", "band_name", "bandname", "long_name", "description")
+_COMMON = _TAGS[:2]
+
+
+@dataclass(frozen=True)
+class Bands:
+    """The bands that are read.
+
+    Args:
+        numbers: Band numbers from 1, in the order of the model's inputs.
+        notes: Messages for the log.
+        warnings: Warnings for the user.
+    """
+
+    numbers: tuple[int, ...]
+    notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass
+class _Found:
+    """Bands found so far, by common name, and in which way."""
+
+    bands: dict[str, int] = field(default_factory=dict)
+    ways: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    def add(self, found: Mapping[str, int], way: str) -> None:
+        """Add bands of names that are not found yet."""
+        new = {name: band for name, band in found.items() if name not in self.bands and band not in self.bands.values()}
+        self.bands.update(new)
+        if new:
+            self.ways.append(f"{way} ({', '.join(new)})" if self.ways or len(new) < len(found) else way)
+
+
+def chosen_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], chosen: tuple[int, ...]) -> Bands:
+    """Return the bands that the user has chosen.
+
+    Raises:
+        BandError: if their number is not the model's, or the raster does not have them.
+    """
+    if len(chosen) != len(wanted):
+        raise BandError(
+            f"The model reads {len(wanted)} bands ({', '.join(wanted)}), got {len(chosen)}: {list(chosen)}.",
+            "Give one band number for each, in that order.",
+        )
+    if max(chosen) > dataset.count:
+        raise BandError(f"Band {max(chosen)} was asked for. {band_list(dataset)}", "Choose among those.")
+    return Bands(chosen)
+
+
+def find_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...]) -> Bands:
+    """Return the bands of some common names: by names in the file, then colour interpretation, then position.
+
+    Args:
+        dataset: The raster.
+        wanted: Common names, e.g. ``("red", "green", "blue")``.
+
+    Raises:
+        BandError: if it has too few bands.
+    """
+    named, numbered = _named_bands(dataset)
+    interpreted: dict[str, int] = {}
+    for band, colour in enumerate(dataset.colorinterp, 1):
+        interpreted.setdefault(colour.name, band)
+    found = _Found()
+    found.add({name: named[name] for name in wanted if name in named}, "names of the bands")
+    differing = [name for name in found.bands if interpreted.get(name, found.bands[name]) != found.bands[name]]
+    if differing:
+        found.warnings.append(
+            f"Names and colour interpretation of the bands differ for {', '.join(differing)}: the names count. Choose "
+            "the bands yourself if they are wrong."
+        )
+    if numbered:
+        found.warnings.append(
+            f"Bands named {', '.join(numbered)} are read as in Sentinel-2 and Landsat 8: B4 is red, B3 green, B2 blue. "
+            "Choose the bands yourself for other sensors."
+        )
+    if not set(wanted) <= set(found.bands):
+        other = set(named.values())
+        by_colour = {name: interpreted[name] for name in wanted if interpreted.get(name, 0) not in other | {0}}
+        found.add(by_colour, "colour interpretation")
+    _add_by_position(dataset, wanted, set(named.values()), found)
+    numbers = tuple(found.bands[name] for name in wanted)
+    note = f"Bands {_listed(numbers)} are read as {', '.join(wanted)}, by {' and '.join(found.ways)}."
+    return Bands(numbers, (note,), tuple(found.warnings))
+
+
+def _add_by_position(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], named: set[int], found: _Found) -> None:
+    """Take the first bands that are nothing else for the names that are left, with a warning."""
+    left = [name for name in wanted if name not in found.bands]
+    if not left:
+        return
+    other = named | set(found.bands.values()) | _with_other_names(dataset)
+    free = [
+        band for band, colour in enumerate(dataset.colorinterp, 1) if colour != ColorInterp.alpha and band not in other
+    ]
+    if len(free) < len(left):
+        raise BandError(
+            f"The model reads {len(wanted)} bands ({', '.join(wanted)}). {band_list(dataset)}",
+            "Use a raster with these bands, or choose the bands yourself (one band may be given several times).",
+        )
+    found.bands.update(zip(left, free))
+    found.ways.append("position")
+    found.warnings.append(
+        f"The raster does not say which of its {dataset.count} bands are {', '.join(left)}: "
+        f"bands {_listed(free[: len(left)])} were taken in that order."
+    )
+
+
+def band_list(dataset: rasterio.DatasetReader) -> str:
+    """Return the bands of a raster with name, colour interpretation and type, for messages."""
+    parts = [
+        f"{band} ({', '.join(filter(None, (dataset.descriptions[band - 1], colour.name, kind)))})"
+        for band, (colour, kind) in enumerate(zip(dataset.colorinterp, dataset.dtypes), 1)
+    ]
+    return f"{Path(dataset.name).name} has {dataset.count} band(s): {', '.join(parts[:20])}."
+
+
+def _named_bands(dataset: rasterio.DatasetReader) -> tuple[dict[str, int], list[str]]:
+    """Return the bands by common name, and the names of those that only a number identifies."""
+    best: dict[str, tuple[int, int]] = {}  # common name: rank, band
+    for band in range(1, dataset.count + 1):
+        for rank, name in _readings(dataset, band):
+            if name not in best or rank < best[name][0]:
+                best[name] = rank, band
+    if not {"red", "green", "blue"} <= set(best):  # another sensor's numbers, or a part of them
+        best = {name: found for name, found in best.items() if found[0] != _BY_NUMBER}
+    numbered = [_label(dataset, band) for name, (rank, band) in best.items() if rank == _BY_NUMBER]
+    return {name: band for name, (_, band) in best.items()}, numbered
+
+
+_EXACT, _BY_LENGTH, _AMONG, _BY_NUMBER = range(4)  # ranks of readings, the surest first
+
+
+def _readings(dataset: rasterio.DatasetReader, band: int) -> list[tuple[int, str]]:
+    """Return the common names that a band may have, each with its rank."""
+    tags = {key.lower(): str(value) for key, value in dataset.tags(band).items()}
+    found = [(_EXACT, tags[key].lower()) for key in _COMMON if key in tags]
+    for text in (dataset.descriptions[band - 1], *(tags.get(key) for key in _TAGS)):
+        found += _read_name(text or "")
+    length = _nanometres(dataset, band, tags)
+    found += [(_BY_LENGTH, name) for name, (low, high) in _NANOMETRES.items() if length and low <= length <= high]
+    return found
+
+
+def _read_name(text: str) -> list[tuple[int, str]]:
+    """Return the common names in a band's name."""
+    words = [word for word in re.split(r"[^a-z0-9]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", text).lower()) if word]
+    rest = [word for word in words if word not in ("band", "channel", "layer") and not re.fullmatch(r"b?\d+a?", word)]
+    if set(rest) & _OTHERS:
+        return []
+    colours = [name for name, spellings in _WORDS.items() if set(rest) & spellings]
+    if "infrared" in rest or "near" in rest:
+        colours = ["nir"]
+    if len(colours) == 1:
+        return [(_EXACT if len(rest) == 1 else _AMONG, colours[0])]
+    numbers = [word for word in words if word not in ("band", "sr", "toa")]
+    if not colours and len(numbers) == 1 and numbers[0] in _NUMBERED:
+        return [(_BY_NUMBER, _NUMBERED[numbers[0]])]
+    return []
+
+
+def _with_other_names(dataset: rasterio.DatasetReader) -> set[int]:
+    """Return the bands whose names or interpretation say that they are not red, green or blue."""
+    found = set()
+    for band, text in enumerate(dataset.descriptions, 1):
+        if set(re.split(r"[^a-z0-9]+", (text or "").lower())) & _OTHERS:
+            found.add(band)
+    return found
+
+
+def _nanometres(dataset: rasterio.DatasetReader, band: int, tags: Mapping[str, str]) -> float | None:
+    """Return the central wavelength of a band, nm; None if the file does not state it."""
+    imagery: dict[str, Any] = dataset.tags(band, ns="IMAGERY")
+    try:
+        if "CENTRAL_WAVELENGTH_UM" in imagery:
+            return 1000 * float(imagery["CENTRAL_WAVELENGTH_UM"])
+        value = float(tags["wavelength"])
+    except (KeyError, ValueError):
+        stated = re.search(r"(\d{3,4}(?:\.\d+)?)\s*(?:nm|nanomet)", dataset.descriptions[band - 1] or "", re.IGNORECASE)
+        return float(stated[1]) if stated else None
+    return value * 1000 if value < 100 else value  # µm or nm
+
+
+def _label(dataset: rasterio.DatasetReader, band: int) -> str:
+    return dataset.descriptions[band - 1] or f"band {band}"
+
+
+def _listed(numbers: tuple[int, ...] | list[int]) -> str:
+    return ", ".join(map(str, numbers))
