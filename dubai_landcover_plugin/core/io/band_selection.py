@@ -173,6 +173,8 @@ _EXACT, _BY_LENGTH, _AMONG, _BY_NUMBER = range(4)  # ranks of readings, the sure
 def _readings(dataset: rasterio.DatasetReader, band: int) -> list[tuple[int, str]]:
     """Return the common names that a band may have, each with its rank."""
     tags = {key.lower(): str(value) for key, value in dataset.tags(band).items()}
+    if tags.get("eo", "").startswith("common_name="):  # GDAL splits eo:common_name=red at the colon
+        tags["eo:common_name"] = tags["eo"].partition("=")[2]
     found = [(_EXACT, tags[key].lower()) for key in _COMMON if key in tags]
     for text in (dataset.descriptions[band - 1], *(tags.get(key) for key in _TAGS)):
         found += _read_name(text or "")

@@ -17,120 +17,16 @@ from dubai_landcover_plugin.core.io.raster_references import check_metadata, che
 from dubai_landcover_plugin.protocol.errors import RasterOpenError
 
 FORMATS = [
-    "GTiff",
-    "COG",
-    "VRT",
-    "JPEG",
-    "PNG",
-    "WEBP",
-    "GIF",
-    "BIGGIF",
-    "BMP",
-    "TGA",
-    "SGI",
-    "PNM",
-    "XPM",
-    "JPEGXL",
-    "AVIF",
-    "HEIF",
-    "JP2OpenJPEG",
-    "JP2KAK",
-    "JP2ECW",
-    "JP2MrSID",
-    "JP2Lura",
-    "ECW",
-    "MrSID",
-    "HFA",
-    "ENVI",
-    "EHdr",
-    "ERS",
-    "PCIDSK",
-    "PAux",
-    "LAN",
-    "KRO",
-    "MFF",
-    "MFF2",
-    "RMF",
-    "KEA",
-    "ILWIS",
-    "RST",
-    "SAGA",
-    "PCRaster",
-    "RRASTER",
-    "NDF",
-    "FIT",
-    "MAP",
-    "OZI",
-    "NITF",
-    "RPFTOC",
-    "ECRGTOC",
-    "ADRG",
-    "SRP",
-    "DIMAP",
-    "SAFE",
-    "SENTINEL2",
-    "TIL",
-    "DOQ1",
-    "DOQ2",
-    "CALS",
-    "CEOS",
-    "SAR_CEOS",
-    "FAST",
-    "L1B",
-    "TSX",
-    "RS2",
-    "SNAP_TIFF",
-    "GPKG",
-    "MBTiles",
-    "Rasterlite",
-    "SQLite",
-    "BSB",
-    "RIK",
-    "netCDF",
-    "HDF4",
-    "HDF4Image",
-    "HDF5",
-    "HDF5Image",
-    "BAG",
-    "Zarr",
-    "GRIB",
-    "PDS",
-    "PDS4",
-    "VICAR",
-    "ISIS2",
-    "ISIS3",
-    "ISCE",
-    "ROI_PAC",
-    "GFF",
-    "AAIGrid",
-    "AIG",
-    "GRASSASCIIGrid",
-    "GSAG",
-    "GSBG",
-    "GS7BG",
-    "XYZ",
-    "USGSDEM",
-    "DTED",
-    "SRTMHGT",
-    "BT",
-    "Terragen",
-    "Leveller",
-    "ZMap",
-    "NWT_GRD",
-    "NWT_GRC",
-    "SIGDEM",
-    "HF2",
-    "GXF",
-    "R",
-    "SNODAS",
-    "ESRIC",
-    "GenBin",
-    "EIR",
-    "MRF",
-    "PDF",
-    "GTX",
-    "NTv2",
-]
+    "GTiff", "COG", "VRT", "JPEG", "PNG", "WEBP", "GIF", "BIGGIF", "BMP", "TGA", "SGI", "PNM", "XPM", "JPEGXL",
+    "AVIF", "HEIF", "JP2OpenJPEG", "JP2KAK", "JP2ECW", "JP2MrSID", "JP2Lura", "ECW", "MrSID", "HFA", "ENVI", "EHdr",
+    "ERS", "PCIDSK", "PAux", "LAN", "KRO", "MFF", "MFF2", "RMF", "KEA", "ILWIS", "RST", "SAGA", "PCRaster", "RRASTER",
+    "NDF", "FIT", "MAP", "OZI", "NITF", "RPFTOC", "ECRGTOC", "ADRG", "SRP", "DIMAP", "SAFE", "SENTINEL2", "TIL",
+    "DOQ1", "DOQ2", "CALS", "CEOS", "SAR_CEOS", "FAST", "L1B", "TSX", "RS2", "SNAP_TIFF", "GPKG", "MBTiles",
+    "Rasterlite", "SQLite", "BSB", "RIK", "netCDF", "HDF4", "HDF4Image", "HDF5", "HDF5Image", "BAG", "Zarr", "GRIB",
+    "PDS", "PDS4", "VICAR", "ISIS2", "ISIS3", "ISCE", "ROI_PAC", "GFF", "AAIGrid", "AIG", "GRASSASCIIGrid", "GSAG",
+    "GSBG", "GS7BG", "XYZ", "USGSDEM", "DTED", "SRTMHGT", "BT", "Terragen", "Leveller", "ZMap", "NWT_GRD", "NWT_GRC",
+    "SIGDEM", "HF2", "GXF", "R", "SNODAS", "ESRIC", "GenBin", "EIR", "MRF", "PDF", "GTX", "NTv2",
+]  # fmt: skip
 """Names of GDAL's drivers for formats that keep pixels in local files; those of web services are not among them."""
 
 # By default GDAL fills the missing end of a truncated JPEG or PNG without an error.
@@ -179,7 +75,7 @@ def _description(dataset: rasterio.DatasetReader) -> str:
     """Return the text of a virtual raster that is not a file on the disk, as in an archive; empty for others."""
     if dataset.driver != "VRT" or Path(dataset.name).is_file():
         return ""
-    return "".join("=".join(item) for item in dataset.tags(ns="xml:VRT").items())  # rasterio splits it as a tag
+    return "".join(dataset.tags(ns="xml:VRT").values())
 
 
 def _check_size(dataset: rasterio.DatasetReader) -> None:
@@ -206,13 +102,15 @@ def _check_size(dataset: rasterio.DatasetReader) -> None:
 
 def _least_size(dataset: rasterio.DatasetReader, file: Path) -> int:
     """Return the size that the header of an ENVI, PCIDSK or PCRaster file describes, bytes; 0 if it does not."""
-    pixels = dataset.width * dataset.height * sum(np.dtype(kind).itemsize for kind in dataset.dtypes)
+    pixels: int = dataset.width * dataset.height * sum(np.dtype(kind).itemsize for kind in dataset.dtypes)
     if dataset.driver == "ENVI":
         header = dataset.tags(ns="ENVI")
         offset = header.get("header_offset", "0")
         return 0 if header.get("file_compression", "0") != "0" else pixels + (int(offset) if offset.isdigit() else 0)
     if dataset.driver == "PCRaster":
         return pixels
+    if dataset.block_shapes[0][0] > 1:  # tiles, which the header does not count
+        return 0
     with file.open("rb") as stream:
         blocks = stream.read(32)[16:]  # of 512 bytes, as text
     return 512 * int(blocks) if blocks.strip().isdigit() else 0

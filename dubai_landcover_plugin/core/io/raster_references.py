@@ -25,7 +25,7 @@ _LOCAL_VSI = {"/vsizip", "/vsigzip", "/vsitar", "/vsi7z", "/vsirar", "/vsimem"}
 _PREFIX = re.compile(r"([A-Za-z]\w+):")  # of a connection string; a drive has one letter
 _LOCAL_PREFIXES = ("NETCDF", "HDF", "GTIFF_DIR", "GPKG", "NITF_", "SENTINEL2_", "ZARR", "GRIB", "BAG", "RASTERLITE")
 _SIDECARS = (".ovr", ".msk", ".aux", ".aux.xml", ".OVR", ".MSK")
-_FILE_TAG = re.compile(r"source|file|dataset|dem|href|url", re.IGNORECASE)  # elements and keys whose text is a path
+_FILE_TAG = re.compile(r"file|dataset|dem|href|url", re.IGNORECASE)  # elements and keys whose text is a path
 _REMEDY = "Use a raster file on this computer, or make a GeoTIFF of it with a program that you trust with the source."
 
 
@@ -146,10 +146,13 @@ def _file_names(text: bytes, path: str) -> Iterator[tuple[str, dict[str, str], s
     def refuse(*_: object) -> None:
         raise RasterOpenError(f"{path} declares XML entities.", "Make the virtual raster again.")
 
+    def read(data: str) -> None:
+        stack[-1][2].append(data)
+
     parser = expat.ParserCreate(encoding="iso-8859-1" if not _is_utf8(text) else None)
     parser.StartElementHandler = start
     parser.EndElementHandler = lambda _: stack.pop()
-    parser.CharacterDataHandler = lambda data: stack[-1][2].append(data)
+    parser.CharacterDataHandler = read
     parser.StartDoctypeDeclHandler = refuse
     try:
         parser.Parse(text, True)

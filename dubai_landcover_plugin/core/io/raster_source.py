@@ -14,35 +14,32 @@ from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import ColorInterp, Resampling
-from rasterio.errors import CRSError
 from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.resampling import cell_sums
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.band_selection import Bands, chosen_bands, find_bands
-from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
+from dubai_landcover_plugin.core.io.georeference import grid_of
 from dubai_landcover_plugin.core.io.overviews import overview_agrees, used_level
 from dubai_landcover_plugin.core.io.raster_access import gdal_options, open_raster
 from dubai_landcover_plugin.core.io.validity import (
     can_occur,
-    conspicuous_colour,
     equals_any,
     flagged_alpha,
     has_mask,
     is_alpha,
     is_measured,
+    nodata_warning,
     rounded,
 )
-from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
 
 _SAMPLE_SIDE = 1024  # px a side of the decimated read from which the stretch is computed
 _MEAN_PIXELS = 1 << 22  # raster pixels in memory while averaging
 _PROBE = 64  # px a side of the windows that are read to judge alpha and nodata
 _PROBE_PLACES = tuple((down, right) for down in (0.0, 0.5, 1.0) for right in (0.0, 0.5, 1.0))  # shares of the rest
-_LARGEST_COORDINATE = 1e12  # of a corner, in the unit of the CRS
-_WARP_REMEDY = "Warp it first (Raster > Projections > Warp in QGIS), or ask for pixel space to work without a position."
 
 
 @dataclass(frozen=True)
@@ -106,7 +103,7 @@ class RasterSource:
         self._checked: set[int] = set()  # overviews that were compared with the pixels
         self._dataset = _open(path, self._options.overviews)
         try:
-            whole = self._georeference()
+            whole = self._whole_grid()
             self._palette = _palette(self._dataset)
             self.bands = self._choose_bands()
             self._nodata = self._nodata_values()
@@ -243,9 +240,7 @@ class RasterSource:
         return Chip(values, chip.valid)
 
     def nodata_warning(self) -> str | None:
-        """Return a warning if one colour fills so many pixels that it looks like no data; None otherwise.
-
-        Nine windows are read: corners, edges and the centre.
+        """Return a warning if one colour fills so much of nine small windows that it looks like no data, else None.
 
         Raises:
             RasterReadError: if a block cannot be decoded.
@@ -253,18 +248,7 @@ class RasterSource:
         if self._palette is not None:
             return None
         chips = [self.read(window) for window in _probes(self.grid.height, self.grid.width)]
-        found = conspicuous_colour(np.concatenate([chip.values[:, chip.valid] for chip in chips], axis=1))
-        if found is None:
-            return None
-        colour, share = found
-        shown = ", ".join(f"{value:g}" for value in colour)
-        text = f"{share:.0%} of {sum(chip.valid.size for chip in chips):,} sampled pixels have the value {shown}"
-        if len(set(colour)) == 1:
-            return f"{text} in all bands, which looks like no data. If it is, set nodata to {shown} (--nodata {shown})."
-        return (
-            f"{text}, which looks like no data. If it is, write it into the file: gdal_edit.py -mo "
-            f'NODATA_VALUES="{shown.replace(",", "")}".'
-        )
+        return nodata_warning(np.concatenate([chip.values[:, chip.valid] for chip in chips], axis=1))
 
     @property
     def _hides_nodata(self) -> bool:
@@ -290,7 +274,7 @@ class RasterSource:
         ]
 
     def _alpha_band(self) -> int | None:
-        """Return the alpha band; None without one, or where it holds data, as near infrared that is flagged as alpha."""
+        """Return the alpha band; None without one, or where it holds data, such as near infrared."""
         band = flagged_alpha(self._dataset)
         if band is None:
             return None
@@ -387,6 +371,12 @@ class RasterSource:
             values = np.rint(values)
         return Chip(values.astype(self.dtype), valid)
 
+    def _whole_grid(self) -> Grid:
+        grid = grid_of(self._dataset, self._options.crs, self._options.pixel_space)
+        if grid.crs is None:
+            self.warnings.append("The raster has no CRS: the result has none either, and no areas in m² are given.")
+        return grid
+
     def _choose_bands(self) -> tuple[int, ...]:
         if self._options.bands is not None:
             self._palette = None
@@ -398,62 +388,6 @@ class RasterSource:
         self.notes += found.notes
         self.warnings += found.warnings
         return found.numbers
-
-    def _georeference(self) -> Grid:
-        dataset = self._dataset
-        crs = _crs_of(dataset, self._options.crs)
-        name = Path(self.path).name
-        if dataset.transform.is_identity and (dataset.gcps[0] or dataset.rpcs):
-            points = len(dataset.gcps[0])
-            what = f"{points} ground control points" if points else "rational polynomials (RPC)"
-            if not self._options.pixel_space:
-                raise GeoreferenceError(f"{name} has {what} but no transform to a CRS.", _WARP_REMEDY)
-            crs = None
-        grid = Grid(dataset.height, dataset.width, dataset.transform, crs)
-        _check_transform(name, grid)
-        if crs is None:
-            self.warnings.append("The raster has no CRS: the result has none either, and no areas in m² are given.")
-        return grid
-
-
-def _crs_of(dataset: rasterio.DatasetReader, given: str | None) -> CRS | None:
-    """Return the CRS of a raster, or the one that replaces it.
-
-    Raises:
-        GeoreferenceError: if it cannot be understood.
-    """
-    if given:
-        try:
-            return CRS.from_user_input(given)
-        except CRSError as error:
-            raise GeoreferenceError(
-                f"The CRS '{given}' is unknown: {error}.", "Give one such as EPSG:32640."
-            ) from error
-    try:
-        return declared_crs(dataset.crs)
-    except (*GDAL_ERRORS, ValueError) as error:
-        raise GeoreferenceError(
-            f"The CRS of {Path(dataset.name).name} cannot be understood: {error}.",
-            "Assign it again, give it with --crs, or remove the file with the ending .aux.xml if the CRS is stored there.",
-        ) from error
-
-
-def _check_transform(name: str, grid: Grid) -> None:
-    """Refuse a transform without area, or that leads to places or sizes that no map has.
-
-    Raises:
-        GeoreferenceError: with the transform.
-    """
-    numbers = tuple(grid.transform)[:6]
-    corners = [grid.transform @ (x, y) for x in (0, grid.width) for y in (0, grid.height)]
-    shown = ", ".join(f"{value:g}" for value in numbers)
-    remedy = "Georeference the raster again, or remove a damaged world file (.tfw, .wld) beside it."
-    if not all(math.isfinite(value) for value in numbers):
-        raise GeoreferenceError(f"{name} has a transform that is not finite: {shown}.", remedy)
-    if grid.transform.determinant == 0:
-        raise GeoreferenceError(f"{name} has a transform without area: {shown}.", remedy)
-    if not all(abs(value) < _LARGEST_COORDINATE for corner in corners for value in corner):
-        raise GeoreferenceError(f"{name} has coordinates above {_LARGEST_COORDINATE:g}: transform {shown}.", remedy)
 
 
 def _open(path: str, overviews: bool) -> rasterio.DatasetReader:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +31,7 @@ def rounded(value: float, kind: str) -> float:
         return float(np.dtype(kind).type(value))
 
 
-def equals_any(values: npt.NDArray[np.generic], nodata: Sequence[float]) -> Mask:
+def equals_any(values: npt.NDArray[Any], nodata: Sequence[float]) -> Mask:
     """Return where values of one band equal one of several nodata values; NaN equals nothing.
 
     A large nodata value that the file states with six digits equals the exact one in the pixels.
@@ -47,7 +48,8 @@ def equals_any(values: npt.NDArray[np.generic], nodata: Sequence[float]) -> Mask
 def is_measured(values: npt.NDArray[np.floating]) -> Mask:
     """Return where floats are finite and below :data:`NOT_MEASURED`."""
     if values.dtype.itemsize < 4:
-        return np.isfinite(values)
+        finite: Mask = np.isfinite(values)  # the limit is beyond the range of float16
+        return finite
     with np.errstate(invalid="ignore"):
         measured: Mask = np.abs(values) < NOT_MEASURED
     return measured
@@ -76,7 +78,7 @@ def flagged_alpha(dataset: rasterio.DatasetReader) -> int | None:
     return None
 
 
-def is_alpha(values: npt.NDArray[np.generic]) -> bool:
+def is_alpha(values: npt.NDArray[Any]) -> bool:
     """Return whether values of a band are those of an alpha band: transparent or opaque, but for soft edges."""
     highest = float(values.max(initial=0))
     if highest <= 0:
@@ -85,11 +87,11 @@ def is_alpha(values: npt.NDArray[np.generic]) -> bool:
     return bool(soft.mean() <= _SOFT)
 
 
-def conspicuous_colour(values: npt.NDArray[np.generic]) -> tuple[tuple[float, ...], float] | None:
-    """Return the most frequent colour of some pixels and its share, if it looks like no data.
+def nodata_warning(values: npt.NDArray[np.generic]) -> str | None:
+    """Return a warning if one colour fills so many pixels that it looks like no data; None otherwise.
 
     Args:
-        values: (C, N) values of valid pixels.
+        values: (C, N) values of sampled valid pixels.
     """
     if values.shape[1] == 0:
         return None
@@ -101,4 +103,13 @@ def conspicuous_colour(values: npt.NDArray[np.generic]) -> tuple[tuple[float, ..
     share = float(counts[most] / len(items))
     if not _CONSPICUOUS <= share < 1:  # one colour everywhere is a constant raster
         return None
-    return tuple(float(value) for value in pixels[first[most]]), share
+    colour = [f"{value:g}" for value in pixels[first[most]].tolist()]
+    if len(set(colour)) == 1:
+        return (
+            f"{share:.0%} of the sampled pixels have the value {colour[0]} in all bands, which looks like no data. If "
+            f"it is, set the nodata value to {colour[0]} (--nodata {colour[0]})."
+        )
+    return (
+        f"{share:.0%} of the sampled pixels have the colour {', '.join(colour)}, which looks like no data. If it is, "
+        f'write it into the file: gdal_edit.py -mo NODATA_VALUES="{" ".join(colour)}".'
+    )

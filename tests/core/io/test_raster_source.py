@@ -307,3 +307,78 @@ def test_sample_leaves_out_what_is_nodata_in_one_band(raster):
         sample = source.read_sample()
     assert np.nanmin(sample.values[0]) == 300
     assert sample.valid.all()
+
+
+class TestFaultsFromOutside:
+    """Rasters from public reports that gave wrong classes."""
+
+    def test_nodata_of_all_bands_in_the_metadata(self, raster):
+        pixels = random_pixels(12, 10)
+        pixels[:, :3] = np.array([255, 0, 255], np.uint8)[:, None, None]
+        path = raster(pixels)
+        with rasterio.open(path, "r+") as dataset:
+            dataset.update_tags(NODATA_VALUES="255 0 255")
+        assert read(path)[0].valid.sum() == 90
+        with RasterSource(str(path), RGB) as source:
+            coarse = source.read(Window(0, 0, 4, 5), (4, 5), (3.0, 2.0))
+        assert coarse.valid.sum() == 15
+
+    @pytest.mark.parametrize("tag", [-3.40282e38, None, -9999])
+    def test_lowest_float_is_never_a_value(self, raster, tag):
+        pixels = np.ones((3, 12, 10), np.float32)
+        pixels[:, :3] = np.finfo(np.float32).min
+        path = raster(pixels, nodata=tag)
+        chip, _ = read(path)
+        assert chip.valid.sum() == 90
+        with RasterSource(str(path), RGB) as source:
+            coarse = source.read(Window(0, 0, 3, 5), (3, 5), (4.0, 2.0))
+        assert (coarse.values == 1).all()
+
+    def test_nodata_of_the_user_in_the_type_of_the_bands(self, raster):
+        pixels = np.ones((3, 12, 10), np.float32)
+        pixels[:, :3] = 0.1
+        chip, _ = read(raster(pixels), SourceOptions(nodata=0.1))
+        assert chip.valid.sum() == 90
+        _, source = read(raster(random_pixels(12, 10)), SourceOptions(nodata=-9999))
+        assert source.warnings == ["No pixel of type uint8 has the nodata value -9999."]
+
+    def test_looks_like_nodata(self, raster):
+        pixels = random_pixels(300, 300)
+        pixels[:, :80] = 255
+        with RasterSource(str(raster(pixels)), RGB) as source:
+            assert "(--nodata 255)" in source.nodata_warning()
+        with RasterSource(str(raster(pixels, nodata=255)), RGB) as source:
+            assert source.nodata_warning() is None
+
+
+class TestAlphaThatIsNone:
+    """Near infrared that the file calls alpha."""
+
+    @pytest.fixture
+    def path(self, raster):
+        pixels = random_pixels(128, 160, bands=4)
+        pixels[3, 20:60, 30:90] = 0  # a lake
+        return raster(pixels, photometric="RGB", alpha="YES")
+
+    @pytest.mark.parametrize(("alpha", "masked"), [("auto", 0), ("no", 0), ("yes", 2400)])
+    def test_option(self, path, alpha, masked):
+        with RasterSource(str(path), RGB, SourceOptions(alpha=alpha)) as source:
+            chip = source.read(Window(0, 0, 128, 160))
+            assert (~chip.valid).sum() == masked
+            assert bool(source.warnings) == (alpha == "auto")
+            with source.reopen() as again:
+                assert (again.read(Window(0, 0, 128, 160)).valid == chip.valid).all()
+                assert again.warnings == []
+
+    def test_gdal_does_not_mask_it_in_means(self, path):
+        with RasterSource(str(path), RGB) as source:
+            coarse = source.read(Window(0, 0, 32, 40), (32, 40), (4.0, 4.0))
+            fine = source.read(Window(0, 0, 128, 160))
+        means = fine.values.reshape(3, 32, 4, 40, 4).mean((2, 4))
+        assert coarse.valid.all()
+        assert np.abs(coarse.values - means).max() <= 0.51
+
+    def test_as_a_band(self, path):
+        with RasterSource(str(path), RGB, SourceOptions(bands=(4, 1, 2))) as source:
+            assert source.read(Window(0, 0, 128, 160)).valid.all()
+            assert source.warnings == []

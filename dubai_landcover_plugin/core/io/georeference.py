@@ -1,0 +1,82 @@
+"""CRS and transform of a raster, checked."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import rasterio
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.io.declared_crs import declared_crs
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+
+_LARGEST_COORDINATE = 1e12  # of a corner, in the unit of the CRS
+_WARP_REMEDY = "Warp it first (Raster > Projections > Warp in QGIS), or ask for pixel space to work without a position."
+
+
+def grid_of(dataset: rasterio.DatasetReader, crs: str | None, pixel_space: bool) -> Grid:
+    """Return the grid of a raster.
+
+    Args:
+        dataset: The raster.
+        crs: CRS that replaces the file's; None keeps it.
+        pixel_space: Whether a raster with ground control points only is placed in pixel coordinates.
+
+    Raises:
+        GeoreferenceError: if CRS or transform are unusable.
+    """
+    name = Path(dataset.name).name
+    own = _crs_of(dataset, crs)
+    if dataset.transform.is_identity and (dataset.gcps[0] or dataset.rpcs):
+        points = len(dataset.gcps[0])
+        what = f"{points} ground control points" if points else "rational polynomials (RPC)"
+        if not pixel_space:
+            raise GeoreferenceError(f"{name} has {what} but no transform to a CRS.", _WARP_REMEDY)
+        own = None
+    grid = Grid(dataset.height, dataset.width, dataset.transform, own)
+    _check_transform(name, grid)
+    return grid
+
+
+def _crs_of(dataset: rasterio.DatasetReader, given: str | None) -> CRS | None:
+    """Return the CRS of a raster, or the one that replaces it.
+
+    Raises:
+        GeoreferenceError: if it cannot be understood.
+    """
+    if given:
+        try:
+            return CRS.from_user_input(given)
+        except CRSError as error:
+            raise GeoreferenceError(
+                f"The CRS '{given}' is unknown: {error}.", "Give one such as EPSG:32640."
+            ) from error
+    try:
+        return declared_crs(dataset.crs)
+    except (*GDAL_ERRORS, ValueError) as error:
+        raise GeoreferenceError(
+            f"The CRS of {Path(dataset.name).name} cannot be understood: {error}.",
+            "Assign it again, or remove the .aux.xml file beside the raster if the CRS is stored there.",
+        ) from error
+
+
+def _check_transform(name: str, grid: Grid) -> None:
+    """Refuse a transform without area, or that leads to places or sizes that no map has.
+
+    Raises:
+        GeoreferenceError: with the transform.
+    """
+    numbers = tuple(grid.transform)[:6]
+    corners = [grid.transform @ (x, y) for x in (0, grid.width) for y in (0, grid.height)]
+    shown = ", ".join(f"{value:g}" for value in numbers)
+    remedy = "Georeference the raster again, or remove a damaged world file (.tfw, .wld) beside it."
+    if not all(math.isfinite(value) for value in numbers):
+        raise GeoreferenceError(f"{name} has a transform that is not finite: {shown}.", remedy)
+    if grid.transform.determinant == 0:
+        raise GeoreferenceError(f"{name} has a transform without area: {shown}.", remedy)
+    if not all(abs(value) < _LARGEST_COORDINATE for corner in corners for value in corner):
+        raise GeoreferenceError(f"{name} has coordinates above {_LARGEST_COORDINATE:g}: transform {shown}.", remedy)

@@ -1,0 +1,113 @@
+"""Names in the file count before colour interpretation, and both before position."""
+
+import numpy as np
+import pytest
+import rasterio
+from rasterio.enums import ColorInterp
+
+from dubai_landcover_plugin.core.io.band_selection import chosen_bands, find_bands
+from dubai_landcover_plugin.protocol.errors import BandError
+
+RGB = ("red", "green", "blue")
+GREY = (ColorInterp.gray, *[ColorInterp.undefined] * 9)
+
+
+@pytest.fixture
+def found(raster):
+    """Bands that are found in a raster with some descriptions, tags of bands and colour interpretation."""
+
+    def find(descriptions, wanted=RGB, tags=(), colours=None, **imagery):
+        count = len(descriptions)
+        path = raster(np.ones((count, 4, 4), np.uint16), colorinterp=colours or GREY[:count])
+        with rasterio.open(path, "r+") as dataset:
+            for band, name in enumerate(descriptions, 1):
+                if name:
+                    dataset.set_band_description(band, name)
+            for band, values in enumerate(tags, 1):
+                dataset.update_tags(band, **values)
+            for band, values in enumerate(imagery.get("lengths", ()), 1):
+                dataset.update_tags(band, ns="IMAGERY", CENTRAL_WAVELENGTH_UM=values)
+        with rasterio.open(path) as dataset:
+            return find_bands(dataset, wanted)
+
+    return find
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "numbers"),
+    [
+        (("blue", "green", "red", "nir"), (3, 2, 1)),
+        (("Blue", "Green", "Red", "Near Infrared"), (3, 2, 1)),
+        (("B2 blue", "B3 green", "B4 red", "B8 NIR"), (3, 2, 1)),
+        (("blue band", "green band", "red band"), (3, 2, 1)),
+        (("B", "G", "R", "N"), (3, 2, 1)),
+        (("NIR", "R", "G", "B"), (2, 3, 4)),
+        (("coastal_blue", "blue", "green_i", "green", "yellow", "red", "rededge", "nir"), (6, 4, 2)),  # Planet
+        (("Coastal", "Blue", "Green", "Red", "Red Edge 1", "NIR"), (4, 3, 2)),
+        (("B1, central wavelength 443 nm", "B2, central wavelength 490 nm", "B3, central wavelength 560 nm",
+          "B4, central wavelength 665 nm", "B5, central wavelength 705 nm"), (4, 3, 2)),
+    ],
+)  # fmt: skip
+def test_common_spellings(found, descriptions, numbers):
+    bands = found(descriptions)
+    assert bands.numbers == numbers
+    assert bands.warnings == ()
+    assert "by names of the bands" in bands.notes[0]
+
+
+def test_near_infrared_is_found_for_models_that_read_it(found):
+    assert found(("blue", "green", "red", "nir"), (*RGB, "nir")).numbers == (3, 2, 1, 4)
+
+
+@pytest.mark.parametrize("names", [("B02", "B03", "B04", "B08"), ("SR_B2", "SR_B3", "SR_B4", "SR_B5")])
+def test_numbers_of_a_sensor_are_used_with_a_warning(found, names):
+    bands = found(names)
+    assert bands.numbers == (3, 2, 1)
+    assert "Sentinel-2" in bands.warnings[0]
+
+
+@pytest.mark.parametrize(
+    "names", [("B1", "B2", "B3"), ("sur_refl_b01", "sur_refl_b02", "sur_refl_b03", "sur_refl_b04"), ("Band 1",) * 3]
+)
+def test_other_numbers_say_nothing(found, names):
+    bands = found(names)
+    assert bands.numbers == (1, 2, 3)
+    assert "bands 1, 2, 3 were taken" in bands.warnings[0]
+
+
+@pytest.mark.parametrize("key", ["eo:common_name", "common_name", "BandName"])
+def test_tags_of_bands(found, key):
+    assert found((None,) * 3, tags=[{key: "green"}, {key: "red"}, {key: "blue"}]).numbers == (2, 1, 3)
+
+
+def test_wavelengths(found):
+    assert found((None,) * 4, lengths=("0.842", "0.49", "0.56", "0.665")).numbers == (4, 3, 2)
+    micrometres = [{"wavelength": "0.66"}, {"wavelength": "0.56"}, {"wavelength": "0.48"}]
+    assert found((None,) * 3, tags=micrometres).numbers == (1, 2, 3)
+
+
+def test_names_win_over_a_colour_interpretation_that_differs(found):
+    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue)
+    bands = found(("blue", "green", "red"), colours=colours)
+    assert bands.numbers == (3, 2, 1)
+    assert "differ for red, blue" in bands.warnings[0]
+
+
+def test_a_band_named_otherwise_is_not_taken_for_a_colour(found):
+    colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.undefined)
+    bands = found(("nir", None, None, None), colours=colours)  # colour infrared, stored as RGB
+    assert bands.numbers == (4, 2, 3)
+    assert "which of its 4 bands are red" in bands.warnings[0]
+    assert found(("swir", "panchromatic", None, None, None)).numbers == (3, 4, 5)
+
+
+def test_too_few_bands_are_listed_with_their_names(found):
+    with pytest.raises(BandError, match=r"has 3 band\(s\): 1 \(nir, gray, uint16\), 2 \(swir"):
+        found(("nir", "swir", None))
+
+
+def test_bands_of_the_user(raster):
+    with rasterio.open(raster(np.ones((3, 4, 4), np.uint8))) as dataset:
+        assert chosen_bands(dataset, RGB, (3, 3, 1)).numbers == (3, 3, 1)
+        with pytest.raises(BandError, match="Band 4"):
+            chosen_bands(dataset, RGB, (1, 2, 4))
