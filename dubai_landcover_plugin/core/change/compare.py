@@ -196,8 +196,9 @@ def _compare(
 def _place(comparison: Comparison, raster: LandCoverWriter, polygons: ChangePolygons | None) -> None:
     """Move the outputs to their final paths, the raster first."""
     request = comparison.request
+    crs = raster.crs_beside()
     raster.place()
-    write_text(legend_path(request.output), entries_xml(comparison.legend(), comparison.pixels_by_code()))
+    write_text(legend_path(request.output), entries_xml(comparison.legend(), comparison.pixels_by_code(), crs))
     if polygons is not None:
         polygons.place()
     if request.csv:

@@ -30,22 +30,24 @@ class LegendEntry(Protocol):
         """Its colour: red, green, blue, each 0..255."""
 
 
-def legend_xml(scheme: ClassScheme, pixels: Mapping[int, int]) -> str:
+def legend_xml(scheme: ClassScheme, pixels: Mapping[int, int], crs: str = "") -> str:
     """Return the sidecar of a classified raster: category names and an attribute table of the classes.
 
     Args:
         scheme: The classes.
         pixels: Number of pixels by class id.
+        crs: See :func:`entries_xml`.
     """
-    return entries_xml(scheme.entries, pixels)
+    return entries_xml(scheme.entries, pixels, crs)
 
 
-def entries_xml(entries: Sequence[LegendEntry], pixels: Mapping[int, int]) -> str:
+def entries_xml(entries: Sequence[LegendEntry], pixels: Mapping[int, int], crs: str = "") -> str:
     """Return the sidecar of a raster of codes: category names and an attribute table.
 
     Args:
         entries: The values that may occur, by increasing id.
         pixels: Number of pixels by value.
+        crs: Element with a CRS that the raster itself cannot hold, see :meth:`.LandCoverWriter.crs_beside`.
 
     Source:
         GDAL's persistent auxiliary metadata, https://gdal.org/en/stable/user/raster_data_model.html
@@ -64,7 +66,7 @@ def entries_xml(entries: Sequence[LegendEntry], pixels: Mapping[int, int]) -> st
         for index, entry in enumerate(entries)
     )
     return (
-        "<PAMDataset>\n"
+        f"<PAMDataset>\n{crs}"
         '  <PAMRasterBand band="1">\n'
         f"    <CategoryNames>\n{categories}    </CategoryNames>\n"
         f'    <GDALRasterAttributeTable tableType="thematic">\n{fields}{rows}    </GDALRasterAttributeTable>\n'

@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
 import rasterio
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
+from rasterio.warp import transform as warp_points
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
@@ -15,7 +17,29 @@ from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
 
 _LARGEST_COORDINATE = 1e12  # of a corner, in the unit of the CRS
+_SAME_PX = 0.01  # largest distance of equal places
 _WARP_REMEDY = "Warp it first (Raster > Projections > Warp in QGIS), or ask for pixel space to work without a position."
+
+
+def is_same_place(grid: Grid, other: Grid) -> bool:
+    """Return whether two grids of one shape have their pixels at the same places on the ground.
+
+    CRS with different texts are compared by the places of nine points.
+    """
+    # Corners, middles of the edges and the centre, in pixels.
+    points = [(x * grid.width / 2, y * grid.height / 2) for x in range(3) for y in range(3)]
+    places = [grid.transform @ point for point in points]
+    if grid.crs != other.crs:
+        if grid.crs is None or other.crs is None:
+            return False
+        try:
+            xs, ys = warp_points(grid.crs, other.crs, [x for x, _ in places], [y for _, y in places])[:2]
+        except GDAL_ERRORS:  # no transformation between them
+            return False
+        places = list(zip(xs, ys))
+    back = ~other.transform
+    found = np.array([back @ place for place in places])
+    return bool(np.abs(found - np.array(points)).max() <= _SAME_PX)  # NaN is not
 
 
 def grid_of(dataset: rasterio.DatasetReader, crs: str | None, pixel_space: bool) -> Grid:

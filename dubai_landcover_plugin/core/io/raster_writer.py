@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import warnings
 import zlib
 from collections.abc import Mapping
@@ -35,7 +36,8 @@ from dubai_landcover_plugin.core.io.files import (
     place_files,
 )
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
-from dubai_landcover_plugin.core.io.outputs import raster_sidecars
+from dubai_landcover_plugin.core.io.georeference import is_same_place
+from dubai_landcover_plugin.core.io.outputs import legend_path, raster_sidecars
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import remove_partial, remove_quietly
 
@@ -107,6 +109,7 @@ class LandCoverWriter:
         )  # rows that do not fill a row of blocks yet
         self._pending = 0  # rows in it
         self._written = 0  # rows on disk
+        self._control_points = len(control_points[0]) if grid.crs is None else 0
         self._checksums: list[int] = []
         self._folder = partial_folder(self.path)
         self._partial = self._folder / self.path.name
@@ -182,10 +185,24 @@ class LandCoverWriter:
         Raises:
             OutputError: if the file exists and may not be replaced, or the file system refuses.
         """
-        place_files(self._folder, self.path, stale=raster_sidecars(self.path), overwrite=self._overwrite)
+        beside = legend_path(self._partial)  # GDAL has written it if the CRS does not fit into a GeoTIFF
+        sides = [beside.name] if beside.exists() else []
+        stale = [path for path in raster_sidecars(self.path) if path.name not in sides]
+        place_files(self._folder, self.path, sides, stale, self._overwrite)
         if self._given != self.path:  # programs that open the link read those beside it
             for sidecar in raster_sidecars(self._given):
                 remove_quietly(sidecar)
+
+    def crs_beside(self) -> str:
+        """Return the element of the side file (``.aux.xml``) with the CRS; empty where the GeoTIFF itself holds it.
+
+        Call it after :meth:`finish`. A side file that is written later, as a legend, must contain it.
+        """
+        beside = legend_path(self._partial)
+        if not beside.exists():
+            return ""
+        found = re.search(r"<SRS\b.*?</SRS>", beside.read_text(encoding="utf-8"), re.DOTALL)
+        return found[0] if found else ""
 
     def abort(self) -> None:
         """Close the dataset and remove temporary files; does nothing after :meth:`place`."""
@@ -274,6 +291,7 @@ class LandCoverWriter:
                 raise OutputError(f"{self.path} did not become a cloud-optimised GeoTIFF.", "Make it without --cog.")
             if dataset.shape != (self._grid.height, self._grid.width):
                 raise OutputError(f"{self.path} was written with the wrong shape {dataset.shape}.", DISK_REMEDY)
+            self._verify_place(dataset)
             for index, checksum in enumerate(self._checksums):
                 row = index * BLOCK
                 height = min(BLOCK, self._grid.height - row)
@@ -290,6 +308,19 @@ class LandCoverWriter:
             with rasterio.open(self._partial, overview_level=level) as overview:
                 for _, window in overview.block_windows(1):
                     overview.read(1, window=window)
+
+    def _verify_place(self, dataset: rasterio.DatasetReader) -> None:
+        """Compare CRS, transform and control points with those that were given."""
+        remedy = "Reproject the raster to a common CRS first, such as a UTM zone."
+        if len(dataset.gcps[0]) != self._control_points:
+            raise OutputError(f"{self.path} lost its control points: {len(dataset.gcps[0])} are left.", remedy)
+        if self._control_points:
+            return
+        if not is_same_place(Grid(dataset.height, dataset.width, dataset.transform, dataset.crs), self._grid):
+            crs = "no CRS" if dataset.crs is None else dataset.crs.to_string()[:80]
+            raise OutputError(
+                f"{self.path} reads back at another place: {crs}, {tuple(dataset.transform)[:6]}.", remedy
+            )
 
     def _raise_gdal_errors(self) -> None:
         if self._errors.texts:

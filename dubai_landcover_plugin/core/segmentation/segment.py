@@ -316,7 +316,9 @@ def _commit(
     if outputs.confidence is not None:
         outputs.confidence.finish({"LANDCOVER_RUN": record})
     _check_sources(inputs, bundle)
+    crs = outputs.classes.crs_beside()
     outputs.classes.place()
     if outputs.confidence is not None:
         outputs.confidence.place()
-    write_text(legend_path(request.output), legend_xml(scheme, {i: int(n) for i, n in enumerate(outputs.pixels)}))
+    counts = {i: int(n) for i, n in enumerate(outputs.pixels)}
+    write_text(legend_path(request.output), legend_xml(scheme, counts, crs))

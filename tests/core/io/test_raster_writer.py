@@ -3,15 +3,21 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from rasterio._err import CPLE_FileIOError
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io import raster_writer as writer_module
+from dubai_landcover_plugin.core.io.attribute_table import legend_xml
+from dubai_landcover_plugin.core.io.files import write_text
+from dubai_landcover_plugin.core.io.outputs import legend_path
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
+from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import sweep_partials
 from tests.factories import ONE_METRE, ROOT
@@ -190,3 +196,71 @@ def test_a_killed_run_leaves_no_output_and_the_next_one_sweeps_up(tmp_path, clea
     assert len(os.listdir(tmp_path)) == 1  # the partial file
     sweep_partials(tmp_path)
     assert os.listdir(tmp_path) == []
+
+
+CRS_TEXTS = [
+    "EPSG:32640+5773", "EPSG:4979", "OGC:CRS84", "ESRI:54009", "EPSG:2263", 'LOCAL_CS["site",UNIT["metre",1]]',
+    "+proj=laea +lat_0=52 +lon_0=10 +ellps=GRS80 +units=m", "+proj=utm +zone=40 +ellps=intl +towgs84=-87,-98,-121",
+]  # fmt: skip
+BESIDE = ["EPSG:32640+4979", "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +datum=WGS84"]
+
+
+@pytest.mark.parametrize("cog", [False, True])
+@pytest.mark.parametrize("text", [*CRS_TEXTS, *BESIDE])
+def test_any_crs_is_kept_in_the_file_or_beside_it(tmp_path, text, cog):
+    crs = rasterio.crs.CRS.from_user_input(text)
+    path = tmp_path / "o.tif"
+    small = Affine(1e-5, 0, 55, 0, -1e-5, 25)
+    with LandCoverWriter(path, Grid(12, 10, small, crs), STYLE, cog=cog) as writer:
+        writer.write_rows(np.ones((12, 10), np.uint8))
+        writer.finish({})
+        beside = writer.crs_beside()
+        writer.place()
+    assert sorted(os.listdir(tmp_path)) == (["o.tif", "o.tif.aux.xml"] if text in BESIDE else ["o.tif"])
+    assert bool(beside) == (text in BESIDE)
+    with rasterio.open(path) as dataset:
+        assert dataset.crs == crs or text == "OGC:CRS84"
+    write_text(legend_path(path), legend_xml(DUBAI, {}, beside))  # replaces the side file
+    with rasterio.open(path) as dataset:
+        assert dataset.crs == crs or text == "OGC:CRS84"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"crs": None}, {"crs": rasterio.crs.CRS.from_epsg(32639)}, {"transform": ONE_METRE @ Affine.scale(1.01)}],
+)
+def test_a_file_at_another_place_is_not_a_result(tmp_path, monkeypatch, changes):
+    given = grid(12, 10)
+
+    class Misplaced(LandCoverWriter):
+        def _create(self, control_points):
+            self._grid = replace(given, **changes)
+            dataset = super()._create(control_points)
+            self._grid = given
+            return dataset
+
+    with Misplaced(tmp_path / "o.tif", given, STYLE) as writer:
+        writer.write_rows(np.ones((12, 10), np.uint8))
+        with pytest.raises(OutputError, match="reads back at another place"):
+            writer.finish({})
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_side_file_of_an_earlier_raster_goes(tmp_path):
+    path = tmp_path / "o.tif"
+    with LandCoverWriter(path, Grid(12, 10, ONE_METRE, rasterio.crs.CRS.from_user_input(BESIDE[0])), STYLE) as writer:
+        writer.write_rows(np.ones((12, 10), np.uint8))
+        writer.finish({})
+        writer.place()
+    write(path, np.ones((12, 10), np.uint8))
+    assert os.listdir(tmp_path) == ["o.tif"]
+
+
+@pytest.mark.parametrize("transform", [Affine.identity(), Affine.scale(1, -1), Affine(1, 0, 4, 0, -1, -6)])
+def test_rasters_without_georeferencing(tmp_path, transform):
+    with LandCoverWriter(tmp_path / "o.tif", Grid(12, 10, transform, None), STYLE) as writer:
+        writer.write_rows(np.ones((12, 10), np.uint8))
+        writer.finish({})
+        writer.place()
+    with rasterio.open(tmp_path / "o.tif") as dataset:
+        assert dataset.transform == transform
