@@ -45,7 +45,7 @@ def test_every_option_reaches_the_run(source, tmp_path, tiny_model, capsys):
     arguments = (
         f"segment {source} {tmp_path}/o.tif --model {tiny_model} --bands 3 2 1 --min-confidence 0.3 --window 32 "
         "--overlap 8 --batch 3 --memory 700 --device cpu --runtime torch --precision float32 --tta "
-        "--gsd-mode never --gsd 1.0 --crs EPSG:32639 --nodata 7 --stretch none --limits 0:200 --min-area 3 "
+        "--gsd-mode never --gsd 1.0 --crs EPSG:32639 --nodata 7 --alpha no --stretch none --limits 0:200 --min-area 3 "
         "--simplify 0.5 --overwrite --cog --keep --extent 300000 2779950 300050 2780000 --json"
     )
     assert main(arguments.split()) == 0
@@ -54,7 +54,7 @@ def test_every_option_reaches_the_run(source, tmp_path, tiny_model, capsys):
     options = SegmentationRequest.from_json(record["request"]).options
     assert options == SegmentOptions(
         str(tiny_model), (3, 2, 1), 0.3, 32, 8, 3, 700, "cpu", "torch", "float32", True, "never", 1.0, "EPSG:32639",
-        7.0, "none", ((0.0, 200.0),), False, 3.0, 0.5, True, True, True,
+        7.0, "no", "none", ((0.0, 200.0),), False, 3.0, 0.5, True, True, True,
     )  # fmt: skip
     assert record["request"]["extent"] == [300000, 2779950, 300050, 2780000]
 
