@@ -119,8 +119,13 @@ class RasterSource:
                 # GIS programs draw a raster without georeferencing downwards from y = 0, the cut-out on top of it.
                 transform = Affine(1, 0, self._origin.col, 0, -1, -self._origin.row)
             self.grid = Grid(self._origin.height, self._origin.width, transform, whole.crs)
-        except BaseException:
+        except BaseException as error:
             self._dataset.close()
+            if isinstance(error, GDAL_ERRORS):  # GDAL reads side files late
+                raise RasterOpenError(
+                    f"{path} cannot be read: {_cause(error)}.",
+                    "It or a file beside it (.aux.xml, .msk, .ovr) is damaged: copy it again, or remove that file.",
+                ) from error
             raise
 
     def reopen(self) -> RasterSource:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity, holds_only_statistics, identify_files
 from dubai_landcover_plugin.core.io.outputs import raster_sidecars
-from dubai_landcover_plugin.core.io.raster_source import open_raster
-from dubai_landcover_plugin.core.segmentation.budget import is_remote
+from dubai_landcover_plugin.core.io.raster_access import open_raster
+from dubai_landcover_plugin.core.io.raster_references import is_remote
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
 
 _ARCHIVES = "/vsi"  # beginning of paths inside archives, such as /vsizip//data/images.zip/a.tif

@@ -382,3 +382,17 @@ class TestAlphaThatIsNone:
         with RasterSource(str(path), RGB, SourceOptions(bands=(4, 1, 2))) as source:
             assert source.read(Window(0, 0, 128, 160)).valid.all()
             assert source.warnings == []
+
+
+@pytest.mark.parametrize(
+    ("suffix", "content", "text"),
+    [
+        (".aux.xml", b"<PAMDataset><SRS>http://127.0.0.1:9/crs</SRS></PAMDataset>", "127.0.0.1:9/crs"),
+        (".msk", b"II*\0junk", "msk"),
+    ],
+)
+def test_damaged_files_beside_a_raster(raster, suffix, content, text):
+    path = raster(random_pixels(12, 10))
+    path.with_name(path.name + suffix).write_bytes(content)
+    with pytest.raises(RasterOpenError, match=f"{text}.* a file beside it"):
+        read(path)

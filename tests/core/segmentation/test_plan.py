@@ -14,7 +14,7 @@ from dubai_landcover_plugin.core.segmentation import plan as plans
 from dubai_landcover_plugin.core.segmentation.input_files import identify_input
 from dubai_landcover_plugin.core.segmentation.plan import SEAM, WorkGrid, make_plan
 from dubai_landcover_plugin.core.segmentation.run_record import run_record
-from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentationRequest,
     SegmentationResult,
@@ -162,3 +162,17 @@ def test_the_record_has_request_model_and_input(tmp_path):
     assert record["model"] == {"name": "stub", "architecture": "stub", "gsd": 1.0, "sha256": result.model_hash}
     assert record["result"] == result.to_json()
     assert identify_input("/vsicurl/https://example.org/a.tif") == []
+
+
+@pytest.mark.parametrize("size", [(1e-9, 1e-9), (1, 1e-9), (1e8, 1e8)])
+def test_pixels_that_no_raster_has_are_refused(planned, size):
+    with pytest.raises(GeoreferenceError, match=r"outside 0\.0001\.\.1e\+07 m"):
+        planned(size=size)
+    assert planned(size=size, gsd=1.0).work.is_native  # the user's value replaces it
+
+
+def test_a_colour_that_looks_like_nodata_is_a_warning(planned):
+    pixels = random_pixels(90, 120)
+    pixels[:, :30] = 0
+    assert any("--nodata 0)" in text for text in planned(pixels).warnings)
+    assert not any("looks like" in text for text in planned(pixels, nodata=0.0).warnings)
