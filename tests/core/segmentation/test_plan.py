@@ -175,4 +175,4 @@ def test_a_colour_that_looks_like_nodata_is_a_warning(planned):
     pixels = random_pixels(90, 120)
     pixels[:, :30] = 0
     assert any("--nodata 0)" in text for text in planned(pixels).warnings)
-    assert not any("looks like" in text for text in planned(pixels, nodata=0.0).warnings)
+    assert [text for text in planned(pixels, profile={"nodata": 0}).warnings if "looks like" in text] == []
