@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import json
 import re
 import sqlite3
 from collections.abc import Iterable
@@ -14,7 +15,9 @@ from typing import Any
 VECTORS = (".gpkg", ".shp", ".geojson", ".fgb", ".parquet")
 SHAPEFILE_PARTS = (".dbf", ".shx", ".prj", ".cpg")
 
-# Times and durations in records, tables and pages; whether overwriting was allowed; whether a batch skipped a raster.
+_PASSING = {"finished", "seconds", "modified", "overwrite", "redo", "status"}
+"""Keys of JSON files whose values differ between runs with equal results."""
+# Times and durations in pages; whether overwriting was allowed; whether a batch skipped a raster.
 _VOLATILE = re.compile(
     rb"20\d\d-\d\d-\d\d[T ][\d:.+]+"
     rb'|(?:"|&#34;)(?:seconds|modified|overwrite)(?:"|&#34;): [^,}\n<]+'
@@ -48,6 +51,8 @@ def content(path: Path) -> str:
     try:
         if path.name == "landcover_manifest.csv":
             values = _manifest(path)
+        elif path.suffix == ".json":
+            values = _lasting(json.loads(path.read_text(encoding="utf-8")))
         elif path.suffix == ".tif":
             values = _raster(path)
         elif path.suffix == ".parquet":
@@ -70,6 +75,19 @@ def _manifest(path: Path) -> Any:
     with path.open(newline="", encoding="utf-8") as stream:
         rows = [dict(row, status="", seconds="") for row in csv.DictReader(stream)]
     return sorted(sorted(row.items()) for row in rows)
+
+
+def _lasting(value: Any) -> Any:
+    """Return a record without times, durations and checksums of files; of the files that it lists, the paths."""
+    if isinstance(value, list):
+        return [_lasting(inner) for inner in value]
+    if not isinstance(value, dict):
+        return value
+    kept = {key: _lasting(inner) for key, inner in value.items() if key not in _PASSING}
+    for key in ("files", "input_files"):
+        if isinstance(kept.get(key), list):
+            kept[key] = sorted(entry["path"] for entry in kept[key])
+    return kept
 
 
 def _raster(path: Path) -> Any:
