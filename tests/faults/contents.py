@@ -78,7 +78,7 @@ def _manifest(path: Path) -> Any:
 
 
 def _lasting(value: Any) -> Any:
-    """Return a record without times, durations and checksums of files; of the files that it lists, the paths."""
+    """Return a record without times, durations and checksums of files; of the files that it lists, the names."""
     if isinstance(value, list):
         return [_lasting(inner) for inner in value]
     if not isinstance(value, dict):
@@ -86,7 +86,7 @@ def _lasting(value: Any) -> Any:
     kept = {key: _lasting(inner) for key, inner in value.items() if key not in _PASSING}
     for key in ("files", "input_files"):
         if isinstance(kept.get(key), list):
-            kept[key] = sorted(entry["path"] for entry in kept[key])
+            kept[key] = sorted(Path(entry["path"]).name for entry in kept[key])
     return kept
 
 
