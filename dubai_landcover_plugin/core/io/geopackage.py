@@ -1,4 +1,4 @@
-"""Spatial index and style of a GeoPackage."""
+"""Completeness and style of a GeoPackage."""
 
 from __future__ import annotations
 
@@ -6,15 +6,35 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+_HEADER = ("application_id", "user_version")
+_APPLICATION, _OLDEST = 0x47504B47, 10_200  # "GPKG", version 1.2; OGC GeoPackage Encoding Standard, requirement 2
 
-def count_indexed(path: Path, layer: str) -> int | None:
-    """Return the number of features in the spatial index of a layer; None without an index."""
+
+def missing_part(path: Path, layer: str, count: int) -> str:
+    """Return which part of a GeoPackage is missing or wrong; empty if it is complete.
+
+    GDAL writes these parts when it creates and closes a file, and ignores errors of the disk.
+
+    Args:
+        path: The file.
+        layer: Name of the layer.
+        count: Number of features of the layer.
+    """
     index = f"rtree_{layer}_geom"
+    quoted = index.replace('"', '""')
+    triggers = {f"trigger_{action}_feature_count_{layer}" for action in ("insert", "delete")}
     with closing(sqlite3.connect(path)) as package:
-        if not package.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (index,)).fetchone():
-            return None
-        quoted = index.replace('"', '""')
-        return int(package.execute(f'SELECT count(*) FROM "{quoted}"').fetchone()[0])  # noqa: S608
+        application, version = (package.execute(f"PRAGMA {name}").fetchone()[0] for name in _HEADER)
+        if (application, version >= _OLDEST) != (_APPLICATION, True):
+            return "another header than a GeoPackage"
+        names = {name for (name,) in package.execute("SELECT name FROM sqlite_master")}
+        in_index = f'SELECT count(*) FROM "{quoted}"'  # noqa: S608
+        if index not in names or package.execute(in_index).fetchone() != (count,):
+            return "no complete spatial index"
+        if not triggers <= names:
+            return "no triggers of the feature count"
+        stored = "SELECT feature_count FROM gpkg_ogr_contents WHERE table_name = ?"
+        return "" if package.execute(stored, (layer,)).fetchone() == (count,) else "another feature count in its table"
 
 
 def store_style(path: Path, layer: str, qml: str) -> None:

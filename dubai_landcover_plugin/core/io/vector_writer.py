@@ -20,7 +20,7 @@ from rasterio.crs import CRS
 from dubai_landcover_plugin.core.io import ogr
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.files import check_name, link_target, partial_folder, place_files
-from dubai_landcover_plugin.core.io.geopackage import count_indexed, store_style
+from dubai_landcover_plugin.core.io.geopackage import missing_part, store_style
 from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile
 from dubai_landcover_plugin.core.io.layer_checksum import LayerChecksum, checksum_of_file
 from dubai_landcover_plugin.core.io.outputs import stale_vector_files
@@ -230,8 +230,8 @@ class VectorWriter:
         if self._driver == "ESRI Shapefile":
             bounds = np.fromfile(self._target, "<f8", 4, offset=_SHAPEFILE_BOUNDS)
             problem = problem or ("" if self._target.with_suffix(".cpg").read_text() == "UTF-8" else "no encoding")
-        elif not problem and count_indexed(self._target, self._layer) != self.count:
-            problem = "no complete spatial index"  # GDAL writes it last, and ignores a full disk
+        elif not problem:
+            problem = missing_part(self._target, self._layer, self.count)
         if not problem and self.count and not (bounds is not None and np.allclose(bounds, self._bounds, rtol=1e-6)):
             problem = "another extent than was written"
         if problem:

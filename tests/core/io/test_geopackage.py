@@ -1,19 +1,35 @@
-"""Spatial index and style of GeoPackages."""
+"""Completeness and style of GeoPackages."""
 
 import sqlite3
 from contextlib import closing
 
+import pytest
 import shapely
 
-from dubai_landcover_plugin.core.io.geopackage import count_indexed, store_style
+from dubai_landcover_plugin.core.io.geopackage import missing_part, store_style
 from tests.factories import write_layer
 
 
-def test_features_in_the_index_are_counted(tmp_path):
+@pytest.mark.parametrize(
+    ("harm", "problem"),
+    [
+        ("PRAGMA application_id = 0", "another header"),
+        ("PRAGMA user_version = 0", "another header"),
+        ('DROP TRIGGER "trigger_delete_feature_count_a ""b"""', "no triggers"),
+        ("UPDATE gpkg_ogr_contents SET feature_count = 0", "another feature count"),
+        ('DELETE FROM "rtree_a ""b""_geom" WHERE id = 1', "no complete spatial index"),
+        ("SELECT 1", ""),
+    ],
+)
+def test_parts_that_gdal_did_not_write_are_found(tmp_path, harm, problem):
     path = tmp_path / 'a "b".gpkg'
     write_layer(path, [shapely.Point(1, 2), shapely.Point(3, 4)], layer='a "b"')
-    assert count_indexed(path, 'a "b"') == 2
-    assert count_indexed(path, "other") is None
+    with closing(sqlite3.connect(path)) as package, package:
+        package.execute(harm)
+    found = missing_part(path, 'a "b"', 2)
+    assert found.startswith(problem)
+    assert bool(found) == bool(problem)
+    assert missing_part(path, "other", 2)
 
 
 def test_the_style_is_the_default_of_its_layer(tmp_path):
