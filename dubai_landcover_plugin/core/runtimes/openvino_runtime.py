@@ -37,6 +37,7 @@ from dubai_landcover_plugin.core.runtimes.runtime import (
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 
 _TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
+_MAX_GRAPH_BYTES = 64 << 20  # of the XML; those of the known networks have less than 1 MB
 _DEVICES = {"cpu": "CPU", "intel-gpu": "GPU"}
 
 
@@ -119,6 +120,12 @@ class OpenVinoRuntime:
             ) from error
         self.in_flight = streams + 1
         self._shape = tuple(compiled.output(0).shape)
+        expected = (1, bundle.metadata.spec.classes, *shape[1:])
+        if not bundle.is_onnx and self._shape != expected:  # a stored graph is part of the file, as its metadata are
+            raise RuntimeUnavailableError(
+                f"The graph in {bundle.metadata.name} returns {self._shape}; expected {expected}.",
+                "Export the model again, or choose runtime torch.",
+            )
         self._adapter: OnnxAdapter | None = None
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
         for _ in range(streams):
@@ -276,7 +283,11 @@ def _unpack(openvino: Any, stored: bytes) -> Any:
         ValueError: if it is damaged.
     """
     start = 8 + int.from_bytes(stored[:8], "little")
+    unpacker = zlib.decompressobj()
     try:
-        return openvino.Core().read_model(model=zlib.decompress(stored[8:start]), weights=stored[start:])
+        text = unpacker.decompress(stored[8:start], _MAX_GRAPH_BYTES)
     except zlib.error as error:
         raise ValueError(f"The graph is damaged: {error}.") from error
+    if not unpacker.eof:
+        raise ValueError(f"The graph is cut short or larger than {_MAX_GRAPH_BYTES >> 20} MB.")
+    return openvino.Core().read_model(model=text, weights=stored[start:])
