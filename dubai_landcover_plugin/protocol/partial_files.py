@@ -69,7 +69,7 @@ def make_partial(path: Path) -> Path:
         except OSError:
             folder.rmdir()
             raise
-        if _lock(descriptor) is not False and _is_at(descriptor, folder / LOCK):
+        if lock_file(descriptor) is not False and is_open_at(descriptor, folder / LOCK):
             _held[folder] = descriptor
             return folder
         os.close(descriptor)
@@ -134,7 +134,7 @@ def _remove_if_left(folder: Path) -> bool:
         except FileNotFoundError:
             is_free = None
         else:
-            is_free = _lock(descriptor)
+            is_free = lock_file(descriptor)
         is_certain = is_free and is_local
         if is_free is False or (not is_certain and time.time() - _changed(folder) < ABANDONED_SECONDS):
             return False
@@ -172,7 +172,7 @@ def _identity_of_computer() -> tuple[str, str]:
 _COMPUTER = _identity_of_computer()
 
 
-def _lock(descriptor: int) -> bool | None:
+def lock_file(descriptor: int) -> bool | None:
     """Lock a file; return False if another process holds the lock, None if the file system has no locks."""
     try:
         if sys.platform == "win32":
@@ -184,7 +184,7 @@ def _lock(descriptor: int) -> bool | None:
     return True
 
 
-def _is_at(descriptor: int, path: Path) -> bool:
+def is_open_at(descriptor: int, path: Path) -> bool:
     """Return whether an open file is still the one at a path."""
     try:
         return os.path.samestat(os.fstat(descriptor), path.stat())

@@ -166,7 +166,7 @@ class FakeLocks:
 
 
 def test_a_folder_swept_before_it_was_locked_is_made_again(tmp_path, monkeypatch):
-    real, calls = partial_files._lock, []
+    real, calls = partial_files.lock_file, []
 
     def lock(descriptor):
         calls.append(descriptor)
@@ -175,7 +175,7 @@ def test_a_folder_swept_before_it_was_locked_is_made_again(tmp_path, monkeypatch
             shutil.rmtree(folder)
         return real(descriptor)
 
-    monkeypatch.setattr(partial_files, "_lock", lock)
+    monkeypatch.setattr(partial_files, "lock_file", lock)
     folder = make_partial(tmp_path / "o.tif")
     assert len(calls) == 2
     assert (folder / LOCK).exists()

@@ -7,21 +7,17 @@ and between different computers or users, runs are not locked.
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import hashlib
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
 
 from dubai_landcover_plugin.core.runtimes.cache import cache_folder
+from dubai_landcover_plugin.protocol.partial_files import is_open_at, lock_file
 
 _POLL = 0.2  # s between attempts
-_BUSY = (errno.EACCES, errno.EAGAIN, errno.EDEADLK)
 
 
 class LockedError(Exception):
@@ -39,55 +35,37 @@ def locked(target: str | Path, wait: Callable[[], None] | None = None) -> Iterat
     Raises:
         LockedError: if another run holds the lock and ``wait`` is None.
     """
-    name = hashlib.sha256(os.path.normcase(os.path.realpath(target)).encode("utf-8", "surrogateescape")).hexdigest()
-    path = cache_folder() / "locks" / name[:40]
-    stream = _acquire(path, wait)
+    try:
+        path = _lock_path(target)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = _acquire(path, wait)
+    except OSError:  # no home folder, or it is not writable
+        yield
+        return
     try:
         yield
     finally:
-        if stream is not None:
-            with contextlib.suppress(OSError):
-                path.unlink()  # Windows refuses while the file is open: it stays, empty
-            stream.close()
+        with suppress(OSError):
+            path.unlink()  # Windows refuses while the file is open: it stays, empty
+        os.close(descriptor)
 
 
-def _acquire(path: Path, wait: Callable[[], None] | None) -> IO[bytes] | None:
-    """Return the locked file; None where locking is not possible."""
+def _lock_path(target: str | Path) -> Path:
+    place = os.path.normcase(os.path.realpath(target)).encode("utf-8", "surrogateescape")
+    return cache_folder() / "locks" / hashlib.sha256(place).hexdigest()[:40]
+
+
+def _acquire(path: Path, wait: Callable[[], None] | None) -> int:
+    """Return the descriptor of the open file, locked where the file system has locks."""
     while True:
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stream = path.open("ab")
-        except OSError:
-            return None
-        try:
-            _lock(stream)
-            # The run that held the lock before may have deleted the file after it was opened here.
-            if os.path.samestat(os.fstat(stream.fileno()), os.stat(path)):
-                return stream
-            stream.close()
-        except FileNotFoundError:
-            stream.close()
-        except OSError as error:
-            stream.close()
-            if error.errno not in _BUSY:
-                return None
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        is_free = lock_file(descriptor)
+        # The run that held the lock before may have deleted the file after it was opened here.
+        if is_free is None or (is_free and is_open_at(descriptor, path)):
+            return descriptor
+        os.close(descriptor)
+        if not is_free:
             if wait is None:
-                raise LockedError from error
+                raise LockedError
             wait()
             time.sleep(_POLL)
-
-
-def _lock(stream: IO[bytes]) -> None:
-    """Lock an open file without waiting.
-
-    Raises:
-        OSError: if another process holds the lock, or the file system has no locks.
-    """
-    if sys.platform == "win32":
-        import msvcrt
-
-        msvcrt.locking(stream.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -65,3 +66,16 @@ def test_without_a_cache_folder_runs_are_not_locked(tmp_path, monkeypatch):
     monkeypatch.setenv("DUBAI_LANDCOVER_CACHE", str(tmp_path / "cache"))
     with locked(tmp_path / "a.tif"), locked(tmp_path / "a.tif"):
         pass
+
+
+def test_without_a_home_folder_runs_are_not_locked(tmp_path, monkeypatch):
+    for name in ("DUBAI_LANDCOVER_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+    with locked(tmp_path / "a.tif"), locked(tmp_path / "a.tif"):
+        pass
+
+
+def test_errors_of_the_run_pass(tmp_path):
+    with pytest.raises(FileNotFoundError, match="of the run"), locked(tmp_path / "a.tif"):
+        raise FileNotFoundError("of the run")
