@@ -20,41 +20,49 @@ from typing import Any
 NOTE, REPLACED = ".moves", ".replaced"
 """Names in a temporary folder: the list of moves, and the folder of files that are replaced."""
 
+_SMALL = 1 << 20  # bytes
+
 _NO_LINKS = {
     errno.EACCES, errno.EINVAL, errno.EMLINK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EXDEV,
 }  # fmt: skip
 
 
-def place(folder: Path, parts: Sequence[str], stale: Sequence[Path], overwrite: bool, main_last: bool = False) -> None:
+def place(folder: Path, parts: Sequence[str], stale: Sequence[Path], overwrite: bool) -> None:
     """Move files from a temporary folder into the folder above it.
+
+    One file replaces another by one rename. Of several, the main file goes first and comes last, so that what can be
+    read is complete. Small files that are there with the same content stay.
 
     Args:
         folder: The temporary folder.
         parts: Names of the files to move; the first is the main file, without which the others are not read.
         stale: Files of an earlier data set that do not fit the new one; they are removed.
         overwrite: Whether existing files may be replaced.
-        main_last: The main file cannot be read without the others: it goes first and comes last.
 
     Raises:
         FileExistsError: if a file exists that may not be replaced; ``filename2`` is its path.
         OSError: if the file system refuses; :func:`recover` then undoes the moves.
     """
-    targets = [folder.parent / name for name in parts]
-    leaving = [path for path in dict.fromkeys((*targets, *stale)) if os.path.lexists(path)]
+    above = folder.parent
+    leaving = [path for path in dict.fromkeys((*(above / name for name in parts), *stale)) if os.path.lexists(path)]
     if leaving and not overwrite:
         raise _exists(leaving[0])
+    main, *sides = parts
+    kept = [name for name in sides if _is_same(folder / name, above / name)]
+    parts = [main, *(name for name in sides if name not in kept)]
+    leaving = [path for path in leaving if path not in [above / name for name in kept]]
+    if len(parts) == 1:
+        leaving = [path for path in leaving if path != above / main]
     for name in parts:
         _sync(folder / name)  # content first: a power cut must not leave an empty file
-    if not main_last:
-        leaving = [path for path in leaving if path != targets[0]]  # one rename replaces it
     if len(parts) > 1 or leaving:
         _write_note(folder, parts)
         (folder / REPLACED).mkdir()
     for path in leaving:
         os.rename(path, folder / REPLACED / path.name)
-    for name in [*parts[1:], parts[0]] if main_last else parts:
-        _move(folder / name, folder.parent / name, overwrite and name == parts[0])
-    _sync_folder(folder.parent)
+    for name in [*parts[1:], main]:
+        _move(folder / name, above / name, overwrite and len(parts) == 1)
+    _sync_folder(above)
 
 
 def recover(folder: Path) -> None:
@@ -127,6 +135,14 @@ def _identity(path: Path) -> list[int]:
     except OSError:
         return []
     return [found.st_size, found.st_mtime_ns]
+
+
+def _is_same(one: Path, other: Path) -> bool:
+    """Return whether two small files have the same content."""
+    try:
+        return one.stat().st_size == other.stat().st_size <= _SMALL and one.read_bytes() == other.read_bytes()
+    except OSError:
+        return False
 
 
 def _move(source: Path, target: Path, overwrite: bool) -> None:

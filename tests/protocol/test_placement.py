@@ -58,32 +58,37 @@ def killed_at(monkeypatch: pytest.MonkeyPatch, number: int, after: bool) -> list
 
 
 CASES = [
-    pytest.param(SHAPEFILE, [*SHAPEFILE, "t.cpg", INDEX], True, True, id="shapefile"),
-    pytest.param(SHAPEFILE, [], True, False, id="new-shapefile"),
-    pytest.param(["t.fgb", "t.qml"], ["t.fgb", "t.qml"], False, True, id="style"),
-    pytest.param(["t.tif"], ["t.tif", "t.tif.aux.xml"], False, True, id="raster"),
+    pytest.param(SHAPEFILE, dict.fromkeys([*SHAPEFILE, "t.cpg", INDEX], "old"), id="shapefile"),
+    pytest.param(SHAPEFILE, {**dict.fromkeys(SHAPEFILE, "old"), "t.prj": "new"}, id="same-crs"),
+    pytest.param(SHAPEFILE, {}, id="new-shapefile"),
+    pytest.param(["t.fgb", "t.qml"], {"t.fgb": "old", "t.qml": "old"}, id="style"),
+    pytest.param(["t.fgb", "t.qml"], {"t.fgb": "old", "t.qml": "new"}, id="same-style"),
+    pytest.param(["t.fgb", "t.qml"], {}, id="new-style"),
+    pytest.param(["t.tif"], {"t.tif": "old"}, id="raster"),
+    pytest.param(["t.tif"], {}, id="new-raster"),
 ]
 
 
-@pytest.mark.parametrize(("names", "earlier", "main_last", "overwrite"), CASES)
+@pytest.mark.parametrize(("names", "old"), CASES)
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-def test_a_kill_leaves_the_old_set_nothing_or_the_new_one(tmp_path, names, earlier, main_last, overwrite, after):
-    old, new, outcomes = dict.fromkeys(earlier, "old"), dict.fromkeys(names, "new"), set()
-    stale = ["t.dbf", "t.cpg", INDEX] if main_last else ["t.tif.aux.xml"]
+def test_a_kill_leaves_the_old_set_nothing_or_the_new_one(tmp_path, names, old, after):
+    new, outcomes = dict.fromkeys(names, "new"), set()
+    stale = ["t.dbf", "t.cpg", INDEX] if names == SHAPEFILE else []
+    is_one_file = len(new.items() - old.items()) == 1
     for number in range(1, 60):
         folder = tmp_path / str(number)
         folder.mkdir()
         (folder / "t.qmd").write_text("the user's")
-        for name in earlier:
-            (folder / name).write_text("old")
+        for name, content in old.items():
+            (folder / name).write_text(content)
         partial = new_files(folder, names)
         with pytest.MonkeyPatch.context() as patched:
             calls = killed_at(patched, number, after)
             with suppress(KilledError):
-                place(partial, names, [folder / name for name in stale], overwrite, main_last)
+                place(partial, names, [folder / name for name in stale], bool(old))
         found = state(folder)
         assert found.pop("t.qmd") == "the user's"
-        if main_last and names[0] in found:
+        if names[0] in found or (is_one_file and old):
             assert found in (old, new)  # never a mixture that can be read
         abandon(partial)
         sweep_partials(folder)
@@ -95,7 +100,7 @@ def test_a_kill_leaves_the_old_set_nothing_or_the_new_one(tmp_path, names, earli
         if len(calls) < number:
             break
     assert outcomes == {False, True}
-    assert number > len(names) + len(earlier)
+    assert number > len(new.items() - old.items()) + 1
 
 
 def test_a_second_kill_while_recovering_changes_nothing(tmp_path):
@@ -112,7 +117,7 @@ def test_a_second_kill_while_recovering_changes_nothing(tmp_path):
                     killed_at(patched, number, False)
                     with suppress(KilledError):
                         if action == "place":
-                            place(partial, names, [folder / INDEX], True, True)
+                            place(partial, names, [folder / INDEX], True)
                         else:
                             recover(partial)
             abandon(partial)
@@ -135,7 +140,7 @@ def test_an_error_puts_the_earlier_files_back(tmp_path, monkeypatch):
         patched.setattr(placement.os, "link", refuse)
         patched.setattr(placement.os, "name", "posix")
         with pytest.raises(OSError, match="Input/output error"):
-            place(partial, SHAPEFILE, [], True, True)
+            place(partial, SHAPEFILE, [], True)
     remove_partial(partial)
     assert state(tmp_path) == dict.fromkeys(SHAPEFILE, "old")
     assert sorted(os.listdir(tmp_path)) == sorted(SHAPEFILE)
@@ -153,11 +158,20 @@ def test_the_earlier_files_are_kept_while_they_cannot_be_put_back(tmp_path, monk
         for name in ("link", "replace"):
             patched.setattr(placement.os, name, refuse)
         with pytest.raises(OSError, match="Input/output error"):
-            place(partial, SHAPEFILE, [], True, True)
+            place(partial, SHAPEFILE, [], True)
         remove_partial(partial)
         assert (partial / REPLACED / "t.shp").read_text() == "old"
     assert sweep_partials(tmp_path) == [partial]
     assert state(tmp_path) == dict.fromkeys(SHAPEFILE, "old")
+
+
+def test_side_files_of_a_replaced_raster_go(tmp_path):
+    for name in ("t.tif", "t.tif.aux.xml"):
+        (tmp_path / name).write_text("old")
+    partial = new_files(tmp_path, ["t.tif"])
+    place(partial, ["t.tif"], [tmp_path / "t.tif.aux.xml"], overwrite=True)
+    remove_partial(partial)
+    assert state(tmp_path) == {"t.tif": "new"}
 
 
 @pytest.mark.parametrize("links", [True, False], ids=["hard-links", "no-hard-links"])
@@ -187,9 +201,9 @@ def test_a_file_that_appears_at_the_last_moment_is_not_replaced(tmp_path, monkey
 def test_what_the_user_puts_there_after_a_kill_is_kept(tmp_path, monkeypatch):
     partial = new_files(tmp_path, SHAPEFILE)
     with monkeypatch.context() as patched:
-        patched.setattr(placement, "_move", lambda source, target, overwrite: _move_then_die(source, target))
+        patched.setattr(placement, "_move", lambda source, target, _: _move_then_die(source, target))
         with pytest.raises(KilledError):
-            place(partial, SHAPEFILE, [], True, True)
+            place(partial, SHAPEFILE, [], True)
     (tmp_path / "t.dbf").write_text("the user's")
     abandon(partial)
     sweep_partials(tmp_path)

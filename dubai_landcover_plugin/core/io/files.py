@@ -89,7 +89,6 @@ def place_files(
     sides: Sequence[str] = (),
     stale: Sequence[Path] = (),
     overwrite: bool = True,
-    main_last: bool = False,
 ) -> None:
     """Move a file, and files that belong to it, from a temporary folder into the folder above; all or none.
 
@@ -99,8 +98,6 @@ def place_files(
         sides: Names of the files that belong to it.
         stale: Files of an earlier data set at ``path`` that do not fit the new one; they are removed.
         overwrite: Whether existing files may be replaced.
-        main_last: The file cannot be read without its sides, as a shapefile: the earlier one goes before its sides, the
-            new one comes after them.
 
     Raises:
         OutputError: if a file may not be replaced or the file system refuses; earlier files are as before once the
@@ -109,7 +106,7 @@ def place_files(
     try:
         if observer := _observer.get():
             observer({folder / name: path.with_name(name) for name in (path.name, *sides)})
-        place(folder, [path.name, *sides], stale, overwrite, main_last)
+        place(folder, [path.name, *sides], stale, overwrite)
     except FileExistsError as error:
         raise OutputError(
             f"{error.filename2 or path} exists.", "Choose another output path, or allow overwriting."

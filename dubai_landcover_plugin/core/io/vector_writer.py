@@ -262,8 +262,7 @@ class VectorWriter:
             named = self._path.stem + part.name[len(_UNNAMED) :]
             part.rename(folder / named)
             sides += [named] if named != name else []
-        is_shapefile = self._driver == "ESRI Shapefile"
-        place_files(folder, self._path, sides, stale_vector_files(self._path), self._overwrite, main_last=is_shapefile)
+        place_files(folder, self._path, sides, stale_vector_files(self._path), self._overwrite)
 
 
 def layer_name(stem: str) -> str:

@@ -258,7 +258,7 @@ class TestCheck:
             patched.setattr(placement, "_sync_folder", lambda folder: None)
             patched.setattr(placement.os, "unlink", lambda source: (_ for _ in ()).throw(KeyboardInterrupt))
             with pytest.raises(KeyboardInterrupt):
-                placement.place(partial, names, [], overwrite=False, main_last=True)
+                placement.place(partial, names, [], overwrite=False)
         assert (tmp_path / "town.dbf").exists()
         abandon(partial)
         check_outputs(request(path))
