@@ -15,12 +15,12 @@ from dubai_landcover_plugin.core.assessment.result import Assessment
 from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices, class_indices, strip_rows
 from dubai_landcover_plugin.core.assessment.wall_to_wall import ContingencyTable, wall_to_wall_assessment
 from dubai_landcover_plugin.core.grid.grid import Grid
-from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
+from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, check_one_band, needs_mask
 from dubai_landcover_plugin.core.io.class_scheme import scheme_of
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.classes import ClassScheme
-from dubai_landcover_plugin.protocol.errors import ClassSchemeError, GeoreferenceError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError, GeoreferenceError, RasterReadError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 _METHOD = (
@@ -49,12 +49,7 @@ class ReferenceRaster:
         self.warnings: list[str] = []
         self.unknown: set[int] = set()
         try:
-            if self._dataset.count != 1 or np.dtype(self._dataset.dtypes[0]).kind not in "iuf":
-                raise RasterOpenError(
-                    f"{path} is not a raster of classes: it has {self._dataset.count} band(s) of "
-                    f"{self._dataset.dtypes[0]}.",
-                    "Choose a raster with one band of class ids.",
-                )
+            check_one_band(path, self._dataset)
             self._indices = _indices_by_name(self._dataset, scheme)
             if not self._has_same_grid():
                 self._vrt = self._warped()
@@ -121,6 +116,8 @@ class ReferenceRaster:
             "was resampled (nearest neighbour). Borders between classes may count as errors."
         )
         empty = dataset.nodata if dataset.nodata is not None else 0
+        # GDAL honours a mask or an alpha band only where it is given no nodata value.
+        nodata = {} if needs_mask(dataset) else {"src_nodata": empty, "nodata": empty}
         return WarpedVRT(
             dataset,
             crs=grid.crs,
@@ -128,8 +125,7 @@ class ReferenceRaster:
             width=grid.width,
             height=grid.height,
             resampling=Resampling.nearest,
-            src_nodata=empty,
-            nodata=empty,
+            **nodata,
         )
 
 

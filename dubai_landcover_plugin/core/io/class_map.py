@@ -48,7 +48,7 @@ class ClassDecoder:
         dtype = np.dtype(dataset.dtypes[0])
         self.nodata = _usable_nodata(dataset.nodata, dtype)
         """The nodata value of the raster; None where it has none, or none that its type can hold."""
-        self.needs_mask = _needs_mask(dataset)
+        self.needs_mask = needs_mask(dataset)
         """Whether a mask has to be read beside the values."""
         # Class id of each value of a byte.
         self._table = np.full(256, _UNKNOWN, np.uint8)
@@ -126,7 +126,7 @@ class ClassifiedSource:
         self._dataset = open_raster(path)
         try:
             dataset = self._dataset
-            _check_bands(self.path, dataset)
+            check_one_band(self.path, dataset)
             self.scheme, self.note = _choose(self.path, dataset, scheme)
             self.decoder = ClassDecoder(self.path, dataset, self.scheme)
             self._grid = Grid(dataset.height, dataset.width, dataset.transform, declared_crs(dataset.crs))
@@ -201,8 +201,12 @@ def limited_cache() -> rasterio.Env:
     return rasterio.Env(GDAL_CACHEMAX=_CACHE)
 
 
-def _check_bands(path: str, dataset: rasterio.DatasetReader) -> None:
-    """Refuse rasters with other than one band of real numbers, an alpha band not counted."""
+def check_one_band(path: str, dataset: rasterio.DatasetReader) -> None:
+    """Refuse rasters with other than one band of real numbers, an alpha band not counted.
+
+    Raises:
+        RasterOpenError: naming the bands.
+    """
     bands = [kind for kind in dataset.colorinterp if kind != ColorInterp.alpha]
     if not dataset.count:
         raise RasterOpenError(f"{path} is not a classified raster: it has no band.", _REMEDY)
@@ -237,7 +241,7 @@ def _usable_nodata(nodata: float | None, dtype: np.dtype[Any]) -> float | None:
         return float(dtype.type(nodata))
 
 
-def _needs_mask(dataset: rasterio.DatasetReader) -> bool:
+def needs_mask(dataset: rasterio.DatasetReader) -> bool:
     """Return whether a mask or an alpha band says which pixels are valid."""
     return not {MaskFlags.all_valid, MaskFlags.nodata} & set(dataset.mask_flag_enums[0])
 
