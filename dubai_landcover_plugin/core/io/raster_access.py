@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ FORMATS = [
 ]  # fmt: skip
 """Names of GDAL's drivers for formats that keep pixels in local files; those of web services are not among them."""
 
+_RAW_BAND = re.compile(r"<VRTRasterBand([^>]*VRTRawRasterBand[^>]*)>(.*?)</VRTRasterBand>", re.DOTALL)
+
 # By default GDAL fills the missing end of a truncated JPEG or PNG without an error.
 _STRICT = {"GDAL_ERROR_ON_LIBJPEG_WARNING": True, "GDAL_PNG_WHOLE_IMAGE_OPTIM": False, "GDAL_VRT_ENABLE_PYTHON": "NO"}
 # A second barrier behind check_path(): no file system of the network, and a proxy that does not exist.
@@ -40,22 +43,26 @@ def gdal_options(path: str) -> dict[str, Any]:
     return dict(_STRICT) if is_remote(path) else {**_STRICT, **_OFFLINE}
 
 
-def open_raster(path: str | Path, **options: Any) -> rasterio.DatasetReader:
+def open_raster(path: str | Path, checked: bool = False, **options: Any) -> rasterio.DatasetReader:
     """Open a raster; NotGeoreferencedWarning is suppressed.
 
     Args:
         path: Anything GDAL opens; a virtual raster may refer to local raster files everywhere.
+        checked: Whether this process has opened it before, so that its references and its size need no check.
         options: GDAL's options for the format, such as ``OVERVIEW_LEVEL``.
 
     Raises:
         RasterOpenError: if GDAL cannot, its file is cut short, or it refers to the network, a pipe or a device.
     """
     text = os.fspath(path)
-    check_path(text)
+    if not checked:
+        check_path(text)
     try:
         with warnings.catch_warnings(), rasterio.Env(**gdal_options(text)):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             dataset = DatasetReader(text, driver=FORMATS, **options)
+            if checked:
+                return dataset
             try:
                 check_metadata(text, dataset.tags(ns="OVERVIEWS").get("OVERVIEW_FILE"), _description(dataset))
                 _check_size(dataset)
@@ -85,6 +92,7 @@ def _check_size(dataset: rasterio.DatasetReader) -> None:
         RasterOpenError: with both sizes.
     """
     if dataset.driver == "VRT":
+        _check_raw_bands(dataset)
         for file in map(Path, dataset.files[1:]):
             if _may_be_cut(file):
                 open_raster(file).close()
@@ -95,9 +103,37 @@ def _check_size(dataset: rasterio.DatasetReader) -> None:
         return
     found, needed = file.stat().st_size, _least_size(dataset, file)
     if found < needed:
-        raise RasterOpenError(
-            f"{file} is incomplete: it has {found:,} bytes, its header describes {needed:,}.", "Copy it again."
+        raise _incomplete(file, found, needed)
+
+
+def _check_raw_bands(dataset: rasterio.DatasetReader) -> None:
+    """Refuse a virtual raster whose raw bytes end before its pixels do.
+
+    Raises:
+        RasterOpenError: with both sizes.
+    """
+    text = "".join(dataset.tags(ns="xml:VRT").values())
+    for attributes, content in _RAW_BAND.findall(text):
+        kind = np.dtype(dataset.dtypes[int(re.findall(r'band="(\d+)"', attributes)[0]) - 1])
+        offset, pixel, line = (
+            int(found[1]) if (found := re.search(rf"<{name}>(-?\d+)</{name}>", content)) else default
+            for name, default in (
+                ("ImageOffset", 0),
+                ("PixelOffset", kind.itemsize),
+                ("LineOffset", kind.itemsize * dataset.width),
+            )
         )
+        needed = offset + max(line, 0) * (dataset.height - 1) + max(pixel, 0) * (dataset.width - 1) + kind.itemsize
+        name = re.findall(r"<SourceFilename[^>]*>(.*?)</SourceFilename>", content)[0]
+        file = Path(dataset.name).parent / name  # an absolute name stays as it is
+        if file.is_file() and file.stat().st_size < needed:
+            raise _incomplete(file, file.stat().st_size, needed)
+
+
+def _incomplete(file: Path, found: int, needed: int) -> RasterOpenError:
+    return RasterOpenError(
+        f"{file} is incomplete: it has {found:,} bytes, its header describes {needed:,}.", "Copy it again."
+    )
 
 
 def _least_size(dataset: rasterio.DatasetReader, file: Path) -> int:

@@ -136,12 +136,16 @@ def _file_names(text: bytes, path: str) -> Iterator[tuple[str, dict[str, str], s
     found: list[tuple[str, dict[str, str], list[str]]] = []
     stack: list[tuple[str, dict[str, str], list[str]]] = []
 
-    def start(tag: str, attributes: dict[str, str]) -> None:
-        lowered = {name.lower(): value for name, value in attributes.items()}
-        if "rawrasterband" in lowered.get("subclass", "").lower() or (stack and stack[-1][1].get("raw")):
-            lowered["raw"] = "1"  # inherited by the elements inside
-        stack.append((tag.lower(), lowered, []))
-        found.append(stack[-1])
+    def start(tag: str, given: dict[str, str]) -> None:
+        attributes = {name.lower(): value for name, value in given.items()} if given else given
+        if "rawrasterband" in attributes.get("subclass", "").lower() or (stack and "raw" in stack[-1][1]):
+            attributes["raw"] = "1"  # inherited by the elements inside
+        stack.append((tag.lower(), attributes, []))
+
+    def end(_: str) -> None:
+        tag, attributes, parts = stack.pop()
+        if parts and (_FILE_TAG.search(f"{tag} {attributes.get('key', '')}") or tag == "pixelfunctionlanguage"):
+            found.append((tag, attributes, parts))
 
     def refuse(*_: object) -> None:
         raise RasterOpenError(f"{path} declares XML entities.", "Make the virtual raster again.")
@@ -151,7 +155,7 @@ def _file_names(text: bytes, path: str) -> Iterator[tuple[str, dict[str, str], s
 
     parser = expat.ParserCreate(encoding="iso-8859-1" if not _is_utf8(text) else None)
     parser.StartElementHandler = start
-    parser.EndElementHandler = lambda _: stack.pop()
+    parser.EndElementHandler = end
     parser.CharacterDataHandler = read
     parser.StartDoctypeDeclHandler = refuse
     try:
@@ -160,7 +164,7 @@ def _file_names(text: bytes, path: str) -> Iterator[tuple[str, dict[str, str], s
         raise RasterOpenError(f"{path} is not valid XML: {error}.", "Make the virtual raster again.") from error
     for tag, attributes, parts in found:
         value = "".join(parts).strip()
-        if value and (_FILE_TAG.search(f"{tag} {attributes.get('key', '')}") or tag == "pixelfunctionlanguage"):
+        if value:
             yield tag, attributes, value
 
 

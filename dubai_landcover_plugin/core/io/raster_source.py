@@ -61,6 +61,7 @@ class SourceOptions:
 
     Args:
         overviews: False reads the full resolution even where a file has overviews.
+        checked: Whether this process has opened the raster before.
     """
 
     bands: tuple[int, ...] | None = None
@@ -70,6 +71,7 @@ class SourceOptions:
     pixel_space: bool = False
     extent: tuple[float, float, float, float] | None = None
     overviews: bool = True
+    checked: bool = False
 
 
 class RasterSource:
@@ -101,7 +103,7 @@ class RasterSource:
         self.warnings: list[str] = []
         self._gdal = gdal_options(path)
         self._checked: set[int] = set()  # overviews that were compared with the pixels
-        self._dataset = _open(path, self._options.overviews)
+        self._dataset = _open(path, self._options)
         try:
             whole = self._whole_grid()
             self._palette = _palette(self._dataset)
@@ -134,7 +136,7 @@ class RasterSource:
         Raises:
             RasterOpenError: if GDAL cannot open it any more.
         """
-        decided = replace(self._options, alpha="no" if self._alpha is None else "yes")
+        decided = replace(self._options, alpha="no" if self._alpha is None else "yes", checked=True)
         return RasterSource(self.path, self._wanted, decided)
 
     def __enter__(self) -> RasterSource:
@@ -321,9 +323,9 @@ class RasterSource:
             f"The overviews of {Path(self.path).name} (1:{factors[level]}) do not show its pixels: the full resolution "
             "is read instead. Build them again (Raster > Miscellaneous > Build Overviews in QGIS)."
         )
-        self._options = replace(self._options, overviews=False)
+        self._options = replace(self._options, overviews=False, checked=True)
         self._dataset.close()
-        self._dataset = _open(self.path, overviews=False)
+        self._dataset = _open(self.path, self._options)
 
     def _read(self, area: RasterioWindow, shape: tuple[int, int], method: Resampling) -> Chip:
         with rasterio.Env(**self._gdal):
@@ -395,13 +397,14 @@ class RasterSource:
         return found.numbers
 
 
-def _open(path: str, overviews: bool) -> rasterio.DatasetReader:
+def _open(path: str, options: SourceOptions) -> rasterio.DatasetReader:
     """Open a raster of real numbers.
 
     Raises:
         RasterOpenError: if GDAL cannot, or it has no bands or complex numbers.
     """
-    dataset = open_raster(path) if overviews else open_raster(path, OVERVIEW_LEVEL="NONE")
+    level = {} if options.overviews else {"OVERVIEW_LEVEL": "NONE"}
+    dataset = open_raster(path, options.checked, **level)
     if dataset.count == 0:
         inside = dataset.subdatasets
         dataset.close()

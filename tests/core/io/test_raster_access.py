@@ -111,3 +111,23 @@ def test_overviews_in_the_metadata_of_a_file(raster):
 def test_paths_that_lead_nowhere(path):
     with pytest.raises(RasterOpenError):
         open_raster(path)
+
+
+@pytest.mark.parametrize("kept", [0.5, 0.99, 1])
+def test_raw_bands_of_a_virtual_raster(tmp_path, kept):
+    pixels = random_pixels(30, 20)
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{band}" subClass="VRTRawRasterBand">'
+        f'<SourceFilename relativeToVRT="1">pixels.raw</SourceFilename><ImageOffset>{600 * (band - 1)}</ImageOffset>'
+        "<PixelOffset>1</PixelOffset><LineOffset>20</LineOffset></VRTRasterBand>"
+        for band in (1, 2, 3)
+    )
+    path = tmp_path / "raw.vrt"
+    path.write_text(f'<VRTDataset rasterXSize="20" rasterYSize="30">{bands}</VRTDataset>')
+    (tmp_path / "pixels.raw").write_bytes(pixels.tobytes()[: int(1800 * kept)])
+    if kept == 1:
+        with open_raster(path) as dataset:
+            assert (dataset.read() == pixels).all()
+        return
+    with pytest.raises(RasterOpenError, match=r"pixels\.raw is incomplete: it has .* bytes, its header describes 1,"):
+        open_raster(path)
