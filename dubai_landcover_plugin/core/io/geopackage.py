@@ -10,7 +10,7 @@ _HEADER = ("application_id", "user_version")
 _APPLICATION, _OLDEST = 0x47504B47, 10_200  # "GPKG", version 1.2; OGC GeoPackage Encoding Standard, requirement 2
 
 
-def missing_part(path: Path, layer: str, count: int) -> str:
+def missing_part(path: Path, layer: str, count: int, indexed: int | None = None) -> str:
     """Return which part of a GeoPackage is missing or wrong; empty if it is complete.
 
     GDAL writes these parts when it creates and closes a file, and ignores errors of the disk.
@@ -19,9 +19,11 @@ def missing_part(path: Path, layer: str, count: int) -> str:
         path: The file.
         layer: Name of the layer.
         count: Number of features of the layer.
+        indexed: Number of features that are not empty; None: all.
     """
     index = f"rtree_{layer}_geom"
     quoted = index.replace('"', '""')
+    expected = count if indexed is None else indexed
     triggers = {f"trigger_{action}_feature_count_{layer}" for action in ("insert", "delete")}
     with closing(sqlite3.connect(path)) as package:
         application, version = (package.execute(f"PRAGMA {name}").fetchone()[0] for name in _HEADER)
@@ -29,7 +31,7 @@ def missing_part(path: Path, layer: str, count: int) -> str:
             return "another header than a GeoPackage"
         names = {name for (name,) in package.execute("SELECT name FROM sqlite_master")}
         in_index = f'SELECT count(*) FROM "{quoted}"'  # noqa: S608
-        if index not in names or package.execute(in_index).fetchone() != (count,):
+        if index not in names or package.execute(in_index).fetchone() != (expected,):
             return "no complete spatial index"
         if not triggers <= names:
             return "no triggers of the feature count"

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import shapely
 
 from dubai_landcover_plugin.core.io import ogr
 
@@ -20,6 +21,7 @@ Fields = Mapping[str, npt.NDArray[Any]]
 
 _BATCH = 20_000  # features that are read back at a time
 _TEXT = 62  # characters of a text that count: a shapefile holds 254 bytes, and 62 characters have at most 248
+_MODULUS = 1 << 64
 _DIGITS, _STEP = 1e-9, 1e-15  # difference of floats that is rounding, relative and absolute: shapefiles hold decimals
 
 
@@ -28,13 +30,15 @@ class LayerChecksum:
 
     Args:
         kinds: Type of each attribute: integer, float or object for text.
+        as_points: Compare the coordinates only. Shapefiles do not distinguish polygons from multipolygons, and the
+            orientation in which they store rings is ambiguous where these intersect themselves.
 
     Attributes:
         count: Number of features.
     """
 
-    def __init__(self, kinds: Mapping[str, np.dtype[Any]]) -> None:
-        self._kinds = dict(kinds)
+    def __init__(self, kinds: Mapping[str, np.dtype[Any]], as_points: bool = False) -> None:
+        self._kinds, self._as_points = dict(kinds), as_points
         self._exact = dict.fromkeys(kinds, 0)  # texts and integers: sum of hashes; floats: missing values
         self._sums = dict.fromkeys(kinds, (0.0, 0.0))  # floats: sum of the values and of their absolute values
         self._geometries = 0
@@ -43,7 +47,8 @@ class LayerChecksum:
     def add(self, wkb: npt.NDArray[np.object_], fields: Fields) -> None:
         """Add features: (N,) geometries as WKB and (N,) values of each attribute, of its type."""
         self.count += len(wkb)
-        self._geometries += sum(map(zlib.crc32, wkb.tolist()))
+        self._geometries += _sum_of_points(wkb) if self._as_points else sum(map(zlib.crc32, wkb.tolist()))
+        self._geometries %= _MODULUS
         for name, kind in self._kinds.items():
             values = fields[name]
             if kind.kind == "O":
@@ -55,7 +60,7 @@ class LayerChecksum:
                 self._exact[name] += len(values) - len(finite)
             else:
                 self._exact[name] += int(values.astype(np.int64).view(np.uint64).sum())
-                self._exact[name] %= 1 << 64
+                self._exact[name] %= _MODULUS
 
     def difference(self, other: LayerChecksum) -> str:
         """Return in which respect another layer with the same attributes differs; empty if it does not."""
@@ -70,18 +75,21 @@ class LayerChecksum:
         return ""
 
 
-def checksum_of_file(path: Path, layer: str, kinds: Mapping[str, np.dtype[Any]]) -> LayerChecksum:
+def checksum_of_file(
+    path: Path, layer: str, kinds: Mapping[str, np.dtype[Any]], as_points: bool = False
+) -> LayerChecksum:
     """Return the checksum of a layer, which is read in batches.
 
     Args:
         path: The file.
         layer: Its layer.
         kinds: Type of each attribute.
+        as_points: Compare the coordinates only.
 
     Raises:
         ValueError: if an attribute is missing or has another type.
     """
-    found = LayerChecksum(kinds)
+    found = LayerChecksum(kinds, as_points)
     with ogr.open_arrow(str(path), layer=layer, use_pyarrow=True, batch_size=_BATCH) as (meta, batches):
         missing = set(kinds) - set(meta["fields"].tolist())
         if missing:
@@ -91,6 +99,13 @@ def checksum_of_file(path: Path, layer: str, kinds: Mapping[str, np.dtype[Any]])
             wkb = np.array([shape or b"" for shape in shapes], object)
             found.add(wkb, {name: _values(batch.column(name), kind) for name, kind in kinds.items()})
     return found
+
+
+def _sum_of_points(wkb: npt.NDArray[np.object_]) -> int:
+    """Return a sum over the coordinates of geometries, (N,) WKB, in any order."""
+    points = shapely.get_coordinates(shapely.from_wkb(wkb, on_invalid="ignore"))
+    across, down = points.view(np.uint64).sum(axis=0).tolist() if len(points) else (0, 0)
+    return int(3 * across + 5 * down + len(points))
 
 
 def _values(column: Any, kind: np.dtype[Any]) -> npt.NDArray[Any]:

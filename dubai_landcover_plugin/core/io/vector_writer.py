@@ -83,8 +83,10 @@ class VectorWriter:
         self._parquet: GeoParquetFile | None = None
         self._made = False
         self._shapes = 0  # bytes of the .shp
-        self._written = LayerChecksum(self._fields)
+        self._as_points = self._driver == "ESRI Shapefile"
+        self._written = LayerChecksum(self._fields, self._as_points)
         self._bounds = np.full(4, np.nan)
+        self._extended = 0  # features that are not empty: those in a spatial index
 
     def __enter__(self) -> VectorWriter:
         self._folder = partial_folder(self._path)
@@ -114,6 +116,7 @@ class VectorWriter:
         wkb = shapely.to_wkb(self._stored(geometries), flavor="iso")
         values = {name: np.asarray(fields[name], kind) for name, kind in self._fields.items()}
         self._written.add(wkb, values)
+        self._extended += int((~shapely.is_empty(geometries)).sum())
         bounds = shapely.total_bounds(geometries)
         self._bounds = np.array([*np.fmin(self._bounds[:2], bounds[:2]), *np.fmax(self._bounds[2:], bounds[2:])])
         if self._driver in _IN_MEMORY:
@@ -153,12 +156,7 @@ class VectorWriter:
 
     def _stored(self, geometries: Geometries) -> Geometries:
         """Return geometries as the format stores them, so that they can be compared with those that are read back."""
-        if self._driver == "ESRI Shapefile" and "Polygon" in self._type:
-            clockwise: Geometries = shapely.orient_polygons(geometries, exterior_cw=True)
-            single = shapely.get_num_geometries(clockwise) == 1
-            clockwise[single] = shapely.get_geometry(clockwise[single], 0)
-            return clockwise
-        if self._driver != "Parquet" and self._type == "MultiPolygon":
+        if self._driver == "GPKG" and self._type == "MultiPolygon":
             single = shapely.get_type_id(geometries) == shapely.GeometryType.POLYGON
             multi = geometries.copy()
             multi[single] = shapely.multipolygons(geometries[single], indices=np.arange(single.sum()))
@@ -222,7 +220,7 @@ class VectorWriter:
         """Compare what GDAL wrote piece by piece; files that were written as a whole are compared byte by byte."""
         if self._driver == "Parquet" or self._driver in _IN_MEMORY:
             return
-        problem = self._written.difference(checksum_of_file(self._target, self._layer, self._fields))
+        problem = self._written.difference(checksum_of_file(self._target, self._layer, self._fields, self._as_points))
         info = ogr.read_info(str(self._target), layer=self._layer)
         if not problem and not self._is_crs(info["crs"]):
             problem = "another CRS than was written"
@@ -231,8 +229,8 @@ class VectorWriter:
             bounds = np.fromfile(self._target, "<f8", 4, offset=_SHAPEFILE_BOUNDS)
             problem = problem or ("" if self._target.with_suffix(".cpg").read_text() == "UTF-8" else "no encoding")
         elif not problem:
-            problem = missing_part(self._target, self._layer, self.count)
-        if not problem and self.count and not (bounds is not None and np.allclose(bounds, self._bounds, rtol=1e-6)):
+            problem = missing_part(self._target, self._layer, self.count, self._extended)
+        if not problem and self._extended and not _contains(bounds, self._bounds):
             problem = "another extent than was written"
         if problem:
             raise OutputError(f"{self._path.name} has {problem}: a write failed.", _REMEDY)
@@ -273,6 +271,14 @@ def layer_name(stem: str) -> str:
     """
     name = re.sub(r"[\x00-\x1f\x7f-\x9f]", "_", stem)
     return f"_{name}" if name.lower().startswith(_RESERVED) or name[:1] in _SPECIAL else name
+
+
+def _contains(outer: npt.ArrayLike | None, inner: npt.NDArray[np.float64]) -> bool:
+    """Return whether bounds (west, south, east, north) contain others, up to rounding."""
+    if outer is None:
+        return False
+    slack = 1e-6 * np.abs(inner).max()
+    return bool(((np.asarray(outer) - inner) * (1, 1, -1, -1) <= slack).all())
 
 
 class _plain_errors:  # noqa: N801

@@ -61,6 +61,16 @@ def test_another_geometry_and_missing_features_are_found():
     assert checksum((wkb, fields)).difference(checksum(part((wkb, fields), [0, 1]))) == "2 of 5 features"
 
 
+def test_points_have_a_checksum_in_any_order():
+    wkb, _ = features()
+    ways = [wkb, shapely.to_wkb(shapely.reverse(shapely.from_wkb(wkb)))]
+    sums = [LayerChecksum({}, as_points=True) for _ in range(3)]
+    for found, way in zip(sums, [*ways, wkb[[1, 1, 2, 3, 4]]], strict=True):
+        found.add(way, {})
+    assert sums[0].difference(sums[1]) == ""
+    assert "other geometries" in sums[0].difference(sums[2])
+
+
 @pytest.mark.parametrize("suffix", [".gpkg", ".fgb"])
 def test_a_file_has_the_checksum_of_its_features(tmp_path, suffix):
     wkb, fields = features()

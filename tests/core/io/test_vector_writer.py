@@ -208,6 +208,24 @@ def test_multipolygons_and_odd_values_are_read_back_as_written(tmp_path, suffix)
     assert shapely.equals(layer.geometries, shapes).all()
 
 
+@pytest.mark.parametrize("suffix", [".gpkg", ".shp", ".geojson"])
+def test_rings_that_intersect_themselves_and_empty_ones_are_written(tmp_path, suffix):
+    bow_tie = shapely.Polygon([(0, 0), (5, 4), (5, 0), (0, 4)])
+    spike = shapely.Polygon([(0, 0), (9, 0), (9, 9), (9, 0), (0, 0)])
+    overlapping = shapely.MultiPolygon([shapely.box(0, 0, 9, 9), shapely.box(5, 5, 12, 12), shapely.box(0, 0, 9, 9)])
+    with VectorWriter(tmp_path / f"a{suffix}", "MultiPolygon", UTM40, {}) as writer:
+        hole_outside = shapely.Polygon([(0, 0), (1, 0), (1, 1)], [[(20, 20), (21, 20), (21, 21)]])
+        shapes = [
+            shapely.MultiPolygon([bow_tie, hole_outside]),
+            shapely.MultiPolygon([spike]),
+            overlapping,
+            shapely.MultiPolygon(),
+        ]
+        writer.write(np.array(shapes), {})
+        writer.finish()
+    assert len(read_vector(str(tmp_path / f"a{suffix}")).geometries) == 4
+
+
 SPECIAL = [
     "Dubai 2024 final!",
     "x!.geojson",
