@@ -22,6 +22,7 @@ from dubai_landcover_plugin.core.segmentation.blending import Floats
 from dubai_landcover_plugin.core.segmentation.executor import Executor, Job, LocalExecutor, make_class_maps, open_job
 from dubai_landcover_plugin.core.segmentation.journal import Bytes, pack_rows
 from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 
@@ -36,8 +37,9 @@ def _with_plain_errors(task: _Task) -> _Task:
     def run(*arguments: Any) -> Any:
         try:
             return task(*arguments)
-        except LandCoverError as error:
-            plain = type(error)(error.message, error.remedy)
+        except Exception as error:
+            found = explained(error)
+            plain = type(found)(found.message, found.remedy)
         raise plain
 
     return cast(_Task, run)

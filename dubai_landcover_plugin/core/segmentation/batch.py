@@ -36,7 +36,8 @@ from dubai_landcover_plugin.core.segmentation.run_record import (
     resolved,
 )
 from dubai_landcover_plugin.core.segmentation.segment import segment_locked
-from dubai_landcover_plugin.protocol.errors import LandCoverError, OutputError, RequestError, RunCancelled
+from dubai_landcover_plugin.protocol.errors import OutputError, RequestError, RunCancelled
+from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.partial_files import is_partial
 from dubai_landcover_plugin.protocol.requests.request import dumps
@@ -321,12 +322,10 @@ def _run_locked(
         return _item(job, "done", segment_locked(_may_replace(job), monitor, bundle, make_executor))
     except RunCancelled:
         raise
-    except LandCoverError as error:
-        monitor.log("warning", f"failed: {error}")
-        return BatchItem(job.input, job.output, "failed", str(error))
     except Exception as error:  # an unexpected error of one raster must not stop the others
-        monitor.log("warning", f"failed: {type(error).__name__}: {error}")
-        return BatchItem(job.input, job.output, "failed", f"{type(error).__name__}: {error}")
+        found = explained(error)
+        monitor.log("warning", f"failed: {found}")
+        return BatchItem(job.input, job.output, "failed", str(found))
 
 
 def _item(job: SegmentationRequest, status: str, result: SegmentationResult) -> BatchItem:

@@ -15,9 +15,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from rasterio._err import CPLE_FileIOError
 
 from dubai_landcover_plugin.cli.main import main
-from dubai_landcover_plugin.core.cluster import connection
+from dubai_landcover_plugin.core.cluster import connection, tasks
 from dubai_landcover_plugin.core.cluster.connection import Cluster, open_cluster
 from dubai_landcover_plugin.core.cluster.executor import cluster_executors, map_rasters, split_tile_rows
 from dubai_landcover_plugin.core.segmentation.batch import run_folder, segment_folder
@@ -238,6 +239,20 @@ class TestWorkers:
 
         error = pickle.loads(pickle.dumps(RasterReadError("It is cut short.", "Copy it again.")))
         assert (type(error), error.message, error.remedy) == (RasterReadError, "It is cut short.", "Copy it again.")
+
+    @pytest.mark.parametrize(
+        "error", [RasterReadError("Short.", "Copy it."), KeyError("x"), CPLE_FileIOError(3, 3, "x")]
+    )
+    def test_any_error_of_a_task_can_be_sent(self, error):
+        import pickle
+
+        def fail() -> None:
+            raise error
+
+        with pytest.raises(LandCoverError) as caught:
+            tasks._with_plain_errors(fail)()
+        assert caught.value.__cause__ is None
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)
 
 
 def test_rows_are_not_lost_where_windows_are_many(cluster, tmp_path, tiny_model):

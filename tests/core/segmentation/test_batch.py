@@ -1,9 +1,11 @@
 import csv
 import json
 import os
+import tempfile
 
 import pytest
 
+from dubai_landcover_plugin.core.segmentation import batch
 from dubai_landcover_plugin.core.segmentation import vector_outputs as extras
 from dubai_landcover_plugin.core.segmentation.batch import find_rasters, requests_of, run_folder
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError, RunCancelled
@@ -46,6 +48,25 @@ def test_folder_is_mirrored_and_one_failure_stops_nobody(folder, tmp_path):
     assert sum(areas) == 400
     with open(outcome.manifest_json, encoding="utf-8") as stream:
         assert json.load(stream)["items"] == list(outcome.items)
+
+
+def test_an_unexpected_error_of_one_raster_stops_no_other_and_leaves_a_log(folder, tmp_path, monkeypatch):
+    compute = batch.segment_locked
+
+    def fail(job, *arguments):
+        if job.input.endswith("a.tif"):
+            raise KeyError("class")
+        return compute(job, *arguments)
+
+    (tmp_path / "logs").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "logs"))
+    monkeypatch.setattr(batch, "segment_locked", fail)
+    outcome = run_folder(request(folder, tmp_path), bundle=stub_bundle())
+    assert (outcome.done, outcome.failed) == (1, 2)
+    (item,) = (item for item in outcome.items if item["input"].endswith("a.tif"))
+    (log,) = (tmp_path / "logs").iterdir()
+    assert item["message"] == f"Unexpected error: KeyError: 'class'. Please report it with the log {log}."
+    assert "Traceback" in log.read_text(encoding="utf-8")
 
 
 def test_second_run_skips_what_is_done(folder, tmp_path):
