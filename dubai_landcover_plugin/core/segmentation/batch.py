@@ -153,13 +153,16 @@ def _may_replace(job: SegmentationRequest) -> SegmentationRequest:
         place = place_of(path)
         if os.path.lexists(path) and place not in known and path != record_path(job.output):
             return job  # a file of the user
-    for path in outputs.everything:
-        earlier = known.get(place_of(path), [])
-        if not earlier or not os.path.lexists(path) or (os.path.isfile(path) and not os.path.getsize(path)):
-            continue
-        if not any(file.is_unchanged() for file in earlier):
-            raise _changed(path)
+    changed = [path for path in outputs.everything if os.path.lexists(path) and _is_changed(path, known)]
+    if any(os.path.isfile(path) and os.path.getsize(path) for path in changed):
+        raise _changed(changed)
     return replace(job, options=replace(job.options, overwrite=True))
+
+
+def _is_changed(path: Path, known: dict[str, list[FileIdentity]]) -> bool:
+    """Return whether a file of an earlier run is not as that run has written it."""
+    earlier = known.get(place_of(path), [])
+    return bool(earlier) and not any(file.is_unchanged() for file in earlier)
 
 
 def _may_replace_dated(job: SegmentationRequest) -> SegmentationRequest:
@@ -179,16 +182,20 @@ def _may_replace_dated(job: SegmentationRequest) -> SegmentationRequest:
     present = [path for path in outputs_of(job).written if os.path.exists(path)]
     if not is_own or not made.issuperset(resolved(str(path)) for path in present):
         return job
-    for path in present:
-        if os.path.getmtime(path) > written + _CLOCK:
-            raise _changed(path)
+    if changed := [path for path in present if os.path.getmtime(path) > written + _CLOCK]:
+        raise _changed(changed)
     return replace(job, options=replace(job.options, overwrite=True))
 
 
-def _changed(path: Path) -> OutputError:
+def _changed(paths: list[Path]) -> OutputError:
+    remedy = "Move {} elsewhere, or allow overwriting."
+    if len(paths) == 1:
+        return OutputError(
+            f"{paths[0]} exists and was changed after an earlier run had written it; it is kept.", remedy.format("it")
+        )
+    names = ", ".join(str(path) for path in paths)
     return OutputError(
-        f"{path} exists and was changed after an earlier run had written it; it is kept.",
-        "Move it elsewhere, or allow overwriting.",
+        f"{names} exist and were changed after an earlier run had written them; they are kept.", remedy.format("them")
     )
 
 

@@ -135,6 +135,18 @@ def test_results_that_were_changed_are_noticed(folder, name, harm, expected):
     assert status_of(folder) == "skipped"
 
 
+def test_all_changed_files_are_named(folder):
+    batch(folder)
+    out = folder.parent / "out"
+    (out / "a_landcover.tif").write_bytes(b"")
+    (out / "a_landcover.html").write_text("mine")
+    ((status, message),) = batch(folder)
+    assert status == "failed"
+    assert "a_landcover.tif, " in message
+    assert "a_landcover.html exist and were changed after an earlier run" in message
+    assert (out / "a_landcover.html").read_text() == "mine"
+
+
 def test_polygons_that_failed_are_made_again_over_those_of_the_old_image(folder, new_results, monkeypatch):
     batch(folder)
     write_raster(folder / "a.tif", random_pixels(20, 20, seed=1))
