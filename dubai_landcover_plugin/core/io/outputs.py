@@ -275,9 +275,9 @@ def refuse_inputs(outputs: Outputs, inputs: Iterable[str]) -> None:
         OutputError: if one of them is the same file, also through a link or with other letters.
     """
     for source in inputs:
-        place = Path(source).resolve()
+        place = os.path.realpath(source)  # unlike Path.resolve(), it accepts links that lead to each other
         for path in outputs.everything:
-            if path.resolve() == place or _is_same_file(path, source):
+            if os.path.realpath(path) == place or _is_same_file(path, source):
                 raise OutputError(f"The output {path} is the input itself.", "Choose another output path.")
 
 

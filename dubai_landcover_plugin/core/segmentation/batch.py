@@ -89,7 +89,7 @@ def find_rasters(request: FolderRequest) -> list[Path]:
             continue
         if not path.is_file() and (path.exists() or not path.is_symlink()):  # a link to a missing file is reported
             continue
-        if results_inside and results in path.resolve().parents:
+        if results_inside and results in Path(os.path.realpath(path)).parents:
             continue
         if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
             found.append(path)

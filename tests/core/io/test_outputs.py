@@ -123,6 +123,10 @@ class TestCheck:
         with pytest.raises(OutputError, match="is the input itself"):
             refuse_inputs(Outputs(files=(tmp_path / "IN.TIF",)), [str(tmp_path / "in.tif")])
 
+    def test_an_input_that_is_a_link_to_itself_is_left_to_its_reader(self, tmp_path):
+        (tmp_path / "in.tif").symlink_to(tmp_path / "in.tif")
+        refuse_inputs(Outputs(files=(tmp_path / "o.tif",)), [str(tmp_path / "in.tif")])
+
     def test_files_behind_a_virtual_raster_are_refused(self, tmp_path):
         outputs = outputs_of(request(tmp_path / "p.gpkg"))
         refuse_inputs(outputs, [str(tmp_path / "in.vrt")])

@@ -339,12 +339,15 @@ def test_links_to_missing_files_are_reported(folder, tmp_path):
     (folder / "north" / "gone.tif").symlink_to(tmp_path / "unmounted" / "gone.tif")
     (folder / "north" / "linked.tif").symlink_to(folder / "a.tif")
     (folder / "north" / "folder.tif").symlink_to(folder)
-    outcome = run_folder(request(folder, tmp_path), bundle=stub_bundle())
+    (folder / "north" / "loop.tif").symlink_to(folder / "north" / "loop.tif")
+    outcome = run_folder(request(folder, folder), bundle=stub_bundle())
     found = {os.path.basename(item["input"]): item for item in outcome.items}
     assert {name: item["status"] for name, item in found.items()} == {
         "a.tif": "done", "b.tif": "done", "broken.tif": "failed", "gone.tif": "failed", "linked.tif": "done",
+        "loop.tif": "failed",
     }  # fmt: skip
     assert "No such file" in found["gone.tif"]["message"]
+    assert "symbolic links" in found["loop.tif"]["message"]
 
 
 def test_unfinished_rasters_are_not_inputs(folder, tmp_path):
