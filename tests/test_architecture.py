@@ -196,7 +196,6 @@ TESTED_ELSEWHERE = {
     f"{PACKAGE}.processing": ("processing/test_algorithms.py", "run by the ids of algorithms, in the installed plugin"),
     f"{PACKAGE}.cli": ("cli/test_main.py", "run by the names of commands"),
     f"{PACKAGE}.core.networks": ("core/networks/test_networks.py", "one test for all architectures of the registry"),
-    f"{PACKAGE}.core.cluster.tasks": ("core/cluster/test_cluster.py", "run inside Dask workers"),
     f"{PACKAGE}.core.segmentation.pipeline": ("core/segmentation/test_segment.py", "run by every segmentation"),
     f"{PACKAGE}.core.change.page": ("core/html/test_pages.py", "all pages are tested for escaping together"),
     f"{PACKAGE}.core.report.run_page": ("core/html/test_pages.py", "all pages are tested for escaping together"),
