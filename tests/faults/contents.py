@@ -15,6 +15,7 @@ from typing import Any
 VECTORS = (".gpkg", ".shp", ".geojson", ".fgb", ".parquet")
 SHAPEFILE_PARTS = (".dbf", ".shx", ".prj", ".cpg")
 
+INCOMPLETE = "a run record that states that results are missing"
 _PASSING = {"finished", "seconds", "modified", "overwrite", "redo", "status"}
 """Keys of JSON files whose values differ between runs with equal results."""
 # Times and durations in pages; whether overwriting was allowed; whether a batch skipped a raster.
@@ -53,6 +54,8 @@ def content(path: Path) -> str:
             values = _manifest(path)
         elif path.suffix == ".json":
             values = _lasting(json.loads(path.read_text(encoding="utf-8")))
+            if values.get("complete") is False:
+                return INCOMPLETE
         elif path.suffix == ".tif":
             values = _raster(path)
         elif path.suffix == ".parquet":
