@@ -17,6 +17,7 @@ from dubai_landcover_plugin.core.assessment.wall_to_wall import ContingencyTable
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, check_one_band, needs_mask
 from dubai_landcover_plugin.core.io.class_scheme import scheme_of
+from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.classes import ClassScheme
@@ -98,21 +99,23 @@ class ReferenceRaster:
 
     def _has_same_grid(self) -> bool:
         dataset, grid = self._dataset, self._grid
-        same_place = dataset.crs is None or grid.crs is None or dataset.crs == grid.crs
+        crs = declared_crs(dataset.crs)
+        same_place = crs is None or grid.crs is None or crs == grid.crs
         same_pixels = dataset.transform.almost_equals(grid.transform, 1e-6 * abs(grid.transform.determinant) ** 0.5)
         return same_place and same_pixels and (dataset.height, dataset.width) == (grid.height, grid.width)
 
     def _warped(self) -> Any:
         """Return a view of the raster on the grid of the map, by nearest neighbour."""
         dataset, grid = self._dataset, self._grid
-        if dataset.crs is None or grid.crs is None:
+        crs = declared_crs(dataset.crs)
+        if crs is None or grid.crs is None:
             raise GeoreferenceError(
                 f"{self._path} has another grid ({dataset.width} × {dataset.height} px) than the map ({grid.width} × "
-                f"{grid.height} px), and {'it' if dataset.crs is None else 'the map'} has no CRS.",
+                f"{grid.height} px), and {'it' if crs is None else 'the map'} has no CRS.",
                 "Assign a CRS to both, or resample one to the pixels of the other.",
             )
         self.warnings.append(
-            f"The reference has another grid ({dataset.width} × {dataset.height} px, {dataset.crs}) than the map and "
+            f"The reference has another grid ({dataset.width} × {dataset.height} px, {crs}) than the map and "
             "was resampled (nearest neighbour). Borders between classes may count as errors."
         )
         empty = dataset.nodata if dataset.nodata is not None else 0

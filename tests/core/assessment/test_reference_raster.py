@@ -60,6 +60,14 @@ def test_a_reference_on_other_pixels_is_aligned_with_a_warning(tmp_path):
     assert found["facts"]["pixels"] == np.count_nonzero(ids[10:30, 10:40])
 
 
+def test_a_reference_with_an_undefined_crs_has_none(tmp_path):
+    ids = random_map(20, 30)
+    mapped = write_class_map(tmp_path / "m.tif", ids)
+    undefined = 'LOCAL_CS["Undefined Cartesian SRS",UNIT["metre",1],AXIS["Easting",EAST],AXIS["Northing",NORTH]]'
+    reference = str(write_raster(tmp_path / "r.tif", ids[None], crs=undefined))
+    assert assess(mapped, reference)["overall"]["value"] == 1
+
+
 def test_references_elsewhere_are_refused(tmp_path):
     raster = write_class_map(tmp_path / "m.tif", random_map())
     far = write_class_map(tmp_path / "far.tif", random_map(), transform=Affine(1, 0, 0, 0, -1, 0))
