@@ -16,7 +16,7 @@ from dubai_landcover_plugin.core.assessment.result import Assessment
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.layer_source import file_of
-from dubai_landcover_plugin.core.io.outputs import check_outputs
+from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RequestError

@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core.assessment.strata import StrataCounter, strip_r
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.placement import drawn_transform
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
-from dubai_landcover_plugin.core.io.outputs import check_outputs
+from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RequestError

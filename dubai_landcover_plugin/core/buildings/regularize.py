@@ -16,7 +16,7 @@ from dubai_landcover_plugin.core.buildings.local_frame import LocalFrame, local_
 from dubai_landcover_plugin.core.buildings.necks import split_at_necks
 from dubai_landcover_plugin.core.buildings.outlines import align_to_walls, regularize_outline
 from dubai_landcover_plugin.core.buildings.tolerance import default_tolerance
-from dubai_landcover_plugin.core.io.outputs import check_outputs
+from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.io.qml import shipped_style
 from dubai_landcover_plugin.core.io.vector_reader import read_vector
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter

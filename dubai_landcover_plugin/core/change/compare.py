@@ -20,7 +20,8 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.attribute_table import entries_xml
 from dubai_landcover_plugin.core.io.class_map import ClassDecoder, ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.io.files import write_text
-from dubai_landcover_plugin.core.io.outputs import check_outputs, legend_path, outputs_of, refuse_inputs
+from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
+from dubai_landcover_plugin.core.io.outputs import legend_path, outputs_of
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled

@@ -13,7 +13,8 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.io.files import make_folder
-from dubai_landcover_plugin.core.io.outputs import check_outputs, class_files
+from dubai_landcover_plugin.core.io.output_check import check_outputs
+from dubai_landcover_plugin.core.io.outputs import class_files
 from dubai_landcover_plugin.core.io.qml import class_style
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.core.polygons.polygonizer import Polygonizer, PolygonOptions, Polygons

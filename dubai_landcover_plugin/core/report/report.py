@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core.grid.ground import GroundScale
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.io.confidence import UNKNOWN, ConfidenceSource
 from dubai_landcover_plugin.core.io.files import write_text
-from dubai_landcover_plugin.core.io.outputs import check_outputs
+from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.report.counts import PERCENTS, Blocks, ClassCounts, Strip
 from dubai_landcover_plugin.core.report.map_svg import Maps, draw_maps
 from dubai_landcover_plugin.core.report.page import report_page

@@ -14,8 +14,8 @@ from typing import Any
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity
 from dubai_landcover_plugin.core.io.files import make_folder, sweep
+from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.io.outputs import (
-    check_outputs,
     is_batch_output,
     named_outputs,
     outputs_of,

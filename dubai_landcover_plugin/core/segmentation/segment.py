@@ -13,7 +13,8 @@ from dubai_landcover_plugin.core.io.attribute_table import legend_xml
 from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity
 from dubai_landcover_plugin.core.io.files import write_text
-from dubai_landcover_plugin.core.io.outputs import check_outputs, legend_path, outputs_of, record_path, refuse_inputs
+from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
+from dubai_landcover_plugin.core.io.outputs import legend_path, outputs_of, record_path
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.core.runtimes.selection import Candidate
