@@ -17,7 +17,7 @@ from tests.faults.contents import contents, files_of
 from tests.faults.damage import damaged_bytes, damaged_json, damaged_onnx, damaged_safetensors
 from tests.faults.jobs import JOBS, NAMES, Job, segment_words
 from tests.faults.system_calls import Fault
-from tests.faults.trials import prepare, run_job
+from tests.faults.trials import BESIDE, judge_end, prepare, run_job
 
 MEMORY = 3 << 30  # bytes beside those of the engine's libraries
 COUNTS = {"onnx": 600, "onnx in openvino": 300, "safetensors": 600, "checkpoint": 300, "compiled": 200, "journal": 200}
@@ -110,16 +110,12 @@ def _judge(folder: Path, words: tuple[str, ...], program: str = "dubai_landcover
 
     job = Job(" ".join(words), words, prepare=command, program=program)
     done = run_job(job, folder, Fault(), overwrite=False)
-    problems = []
-    if done.hung:
-        problems.append("hangs")
-    if "Traceback" in done.output or "report it" in done.output or done.code not in (0, 1):
-        problems.append(f"exit status {done.code}: {done.output[-700:].strip()}")
-    results = [name for name in files_of(folder / "out") if name.startswith(("o.", "model."))]
-    if done.code == 0 and words[0] == "segment":
+    problems = list(judge_end(done, Fault()))
+    left = [name for name in files_of(folder / "out") if f"out/{name}" not in BESIDE]
+    if done.code and left:
+        problems.append(f"fails and leaves {', '.join(left)}")
+    elif done.code == 0 and words[0] == "segment":
         problems += _judge_classes(folder / "out" / "o.tif")
-    elif done.code == 1 and ("o.txt" in results) + 0 < len(results):
-        problems.append(f"fails and leaves {', '.join(results)}")
     return problems
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from tests.faults.damaged_files import COUNTS, DamagedFile
 
-pytestmark = pytest.mark.xfail(strict=False, reason="rows of the issue on faults are open")
 SAMPLE = 20
 
 

@@ -9,7 +9,6 @@ import pytest
 from tests.faults import batch_recipes, file_recipes, raster_recipes  # noqa: F401 (they add their recipes)
 from tests.faults.recipes import RECIPES, run_recipe
 
-pytestmark = pytest.mark.xfail(strict=False, reason="rows of the issue on faults are open")
 SAMPLE = 6
 
 

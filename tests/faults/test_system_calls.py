@@ -9,7 +9,6 @@ import pytest
 from tests.faults import trials
 from tests.faults.jobs import JOBS
 
-pytestmark = pytest.mark.xfail(strict=False, reason="rows of the issue on faults are open")
 SAMPLE = 34
 
 

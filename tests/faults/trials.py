@@ -34,6 +34,8 @@ REMOVED_FIRST = (".shp", ".aux.xml", ".run.json", ".qml")
 """Results that may be absent after a kill: a shapefile cannot be replaced in one step, and the others describe it."""
 GROWING = ("landcover_manifest.csv", "landcover_manifest.json")
 """Results that are replaced after each raster of a batch."""
+MESSAGES = ("landcover: ", "error: ", "failed: ")
+"""How messages of errors begin: of a command, of training, of a raster in a batch."""
 CRASHES = "/layer.cpg"
 """GDAL crashes where it cannot create the .cpg of a shapefile (DBFCreateLL writes through a null pointer)."""
 KILLS, ERRORS, FULL_DISKS = 20, 20, 10
@@ -156,7 +158,7 @@ def run_trial(base: Path, trial: Trial) -> Outcome:
 
     done = run_job(job, folder, trial.fault, overwrite=trial.replace)
     outcome.hit = done.hit
-    outcome.problems += _judge_end(done, trial.fault)
+    outcome.problems += judge_end(done, trial.fault)
     present = contents(folder / "out", _visible(folder / "out"))
     outcome.problems += _judge_results(present, old, new, done.code == 0)
 
@@ -223,7 +225,8 @@ def _visible(out: Path) -> list[str]:
     return [name for name in names if f"out/{name}" not in BESIDE]
 
 
-def _judge_end(done: Run, fault: Fault) -> Iterator[str]:
+def judge_end(done: Run, fault: Fault) -> Iterator[str]:
+    """Yield what is wrong with the way in which a run ended."""
     if done.hung:
         yield "hangs"
     elif fault.kind == "kill" and done.hit:
@@ -234,7 +237,7 @@ def _judge_end(done: Run, fault: Fault) -> Iterator[str]:
         yield f"unexpected error: {done.output[-600:].strip()}"
     if done.code not in (0, 1):
         yield f"exit status {done.code}"
-    if done.code == 1 and "landcover: " not in done.output and "failed: " not in done.output:
+    if done.code == 1 and not any(words in done.output for words in MESSAGES):
         yield f"exit status 1 without a message: {done.output[-200:].strip()!r}"
 
 
