@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from dubai_landcover_plugin.core.io.files import write_bytes
+from dubai_landcover_plugin.core.io.files import sweep, write_bytes
 
 _MAX_FILES = 12  # of a kind; a network takes about 30 MB
 _CHECKSUM = 4  # bytes
@@ -47,9 +47,13 @@ def _home() -> Path:
 
 
 def read_cached(kind: str, key: Iterable[object]) -> bytes | None:
-    """Return the bytes stored under a key; None if there are none or they are damaged."""
+    """Return the bytes stored under a key; None if there are none or they are damaged.
+
+    What killed runs left in the folder is removed.
+    """
     with contextlib.suppress(OSError):
         path = _path(kind, key)
+        sweep(path.parent)
         stored = path.read_bytes()
         os.utime(path)  # recently used files are kept
         checksum, content = stored[:_CHECKSUM], stored[_CHECKSUM:]
@@ -63,7 +67,7 @@ def write_cached(kind: str, key: Iterable[object], content: bytes) -> None:
     with contextlib.suppress(OSError):
         path = _path(kind, key)
         write_bytes(path, _checksum(content) + content, make_folders=True)
-        files = sorted(path.parent.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True)
+        files = sorted(filter(Path.is_file, path.parent.iterdir()), key=lambda file: file.stat().st_mtime, reverse=True)
         for old in files[_MAX_FILES:]:
             old.unlink(missing_ok=True)
 

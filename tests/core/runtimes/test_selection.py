@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+from dubai_landcover_plugin.core.io import files
 from dubai_landcover_plugin.core.networks import build_model
 from dubai_landcover_plugin.core.runtimes import cache, openvino_runtime, torch_runtime
 from dubai_landcover_plugin.core.runtimes import selection as choice
@@ -22,6 +23,7 @@ from dubai_landcover_plugin.core.runtimes.selection import Candidate, list_candi
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import DeviceError, OutOfMemoryError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
+from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_partial
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from tests.factories import random_pixels, stub_bundle
 
@@ -134,6 +136,12 @@ class TestCache:
         assert len(list((tmp_path / "cache" / "trials").iterdir())) == 12
         assert cache.read_cached("trials", [19]) == b"19"
         assert cache.read_cached("trials", [20]) is None
+        left = make_partial(tmp_path / "cache" / "trials" / "file")  # by a run that was killed
+        remove_partial(left)
+        left.mkdir()
+        monkeypatch.setattr(files, "_swept", {})
+        assert cache.read_cached("trials", [19]) == b"19"
+        assert not left.exists()
         (tmp_path / "file").write_text("")
         monkeypatch.setenv("DUBAI_LANDCOVER_CACHE", str(tmp_path / "file"))
         cache.write_cached("trials", [1], b"1")
