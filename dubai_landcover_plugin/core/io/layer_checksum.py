@@ -87,7 +87,7 @@ def checksum_of_file(
         as_points: Compare the coordinates only.
 
     Raises:
-        ValueError: if an attribute is missing or has another type.
+        ValueError: if an attribute is missing or has another type, or a batch is damaged.
     """
     found = LayerChecksum(kinds, as_points)
     with ogr.open_arrow(str(path), layer=layer, use_pyarrow=True, batch_size=_BATCH) as (meta, batches):
@@ -95,6 +95,10 @@ def checksum_of_file(
         if missing:
             raise ValueError(f"the attribute {min(missing)} is missing")
         for batch in batches:
+            try:
+                batch.validate(full=True)  # GDAL returns wrong offsets for damaged FlatGeobuf files
+            except ValueError as error:
+                raise ValueError("features cannot be read back") from error
             shapes = batch.column(meta["geometry_name"] or "wkb_geometry").to_pylist()
             wkb = np.array([shape or b"" for shape in shapes], object)
             found.add(wkb, {name: _values(batch.column(name), kind) for name, kind in kinds.items()})

@@ -54,9 +54,10 @@ read_info = _with_plain_paths(pyogrio.read_info)
 """As :func:`pyogrio.read_info`; the path is a :func:`gdal_name`."""
 read = _with_plain_paths(pyogrio.raw.read)
 """As :func:`pyogrio.raw.read`; the path is a :func:`gdal_name`."""
-write = _with_plain_paths(
-    pyogrio.raw.write, _get_write_path_driver=_with_plain_paths(pyogrio.raw._get_write_path_driver)
-)
+_write_path_driver = _with_plain_paths(pyogrio.raw._get_write_path_driver)
+write = _with_plain_paths(pyogrio.raw.write, _get_write_path_driver=_write_path_driver)
 """As :func:`pyogrio.raw.write`; the path is absolute."""
+write_arrow = _with_plain_paths(pyogrio.raw.write_arrow, _get_write_path_driver=_write_path_driver)
+"""As :func:`pyogrio.raw.write_arrow`; the path is absolute."""
 open_arrow = _with_plain_paths(pyogrio.raw.open_arrow)
 """As :func:`pyogrio.raw.open_arrow`; the path is a :func:`gdal_name`."""

@@ -6,7 +6,6 @@ import re
 import sqlite3
 import warnings
 from collections.abc import Mapping
-from contextlib import closing
 from io import BytesIO
 from pathlib import Path
 from types import TracebackType
@@ -20,11 +19,12 @@ from rasterio.crs import CRS
 from dubai_landcover_plugin.core.io import ogr
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.files import check_name, link_target, partial_folder, place_files
+from dubai_landcover_plugin.core.io.flatgeobuf import features_of_parquet, has_valid_index
+from dubai_landcover_plugin.core.io.geojson import GeoJSONFile
 from dubai_landcover_plugin.core.io.geopackage import missing_part, store_style
 from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile
 from dubai_landcover_plugin.core.io.layer_checksum import LayerChecksum, checksum_of_file
 from dubai_landcover_plugin.core.io.outputs import stale_vector_files
-from dubai_landcover_plugin.core.io.verified_file import VerifiedFile
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import remove_partial
 from dubai_landcover_plugin.protocol.requests.options import VECTOR_SUFFIXES
@@ -33,7 +33,8 @@ Geometries = npt.NDArray[np.object_]
 Fields = Mapping[str, npt.NDArray[Any]]
 
 _SHAPEFILE_BYTES = (1 << 31) - 1  # many programs read no larger part
-_IN_MEMORY = ("GeoJSON", "FlatGeobuf")  # GDAL does not append to them
+_COLLECTED = ("GeoJSON", "FlatGeobuf")  # small batches are joined before they are written
+_COLLECTED_BYTES = 1 << 22
 _SHAPEFILE_BOUNDS = 36  # offset of the extent in the header, bytes
 _SHORT = 10  # longest field name of a shapefile
 _UNNAMED = "layer"  # name of the file in the temporary folder, whatever characters the final one has
@@ -45,8 +46,8 @@ _REMEDY = "Free some space, or choose another folder or format."
 class VectorWriter:
     """Writes one layer in batches of features; a context manager. Without :meth:`finish` no file is left.
 
-    GeoPackage, shapefile and GeoParquet are appended to. GeoJSON and FlatGeobuf cannot grow: their features stay in
-    memory until the end.
+    Memory is that of a batch. FlatGeobuf files cannot grow: their features are in a GeoParquet file until the end, when
+    GDAL sorts them with some 100 bytes for each.
 
     Args:
         path: The file; its suffix is one of ``VECTOR_SUFFIXES``.
@@ -80,7 +81,8 @@ class VectorWriter:
         check_name(self._path)
         self._folder = Path()  # temporary, until the block ends
         self._waiting: list[tuple[Geometries, Fields]] = []  # as WKB
-        self._parquet: GeoParquetFile | None = None
+        self._waiting_bytes = 0
+        self._pieces: GeoParquetFile | GeoJSONFile | None = None
         self._made = False
         self._shapes = 0  # bytes of the .shp
         self._as_points = self._driver == "ESRI Shapefile"
@@ -95,8 +97,8 @@ class VectorWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._parquet is not None:
-            self._parquet.close()
+        if self._pieces is not None:
+            self._pieces.close()
         remove_partial(self._folder)
 
     def write(self, geometries: Geometries, fields: Fields) -> None:
@@ -119,8 +121,11 @@ class VectorWriter:
         self._extended += int((~shapely.is_empty(geometries)).sum())
         bounds = shapely.total_bounds(geometries)
         self._bounds = np.array([*np.fmin(self._bounds[:2], bounds[:2]), *np.fmax(self._bounds[2:], bounds[2:])])
-        if self._driver in _IN_MEMORY:
+        if self._driver in _COLLECTED:
             self._waiting.append((wkb, values))
+            self._waiting_bytes += sum(map(len, wkb.tolist()))
+            if self._waiting_bytes >= _COLLECTED_BYTES:
+                self._put_waiting()
         else:
             self._put(wkb, values)
 
@@ -136,13 +141,15 @@ class VectorWriter:
             OutputError: if the file differs from what was written, or the file system refuses.
         """
         if self._waiting:
-            joined = {name: np.concatenate([fields[name] for _, fields in self._waiting]) for name in self._fields}
-            self._put(np.concatenate([wkb for wkb, _ in self._waiting]), joined)
+            self._put_waiting()
         elif not self._made:
             self._put(*self._no_features())
         with _plain_errors(self._path):
-            if self._parquet is not None:
-                self._parquet.finish()
+            if self._pieces is not None:
+                self._pieces.finish()
+            if self._driver == "FlatGeobuf":
+                self._put_by_gdal(str(self._target), features_of_parquet(self._store))
+                self._store.unlink()
             self._add_style()
             self._verify()
             self._place()
@@ -154,31 +161,44 @@ class VectorWriter:
     def _target(self) -> Path:
         return self._folder.absolute() / f"{_UNNAMED}{self._path.suffix}"
 
+    @property
+    def _store(self) -> Path:
+        """File of the features until they are written."""
+        return self._folder.absolute() / "features.parquet"
+
     def _stored(self, geometries: Geometries) -> Geometries:
         """Return geometries as the format stores them, so that they can be compared with those that are read back."""
-        if self._driver == "GPKG" and self._type == "MultiPolygon":
+        if self._driver in ("GPKG", "FlatGeobuf") and self._type == "MultiPolygon":
             single = shapely.get_type_id(geometries) == shapely.GeometryType.POLYGON
             multi = geometries.copy()
             multi[single] = shapely.multipolygons(geometries[single], indices=np.arange(single.sum()))
             return multi
         return geometries
 
+    def _put_waiting(self) -> None:
+        joined = {name: np.concatenate([fields[name] for _, fields in self._waiting]) for name in self._fields}
+        self._put(np.concatenate([wkb for wkb, _ in self._waiting]), joined)
+        self._waiting, self._waiting_bytes = [], 0
+
     def _put(self, wkb: Geometries, fields: Fields) -> None:
         with _plain_errors(self._path):
-            if self._driver == "Parquet":
-                self._parquet = self._parquet or GeoParquetFile(self._target, self._type, self._crs, self._fields)
-                self._parquet.write(wkb, fields)
-            elif self._driver in _IN_MEMORY:
+            if self._driver in ("Parquet", "FlatGeobuf"):
+                if not isinstance(self._pieces, GeoParquetFile):
+                    path = self._target if self._driver == "Parquet" else self._store
+                    self._pieces = GeoParquetFile(path, self._type, self._crs, self._fields)
+                self._pieces.write(wkb, fields)
+            elif self._driver == "GeoJSON":
+                if not isinstance(self._pieces, GeoJSONFile):
+                    self._pieces = GeoJSONFile(self._target)
                 content = BytesIO()
-                self._put_by_gdal(content, wkb, fields)
-                with closing(VerifiedFile(self._target)) as file:
-                    file.write(content.getbuffer())
-                    file.verify()
+                self._put_by_gdal(content, (wkb, fields))
+                self._pieces.add(content.getvalue())
             else:
-                self._put_by_gdal(str(self._target), wkb, fields, append=self._made)
+                self._put_by_gdal(str(self._target), (wkb, fields), append=self._made)
         self._made = True
 
-    def _put_by_gdal(self, target: str | BytesIO, wkb: Geometries, fields: Fields, append: bool = False) -> None:
+    def _put_by_gdal(self, target: str | BytesIO, features: Any, append: bool = False) -> None:
+        """Write features: WKB and values of the attributes, or a reader of Arrow batches."""
         options: dict[str, str] = {}
         if self._driver == "ESRI Shapefile":
             options = {"ENCODING": "UTF-8"}
@@ -188,20 +208,27 @@ class VectorWriter:
             options = {"RFC7946": "YES"}  # longitude and latitude, as the standard requires
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pyogrio warns if there is no CRS; the run has logged it
+            common: dict[str, Any] = {
+                "geometry_type": self._type,
+                "crs": None if self._crs is None else self._crs.to_wkt(),
+                "driver": self._driver,
+                "layer": self._layer,
+            }
+            if not isinstance(features, tuple):
+                ogr.write_arrow(features, target, geometry_name="geometry", **common)
+                return
+            wkb, fields = features
             ogr.write(
                 target,
                 geometry=wkb,
                 field_data=list(fields.values()),
                 fields=list(fields),
-                geometry_type=self._type,
-                crs=None if self._crs is None else self._crs.to_wkt(),
-                driver=self._driver,
-                layer=self._layer,
                 promote_to_multi=self._type.startswith("Multi"),
                 append=append,
                 layer_options={} if append else options,
                 # newer versions make older QGIS warn
                 dataset_options={"VERSION": "1.2"} if self._driver == "GPKG" and not append else {},
+                **common,
             )
 
     def _check_size(self, geometries: Geometries) -> None:
@@ -218,7 +245,7 @@ class VectorWriter:
 
     def _verify(self) -> None:
         """Compare what GDAL wrote piece by piece; files that were written as a whole are compared byte by byte."""
-        if self._driver == "Parquet" or self._driver in _IN_MEMORY:
+        if self._driver in ("Parquet", "GeoJSON"):
             return
         problem = self._written.difference(checksum_of_file(self._target, self._layer, self._fields, self._as_points))
         info = ogr.read_info(str(self._target), layer=self._layer)
@@ -228,6 +255,9 @@ class VectorWriter:
         if self._driver == "ESRI Shapefile":
             bounds = np.fromfile(self._target, "<f8", 4, offset=_SHAPEFILE_BOUNDS)
             problem = problem or ("" if self._target.with_suffix(".cpg").read_text() == "UTF-8" else "no encoding")
+        elif self._driver == "FlatGeobuf":
+            valid = problem or has_valid_index(self._target, self.count)
+            problem = problem or ("" if valid else "no valid spatial index")
         elif not problem:
             problem = missing_part(self._target, self._layer, self.count, self._extended)
         if not problem and self._extended and not _contains(bounds, self._bounds):
@@ -240,7 +270,7 @@ class VectorWriter:
         if declared_crs(found) == self._crs:
             return True
         probe = str(self._target.with_stem("crs"))  # some CRS change when they are stored, in any file in the same way
-        self._put_by_gdal(probe, *self._no_features())
+        self._put_by_gdal(probe, self._no_features())
         return bool(
             found == ogr.read_info(probe, layer=None if self._driver == "ESRI Shapefile" else self._layer)["crs"]
         )

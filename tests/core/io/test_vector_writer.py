@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import tracemalloc
 from contextlib import closing, suppress
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 import rasterio
 import shapely
 
-from dubai_landcover_plugin.core.io import ogr
+from dubai_landcover_plugin.core.io import flatgeobuf, layer_checksum, ogr, verified_file
 from dubai_landcover_plugin.core.io import vector_writer as vector_files
 from dubai_landcover_plugin.core.io.vector_reader import read_vector
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, layer_name
@@ -144,27 +145,43 @@ DAMAGE = [
     (".gpkg", sql("UPDATE layer SET class = 'Water' WHERE fid = 2"), "other values of 'class'"),
     (".gpkg", sql("UPDATE layer SET area_m2 = NULL WHERE fid = 2"), "other values of 'area_m2'"),
     (".gpkg", sql("DELETE FROM rtree_layer_geom WHERE id = 3"), "no complete spatial index"),
+    (".fgb", overwrite(".fgb", -150, b"\0" * 40), "features cannot be read back"),
+    (".fgb", lambda path: replace(path, np.float64(300_040), np.float64(300_041)), "geometries|no valid spatial index"),
+    (".fgb", lambda path: replace(path, np.uint64(1), np.uint64(2)), "no valid spatial index"),
 ]
+
+
+def replace(path, old, new):
+    """Replace the first occurrence of a number, which is in the spatial index."""
+    content = path.read_bytes()
+    start = 12 + int.from_bytes(content[8:12], "little")
+    assert old.tobytes() in content[start : start + 6 * 40]
+    path.write_bytes(content[:start] + content[start:].replace(old.tobytes(), new.tobytes(), 1))
 
 
 @pytest.mark.parametrize(("suffix", "damage", "problem"), DAMAGE)
 def test_what_gdal_failed_to_write_is_noticed(tmp_path, monkeypatch, suffix, damage, problem):
     """GDAL ignores most failed writes: the file is damaged after GDAL has written it."""
-    real = ogr.write
+    real, real_arrow = ogr.write, ogr.write_arrow
 
     def write_and_damage(path, **options):
         real(path, **options)
         if Path(path).stem == "layer":
             damage(Path(path))
 
+    def write_arrow_and_damage(batches, path, **options):
+        real_arrow(batches, path, **options)
+        damage(Path(path))
+
     monkeypatch.setattr(ogr, "write", write_and_damage)
-    with pytest.raises(OutputError, match=f"layer{suffix} has .*({problem}).*: a write failed"):
+    monkeypatch.setattr(ogr, "write_arrow", write_arrow_and_damage)
+    with pytest.raises(OutputError, match=f"layer{suffix} .*({problem})"):
         write(tmp_path / f"layer{suffix}", boxes(5))
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("suffix", [".geojson", ".fgb", ".parquet"])
-def test_files_in_one_piece_are_compared_byte_by_byte(tmp_path, monkeypatch, suffix):
+@pytest.mark.parametrize("suffix", [".geojson", ".parquet"])
+def test_files_that_grow_from_start_to_end_are_compared_byte_by_byte(tmp_path, monkeypatch, suffix):
     real = VerifiedFile.close
 
     def close_and_damage(file):
@@ -224,6 +241,46 @@ def test_rings_that_intersect_themselves_and_empty_ones_are_written(tmp_path, su
         writer.write(np.array(shapes), {})
         writer.finish()
     assert len(read_vector(str(tmp_path / f"a{suffix}")).geometries) == 4
+
+
+@pytest.mark.parametrize(("suffix", "driver"), [(".geojson", "GeoJSON"), (".fgb", "FlatGeobuf")])
+def test_pieces_have_the_bytes_of_a_layer_that_gdal_writes_at_once(tmp_path, monkeypatch, suffix, driver):
+    monkeypatch.setattr(vector_files, "_COLLECTED_BYTES", 1000)
+    houses, values = boxes(200)
+    values["area_m2"][3] = np.nan
+    values["class"][5] = None
+    parts = [slice(0, 20), slice(20, 21), slice(21, 200)]
+    write(tmp_path / f"a{suffix}", *((houses[part], {name: v[part] for name, v in values.items()}) for part in parts))
+    ogr.write(
+        str(tmp_path / f"b{suffix}"),
+        geometry=shapely.to_wkb(houses),
+        field_data=[np.asarray(values[name], kind) for name, kind in FIELDS.items()],
+        fields=list(FIELDS),
+        geometry_type="Polygon",
+        crs=UTM40.to_wkt(),
+        driver=driver,
+        layer="a",
+        layer_options={"RFC7946": "YES"} if driver == "GeoJSON" else {},
+    )
+    assert (tmp_path / f"a{suffix}").read_bytes() == (tmp_path / f"b{suffix}").read_bytes()
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".fgb", ".gpkg", ".shp", ".parquet"])
+def test_memory_does_not_grow_with_the_features(tmp_path, monkeypatch, suffix):
+    monkeypatch.setattr(vector_files, "_COLLECTED_BYTES", 20_000)
+    monkeypatch.setattr(flatgeobuf, "_BATCH", 200)
+    monkeypatch.setattr(layer_checksum, "_BATCH", 200)
+    monkeypatch.setattr(verified_file, "_CHUNK", 1000)
+    peaks = []
+    for count in (1, 3, 30):
+        tracemalloc.start()
+        with VectorWriter(tmp_path / f"{count}{suffix}", "Polygon", UTM40, FIELDS) as writer:
+            for piece in range(count):
+                writer.write(*boxes(100, 100 * piece))
+            writer.finish()
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] < peaks[1] + 150_000, peaks  # 2700 features more have 500 kB
 
 
 SPECIAL = [
