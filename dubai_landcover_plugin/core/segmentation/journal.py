@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.outputs import journal_folder
-from dubai_landcover_plugin.protocol.partial_files import remove_quietly
+from dubai_landcover_plugin.protocol.partial_files import remove_quietly, sweep_partials
 
 EVERY = 20.0  # s between saves; shorter runs write no journal
 _CHUNK = 1 << 20  # bytes
@@ -164,12 +164,13 @@ class Journal:
             yield from unpack_rows(_LimitedStream(stream, self._length))  # type: ignore[arg-type]
 
     def remove(self) -> None:
-        """Delete the saved rows; other files in the folder stay."""
+        """Delete the saved rows, and what killed runs left beside them; other files in the folder stay."""
         if not self._folder_is_usable():
             remove_quietly(self._folder)  # a file, or a link, whose target is not touched
         else:
             remove_quietly(self._rows)
             remove_quietly(self._state)
+            sweep_partials(self._folder)
             with suppress(OSError):
                 self._folder.rmdir()
         self._length = self._checksum = 0

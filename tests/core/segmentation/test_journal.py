@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dubai_landcover_plugin.core.io.outputs import journal_folder
 from dubai_landcover_plugin.core.segmentation.journal import DamagedJournalError, Journal, Progress
+from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_partial
 
 KEY = {"model": "abc", "window": 512}
 
@@ -138,3 +140,13 @@ def test_nothing_is_on_disk_before_it_is_due_or_after_the_end(tmp_path):
     journal.save(Progress(1, 0))
     journal.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_run_left_in_the_folder_is_removed_with_it(tmp_path):
+    folder = journal_folder(tmp_path / "o.tif")
+    folder.mkdir()
+    left = make_partial(folder / "state.json")
+    remove_partial(left)
+    left.mkdir()
+    Journal(tmp_path / "o.tif", {}).remove()
+    assert not folder.exists()
