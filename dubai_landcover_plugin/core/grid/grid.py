@@ -119,15 +119,15 @@ def _listed(numbers: tuple[float, ...] | list[float]) -> str:
 
 _SEMI_MAJOR_M = 6_378_137.0  # WGS 84
 _ECCENTRICITY_SQUARED = 6.694379990141e-3  # WGS 84
-_MAX_DISTORTION = 0.01  # of lengths in the plane of a projected CRS
+_MAX_DISTORTION = 0.01  # of lengths and areas in the plane of a projected CRS
 _RIGHT_ANGLE = 1e-9  # deviation of the sine from 1 that is rounding
 
 
 def plane_factor(crs: CRS, transform: Affine, places: Sequence[tuple[float, float]]) -> float | None:
     """Return metres per unit of the CRS; None for CRS in which pixels are measured on the WGS 84 ellipsoid.
 
-    Distances in projected CRS are planar, as in GIS, where the scale of the projection differs from 1 by at most 1 %,
-    as in UTM. Geographic CRS, (Web) Mercator and projected CRS with a larger distortion at the data, such as an
+    Distances in projected CRS are planar, as in GIS, where lengths and areas differ from those on the ground by at most
+    1 %, as in UTM. Geographic CRS, (Web) Mercator and projected CRS with a larger distortion at the data, such as an
     equidistant cylindrical projection far from its standard parallel, are measured on the ellipsoid.
 
     Args:
@@ -143,7 +143,8 @@ def plane_factor(crs: CRS, transform: Affine, places: Sequence[tuple[float, floa
     flat = plane_pixel_size(transform, factor)
     for size in ellipsoid_pixel_sizes(crs, transform, places):
         # Sizes outside the domain of the CRS, and of CRS that are not on Earth, are not finite and do not count.
-        if any(abs(ground - plane) > _MAX_DISTORTION * ground for ground, plane in zip(size, flat)):
+        pairs = [*zip(size, flat), (math.prod(size), math.prod(flat))]
+        if any(abs(ground - plane) > _MAX_DISTORTION * ground for ground, plane in pairs):
             return None
     return factor
 

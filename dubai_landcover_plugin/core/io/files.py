@@ -10,6 +10,7 @@ An output that is a symbolic link stays one: the file that it leads to is writte
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -114,9 +115,16 @@ def place_files(
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(
-            f"{path} could not be put into place: {error.strerror}.", "Close programs that hold the file open."
-        ) from error
+        raise OutputError(f"{path} could not be put into place: {error.strerror}.", _remedy(error)) from error
+
+
+def _remedy(error: OSError) -> str:
+    """Return what helps where files cannot be synced and moved."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DISK_REMEDY
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EBUSY):
+        return "Close programs that hold the file open, and check the permissions of the folder."
+    return "Check the disk or network drive, or choose another folder."
 
 
 @contextmanager

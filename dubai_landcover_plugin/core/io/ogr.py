@@ -35,7 +35,8 @@ def gdal_name(path: str) -> str:
     if not (os.path.isfile(path) or os.path.isdir(path)):
         raise RasterOpenError(f"{path} is neither a file nor a folder.", "Choose a file.")
     absolute = os.path.abspath(path)
-    if absolute.endswith(_ARCHIVES) and not absolute.endswith(_ZIPPED_FORMATS) and os.path.isfile(absolute):
+    name = absolute.lower()
+    if name.endswith(_ARCHIVES) and not name.endswith(_ZIPPED_FORMATS) and os.path.isfile(absolute):
         return f"/vsizip/{{{absolute}}}"
     return absolute
 

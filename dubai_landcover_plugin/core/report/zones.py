@@ -14,8 +14,10 @@ import shapely
 from affine import Affine
 from rasterio.crs import CRS
 
+from dubai_landcover_plugin.core.grid.ellipsoid import ellipsoid_areas
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.placement import feature_transform
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.layer_source import file_of
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
@@ -35,7 +37,7 @@ class Zone:
         name: From the layer, or ``Zone N``.
         geometry: As in the layer.
         shape: Its part on and near the raster, in pixel coordinates; may be empty.
-        inside: Share of its area that is inside the raster, 0..1.
+        inside: Share of its area on the ground that is inside the raster, 0..1.
     """
 
     number: int
@@ -153,10 +155,10 @@ def _on_raster(layer: VectorLayer, grid: Grid) -> tuple[Geometries, npt.NDArray[
     """Return the zones in pixel coordinates, clipped near the raster, and the shares of their areas inside it."""
     zones: Geometries = shapely.make_valid(layer.geometries)
     footprint = _footprint(grid, layer)
-    areas = shapely.area(zones)
-    inside = np.divide(
-        shapely.area(shapely.intersection(zones, footprint)), areas, out=np.zeros(len(zones)), where=areas > 0
-    )
+    own = layer.crs or grid.crs
+    both = _areas(np.concatenate([zones, shapely.intersection(zones, footprint)]), own)
+    areas, areas_inside = np.split(both, 2)
+    inside = np.divide(areas_inside, areas, out=np.zeros(len(zones)), where=areas > 0)
     inside[shapely.covered_by(zones, footprint) & (areas > 0)] = 1.0
     west, south, east, north = footprint.bounds
     margin = _MARGIN * max(east - west, north - south)
@@ -168,6 +170,17 @@ def _on_raster(layer: VectorLayer, grid: Grid) -> tuple[Geometries, npt.NDArray[
     # With one orientation for all, a pixel centre on a common border belongs to exactly one neighbour.
     shapes = shapely.orient_polygons(_polygons(shapely.make_valid(shapes)))
     return shapes, inside
+
+
+def _areas(zones: Geometries, crs: CRS | None) -> npt.NDArray[np.float64]:
+    """Return areas on the ellipsoid, (N,) m²; planar without a CRS, and in one that is not on the Earth."""
+    west, south, east, north = shapely.bounds(zones).T
+    longest = np.fmax(np.fmax(east - west, north - south) / _STEPS, np.finfo(float).tiny)
+    try:
+        areas = np.full(1, np.nan) if crs is None else ellipsoid_areas(shapely.segmentize(zones, longest), crs)
+    except GDAL_ERRORS:
+        areas = np.full(1, np.nan)
+    return areas if np.isfinite(areas).all() else shapely.area(zones)
 
 
 def _footprint(grid: Grid, layer: VectorLayer) -> Any:

@@ -75,6 +75,7 @@ def ellipsoid_area(crs, transform, side):
         ("EPSG:32640", (70, 25), 0),  # 13 degrees beside the zone's meridian
         ("+proj=sinu +datum=WGS84", (55, 25), 0),  # equal-area, but lengths differ and pixels are skewed by 22°
         ("EPSG:4326", (10, 52), 30),
+        ("+proj=tmerc +datum=WGS84", (11, 50), 0),  # lengths differ by 0.8 %, areas by 1.5 %
     ],
 )
 def test_where_the_plane_is_distorted_areas_are_those_on_the_ellipsoid(name, place, turn):

@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 from pathlib import Path
@@ -156,6 +157,25 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
 def test_text_with_a_broken_file_name_is_escaped(tmp_path):
     write_text(tmp_path / "a.json", '"caf\udce9"')
     assert (tmp_path / "a.json").read_bytes() == b'"caf\\udce9"'
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        ("EIO", "Check the disk"),
+        ("ENOSPC", "Free some space"),
+        ("EDQUOT", "Free some space"),
+        ("EACCES", "Close programs"),
+    ],
+)
+def test_the_remedy_is_that_of_the_error(tmp_path, monkeypatch, number, remedy):
+    def fail(descriptor):
+        raise OSError(getattr(errno, number), "failed")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OutputError) as caught:
+        write_text(tmp_path / "a.json", "text")
+    assert remedy in caught.value.remedy
 
 
 def test_an_earlier_file_survives_an_error(tmp_path, monkeypatch):

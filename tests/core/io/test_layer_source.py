@@ -1,5 +1,7 @@
 """Texts that name a layer of a file."""
 
+import os
+
 import pytest
 
 from dubai_landcover_plugin.core.io.layer_source import file_of, layer_of, layer_source
@@ -21,3 +23,13 @@ def test_path_and_layer_are_separated(text, path, layer):
 def test_what_is_put_together_comes_apart():
     text = layer_source("C:/a b/c.gpkg", "zones 1")
     assert (file_of(text), layer_of(text)) == ("C:/a b/c.gpkg", "zones 1")
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows allows few special characters")
+def test_files_and_folders_may_be_named_like_layers(tmp_path):
+    folder = tmp_path / "x|layername=y"
+    folder.mkdir()
+    path = str(folder / "a|layername=b.gpkg")
+    open(path, "w").close()
+    assert (file_of(path), layer_of(path)) == (path, "")
+    assert (file_of(f"{path}|layername=c|layername=d"), layer_of(f"{path}|layername=c")) == (path, "c")

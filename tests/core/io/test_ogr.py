@@ -20,8 +20,9 @@ def test_a_path_that_exists_is_absolute_and_unchanged(tmp_path, monkeypatch):
 def test_other_names_are_those_of_pyogrio(tmp_path):
     assert ogr.gdal_name("https://example.org/a.fgb") == "/vsicurl/https://example.org/a.fgb"
     assert ogr.gdal_name("zip:///d/a.zip!b.shp") == "/vsizip//d/a.zip/b.shp"
-    (tmp_path / "a!.zip").touch()
-    assert ogr.gdal_name(str(tmp_path / "a!.zip")) == f"/vsizip/{{{tmp_path / 'a!.zip'}}}"
+    for name in ("a!.zip", "B.ZIP"):
+        (tmp_path / name).touch()
+        assert ogr.gdal_name(str(tmp_path / name)) == f"/vsizip/{{{tmp_path / name}}}"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows paths are not parsed by pyogrio")

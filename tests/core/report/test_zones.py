@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
 from dubai_landcover_plugin.core.report import zones as zones_module
 from dubai_landcover_plugin.core.report.zones import read_zones
 from dubai_landcover_plugin.protocol.errors import (
@@ -33,6 +34,14 @@ def sum_of_zones(rows):
 
 
 class TestZones:
+    def test_shares_inside_the_raster_are_those_of_areas_on_the_ground(self):
+        grid = Grid(60, 60, Affine(1, 0, 0, 0, -1, 60), CRS.from_epsg(4326))
+        shape, crs = shapely.box(0, 0, 60, 80), CRS.from_epsg(4326)  # sin 60° / sin 80° of it, not 60 / 80
+        for layer in (VectorLayer(np.array([shape]), {}, crs), VectorLayer(np.array([shape]), {}, None)):
+            assert zones_module._on_raster(layer, grid)[1] == pytest.approx([0.879], abs=0.002)
+        plain = Grid(60, 60, grid.transform, None)
+        assert zones_module._on_raster(VectorLayer(np.array([shape]), {}, None), plain)[1] == pytest.approx([0.75])
+
     def test_overlapping_zones_holes_and_parts_are_counted_each(self, tmp_path, town):
         hole = shapely.Polygon(box(0, 0, 20, 20).exterior, [box(5, 5, 15, 15).exterior])
         parts = shapely.MultiPolygon([box(0, 0, 2, 2), box(10, 10, 12, 12)])
