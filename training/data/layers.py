@@ -111,7 +111,8 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
         layer = layer or _only_layer(path, name)
         field = _class_field(list(ogr.read_info(name, layer=layer)["fields"]), field, path)
         meta, _, wkb, columns = ogr.read(name, layer=layer, columns=[field], force_2d=True)
-        geometries, crs = geometries_of(wkb, str(path)), layer_crs(name, layer, meta["crs"])
+        geometries = geometries_of(wkb, str(path))
+        crs = layer_crs(name, layer, meta["crs"], geometries)
     except DatasetError:
         raise
     except RasterOpenError as error:

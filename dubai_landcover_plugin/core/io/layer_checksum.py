@@ -20,7 +20,6 @@ from dubai_landcover_plugin.core.io import ogr
 Fields = Mapping[str, npt.NDArray[Any]]
 
 _BATCH = 20_000  # features that are read back at a time
-_TEXT = 62  # characters of a text that count: a shapefile holds 254 bytes, and 62 characters have at most 248
 _MODULUS = 1 << 64
 _DIGITS, _STEP = 1e-9, 1e-15  # difference of floats that is rounding, relative and absolute: shapefiles hold decimals
 
@@ -52,7 +51,7 @@ class LayerChecksum:
         for name, kind in self._kinds.items():
             values = fields[name]
             if kind.kind == "O":
-                self._exact[name] += sum(hash((text or "")[:_TEXT].strip()) for text in values.tolist())
+                self._exact[name] += sum(hash((text or "").strip()) for text in values.tolist())
             elif kind.kind == "f":
                 finite = values[np.isfinite(values)]
                 total, size = self._sums[name]

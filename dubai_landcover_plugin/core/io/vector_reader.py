@@ -28,6 +28,7 @@ Geometries = npt.NDArray[np.object_]
 READ_ERRORS = (RuntimeError, ValueError, OSError, CRSError, sqlite3.Error)
 """Exceptions of pyogrio, rasterio and sqlite3 when a layer cannot be read."""
 
+_GEOJSON, _WGS84, _POLE = (".geojson", ".json"), 4326, 90.001
 _REMEDY = "Check the path and the file."
 _SURFACES = {7: "collection of surfaces", 15: "polyhedral surface", 16: "TIN", 17: "triangle"}
 """WKB codes of geometries that GEOS cannot build; it builds other collections."""
@@ -95,7 +96,8 @@ def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
         meta, _, wkb, values = ogr.read(name, layer=layer or None)
         if wkb is None or not (len(wkb) or may_be_empty):
             raise RasterOpenError(f"{source} has no features with geometry.", "Choose another layer.")
-        geometries, crs = geometries_of(wkb, source), layer_crs(name, layer, meta["crs"])
+        geometries = geometries_of(wkb, source)
+        crs = layer_crs(name, layer, meta["crs"], geometries)
     except RasterOpenError:
         raise
     except READ_ERRORS as error:
@@ -129,13 +131,15 @@ def geometries_of(wkb: npt.NDArray[np.object_], source: str) -> Geometries:
     return geometries
 
 
-def layer_crs(name: str, layer: str, declared: str | None) -> CRS | None:
+def layer_crs(name: str, layer: str, declared: str | None, geometries: Geometries) -> CRS | None:
     """Return the CRS of a layer; None if it has none, see :func:`.declared_crs`.
 
     Args:
         name: Vector file, see :func:`.gdal_name`.
         layer: Its layer.
         declared: CRS as GDAL reads it; None too where the definition in a GeoPackage is damaged.
+        geometries: (N,) its geometries. GDAL takes GeoJSON without a CRS for WGS 84; it has none where latitudes would
+            be above 90°.
 
     Raises:
         RasterOpenError: if the layer of a GeoPackage refers to a CRS whose definition is missing.
@@ -153,4 +157,8 @@ def layer_crs(name: str, layer: str, declared: str | None) -> CRS | None:
                 f"{name} is damaged: it does not define the CRS {rows[0][0]} of its layer {layer}.",
                 "Assign the CRS of the layer in QGIS and export it again.",
             )
+    if crs is not None and name.lower().endswith(_GEOJSON) and crs.to_epsg() == _WGS84:
+        south, north = shapely.total_bounds(geometries)[[1, 3]].tolist()
+        if south < -_POLE or north > _POLE:
+            return None
     return crs

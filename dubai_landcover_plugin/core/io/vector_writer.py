@@ -15,11 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from rasterio.crs import CRS
+from rasterio.enums import WktVersion
+from rasterio.warp import transform as warp_points
 
 from dubai_landcover_plugin.core.io import ogr
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.files import check_name, link_target, partial_folder, place_files
 from dubai_landcover_plugin.core.io.flatgeobuf import features_of_parquet, has_valid_index
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.geojson import GeoJSONFile
 from dubai_landcover_plugin.core.io.geopackage import missing_part, store_style
 from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile
@@ -35,6 +38,7 @@ Fields = Mapping[str, npt.NDArray[Any]]
 _SHAPEFILE_BYTES = (1 << 31) - 1  # many programs read no larger part
 _COLLECTED = ("GeoJSON", "FlatGeobuf")  # small batches are joined before they are written
 _COLLECTED_BYTES = 1 << 22
+_SHAPEFILE_TEXT = 254  # bytes
 _SHAPEFILE_BOUNDS = 36  # offset of the extent in the header, bytes
 _SHORT = 10  # longest field name of a shapefile
 _UNNAMED = "layer"  # name of the file in the temporary folder, whatever characters the final one has
@@ -58,7 +62,8 @@ class VectorWriter:
         overwrite: Whether existing files may be replaced.
 
     Raises:
-        OutputError: if the name of the file, or of a field in a shapefile, is too long.
+        OutputError: if the name of the file, or of a field in a shapefile, is too long, or the format cannot store the
+            CRS.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class VectorWriter:
         if self._driver == "ESRI Shapefile" and long:
             raise OutputError(f"A shapefile's field names have at most {_SHORT} letters, not {long[0]}.")
         check_name(self._path)
+        self._check_crs()
         self._folder = Path()  # temporary, until the block ends
         self._waiting: list[tuple[Geometries, Fields]] = []  # as WKB
         self._waiting_bytes = 0
@@ -109,12 +115,13 @@ class VectorWriter:
             fields: (N,) values of each attribute.
 
         Raises:
-            OutputError: if they cannot be written, or a shapefile would exceed 2 GB.
+            OutputError: if they cannot be written, or a shapefile would exceed 2 GB or cannot hold a text.
         """
         if not len(geometries):
             return
         if self._driver == "ESRI Shapefile":
             self._check_size(geometries)
+            self._check_texts(fields)
         wkb = shapely.to_wkb(self._stored(geometries), flavor="iso")
         values = {name: np.asarray(fields[name], kind) for name, kind in self._fields.items()}
         self._written.add(wkb, values)
@@ -230,6 +237,31 @@ class VectorWriter:
                 dataset_options={"VERSION": "1.2"} if self._driver == "GPKG" and not append else {},
                 **common,
             )
+
+    def _check_crs(self) -> None:
+        crs = self._crs
+        if crs is None:
+            return
+        remedy = "Write a GeoPackage (.gpkg), or reproject the input."
+        try:
+            if self._driver == "ESRI Shapefile":
+                crs.to_wkt(version=WktVersion.WKT1_ESRI)
+            elif self._driver == "GeoJSON" and (crs.is_geographic or crs.is_projected):
+                warp_points(crs, CRS.from_epsg(4326), [0.0], [0.0])
+        except GDAL_ERRORS as error:
+            name = "A shapefile" if self._driver == "ESRI Shapefile" else "GeoJSON, which is in WGS 84,"
+            raise OutputError(f"{name} cannot store data in {crs}.", remedy) from error
+
+    def _check_texts(self, fields: Fields) -> None:
+        for name in (name for name, kind in self._fields.items() if kind.kind == "O"):
+            for text in fields[name]:
+                size = len((text or "").encode("utf-8", "surrogateescape"))
+                if size > _SHAPEFILE_TEXT:
+                    raise OutputError(
+                        f"A shapefile's texts have at most {_SHAPEFILE_TEXT} bytes; "
+                        f"'{text[:40]}…' in {name} has {size}.",
+                        "Write a GeoPackage (.gpkg), or shorten the text.",
+                    )
 
     def _check_size(self, geometries: Geometries) -> None:
         points = int(shapely.get_num_coordinates(geometries).sum())

@@ -1,5 +1,6 @@
 """Reading vector layers: which layer, which geometries, which CRS."""
 
+import json
 import os
 import shutil
 import sqlite3
@@ -127,3 +128,12 @@ def test_a_zipped_layer_is_read(tmp_path):
     write_layer(tmp_path / "in" / "zones.shp", [BOX])
     archive = shutil.make_archive(str(tmp_path / "zones! 1"), "zip", tmp_path / "in")
     assert len(read_vector(archive).geometries) == 1
+
+
+@pytest.mark.parametrize(("north", "known"), [(90.0, True), (2_700_000.0, False)])
+def test_geojson_without_a_crs_is_in_degrees_only_where_it_can_be(tmp_path, north, known):
+    corners = [[0, 0], [9, 0], [9, north], [0, 0]]
+    geometry = {"type": "Polygon", "coordinates": [corners]}
+    feature = {"type": "Feature", "properties": {}, "geometry": geometry}
+    (tmp_path / "a.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+    assert (read_vector(str(tmp_path / "a.geojson")).crs is not None) == known

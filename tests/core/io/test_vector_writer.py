@@ -113,6 +113,31 @@ def test_names_that_shapefiles_would_cut_are_a_bug_that_shows(tmp_path):
         VectorWriter(tmp_path / "houses.shp", "Polygon", UTM40, {"confidence_mean": np.float64})
 
 
+@pytest.mark.parametrize(
+    ("suffix", "name"),
+    [
+        (".shp", "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +to_meter=0.0174532925199433"),
+        (".shp", "EPSG:4978"),
+        (".geojson", "IAU_2015:30110"),
+    ],
+)
+def test_a_crs_that_the_format_would_lose_is_refused_before_work(tmp_path, suffix, name):
+    crs = rasterio.crs.CRS.from_user_input(name)
+    with pytest.raises(OutputError, match="cannot store data in"):
+        VectorWriter(tmp_path / f"a{suffix}", "Polygon", crs, FIELDS)
+    write(tmp_path / "a.gpkg", boxes(1), crs=crs)
+    assert rasterio.crs.CRS.from_user_input(ogr.read_info(str(tmp_path / "a.gpkg"))["crs"]) == crs
+
+
+def test_texts_that_shapefiles_would_cut_are_refused(tmp_path):
+    houses, values = boxes(2)
+    values["class"][1] = "é" * 128
+    with pytest.raises(OutputError, match=r"at most 254 bytes; 'é{40}…' in class has 256"):
+        write(tmp_path / "a.shp", (houses, values))
+    write(tmp_path / "a.gpkg", (houses, values))
+    assert read_vector(str(tmp_path / "a.gpkg")).fields["class"][1] == "é" * 128
+
+
 def overwrite(suffix, offset, content):
     """Return what damages a part of a file."""
 
@@ -216,7 +241,7 @@ def test_multipolygons_and_odd_values_are_read_back_as_written(tmp_path, suffix)
     values = {
         "id": np.array([-(1 << 40), 0, 1 << 40, 7]),
         "value": np.array([np.nan, 1e-7, 123456.789, -1e9]),
-        "text": np.array([None, " a ", "é" * 300, ""], object),
+        "text": np.array([None, " a ", "é" * 127, ""], object),
     }
     with VectorWriter(tmp_path / f"a{suffix}", "MultiPolygon", UTM40, kinds) as writer:
         writer.write(np.array(shapes, object), values)
