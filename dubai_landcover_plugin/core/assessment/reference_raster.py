@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rasterio import Env
 from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
@@ -19,7 +20,7 @@ from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, check_one
 from dubai_landcover_plugin.core.io.class_scheme import scheme_of
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
-from dubai_landcover_plugin.core.io.raster_access import open_raster
+from dubai_landcover_plugin.core.io.raster_access import gdal_options, open_raster
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, GeoreferenceError, RasterReadError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
@@ -76,7 +77,8 @@ class ReferenceRaster:
         """
         window = Window(0, first, self._grid.width, last - first)
         try:
-            values = (self._vrt or self._dataset).read(1, window=window, masked=True)
+            with Env(**gdal_options(self._path)):
+                values = (self._vrt or self._dataset).read(1, window=window, masked=True)
         except GDAL_ERRORS as error:
             raise RasterReadError(
                 f"{self._path} cannot be read: {error.__cause__ or error}.", "Check the file."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,14 +16,15 @@ from dubai_landcover_plugin.protocol.errors import BandError
 
 # Words of a band's name. Plain names come first: of "green" and "green i", "green" is the green band.
 _WORDS = {
-    "red": {"red", "r"},
-    "green": {"green", "g", "gre"},
-    "blue": {"blue", "b", "blu"},
-    "nir": {"nir", "n", "infrared", "nir1", "nir08", "near", "nearinfrared"},
+    "red": {"red", "r", "rot", "rouge", "rojo", "rosso", "vermelho"},
+    "green": {"green", "g", "gre", "grun", "gruen", "vert", "verde"},
+    "blue": {"blue", "b", "blu", "blau", "bleu", "azul"},
+    "nir": {"nir", "n", "ir", "pir", "nir1", "nir08", "near", "nearinfrared", "nearir"}
+    | (_INFRARED := {"infrared", "infrarot", "infrarouge", "infrarrojo", "infrarosso", "infravermelho"}),
 }
 _OTHERS = {
     "coastal", "edge", "rededge", "re", "yellow", "pan", "panchromatic", "swir", "swir1", "swir2", "swir16", "swir22",
-    "thermal", "tir", "lwir", "cirrus", "mask", "alpha", "ndvi", "qa", "scl", "aerosol", "mean", "std", "ratio",
+    "thermal", "tir", "lwir", "cirrus", "mask", "alpha", "ndvi", "qa", "scl", "aerosol", "std", "stddev", "ratio",
 }  # fmt: skip
 _NUMBERED = {
     "b02": "blue",
@@ -37,6 +39,15 @@ _NUMBERED = {
 _NANOMETRES = {"blue": (450, 515), "green": (520, 590), "red": (620, 690), "nir": (770, 900)}
 _TAGS = ("eo:common_name", "common_name", "name", "band_name", "bandname", "long_name", "description")
 _COMMON = _TAGS[:2]
+_NOT_RGB = {
+    ColorInterp.alpha, ColorInterp.hue, ColorInterp.saturation, ColorInterp.lightness, ColorInterp.cyan,
+    ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black,
+}  # fmt: skip
+# A wavelength or a range, with a unit; the unit may be missing where there is nothing else.
+_NUMBER = r"(\d+(?:\.\d+)?)"
+_LENGTH = re.compile(
+    rf"{_NUMBER}(?:\s*(?:-|–|to)\s*{_NUMBER})?\s*(nm|nanomet|um\b|µm|μm|micromet|microns?\b)", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
@@ -129,9 +140,7 @@ def _add_by_position(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], n
     if not left:
         return
     other = named | set(found.bands.values()) | _with_other_names(dataset)
-    free = [
-        band for band, colour in enumerate(dataset.colorinterp, 1) if colour != ColorInterp.alpha and band not in other
-    ]
+    free = [band for band, colour in enumerate(dataset.colorinterp, 1) if colour not in _NOT_RGB and band not in other]
     if len(free) < len(left):
         raise BandError(
             f"The model reads {len(wanted)} bands ({', '.join(wanted)}). {band_list(dataset)}",
@@ -142,6 +151,8 @@ def _add_by_position(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], n
     found.warnings.append(
         f"The raster does not say which of its {dataset.count} bands are {', '.join(left)}: "
         f"bands {_listed(free[: len(left)])} were taken in that order."
+        if len(left) > 1
+        else f"The raster does not say which of its {dataset.count} bands is {left[0]}: band {free[0]} was taken."
     )
 
 
@@ -185,12 +196,12 @@ def _readings(dataset: rasterio.DatasetReader, band: int) -> list[tuple[int, str
 
 def _read_name(text: str) -> list[tuple[int, str]]:
     """Return the common names in a band's name."""
-    words = [word for word in re.split(r"[^a-z0-9]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", text).lower()) if word]
+    words = _words(re.sub(r"([a-z])([A-Z])", r"\1 \2", text))
     rest = [word for word in words if word not in ("band", "channel", "layer") and not re.fullmatch(r"b?\d+a?", word)]
     if set(rest) & _OTHERS:
         return []
     colours = [name for name, spellings in _WORDS.items() if set(rest) & spellings]
-    if "infrared" in rest or "near" in rest:
+    if {"near", *_INFRARED} & set(rest):
         colours = ["nir"]
     if len(colours) == 1:
         return [(_EXACT if len(rest) == 1 else _AMONG, colours[0])]
@@ -200,11 +211,17 @@ def _read_name(text: str) -> list[tuple[int, str]]:
     return []
 
 
+def _words(text: str) -> list[str]:
+    """Return the words of a name in lower case, without accents."""
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
+    return [word for word in re.split(r"[\W_]+", plain.lower()) if word]
+
+
 def _with_other_names(dataset: rasterio.DatasetReader) -> set[int]:
     """Return the bands whose names or interpretation say that they are not red, green or blue."""
     found = set()
     for band, text in enumerate(dataset.descriptions, 1):
-        if set(re.split(r"[^a-z0-9]+", (text or "").lower())) & _OTHERS:
+        if set(_words(text or "")) & _OTHERS:
             found.add(band)
     return found
 
@@ -217,9 +234,17 @@ def _nanometres(dataset: rasterio.DatasetReader, band: int, tags: Mapping[str, s
             return 1000 * float(imagery["CENTRAL_WAVELENGTH_UM"])
         value = float(tags["wavelength"])
     except (KeyError, ValueError):
-        stated = re.search(r"(\d{3,4}(?:\.\d+)?)\s*(?:nm|nanomet)", dataset.descriptions[band - 1] or "", re.IGNORECASE)
-        return float(stated[1]) if stated else None
+        return _stated_nanometres(dataset.descriptions[band - 1] or "")
     return value * 1000 if value < 100 else value  # µm or nm
+
+
+def _stated_nanometres(text: str) -> float | None:
+    """Return the wavelength in a band's name, nm, the middle of a range; None without one."""
+    stated = _LENGTH.search(text)
+    if stated is None:
+        return float(text) if re.fullmatch(r"\s*\d{3,4}(\.\d+)?\s*", text) else None
+    middle = (float(stated[1]) + float(stated[2] or stated[1])) / 2
+    return middle if stated[3].lower().startswith("n") else 1000 * middle
 
 
 def _label(dataset: rasterio.DatasetReader, band: int) -> str:

@@ -17,6 +17,7 @@ from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
 
 _LARGEST_COORDINATE = 1e12  # of a corner, in the unit of the CRS
+_LARGEST_ANGLE = 1000.0  # of a corner in a geographic CRS; 360° beyond the antimeridian occur
 _SAME_PX = 0.01  # largest distance of equal places
 _WARP_REMEDY = "Warp it first (Raster > Projections > Warp in QGIS), or ask for pixel space to work without a position."
 
@@ -104,3 +105,10 @@ def _check_transform(name: str, grid: Grid) -> None:
         raise GeoreferenceError(f"{name} has a transform without area: {shown}.", remedy)
     if not all(abs(value) < _LARGEST_COORDINATE for corner in corners for value in corner):
         raise GeoreferenceError(f"{name} has coordinates above {_LARGEST_COORDINATE:g}: transform {shown}.", remedy)
+    found = max(abs(value) for corner in corners for value in corner)
+    if grid.crs is not None and grid.crs.is_geographic and found > _LARGEST_ANGLE:
+        raise GeoreferenceError(
+            f"{name} has coordinates up to {found:,.0f}, which are not degrees, in the geographic CRS "
+            f"{grid.crs.to_string()[:80]}.",
+            "Assign the CRS of its coordinates (--crs, or Raster > Projections > Assign Projection in QGIS).",
+        )

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from rasterio import Env
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import NotGeoreferencedWarning
@@ -18,7 +19,7 @@ from rasterio.windows import Window as RasterioWindow
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
-from dubai_landcover_plugin.core.io.raster_access import open_raster
+from dubai_landcover_plugin.core.io.raster_access import gdal_options, open_raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
 
@@ -94,9 +95,10 @@ class GridReader:
             return found
         try:
             part = RasterioWindow(left, top, right - left, bottom - top)
-            values = self._dataset.read(1, window=part)
-            if self._is_masked:
-                values[self._dataset.read_masks(1, window=part) == 0] = self._nodata
+            with Env(**gdal_options(self.path)):
+                values = self._dataset.read(1, window=part)
+                if self._is_masked:
+                    values[self._dataset.read_masks(1, window=part) == 0] = self._nodata
         except GDAL_ERRORS as error:
             raise RasterReadError(
                 f"{self.path} cannot be read: {error.__cause__ or error}.", "The file is damaged: copy it again."

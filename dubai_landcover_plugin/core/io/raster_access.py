@@ -10,10 +10,12 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.io import DatasetReader
 
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
+from dubai_landcover_plugin.core.io.least_size import may_be_cut, sizes_needed
 from dubai_landcover_plugin.core.io.raster_references import check_metadata, check_path, is_remote
 from dubai_landcover_plugin.protocol.errors import RasterOpenError
 
@@ -43,6 +45,22 @@ def gdal_options(path: str) -> dict[str, Any]:
     return dict(_STRICT) if is_remote(path) else {**_STRICT, **_OFFLINE}
 
 
+class _Reader(DatasetReader):  # type: ignore[misc]  # rasterio has no annotations
+    """A raster whose pixels are read with :func:`gdal_options`: virtual rasters open their sources late."""
+
+    def __init__(self, path: str, **options: Any) -> None:
+        super().__init__(path, driver=FORMATS, **options)
+        self._gdal = gdal_options(path)
+
+    def read(self, *arguments: Any, **options: Any) -> Any:
+        with rasterio.Env(**self._gdal):
+            return super().read(*arguments, **options)
+
+    def read_masks(self, *arguments: Any, **options: Any) -> Any:
+        with rasterio.Env(**self._gdal):
+            return super().read_masks(*arguments, **options)
+
+
 def open_raster(path: str | Path, checked: bool = False, **options: Any) -> rasterio.DatasetReader:
     """Open a raster; NotGeoreferencedWarning is suppressed.
 
@@ -60,12 +78,13 @@ def open_raster(path: str | Path, checked: bool = False, **options: Any) -> rast
     try:
         with warnings.catch_warnings(), rasterio.Env(**gdal_options(text)):
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            dataset = DatasetReader(text, driver=FORMATS, **options)
+            dataset = _Reader(text, **options)
             if checked:
                 return dataset
             try:
                 check_metadata(text, dataset.tags(ns="OVERVIEWS").get("OVERVIEW_FILE"), _description(dataset))
                 _check_size(dataset)
+                _check_mask(dataset)
             except BaseException:
                 dataset.close()
                 raise
@@ -85,7 +104,7 @@ def _description(dataset: rasterio.DatasetReader) -> str:
     return "".join(dataset.tags(ns="xml:VRT").values())
 
 
-def _check_size(dataset: rasterio.DatasetReader) -> None:
+def _check_size(dataset: rasterio.DatasetReader, parents: tuple[str, ...] = ()) -> None:
     """Refuse files that are cut short, in the formats where GDAL reads zeros behind the end of a file.
 
     Raises:
@@ -93,17 +112,38 @@ def _check_size(dataset: rasterio.DatasetReader) -> None:
     """
     if dataset.driver == "VRT":
         _check_raw_bands(dataset)
-        for file in map(Path, dataset.files[1:]):
-            if _may_be_cut(file):
-                open_raster(file).close()
-    if dataset.driver not in ("ENVI", "PCIDSK", "PCRaster"):
-        return
-    file = Path(dataset.files[0])
-    if not file.is_file():  # in an archive, or remote
-        return
-    found, needed = file.stat().st_size, _least_size(dataset, file)
-    if found < needed:
-        raise _incomplete(file, found, needed)
+        for name in dataset.files[1:]:
+            if name not in parents and may_be_cut(Path(name)):
+                with _Reader(name) as source:
+                    _check_size(source, (*parents, *dataset.files[:1]))
+    for file, needed in sizes_needed(dataset):
+        found = file.stat().st_size
+        if found < needed:
+            raise _incomplete(file, found, needed)
+
+
+def _check_mask(dataset: rasterio.DatasetReader) -> None:
+    """Refuse a mask beside a raster that cannot be read, which GDAL ignores, or that belongs to another raster.
+
+    Raises:
+        RasterOpenError: naming the mask.
+    """
+    for name in (f"{dataset.name}.msk", f"{dataset.name}.MSK"):
+        has_own = name not in dataset.files and any(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums)
+        if not Path(name).is_file() or has_own:  # GDAL prefers the mask inside a GeoTIFF
+            continue
+        remedy = "Copy it again together with the raster, or remove it."
+        try:
+            with DatasetReader(name, driver="GTiff") as mask:
+                shape = mask.shape
+        except GDAL_ERRORS as error:
+            raise RasterOpenError(f"The mask {name} cannot be read: {str(error).rstrip('.')}.", remedy) from error
+        if shape != dataset.shape:
+            raise RasterOpenError(
+                f"The mask {name} has {shape[1]}×{shape[0]} px, the raster {dataset.width}×{dataset.height} px: it "
+                "belongs to another raster.",
+                remedy,
+            )
 
 
 def _check_raw_bands(dataset: rasterio.DatasetReader) -> None:
@@ -134,30 +174,3 @@ def _incomplete(file: Path, found: int, needed: int) -> RasterOpenError:
     return RasterOpenError(
         f"{file} is incomplete: it has {found:,} bytes, its header describes {needed:,}.", "Copy it again."
     )
-
-
-def _least_size(dataset: rasterio.DatasetReader, file: Path) -> int:
-    """Return the size that the header of an ENVI, PCIDSK or PCRaster file describes, bytes; 0 if it does not."""
-    pixels: int = dataset.width * dataset.height * sum(np.dtype(kind).itemsize for kind in dataset.dtypes)
-    if dataset.driver == "ENVI":
-        header = dataset.tags(ns="ENVI")
-        offset = header.get("header_offset", "0")
-        return 0 if header.get("file_compression", "0") != "0" else pixels + (int(offset) if offset.isdigit() else 0)
-    if dataset.driver == "PCRaster":
-        return pixels
-    if dataset.block_shapes[0][0] > 1:  # tiles, which the header does not count
-        return 0
-    with file.open("rb") as stream:
-        blocks = stream.read(32)[16:]  # of 512 bytes, as text
-    return 512 * int(blocks) if blocks.strip().isdigit() else 0
-
-
-def _may_be_cut(file: Path) -> bool:
-    """Return whether a source of a virtual raster has a format that :func:`_check_size` checks."""
-    if file.with_suffix(".hdr").is_file() or Path(f"{file}.hdr").is_file():
-        return True
-    try:
-        with file.open("rb") as stream:
-            return stream.read(8).startswith((b"PCIDSK", b"RUU CROS"))
-    except OSError:
-        return False

@@ -13,7 +13,7 @@ import rasterio
 from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
-from rasterio.enums import ColorInterp, Resampling
+from rasterio.enums import ColorInterp, MaskFlags, Resampling
 from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
@@ -23,11 +23,11 @@ from dubai_landcover_plugin.core.io.band_selection import Bands, chosen_bands, f
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.georeference import grid_of
 from dubai_landcover_plugin.core.io.overviews import overview_agrees, used_level
-from dubai_landcover_plugin.core.io.raster_access import gdal_options, open_raster
+from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.core.io.validity import (
     can_occur,
     equals_any,
-    flagged_alpha,
+    flagged_alphas,
     has_mask,
     is_alpha,
     is_measured,
@@ -62,6 +62,7 @@ class SourceOptions:
     Args:
         overviews: False reads the full resolution even where a file has overviews.
         checked: Whether this process has opened the raster before.
+        alphas: Numbers of the alpha bands, as an earlier opening has found them; None looks for them.
     """
 
     bands: tuple[int, ...] | None = None
@@ -72,6 +73,7 @@ class SourceOptions:
     extent: tuple[float, float, float, float] | None = None
     overviews: bool = True
     checked: bool = False
+    alphas: tuple[int, ...] | None = None
 
 
 class RasterSource:
@@ -101,7 +103,6 @@ class RasterSource:
         self._options = options or SourceOptions()
         self.notes: list[str] = []
         self.warnings: list[str] = []
-        self._gdal = gdal_options(path)
         self._checked: set[int] = set()  # overviews that were compared with the pixels
         self._dataset = _open(path, self._options)
         try:
@@ -110,8 +111,7 @@ class RasterSource:
             self.bands = self._choose_bands()
             self._nodata = self._nodata_values()
             self._has_mask = has_mask(self._dataset, self.bands[0])
-            self._unused_alpha = False
-            self._alpha = self._alpha_band()
+            self._alphas = self._alpha_bands()
             self._origin = Window(0, 0, whole.height, whole.width)
             if self._options.extent is not None:
                 self._origin = whole.window(self._options.extent)
@@ -136,8 +136,7 @@ class RasterSource:
         Raises:
             RasterOpenError: if GDAL cannot open it any more.
         """
-        decided = replace(self._options, alpha="no" if self._alpha is None else "yes", checked=True)
-        return RasterSource(self.path, self._wanted, decided)
+        return RasterSource(self.path, self._wanted, replace(self._options, alphas=self._alphas, checked=True))
 
     def __enter__(self) -> RasterSource:
         return self
@@ -209,7 +208,7 @@ class RasterSource:
         size = (window.height, window.width)
         try:
             if coarser:
-                self._check_overviews(min(height_scale, width_scale))
+                self.check_overviews(min(height_scale, width_scale))
             if not shape or self._palette is not None:
                 return self._read(area, size, Resampling.nearest)
             if not self._hides_nodata:
@@ -233,7 +232,7 @@ class RasterSource:
         step = max(max(height, width) / _SAMPLE_SIDE, 1)
         shape = (max(round(height / step), 1), max(round(width / step), 1))
         try:
-            self._check_overviews(step)
+            self.check_overviews(step)
             chip = self._read(RasterioWindow(0, 0, width, height), shape, Resampling.nearest)
         except GDAL_ERRORS as error:
             raise RasterReadError(
@@ -263,7 +262,8 @@ class RasterSource:
         floating = self.dtype.kind == "f" and not all(
             value is not None and np.isnan(value) for value in self._dataset.nodatavals
         )
-        return floating or self._options.nodata is not None or self._unused_alpha
+        gdals = MaskFlags.alpha in self._dataset.mask_flag_enums[self.bands[0] - 1]  # one band at most
+        return floating or self._options.nodata is not None or len(self._alphas) != gdals
 
     def _nodata_values(self) -> list[list[float]]:
         """Return the nodata values of each band: that of the file and that of the options."""
@@ -280,44 +280,44 @@ class RasterSource:
             for band in self.bands
         ]
 
-    def _alpha_band(self) -> int | None:
-        """Return the alpha band; None without one, or where it holds data, such as near infrared."""
-        band = flagged_alpha(self._dataset)
-        if band is None:
-            return None
-        if band not in self.bands and self._options.alpha != "no":
-            if self._options.alpha == "yes" or self._is_alpha(band):
-                return band
+    def _alpha_bands(self) -> tuple[int, ...]:
+        """Return the alpha bands; without those that hold data, such as near infrared."""
+        if self._options.alphas is not None:
+            return self._options.alphas
+        if self._options.alpha == "no":
+            return ()
+        candidates = [band for band in flagged_alphas(self._dataset) if band not in self.bands]
+        found = tuple(band for band in candidates if self._options.alpha == "yes" or self._is_alpha(band))
+        for band in sorted(set(candidates) - set(found)):
             self.warnings.append(
                 f"Band {band} is called alpha but is not transparency: it has many values between transparent and "
                 "opaque. It is not used as a mask; set alpha to yes (--alpha yes) if it is one."
             )
-        self._unused_alpha = True
-        return None
+        return found
 
     def _is_alpha(self, band: int) -> bool:
         dataset = self._dataset
         windows = _probes(dataset.height, dataset.width)
         try:
-            with rasterio.Env(**self._gdal):
-                parts = [dataset.read(band, window=_rasterio_window(window)).ravel() for window in windows]
+            return is_alpha([dataset.read(band, window=_rasterio_window(window)) for window in windows])
         except GDAL_ERRORS as error:
             raise RasterReadError(
                 f"The alpha band of {self.path} cannot be read: {_cause(error)}.",
                 "The file is damaged: copy it again, or set alpha to yes or no (--alpha).",
             ) from error
-        return is_alpha(np.concatenate(parts))
 
-    def _check_overviews(self, scale: float) -> None:
-        """Read the full resolution from now on if the overview for a scale does not show the raster."""
+    def check_overviews(self, scale: float) -> None:
+        """Read the full resolution from now on if the overview for a scale does not show the raster.
+
+        Args:
+            scale: Raster pixels per pixel that is read.
+        """
         factors = self._dataset.overviews(self.bands[0])
         level = used_level(factors, scale)
         if level is None or level in self._checked:
             return
         self._checked.add(level)
-        with rasterio.Env(**self._gdal):
-            agrees = all(overview_agrees(self._dataset, band, factors[level]) for band in dict.fromkeys(self.bands))
-        if agrees:
+        if self._agrees(factors[level]):
             return
         self.warnings.append(
             f"The overviews of {Path(self.path).name} (1:{factors[level]}) do not show its pixels: the full resolution "
@@ -327,11 +327,14 @@ class RasterSource:
         self._dataset.close()
         self._dataset = _open(self.path, self._options)
 
-    def _read(self, area: RasterioWindow, shape: tuple[int, int], method: Resampling) -> Chip:
-        with rasterio.Env(**self._gdal):
-            return self._read_strictly(area, shape, method)
+    def _agrees(self, factor: int) -> bool:
+        """Return whether an overview shows the bands and the alpha bands, which decide about validity."""
+        try:
+            return all(overview_agrees(self._dataset, band, factor) for band in {*self.bands, *self._alphas})
+        except GDAL_ERRORS:  # a damaged file of overviews, or one with fewer bands
+            return False
 
-    def _read_strictly(self, area: RasterioWindow, shape: tuple[int, int], method: Resampling) -> Chip:
+    def _read(self, area: RasterioWindow, shape: tuple[int, int], method: Resampling) -> Chip:
         dataset = self._dataset
         how = {"window": area, "resampling": method}
         if len({dataset.dtypes[band - 1] for band in self.bands}) == 1:
@@ -342,14 +345,16 @@ class RasterSource:
         if all(self._nodata):  # a pixel is nodata if all its bands are: a dark one may be 0 in one band
             marks = [equals_any(band, nodata) for band, nodata in zip(values, self._nodata, strict=True)]
             valid = ~np.logical_and.reduce(marks)
-        if self._alpha is not None:
-            valid &= dataset.read(self._alpha, out_shape=shape, **how) > 0
+        for band in self._alphas:
+            valid &= dataset.read(band, out_shape=shape, **how) > 0
         if self._has_mask:
             valid &= dataset.read_masks(self.bands[0], out_shape=shape, **how) > 0
         if np.issubdtype(values.dtype, np.floating):
             valid &= is_measured(values).all(axis=0)
         if self._palette is not None:
-            values = self._palette[values[0]].transpose(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+            colours = self._palette[values[0]].transpose(2, 0, 1)  # (H, W, 4) -> (4, H, W)
+            values = colours[:3]
+            valid &= colours[3] > 0
         return Chip(values, valid)
 
     def _read_means(self, area: RasterioWindow, shape: tuple[int, int]) -> Chip:
@@ -382,6 +387,11 @@ class RasterSource:
         grid = grid_of(self._dataset, self._options.crs, self._options.pixel_space)
         if grid.crs is None:
             self.warnings.append("The raster has no CRS: the result has none either, and no areas in m² are given.")
+        elif grid.transform.is_identity:
+            self.warnings.append(
+                "The raster has a CRS but no transform: it is placed at the origin, with pixels of one unit of the "
+                "CRS. Areas are wrong if they have another size; georeference it first."
+            )
         return grid
 
     def _choose_bands(self) -> tuple[int, ...]:
@@ -420,12 +430,15 @@ def _open(path: str, options: SourceOptions) -> rasterio.DatasetReader:
 
 
 def _palette(dataset: rasterio.DatasetReader) -> npt.NDArray[np.uint8] | None:
-    """Return the colours of a palette raster as (256, 3) uint8, or None where there is no palette."""
-    if dataset.count != 1 or dataset.colorinterp[0] != ColorInterp.palette or dataset.dtypes[0] != "uint8":
+    """Return red, green, blue and alpha of the values of a palette raster, (N, 4) uint8; None without a palette."""
+    if dataset.colorinterp[0] != ColorInterp.palette or dataset.dtypes[0] not in ("uint8", "uint16"):
         return None
-    colours = np.zeros((256, 3), np.uint8)
+    if any(colour != ColorInterp.alpha for colour in dataset.colorinterp[1:]):
+        return None
+    colours = np.zeros((np.iinfo(dataset.dtypes[0]).max + 1, 4), np.uint8)
+    colours[:, 3] = 255
     for value, colour in dataset.colormap(1).items():
-        colours[value] = colour[:3]
+        colours[value] = colour
     return colours
 
 

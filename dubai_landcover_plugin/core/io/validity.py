@@ -10,14 +10,16 @@ import numpy.typing as npt
 import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
 
-NOT_MEASURED = 1e30
-"""Floats of this size mark missing data, such as -3.4028235e38, whatever the nodata tag says."""
+NOT_MEASURED = 1e19
+"""Floats of this size mark missing data, such as 1e20 or -3.4028235e38, whatever the nodata tag says."""
 
 _SIX_DIGITS = 1e6  # programs that write six significant digits round larger nodata values
 _ROUNDING = 5e-6  # relative
 _FULL = 0.98  # share of the highest alpha that counts as opaque; lossy compression changes it a little
 _EMPTY = 0.02  # share that counts as transparent
 _SOFT = 0.1  # share of half-transparent pixels that soft edges explain
+_OPAQUE = 0.05  # share of pixels with the highest value; near infrared is rarely saturated
+_RAMP = 0.02  # of the highest value: largest change of slope on the smooth edge of a mosaic
 _CONSPICUOUS = 0.1  # share of pixels of one colour that is worth a warning
 
 Mask = npt.NDArray[np.bool_]
@@ -70,21 +72,45 @@ def has_mask(dataset: rasterio.DatasetReader, band: int) -> bool:
     return not (flags == {MaskFlags.nodata} or flags & {MaskFlags.all_valid, MaskFlags.alpha})
 
 
-def flagged_alpha(dataset: rasterio.DatasetReader) -> int | None:
-    """Return the first band that the file calls alpha."""
-    for band, colour in enumerate(dataset.colorinterp, 1):
-        if colour == ColorInterp.alpha:
-            return band
-    return None
+def flagged_alphas(dataset: rasterio.DatasetReader) -> list[int]:
+    """Return the bands that the file calls alpha, in its colour interpretation or by their name."""
+    return [
+        band
+        for band, (colour, name) in enumerate(zip(dataset.colorinterp, dataset.descriptions), 1)
+        if colour == ColorInterp.alpha or (name or "").strip().lower() == "alpha"
+    ]
 
 
-def is_alpha(values: npt.NDArray[Any]) -> bool:
-    """Return whether values of a band are those of an alpha band: transparent or opaque, but for soft edges."""
-    highest = float(values.max(initial=0))
+def is_alpha(windows: Sequence[npt.NDArray[Any]]) -> bool:
+    """Return whether a band is an alpha band: transparent or opaque, but for soft edges.
+
+    The edges of a mosaic may be faded over many pixels. Their values change evenly, those of near infrared do not.
+
+    Args:
+        windows: (H, W) values at some places.
+    """
+    highest = max((float(np.nanmax(values, initial=0)) for values in windows), default=0.0)
     if highest <= 0:
         return True
-    soft = (values > _EMPTY * highest) & (values < _FULL * highest)
-    return bool(soft.mean() <= _SOFT)
+    soft = [(values > _EMPTY * highest) & (values < _FULL * highest) for values in windows]
+    if _share(soft) <= _SOFT:
+        return True
+    rough = [part & _is_rough(values, _RAMP * highest) for part, values in zip(soft, windows)]
+    return _share(rough) <= _SOFT and _share([values == highest for values in windows]) >= _OPAQUE
+
+
+def _share(masks: Sequence[Mask]) -> float:
+    return sum(int(mask.sum()) for mask in masks) / max(sum(mask.size for mask in masks), 1)
+
+
+def _is_rough(values: npt.NDArray[Any], limit: float) -> Mask:
+    """Return where the slope along rows or columns changes by more than ``limit``, (H, W)."""
+    found = np.zeros(values.shape, bool)
+    signed = values.astype(np.float64)
+    # Second differences; the pixels at the borders of the window have none.
+    found[1:-1] |= np.abs(np.diff(signed, 2, axis=0)) > limit
+    found[:, 1:-1] |= np.abs(np.diff(signed, 2, axis=1)) > limit
+    return found
 
 
 def nodata_warning(values: npt.NDArray[np.generic]) -> str | None:

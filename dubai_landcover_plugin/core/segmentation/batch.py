@@ -129,9 +129,12 @@ def earlier_result(request: SegmentationRequest, model_hash: str) -> Segmentatio
 
 def _comparable(request: dict[str, Any]) -> dict[str, Any]:
     """Return a request for comparison: paths resolved, without the model, which is compared by its hash."""
-    options = {key: value for key, value in request["options"].items() if key not in ("overwrite", "model")}
-    paths = {key: resolved(request.get(key)) for key in ("input", *_TASK.outputs)}  # some are missing in older records
-    comparable: dict[str, Any] = json.loads(dumps({**request, **paths, "options": options}))
+    defaults = SegmentationRequest("input", "output.tif").to_json()  # for options that older records lack
+    options = {**defaults["options"], **request["options"]}
+    for name in ("overwrite", "model"):
+        options.pop(name)
+    paths = {key: resolved(request.get(key)) for key in ("input", *_TASK.outputs)}
+    comparable: dict[str, Any] = json.loads(dumps({**defaults, **request, **paths, "options": options}))
     return comparable
 
 

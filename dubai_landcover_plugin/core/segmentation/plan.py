@@ -104,6 +104,8 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
     if options.tta:
         messages.notes.append(f"Test-time augmentation: every window is computed {VIEWS} times.")
     _check_disk(request, source.grid, messages)
+    if not work.is_native:
+        source.check_overviews(min(work.scale))
     looks_empty = source.nodata_warning()
     if looks_empty is not None:
         messages.warnings.append(looks_empty)

@@ -43,6 +43,15 @@ def found(raster):
         (("B", "G", "R", "N"), (3, 2, 1)),
         (("NIR", "R", "G", "B"), (2, 3, 4)),
         (("coastal_blue", "blue", "green_i", "green", "yellow", "red", "rededge", "nir"), (6, 4, 2)),  # Planet
+        (("Blue (450-510 nm)", "Green (530-590 nm)", "Red (640-670 nm)", "NIR (850-880 nm)"), (3, 2, 1)),
+        (("450-520 nm", "520-600 nm", "630-690 nm"), (3, 2, 1)),
+        (("0.49 µm", "0.56 µm", "0.665 um", "0.842 microns"), (3, 2, 1)),
+        (("490", "560", "665.5", "842"), (3, 2, 1)),
+        (("band_1_blue", "band_2_green", "band_3_red"), (3, 2, 1)),
+        (("blue_mean", "green_mean", "red_mean", "nir_mean"), (3, 2, 1)),
+        (("Blau", "Grün", "Rot", "Nahes Infrarot"), (3, 2, 1)),
+        (("Bleu", "Vert", "Rouge", "PIR"), (3, 2, 1)),
+        (("Azul", "Verde", "Rojo", "Infrarrojo cercano"), (3, 2, 1)),
         (("Coastal", "Blue", "Green", "Red", "Red Edge 1", "NIR"), (4, 3, 2)),
         (("B1, central wavelength 443 nm", "B2, central wavelength 490 nm", "B3, central wavelength 560 nm",
           "B4, central wavelength 665 nm", "B5, central wavelength 705 nm"), (4, 3, 2)),
@@ -53,6 +62,18 @@ def test_common_spellings(found, descriptions, numbers):
     assert bands.numbers == numbers
     assert bands.warnings == ()
     assert "by names of the bands" in bands.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "colours"),
+    [
+        (("ir", "red", "green"), GREY[:3]),  # colour infrared has no blue band
+        ((None,) * 3, (ColorInterp.hue, ColorInterp.saturation, ColorInterp.lightness)),
+    ],
+)
+def test_bands_of_other_kinds_are_not_taken_by_position(found, descriptions, colours):
+    with pytest.raises(BandError, match="choose the bands yourself"):
+        found(descriptions, colours=colours)
 
 
 def test_near_infrared_is_found_for_models_that_read_it(found):
@@ -97,7 +118,7 @@ def test_a_band_named_otherwise_is_not_taken_for_a_colour(found):
     colours = (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.undefined)
     bands = found(("nir", None, None, None), colours=colours)  # colour infrared, stored as RGB
     assert bands.numbers == (4, 2, 3)
-    assert "which of its 4 bands are red" in bands.warnings[0]
+    assert "which of its 4 bands is red: band 4 was taken" in bands.warnings[0]
     assert found(("swir", "panchromatic", None, None, None)).numbers == (3, 4, 5)
 
 

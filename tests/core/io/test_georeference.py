@@ -54,4 +54,13 @@ def test_the_place_of_a_raster(raster):
     with rasterio.open(raster(np.ones((3, 12, 10), np.uint8))) as dataset:
         grid = grid_of(dataset, None, pixel_space=False)
         assert (grid.height, grid.width, grid.transform, grid.crs.to_epsg()) == (12, 10, ONE_METRE, 32640)
-        assert grid_of(dataset, "EPSG:4326", pixel_space=False).crs.to_epsg() == 4326
+        assert grid_of(dataset, "EPSG:32639", pixel_space=False).crs.to_epsg() == 32639
+
+
+def test_metres_are_not_degrees(raster):
+    path = raster(np.ones((3, 12, 10), np.uint8))
+    with (
+        rasterio.open(path) as dataset,
+        pytest.raises(GeoreferenceError, match=r"up to 2,\d{3},\d{3}, which are not degrees, .* EPSG:4326.*--crs"),
+    ):
+        grid_of(dataset, "EPSG:4326", pixel_space=False)

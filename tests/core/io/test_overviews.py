@@ -1,5 +1,7 @@
 """Overviews are compared with the pixels that they stand for."""
 
+import os
+
 import numpy as np
 import pytest
 import rasterio
@@ -67,6 +69,21 @@ def test_wrong_overviews_are_not_read(raster, change):
     assert "do not show its pixels" in source.warnings[0]
     with rasterio.open(path, overview_level=None) as dataset:
         assert abs(chip.values.mean() - dataset.read().mean()) < 1
+
+
+@pytest.mark.parametrize("shape", [(3, 600, 500), (1, 150, 103), "cut"], ids=str)
+def test_overviews_of_another_raster_beside_the_file(raster, shape):
+    path = raster(terrain(), tiled=True, blockxsize=64, blockysize=64)
+    shown = terrain(150, 103) if shape == "cut" else np.ones(shape, np.uint8)
+    other = raster(shown, "other.tif", tiled=True, blockxsize=64, blockysize=64)
+    if shape == "cut":
+        os.truncate(other, 30_000)
+    other.rename(f"{path}.ovr")
+    with RasterSource(str(path), RGB) as source:
+        source.check_overviews(2.0)
+        chip = source.read(Window(0, 0, 150, 103), (150, 103), (301 / 150, 207 / 103))
+    assert abs(chip.values.mean() - terrain().mean()) < 1
+    assert len(source.warnings) == 1
 
 
 def test_overviews_that_were_never_filled(raster):

@@ -1,7 +1,10 @@
 """Files that are cut short and formats of web services are not opened."""
 
+import http.server
 import os
+import threading
 import zipfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -9,6 +12,7 @@ import rasterio
 import rasterio.shutil
 from rasterio.errors import RasterioIOError
 
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.raster_access import FORMATS, gdal_options, open_raster
 from dubai_landcover_plugin.protocol.errors import RasterOpenError
 from tests.core.io.test_raster_references import virtual
@@ -37,6 +41,9 @@ def test_formats_of_web_services_are_not_in_the_list():
         ("PNM", ".ppm", {}),
         ("RST", ".rst", {}),
         ("HFA", ".img", {}),
+        ("HFA", ".img", {"COMPRESSED": "YES"}),
+        ("HFA", ".img", {"USE_SPILL": "YES"}),
+        ("GPKG", ".gpkg", {"TILE_FORMAT": "PNG"}),
     ],
 )
 @pytest.mark.parametrize("kept", [0.5, 0.97])
@@ -53,6 +60,72 @@ def test_a_file_cut_short_is_refused(raster, tmp_path, driver, suffix, options, 
         open_raster(path) as dataset,
     ):
         dataset.read()
+
+
+def test_tiled_pcidsk(raster, tmp_path):
+    path = tmp_path / "tiled.pix"
+    rasterio.shutil.copy(raster(random_pixels(600, 600)), path, driver="PCIDSK", INTERLEAVING="TILED")
+    os.truncate(path, path.stat().st_size * 9 // 10)
+    with pytest.raises(RasterOpenError, match="is incomplete"):
+        open_raster(path)
+
+
+def test_masks_beside_a_raster(raster):
+    path = raster(random_pixels(12, 10))
+    mask = path.with_name("input.tif.msk")
+    for content in (b"junk", b"", b"II*\0junk"):
+        mask.write_bytes(content)
+        with pytest.raises(RasterOpenError, match=r"The mask .*input\.tif\.msk cannot be read"):
+            open_raster(path)
+    raster(np.full((1, 5, 6), 255, np.uint8), "other.tif").rename(mask)
+    with pytest.raises(RasterOpenError, match="has 6×5 px, the raster 10×12 px: it belongs to another raster"):
+        open_raster(path)
+
+
+def test_sources_behind_two_virtual_rasters(raster, tmp_path):
+    path = tmp_path / "copy.img"
+    rasterio.shutil.copy(raster(random_pixels(12, 10)), path, driver="ENVI")
+    outer = virtual(tmp_path / "outer.vrt", virtual(tmp_path / "inner.vrt", path))
+    with open_raster(outer) as dataset:
+        assert dataset.shape == (12, 10)
+    os.truncate(path, 180)
+    with pytest.raises(RasterOpenError, match=r"copy\.img is incomplete"):
+        open_raster(outer)
+
+
+class _Requests(http.server.BaseHTTPRequestHandler):
+    """Counts requests."""
+
+    count = 0
+
+    def do_GET(self):
+        type(self).count += 1
+        self.send_error(404)
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def log_message(self, *_):
+        pass
+
+
+def test_sources_that_change_after_opening_do_not_reach_the_network(raster, tmp_path):
+    image = raster(random_pixels(12, 10))
+    path = virtual(tmp_path / "a.vrt", image)
+    lazy = '</SourceFilename><SourceProperties RasterXSize="10" RasterYSize="12" DataType="Byte"/>'
+    path.write_text(path.read_text().replace("</SourceFilename>", lazy).replace("Simple", "Complex"))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Requests)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    _Requests.count = 0
+    try:
+        with open_raster(path) as dataset:
+            image.unlink()
+            virtual(image, f"/vsicurl/http://127.0.0.1:{server.server_port}/a.tif")
+            with suppress(*GDAL_ERRORS):
+                dataset.read(1)
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert _Requests.count == 0
 
 
 def test_a_whole_tiled_file_whose_header_counts_more_is_read(raster, tmp_path):

@@ -56,6 +56,24 @@ def test_impossible_bands_are_refused(raster, bands, text):
         read(raster(random_pixels(12, 10)), SourceOptions(bands=bands))
 
 
+def test_transparent_entries_of_a_palette_with_16_bits(raster, tmp_path):
+    table = "".join(f'<Entry c1="{10 * i}" c2="2" c3="3" c4="{255 * (i != 1)}"/>' for i in range(3))
+    path = tmp_path / "palette.vrt"
+    path.write_text(
+        '<VRTDataset rasterXSize="3" rasterYSize="1"><VRTRasterBand dataType="UInt16" band="1"><ColorInterp>Palette'
+        f"</ColorInterp><ColorTable>{table}</ColorTable><SimpleSource><SourceFilename>"
+        f"{raster(np.array([[[1, 2, 0]]], np.uint16))}</SourceFilename></SimpleSource></VRTRasterBand></VRTDataset>"
+    )
+    chip, _ = read(path, window=Window(0, 0, 1, 3))
+    assert chip.values[0, 0].tolist() == [10, 20, 0]
+    assert chip.valid.tolist() == [[False, True, True]]
+
+
+def test_a_crs_without_a_transform_gives_a_warning(raster):
+    _, source = read(raster(random_pixels(12, 10), transform=Affine.identity()))
+    assert "a CRS but no transform" in source.warnings[0]
+
+
 def test_palette_is_expanded(raster):
     path = raster(np.array([[[1, 2, 0]]], np.uint8), photometric="palette", nodata=0)
     with rasterio.open(path, "r+") as dataset:
@@ -378,6 +396,19 @@ class TestAlphaThatIsNone:
         assert coarse.valid.all()
         assert np.abs(coarse.values - means).max() <= 0.51
 
+    def test_a_second_alpha_band_counts(self, raster):
+        pixels = random_pixels(128, 160, bands=5)
+        pixels[4] = 255
+        pixels[4, :32] = 0
+        path = raster(pixels, colorinterp=[ColorInterp[name] for name in (*RGB, "alpha", "alpha")])
+        with RasterSource(str(path), RGB) as source, source.reopen() as again:
+            assert "Band 4 is called alpha" in source.warnings[0]
+            for one in (source, again):
+                assert one.read(Window(0, 0, 128, 160)).valid.sum() == 96 * 160
+                # GDAL would average the transparent pixels too.
+                chip = one.read(Window(0, 0, 1, 1), (1, 1), (128.0, 160.0))
+                assert abs(int(chip.values[0, 0, 0]) - pixels[0, 32:].mean()) <= 0.5
+
     def test_as_a_band(self, path):
         with RasterSource(str(path), RGB, SourceOptions(bands=(4, 1, 2))) as source:
             assert source.read(Window(0, 0, 128, 160)).valid.all()
@@ -388,7 +419,6 @@ class TestAlphaThatIsNone:
     ("suffix", "content", "text"),
     [
         (".aux.xml", b"<PAMDataset><SRS>http://127.0.0.1:9/crs</SRS></PAMDataset>", "127.0.0.1:9/crs"),
-        (".msk", b"II*\0junk", "msk"),
     ],
 )
 def test_damaged_files_beside_a_raster(raster, suffix, content, text):

@@ -369,3 +369,14 @@ def test_a_shapefile_that_was_deleted_in_part_is_made_again(folder, tmp_path):
     outcome = run_folder(request(folder, tmp_path, polygons=".shp"), bundle=stub_bundle())
     assert (outcome.done, outcome.skipped) == (1, 1)
     assert (tmp_path / "out" / "a_landcover.shp").exists()
+
+
+def test_records_of_versions_without_an_option_are_compared_with_its_default(folder, tmp_path):
+    run_folder(request(folder, tmp_path), bundle=stub_bundle())
+    path = tmp_path / "out" / "a_landcover.run.json"
+    record = json.loads(path.read_text())
+    del record["request"]["options"]["alpha"], record["request"]["roads"]
+    path.write_text(json.dumps(record))
+    assert run_folder(request(folder, tmp_path), bundle=stub_bundle()).skipped == 2
+    changed = request(folder, tmp_path, options=SegmentOptions(alpha="no"))
+    assert run_folder(changed, bundle=stub_bundle()).skipped == 0
