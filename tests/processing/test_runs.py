@@ -128,6 +128,7 @@ def test_side_files_of_the_input_are_kept(raster: str, tmp_path: Path):
     source = QgsRasterLayer(raster, "town")
     source.saveDefaultStyle()
     source.saveDefaultMetadata()
+    del source  # the traceback below would keep it until after the end of QGIS, which crashes
     folder = Path(raster).parent
     (folder / "town.dbf").write_text("the user's")
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}

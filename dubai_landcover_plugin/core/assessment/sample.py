@@ -79,7 +79,7 @@ def draw_accuracy_sample(request: AccuracySampleRequest, monitor: Monitor | None
         for note in notes:
             monitor.log("warning", note)
         rows, cols, ids = _draw(source, strips, points, request.seed, monitor)
-        _write(request, source, (rows, cols, ids), strips.totals)
+        _write(request, source, (rows, cols, ids), strips.totals, monitor)
     monitor.report(1, 1, "")
     return AccuracySampleResult(
         output=request.output,
@@ -162,6 +162,7 @@ def _write(
     source: ClassifiedSource,
     pixels: _Pixels,
     totals: npt.NDArray[np.int64],
+    monitor: Monitor,
 ) -> None:
     """Write the points in random order, so that their order does not reveal the class or the location."""
     order = np.random.default_rng([request.seed, 0]).permutation(len(pixels[0]))
@@ -177,7 +178,7 @@ def _write(
     style = point_style_qml(source.scheme, list(FIELDS))
     with VectorWriter(request.output, "Point", source.grid.crs, FIELDS, style, request.overwrite) as file:
         file.write(_centres(source.grid, rows, cols), fields)
-        file.finish()
+        file.finish(monitor)
 
 
 def _centres(grid: Grid, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]) -> npt.NDArray[np.object_]:

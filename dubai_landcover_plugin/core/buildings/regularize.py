@@ -97,7 +97,7 @@ def regularize_checked(request: BuildingsRequest, monitor: Monitor) -> Buildings
     resolve_mutual_overlaps(outlines, tolerance, request.min_iou, monitor)
     geometries, fields = _features(buildings, outlines, request.split > 0)
     raise_if_cancelled(monitor)
-    _write(request, geometries, fields, buildings.crs)
+    _write(request, geometries, fields, buildings.crs, monitor)
     monitor.report(1, 1, "")
     for text in buildings.warnings:
         monitor.log("warning", text)
@@ -118,7 +118,7 @@ def _write_empty(request: BuildingsRequest, buildings: Buildings, monitor: Monit
     monitor.log("warning", warning)
     kinds = {**dict.fromkeys(_computed_fields(buildings.crs), np.float64), "regular": np.int32}
     fields = {**buildings.fields, **{name: np.empty(0, kind) for name, kind in kinds.items()}}
-    _write(request, buildings.polygons, fields, buildings.crs)
+    _write(request, buildings.polygons, fields, buildings.crs, monitor)
     return BuildingsResult(
         output=request.output,
         buildings=0,
@@ -301,9 +301,11 @@ def _computed_fields(crs: CRS | None) -> tuple[str, ...]:
     return (*_size_fields(crs), "iou", "regular", "angle")
 
 
-def _write(request: BuildingsRequest, geometries: Polygons, fields: dict[str, Any], crs: CRS | None) -> None:
+def _write(
+    request: BuildingsRequest, geometries: Polygons, fields: dict[str, Any], crs: CRS | None, monitor: Monitor
+) -> None:
     kind = "MultiPolygon" if (shapely.get_type_id(geometries) == shapely.GeometryType.MULTIPOLYGON).any() else "Polygon"
     kinds = {name: values.dtype for name, values in fields.items()}
     with VectorWriter(request.output, kind, crs, kinds, shipped_style("buildings"), request.overwrite) as file:
         file.write(geometries, fields)
-        file.finish()
+        file.finish(monitor)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 
 from rasterio.enums import Resampling
 
@@ -21,7 +22,7 @@ from dubai_landcover_plugin.core.io.attribute_table import entries_xml
 from dubai_landcover_plugin.core.io.class_map import ClassDecoder, ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
-from dubai_landcover_plugin.core.io.outputs import legend_path, outputs_of
+from dubai_landcover_plugin.core.io.outputs import outputs_of
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
@@ -188,20 +189,18 @@ def _compare(
             count,
             tuple(warnings),
         )
-        raster.finish(comparison.tags())
+        raster.finish(comparison.tags(), partial(entries_xml, comparison.legend(), comparison.pixels_by_code()))
         raise_if_cancelled(monitor)
-        _place(comparison, raster, polygons)
+        _place(comparison, raster, polygons, monitor)
     return comparison
 
 
-def _place(comparison: Comparison, raster: LandCoverWriter, polygons: ChangePolygons | None) -> None:
+def _place(comparison: Comparison, raster: LandCoverWriter, polygons: ChangePolygons | None, monitor: Monitor) -> None:
     """Move the outputs to their final paths, the raster first."""
     request = comparison.request
-    crs = raster.crs_beside()
     raster.place()
-    write_text(legend_path(request.output), entries_xml(comparison.legend(), comparison.pixels_by_code(), crs))
     if polygons is not None:
-        polygons.place()
+        polygons.place(monitor)
     if request.csv:
         write_text(request.csv, comparison.table(), overwrite=request.overwrite)
     if request.report:

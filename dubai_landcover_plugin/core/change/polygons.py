@@ -65,13 +65,16 @@ class ChangePolygons:
             self._add(polygons, polygons.areas >= self._request.min_area)
         return self._writer.count
 
-    def place(self) -> None:
+    def place(self, monitor: Monitor) -> None:
         """Verify the file and move it to its final path.
+
+        Args:
+            monitor: Receives messages.
 
         Raises:
             OutputError: if it is incomplete.
         """
-        self._writer.finish()
+        self._writer.finish(monitor)
 
     def _add(self, polygons: Polygons, kept: npt.NDArray[np.bool_]) -> None:
         codes = [self._changes[code] for code in polygons.class_ids[kept].tolist()]

@@ -47,7 +47,7 @@ def entries_xml(entries: Sequence[LegendEntry], pixels: Mapping[int, int], crs: 
     Args:
         entries: The values that may occur, by increasing id.
         pixels: Number of pixels by value.
-        crs: Element with a CRS that the raster itself cannot hold, see :meth:`.LandCoverWriter.crs_beside`.
+        crs: Element with a CRS that the raster itself cannot hold, see :meth:`.LandCoverWriter.finish`.
 
     Source:
         GDAL's persistent auxiliary metadata, https://gdal.org/en/stable/user/raster_data_model.html

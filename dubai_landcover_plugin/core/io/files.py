@@ -76,7 +76,7 @@ def link_target(path: str | Path) -> Path:
         OutputError: if links lead to each other.
     """
     path = Path(path)
-    if not path.is_symlink():
+    if not os.path.islink(path):  # unlike Path.is_symlink(), it accepts names that are too long
         return path
     target = Path(os.path.realpath(path))
     if target.is_symlink():

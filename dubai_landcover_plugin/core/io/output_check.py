@@ -4,40 +4,25 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+import stat
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from dubai_landcover_plugin.core.io.attribute_table import is_legend
 from dubai_landcover_plugin.core.io.files import check_name, link_target, sweep
+from dubai_landcover_plugin.core.io.geopackage import layer_name, other_tables
 from dubai_landcover_plugin.core.io.geoparquet import load_pyarrow
 from dubai_landcover_plugin.core.io.layer_source import file_of
-from dubai_landcover_plugin.core.io.outputs import Outputs, outputs_of
+from dubai_landcover_plugin.core.io.outputs import Outputs, data_sets_with, outputs_of, record_path
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_partial
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 from dubai_landcover_plugin.protocol.requests.tasks import paths, task_of
 
-_SHARED_SIDES = {
-    ".prj": (".asc", ".bil", ".bip", ".bsq", ".bmp", ".dem", ".flt", ".gif", ".grd", ".jp2", ".jpeg", ".jpg", ".png"),
-    ".qml": (
-        ".csv",
-        ".dxf",
-        ".fgb",
-        ".geojson",
-        ".gml",
-        ".gpkg",
-        ".json",
-        ".kml",
-        ".parquet",
-        ".shp",
-        ".sqlite",
-        ".tab",
-    ),
-    ".ind": (".tab",),
-}
-"""Side files that are read with more than one format, and the suffixes of these."""
+_OTHER_PLACE = "Move it elsewhere, or choose another output path."
 
 
 def check_outputs(request: Request, class_files: Iterable[Path] = ()) -> None:
@@ -49,9 +34,12 @@ def check_outputs(request: Request, class_files: Iterable[Path] = ()) -> None:
 
     Raises:
         OutputError: if an output is an input or another output, whatever the spelling, exists and may not be replaced,
-            is open in another program or cannot have that name; or if its folder is missing or not writable.
+            is open in another program or cannot have that name; or if its folder is missing or not writable. Also if
+            it has more than an earlier result, such as other layers in a GeoPackage.
     """
     outputs = outputs_of(request, class_files)
+    for path in outputs.named:
+        check_name(path)
     task = task_of(request)
     overwrite = bool(getattr(getattr(request, "options", request), "overwrite", False))
     refuse_inputs(outputs, [file_of(path) for path in paths(vars(request), task.inputs)])
@@ -64,6 +52,8 @@ def check_outputs(request: Request, class_files: Iterable[Path] = ()) -> None:
     _check_sides(outputs)
     for path in everything:
         _check_file(path, overwrite or path in outputs.updated)
+    for path in outputs.records:
+        _check_record(path, outputs.rasters)
     for path in outputs.vectors:
         _check_vector(path)
     _check_collisions(everything, {folder: _check_folder(folder) for folder in folders})
@@ -101,7 +91,9 @@ def _check_sides(outputs: Outputs) -> None:
     ``town.shp`` is written, unless the record of an earlier run lists it.
     """
     written = outputs.written
-    foreign = [(side, path) for side, path in outputs.sides.items() if not _belongs(side, path, written)]
+    capitals = [(_in_capitals(side, path), side, path) for side, path in outputs.sides.items()]
+    foreign = [(one, path) for one, side, path in capitals if one.exists() and not _is_same_file(one, str(side))]
+    foreign += [(side, path) for side, path in outputs.sides.items() if not _belongs(side, path, written)]
     if foreign:
         made = _recorded(outputs.records)
         foreign = [(side, path) for side, path in foreign if path.exists() or os.path.realpath(path) not in made]
@@ -109,8 +101,14 @@ def _check_sides(outputs: Outputs) -> None:
         names = ", ".join(side.name for side, other in foreign if other == path and side != first)
         raise OutputError(
             f"{first} exists and does not belong to {path.name}{f'; nor do {names}' if names else ''}.",
-            "Move it elsewhere, or choose another output path.",
+            _OTHER_PLACE,
         )
+
+
+def _in_capitals(side: Path, path: Path) -> Path:
+    """Return how a side file is named beside a file with a suffix in capitals; GDAL reads it with either."""
+    start = path.name if side.name.startswith(path.name) else side.stem
+    return side.with_name(start + side.name[len(start) :].upper())
 
 
 def _belongs(side: Path, path: Path, written: Sequence[Path]) -> bool:
@@ -121,9 +119,7 @@ def _belongs(side: Path, path: Path, written: Sequence[Path]) -> bool:
         return True  # a folder is refused elsewhere
     if not path.exists():
         return side.name.endswith(".aux.xml") and is_legend(_text(side))
-    shared = _SHARED_SIDES.get(side.suffix, ())
-    others = (side.with_suffix(one) for suffix in shared for one in (suffix, suffix.upper()))
-    if any(other.exists() and other != path and other not in written for other in others):
+    if any(other != path and other not in written for other in data_sets_with(side)):
         return False
     return side.suffix != ".qml" or "<rasterrenderer" not in _text(side)
 
@@ -144,8 +140,22 @@ def _text(path: Path) -> str:
     return ""
 
 
+def _check_record(path: Path, rasters: Sequence[Path]) -> None:
+    """Refuse to replace a file that is not a run record, or that of another raster."""
+    text = _text(path)
+    if not text.strip():
+        return
+    output = ""
+    with suppress(ValueError, KeyError, TypeError, RecursionError):
+        output = os.path.basename(json.loads(text)["request"]["output"])
+    if not output:
+        raise OutputError(f"{path} exists and is not a run record.", _OTHER_PLACE)
+    other = path.with_name(output)
+    if other not in rasters and path.name == record_path(other).name and other.exists():
+        raise OutputError(f"{path} is the record of {output}.", "Choose another output path.")
+
+
 def _check_file(path: Path, overwrite: bool) -> None:
-    check_name(path)
     path = link_target(path)
     if not path.exists():
         return
@@ -153,6 +163,8 @@ def _check_file(path: Path, overwrite: bool) -> None:
         raise OutputError(f"{path} is not a file.", "Choose another output path.")
     if not overwrite:
         raise OutputError(f"{path} exists.", "Choose another output path, or allow overwriting.")
+    if not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
+        raise OutputError(f"{path} is write-protected.", "Make it writable, or choose another output path.")
     try:
         os.rename(path, path)  # Windows refuses where another program holds the file
     except OSError as error:
@@ -171,8 +183,25 @@ def _check_vector(path: Path) -> None:
         journal = path.with_suffix(".gpkg-wal")
         if journal.is_file() and journal.stat().st_size:  # changes that are not in the file yet
             raise OutputError(f"{path} is open in another program.", "Close the layer there, in QGIS too.")
+        if path.exists():
+            _check_geopackage(path)
     if path.suffix == ".parquet":
         load_pyarrow()
+
+
+def _check_geopackage(path: Path) -> None:
+    """Refuse to replace a GeoPackage with other layers, tables or projects."""
+    try:
+        others = other_tables(path, layer_name(path.stem))
+    except sqlite3.OperationalError as error:
+        raise OutputError(
+            f"{path} is open in another program: {error}.", "Close the layer there, in QGIS too."
+        ) from error
+    if others:
+        raise OutputError(
+            f"{path} has other content, which would be lost: {', '.join(others)}.",
+            "Choose another output path, or delete the file.",
+        )
 
 
 def _is_utf8(text: str) -> bool:

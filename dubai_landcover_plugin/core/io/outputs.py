@@ -24,10 +24,29 @@ CLASSES_ENDING, CONFIDENCE_ENDING = "_landcover", "_confidence"
 """Endings of the names of classified and confidence rasters that a batch writes."""
 
 _SHAPEFILE_PARTS = (".dbf", ".shx", ".prj", ".cpg")
-_SHAPEFILE_INDICES = (".qix", ".sbn", ".sbx", ".idm", ".ind")
+_SHAPEFILE_INDICES = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qpj")  # the last one is a CRS that QGIS reads
 _GEOPACKAGE_JOURNALS = (".gpkg-wal", ".gpkg-shm", ".gpkg-journal")
 _STYLE = ".qml"
 _RASTER_SIDECARS = (".aux.xml", ".ovr", ".msk")
+_SHARED_SIDES = {
+    ".prj": (".asc", ".bil", ".bip", ".bsq", ".bmp", ".dem", ".flt", ".gif", ".grd", ".jp2", ".jpeg", ".jpg", ".png"),
+    ".qml": (
+        ".csv",
+        ".dxf",
+        ".fgb",
+        ".geojson",
+        ".gml",
+        ".gpkg",
+        ".json",
+        ".kml",
+        ".parquet",
+        ".shp",
+        ".sqlite",
+        ".tab",
+    ),
+    ".ind": (".tab",),
+}
+"""Side files that are read with more than one format, and the suffixes of these."""
 
 
 # Files beside a named file
@@ -69,6 +88,12 @@ def stale_vector_files(path: str | Path) -> list[Path]:
     return [path.with_suffix(part) for part in stale.get(path.suffix, ())]
 
 
+def data_sets_with(side: Path) -> list[Path]:
+    """Return the files beside a side file that it is read with: a style with any layer of its name, for example."""
+    suffixes = (one for suffix in _SHARED_SIDES.get(side.suffix, ()) for one in (suffix, suffix.upper()))
+    return [path for path in map(side.with_suffix, suffixes) if path.exists()]
+
+
 # Files of a request
 
 
@@ -89,6 +114,11 @@ class Outputs:
     records: tuple[Path, ...] = ()
     vectors: tuple[Path, ...] = ()
     updated: tuple[Path, ...] = ()
+
+    @property
+    def named(self) -> list[Path]:
+        """Main files and records."""
+        return [*self.rasters, *self.files, *self.records, *self.vectors, *self.updated]
 
     @property
     def written(self) -> list[Path]:

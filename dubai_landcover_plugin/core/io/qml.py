@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from binascii import crc32
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,6 +13,10 @@ from dubai_landcover_plugin.protocol.resources import resource
 
 _FILL_ALPHA = 140
 _DARKER = 160  # percent, of outlines compared with fills, as QColor.darker counts
+_MARK = "<!-- generated, checksum {:08x} -->\n"
+_MARKED = re.compile(r"(.*)<!-- generated, checksum ([0-9a-f]{8}) -->\s*", re.DOTALL)
+_EARLIER = re.compile(r'<!DOCTYPE[^>]*>\s*<qgis\b[^>]* version="3\.22(\.0)?"')
+"""Beginning of styles of earlier versions, which have no mark; QGIS's own versions have a name: 3.22.0-Białowieża."""
 
 
 def shipped_style(name: str) -> str:
@@ -43,3 +49,28 @@ def category_style(
         for value, name, rgb in categories
     ]
     return render("categories.qml.j2", field=field, categories=listed)
+
+
+def with_mark(qml: str) -> str:
+    """Return a style with a comment by which :func:`is_generated` knows it."""
+    return qml.rstrip() + "\n" + _MARK.format(_checksum(qml))
+
+
+def is_generated(qml: str) -> bool:
+    """Return whether a style is as this package wrote it; QGIS drops the comment when a user saves a style."""
+    if found := _MARKED.fullmatch(qml):
+        return int(found[2], 16) == _checksum(found[1])
+    return _EARLIER.match(qml) is not None
+
+
+def is_user_style(path: Path) -> bool:
+    """Return whether a file has a style that a user saved or edited; an empty one has none."""
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return False
+    return bool(text.strip()) and not is_generated(text)
+
+
+def _checksum(qml: str) -> int:
+    return crc32("".join(qml.split()).encode())  # line ends may be changed in transfer

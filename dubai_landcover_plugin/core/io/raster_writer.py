@@ -11,7 +11,7 @@ import os
 import re
 import warnings
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +34,7 @@ from dubai_landcover_plugin.core.io.files import (
     link_target,
     partial_folder,
     place_files,
+    write_text,
 )
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.georeference import is_same_place
@@ -113,6 +114,7 @@ class LandCoverWriter:
         self._checksums: list[int] = []
         self._folder = partial_folder(self.path)
         self._partial = self._folder / self.path.name
+        self._legend = ""
         self._errors = _GdalErrors()
         logging.getLogger("rasterio").addHandler(self._errors)
         self._environment = rasterio.Env(GDAL_TIFF_OVR_BLOCKSIZE=str(BLOCK), COMPRESS_OVERVIEW="DEFLATE")
@@ -151,11 +153,13 @@ class LandCoverWriter:
             if self._pending == len(self._block):
                 self._write_blocks()
 
-    def finish(self, tags: Mapping[str, str]) -> None:
-        """Write the last rows, overviews and tags, and verify the file.
+    def finish(self, tags: Mapping[str, str], legend: Callable[[str], str] | None = None) -> None:
+        """Write the last rows, overviews, tags and legend, and verify the file.
 
         Args:
             tags: GeoTIFF tags.
+            legend: Returns the content of the side file (``.aux.xml``), see :func:`.entries_xml`. Its argument is the
+                element with the CRS that the side file must contain; empty where the GeoTIFF itself holds the CRS.
 
         Raises:
             OutputError: if rows are missing, the disk is full or the file reads back differently.
@@ -174,30 +178,32 @@ class LandCoverWriter:
                 self._optimise()
                 self._raise_gdal_errors()
             self._verify()
+            if legend is not None:
+                self._legend = legend(self._crs_beside())
+                legend_path(self._partial).write_text(self._legend, encoding="utf-8")
         except (*GDAL_ERRORS, OSError) as error:
             if isinstance(error, OutputError):
                 raise
             raise OutputError(f"{self.path} could not be written: {error}.", DISK_REMEDY) from error
 
     def place(self) -> None:
-        """Move the finished file into place; remove sidecars of the raster that it replaces.
+        """Move the finished file and its legend into place; remove sidecars of the raster that it replaces.
 
         Raises:
             OutputError: if the file exists and may not be replaced, or the file system refuses.
         """
-        beside = legend_path(self._partial)  # GDAL has written it if the CRS does not fit into a GeoTIFF
+        beside = legend_path(self._partial)  # without a legend: GDAL's, if the CRS does not fit into a GeoTIFF
         sides = [beside.name] if beside.exists() else []
         stale = [path for path in raster_sidecars(self.path) if path.name not in sides]
         place_files(self._folder, self.path, sides, stale, self._overwrite)
         if self._given != self.path:  # programs that open the link read those beside it
             for sidecar in raster_sidecars(self._given):
                 remove_quietly(sidecar)
+            if self._legend:
+                write_text(legend_path(self._given), self._legend)
 
-    def crs_beside(self) -> str:
-        """Return the element of the side file (``.aux.xml``) with the CRS; empty where the GeoTIFF itself holds it.
-
-        Call it after :meth:`finish`. A side file that is written later, as a legend, must contain it.
-        """
+    def _crs_beside(self) -> str:
+        """Return the element with the CRS in the side file that GDAL wrote; empty where the GeoTIFF itself holds it."""
         beside = legend_path(self._partial)
         if not beside.exists():
             return ""

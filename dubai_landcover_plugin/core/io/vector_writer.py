@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 import warnings
 from collections.abc import Mapping
@@ -24,11 +23,13 @@ from dubai_landcover_plugin.core.io.files import check_name, link_target, partia
 from dubai_landcover_plugin.core.io.flatgeobuf import features_of_parquet, has_valid_index
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.geojson import GeoJSONFile
-from dubai_landcover_plugin.core.io.geopackage import missing_part, store_style
+from dubai_landcover_plugin.core.io.geopackage import kept_styles, layer_name, missing_part, store_style
 from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile
 from dubai_landcover_plugin.core.io.layer_checksum import LayerChecksum, checksum_of_file
-from dubai_landcover_plugin.core.io.outputs import stale_vector_files
+from dubai_landcover_plugin.core.io.outputs import data_sets_with, stale_vector_files
+from dubai_landcover_plugin.core.io.qml import is_user_style, with_mark
 from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.partial_files import remove_partial
 from dubai_landcover_plugin.protocol.requests.options import VECTOR_SUFFIXES
 
@@ -42,8 +43,6 @@ _SHAPEFILE_TEXT = 254  # bytes
 _SHAPEFILE_BOUNDS = 36  # offset of the extent in the header, bytes
 _SHORT = 10  # longest field name of a shapefile
 _UNNAMED = "layer"  # name of the file in the temporary folder, whatever characters the final one has
-_RESERVED = ("gpkg", "sqlite_", "layer_styles", "rtree_")
-_SPECIAL = "`~!@#$%^&*()+-={}|[]\\:\";'<>?,./"
 _REMEDY = "Free some space, or choose another folder or format."
 
 
@@ -95,6 +94,7 @@ class VectorWriter:
         self._written = LayerChecksum(self._fields, self._as_points)
         self._bounds = np.full(4, np.nan)
         self._extended = 0  # features that are not empty: those in a spatial index
+        self._notes: list[str] = []
 
     def __enter__(self) -> VectorWriter:
         self._folder = partial_folder(self._path)
@@ -141,8 +141,11 @@ class VectorWriter:
         """Number of features written."""
         return self._written.count
 
-    def finish(self) -> None:
+    def finish(self, monitor: Monitor | None = None) -> None:
         """Write the remaining features, add the style, verify the file and move all parts into place.
+
+        Args:
+            monitor: Receives a message if the user's own style of an earlier layer is kept.
 
         Raises:
             OutputError: if the file differs from what was written, or the file system refuses.
@@ -160,6 +163,9 @@ class VectorWriter:
             self._add_style()
             self._verify()
             self._place()
+        if monitor is not None:
+            for note in self._notes:
+                monitor.log("info", note)
 
     def _no_features(self) -> tuple[Geometries, Fields]:
         return np.empty(0, object), {name: np.empty(0, kind) for name, kind in self._fields.items()}
@@ -308,12 +314,22 @@ class VectorWriter:
         )
 
     def _add_style(self) -> None:
-        if self._style is None:
-            return
+        """Add the style; one that the user saved for an earlier layer is kept."""
         if self._driver == "GPKG":
-            store_style(self._target, self._layer, self._style)
-        else:
-            self._target.with_suffix(".qml").write_text(self._style, encoding="utf-8")
+            kept = kept_styles(self._path, self._layer)
+            if self._style is not None or kept:
+                store_style(self._target, self._layer, self._style, kept)
+            if kept:
+                self._notes.append(f"The styles in {self._path.name} that were saved in QGIS are kept.")
+        elif self._style is not None:
+            beside = self._path.with_suffix(".qml")
+            shared = [] if beside.exists() else [path for path in data_sets_with(beside) if path != self._path]
+            if shared:
+                self._notes.append(f"No style is written: {shared[0].name} would be shown with {beside.name}, too.")
+            elif is_user_style(beside):
+                self._notes.append(f"The style {beside.name} is kept: it was saved in QGIS or edited.")
+            else:
+                self._target.with_suffix(".qml").write_text(with_mark(self._style), encoding="utf-8")
 
     def _place(self) -> None:
         name, folder = self._path.name, self._folder
@@ -323,16 +339,6 @@ class VectorWriter:
             part.rename(folder / named)
             sides += [named] if named != name else []
         place_files(folder, self._path, sides, stale_vector_files(self._path), self._overwrite)
-
-
-def layer_name(stem: str) -> str:
-    """Return the name of the layer in a file: the stem of the file's name, where GeoPackages allow it.
-
-    Control characters become ``_``. A ``_`` goes before the special characters that GDAL refuses at the beginning, and
-    before names that are reserved for SQLite, GDAL and QGIS.
-    """
-    name = re.sub(r"[\x00-\x1f\x7f-\x9f]", "_", stem)
-    return f"_{name}" if name.lower().startswith(_RESERVED) or name[:1] in _SPECIAL else name
 
 
 def _contains(outer: npt.ArrayLike | None, inner: npt.NDArray[np.float64]) -> bool:

@@ -85,10 +85,10 @@ class _ClassFiles:
             fields = {name: column[chosen] for name, column in zip(self._field_types(), columns, strict=True)}
             file.write(polygons.geometries[chosen], fields)
 
-    def finish(self) -> None:
+    def finish(self, monitor: Monitor | None) -> None:
         """Move all files to their final paths."""
         for file, _ in self._files:
-            file.finish()
+            file.finish(monitor)
 
 
 def write_polygons(
@@ -126,7 +126,7 @@ def write_polygons(
             counts += np.bincount(polygons.class_ids, minlength=ID_COUNT)
             areas += np.bincount(polygons.class_ids, polygons.areas, ID_COUNT)
             writer.write(polygons)
-        writer.finish()
+        writer.finish(monitor)
     written = set().union(*files.values())
     names = {entry.name: entry.id for entry in source.scheme.entries if entry.id in written}
     areas_m2 = {name: round(float(areas[value]), 3) for name, value in names.items()}

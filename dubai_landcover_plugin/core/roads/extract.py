@@ -90,7 +90,7 @@ def extract_checked(request: RoadsRequest, monitor: Monitor) -> RoadsResult:
     for note in notes:
         monitor.log("warning", note)
     raise_if_cancelled(monitor)
-    _write(network, grid.crs, request)
+    _write(network, grid.crs, request, monitor)
     monitor.report(1, 1, "")
     return _result(request, network, grid, notes)
 
@@ -242,7 +242,7 @@ def _measure(graph: RoadGraph, line: Line) -> tuple[float, float, float, float]:
     return 2 * float(line.half_width[kept].mean()), 2 * float(line.half_width[kept].min()), gap, confidence
 
 
-def _write(network: RoadNetwork, crs: CRS | None, request: RoadsRequest) -> None:
+def _write(network: RoadNetwork, crs: CRS | None, request: RoadsRequest, monitor: Monitor) -> None:
     """Write lines and nodes; both files are complete before the first is moved to its final path."""
     line_types = {name: values.dtype for name, values in network.line_fields.items()}
     node_types = {name: values.dtype for name, values in network.node_fields.items()}
@@ -256,7 +256,7 @@ def _write(network: RoadNetwork, crs: CRS | None, request: RoadsRequest) -> None
             files.append(stack.enter_context(nodes))
             nodes.write(network.nodes, network.node_fields)
         for file in files:
-            file.finish()
+            file.finish(monitor)
 
 
 def _result(request: RoadsRequest, network: RoadNetwork, grid: Grid, notes: list[str]) -> RoadsResult:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 
 from rasterio.enums import Resampling
 
@@ -12,9 +13,8 @@ from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.io.attribute_table import legend_xml
 from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity
-from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
-from dubai_landcover_plugin.core.io.outputs import legend_path, outputs_of, record_path
+from dubai_landcover_plugin.core.io.outputs import outputs_of, record_path
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.core.runtimes.selection import Candidate
@@ -313,13 +313,11 @@ def _commit(
     """
     record = dumps(run_record(request, bundle.metadata, result, inputs))
     scheme = bundle.metadata.scheme
-    outputs.classes.finish({"LANDCOVER_RUN": record, **class_tags(scheme)})
+    counts = {i: int(n) for i, n in enumerate(outputs.pixels)}
+    outputs.classes.finish({"LANDCOVER_RUN": record, **class_tags(scheme)}, partial(legend_xml, scheme, counts))
     if outputs.confidence is not None:
         outputs.confidence.finish({"LANDCOVER_RUN": record})
     _check_sources(inputs, bundle)
-    crs = outputs.classes.crs_beside()
     outputs.classes.place()
     if outputs.confidence is not None:
         outputs.confidence.place()
-    counts = {i: int(n) for i, n in enumerate(outputs.pixels)}
-    write_text(legend_path(request.output), legend_xml(scheme, counts, crs))

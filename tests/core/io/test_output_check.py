@@ -1,10 +1,13 @@
 import os
 import re
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import shapely
 
 from dubai_landcover_plugin.core.io import output_check
 from dubai_landcover_plugin.core.io.attribute_table import legend_xml
@@ -19,6 +22,7 @@ from dubai_landcover_plugin.protocol.requests.polygons import PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
+from tests.factories import write_layer
 from tests.partials import abandon, leave_partial
 
 
@@ -174,6 +178,55 @@ class TestCheck:
         with pytest.raises(OutputError, match=r"o\.tif\.ovr exists and does not belong"):
             check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif"), SegmentOptions(overwrite=True)))
 
+    @pytest.mark.parametrize("text", ['{"my": 1}', "[1, 2]", "notes", '{"request": {"output": 5}}'])
+    def test_a_file_that_is_not_a_record_is_kept(self, tmp_path, text):
+        (tmp_path / "o.run.json").write_text(text)
+        with pytest.raises(OutputError, match=r"o\.run\.json exists and is not a run record"):
+            check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif"), SegmentOptions(overwrite=True)))
+
+    def test_the_record_of_another_raster_is_kept(self, tmp_path):
+        wanted = SegmentationRequest("in.tif", str(tmp_path / "o.tiff"), SegmentOptions(overwrite=True))
+        (tmp_path / "o.run.json").write_text('{"request": {"output": "elsewhere/o.tif"}}')
+        check_outputs(wanted)  # a raster that was renamed
+        (tmp_path / "o.tif").touch()
+        with pytest.raises(OutputError, match=r"is the record of o\.tif"):
+            check_outputs(wanted)
+
+    def test_other_layers_of_a_geopackage_are_kept(self, tmp_path):
+        path = tmp_path / "town.gpkg"
+        write_layer(path, [shapely.Point(1, 2)], layer="town")
+        check_outputs(request(path, overwrite=True))
+        write_layer(path, [shapely.Point(1, 2)], layer="parcels")
+        with pytest.raises(OutputError, match=r"other content, which would be lost: parcels"):
+            check_outputs(request(path, overwrite=True))
+
+    def test_a_geopackage_that_another_program_writes_is_refused(self, tmp_path):
+        path = tmp_path / "town.gpkg"
+        write_layer(path, [shapely.Point(1, 2)], layer="town")
+        with closing(sqlite3.connect(path, isolation_level=None)) as package:
+            package.execute("BEGIN EXCLUSIVE")
+            with pytest.raises(OutputError, match="open in another program: database is locked"):
+                check_outputs(request(path, overwrite=True))
+
+    @pytest.mark.parametrize(
+        ("output", "side"),
+        [("town.shp", "town.QIX"), ("town.shp", "town.PRJ"), ("town.shp", "town.QPJ"), ("o.tif", "o.tif.OVR")],
+    )
+    def test_side_files_in_capitals_are_of_another_data_set(self, tmp_path, output, side):
+        for name in (output, side):
+            (tmp_path / name).touch()
+        if (tmp_path / side.lower()).exists():
+            pytest.skip("the file system ignores case")
+        raster = SegmentationRequest("in.tif", str(tmp_path / "o.tif"), SegmentOptions(overwrite=True))
+        with pytest.raises(OutputError, match=f"{re.escape(side)} exists and does not belong"):
+            check_outputs(raster if output == "o.tif" else request(tmp_path / output, overwrite=True))
+
+    def test_a_write_protected_file_is_kept(self, tmp_path):
+        (tmp_path / "p.fgb").touch()
+        (tmp_path / "p.fgb").chmod(0o444)
+        with pytest.raises(OutputError, match=r"p\.fgb is write-protected"):
+            check_outputs(request(tmp_path / "p.fgb", overwrite=True))
+
     def test_what_killed_runs_left_is_removed_first(self, tmp_path):
         leave_partial(tmp_path / "o.tif.aux.xml")
         (tmp_path / "o.tif").touch()
@@ -259,9 +312,10 @@ class TestCheck:
         with pytest.raises(OutputError, match="pyarrow, which is not installed"):
             check_outputs(request(tmp_path / "houses.parquet"))
 
-    def test_names_too_long_are_refused(self, tmp_path):
+    @pytest.mark.parametrize("length", [146, 200, 250])
+    def test_names_too_long_are_refused(self, tmp_path, length):
         with pytest.raises(OutputError, match="more than 150 bytes"):
-            check_outputs(request(tmp_path / ("a" * 200 + ".gpkg")))
+            check_outputs(request(tmp_path / ("a" * length + ".gpkg")))
 
     @pytest.mark.parametrize(
         ("output", "nodes"),

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from dubai_landcover_plugin.core.io.outputs import Outputs, class_files, outputs_of, raster_requests, vector_files
+from dubai_landcover_plugin.core.io.outputs import (
+    Outputs,
+    class_files,
+    data_sets_with,
+    outputs_of,
+    raster_requests,
+    vector_files,
+)
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest, AccuracySampleRequest
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
@@ -53,9 +60,8 @@ def test_files_of_a_segmentation():
     assert [str(path) for path in outputs.written] == names
     sides = {f"{raster}.tif{suffix}": f"{raster}.tif" for raster in "oc" for suffix in (".aux.xml", ".ovr", ".msk")}
     sides |= {f"p.gpkg-{suffix}": "p.gpkg" for suffix in ("wal", "shm", "journal")}
-    sides |= {
-        f"b.{suffix}": "b.shp" for suffix in ["dbf", "shx", "prj", "cpg", "qml", "qix", "sbn", "sbx", "idm", "ind"]
-    }
+    parts = ["dbf", "shx", "prj", "cpg", "qml", "qix", "sbn", "sbx", "idm", "ind", "qpj"]
+    sides |= {f"b.{suffix}": "b.shp" for suffix in parts}
     sides["r.qml"] = "r.fgb"
     assert {str(side): str(path) for side, path in outputs.sides.items()} == sides
 
@@ -79,3 +85,10 @@ def test_files_of_classes():
 def test_every_part_of_a_shapefile_belongs_to_it():
     names = [path.name for path in vector_files("a/town.shp")]
     assert names == ["town.shp", "town.dbf", "town.shx", "town.prj", "town.cpg", "town.qml"]
+
+
+def test_data_sets_that_share_a_side_file(tmp_path):
+    for name in ("town.gpkg", "town.TAB", "town.tif", "town.qml"):
+        (tmp_path / name).touch()
+    assert data_sets_with(tmp_path / "town.qml") == [tmp_path / "town.gpkg", tmp_path / "town.TAB"]
+    assert data_sets_with(tmp_path / "town.dbf") == []

@@ -2,7 +2,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from dubai_landcover_plugin.core.io.qml import category_style, class_style, shipped_style
+from dubai_landcover_plugin.core.io.qml import (
+    category_style,
+    class_style,
+    is_generated,
+    is_user_style,
+    shipped_style,
+    with_mark,
+)
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from tests.pages import HOSTILE
 
@@ -43,3 +50,24 @@ def test_shipped_styles_are_files(name, attribute, symbols):
     style = parse(shipped_style(name))
     assert style.find("renderer-v2").get("attr") == attribute
     assert len(list(style.iter("symbol"))) == symbols
+
+
+@pytest.mark.parametrize("style", [class_style(DUBAI), *map(shipped_style, ("buildings", "roads", "road_nodes"))])
+def test_styles_of_the_package_are_distinguished_from_those_of_users(tmp_path, style):
+    marked = with_mark(style)
+    parse(marked)
+    assert is_generated(marked)
+    assert is_generated(marked.replace("\n", "\r\n"))
+    assert is_generated(style)  # without a mark, as earlier versions wrote it
+    assert not is_generated(marked.replace('alpha="1"', 'alpha="0.5"').replace("Symbology", "symbology"))
+    path = tmp_path / "a.qml"
+    assert not is_user_style(path)
+    for text, kept in ((marked, False), ("", False), ("<!DOCTYPE qgis><qgis version='3.34.1-Prizren'/>", True)):
+        path.write_text(text, encoding="utf-8")
+        assert is_user_style(path) == kept
+
+
+def test_a_style_that_qgis_3_22_saved_is_a_users():
+    assert not is_generated(
+        "<!DOCTYPE qgis>\n<qgis styleCategories='AllStyleCategories' version=\"3.22.16-Białowieża\">"
+    )

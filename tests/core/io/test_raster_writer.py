@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,10 +14,10 @@ from rasterio._err import CPLE_FileIOError
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io import raster_writer as writer_module
-from dubai_landcover_plugin.core.io.attribute_table import legend_xml
-from dubai_landcover_plugin.core.io.files import write_text
+from dubai_landcover_plugin.core.io.attribute_table import is_legend, legend_xml
 from dubai_landcover_plugin.core.io.outputs import legend_path
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
+from dubai_landcover_plugin.protocol import placement
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import sweep_partials
@@ -205,24 +206,52 @@ CRS_TEXTS = [
 BESIDE = ["EPSG:32640+4979", "+proj=ob_tran +o_proj=longlat +o_lon_p=0 +o_lat_p=39.25 +lon_0=18 +datum=WGS84"]
 
 
-@pytest.mark.parametrize("cog", [False, True])
+@pytest.mark.parametrize(("cog", "legend"), [(False, True), (True, False), (False, False)])
 @pytest.mark.parametrize("text", [*CRS_TEXTS, *BESIDE])
-def test_any_crs_is_kept_in_the_file_or_beside_it(tmp_path, text, cog):
+def test_any_crs_is_kept_in_the_file_or_beside_it(tmp_path, text, cog, legend):
     crs = rasterio.crs.CRS.from_user_input(text)
     path = tmp_path / "o.tif"
     small = Affine(1e-5, 0, 55, 0, -1e-5, 25)
     with LandCoverWriter(path, Grid(12, 10, small, crs), STYLE, cog=cog) as writer:
         writer.write_rows(np.ones((12, 10), np.uint8))
-        writer.finish({})
-        beside = writer.crs_beside()
+        writer.finish({}, partial(legend_xml, DUBAI, {}) if legend else None)
         writer.place()
-    assert sorted(os.listdir(tmp_path)) == (["o.tif", "o.tif.aux.xml"] if text in BESIDE else ["o.tif"])
-    assert bool(beside) == (text in BESIDE)
+    side_file = ["o.tif.aux.xml"] if legend or text in BESIDE else []
+    assert sorted(os.listdir(tmp_path)) == ["o.tif", *side_file]
     with rasterio.open(path) as dataset:
         assert dataset.crs == crs or text == "OGC:CRS84"
-    write_text(legend_path(path), legend_xml(DUBAI, {}, beside))  # replaces the side file
-    with rasterio.open(path) as dataset:
-        assert dataset.crs == crs or text == "OGC:CRS84"
+    if legend:
+        assert is_legend(legend_path(path).read_text())
+
+
+@pytest.mark.parametrize("earlier", [True, False])
+def test_a_raster_never_lacks_its_legend(tmp_path, monkeypatch, earlier):
+    path = tmp_path / "o.tif"
+    if earlier:
+        path.write_text("earlier")
+    moved = placement._move
+    monkeypatch.setattr(placement, "_move", lambda *given: moved(*given) or (_ for _ in ()).throw(KeyboardInterrupt))
+    writer = LandCoverWriter(path, grid(12, 10), STYLE)
+    writer.write_rows(np.ones((12, 10), np.uint8))
+    writer.finish({}, partial(legend_xml, DUBAI, {}))
+    with pytest.raises(KeyboardInterrupt):
+        writer.place()
+    monkeypatch.undo()
+    writer.abort()
+    assert os.listdir(tmp_path) == (["o.tif"] if earlier else [])
+    assert not earlier or path.read_text() == "earlier"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")
+def test_a_legend_is_beside_a_link_and_its_raster(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "o.tif").symlink_to(tmp_path / "data" / "r.tif")
+    with LandCoverWriter(tmp_path / "o.tif", grid(12, 10), STYLE) as writer:
+        writer.write_rows(np.ones((12, 10), np.uint8))
+        writer.finish({}, partial(legend_xml, DUBAI, {}))
+        writer.place()
+    for path in (tmp_path / "o.tif", tmp_path / "data" / "r.tif"):
+        assert is_legend(legend_path(path).read_text())
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ import shapely
 
 from dubai_landcover_plugin.core.io import flatgeobuf, layer_checksum, ogr, verified_file
 from dubai_landcover_plugin.core.io import vector_writer as vector_files
+from dubai_landcover_plugin.core.io.geopackage import layer_name
 from dubai_landcover_plugin.core.io.vector_reader import read_vector
-from dubai_landcover_plugin.core.io.vector_writer import VectorWriter, layer_name
+from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.core.io.verified_file import VerifiedFile
 from dubai_landcover_plugin.protocol.errors import OutputError, RasterOpenError
 
@@ -361,3 +362,52 @@ def test_a_relative_name_is_not_a_prefix_of_gdal(tmp_path, monkeypatch):
 )
 def test_layers_are_named_after_the_file_where_geopackages_allow_it(stem, name):
     assert layer_name(stem) == name
+
+
+class Messages:
+    """Collects what a writer logs."""
+
+    def __init__(self):
+        self.texts = []
+
+    def log(self, level, text):
+        self.texts.append(text)
+
+
+@pytest.mark.parametrize("suffix", [".shp", ".fgb"])
+def test_a_style_that_the_user_saved_is_kept_and_said(tmp_path, suffix):
+    path, style = tmp_path / f"houses{suffix}", tmp_path / "houses.qml"
+    write(path, boxes(3), style="<qgis/>")
+    write(path, boxes(2), style="<qgis a='1'/>")  # replaces one that nobody edited
+    assert "a='1'" in style.read_text()
+    users = "<!DOCTYPE qgis><qgis version='3.34.1-Prizren'/>"
+    style.write_text(users)
+    with VectorWriter(path, "Polygon", UTM40, FIELDS, "<qgis/>") as writer:
+        writer.write(*boxes(3))
+        writer.finish(messages := Messages())
+    assert style.read_text() == users
+    assert messages.texts == ["The style houses.qml is kept: it was saved in QGIS or edited."]
+    assert len(read_vector(str(path)).geometries) == 3
+
+
+def test_a_style_in_a_geopackage_that_the_user_saved_is_kept_and_said(tmp_path):
+    path = tmp_path / "houses.gpkg"
+    write(path, boxes(3), style="<qgis/>")
+    with closing(sqlite3.connect(path)) as package, package:
+        package.execute("UPDATE layer_styles SET styleName = 'mine', styleQML = '<qgis version=\"3.34.1-Prizren\"/>'")
+    with VectorWriter(path, "Polygon", UTM40, FIELDS, "<qgis/>") as writer:
+        writer.write(*boxes(3))
+        writer.finish(messages := Messages())
+    with closing(sqlite3.connect(path)) as package:
+        rows = package.execute("SELECT styleName, useAsDefault FROM layer_styles").fetchall()
+    assert rows == [("mine", 1), ("houses", 0)]
+    assert messages.texts == ["The styles in houses.gpkg that were saved in QGIS are kept."]
+
+
+def test_another_layer_of_the_name_gets_no_style(tmp_path):
+    (tmp_path / "houses.geojson").write_text("{}")
+    with VectorWriter(tmp_path / "houses.fgb", "Polygon", UTM40, FIELDS, "<qgis/>") as writer:
+        writer.write(*boxes(3))
+        writer.finish(messages := Messages())
+    assert sorted(os.listdir(tmp_path)) == ["houses.fgb", "houses.geojson"]
+    assert messages.texts == ["No style is written: houses.geojson would be shown with houses.qml, too."]
