@@ -77,6 +77,13 @@ def missing_part(path: Path, layer: str, count: int, indexed: int | None = None)
         return "" if package.execute(stored, (layer,)).fetchone() == (count,) else "another feature count in its table"
 
 
+def has_styles(path: Path) -> bool:
+    """Return whether a GeoPackage has styles, which QGIS prefers to a style beside the file."""
+    with suppress(sqlite3.Error, OSError), closing(_open_read_only(path)) as package:
+        return package.execute("SELECT 1 FROM layer_styles").fetchone() is not None
+    return False
+
+
 def kept_styles(path: Path, layer: str) -> list[Sequence[Any]]:
     """Return the styles of a layer that the user saved or edited, as :func:`store_style` takes them."""
     with suppress(sqlite3.Error, OSError), closing(_open_read_only(path)) as package:

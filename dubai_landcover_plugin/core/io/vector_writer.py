@@ -23,7 +23,7 @@ from dubai_landcover_plugin.core.io.files import check_name, link_target, partia
 from dubai_landcover_plugin.core.io.flatgeobuf import features_of_parquet, has_valid_index
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.geojson import GeoJSONFile
-from dubai_landcover_plugin.core.io.geopackage import kept_styles, layer_name, missing_part, store_style
+from dubai_landcover_plugin.core.io.geopackage import has_styles, kept_styles, layer_name, missing_part, store_style
 from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile
 from dubai_landcover_plugin.core.io.layer_checksum import LayerChecksum, checksum_of_file
 from dubai_landcover_plugin.core.io.outputs import data_sets_with, stale_vector_files
@@ -323,7 +323,8 @@ class VectorWriter:
                 self._notes.append(f"The styles in {self._path.name} that were saved in QGIS are kept.")
         elif self._style is not None:
             beside = self._path.with_suffix(".qml")
-            shared = [] if beside.exists() else [path for path in data_sets_with(beside) if path != self._path]
+            others = [path for path in data_sets_with(beside) if path != self._path and not has_styles(path)]
+            shared = [] if beside.exists() else others
             if shared:
                 self._notes.append(f"No style is written: {shared[0].name} would be shown with {beside.name}, too.")
             elif is_user_style(beside):

@@ -6,7 +6,7 @@ from contextlib import closing
 import pytest
 import shapely
 
-from dubai_landcover_plugin.core.io.geopackage import kept_styles, missing_part, other_tables, store_style
+from dubai_landcover_plugin.core.io.geopackage import has_styles, kept_styles, missing_part, other_tables, store_style
 from dubai_landcover_plugin.core.io.qml import with_mark
 from tests.factories import write_layer
 
@@ -36,7 +36,9 @@ def test_parts_that_gdal_did_not_write_are_found(tmp_path, harm, problem):
 def test_the_style_is_the_default_of_its_layer(tmp_path):
     path = tmp_path / "a.gpkg"
     write_layer(path, [shapely.Point(1, 2)], layer="a")
+    assert not has_styles(path)
     store_style(path, "a", "<qgis/>")
+    assert has_styles(path)
     with closing(sqlite3.connect(path)) as package:
         rows = package.execute("SELECT f_table_name, styleQML, useAsDefault FROM layer_styles").fetchall()
     assert rows == [("a", with_mark("<qgis/>"), 1)]

@@ -267,10 +267,13 @@ def test_records_that_nobody_understands_count_as_not_done(folder, tmp_path, dam
 
 
 @pytest.mark.parametrize("text", ["[]", "null", "{", "\udcff", "[" * 100_000])
-def test_damaged_records_stop_nobody(folder, tmp_path, text):
+def test_damaged_records_are_kept_and_do_not_stop_the_batch(folder, tmp_path, text):
     run_folder(request(folder, tmp_path), bundle=stub_bundle())
-    (tmp_path / "out" / "a_landcover.run.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    record = tmp_path / "out" / "a_landcover.run.json"
+    record.write_bytes(text.encode("utf-8", "surrogateescape"))
     assert statuses(run_folder(request(folder, tmp_path), bundle=stub_bundle()).to_json())["b.tif"] == "skipped"
+    assert run_folder(request(folder, tmp_path, redo=True), bundle=stub_bundle()).done == 1
+    record.unlink()
     assert run_folder(request(folder, tmp_path, redo=True), bundle=stub_bundle()).done == 2
 
 

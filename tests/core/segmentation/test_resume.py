@@ -7,7 +7,6 @@ import rasterio.shutil
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.io.files import DISK_REMEDY
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter
-from dubai_landcover_plugin.core.segmentation import segment
 from dubai_landcover_plugin.core.segmentation.journal import Journal
 from dubai_landcover_plugin.protocol.errors import OutputError, RunCancelled
 from tests.core.segmentation.cases import Listener, run
@@ -106,12 +105,15 @@ class TestGoingOn:
         options = {"window": 32, "overlap": 8}
         whole, _ = run(source, stub_bundle(3), **options)
 
-        def full(*arguments):
-            raise OutputError("The legend could not be written: No space left on device.", DISK_REMEDY)
+        place = LandCoverWriter.place
+
+        def place_first_only(writer):
+            place(writer)
+            raise OutputError("The confidence could not be placed: No space left on device.", DISK_REMEDY)
 
         with monkeypatch.context() as patch:
-            patch.setattr(segment, "write_text", full)
-            with pytest.raises(OutputError, match="legend"):
+            patch.setattr(LandCoverWriter, "place", place_first_only)
+            with pytest.raises(OutputError, match="could not be placed"):
                 run(source, stub_bundle(3), **options)
         listener = Listener()
         again, _ = run(source, stub_bundle(3), listener, **options)
