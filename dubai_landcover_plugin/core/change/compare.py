@@ -100,7 +100,7 @@ def _open_dates(request: ChangeRequest) -> _Dates:
             (earlier.decoder, later.decoder),
             ChangeCoding(earlier.scheme, later.scheme),
             (earlier.model, later.model),
-            (*earlier.notes, *later.notes),
+            tuple(dict.fromkeys((*earlier.notes, *later.notes))),
         )
 
 

@@ -54,6 +54,26 @@ class Grid:
             return None
         return "ellipsoid" if self._plane_factor is None else "plane"
 
+    @cached_property
+    def scale_note(self) -> str:
+        """A message for the user where pixels of a row differ in size by more than 1 %; empty elsewhere."""
+        if self.crs is None or self.measured_on == "plane":
+            return ""
+        eighths = [index / 8 for index in range(9)]
+        worst = 0.0
+        for row in (0.0, self.height / 2, float(self.height)):
+            columns = [(self.width * part, row) for part in (0.5, *eighths)]
+            middle, *sizes = ellipsoid_pixel_sizes(self.crs, self.transform, columns)
+            for size in sizes if all(middle) else ():
+                ratios = (size[0] / middle[0], size[1] / middle[1], math.prod(size) / math.prod(middle))
+                worst = max([worst, *(abs(ratio - 1) for ratio in ratios if math.isfinite(ratio))])
+        if worst <= _MAX_DISTORTION:
+            return ""
+        return (
+            f"Pixels of a row differ in size on the ground by up to {worst:.1%}; areas and lengths take the size in "
+            "the middle. Reproject the raster for exact ones, for example to UTM."
+        )
+
     def pixel_size_m(self, row: float | None = None) -> tuple[float, float] | None:
         """Return the ground size of a pixel as (width, height), m, at ``row`` (default: the centre row).
 

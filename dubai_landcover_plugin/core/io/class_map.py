@@ -145,8 +145,8 @@ class ClassifiedSource:
 
     @property
     def notes(self) -> list[str]:
-        """Messages for the user: classes that had to be assumed."""
-        return [self.note] if self.note else []
+        """Messages for the user: classes that had to be assumed, and limits of areas and lengths."""
+        return [note for note in (self.note, self.grid.scale_note) if note]
 
     @property
     def grid(self) -> Grid:

@@ -146,6 +146,8 @@ def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, messages: 
         return native
     if grid.measured_on == "ellipsoid":
         messages.notes.append("Areas and lengths are measured on the WGS 84 ellipsoid, not in the plane of the CRS.")
+    if grid.scale_note:
+        messages.notes.append(grid.scale_note)
     across, down = size
     if not all(_PIXEL_M[0] <= side <= _PIXEL_M[1] for side in size):
         raise GeoreferenceError(

@@ -95,6 +95,26 @@ def test_where_the_plane_is_true_or_not_on_earth_it_is_measured(name):
     assert (grid.measured_on, grid.pixel_size_m()) == ("plane", (0.5, 0.5))
 
 
+@pytest.mark.parametrize(
+    ("name", "place", "size", "noted"),
+    [
+        ("EPSG:32640", (72, 25), 200, True),  # 800 km wide, 15 degrees beside the zone's meridian: areas differ by 3 %
+        ("EPSG:3995", (45, 65), 200, True),
+        ("EPSG:3995", (45, 65), 1, False),
+        ("EPSG:3857", (55, 25), 200, False),
+        ("EPSG:4326", (55, 25), 0.01, False),
+        ("EPSG:32640", (57, 25), 200, False),
+    ],
+)
+def test_pixels_that_differ_in_size_within_a_row_are_noted(name, place, size, noted):
+    crs = CRS.from_user_input(name)
+    x, y = ([value] for value in place) if crs.is_geographic else warp_points("EPSG:4326", crs, *([v] for v in place))
+    corner = Affine.translation(x[0] - 2000 * size, y[0] + 100 * size)
+    grid = Grid(200, 4000, corner @ Affine.scale(size, -size), crs)
+    assert ("differ in size on the ground by up to" in grid.scale_note) == noted
+    assert Grid(200, 4000, grid.transform, None).scale_note == ""
+
+
 def test_rows_outside_the_crs_are_measured_in_the_plane():
     crs = CRS.from_user_input("+proj=moll +datum=WGS84")  # the pole is at 9 020 048
     grid = Grid(4, 4, Affine(100_000, 0, 5_000_000, 0, -1_000_000, 10_000_000), crs)
