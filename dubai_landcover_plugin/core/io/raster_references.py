@@ -86,6 +86,10 @@ def _check(reference: str, path: str, parents: tuple[str, ...]) -> None:
             raise _refused(path, reference, "not a raster file")
     elif not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
         raise _refused(path, reference, "a pipe, a device or a socket")
+    elif file in parents and _is_text(_head(file)):
+        raise RasterOpenError(
+            f"{path[:200]} is a virtual raster that contains itself.", "Make the virtual raster again."
+        )
     elif stat.S_ISREG(mode) and file not in parents:
         _check_file(file, path, (*parents, file))
 

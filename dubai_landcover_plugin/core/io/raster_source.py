@@ -217,7 +217,9 @@ class RasterSource:
         except GDAL_ERRORS as error:
             raise RasterReadError(
                 f"{self.path} cannot be read at {window}: {_cause(error)}.",
-                "The file is damaged there: copy it again, or choose an extent without that part.",
+                "A file behind the raster is missing: put it back, or make the virtual raster again."
+                if "No such file" in _cause(error)
+                else "The file is damaged there: copy it again, or choose an extent without that part.",
             ) from error
 
     def read_sample(self) -> Chip:

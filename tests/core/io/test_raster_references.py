@@ -133,9 +133,14 @@ def test_entities_and_damaged_xml(tmp_path, start):
         open_raster(path)
 
 
-def test_virtual_rasters_that_name_each_other_end(tmp_path):
+@pytest.mark.parametrize("inner", ["a.vrt", "b.vrt"])
+def test_virtual_rasters_that_contain_themselves(tmp_path, inner):
     virtual(tmp_path / "b.vrt", "a.vrt", relative=1)
-    check_path(str(virtual(tmp_path / "a.vrt", "b.vrt", relative=1)))
+    with pytest.raises(RasterOpenError, match=r"a\.vrt is a virtual raster that contains itself"):
+        check_path(str(virtual(tmp_path / "a.vrt", inner, relative=1)))
+
+
+def test_nested_virtual_rasters_have_a_limit(tmp_path):
     deep = "x.tif"
     for index in range(30):
         deep = virtual(tmp_path / f"{index}.vrt", deep)

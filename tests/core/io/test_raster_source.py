@@ -285,6 +285,18 @@ def test_part_of_a_raster_without_a_place_lies_where_gis_draw_it(raster):
         assert source.grid.transform == Affine(1, 0, 2, 0, -1, -3)
 
 
+def test_a_missing_source_of_a_virtual_raster(raster, tmp_path):
+    path = tmp_path / "a.vrt"
+    bands = "".join(
+        f'<VRTRasterBand dataType="Byte" band="{band}"><SimpleSource><SourceFilename>{tmp_path}/gone.tif'
+        f"</SourceFilename><SourceBand>{band}</SourceBand></SimpleSource></VRTRasterBand>"
+        for band in (1, 2, 3)
+    )
+    path.write_text(f'<VRTDataset rasterXSize="10" rasterYSize="12">{bands}</VRTDataset>')
+    with pytest.raises(RasterReadError, match=r"gone\.tif: No such file.* is missing: put it back"):
+        read(path)
+
+
 def test_mask_of_a_virtual_raster_counts(raster, tmp_path):
     pixels = random_pixels(12, 10)
     image = raster(pixels)
