@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -253,10 +254,26 @@ class RasterSource:
         Raises:
             RasterReadError: if a block cannot be decoded.
         """
+        return None if self._palette is not None else nodata_warning(self._read_probes())
+
+    def constant_bands(self) -> list[int]:
+        """Return the bands that have one value in all of nine small windows, where other bands have several.
+
+        Raises:
+            RasterReadError: if a block cannot be decoded.
+        """
         if self._palette is not None:
-            return None
+            return []
+        values = self._read_probes()
+        if not values.size:
+            return []
+        constant = values.min(axis=1) == values.max(axis=1)
+        return [band for band, flat in zip(self.bands, constant) if flat and not constant.all()]
+
+    def _read_probes(self) -> npt.NDArray[Any]:
+        """Return the valid pixels of nine small windows, (C, N)."""
         chips = [self.read(window) for window in _probes(self.grid.height, self.grid.width)]
-        return nodata_warning(np.concatenate([chip.values[:, chip.valid] for chip in chips], axis=1))
+        return np.concatenate([chip.values[:, chip.valid] for chip in chips], axis=1)
 
     @property
     def _hides_nodata(self) -> bool:

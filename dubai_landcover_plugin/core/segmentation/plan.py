@@ -77,6 +77,12 @@ class PlanMessages:
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
+    def add_constant(self, bands: list[int]) -> None:
+        """Add a warning about bands that have one value, if there are any."""
+        if bands:
+            listed = ", ".join(map(str, bands))
+            self.warnings.append(f"Band {listed} is constant: classes cannot be distinguished by it.")
+
 
 def make_plan(request: SegmentationRequest, source: RasterSource, metadata: BundleMetadata) -> Plan:
     """Return the plan of a run.
@@ -188,6 +194,7 @@ def _stretch(source: RasterSource, options: SegmentOptions, messages: PlanMessag
             )
         return Stretch(options.limits if len(options.limits) == bands else options.limits * bands)
     if source.dtype == "uint8":
+        messages.add_constant(source.constant_bands())
         return Stretch.identity(bands)
     if options.stretch == "none":
         if source.dtype.kind not in "iu":
@@ -200,11 +207,9 @@ def _stretch(source: RasterSource, options: SegmentOptions, messages: PlanMessag
     stretch = Stretch.from_sample(sample.values, sample.valid)
     limits = ", ".join(f"{low:.6g}–{high:.6g}" for low, high in stretch.limits)
     messages.notes.append(f"{source.dtype} values are stretched from {limits} (2nd to 98th percentile of each band).")
-    flat = [
-        str(band) for band, values in zip(source.bands, sample.values, strict=False) if _is_flat(values[sample.valid])
-    ]
-    if flat:
-        messages.warnings.append(f"Band {', '.join(flat)} is constant: classes cannot be distinguished by it.")
+    messages.add_constant(
+        [band for band, values in zip(source.bands, sample.values, strict=False) if _is_flat(values[sample.valid])]
+    )
     return stretch
 
 

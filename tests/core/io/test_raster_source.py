@@ -438,3 +438,12 @@ def test_damaged_files_beside_a_raster(raster, suffix, content, text):
     path.with_name(path.name + suffix).write_bytes(content)
     with pytest.raises(RasterOpenError, match=f"{text}.* a file beside it"):
         read(path)
+
+
+@pytest.mark.parametrize(("constant", "found"), [((), []), ((1,), [2]), ((0, 1, 2), [])])
+def test_constant_bands(raster, constant, found):
+    pixels = random_pixels(70, 80)
+    pixels[list(constant)] = 9
+    pixels[:, :5] = 0
+    with RasterSource(str(raster(pixels, nodata=0)), RGB) as source:
+        assert source.constant_bands() == found
