@@ -15,7 +15,14 @@ from dubai_landcover_plugin.core.io.files import check_name, link_target, sweep
 from dubai_landcover_plugin.core.io.geopackage import layer_name, other_tables
 from dubai_landcover_plugin.core.io.geoparquet import load_pyarrow
 from dubai_landcover_plugin.core.io.layer_source import file_of
-from dubai_landcover_plugin.core.io.outputs import Outputs, data_sets_with, outputs_of, record_path
+from dubai_landcover_plugin.core.io.outputs import (
+    Outputs,
+    data_sets_with,
+    outputs_of,
+    record_path,
+    stale_vector_files,
+    vector_files,
+)
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_partial
 from dubai_landcover_plugin.protocol.requests.request import Request
@@ -50,6 +57,8 @@ def check_outputs(request: Request, class_files: Iterable[Path] = ()) -> None:
             raise OutputError(f"The folder {folder} does not exist.", "Make it first, or choose another.")
         sweep(folder)
     _check_sides(outputs)
+    for path in map(Path, paths(vars(request), task.vectors)):
+        _check_beside_link(path)
     for path in everything:
         _check_file(path, overwrite or path in outputs.updated)
     for path in outputs.records:
@@ -103,6 +112,14 @@ def _check_sides(outputs: Outputs) -> None:
             f"{first} exists and does not belong to {path.name}{f'; nor do {names}' if names else ''}.",
             _OTHER_PLACE,
         )
+
+
+def _check_beside_link(path: Path) -> None:
+    """Refuse a link to a layer if side files are beside the link that programs would read with the layer."""
+    target = link_target(path)
+    for side in (*vector_files(path)[1:], *stale_vector_files(path)) if target != path else ():
+        if os.path.lexists(side) and not _is_same_file(side, str(target.with_suffix(side.suffix))):
+            raise OutputError(f"{side} exists and does not belong to {path.name}.", _OTHER_PLACE)
 
 
 def _in_capitals(side: Path, path: Path) -> Path:

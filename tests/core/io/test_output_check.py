@@ -262,6 +262,17 @@ class TestCheck:
             check_outputs(request(tmp_path / "p.gpkg"))
 
     @pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")
+    def test_side_files_beside_a_link_are_those_of_the_layer(self, tmp_path):
+        (tmp_path / "data").mkdir()
+        for suffix in ("shp", "dbf"):
+            (tmp_path / "data" / f"v3.{suffix}").touch()
+            (tmp_path / f"town.{suffix}").symlink_to(tmp_path / "data" / f"v3.{suffix}")
+        check_outputs(request(tmp_path / "town.shp", overwrite=True))
+        (tmp_path / "town.prj").touch()
+        with pytest.raises(OutputError, match=r"town\.prj exists and does not belong to town\.shp"):
+            check_outputs(request(tmp_path / "town.shp", overwrite=True))
+
+    @pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")
     def test_side_files_that_are_links_are_kept(self, tmp_path):
         (tmp_path / "town.shp").touch()
         (tmp_path / "town.dbf").symlink_to(tmp_path / "elsewhere.dbf")
