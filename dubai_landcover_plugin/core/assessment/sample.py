@@ -79,6 +79,7 @@ def draw_accuracy_sample(request: AccuracySampleRequest, monitor: Monitor | None
         for note in notes:
             monitor.log("warning", note)
         rows, cols, ids = _draw(source, strips, points, request.seed, monitor)
+        source.check_unchanged()
         _write(request, source, (rows, cols, ids), strips.totals, monitor)
     monitor.report(1, 1, "")
     return AccuracySampleResult(

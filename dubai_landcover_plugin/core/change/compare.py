@@ -20,7 +20,9 @@ from dubai_landcover_plugin.core.change.transitions import TransitionMatrix
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.attribute_table import entries_xml
 from dubai_landcover_plugin.core.io.class_map import ClassDecoder, ClassifiedSource, limited_cache
+from dubai_landcover_plugin.core.io.file_identity import FileIdentity
 from dubai_landcover_plugin.core.io.files import write_text
+from dubai_landcover_plugin.core.io.input_files import check_unchanged
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import outputs_of
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
@@ -30,11 +32,12 @@ from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, Chang
 
 _STRIP_PIXELS, _STRIP_ROWS = 1 << 22, 512
 _LARGE_SHIFT_PX = 1.0
+_BAND = "Change"
 
 
 @dataclass(frozen=True)
 class _Dates:
-    """Grids, classes and models of both rasters, and notes on their classes."""
+    """Grids, classes, models and files of both rasters, and notes on their classes."""
 
     request: ChangeRequest
     grids: tuple[Grid, Grid]
@@ -42,6 +45,7 @@ class _Dates:
     coding: ChangeCoding
     models: tuple[str, str]
     notes: tuple[str, ...]
+    inputs: tuple[FileIdentity, ...]
 
     def pair(self, alignment: Alignment) -> AlignedPair:
         """Open both rasters on the grid of their common area."""
@@ -101,6 +105,7 @@ def _open_dates(request: ChangeRequest) -> _Dates:
             ChangeCoding(earlier.scheme, later.scheme),
             (earlier.model, later.model),
             tuple(dict.fromkeys((*earlier.notes, *later.notes))),
+            (*earlier.inputs, *later.inputs),
         )
 
 
@@ -158,7 +163,7 @@ def _compare(
         monitor.log("warning", text)
     transitions = TransitionMatrix(coding.count, grid)
     colours = {NODATA_ID: (0, 0, 0), **{code.id: code.rgb for code in coding.legend()}}
-    style = RasterStyle(NODATA_ID, "Change", colours, Resampling.mode, coding.dtype.name)
+    style = RasterStyle(NODATA_ID, _BAND, colours, Resampling.mode, coding.dtype.name)
     with ExitStack() as stack:
         pair = stack.enter_context(dates.pair(alignment))
         raster = stack.enter_context(LandCoverWriter(request.output, grid, style, overwrite=request.overwrite))
@@ -189,8 +194,10 @@ def _compare(
             count,
             tuple(warnings),
         )
-        raster.finish(comparison.tags(), partial(entries_xml, comparison.legend(), comparison.pixels_by_code()))
+        legend = partial(entries_xml, comparison.legend(), comparison.pixels_by_code(), description=_BAND)
+        raster.finish(comparison.tags(), legend)
         raise_if_cancelled(monitor)
+        check_unchanged(dates.inputs)
         _place(comparison, raster, polygons, monitor)
     return comparison
 

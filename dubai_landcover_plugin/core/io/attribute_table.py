@@ -8,6 +8,9 @@ from typing import Protocol
 
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 
+LAND_COVER = "Land cover"
+"""Name of the band of a classified raster."""
+
 _FIELDS = (("Value", 0, 5), ("Class", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8), ("Pixels", 1, 1))
 """Columns of the attribute table: name, GDAL's type (0 integer, 1 real, 2 text) and GDALRATFieldUsage."""
 
@@ -38,16 +41,17 @@ def legend_xml(scheme: ClassScheme, pixels: Mapping[int, int], crs: str = "") ->
         pixels: Number of pixels by class id.
         crs: See :func:`entries_xml`.
     """
-    return entries_xml(scheme.entries, pixels, crs)
+    return entries_xml(scheme.entries, pixels, crs, LAND_COVER)
 
 
-def entries_xml(entries: Sequence[LegendEntry], pixels: Mapping[int, int], crs: str = "") -> str:
+def entries_xml(entries: Sequence[LegendEntry], pixels: Mapping[int, int], crs: str = "", description: str = "") -> str:
     """Return the sidecar of a raster of codes: category names and an attribute table.
 
     Args:
         entries: The values that may occur, by increasing id.
         pixels: Number of pixels by value.
         crs: Element with a CRS that the raster itself cannot hold, see :meth:`.LandCoverWriter.finish`.
+        description: Name of the band in the raster, which GDAL adds when it stores statistics.
 
     Source:
         GDAL's persistent auxiliary metadata, https://gdal.org/en/stable/user/raster_data_model.html
@@ -65,9 +69,10 @@ def entries_xml(entries: Sequence[LegendEntry], pixels: Mapping[int, int], crs: 
         + "</Row>\n"
         for index, entry in enumerate(entries)
     )
+    band = f"    <Description>{escape(description)}</Description>\n" if description else ""
     return (
         f"<PAMDataset>\n{crs}"
-        '  <PAMRasterBand band="1">\n'
+        f'  <PAMRasterBand band="1">\n{band}'
         f"    <CategoryNames>\n{categories}    </CategoryNames>\n"
         f'    <GDALRasterAttributeTable tableType="thematic">\n{fields}{rows}    </GDALRasterAttributeTable>\n'
         "  </PAMRasterBand>\n"

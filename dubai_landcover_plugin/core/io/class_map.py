@@ -18,6 +18,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_scheme import choose_scheme
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
+from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError, RasterReadError
@@ -110,7 +111,7 @@ class ClassDecoder:
 
 
 class ClassifiedSource:
-    """An open classified raster; a context manager.
+    """An open classified raster; a context manager, which raises RasterReadError if its files have changed meanwhile.
 
     Args:
         path: A raster with one band of class ids, of any type: one written by Segment Land Cover, a mosaic or copy.
@@ -123,6 +124,7 @@ class ClassifiedSource:
 
     def __init__(self, path: str | Path, scheme: str | None = None) -> None:
         self.path = str(path)
+        self.inputs = identify_input(self.path)
         self._dataset = open_raster(path)
         try:
             dataset = self._dataset
@@ -142,6 +144,16 @@ class ClassifiedSource:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._dataset.close()
+        if kind is None:
+            self.check_unchanged()
+
+    def check_unchanged(self) -> None:
+        """Check that the files of the raster are those that were opened; to be called before a result is placed.
+
+        Raises:
+            RasterReadError: if one was changed or replaced.
+        """
+        check_unchanged(self.inputs)
 
     @property
     def notes(self) -> list[str]:

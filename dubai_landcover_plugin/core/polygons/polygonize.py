@@ -86,7 +86,12 @@ class _ClassFiles:
             file.write(polygons.geometries[chosen], fields)
 
     def finish(self, monitor: Monitor | None) -> None:
-        """Move all files to their final paths."""
+        """Move all files to their final paths.
+
+        Raises:
+            RasterReadError: if the raster was changed in the meantime.
+        """
+        self._source.check_unchanged()
         for file, _ in self._files:
             file.finish(monitor)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from dubai_landcover_plugin import __version__
@@ -16,9 +17,13 @@ def versions() -> dict[str, str]:
     import rasterio  # not at module level: PACKAGES must be importable if rasterio is broken
 
     found = {"dubai_landcover": __version__, "python": platform.python_version(), "gdal": rasterio.__gdal_version__}
-    for package in PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:
-            found[package] = "missing"
-    return found
+    return {**found, **{package: _version(package) for package in PACKAGES}}
+
+
+@cache
+def _version(package: str) -> str:
+    """Return the version of an installed package; the search takes milliseconds."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "missing"

@@ -14,6 +14,7 @@ from typing import Any
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity
 from dubai_landcover_plugin.core.io.files import make_folder, sweep
+from dubai_landcover_plugin.core.io.input_files import is_same_input
 from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.io.outputs import (
     is_batch_output,
@@ -23,7 +24,6 @@ from dubai_landcover_plugin.core.io.outputs import (
     record_path,
 )
 from dubai_landcover_plugin.core.segmentation.executor import ExecutorFactory, LocalExecutor
-from dubai_landcover_plugin.core.segmentation.input_files import is_same_input
 from dubai_landcover_plugin.core.segmentation.locks import LockedError, locked
 from dubai_landcover_plugin.core.segmentation.manifest import BatchItem, Manifest
 from dubai_landcover_plugin.core.segmentation.run_record import (

@@ -1,14 +1,16 @@
 """Locks between runs of one user: two runs must not write the same output at the same time.
 
-The lock files are in the user's cache folder, so that nothing is left beside the outputs. The operating system releases
-a lock when its process ends, however it ends. Where the cache folder cannot be written or the file system has no locks,
-and between different computers or users, runs are not locked.
+The lock files are in the user's cache folder, so that nothing is left beside the outputs; where that cannot be written,
+in the folder for temporary files. The operating system releases a lock when its process ends, however it ends. Where
+neither folder can be written or the file system has no locks, and between different computers or users, runs are not
+locked.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,13 +37,11 @@ def locked(target: str | Path, wait: Callable[[], None] | None = None) -> Iterat
     Raises:
         LockedError: if another run holds the lock and ``wait`` is None.
     """
-    try:
-        path = _lock_path(target)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = _acquire(path, wait)
-    except OSError:  # no home folder, or it is not writable
+    found = _open_lock(target, wait)
+    if found is None:
         yield
         return
+    path, descriptor = found
     try:
         yield
     finally:
@@ -50,9 +50,34 @@ def locked(target: str | Path, wait: Callable[[], None] | None = None) -> Iterat
         os.close(descriptor)
 
 
-def _lock_path(target: str | Path) -> Path:
+def _open_lock(target: str | Path, wait: Callable[[], None] | None) -> tuple[Path, int] | None:
+    """Return path and descriptor of the lock of an output; None if no folder for it can be written."""
     place = os.path.normcase(os.path.realpath(target)).encode("utf-8", "surrogateescape")
-    return cache_folder() / "locks" / hashlib.sha256(place).hexdigest()[:40]
+    for folder_of in (_cache, _temporary):
+        with suppress(OSError):  # no home folder, or it is not writable
+            path = folder_of() / hashlib.sha256(place).hexdigest()[:40]
+            return path, _acquire(path, wait)
+    return None
+
+
+def _cache() -> Path:
+    folder = cache_folder() / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _temporary() -> Path:
+    """Return the folder for locks among the temporary files, which other users cannot write to.
+
+    Raises:
+        PermissionError: if it belongs to another user.
+    """
+    user = os.getuid() if os.name != "nt" else 0  # on Windows each user has a folder for temporary files
+    folder = Path(tempfile.gettempdir()) / f"dubai-landcover-locks-{user}"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    if os.name != "nt" and folder.lstat().st_uid != user:
+        raise PermissionError(f"{folder} belongs to another user")
+    return folder
 
 
 def _acquire(path: Path, wait: Callable[[], None] | None) -> int:

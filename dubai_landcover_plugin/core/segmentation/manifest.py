@@ -112,10 +112,12 @@ class Manifest:
     def _earlier(self) -> list[dict[str, Any]]:
         path = self.table
         try:
-            if path.exists() and not path.read_text(encoding="utf-8-sig").startswith(",".join(_COLUMNS)):
+            if _has_content(path) and not path.read_text(encoding="utf-8-sig").startswith(",".join(_COLUMNS)):
                 raise ValueError("other columns")
             path = self.file
-            manifest = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"request": {}, "items": []}
+            manifest = (
+                json.loads(path.read_text(encoding="utf-8")) if _has_content(path) else {"request": {}, "items": []}
+            )
             if not isinstance(manifest["request"], dict):
                 raise TypeError("no request")
             return [_listed(item) for item in manifest["items"]]
@@ -124,6 +126,11 @@ class Manifest:
                 f"{path} exists and is not a manifest of this tool ({type(error).__name__}: {error}).",
                 "Move it elsewhere, or choose another output folder.",
             ) from error
+
+
+def _has_content(path: Path) -> bool:
+    """Return whether a file exists and is not empty, as a full disk or a power cut may leave it."""
+    return path.exists() and path.stat().st_size > 0
 
 
 def _listed(item: dict[str, Any]) -> dict[str, Any]:

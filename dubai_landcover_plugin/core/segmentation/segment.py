@@ -10,9 +10,10 @@ from functools import partial
 from rasterio.enums import Resampling
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
-from dubai_landcover_plugin.core.io.attribute_table import legend_xml
+from dubai_landcover_plugin.core.io.attribute_table import LAND_COVER, legend_xml
 from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity
+from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import outputs_of, record_path
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
@@ -21,7 +22,6 @@ from dubai_landcover_plugin.core.runtimes.selection import Candidate
 from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.core.segmentation.class_rows import CONFIDENCE_NODATA, MapOutputs
 from dubai_landcover_plugin.core.segmentation.executor import Executor, ExecutorFactory, Job, LocalExecutor, open_job
-from dubai_landcover_plugin.core.segmentation.input_files import check_unchanged, identify_input
 from dubai_landcover_plugin.core.segmentation.journal import DamagedJournalError, Journal, Progress
 from dubai_landcover_plugin.core.segmentation.locks import LockedError, locked
 from dubai_landcover_plugin.core.segmentation.run_record import OutputFiles, run_record
@@ -175,7 +175,7 @@ def _open_outputs(
 ) -> MapOutputs:
     """Open the writers of the classified raster and, if requested, of the confidence raster."""
     palette = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in bundle.metadata.scheme.entries}}
-    style = RasterStyle(NODATA_ID, "Land cover", palette, Resampling.mode)
+    style = RasterStyle(NODATA_ID, LAND_COVER, palette, Resampling.mode)
     points, cog, overwrite = source.ground_control_points, request.options.cog, request.options.overwrite
     classes = stack.enter_context(LandCoverWriter(request.output, source.grid, style, points, cog, overwrite))
     confidence = None

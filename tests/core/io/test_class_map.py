@@ -1,15 +1,24 @@
 """Classified rasters: what is one, and reading it in strips."""
 
 import math
+import os
 import re
 
 import numpy as np
 import pytest
 import rasterio
 
+from dubai_landcover_plugin.core import assess_accuracy, draw_accuracy_sample, map_change, polygonize, write_report
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.protocol.requests import (
+    AccuracyRequest,
+    AccuracySampleRequest,
+    ChangeRequest,
+    PolygonizeRequest,
+    ReportRequest,
+)
 from tests.factories import ONE_METRE, random_pixels, write_class_map, write_raster
 
 IDS = np.arange(11 * 7).reshape(11, 7) % 7
@@ -192,3 +201,55 @@ def test_the_cache_is_limited_inside_only():
         with limited_cache():
             assert rasterio.env.getenv()["GDAL_CACHEMAX"] == 128 << 20
         assert "GDAL_CACHEMAX" not in rasterio.env.getenv()
+
+
+class _Replacing:
+    """Monitor that replaces a raster by one of the same size and time once the tool reads it."""
+
+    def __init__(self, path):
+        self._path, self._done = path, False
+
+    def report(self, done, total, text=""):
+        if self._done:
+            return
+        self._done = True
+        status = os.stat(self._path)
+        write_class_map(self._path.with_name("other.tif"), 6 - IDS)
+        os.utime(self._path.with_name("other.tif"), ns=(status.st_atime_ns, status.st_mtime_ns))
+        os.replace(self._path.with_name("other.tif"), self._path)
+
+    def log(self, level, text):
+        pass
+
+    def cancelled(self):
+        return False
+
+
+@pytest.mark.parametrize(
+    ("tool", "request_of"),
+    [
+        (polygonize, lambda path, out: PolygonizeRequest(path, f"{out}/p.gpkg", min_area=0)),
+        (write_report, lambda path, out: ReportRequest(path, f"{out}/r.html")),
+        (draw_accuracy_sample, lambda path, out: AccuracySampleRequest(path, f"{out}/s.gpkg", size=20)),
+        (assess_accuracy, lambda path, out: AccuracyRequest(path, path.replace("m.", "n."), report=f"{out}/a.html")),
+        (map_change, lambda path, out: ChangeRequest(path, path.replace("m.", "n."), f"{out}/c.tif", min_area=0)),
+        (map_change, lambda path, out: ChangeRequest(path.replace("m.", "n."), path, f"{out}/c.tif", min_area=0)),
+    ],
+)
+def test_a_raster_that_is_replaced_while_it_is_read_gives_no_result(tmp_path, tool, request_of):
+    for name in ("m.tif", "n.tif"):
+        write_class_map(tmp_path / name, IDS)
+    (tmp_path / "out").mkdir()
+    request = request_of(str(tmp_path / "m.tif"), str(tmp_path / "out"))
+    with pytest.raises(RasterReadError, match=r"m\.tif was changed or replaced while it was read"):
+        tool(request, _Replacing(tmp_path / "m.tif"))
+    assert os.listdir(tmp_path / "out") == []
+    tool(request)
+
+
+def test_statistics_that_are_stored_while_it_is_read_change_nothing(tmp_path):
+    path = write_class_map(tmp_path / "m.tif", IDS)
+    with ClassifiedSource(path) as source:
+        (tmp_path / "m.tif.aux.xml").write_text("<PAMDataset />")
+        os.chmod(path, 0o600)
+        assert (source.read(0, 11) == IDS).all()

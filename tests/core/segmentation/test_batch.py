@@ -296,7 +296,6 @@ def test_manifest_keeps_the_rows_of_earlier_batches(folder, tmp_path):
     ("name", "text"),
     [
         ("landcover_manifest.csv", "plot,owner\n1,me\n"),
-        ("landcover_manifest.csv", ""),
         ("landcover_manifest.json", '{"name": "app"}'),
         ("landcover_manifest.json", '{"request": {}, "items": [{"output": 3}]}'),
         ("landcover_manifest.json", "[]"),
@@ -314,6 +313,14 @@ def test_foreign_manifests_are_refused_before_work(folder, tmp_path, name, text)
         run_folder(request(folder, tmp_path), bundle=stub_bundle())
     assert os.listdir(tmp_path / "out") == [name]
     assert (tmp_path / "out" / name).read_text() == text
+
+
+@pytest.mark.parametrize("name", ["landcover_manifest.csv", "landcover_manifest.json"])
+def test_empty_manifests_are_written_again(folder, tmp_path, name):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / name).write_text("")
+    run_folder(request(folder, tmp_path), bundle=stub_bundle())
+    assert (tmp_path / "out" / name).stat().st_size > 100
 
 
 def test_manifests_of_other_programs_are_left_alone(folder, tmp_path):

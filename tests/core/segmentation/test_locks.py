@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 
 import pytest
 
@@ -61,17 +62,32 @@ def test_waiting_can_be_cancelled(holder, tmp_path):
         pass
 
 
-def test_without_a_cache_folder_runs_are_not_locked(tmp_path, monkeypatch):
+def no_cache(tmp_path, monkeypatch):
     (tmp_path / "cache").write_text("a file")
     monkeypatch.setenv("DUBAI_LANDCOVER_CACHE", str(tmp_path / "cache"))
-    with locked(tmp_path / "a.tif"), locked(tmp_path / "a.tif"):
-        pass
 
 
-def test_without_a_home_folder_runs_are_not_locked(tmp_path, monkeypatch):
+def no_home(tmp_path, monkeypatch):
     for name in ("DUBAI_LANDCOVER_CACHE", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+
+
+@pytest.mark.parametrize("without", [no_cache, no_home])
+def test_without_a_cache_folder_locks_are_among_the_temporary_files(tmp_path, monkeypatch, without):
+    without(tmp_path, monkeypatch)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with locked(tmp_path / "a.tif"), locked(tmp_path / "b.tif"):
+        (folder,) = tmp_path.glob("dubai-landcover-locks-*")
+        assert len(list(folder.iterdir())) == 2
+        with pytest.raises(LockedError), locked(tmp_path / "a.tif"):
+            pass
+    assert list(folder.iterdir()) == []
+
+
+def test_without_any_folder_runs_are_not_locked(tmp_path, monkeypatch):
+    no_cache(tmp_path, monkeypatch)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     with locked(tmp_path / "a.tif"), locked(tmp_path / "a.tif"):
         pass
 

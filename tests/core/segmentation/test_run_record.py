@@ -8,6 +8,7 @@ import os
 import pyogrio
 import pytest
 import rasterio
+from rasterio.errors import RasterioDeprecationWarning
 
 from dubai_landcover_plugin.core.segmentation import vector_outputs
 from dubai_landcover_plugin.core.segmentation.batch import run_folder
@@ -90,6 +91,18 @@ def test_after_a_kill_the_result_is_that_of_the_new_image(folder, new_results, m
     assert results(folder) == new_results
     assert status_of(folder) == "skipped"
     assert not [name for name in os.listdir(folder.parent / "out") if name.startswith(".")]
+
+
+def test_statistics_that_gdal_stores_beside_the_result_change_nothing(folder):
+    batch(folder)
+    out = folder.parent / "out"
+    before = (out / "a_landcover.tif.aux.xml").read_text()
+    with rasterio.open(out / "a_landcover.tif") as dataset, pytest.warns(RasterioDeprecationWarning):
+        dataset.statistics(1)
+    after = (out / "a_landcover.tif.aux.xml").read_text()
+    assert "STATISTICS_MEAN" in after
+    assert "STATISTICS_MEAN" not in before
+    assert status_of(folder) == "skipped"
 
 
 def test_the_record_lists_all_files_and_nothing_is_left_beside_them(folder):

@@ -65,12 +65,12 @@ def check_unchanged(files: Iterable[FileIdentity]) -> None:
     """Check that no file behind an input has changed since it was identified.
 
     Raises:
-        RasterReadError: if one has; the result would mix old and new pixels.
+        RasterReadError: if one has.
     """
     for file in files:
         if not file.is_unchanged():
             raise RasterReadError(
-                f"{file.path} was changed or replaced while it was read; no result was written.",
+                f"{file.path} was changed or replaced while it was read; the result would mix old and new pixels.",
                 "Run it again once no other program writes the file.",
             )
 

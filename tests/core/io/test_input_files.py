@@ -8,8 +8,8 @@ import zipfile
 
 import pytest
 
+from dubai_landcover_plugin.core.io.input_files import identify_input, is_same_input, raster_files
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
-from dubai_landcover_plugin.core.segmentation.input_files import identify_input, is_same_input, raster_files
 from dubai_landcover_plugin.core.segmentation.journal import Journal
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
 from tests.core.segmentation.cases import run
