@@ -34,7 +34,7 @@ def test_a_low_limit_is_refused_with_both_numbers(monkeypatch):
 )
 def test_every_program_ends_at_once(megabytes, program):
     """OpenBLAS would wait for ever at 200 MB."""
-    command = ["sh", "-c", f"ulimit -v {megabytes * 1024}; exec {sys.executable} {program}"]
+    command = ["sh", "-c", f'ulimit -v {megabytes * 1024}; exec "$0" {program}', sys.executable]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=30, input="{}\n", check=False)
     assert done.returncode == 1
     assert f"limited to {megabytes} MB" in done.stdout + done.stderr

@@ -48,7 +48,7 @@ class LabelledRaster:
         self.name, self.path, self._bands = name, path, bands
         with open_image(path, bands) as source:
             self.grid = source.grid
-            self.notes = tuple(f"{path}: {note}" for note in source.notes if "CRS" not in note)
+            self.notes = tuple(f"{path}: {note}" for note in source.warnings if "CRS" not in note)
         self.crs: CRS = self.grid.crs
         if not is_on_earth(self.crs):
             raise DatasetError(

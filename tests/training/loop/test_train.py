@@ -16,6 +16,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 import training.loop.train
 from dubai_landcover_plugin.core.assessment.confusion import Confusion
+from dubai_landcover_plugin.core.io.csv_cells import CsvWriter
 from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetLite
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from tests.training.dataset import make_image
@@ -238,7 +239,7 @@ def test_a_full_disk_under_the_log_is_reported_too(tmp_path: Path, monkeypatch: 
     def fail(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(csv.DictWriter, "writerow", fail)
+    monkeypatch.setattr(CsvWriter, "writerow", fail)
     with pytest.raises(TrainingError, match=r"cannot write to .*No space left.*--resume"):
         run.go()
     assert load_checkpoint(tmp_path / LAST).step == 2
