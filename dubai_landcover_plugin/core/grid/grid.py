@@ -101,6 +101,16 @@ class Grid:
         flat = plane_pixel_size(self.transform, float(self.crs.linear_units_factor[1]))
         return [size if math.isfinite(size[0] * size[1]) else flat for size in sizes]  # rows outside the CRS's domain
 
+    def pixel_cosines(self, rows: Sequence[float]) -> list[float]:
+        """Return the cosines of the angle on the ground between the sides of the pixels in the middle of ``rows``.
+
+        0 where they are at right angles, as always in the plane of the CRS.
+        """
+        if self.crs is None or self._plane_factor is not None:
+            return [0.0] * len(rows)
+        axes = _pixel_axes(self.crs, self.transform, [(self.width / 2, row) for row in rows])
+        return [_cosine(*pair) for pair in axes]
+
     def gsd(self) -> float | None:
         """Return the ground sampling distance at the centre, m/px; None without a CRS."""
         size = self.pixel_size_m()
@@ -182,23 +192,41 @@ def ellipsoid_pixel_sizes(
     Their product is the pixel's area: where its sides are not at right angles on the ground, both are shortened alike.
     NaN where the CRS is not defined.
     """
+    return [_size(*axes) for axes in _pixel_axes(crs, transform, places)]
+
+
+def _pixel_axes(
+    crs: CRS, transform: Affine, places: Sequence[tuple[float, float]]
+) -> list[tuple[tuple[float, float], tuple[float, float]]]:
+    """Return the ways (north, east), m, across and down the pixels at ``places``; NaN where the CRS is not defined."""
     steps = ((-0.5, 0), (0.5, 0), (0, -0.5), (0, 0.5))
     ends = [transform @ (col + right, row + down) for col, row in places for right, down in steps]
     try:
         lons, lats = warp_points(crs, CRS.from_epsg(4326), [x for x, _ in ends], [y for _, y in ends])[:2]
     except (RasterioError, CRSError, CPLE_BaseError):
         if len(places) == 1:
-            return [(math.nan, math.nan)]
-        return [size for place in places for size in ellipsoid_pixel_sizes(crs, transform, [place])]
+            return [((math.nan, math.nan), (math.nan, math.nan))]
+        return [axes for place in places for axes in _pixel_axes(crs, transform, [place])]
     points = list(zip(lons, lats))
-    return [_size(*points[first : first + 4]) for first in range(0, len(points), 4)]
+    return [
+        (_offset(*points[first : first + 2]), _offset(*points[first + 2 : first + 4]))
+        for first in range(0, len(points), 4)
+    ]
 
 
-def _size(left: LonLat, right: LonLat, top: LonLat, bottom: LonLat) -> tuple[float, float]:
-    """Return width and height, m, of a pixel from the middles of its sides (degrees)."""
-    if not all(map(math.isfinite, (*left, *right, *top, *bottom))):
+def _cosine(across: tuple[float, float], down: tuple[float, float]) -> float:
+    """Return the cosine of the angle between the sides of a pixel; 0 for a right angle up to rounding."""
+    lengths = math.hypot(*across) * math.hypot(*down)
+    area = abs(across[0] * down[1] - across[1] * down[0])
+    if not area < (1 - _RIGHT_ANGLE) * lengths:  # NaN too
+        return 0.0
+    return (across[0] * down[0] + across[1] * down[1]) / lengths
+
+
+def _size(across: tuple[float, float], down: tuple[float, float]) -> tuple[float, float]:
+    """Return width and height, m, of a pixel from the ways across and down."""
+    if not all(map(math.isfinite, (*across, *down))):
         return math.nan, math.nan
-    across, down = _offset(left, right), _offset(top, bottom)
     width, height = math.hypot(*across), math.hypot(*down)
     area = abs(across[0] * down[1] - across[1] * down[0])
     squeeze = math.sqrt(area / (width * height)) if area < (1 - _RIGHT_ANGLE) * width * height else 1.0
@@ -207,6 +235,8 @@ def _size(left: LonLat, right: LonLat, top: LonLat, bottom: LonLat) -> tuple[flo
 
 def _offset(start: LonLat, end: LonLat) -> tuple[float, float]:
     """Return the way north and east between two nearby points, m, from WGS 84's radii at mid-latitude."""
+    if not all(map(math.isfinite, (*start, *end))):
+        return math.nan, math.nan
     (lon1, lat1), (lon2, lat2) = start, end
     middle = math.radians((lat1 + lat2) / 2)
     squash = 1 - _ECCENTRICITY_SQUARED * math.sin(middle) ** 2

@@ -28,10 +28,35 @@ class GroundScale:
         self._rows: Floats = np.linspace(0.0, grid.height, 1 if grid.has_constant_scale else _SAMPLES)
         sizes = np.array(grid.pixel_sizes_m(self._rows.tolist()))
         self._across, self._down = sizes[:, 0], sizes[:, 1]
+        self._cosines: Floats = np.array(grid.pixel_cosines(self._rows.tolist()))
 
     def sizes(self, rows: npt.NDArray[np.floating[Any]]) -> Floats:
         """Return pixel widths and heights, (2, N) m, at ``rows``, (N,) in pixel coordinates (row centres are at .5)."""
         return np.stack([np.interp(rows, self._rows, self._across), np.interp(rows, self._rows, self._down)])
+
+    def vectors(self, steps: npt.NDArray[Any], rows: Floats) -> Floats:
+        """Return steps in pixels, (N, 2), as vectors on the ground, (N, 2) m, at ``rows``, (N,).
+
+        The first axis is that of the rows. Where the sides of pixels are not at right angles on the ground, as in
+        Mollweide's projection far from its meridian, the second axis is at right angles to it nevertheless.
+        """
+        scaled: Floats = steps * self.sizes(rows).T
+        cosines = np.interp(rows, self._rows, self._cosines)
+        if not cosines.any():
+            return scaled
+        sines = np.sqrt(1 - cosines**2)
+        across, down = (scaled / np.sqrt(sines)[:, None]).T  # sizes are shortened to have the pixel's area
+        return np.column_stack([across + down * cosines, down * sines])
+
+    def steps(self, vectors: Floats, rows: Floats) -> Floats:
+        """Return vectors on the ground, (N, 2) m, as steps in pixels, (N, 2): the inverse of :meth:`vectors`."""
+        cosines = np.interp(rows, self._rows, self._cosines)
+        if cosines.any():
+            sines = np.sqrt(1 - cosines**2)
+            down = vectors[:, 1] / sines
+            vectors = np.column_stack([vectors[:, 0] - down * cosines, down]) * np.sqrt(sines)[:, None]
+        steps: Floats = vectors / self.sizes(rows).T
+        return steps
 
     def pixel_areas(self, first: int, last: int) -> Floats:
         """Return the pixel areas of rows ``first`` to ``last`` (excluded), (n,) m²."""
@@ -75,8 +100,7 @@ class Metric:
 
     def ground(self, vectors: Points, rows: npt.NDArray[np.float64]) -> Points:
         """Return ground vectors, (N, 2), for vectors in pixels, (N, 2), at ``rows``, (N,)."""
-        scaled: Points = vectors * self._scale.sizes(rows).T
-        return scaled
+        return self._scale.vectors(vectors, rows)
 
     def steps(self, points: Points) -> npt.NDArray[np.float64]:
         """Return the ground lengths of a line's segments, (N - 1,), for its vertices, (N, 2)."""
@@ -95,5 +119,4 @@ class Metric:
 
     def pixels(self, vector: Points, row: float) -> Points:
         """Return a ground vector, (2,), in pixels at ``row``."""
-        scaled: Points = vector / np.array(self.sizes(row))
-        return scaled
+        return self._scale.steps(vector[None], np.array([row]))[0]  # type: ignore[no-any-return]

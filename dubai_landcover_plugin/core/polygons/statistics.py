@@ -54,9 +54,8 @@ class RingGeometry:
     def perimeters(self, rings: Rings) -> Floats:
         """Return the length of each ring, (R,), m or px."""
         here, there = rings.points, rings.next_points
-        across, down = self._ground.sizes((here[:, 1] + there[:, 1]) / 2.0)
-        steps = there - here
-        return _sum_by_ring(np.hypot(steps[:, 0] * across, steps[:, 1] * down), rings.starts)
+        across, down = self._ground.vectors(there - here, (here[:, 1] + there[:, 1]) / 2.0).T
+        return _sum_by_ring(np.hypot(across, down), rings.starts)
 
 
 def _sum_by_ring(values: Floats, starts: Indices) -> Floats:

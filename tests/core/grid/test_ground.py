@@ -7,6 +7,7 @@ from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.crs import CRS
+from rasterio.warp import transform as warp_points
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import GroundScale, Metric, pixels_to_crs
@@ -70,3 +71,19 @@ def test_the_size_of_a_vector_is_that_at_its_middle():
     metric = METRIC_OF_WORLD
     start, end = np.array([10.0, 20.0]), np.array([13.0, 60.0])
     assert metric.vector(start, end) == pytest.approx([3 * metric.sizes(40)[0], 40 * metric.sizes(40)[1]])
+
+
+@pytest.mark.parametrize("turn", [0, 40])
+def test_lengths_are_exact_where_pixels_are_skewed(turn):
+    crs = CRS.from_user_input("ESRI:54009")
+    x, y = warp_points("EPSG:4326", crs, [150], [60])[:2]
+    grid = Grid(100, 100, Affine.translation(x[0], y[0]) @ Affine.rotation(turn) @ Affine.scale(1, -1), crs)
+    metric = Metric(grid)
+    points = np.array([[10.0, 20], [70, 20], [70, 80], [20, 30], [20.5, 31]])
+    corners = [grid.transform @ tuple(point) for point in points]
+    lons, lats = map(np.array, warp_points(crs, "EPSG:4326", *zip(*corners, strict=True))[:2])
+    north = np.diff(lats) * 111_412.3  # m for a degree at 60 degrees
+    east = np.diff(lons) * 55_800.2
+    assert metric.steps(points) == pytest.approx(np.hypot(north, east), rel=2e-3)
+    there = metric.vector(points[0], points[2])
+    assert metric.pixels(there, 50.0) == pytest.approx(points[2] - points[0], rel=1e-6)
