@@ -34,6 +34,13 @@ class ClassifiedRasterAlgorithm(LandCoverAlgorithm):
         """Paths of the rasters by option name, while the algorithm computes."""
         self._sources: dict[str, RasterInput] = {}
 
+    def shortHelpString(self) -> str:
+        """Return the help beside the dialog, with what counts as a classified raster."""
+        return super().shortHelpString() + tr(
+            "<p>Classified rasters are those of <i>Segment Land Cover</i>, mosaics and edited copies of them, and "
+            "other rasters of one band with class ids.</p>"
+        )
+
     def layers(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> dict[str, QgsRasterLayer]:
         """Return the rasters that are given, by parameter.
 

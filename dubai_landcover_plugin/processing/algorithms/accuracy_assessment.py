@@ -44,7 +44,7 @@ class AccuracyAssessment(ClassifiedRasterAlgorithm):
         tags="accuracy,validation,ground truth,confusion matrix,error matrix,user's accuracy,producer's accuracy,"
         "overall accuracy,kappa,area estimate,confidence interval,Olofsson,land cover",
         summary="Confusion matrix, user's, producer's and overall accuracy and areas of a raster, with intervals.",
-        help="<p>Compares a raster made by <i>Segment Land Cover</i> with a reference:</p>"
+        help="<p>Compares a classified raster with a reference:</p>"
         "<ul><li><b>Labelled points</b> of <i>Draw Accuracy Sample</i>, or another random sample: accuracy and "
         "areas are estimated with 95 % intervals (Olofsson et al. 2014, doi:10.1016/j.rse.2014.02.015). Areas are "
         "corrected for the errors of the map. Points that were drawn from another map of the same place may be "

@@ -32,7 +32,7 @@ class AccuracySample(ClassifiedRasterAlgorithm):
         tags="accuracy,validation,ground truth,sample,stratified,random points,reference,Olofsson,Cochran,land cover",
         summary="Draws random points from each class of a classified raster, to be labelled by eye.",
         help="<p>The first of two steps to assess the accuracy of a map. Points are drawn at random from each class of "
-        "a raster made by <i>Segment Land Cover</i>, at the centres of pixels.</p>"
+        "a classified raster, at the centres of pixels.</p>"
         "<p>Then label them: put the layer over an image, start editing, and choose the class that you see at "
         "each point from the list in the form. The form does not show the class of the map, and the points are in "
         "random order, so that your labels do not depend on it. Choose Unlabeled where the class cannot be "

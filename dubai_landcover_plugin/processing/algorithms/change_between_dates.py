@@ -37,7 +37,7 @@ class ChangeBetweenDates(ClassifiedRasterAlgorithm):
         tags="land cover,change detection,from-to,transition,change matrix,gains,losses,difference,multitemporal,"
         "compare",
         summary="Maps and measures change between two classified rasters: where, from and to which class, how much.",
-        help="<p>Compares two rasters made by <i>Segment Land Cover</i> and maps the change from the earlier to the "
+        help="<p>Compares two classified rasters and maps the change from the earlier to the "
         "later date.</p>"
         "<p><b>Change</b>: GeoTIFF on the pixels of the earlier raster. 24 means from class 2 to class 4 (Land to "
         "Building), 22 that class 2 stayed; 1 is Uncertain, 0 no data. <b>Polygons</b>: each area that changed, "

@@ -50,7 +50,7 @@ class ExportClassPolygons(ClassifiedRasterAlgorithm):
         group="Polygons",
         tags="land cover,polygons,vectorize,polygonize,shapefile,footprints,buildings,roads,export",
         summary="Writes buildings, roads or other classes of a classified raster as polygons, one file for each class.",
-        help="<p>Draws the chosen classes of a raster made by <i>Segment Land Cover</i> as polygons. Each class gets "
+        help="<p>Draws the chosen classes of a classified raster as polygons. Each class gets "
         "its own file, named after it, in the output folder: shapefile, GeoPackage, GeoJSON, FlatGeobuf or "
         "GeoParquet.</p>"
         "<p>Polygons are drawn as in <i>Classified Raster to Polygons</i>, which writes all classes into one "

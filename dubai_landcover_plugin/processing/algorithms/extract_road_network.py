@@ -44,7 +44,7 @@ class ExtractRoadNetwork(ClassifiedRasterAlgorithm):
         tags="land cover,roads,streets,network,centre lines,centerlines,skeleton,medial axis,graph,topology,junctions,"
         "vectorize,lines",
         summary="Draws the centre lines of the roads of a classified raster as a connected network.",
-        help="<p>Turns the roads of a raster made by <i>Segment Land Cover</i> into a network of centre lines. Lines "
+        help="<p>Turns the roads of a classified raster into a network of centre lines. Lines "
         "are split at junctions, meet exactly there and cross nowhere else, so that the network analysis tools of "
         "QGIS can use them.</p>"
         "<p>Short branches that only follow the roughness of an edge are cut off. Gaps between ends that face "

@@ -46,7 +46,7 @@ class LandCoverReport(ClassifiedRasterAlgorithm):
         tags="land cover,report,area,areas,hectares,share,statistics,zonal,zones,districts,histogram,unique values,"
         "uncertainty,confidence,html,csv,print",
         summary="Areas of the classes of a classified raster, whole and by zone, with their uncertainty, as a page.",
-        help="<p>Counts the classes of a raster made by <i>Segment Land Cover</i> and writes a page to print or share, "
+        help="<p>Counts the classes of a classified raster and writes a page to print or share, "
         "with map, areas and charts, in one file. The same figures go into a table (CSV).</p>"
         "<p><b>Zones</b>: with a polygon layer (districts, plots, catchments), areas and shares are also given "
         "for each of its polygons. A pixel belongs to the zones that contain its centre; zones may overlap, have "

@@ -32,7 +32,7 @@ class PolygonizeLandCover(ClassifiedRasterAlgorithm):
         group="Polygons",
         tags="land cover,polygons,vectorize,polygonize,coverage,simplify,minimum mapping unit,sieve",
         summary="Draws all classes of a classified raster as polygons that share their borders.",
-        help="<p>Draws a raster made by <i>Segment Land Cover</i> as polygons. Rasters of any size need the memory of "
+        help="<p>Draws a classified raster as polygons. Rasters of any size need the memory of "
         "some rows only.</p>"
         "<p>Regions below the minimum mapping unit take the class of the neighbour with the longest common "
         "border. Outlines are simplified together: neighbours share their borders, there are no gaps and no "
