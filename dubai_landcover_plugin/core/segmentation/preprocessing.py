@@ -78,7 +78,8 @@ class Stretch:
             return values  # type: ignore[return-value]
         low = np.array([pair[0] for pair in self.limits], np.float32)[:, None, None]
         span = np.array([pair[1] - pair[0] for pair in self.limits], np.float32)[:, None, None]
-        scaled = (values.astype(np.float32) - low) / span
+        with np.errstate(over="ignore", invalid="ignore"):  # nodata values of 1e38 become infinite
+            scaled = (values.astype(np.float32) - low) / span
         scaled = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
         stretched: npt.NDArray[np.uint8] = np.rint(scaled * 255.0).astype(np.uint8)
         return stretched

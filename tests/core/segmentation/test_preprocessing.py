@@ -21,6 +21,13 @@ def test_nan_and_infinity_become_bytes():
     assert Stretch(((0, 1),))(values).ravel().tolist() == [0, 255, 0, 128]
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_nodata_values_are_stretched_without_a_warning(dtype):
+    values = np.array([np.finfo(dtype).min, 0.0, np.finfo(dtype).max], dtype).reshape(1, 1, 3)
+    assert Stretch(((0.0, 0.01),))(values).ravel().tolist() == [0, 0, 255]
+
+
 def test_percentiles_come_from_valid_pixels_alone():
     sample = np.full((1, 10, 101), 60_000, np.uint16)
     valid = np.zeros((10, 101), bool)
