@@ -30,8 +30,9 @@ _NO_LINKS = {
 def place(folder: Path, parts: Sequence[str], stale: Sequence[Path], overwrite: bool) -> None:
     """Move files from a temporary folder into the folder above it.
 
-    One file replaces another by one rename. Of several, the main file goes first and comes last, so that what can be
-    read is complete. Small files that are there with the same content stay.
+    One file replaces another by one rename, also a main file that is complete without the others, such as a raster with
+    its legend: the others leave before and come after. A shapefile leaves first and comes last, as every new main file
+    does, so that what can be read is complete. Small files that are there with the same content stay.
 
     Args:
         folder: The temporary folder.
@@ -51,8 +52,9 @@ def place(folder: Path, parts: Sequence[str], stale: Sequence[Path], overwrite: 
     kept = [name for name in sides if _is_same(folder / name, above / name)]
     parts = [main, *(name for name in sides if name not in kept)]
     leaving = [path for path in leaving if path not in [above / name for name in kept]]
-    if len(parts) == 1:
-        leaving = [path for path in leaving if path != above / main]
+    by_one_rename = above / main in leaving and (len(parts) == 1 or not main.lower().endswith(".shp"))
+    if by_one_rename:
+        leaving.remove(above / main)
     for name in parts:
         _sync(folder / name)  # content first: a power cut must not leave an empty file
     if len(parts) > 1 or leaving:
@@ -60,8 +62,8 @@ def place(folder: Path, parts: Sequence[str], stale: Sequence[Path], overwrite: 
         (folder / REPLACED).mkdir()
     for path in leaving:
         os.rename(path, folder / REPLACED / path.name)
-    for name in [*parts[1:], main]:
-        _move(folder / name, above / name, overwrite and len(parts) == 1)
+    for name in parts if by_one_rename else [*parts[1:], main]:
+        _move(folder / name, above / name, by_one_rename and name == main)
     _sync_folder(above)
 
 
