@@ -68,7 +68,7 @@ def missing_part(path: Path, layer: str, count: int, indexed: int | None = None)
         if (application, version >= _OLDEST) != (_APPLICATION, True):
             return "another header than a GeoPackage"
         names = {name for (name,) in package.execute("SELECT name FROM sqlite_master")}
-        in_index = f'SELECT count(*) FROM "{quoted}"'  # noqa: S608
+        in_index = f'SELECT count(*) FROM "{quoted}"'  # noqa: S608  # nosec B608
         if index not in names or package.execute(in_index).fetchone() != (expected,):
             return "no complete spatial index"
         if not triggers <= names:
@@ -87,7 +87,8 @@ def has_styles(path: Path) -> bool:
 def kept_styles(path: Path, layer: str) -> list[Sequence[Any]]:
     """Return the styles of a layer that the user saved or edited, as :func:`store_style` takes them."""
     with suppress(sqlite3.Error, OSError), closing(_open_read_only(path)) as package:
-        rows = package.execute(f"SELECT {_STYLE_FIELDS} FROM layer_styles WHERE f_table_name = ?", (layer,))  # noqa: S608
+        query = f"SELECT {_STYLE_FIELDS} FROM layer_styles WHERE f_table_name = ?"  # noqa: S608  # nosec B608
+        rows = package.execute(query, (layer,))
         return [row for row in rows if not is_generated(str(row[1]))]
     return []
 
@@ -111,7 +112,8 @@ def store_style(path: Path, layer: str, qml: str | None, kept: Sequence[Sequence
             "update_time DATETIME DEFAULT (strftime('%Y-%m-%dT%H:%M:%fZ','now')))"
         )
         package.executemany(
-            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "  # noqa: S608
+            "INSERT INTO layer_styles "  # noqa: S608  # nosec B608
+            "(f_table_catalog, f_table_schema, f_table_name, f_geometry_column, "
             f"{_STYLE_FIELDS}) VALUES ('', '', ?, 'geom', ?, ?, ?, ?, ?, ?, ?, "
             "coalesce(?, strftime('%Y-%m-%dT%H:%M:%fZ','now')))",
             [(layer, *row) for row in rows],
