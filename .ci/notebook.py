@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 from jupyter_client import AsyncKernelManager
@@ -23,9 +24,11 @@ def execute(path: Path) -> nbformat.NotebookNode:
     """
     notebook = nbformat.read(path, as_version=4)
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MPLBACKEND": "module://matplotlib_inline.backend_inline"}
-    kernel = AsyncKernelManager(kernel_name="python3", transport="tcp" if os.name == "nt" else "ipc")
-    client = NotebookClient(notebook, km=kernel, timeout=SECONDS, record_timing=False)
-    client.execute(cwd=str(ROOT), env=environment)
+    with TemporaryDirectory() as folder:
+        sockets = {} if os.name == "nt" else {"transport": "ipc", "ip": f"{folder}/kernel"}
+        kernel = AsyncKernelManager(kernel_name="python3", **sockets)
+        client = NotebookClient(notebook, km=kernel, timeout=SECONDS, record_timing=False)
+        client.execute(cwd=str(ROOT), env=environment)
     notebook.metadata = {
         "kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"},
         "language_info": {"name": "python"},

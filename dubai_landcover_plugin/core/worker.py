@@ -24,6 +24,7 @@ from dubai_landcover_plugin.protocol.errors import ProtocolError
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.messages import ERROR, HELLO, LOG, PROGRESS, PROTOCOL, RESULT
 from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.partial_files import remove_own_partials
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS
 from dubai_landcover_plugin.protocol.streams import open_standard_streams
 
@@ -131,10 +132,7 @@ def _read_control_messages(stream: IO[str], monitor: LineMonitor) -> None:
 def _exit_now() -> None:
     """Remove unfinished files and exit at once, even if removing them fails."""
     try:
-        files = sys.modules.get("dubai_landcover_plugin.core.io.files")  # if not loaded, nothing was written
-        remove = getattr(files, "remove_partials", None)
-        if remove is not None:
-            remove()
+        remove_own_partials()
     except Exception:
         traceback.print_exc()
     finally:

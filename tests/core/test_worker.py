@@ -219,10 +219,10 @@ def test_what_libraries_print_does_not_reach_the_protocol(start, tmp_path):
 def test_end_of_input_ends_the_worker_even_where_tidying_fails(clean_environment, fault):
     script = (
         "import sys, time; sys.path.insert(0, sys.argv.pop(1));"
-        "from dubai_landcover_plugin.core import worker\nfrom dubai_landcover_plugin.core.io import files\n"
+        "from dubai_landcover_plugin.core import worker\n"
         "def fail():\n"
         f"    raise {fault}\n"
-        "files.remove_partials = fail\n"
+        "worker.remove_own_partials = fail\n"
         "worker._TASKS['doctor'] = lambda request, monitor: time.sleep(600) or {}\n"
         "sys.exit(worker.main())"
     )

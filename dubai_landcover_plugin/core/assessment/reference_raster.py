@@ -19,7 +19,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, check_one_band, needs_mask
 from dubai_landcover_plugin.core.io.class_scheme import scheme_of
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
-from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.raster_access import gdal_options, open_raster
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, GeoreferenceError, RasterReadError
@@ -80,9 +80,7 @@ class ReferenceRaster:
             with Env(**gdal_options(self._path)):
                 values = (self._vrt or self._dataset).read(1, window=window, masked=True)
         except GDAL_ERRORS as error:
-            raise RasterReadError(
-                f"{self._path} cannot be read: {error.__cause__ or error}.", "Check the file."
-            ) from error
+            raise RasterReadError(f"{self._path} cannot be read: {cause(error)}.", "Check the file.") from error
         # Values that are integers from 0 to 255 and valid; all others are unknown.
         in_range = ~np.ma.getmaskarray(values) & (values.data >= 0) & (values.data <= 255)
         ids = np.where(in_range, values.data, 0).astype(np.uint8)

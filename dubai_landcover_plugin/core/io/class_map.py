@@ -17,7 +17,7 @@ from rasterio.windows import Window
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_scheme import choose_scheme
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
-from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
@@ -199,7 +199,7 @@ class ClassifiedSource:
             values = self._dataset.read(1, **how)
             mask = self._dataset.read_masks(1, **how) > 0 if self.decoder.needs_mask else None
         except GDAL_ERRORS as error:
-            raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
+            raise RasterReadError(f"{self.path} cannot be read: {cause(error)}.", _REMEDY) from error
         return values, mask
 
     def strips(self, rows: int) -> Iterator[tuple[int, Ids]]:

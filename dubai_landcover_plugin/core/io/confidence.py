@@ -13,7 +13,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
-from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.grid_reader import GridReader
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
@@ -129,7 +129,7 @@ class ConfidenceSource:
         try:
             values: Values = self._dataset.read(1, **how)
         except GDAL_ERRORS as error:
-            raise RasterReadError(f"{self.path} cannot be read: {error.__cause__ or error}.", _REMEDY) from error
+            raise RasterReadError(f"{self.path} cannot be read: {cause(error)}.", _REMEDY) from error
         return values
 
     def _known(self, values: Values) -> npt.NDArray[np.bool_]:

@@ -21,7 +21,6 @@ from pathlib import Path
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import (
     make_partial,
-    remove_own_partials,
     remove_partial,
     sweep_partials,
 )
@@ -229,8 +228,3 @@ def sweep(folder: Path) -> None:
     if started - when >= duration / _SWEEP_SHARE:
         sweep_partials(folder)
         _swept[folder] = time.monotonic(), time.monotonic() - started
-
-
-def remove_partials() -> None:
-    """Remove all temporary files of this process, before it exits at once."""
-    remove_own_partials()

@@ -18,7 +18,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
-from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.raster_access import gdal_options, open_raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
@@ -101,7 +101,7 @@ class GridReader:
                     values[self._dataset.read_masks(1, window=part) == 0] = self._nodata
         except GDAL_ERRORS as error:
             raise RasterReadError(
-                f"{self.path} cannot be read: {error.__cause__ or error}.", "The file is damaged: copy it again."
+                f"{self.path} cannot be read: {cause(error)}.", "The file is damaged: copy it again."
             ) from error
         first_row, first_col = top - window.row - row, left - window.col - col
         found[first_row : first_row + values.shape[0], first_col : first_col + values.shape[1]] = values

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,7 +22,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.resampling import cell_sums
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.band_selection import Bands, chosen_bands, find_bands
-from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
+from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.georeference import grid_of
 from dubai_landcover_plugin.core.io.overviews import overview_agrees, used_level
 from dubai_landcover_plugin.core.io.raster_access import open_raster
@@ -126,7 +127,7 @@ class RasterSource:
             self._dataset.close()
             if isinstance(error, GDAL_ERRORS):  # GDAL reads side files late
                 raise RasterOpenError(
-                    f"{path} cannot be read: {_cause(error)}.",
+                    f"{path} cannot be read: {cause(error)}.",
                     "It or a file beside it (.aux.xml, .msk, .ovr) is damaged: copy it again, or remove that file.",
                 ) from error
             raise
@@ -217,9 +218,9 @@ class RasterSource:
             return self._read_means(area, size) if coarser else self._read(area, size, Resampling.nearest)
         except GDAL_ERRORS as error:
             raise RasterReadError(
-                f"{self.path} cannot be read at {window}: {_cause(error)}.",
+                f"{self.path} cannot be read at {window}: {cause(error)}.",
                 "A file behind the raster is missing: put it back, or make the virtual raster again."
-                if "No such file" in _cause(error)
+                if "No such file" in cause(error)
                 else "The file is damaged there: copy it again, or choose an extent without that part.",
             ) from error
 
@@ -239,7 +240,7 @@ class RasterSource:
             chip = self._read(RasterioWindow(0, 0, width, height), shape, Resampling.nearest)
         except GDAL_ERRORS as error:
             raise RasterReadError(
-                f"{self.path} cannot be read whole: {_cause(error)}.",
+                f"{self.path} cannot be read whole: {cause(error)}.",
                 "The file is damaged: copy it again, or state stretch limits and choose an extent without that part.",
             ) from error
         values = chip.values.astype(np.float64)
@@ -254,7 +255,7 @@ class RasterSource:
         Raises:
             RasterReadError: if a block cannot be decoded.
         """
-        return None if self._palette is not None else nodata_warning(self._read_probes())
+        return None if self._palette is not None else nodata_warning(self._probed)
 
     def constant_bands(self) -> list[int]:
         """Return the bands that have one value in all of nine small windows, where other bands have several.
@@ -264,14 +265,15 @@ class RasterSource:
         """
         if self._palette is not None:
             return []
-        values = self._read_probes()
+        values = self._probed
         if not values.size:
             return []
         constant = values.min(axis=1) == values.max(axis=1)
         return [band for band, flat in zip(self.bands, constant) if flat and not constant.all()]
 
-    def _read_probes(self) -> npt.NDArray[Any]:
-        """Return the valid pixels of nine small windows, (C, N)."""
+    @cached_property
+    def _probed(self) -> npt.NDArray[Any]:
+        """The valid pixels of nine small windows, (C, N)."""
         chips = [self.read(window) for window in _probes(self.grid.height, self.grid.width)]
         return np.concatenate([chip.values[:, chip.valid] for chip in chips], axis=1)
 
@@ -321,7 +323,7 @@ class RasterSource:
             return is_alpha([dataset.read(band, window=_rasterio_window(window)) for window in windows])
         except GDAL_ERRORS as error:
             raise RasterReadError(
-                f"The alpha band of {self.path} cannot be read: {_cause(error)}.",
+                f"The alpha band of {self.path} cannot be read: {cause(error)}.",
                 "The file is damaged: copy it again, or set alpha to yes or no (--alpha).",
             ) from error
 
@@ -470,7 +472,3 @@ def _probes(height: int, width: int) -> list[Window]:
 
 def _rasterio_window(window: Window) -> RasterioWindow:
     return RasterioWindow(window.col, window.row, window.width, window.height)
-
-
-def _cause(error: BaseException) -> str:
-    return str(error.__cause__ or error).rstrip(".")

@@ -133,8 +133,8 @@ def _comparable(request: dict[str, Any]) -> dict[str, Any]:
     options = {**defaults["options"], **request["options"]}
     for name in ("overwrite", "model"):
         options.pop(name)
-    paths = {key: resolved(request.get(key)) for key in ("input", *_TASK.outputs)}
-    comparable: dict[str, Any] = json.loads(dumps({**defaults, **request, **paths, "options": options}))
+    places = {key: resolved(request.get(key)) for key in ("input", *_TASK.outputs)}
+    comparable: dict[str, Any] = json.loads(dumps({**defaults, **request, **places, "options": options}))
     return comparable
 
 

@@ -5,8 +5,8 @@ output files (``files``), each with size, modification time and checksum, and st
 requested outputs are among them. Paths of output files are relative to the record's folder.
 
 From the moment before the first output file is moved into place until the record is written, ``outputs.json`` in the
-journal's folder lists the files of this run and of the earlier one. After a kill it tells files of the engine from
-files that a user has edited.
+journal's folder lists the files of this run and of the earlier one. After a kill it distinguishes files of the
+engine from files that a user has edited.
 """
 
 from __future__ import annotations

@@ -13,7 +13,6 @@ from dubai_landcover_plugin.core.io.files import (
     atomic_path,
     partial_folder,
     place_files,
-    remove_partials,
     temporary_folder,
     write_bytes,
     write_text,
@@ -22,7 +21,7 @@ from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, Raster
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.protocol import placement
 from dubai_landcover_plugin.protocol.errors import OutputError
-from dubai_landcover_plugin.protocol.partial_files import remove_partial, sweep_partials
+from dubai_landcover_plugin.protocol.partial_files import remove_own_partials, remove_partial, sweep_partials
 from tests.factories import ONE_METRE
 from tests.partials import abandon, leave_partial
 
@@ -110,7 +109,7 @@ class TestTemporariesOfEveryWriter:
     def test_are_removed_by_a_process_that_leaves_at_once(self, writer, name, left, tmp_path):
         left(writer, name)
         (tmp_path / "other.tif").touch()
-        remove_partials()
+        remove_own_partials()
         assert os.listdir(tmp_path) == ["other.tif"]
 
 

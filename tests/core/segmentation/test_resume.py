@@ -37,8 +37,8 @@ class TestGoingOn:
         self.stop(source, patience, confidence=confidence, gsd=gsd)
         listener = Listener()
         again, result = run(source, stub_bundle(3), listener, **asked)
-        told = [text for _, text in listener.lines if "Resuming an interrupted run" in text]
-        assert len(told) == 1
+        messages = [text for _, text in listener.lines if "Resuming an interrupted run" in text]
+        assert len(messages) == 1
         assert listener.progress[0][0] > 0, "it began where the other had stopped"
         assert (again == whole).all()
         assert (rasterio.open(confidence).read(1) == percent).all()
@@ -117,7 +117,7 @@ class TestGoingOn:
                 run(source, stub_bundle(3), **options)
         listener = Listener()
         again, _ = run(source, stub_bundle(3), listener, **options)
-        told = [text for _, text in listener.lines if "Resuming" in text]
-        assert told == ["Resuming an interrupted run: 6 of 6 tile rows are finished."]
+        messages = [text for _, text in listener.lines if "Resuming" in text]
+        assert messages == ["Resuming an interrupted run: 6 of 6 tile rows are finished."]
         assert (again == whole).all()
         assert not list(source.parent.glob(".*"))
