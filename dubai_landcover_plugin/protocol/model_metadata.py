@@ -26,6 +26,8 @@ GRAPH_PREFIX = "graph."
 BUNDLE_SUFFIX = ".safetensors"
 MAX_GSD = 1e5
 """Largest ground sampling distance, m/px."""
+MAX_CLASS_BIAS = 100.0
+"""Largest absolute bias of a class."""
 _INFINITY = float("inf")
 _MAX_PARAMETERS = 10**12
 _MAX_TEXT = 100_000  # characters
@@ -81,6 +83,8 @@ class BundleMetadata:
             if unlimited.
         temperature: Softmax temperature, > 0: divisor of the logits, fitted so that mean confidence equals accuracy;
             classes do not change. Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599.
+        class_bias: Bias of each class that a calibration added to the logits, in the order of the classes; the
+            weights of the last layer include it. Empty for none.
         parameters: Number of weights.
         licence: SPDX identifier.
         dataset: Training data.
@@ -103,6 +107,7 @@ class BundleMetadata:
     stride: int = 32
     receptive_radius: int | None = None
     temperature: float = 1.0
+    class_bias: tuple[float, ...] = ()
     parameters: int = 0
     licence: str = "GPL-2.0-or-later"
     dataset: str = ""
@@ -145,6 +150,14 @@ class BundleMetadata:
                 f"The model '{self.name}' needs a finite temperature above 0, got {self.temperature}.",
                 "Use 1 for a model that was not calibrated.",
             )
+        if len(self.class_bias) not in (0, self.spec.classes) or not all(
+            abs(bias) <= MAX_CLASS_BIAS for bias in self.class_bias
+        ):
+            raise BundleError(
+                f"The model '{self.name}' needs no class bias or one of at most {MAX_CLASS_BIAS:g} for each of its "
+                f"{self.spec.classes} classes, got {self.class_bias!s:.200}.",
+                "Calibrate the model again.",
+            )
 
     def to_stac_item(self) -> dict[str, Any]:
         """Return the STAC item for the header of the model file; valid if ``name`` is a valid STAC id."""
@@ -171,6 +184,7 @@ class BundleMetadata:
             "landcover:stride": self.stride,
             "landcover:receptive_radius": self.receptive_radius,
             "landcover:temperature": self.temperature,
+            "landcover:class_bias": list(self.class_bias),
             "landcover:dataset": self.dataset,
             "landcover:metrics": self.metrics,
             "landcover:training": self.training,
@@ -248,6 +262,7 @@ class BundleMetadata:
                 stride=whole(properties["landcover:stride"], 1, MAX_WINDOW),
                 receptive_radius=None if radius is None else whole(radius, 0, _MAX_RADIUS),
                 temperature=number(properties.get("landcover:temperature", 1.0)),  # older bundles have none
+                class_bias=tuple(map(number, array(properties.get("landcover:class_bias", [])))),
                 parameters=whole(properties["mlm:total_parameters"], 0, _MAX_PARAMETERS),
                 licence=text(properties["license"], _MAX_TEXT),
                 dataset=text(properties["landcover:dataset"], _MAX_TEXT),

@@ -24,6 +24,9 @@ from tests.factories import METADATA
         {"std": (0.5, 0.5, 0.0)},
         {"std": (0.5, 0.5, float("inf"))},
         {"temperature": float("inf")},
+        {"class_bias": (0.1, 0.2)},
+        {"class_bias": (0.0, 0.0, 0.0, 0.0, float("nan"))},
+        {"class_bias": (0.0, 0.0, 0.0, 0.0, -101.0)},
     ],
     ids=lambda change: next(iter(change)),
 )

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save
 from dubai_landcover_plugin.core.bundle.bundle import file_digest, load_bundle
 from dubai_landcover_plugin.core.bundle.weights import check_geometry, check_shapes, empty_model
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder
-from dubai_landcover_plugin.core.networks import SegmentationModel
+from dubai_landcover_plugin.core.networks import LAST_BIAS, SegmentationModel
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, GRAPH_PREFIX, HEADER_KEY, BundleMetadata
 
@@ -75,9 +75,10 @@ def _as_tensors(graphs: Mapping[str, bytes]) -> dict[str, torch.Tensor]:
 
 
 def replace_metadata(path: str | Path, metadata: BundleMetadata) -> str:
-    """Replace the metadata of a model file, keep its weights, and return its new SHA-256.
+    """Replace the metadata of a model file and return its new SHA-256.
 
-    Further graphs of the network contain standardization and temperature; they are removed if these change.
+    The weights are kept, except the bias of the last layer, which contains the class bias of the metadata. Further
+    graphs of the network contain standardization, temperature and class bias; they are removed if these change.
 
     Args:
         path: The model file; replaced atomically.
@@ -91,6 +92,7 @@ def replace_metadata(path: str | Path, metadata: BundleMetadata) -> str:
     tensors = load_file(path)
     if _baked_in(before) != _baked_in(metadata):
         tensors = {key: value for key, value in tensors.items() if not key.startswith(GRAPH_PREFIX)}
+    _add_class_bias(str(path), tensors, before, metadata)
     shapes = {key: tuple(value.shape) for key, value in tensors.items() if not key.startswith(GRAPH_PREFIX)}
     model = empty_model(metadata, str(path))
     check_shapes(str(path), shapes, model)
@@ -100,7 +102,30 @@ def replace_metadata(path: str | Path, metadata: BundleMetadata) -> str:
 
 def _baked_in(metadata: BundleMetadata) -> tuple[object, ...]:
     """Return the metadata that graphs contain as constants."""
-    return metadata.temperature, metadata.mean, metadata.std
+    return metadata.temperature, metadata.class_bias, metadata.mean, metadata.std
+
+
+def _add_class_bias(
+    source: str, tensors: dict[str, torch.Tensor], before: BundleMetadata, after: BundleMetadata
+) -> None:
+    """Add the change of the class bias to the last layer, in place.
+
+    Upsampling and softmax follow; the weights of the upsampling add up to 1, so that each logit changes by its bias.
+
+    Raises:
+        BundleError: if the last layer has no bias.
+    """
+    if before.class_bias == after.class_bias or len(before.scheme.classes) != len(after.scheme.classes):
+        return  # metadata of another network are refused by their shapes
+    if LAST_BIAS not in tensors:
+        raise BundleError(
+            f"The network in {source} has no weight {LAST_BIAS}, so a class bias cannot be stored.",
+            "Fit the temperature alone.",
+        )
+    none = (0.0,) * len(before.scheme.classes)
+    old, new = (torch.tensor(found.class_bias or none, dtype=torch.float64) for found in (before, after))
+    weight = tensors[LAST_BIAS]
+    tensors[LAST_BIAS] = (weight.double() - old + new).to(weight.dtype)
 
 
 def _write(path: Path, tensors: dict[str, torch.Tensor], metadata: BundleMetadata) -> str:

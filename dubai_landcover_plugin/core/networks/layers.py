@@ -10,12 +10,15 @@ from torch.nn import functional
 
 from dubai_landcover_plugin.protocol.errors import ModelError
 
+LAST_BIAS = "head.bias"
+"""Name of the weights that are added to the logits: the bias of the last layer of a network."""
+
 
 class SegmentationModel(nn.Module):
     """Base class of the networks: (N, C, H, W) float chips to (N, K, H, W) logits, for any H, W >= 1.
 
-    Subclasses set ``stride`` and ``receptive_radius`` and implement :meth:`logits` for sides that are multiples of
-    ``stride``. This class pads, upsamples and crops.
+    Subclasses set ``stride`` and ``receptive_radius``, end in an :class:`OutConv` named ``head`` and implement
+    :meth:`logits` for sides that are multiples of ``stride``. This class pads, upsamples and crops.
 
     Attributes:
         stride: Total stride, px. The network is equivariant to translations by multiples of it.

@@ -115,6 +115,44 @@ class TestTemperature:
         assert path.read_bytes() == before
 
 
+class TestClassBias:
+    BIAS = (0.5, -1.0, 0.0, 0.25, -0.125)
+
+    def test_it_is_in_the_last_layer(self, path: Path) -> None:
+        weights, chips = load_file(path), torch.randn(1, 3, 48, 48)
+        with torch.inference_mode():
+            before = load_bundle(path).model(chips)
+            replace_metadata(path, replace(read_metadata(path), class_bias=self.BIAS))
+            loaded = load_bundle(path)
+            after = loaded.model(chips)
+        assert loaded.metadata.class_bias == self.BIAS
+        torch.testing.assert_close(after, before + torch.tensor(self.BIAS).view(1, -1, 1, 1), rtol=1e-5, atol=1e-5)
+        stored = load_file(path)
+        assert [key for key, value in weights.items() if not torch.equal(stored[key], value)] == ["head.bias"]
+
+    def test_another_one_replaces_it(self, path: Path) -> None:
+        original = load_file(path)["head.bias"]
+        for bias in (self.BIAS, (1.0, 2.0, 3.0, 4.0, 5.0), ()):
+            replace_metadata(path, replace(read_metadata(path), class_bias=bias))
+            added = torch.tensor(bias or (0.0,) * 5)
+            torch.testing.assert_close(load_file(path)["head.bias"], original + added)
+        assert read_metadata(path).class_bias == ()
+
+    def test_graphs_without_it_are_removed(self, tmp_path: Path, model: SegmentationModel) -> None:
+        path = tmp_path / "m.safetensors"
+        save_bundle(path, METADATA, model, graphs={"int8": b"graph"})
+        replace_metadata(path, replace(read_metadata(path), title="Another"))
+        assert load_bundle(path).graph("int8") == b"graph"
+        replace_metadata(path, replace(read_metadata(path), class_bias=self.BIAS))
+        assert load_bundle(path).graph("int8") is None
+
+    def test_bundles_without_one_have_none(self, path: Path) -> None:
+        item = read_metadata(path).to_stac_item()
+        assert item["properties"].pop("landcover:class_bias") == []
+        rewrite(path, load_file(path), item)
+        assert load_bundle(path).metadata.class_bias == ()
+
+
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".pkl"])
 def test_other_kinds_of_files_are_refused(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"model{suffix}"

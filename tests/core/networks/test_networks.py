@@ -9,7 +9,7 @@ import torch
 
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle
 from dubai_landcover_plugin.core.bundle.save import save_bundle
-from dubai_landcover_plugin.core.networks import SegmentationModel, architectures, build_model
+from dubai_landcover_plugin.core.networks import LAST_BIAS, SegmentationModel, architectures, build_model
 from dubai_landcover_plugin.core.networks.registry import register
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import ModelError
@@ -48,6 +48,14 @@ class ArchitectureTests:
         assert odd.shape[-1] == -(-(chips.shape[-1] - 1) // step)
         enlarged = torch.nn.functional.interpolate(coarse, scale_factor=step, mode="bilinear")
         torch.testing.assert_close(enlarged, fine)
+
+    def test_the_last_bias_is_added_to_the_logits(self) -> None:
+        model = self.build().eval()
+        chips, bias = torch.randn(2, 3, 37, 64), torch.tensor([0.5, -1.0, 0.0, 2.0, -0.25])
+        with torch.inference_mode():
+            before = model(chips)
+            model.get_parameter(LAST_BIAS).add_(bias)
+            torch.testing.assert_close(model(chips), before + bias.view(1, -1, 1, 1), rtol=1e-5, atol=1e-5)
 
     def test_gradients_reach_every_parameter(self) -> None:
         model = self.build().train()
