@@ -47,7 +47,7 @@ test: setup package
 # Trials run in as many processes as there are processors, each on one thread.
 faults:
 	@.ci/setup.sh engine
-	@$(PY) -m pytest -q -m faults tests/faults
+	@$(PY) -m pytest -q --timeout 1200 -m faults tests/faults
 
 lint:
 	@.ci/setup.sh engine

@@ -5,11 +5,13 @@ Processes that ``--workers`` starts listen on the loopback interface only, witho
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import queue
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -160,7 +162,11 @@ def open_cluster(scheduler: str | None, workers: int | None, model: str) -> Iter
     with ExitStack() as stack:
         try:
             address: Any = scheduler
-            if scheduler is None:
+            if scheduler is not None:
+                # In a thread: a notebook has an event loop in its main thread.
+                with ThreadPoolExecutor(1) as thread:
+                    thread.submit(asyncio.run, _connect_once(scheduler)).result()
+            else:
                 stack.enter_context(dask.config.set(_LOCAL_CONFIG))
                 address = stack.enter_context(
                     distributed.LocalCluster(
@@ -180,6 +186,25 @@ def open_cluster(scheduler: str | None, workers: int | None, model: str) -> Iter
                 "Check the address and that the scheduler runs; tls:// needs certificates in Dask's configuration.",
             ) from error
         yield Cluster(client, model)
+
+
+async def _connect_once(scheduler: str) -> None:
+    """Connect to a scheduler and close the connection.
+
+    A ``distributed.Client`` that cannot connect is closed by the garbage collector, which blocks forever if that
+    happens while another client starts. Hence no client is made for a scheduler that does not answer.
+
+    Raises:
+        OSError: if the scheduler does not answer in time or closes the connection.
+    """
+    import distributed
+    from distributed.comm.core import connect
+
+    arguments = distributed.Security().get_connection_args("client")
+    connection = await asyncio.wait_for(
+        connect(scheduler, timeout=_CONNECT_TIMEOUT, **arguments), timeout=2 * _CONNECT_TIMEOUT
+    )
+    await connection.close()
 
 
 @dataclass

@@ -119,6 +119,8 @@ def test_without_a_certificate_of_the_authority_nobody_gets_in(
     address: str, authorities: tuple[dict[str, str], dict[str, str]], tiny_model: Path, kind: str, monkeypatch
 ) -> None:
     monkeypatch.setattr(connection, "_CONNECT_TIMEOUT", 1)
+    clients = []  # a client that cannot connect may block forever when it is collected
+    monkeypatch.setattr(distributed, "Client", lambda *arguments, **options: clients.append(arguments))
     used = authorities[1] if kind == "another authority" else {}
     reached = address.replace("tls://", "tcp://") if kind == "no encryption" else address
     with (
@@ -128,3 +130,4 @@ def test_without_a_certificate_of_the_authority_nobody_gets_in(
     ):
         pass
     assert "certificates" in caught.value.remedy
+    assert not clients
