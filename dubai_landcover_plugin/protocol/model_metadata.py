@@ -32,6 +32,7 @@ _INFINITY = float("inf")
 _MAX_PARAMETERS = 10**12
 _MAX_TEXT = 100_000  # characters
 _MAX_RADIUS = 10**6  # px
+_MAX_BAND = 65_535  # number of a band, as of GDAL
 _ONNX_STRIDE = 32  # px; a multiple of the total stride of nearly all networks
 _MAX_HEADER_BYTES = 10_000_000
 _MLM_SCHEMA = "https://stac-extensions.github.io/mlm/v1.5.0/schema.json"
@@ -73,7 +74,10 @@ class BundleMetadata:
         title: Description in one sentence.
         spec: Specification of the network.
         scheme: Classes in the order of the output channels.
-        bands: Common names of the input bands, in order, e.g. ``("red", "green", "blue")``.
+        bands: Names of the input bands, in order, e.g. ``("red", "green", "blue")``; ``band N`` for band N of training
+            rasters that do not name it.
+        band_numbers: Their numbers in the training rasters, from 1; empty where red, green and blue were found by name,
+            and for models of earlier versions.
         mean: Mean of each band, on the scale 0..1.
         std: Standard deviation of each band, on the same scale.
         gsd: Ground sampling distance of the training data, m/px.
@@ -113,9 +117,11 @@ class BundleMetadata:
     dataset: str = ""
     metrics: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
+    band_numbers: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         lengths = {len(self.bands), len(self.mean), len(self.std), self.spec.in_channels}
+        lengths |= {len(self.band_numbers)} - {0}
         if len(lengths) != 1:
             raise BundleError(
                 f"The model '{self.name}' has inconsistent metadata: {len(self.bands)} bands, {len(self.mean)} means, "
@@ -189,6 +195,8 @@ class BundleMetadata:
             "landcover:metrics": self.metrics,
             "landcover:training": self.training,
         }
+        if self.band_numbers:
+            properties["landcover:band_numbers"] = list(self.band_numbers)
         return {
             "type": "Feature",
             "stac_version": "1.1.0",
@@ -268,6 +276,7 @@ class BundleMetadata:
                 dataset=text(properties["landcover:dataset"], _MAX_TEXT),
                 metrics=mapping(properties["landcover:metrics"]),
                 training=mapping(properties["landcover:training"]),
+                band_numbers=_band_numbers(properties),
             )
         except DAMAGED as error:
             if isinstance(error, BundleError):
@@ -276,6 +285,11 @@ class BundleMetadata:
                 f"The metadata of the model is damaged: {type(error).__name__}: {error!s:.500}.",
                 "Download or export the model again.",
             ) from error
+
+
+def _band_numbers(properties: dict[str, Any]) -> tuple[int, ...]:
+    """Return the band numbers of a STAC item, none for older ones; raises one of ``DAMAGED`` if malformed."""
+    return tuple(whole(value, 1, _MAX_BAND) for value in array(properties.get("landcover:band_numbers", [])))
 
 
 def _spec(value: dict[str, Any]) -> ModelSpec:
@@ -350,6 +364,7 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
         radius = own.get("landcover:receptive_radius")
         receptive_radius = None if radius is None else whole(radius, 0, _MAX_RADIUS)
         parameters = whole(own.get("mlm:total_parameters", 0), 0, _MAX_PARAMETERS)
+        band_numbers = _band_numbers(own)
     except ValueError as error:
         raise BundleError(f"The metadata of {path} are damaged: {error!s:.500}.", "Export the model again.") from error
     return BundleMetadata(
@@ -366,4 +381,5 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
         receptive_radius=receptive_radius,
         parameters=parameters,
         licence=str(own.get("license", "unknown"))[:_MAX_TEXT],
+        band_numbers=band_numbers,
     )

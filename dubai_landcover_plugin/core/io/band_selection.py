@@ -1,4 +1,7 @@
-"""Finds the bands that a model reads: by number, by names in the file, by colour interpretation, last by position."""
+"""Finds the bands that a model reads: by number, by names in the file, by colour interpretation, last by position.
+
+For a model that records the numbers of its bands in the training rasters these numbers count instead of the position.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,11 @@ _NOT_RGB = {
     ColorInterp.alpha, ColorInterp.hue, ColorInterp.saturation, ColorInterp.lightness, ColorInterp.cyan,
     ColorInterp.magenta, ColorInterp.yellow, ColorInterp.black,
 }  # fmt: skip
+_NO_MEANING = _NOT_RGB | {
+    ColorInterp.undefined, ColorInterp.gray, ColorInterp.palette, ColorInterp.Y, ColorInterp.Cb, ColorInterp.Cr,
+}  # fmt: skip
+_GENERIC = re.compile(r"(?:band|channel|layer|b)?\d*|gray|grey")  # words of a name that say nothing about a band
+_MAX_NAME = 100  # characters; longer descriptions are not names
 # A wavelength or a range, with a unit; the unit may be missing where there is nothing else.
 _NUMBER = r"(\d+(?:\.\d+)?)"
 _LENGTH = re.compile(
@@ -81,8 +89,16 @@ class _Found:
             self.ways.append(f"{way} ({', '.join(new)})" if self.ways or len(new) < len(found) else way)
 
 
-def chosen_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], chosen: tuple[int, ...]) -> Bands:
-    """Return the bands that the user has chosen.
+def chosen_bands(
+    dataset: rasterio.DatasetReader, wanted: tuple[str, ...], chosen: tuple[int, ...], trained: tuple[int, ...] = ()
+) -> Bands:
+    """Return the bands that the user has chosen, with a warning where the raster names them otherwise.
+
+    Args:
+        dataset: The raster.
+        wanted: Names of the bands that the model reads.
+        chosen: Band numbers from 1, one for each name.
+        trained: Numbers of the bands in the training rasters; empty if unknown.
 
     Raises:
         BandError: if their number is not the model's, or the raster does not have them.
@@ -94,20 +110,32 @@ def chosen_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], chose
         )
     if max(chosen) > dataset.count:
         raise BandError(f"Band {max(chosen)} was asked for. {band_list(dataset)}", "Choose among those.")
+    differing = [
+        f"band {band} is read as {name}, the raster calls it {own}"
+        for name, band, own in zip(wanted, chosen, band_names(dataset, chosen))
+        if own != name and not _is_unnamed(own) and not _is_unnamed(name)
+    ]
+    if differing:
+        return Bands(chosen, warnings=(f"The chosen bands contradict the raster: {'; '.join(differing)}.",))
+    if trained and chosen != trained:
+        return Bands(chosen, (f"Bands {_listed(chosen)} are read as chosen; training read {_listed(trained)}.",))
     return Bands(chosen)
 
 
-def find_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...]) -> Bands:
-    """Return the bands of some common names: by names in the file, then colour interpretation, then position.
+def find_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], trained: tuple[int, ...] = ()) -> Bands:
+    """Return the bands of some names: by names in the file, then colour interpretation, then number or position.
 
     Args:
         dataset: The raster.
-        wanted: Common names, e.g. ``("red", "green", "blue")``.
+        wanted: Names, e.g. ``("red", "green", "blue")``, as :func:`band_names` returns them.
+        trained: Numbers of these bands in the training rasters, which count for bands that the raster does not name;
+            empty takes the first ones that are nothing else.
 
     Raises:
-        BandError: if it has too few bands.
+        BandError: if it has too few bands, or another band at such a number.
     """
     named, numbered = _named_bands(dataset)
+    named |= {name: band for name, band in _described_bands(dataset).items() if name in wanted and name not in named}
     interpreted: dict[str, int] = {}
     for band, colour in enumerate(dataset.colorinterp, 1):
         interpreted.setdefault(colour.name, band)
@@ -128,10 +156,86 @@ def find_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...]) -> Band
         other = set(named.values())
         by_colour = {name: interpreted[name] for name in wanted if interpreted.get(name, 0) not in other | {0}}
         found.add(by_colour, "colour interpretation")
-    _add_by_position(dataset, wanted, set(named.values()), found)
+    if trained:
+        _add_by_number(dataset, wanted, trained, found)
+    else:
+        _add_by_position(dataset, wanted, set(named.values()), found)
     numbers = tuple(found.bands[name] for name in wanted)
     note = f"Bands {_listed(numbers)} are read as {', '.join(wanted)}, by {' and '.join(found.ways)}."
     return Bands(numbers, (note,), tuple(found.warnings))
+
+
+def _add_by_number(
+    dataset: rasterio.DatasetReader, wanted: tuple[str, ...], trained: tuple[int, ...], found: _Found
+) -> None:
+    """Take the numbers in the training rasters for the names that are left, with a warning.
+
+    Raises:
+        BandError: if the raster has no such band, or names it otherwise.
+    """
+    left = {name: band for name, band in zip(wanted, trained) if name not in found.bands}
+    if not left:
+        return
+    for name, band in left.items():
+        (own,) = band_names(dataset, (band,)) if band <= dataset.count else ("",)
+        # a band without a name in the training rasters may have any name here, but only one that is not read already
+        if not own or band in found.bands.values() or not (_is_unnamed(own) or _is_unnamed(name)):
+            meant = f"band {band}" if _is_unnamed(name) else f"{name} (band {band} of the training rasters)"
+            raise BandError(
+                f"The model reads {meant}. {band_list(dataset)}",
+                f"Use a raster with the bands {', '.join(wanted)}, or choose the bands yourself.",
+            )
+    found.bands.update(left)
+    found.ways.append("their numbers in the training rasters")
+    numbers = tuple(left.values())
+    names = zip(numbers, band_names(dataset, numbers))
+    listed = ", ".join(f"{band}{'' if _is_unnamed(name) else f' ({name})'}" for band, name in names)
+    found.warnings.append(
+        f"The training rasters do not name bands {_listed(numbers)}: bands {listed} of this raster are read. Choose "
+        "the bands yourself if their order differs."
+        if all(map(_is_unnamed, left))
+        else f"The raster does not say which of its {dataset.count} bands are {', '.join(left)}: bands {listed} are "
+        "read, by their numbers in the training rasters. Choose the bands yourself if their order differs."
+    )
+
+
+def band_names(dataset: rasterio.DatasetReader, numbers: tuple[int, ...]) -> tuple[str, ...]:
+    """Return what a raster says that its bands are; ``band N`` where it says nothing.
+
+    Names in the file come first, as common names where they are known (``nir``) and else in lower case
+    (``height above ground``), then the colour interpretation.
+
+    Args:
+        dataset: The raster.
+        numbers: Band numbers from 1.
+    """
+    named, _ = _named_bands(dataset)
+    coloured: dict[str, int] = {}
+    for band, colour in enumerate(dataset.colorinterp, 1):
+        if colour not in _NO_MEANING and colour.name not in named:
+            coloured.setdefault(colour.name, band)
+    names: dict[int, str] = {}
+    for source in (named, _described_bands(dataset), coloured):
+        for name, band in source.items():
+            if name not in names.values():
+                names.setdefault(band, name)
+    return tuple(names.get(band, f"band {band}") for band in numbers)
+
+
+def _described_bands(dataset: rasterio.DatasetReader) -> dict[str, int]:
+    """Return the bands by their names in the file, in lower case; without names that are numbers or occur twice."""
+    names = [" ".join(_words(text or "")) for text in dataset.descriptions]
+    return {
+        name: band
+        for band, name in enumerate(names, 1)
+        if names.count(name) == 1
+        and len(name) <= _MAX_NAME
+        and not all(_GENERIC.fullmatch(word) for word in name.split())
+    }
+
+
+def _is_unnamed(name: str) -> bool:
+    return re.fullmatch(r"band \d+", name) is not None
 
 
 def _add_by_position(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], named: set[int], found: _Found) -> None:

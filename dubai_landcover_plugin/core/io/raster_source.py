@@ -21,7 +21,7 @@ from rasterio.windows import Window as RasterioWindow
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.resampling import cell_sums
 from dubai_landcover_plugin.core.grid.windows import Window
-from dubai_landcover_plugin.core.io.band_selection import Bands, chosen_bands, find_bands
+from dubai_landcover_plugin.core.io.band_selection import Bands, band_list, band_names, chosen_bands, find_bands
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.georeference import grid_of
 from dubai_landcover_plugin.core.io.overviews import overview_agrees, used_level
@@ -36,8 +36,9 @@ from dubai_landcover_plugin.core.io.validity import (
     nodata_warning,
     rounded,
 )
-from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
+from dubai_landcover_plugin.protocol.errors import BandError, RasterOpenError, RasterReadError
 
+_PALETTE_BANDS = ("red", "green", "blue")
 _SAMPLE_SIDE = 1024  # px a side of the decimated read from which the stretch is computed
 _MEAN_PIXELS = 1 << 22  # raster pixels in memory while averaging
 _PROBE = 64  # px a side of the windows that are read to judge alpha and nodata
@@ -62,12 +63,14 @@ class SourceOptions:
     """Overrides of what a file declares; see :class:`.SegmentOptions`.
 
     Args:
+        trained: Numbers of the bands in the training rasters of the model; empty if unknown.
         overviews: False reads the full resolution even where a file has overviews.
         checked: Whether this process has opened the raster before.
         alphas: Numbers of the alpha bands, as an earlier opening has found them; None looks for them.
     """
 
     bands: tuple[int, ...] | None = None
+    trained: tuple[int, ...] = ()
     crs: str | None = None
     nodata: float | None = None
     alpha: str = "auto"
@@ -85,7 +88,7 @@ class RasterSource:
 
     Args:
         path: Anything GDAL opens.
-        wanted: Common names of the bands to read, e.g. ``("red", "green", "blue")``.
+        wanted: Names of the bands to read, e.g. ``("red", "green", "blue")``.
         options: Overrides of what the file declares.
 
     Attributes:
@@ -154,6 +157,13 @@ class RasterSource:
         if self._palette is not None:
             return np.dtype(np.uint8)
         return np.result_type(*(np.dtype(self._dataset.dtypes[band - 1]) for band in self.bands))
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """What the raster says that the bands are that are read; ``band N`` where it says nothing."""
+        if self._palette is not None:
+            return _PALETTE_BANDS
+        return band_names(self._dataset, self.bands)
 
     @property
     def is_compressed(self) -> bool:
@@ -418,14 +428,35 @@ class RasterSource:
     def _choose_bands(self) -> tuple[int, ...]:
         if self._options.bands is not None:
             self._palette = None
-            found = chosen_bands(self._dataset, self._wanted, self._options.bands)
+            found = chosen_bands(self._dataset, self._wanted, self._options.bands, self._options.trained)
         elif self._palette is not None:
+            if self._wanted != _PALETTE_BANDS:
+                raise BandError(
+                    f"The model reads {', '.join(self._wanted)}. {band_list(self._dataset)}",
+                    "A palette only has red, green and blue: use a raster with these bands.",
+                )
             found = Bands((1,), warnings=("The palette was expanded to red, green and blue.",))
         else:
-            found = find_bands(self._dataset, self._wanted)
+            found = find_bands(self._dataset, self._wanted, self._options.trained)
+            self._check_alphas(found.numbers)
         self.notes += found.notes
         self.warnings += found.warnings
         return found.numbers
+
+    def _check_alphas(self, numbers: tuple[int, ...]) -> None:
+        """Check that no band that was found by its number is transparency.
+
+        Raises:
+            BandError: if one is.
+        """
+        if not self._options.trained or self._options.alpha == "no" or self._options.alphas is not None:
+            return
+        for band in set(flagged_alphas(self._dataset)) & set(numbers):
+            if self._options.alpha == "yes" or self._is_alpha(band):
+                raise BandError(
+                    f"The model reads band {band}, which is transparency here. {band_list(self._dataset)}",
+                    f"Use a raster with the bands {', '.join(self._wanted)}, or choose the bands yourself.",
+                )
 
 
 def _open(path: str, options: SourceOptions) -> rasterio.DatasetReader:

@@ -205,6 +205,7 @@ def _open_source(request: SegmentationRequest, bundle: ModelBundle) -> RasterSou
         bundle.metadata.bands,
         SourceOptions(
             bands=options.bands,
+            trained=bundle.metadata.band_numbers,
             crs=options.crs,
             nodata=options.nodata,
             alpha=options.alpha,

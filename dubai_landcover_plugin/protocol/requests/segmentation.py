@@ -47,7 +47,8 @@ class SegmentOptions(Request):
         filled=True,
         title="Bands, in the order red, green, blue",
         help="Band numbers, counted from 1, in the order of the model's inputs. By default bands are found by their "
-        "names, then by their colour interpretation, else the first ones are used.",
+        "names, then by their colour interpretation, then by their numbers in the training rasters if the model "
+        "records them, else the first ones are used.",
         metavar="N",
         example="1 2 3",
     )

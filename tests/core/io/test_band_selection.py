@@ -5,7 +5,7 @@ import pytest
 import rasterio
 from rasterio.enums import ColorInterp
 
-from dubai_landcover_plugin.core.io.band_selection import chosen_bands, find_bands
+from dubai_landcover_plugin.core.io.band_selection import band_names, chosen_bands, find_bands
 from dubai_landcover_plugin.protocol.errors import BandError
 
 RGB = ("red", "green", "blue")
@@ -16,7 +16,7 @@ GREY = (ColorInterp.gray, *[ColorInterp.undefined] * 9)
 def found(raster):
     """Bands that are found in a raster with some descriptions, tags of bands and colour interpretation."""
 
-    def find(descriptions, wanted=RGB, tags=(), colours=None, **imagery):
+    def find(descriptions, wanted=RGB, tags=(), colours=None, trained=(), chosen=(), **imagery):
         count = len(descriptions)
         path = raster(np.ones((count, 4, 4), np.uint16), colorinterp=colours or GREY[:count])
         with rasterio.open(path, "r+") as dataset:
@@ -28,7 +28,7 @@ def found(raster):
             for band, values in enumerate(imagery.get("lengths", ()), 1):
                 dataset.update_tags(band, ns="IMAGERY", CENTRAL_WAVELENGTH_UM=values)
         with rasterio.open(path) as dataset:
-            return find_bands(dataset, wanted)
+            return chosen_bands(dataset, wanted, chosen, trained) if chosen else find_bands(dataset, wanted, trained)
 
     return find
 
@@ -132,3 +132,85 @@ def test_bands_of_the_user(raster):
         assert chosen_bands(dataset, RGB, (3, 3, 1)).numbers == (3, 3, 1)
         with pytest.raises(BandError, match="Band 4"):
             chosen_bands(dataset, RGB, (1, 2, 4))
+
+
+CIR = ("nir", "red", "green")
+NAMELESS = ("band 4", "band 1", "band 2")
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "wanted", "numbers"),
+    [
+        (("red", "green", "blue", "nir"), CIR, (4, 1, 2)),
+        (("nir", "red", "green"), CIR, (1, 2, 3)),
+        (("nir", "red", "green", "blue"), CIR, (1, 2, 3)),  # another order than in training
+        (("Height", "red", "green"), ("height", "red", "green"), (1, 2, 3)),  # names that are not colours
+        (("red", "green", "SWIR 2"), ("swir 2", "red", "green"), (3, 1, 2)),
+    ],
+)
+def test_names_of_a_model_count_before_its_numbers(found, descriptions, wanted, numbers):
+    bands = found(descriptions, wanted, trained=(4, 1, 2))
+    assert bands.numbers == numbers
+    assert not bands.warnings
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "wanted", "words"),
+    [
+        ((None,) * 4, CIR, "does not say which of its 4 bands are nir, red, green: bands 4, 1, 2 are read"),
+        (("red", "green", "blue", None), CIR, "bands are nir: bands 4 are read"),
+        ((None,) * 4, NAMELESS, "do not name bands 4, 1, 2: bands 4, 1, 2 of this raster"),
+        (("red", "green", "blue", "nir"), NAMELESS, "bands 4 (nir), 1 (red), 2 (green) of this raster"),
+    ],
+)
+def test_numbers_of_the_training_rasters_count_where_names_are_missing(found, descriptions, wanted, words):
+    bands = found(descriptions, wanted, trained=(4, 1, 2))
+    assert bands.numbers == (4, 1, 2)
+    assert words in bands.warnings[0]
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "wanted"),
+    [
+        ((None,) * 3, CIR),
+        (("red", "green", "blue"), CIR),
+        (("red", "green", "blue", "swir1"), CIR),  # band 4 is something else
+        ((None, "red", "green", "blue"), CIR),
+        ((None,) * 3, NAMELESS),
+    ],
+)
+def test_bands_of_a_model_that_a_raster_lacks_are_refused(found, descriptions, wanted):
+    with pytest.raises(BandError, match="band 4") as caught:
+        found(descriptions, wanted, trained=(4, 1, 2))
+    assert "choose the bands" in caught.value.remedy
+
+
+def test_chosen_bands_that_contradict_the_raster_give_a_warning(found):
+    tagged = ("red", "green", "blue", "nir")
+    assert "band 4 is read as red, the raster calls it nir" in found(tagged, chosen=(4, 1, 2)).warnings[0]
+    assert not found(tagged, CIR, chosen=(4, 1, 2)).warnings
+    assert not found((None,) * 4, chosen=(4, 1, 2)).warnings
+    other = found((None,) * 4, CIR, trained=(4, 1, 2), chosen=(1, 2, 3))
+    assert "training read 4, 1, 2" in other.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "colours", "names"),
+    [
+        (("R", "G", "B", "Near Infrared"), None, ("nir", "red", "green")),
+        ((None,) * 4, None, NAMELESS),
+        (("Band 1", "b2", "Layer_3", "gray"), None, NAMELESS),
+        (
+            (None,) * 4,
+            (ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha),
+            ("band 4", "red", "green"),
+        ),
+        (("dsm", "DSM", "x" * 200, "Slope"), None, ("slope", "band 1", "band 2")),  # twice the same is not a name
+    ],
+)
+def test_names_that_a_raster_gives_its_bands(raster, descriptions, colours, names):
+    path = raster(np.ones((4, 4, 4), np.uint8), colorinterp=colours or GREY[:4])
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = descriptions
+    with rasterio.open(path) as dataset:
+        assert band_names(dataset, (4, 1, 2)) == names

@@ -422,9 +422,31 @@ class TestAlphaThatIsNone:
                 assert abs(int(chip.values[0, 0, 0]) - pixels[0, 32:].mean()) <= 0.5
 
     def test_as_a_band(self, path):
-        with RasterSource(str(path), RGB, SourceOptions(bands=(4, 1, 2))) as source:
+        with RasterSource(str(path), ("nir", "red", "green"), SourceOptions(bands=(4, 1, 2))) as source:
             assert source.read(Window(0, 0, 128, 160)).valid.all()
             assert source.warnings == []
+
+    def test_as_a_band_of_the_training_rasters(self, path):
+        with RasterSource(str(path), ("band 4", "red", "green"), SourceOptions(trained=(4, 1, 2))) as source:
+            assert source.bands == (4, 1, 2)
+            assert source.read(Window(0, 0, 128, 160)).valid.all()
+            with source.reopen() as again:
+                assert again.bands == (4, 1, 2)
+
+
+def test_transparency_is_not_a_band_of_the_training_rasters(raster):
+    pixels = random_pixels(128, 160, bands=4)
+    pixels[3] = 255
+    pixels[3, :32] = 0
+    path = raster(pixels, colorinterp=[ColorInterp[name] for name in (*RGB, "alpha")])
+    with pytest.raises(BandError, match="band 4, which is transparency"):
+        RasterSource(str(path), ("band 4", "red", "green"), SourceOptions(trained=(4, 1, 2)))
+
+
+def test_a_palette_lacks_the_bands_of_other_models(raster):
+    path = raster(np.array([[[1, 2, 0]]], np.uint8), photometric="palette", nodata=0)
+    with pytest.raises(BandError, match="nir, red, green"):
+        RasterSource(str(path), ("nir", "red", "green"), SourceOptions(trained=(4, 1, 2)))
 
 
 @pytest.mark.parametrize(

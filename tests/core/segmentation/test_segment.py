@@ -12,9 +12,11 @@ import rasterio.shutil
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio.enums import ColorInterp
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
+from dubai_landcover_plugin.protocol.errors import BandError
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 from tests.core.segmentation.cases import Listener, run
 from tests.factories import ONE_METRE, random_pixels, stub_bundle, whole_image_classes, write_raster
@@ -190,3 +192,36 @@ def test_an_awkward_class_scheme_is_kept(tmp_path):
     path = write_raster(tmp_path / "input.tif", pixels)
     ids, _ = run(path, bundle)
     assert (ids == whole_image_classes(bundle, pixels) * 10).all()
+
+
+CIR = {"bands": ("nir", "red", "green"), "band_numbers": (4, 1, 2)}
+
+
+class TestBandsOfTheModel:
+    """The bands that a model was trained on are read without being chosen."""
+
+    @pytest.mark.parametrize("tagged", [(), ("blue", "green", "red", "nir")], ids=["by number", "by name"])
+    def test_they_are_read(self, raster, tagged):
+        pixels = random_pixels(40, 50, bands=4)
+        path = raster(pixels)
+        with rasterio.open(path, "r+") as dataset:
+            dataset.descriptions = tagged or (None,) * 4
+        bundle = stub_bundle(**CIR)
+        classes, result = run(path, bundle)
+        order = [3, 2, 1] if tagged else [3, 0, 1]
+        assert (classes == whole_image_classes(bundle, pixels[order])).all()
+        assert any("training rasters" in warning for warning in result.warnings) == (not tagged)
+
+    def test_chosen_ones_count(self, raster):
+        pixels = random_pixels(40, 50, bands=4)
+        bundle, listener = stub_bundle(**CIR), Listener()
+        grey = [ColorInterp.gray, *[ColorInterp.undefined] * 3]
+        classes, _ = run(raster(pixels, colorinterp=grey), bundle, listener, bands=(1, 2, 3))
+        assert (classes == whole_image_classes(bundle, pixels[:3])).all()
+        assert any("training read 4, 1, 2" in text for _, text in listener.lines)
+
+    def test_a_raster_without_them_is_refused(self, raster):
+        path = raster(random_pixels(40, 50))
+        with pytest.raises(BandError, match="band 4"):
+            run(path, stub_bundle(**CIR))
+        assert sorted(file.name for file in path.parent.iterdir()) == ["input.tif"]
