@@ -16,6 +16,7 @@ from dubai_landcover_plugin.core.io.confidence import UNKNOWN as NO_CONFIDENCE
 from dubai_landcover_plugin.core.io.qml import category_style
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.core.polygons.polygonizer import Polygonizer, PolygonOptions, Polygons
+from dubai_landcover_plugin.core.polygons.regions import is_below
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 
@@ -62,7 +63,7 @@ class ChangePolygons:
         rows = _ChangedRows(self._pair, self._coding)
         confidence = _ChangeConfidence(self._pair) if self._request.confidences else None
         for polygons in Polygonizer(rows, PolygonOptions(0, 0), confidence, monitor=monitor):
-            self._add(polygons, polygons.areas >= self._request.min_area)
+            self._add(polygons, ~is_below(polygons.areas, self._request.min_area))
         return self._writer.count
 
     def place(self, monitor: Monitor) -> None:

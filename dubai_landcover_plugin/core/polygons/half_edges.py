@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dubai_landcover_plugin.core.polygons.area_budget import AreaBudget
 from dubai_landcover_plugin.core.polygons.boundary_graph import BoundaryGraph, E, Faces, N, S, W, build_boundary_graph
 from dubai_landcover_plugin.core.polygons.simplification import BoundarySimplifier
 
@@ -78,11 +79,12 @@ class HalfEdgeTracer:
     Args:
         width: Columns of the raster.
         tolerance: Simplification tolerance, px, see :class:`.BoundarySimplifier`; 0 keeps every vertex.
+        budget: Area that features can lose; None sets no limit.
     """
 
-    def __init__(self, width: int, tolerance: float) -> None:
+    def __init__(self, width: int, tolerance: float, budget: AreaBudget | None = None) -> None:
         self._columns = width + 1
-        self._tolerance = tolerance
+        self._tolerance, self._budget = tolerance, budget
         self._open = _NONE
         self._occupied = np.empty((0, self._columns), bool)
         self.row = 0
@@ -121,6 +123,8 @@ class HalfEdgeTracer:
             occupied,
             self.row - len(above),
             self._tolerance,
+            edges.sides,
+            self._budget,
         ).run()
         self._occupied = occupied[len(above) :].copy()
         return kept
@@ -173,6 +177,10 @@ class _StripEdges:
         free_vertices = np.flatnonzero(free)
         ends = targets[free_vertices]
         self.neighbours[free_vertices] = ends[ends >= 0].reshape(-1, 2)
+        # On the way from the first neighbour to the second one, the face on the right is that of the half-edge to the
+        # second one, and the face on the left that of the half-edge to the first one.
+        self.sides = np.zeros((len(self.x), 2), np.int64)
+        self.sides[free_vertices] = graph.faces.reshape(-1, 4)[free_vertices][ends >= 0].reshape(-1, 2)
         self.outer = np.append(graph.outer, np.zeros(above, bool))
         self.pinned = self._on_seam.astype(np.int8)
         self.pinned[self._count :] = 2

@@ -17,6 +17,9 @@ from dubai_landcover_plugin.protocol.classes import NODATA_ID
 Ids = npt.NDArray[Any]  # uint8 or uint16
 Floats = npt.NDArray[np.float64]
 
+ROUNDING = 1e-9
+"""Relative error that sums of pixel areas may have."""
+
 
 @dataclass(frozen=True)
 class RegionAdjacency:
@@ -68,6 +71,12 @@ class Regions:
 def sum_by_label(labels: npt.NDArray[Any], values: npt.NDArray[Any], count: int) -> Floats:
     """Return the sum of ``values``, (N,), for each of ``count`` labels, (count,) float64."""
     return np.bincount(labels, values, count).astype(np.float64, copy=False)
+
+
+def is_below(areas: Floats, min_area: float) -> npt.NDArray[np.bool_]:
+    """Return which areas, (N,), are smaller than a minimum, beyond rounding errors."""
+    below: npt.NDArray[np.bool_] = areas < min_area * (1 - ROUNDING)
+    return below
 
 
 def label_components(count: int, first: Indices, second: Indices) -> Indices:
@@ -246,7 +255,7 @@ def merge_small_regions(regions: Regions, min_area: float) -> Ids:
 
 def _select_merges(classes: Ids, areas: Floats, adjacency: RegionAdjacency, min_area: float) -> tuple[Indices, Indices]:
     """Return the regions to merge in this round, and the neighbour that each is merged into."""
-    small = (areas < min_area) & (classes != NODATA_ID)
+    small = is_below(areas, min_area) & (classes != NODATA_ID)
     # Rank all regions by area; a pseudorandom order breaks ties.
     rank = np.empty(len(areas), np.int64)
     rank[np.lexsort((_pseudorandom_keys(len(areas)), areas))] = np.arange(len(areas))

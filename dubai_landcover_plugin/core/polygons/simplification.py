@@ -2,9 +2,10 @@
 
 Visvalingam–Whyatt: a vertex is removed if the triangle with its two neighbours is smaller than the tolerance, smallest
 triangle first. Two constraints keep the coverage valid: the triangle must not contain another vertex of any boundary,
-and no boundary may collapse. Vertices are removed in rounds: each removes all vertices whose triangle is smaller than
-those of both neighbours. As no triangle contains a vertex of another boundary, boundaries that do not cross before a
-round do not cross after it.
+and no boundary may collapse. A third one keeps the minimum mapping unit: the triangle must not be larger than what the
+feature that loses it can spare. Vertices are removed in rounds: each removes all vertices whose triangle is smaller
+than those of both neighbours. As no triangle contains a vertex of another boundary, boundaries that do not cross before
+a round do not cross after it.
 
 Source:
     M. Visvalingam, J. D. Whyatt 1993, Line generalisation by repeated elimination of points,
@@ -16,6 +17,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from dubai_landcover_plugin.core.polygons.area_budget import AreaBudget
 from dubai_landcover_plugin.core.polygons.regions import label_components
 
 Indices = npt.NDArray[np.int64]
@@ -40,6 +42,9 @@ class BoundarySimplifier:
             place.
         first_row: Row of the raster of the first row of ``occupied``.
         tolerance: Side of the square whose area a triangle must be smaller than, px.
+        faces: (V, 2) int64, faces on the left and on the right of the way over each removable vertex, from its first
+            neighbour to its second; for ``budget``.
+        budget: Area that the features of the faces can lose; changed in place. None sets no limit.
     """
 
     def __init__(
@@ -53,8 +58,11 @@ class BoundarySimplifier:
         occupied: Flags,
         first_row: int,
         tolerance: float,
+        faces: Indices,
+        budget: AreaBudget | None = None,
     ) -> None:
         self._x, self._y, self._neighbours = x, y, neighbours
+        self._faces, self._budget = faces, budget
         self._occupied, self._first_row = occupied, first_row
         self.kept = np.ones(len(x), bool)
         self._free = neighbours[:, 0] >= 0
@@ -63,12 +71,24 @@ class BoundarySimplifier:
         self._max_area = np.where(outer, 0, max_area)
         self._keys = np.full(len(x), _NEVER, np.int64)  # priority of each vertex, smallest first
         self._blocked = np.zeros(len(x), bool)  # cannot be removed until a neighbour changes
+        self._unaffordable = np.zeros(len(x), bool)  # cannot be removed until the feature that loses area gains some
         self._arcs, self._arc_vertices, self._arc_minimum = _find_arcs(neighbours, self._free, pinned, direct)
 
     def run(self) -> Flags:
         """Remove all vertices that can be removed; return which are kept, (V,) bool."""
         self._update_keys(np.flatnonzero(self._free))
-        active = np.flatnonzero(self._free & self._is_small())
+        self._run_rounds(np.flatnonzero(self._free & self._is_small()))
+        # Features may have gained area since one of their vertices was refused.
+        affordable, left = self._affordable_again(), -1
+        while len(affordable) and left != int(self.kept.sum()):
+            left = int(self.kept.sum())
+            self._update_keys(affordable)
+            self._run_rounds(affordable)
+            affordable = self._affordable_again()
+        return self.kept
+
+    def _run_rounds(self, active: Indices) -> None:
+        """Remove vertices in rounds, starting from those that may be removed."""
         while len(active):
             # Local minima: vertices whose triangle is smaller than those of both neighbours.
             keys = self._keys[active]
@@ -81,7 +101,14 @@ class BoundarySimplifier:
             self._blocked[minima[refused]] = True
             changed = self._remove(minima[~refused])
             active = self._still_active(active, changed)
-        return self.kept
+
+    def _affordable_again(self) -> Indices:
+        """Return the vertices that were refused because of the area that a feature would lose, and need not be now."""
+        refused = np.flatnonzero(self._unaffordable & self.kept)
+        if self._budget is None or not len(refused):
+            return refused
+        losing, _, area = self._area_changes(self._budget, refused)
+        return refused[self._budget.affords(losing, area)]
 
     def _is_small(self) -> Flags:
         small: Flags = (self._keys >> _TIE_BITS) <= self._max_area
@@ -111,7 +138,7 @@ class BoundarySimplifier:
         mixed = (x[vertices] * 0x9E3779B1 ^ y[vertices] * 0x85EBCA77) * 0xC2B2AE3D
         tie_break = (mixed >> 24) & ((1 << _TIE_BITS) - 1)
         self._keys[vertices] = np.minimum(np.abs(cross), _MAX_AREA - 1) << _TIE_BITS | tie_break
-        self._blocked[vertices] = False
+        self._blocked[vertices] = self._unaffordable[vertices] = False
 
     def _is_removable(self, vertices: Indices) -> Flags:
         """Return which vertices, (N,), can be removed together."""
@@ -119,8 +146,25 @@ class BoundarySimplifier:
         collinear = (self._keys[vertices] >> _TIE_BITS) == 0  # the triangle has no area and contains nothing
         to_check = np.flatnonzero(removable & ~collinear)
         removable[to_check] = self._is_empty(vertices[to_check])
+        to_pay = np.flatnonzero(removable & ~collinear)
+        removable[to_pay] = self._take_area(vertices[to_pay])
         removable |= collinear
         return removable
+
+    def _take_area(self, vertices: Indices) -> Flags:
+        """Return for which vertices, (N,), features can spare the area that they lose, and count it as lost."""
+        if self._budget is None:
+            return np.ones(len(vertices), bool)
+        losing, gaining, area = self._area_changes(self._budget, vertices)
+        taken = self._budget.take(losing, gaining, area, self._keys[vertices])
+        self._unaffordable[vertices[~taken]] = True
+        return taken
+
+    def _area_changes(self, budget: AreaBudget, vertices: Indices) -> tuple[Indices, Indices, npt.NDArray[np.float64]]:
+        """Return the features that lose and gain area without the vertices, and the area, (N,) each."""
+        corners = np.stack([self._x, self._y])
+        before, after = self._neighbours[vertices].T
+        return budget.changes(corners[:, before], corners[:, vertices], corners[:, after], self._faces[vertices])
 
     def _keeps_arcs(self, vertices: Indices) -> Flags:
         """Return which vertices can be removed without an arc falling below its minimum.

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import GroundScale
 from dubai_landcover_plugin.core.io.confidence import CERTAIN, UNKNOWN
+from dubai_landcover_plugin.core.polygons.area_budget import EdgeAreas
 from dubai_landcover_plugin.core.polygons.rings import Rings
 
 Floats = npt.NDArray[np.float64]
@@ -30,26 +31,18 @@ class RingGeometry:
         self._middle = grid.height / 2
         #: (H,) area of a pixel of each row, m² or px.
         self.pixel_areas = self._ground.pixel_areas(0, grid.height)
-        self._column_areas = np.concatenate([[0.0], np.cumsum(self.pixel_areas)])  # of a pixel column above each corner
-        self._corner_rows = np.arange(grid.height + 1)
+        self._edge_areas = EdgeAreas(self.pixel_areas)
 
     def pixel_side(self) -> float:
         """Return the side of a square with the area of a pixel in the middle of the raster, m or px."""
         return float(np.sqrt(self._ground.sizes(np.array([self._middle])).prod()))
 
     def areas(self, rings: Rings) -> Floats:
-        """Return the area of each ring, (R,), m² or px; negative for holes.
-
-        Green's theorem: the area is the sum over the edges of their extent in columns times the mean area of a pixel
-        column above them, here by Simpson's rule at both ends and the middle of each edge.
-        """
+        """Return the area of each ring, (R,), m² or px; negative for holes."""
+        if self._edge_areas.constant is not None:
+            return rings.pixel_areas * self._edge_areas.constant
         here, there = rings.points, rings.next_points
-        at_start, at_middle, at_end = (
-            np.interp(rows, self._corner_rows, self._column_areas)
-            for rows in (here[:, 1], (here[:, 1] + there[:, 1]) / 2, there[:, 1])
-        )
-        edge_areas = (here[:, 0] - there[:, 0]) * (at_start + 4 * at_middle + at_end) / 6
-        return _sum_by_ring(edge_areas, rings.starts)
+        return _sum_by_ring(self._edge_areas.between(*here.T, *there.T), rings.starts)
 
     def perimeters(self, rings: Rings) -> Floats:
         """Return the length of each ring, (R,), m or px."""

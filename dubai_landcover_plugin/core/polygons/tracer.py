@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from dubai_landcover_plugin.core.polygons.area_budget import AreaBudget
 from dubai_landcover_plugin.core.polygons.half_edges import HalfEdges, HalfEdgeTracer
 from dubai_landcover_plugin.core.polygons.regions import (
     Features,
@@ -86,7 +87,7 @@ class PolygonTracer:
         source: Class ids.
         pixel_areas: (H,) area of a pixel of each row, in the unit of ``min_area``.
         width: Columns of the map.
-        min_area: Minimum mapping unit, see :func:`.merge_small_regions`.
+        min_area: Minimum mapping unit, see :func:`.merge_small_regions`; simplification keeps it, too.
         tolerance: Simplification tolerance, px, see :class:`.BoundarySimplifier`; 0 keeps pixel edges.
         corners: Whether pixels of a class that touch at a corner are one feature (8-connected); else 4-connected.
         rows: Height of strips; None for :func:`strip_rows`.
@@ -113,6 +114,7 @@ class PolygonTracer:
     ) -> None:
         self._source, self._height, self._width = source, len(pixel_areas), width
         self._tolerance, self._monitor = tolerance, monitor or SilentMonitor()
+        self._pixel_areas, self._min_area = pixel_areas, min_area
         self._rows = rows or strip_rows(width)
         self.valid_pixels = 0
         regions, self._regions_of_strips = find_regions(self._read_and_count(), pixel_areas, corners)
@@ -120,6 +122,8 @@ class PolygonTracer:
         self.features: Features = make_features(regions, classes)
         self.raster_areas = sum_by_label(regions.class_ids, regions.areas, ID_COUNT)
         self.merged_areas = sum_by_label(classes, regions.areas, ID_COUNT)
+        feature_of_region = self.features.feature_of_face[self.features.face_of_region]
+        self._feature_areas = sum_by_label(feature_of_region, regions.areas, len(self.features.class_ids))
 
     def _read_and_count(self) -> Iterator[Ids]:
         for _, ids in self._read("regions"):
@@ -128,8 +132,10 @@ class PolygonTracer:
 
     def trace(self) -> Iterator[tuple[TracedFeatures, FeatureStrip]]:
         """Yield for each strip the features that end in it, and the features of its pixels."""
-        tracer = HalfEdgeTracer(self._width, self._tolerance)
-        features = self.features
+        features, budget = self.features, None
+        if self._min_area > 0 and self._tolerance > 0:
+            budget = AreaBudget(self._feature_areas, self._min_area, features.feature_of_face, self._pixel_areas)
+        tracer = HalfEdgeTracer(self._width, self._tolerance, budget)
         pool = HalfEdgePool(np.append(0, features.feature_of_face), features.last_rows)
         margin = np.zeros((1, self._width + 2), np.int32)  # the row above and below the raster
         above, strip = margin, None

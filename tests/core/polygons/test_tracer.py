@@ -105,6 +105,21 @@ def test_simplified_polygons_cover_the_valid_area_without_gaps_and_overlaps(ids,
     assert len(traced.polygons) == len(Traced(ids, 0, min_area, rows).polygons)
 
 
+SPECKLES = st.builds(
+    lambda seed: np.random.default_rng(seed).integers(1, 4, (12, 12)).repeat(2, 0).repeat(2, 1),
+    st.integers(0, 2**32 - 1),
+)
+
+
+@settings(max_examples=60)
+@given(st.one_of(SPECKLES, MAPS), ROWS, st.floats(1, 12), st.integers(2, 20), st.booleans())
+def test_simplified_features_keep_the_minimum_mapping_unit(ids, rows, tolerance, min_area, corners):
+    exact, simple = (Traced(ids, side, min_area, rows, corners) for side in (0, tolerance))
+    check_coverage(simple, ids)
+    before, after = (np.bincount(traced.features, shapely.area(traced.polygons)) for traced in (exact, simple))
+    assert (after >= np.minimum(before, min_area)).all()
+
+
 def test_simplified_borders_stay_near_and_lose_most_vertices():
     rng = np.random.default_rng(5)
     ids = np.argmax([scipy.ndimage.gaussian_filter(rng.random((200, 200)), 6) for _ in range(3)], axis=0) + 1
