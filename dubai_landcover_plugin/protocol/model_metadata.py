@@ -19,6 +19,7 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.json_values import DAMAGED, array, mapping, number, parse_json, text, whole
 from dubai_landcover_plugin.protocol.onnx_metadata import MAX_BANDS, MAX_WINDOW, ONNX_SUFFIX, read_onnx
+from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 HEADER_KEY = "stac_item"
 GRAPH_PREFIX = "graph."
@@ -78,6 +79,7 @@ class BundleMetadata:
             rasters that do not name it.
         band_numbers: Their numbers in the training rasters, from 1; empty where red, green and blue were found by name,
             and for models of earlier versions.
+        values: Pixel values of the training images; None for models of earlier versions.
         mean: Mean of each band, on the scale 0..1.
         std: Standard deviation of each band, on the same scale.
         gsd: Ground sampling distance of the training data, m/px.
@@ -118,10 +120,12 @@ class BundleMetadata:
     metrics: dict[str, Any] = field(default_factory=dict)
     training: dict[str, Any] = field(default_factory=dict)
     band_numbers: tuple[int, ...] = ()
+    values: ValueStatistics | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.bands), len(self.mean), len(self.std), self.spec.in_channels}
         lengths |= {len(self.band_numbers)} - {0}
+        lengths |= {self.values.bands} if self.values else set()
         if len(lengths) != 1:
             raise BundleError(
                 f"The model '{self.name}' has inconsistent metadata: {len(self.bands)} bands, {len(self.mean)} means, "
@@ -197,6 +201,8 @@ class BundleMetadata:
         }
         if self.band_numbers:
             properties["landcover:band_numbers"] = list(self.band_numbers)
+        if self.values is not None:
+            properties["landcover:values"] = self.values.to_json()
         return {
             "type": "Feature",
             "stac_version": "1.1.0",
@@ -277,6 +283,7 @@ class BundleMetadata:
                 metrics=mapping(properties["landcover:metrics"]),
                 training=mapping(properties["landcover:training"]),
                 band_numbers=_band_numbers(properties),
+                values=_values(properties),
             )
         except DAMAGED as error:
             if isinstance(error, BundleError):
@@ -290,6 +297,12 @@ class BundleMetadata:
 def _band_numbers(properties: dict[str, Any]) -> tuple[int, ...]:
     """Return the band numbers of a STAC item, none for older ones; raises one of ``DAMAGED`` if malformed."""
     return tuple(whole(value, 1, _MAX_BAND) for value in array(properties.get("landcover:band_numbers", [])))
+
+
+def _values(properties: dict[str, Any]) -> ValueStatistics | None:
+    """Return the value statistics of a STAC item, None for older ones; raises one of ``DAMAGED`` if malformed."""
+    found = properties.get("landcover:values")
+    return None if found is None else ValueStatistics.from_json(found)
 
 
 def _spec(value: dict[str, Any]) -> ModelSpec:
@@ -365,7 +378,8 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
         receptive_radius = None if radius is None else whole(radius, 0, _MAX_RADIUS)
         parameters = whole(own.get("mlm:total_parameters", 0), 0, _MAX_PARAMETERS)
         band_numbers = _band_numbers(own)
-    except ValueError as error:
+        values = _values(own)
+    except (KeyError, ValueError) as error:
         raise BundleError(f"The metadata of {path} are damaged: {error!s:.500}.", "Export the model again.") from error
     return BundleMetadata(
         name=path.stem,
@@ -382,4 +396,5 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
         parameters=parameters,
         licence=str(own.get("license", "unknown"))[:_MAX_TEXT],
         band_numbers=band_numbers,
+        values=values,
     )
