@@ -6,6 +6,7 @@ import math
 import re
 from dataclasses import dataclass, field
 
+from .bands import InputBands, parse_bands
 from .config_parser import require
 from .errors import ConfigError
 
@@ -26,7 +27,8 @@ class DataConfig:
         labels: Vector file of labelled polygons; empty looks for ``labels.gpkg``, ``.shp`` and ``.geojson``.
         layer: Layer of that file; required if it has several.
         field: Attribute with the name or id of the class; empty looks for ``class``, ``class_id`` and ``name``.
-        bands: 1-based red, green and blue bands; empty selects them as Segment Land Cover does.
+        bands: Bands in the order of the network's inputs: numbers from 1, names such as ``nir``, or both
+            (``nir=4``); empty selects red, green and blue as Segment Land Cover does.
         block: Side of the blocks into which rasters with polygons are cut, px.
         scenes: ``module:function`` that draws synthetic scenes, or empty; a leading dot means a module of this package.
         scene_share: Share of chips taken from synthetic scenes, 0..1.
@@ -41,7 +43,7 @@ class DataConfig:
     labels: str = ""
     layer: str = ""
     field: str = ""
-    bands: tuple[int, ...] = ()
+    bands: tuple[int | str, ...] = ()
     block: int = 1024
     scenes: str = ""
     scene_share: float = 0.0
@@ -52,13 +54,18 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         require(
-            not self.bands or (len(self.bands) == 3 and min(self.bands) >= 1),
-            f"bands must be three numbers from 1, got {list(self.bands)}.",
-            "Give the numbers of the red, green and blue bands.",
+            len(self.input_bands.names) == 3,
+            f"data.bands must have three bands, got {list(self.bands)}.",
+            "Give the bands in the order of the network's inputs.",
         )
         require(self.block >= 64, f"block must be at least 64 px, got {self.block}.")
         require(0 <= self.scene_share < 1, f"scene_share must be at least 0 and below 1, got {self.scene_share}.")
         require(self.scene_count > 0 and self.scene_size > 0, "scene_count and scene_size must be positive.")
+
+    @property
+    def input_bands(self) -> InputBands:
+        """The bands that are read."""
+        return parse_bands(self.bands)
 
 
 @dataclass(frozen=True, slots=True)

@@ -139,17 +139,26 @@ def _compare(
         bundle,
         dataset,
         selection,
-        replace(options, bands=config.data.bands or None),
+        replace(options, bands=_chosen_bands(config, bundle)),
         distance,
         say,
         draw,
     )
 
 
+def _chosen_bands(config: TrainingConfig, bundle: ModelBundle) -> tuple[int, ...] | None:
+    """Return the numbers in the configuration if they are not those of the model; None reads the bands of the model.
+
+    They count for models of earlier versions, which do not record their bands.
+    """
+    numbers = config.data.input_bands.numbers
+    return numbers if numbers and numbers != bundle.metadata.band_numbers else None
+
+
 def _choose(choice: _Choice, bundle: ModelBundle) -> tuple[TrainingConfig, Dataset, Selection]:
     """Return the configuration of data and split, the dataset, and the selected images."""
     from ..config import TrainingConfig, load_config
-    from ..data.sources import open_data
+    from ..data.sources import bands_of, open_data
     from ..evaluation.selection import select
 
     if not choice.data:
@@ -163,7 +172,7 @@ def _choose(choice: _Choice, bundle: ModelBundle) -> tuple[TrainingConfig, Datas
         config = load_config(choice.config, choice.settings)
     elif choice.validation:
         config = _own_config(bundle)
-    dataset = open_data(config, choice.data)
+    dataset = open_data(config, choice.data, bands_of(config, bundle.metadata))
     split = config.split if choice.config or choice.validation else None
     return config, dataset, select(dataset, split, choice.names, choice.groups)
 

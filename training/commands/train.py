@@ -30,6 +30,7 @@ def train(config: str, data: str, folder: str, settings: Sequence[str], resume: 
     Several devices and nodes are described in docs/training.md.
     """
     from ..config import load_config
+    from ..data.band_names import identify_bands
     from ..data.sources import open_data
     from ..data.splits import make_split
     from ..loop.checkpoint import BEST, LAST
@@ -40,6 +41,7 @@ def train(config: str, data: str, folder: str, settings: Sequence[str], resume: 
     fabric = make_fabric(configuration.run)  # first, so that only the process with rank 0 reports
     report = say if fabric.is_global_zero else _ignore
     dataset = open_data(configuration, data)
+    bands = identify_bands(dataset.entries, configuration.data.input_bands, report)
     split = make_split(dataset, configuration.split, report)
     run = Run(
         configuration,
@@ -51,6 +53,7 @@ def train(config: str, data: str, folder: str, settings: Sequence[str], resume: 
         dataset.title,
         fabric,
         report,
+        bands,
     )
     run.go()
     weights = run.folder / (BEST if (run.folder / BEST).is_file() else LAST)

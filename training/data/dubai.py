@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dubai_landcover_plugin.protocol.classes import DUBAI
 
+from ..bands import InputBands
 from ..config import DataConfig
 from ..errors import DatasetError
 from .dataset import Dataset, Entry
@@ -60,8 +61,13 @@ def find_pairs(root: str | Path) -> list[ImagePair]:
     return sorted(pairs, key=lambda pair: (pair.tile, pair.image.name))
 
 
-def open_dubai(config: DataConfig, root: Path) -> Dataset:
+def open_dubai(config: DataConfig, root: Path, bands: InputBands | None = None) -> Dataset:
     """List the images of the Dubai dataset.
+
+    Args:
+        config: Title, and bands if ``bands`` is None.
+        root: Data folder.
+        bands: Bands to read.
 
     Raises:
         DatasetError: if there is no image with a mask.
@@ -69,7 +75,10 @@ def open_dubai(config: DataConfig, root: Path) -> Dataset:
     pairs = find_pairs(root)
     entries = tuple(
         Entry(
-            pair.name, pair.group, pair.image, partial(load_pair, pair.name, pair.group, pair.image, pair.mask, DUBAI)
+            pair.name,
+            pair.group,
+            pair.image,
+            partial(load_pair, pair.name, pair.group, pair.image, pair.mask, DUBAI, bands or config.input_bands),
         )
         for pair in pairs
         if pair.mask is not None

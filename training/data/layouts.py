@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..bands import InputBands
 from ..config import DataConfig
 from ..errors import DatasetError
 from .dataset import Dataset, Entry, LabelledImage
@@ -20,12 +21,13 @@ _LAYOUTS = (
 )
 
 
-def open_dataset(config: DataConfig, root: str | Path) -> Dataset:
+def open_dataset(config: DataConfig, root: str | Path, bands: InputBands | None = None) -> Dataset:
     """List the labelled images in a folder of any supported layout, without decoding them.
 
     Args:
         config: Description of the data.
         root: Data folder.
+        bands: Bands to read; None for those of the configuration.
 
     Raises:
         DatasetError: if the folder is missing, empty or of another layout, or its classes or polygons are invalid.
@@ -34,7 +36,7 @@ def open_dataset(config: DataConfig, root: str | Path) -> Dataset:
     if not root.is_dir():
         raise DatasetError(f"The folder {root} does not exist.", "Check the path of the data folder.")
     if any(folder.is_dir() for folder in root.glob("Tile */images")):
-        return open_dubai(config, root)
+        return open_dubai(config, root, bands)
     if not (root / "images").is_dir():
         raise DatasetError(f"There are no images in {root} in a supported layout.", _LAYOUTS)
     layers = [root / config.labels] if config.labels else [root / name for name in _LABELS if (root / name).is_file()]
@@ -46,4 +48,4 @@ def open_dataset(config: DataConfig, root: str | Path) -> Dataset:
             f"{root} has several kinds of labels: {', '.join(found)}.",
             f'Keep one, or set the polygon layer: data.labels = "{found[0]}".',
         )
-    return open_polygons(config, root, layers[0]) if layers else open_masks(config, root)
+    return open_polygons(config, root, layers[0], bands) if layers else open_masks(config, root, bands=bands)

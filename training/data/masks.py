@@ -19,6 +19,7 @@ from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.protocol.classes import DUBAI, NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import BandError
 
+from ..bands import RGB, InputBands
 from ..config import DataConfig
 from ..errors import DatasetError
 from .class_table import find_scheme
@@ -34,6 +35,7 @@ def open_masks(
     codes: Mapping[int, int] | None = None,
     folders: tuple[str, str] = ("images", "masks"),
     scheme: ClassScheme | None = None,
+    bands: InputBands | None = None,
 ) -> Dataset:
     """List the images and masks in a folder, without decoding them.
 
@@ -43,6 +45,7 @@ def open_masks(
         codes: Label of each mask value; None for masks of class colours or ids.
         folders: Names of the image folder and the mask folder.
         scheme: Classes; None for those of the class table.
+        bands: Bands to read; None for those of the configuration.
 
     Raises:
         DatasetError: if there is no image with a mask, two masks have the same name, or the class table is invalid.
@@ -59,7 +62,7 @@ def open_masks(
             name,
             _group(name),
             path,
-            partial(load_pair, name, _group(name), path, masks[name], scheme, config.bands, codes),
+            partial(load_pair, name, _group(name), path, masks[name], scheme, bands or config.input_bands, codes),
         )
         for name, path in images.items()
         if name in masks
@@ -88,7 +91,7 @@ def load_pair(
     image: Path,
     mask: Path,
     scheme: ClassScheme,
-    bands: tuple[int, ...] = (),
+    bands: InputBands = RGB,
     codes: Mapping[int, int] | None = None,
 ) -> LabelledImage:
     """Decode an image and its mask.

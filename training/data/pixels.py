@@ -17,9 +17,9 @@ from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.protocol.errors import BandError, LandCoverError
 from dubai_landcover_plugin.protocol.partial_files import is_partial
 
+from ..bands import RGB, InputBands, is_unnamed
 from ..errors import DatasetError
 
-RGB = ("red", "green", "blue")
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".vrt", ".img")
 
 
@@ -39,29 +39,48 @@ class Picture:
 
 
 @contextmanager
-def open_image(path: Path, bands: tuple[int, ...] = ()) -> Iterator[RasterSource]:
-    """Open the red, green and blue band of an image file.
+def open_image(path: Path, bands: InputBands = RGB) -> Iterator[RasterSource]:
+    """Open some bands of an image file.
 
     Args:
         path: Image file.
-        bands: 1-based numbers of the three bands; empty to select them by their colour interpretation.
+        bands: Bands to read; by default red, green and blue, found as in Segment Land Cover.
 
     Raises:
-        DatasetError: with the file name, if it is damaged, not RGB or ambiguously georeferenced.
+        DatasetError: with the file name, if it is damaged, lacks the bands or is ambiguously georeferenced.
     """
-    with _open(path, RGB, bands) as source:
+    options = SourceOptions(bands=bands.numbers) if bands.fixed else SourceOptions(trained=bands.numbers)
+    with _open(path, bands.names, options) as source:
+        _check_names(path, source, bands)
         yield source
 
 
+def _check_names(path: Path, source: RasterSource, bands: InputBands) -> None:
+    """Check that a file names its bands as the configuration does: nothing is guessed in training.
+
+    Raises:
+        DatasetError: if it has other names, or none where bands are chosen by name.
+    """
+    if bands == RGB or (bands.numbers and not bands.fixed):
+        return
+    for name, number, own in zip(bands.names, source.bands, source.band_names, strict=True):
+        if own != name and not is_unnamed(name) and not (bands.fixed and is_unnamed(own)):
+            called = "has no name" if is_unnamed(own) else f"is called {own}"
+            raise DatasetError(
+                f"{path}: {name} is chosen in data.bands, but band {number} {called}.",
+                f'Name the bands in the file, or give their numbers, for example data.bands = ["{name}={number}", …].',
+            )
+
+
 @contextmanager
-def _open(path: Path, names: tuple[str, ...], bands: tuple[int, ...]) -> Iterator[RasterSource]:
+def _open(path: Path, names: tuple[str, ...], options: SourceOptions) -> Iterator[RasterSource]:
     try:
-        with RasterSource(str(path), names, SourceOptions(bands=bands or None)) as source:
+        with RasterSource(str(path), names, options) as source:
             yield source
     except BandError as error:
         raise DatasetError(
-            f"{path} is not RGB. {error.message}",
-            "Save it with red, green and blue, or set the bands, for example data.bands = [3, 2, 1].",
+            f"{path} is not RGB. {error.message}" if names == RGB.names else f"{path}: {error.message}",
+            "Save it with these bands, or set the bands, for example data.bands = [3, 2, 1].",
         ) from error
     except DatasetError:
         raise
@@ -77,7 +96,7 @@ def stretch_of(source: RasterSource) -> Stretch:
         RasterReadError: if the sample cannot be read.
     """
     if source.dtype == np.uint8:
-        return Stretch.identity(len(RGB))
+        return Stretch.identity(len(source.band_names))
     sample = source.read_sample()
     return Stretch.from_sample(sample.values, sample.valid)
 
@@ -87,7 +106,7 @@ def to_pixels(chip: Chip, stretch: Stretch) -> npt.NDArray[np.uint8]:
     return np.ascontiguousarray(stretch(chip.values).transpose(1, 2, 0))
 
 
-def read_picture(path: Path, bands: tuple[int, ...] = ()) -> Picture:
+def read_picture(path: Path, bands: InputBands = RGB) -> Picture:
     """Read a whole image file.
 
     Raises:
@@ -104,8 +123,18 @@ def read_band(path: Path) -> tuple[Chip, Grid]:
     Raises:
         DatasetError: with the file name, if it is damaged.
     """
-    with _open(path, ("value",), (1,)) as source:
+    with _open(path, ("value",), SourceOptions(bands=(1,))) as source:
         return source.read(Window(0, 0, source.grid.height, source.grid.width)), source.grid
+
+
+def read_grid(path: Path) -> Grid:
+    """Return the grid of a file.
+
+    Raises:
+        DatasetError: with the file name, if it is damaged.
+    """
+    with _open(path, ("value",), SourceOptions(bands=(1,))) as source:
+        return source.grid
 
 
 def list_images(folder: Path) -> dict[str, Path]:

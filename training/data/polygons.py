@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 
+from ..bands import RGB, InputBands
 from ..config import DataConfig
 from ..errors import DatasetError
 from .class_table import find_scheme
@@ -38,13 +39,13 @@ class LabelledRaster:
         name: Short name.
         path: Raster file.
         layer: Polygons in any CRS.
-        bands: 1-based red, green and blue bands; empty to select them by their colour interpretation.
+        bands: Bands to read.
 
     Raises:
-        DatasetError: with the file name, if it cannot be opened, is not RGB or has no CRS.
+        DatasetError: with the file name, if it cannot be opened, lacks the bands or has no CRS.
     """
 
-    def __init__(self, name: str, path: Path, layer: LabelLayer, bands: tuple[int, ...] = ()) -> None:
+    def __init__(self, name: str, path: Path, layer: LabelLayer, bands: InputBands = RGB) -> None:
         self.name, self.path, self._bands = name, path, bands
         with open_image(path, bands) as source:
             self.grid = source.grid
@@ -147,7 +148,7 @@ def _box(window: Window) -> shapely.Polygon:
     return shapely.box(window.col, window.row, window.col + window.width, window.row + window.height)
 
 
-def open_polygons(config: DataConfig, root: Path, labels: Path) -> Dataset:
+def open_polygons(config: DataConfig, root: Path, labels: Path, bands: InputBands | None = None) -> Dataset:
     """List the blocks of the rasters in ``images`` that intersect polygons of ``labels``.
 
     An unusable raster becomes an entry whose loading fails, so that all errors can be reported together.
@@ -163,7 +164,7 @@ def open_polygons(config: DataConfig, root: Path, labels: Path) -> Dataset:
     rasters, broken = [], []
     for name, path in paths.items():
         try:
-            rasters.append(LabelledRaster(name, path, layer, config.bands))
+            rasters.append(LabelledRaster(name, path, layer, bands or config.input_bands))
         except DatasetError as error:
             broken.append(Entry(name, name, path, partial(_refuse, error)))
     cut = {raster.name: _entries(raster, config.block, alone=len(paths) == 1) for raster in rasters}

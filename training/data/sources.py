@@ -11,8 +11,10 @@ from pathlib import Path
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 
-from ..config import DataConfig, SourceConfig, TrainingConfig
+from ..bands import InputBands
+from ..config import SourceConfig, TrainingConfig
 from ..errors import ConfigError, DatasetError
 from .class_table import read_class_table
 from .dataset import NOT_CLASS, Dataset, Entry, LabelledImage
@@ -22,22 +24,23 @@ from .masks import open_masks
 _NOT = "not "
 
 
-def open_data(config: TrainingConfig, root: str | Path) -> Dataset:
+def open_data(config: TrainingConfig, root: str | Path, bands: InputBands | None = None) -> Dataset:
     """List the labelled images of a configuration: those of its sources, or of a single folder without sources.
 
     Args:
         config: Sources, class table, ground sampling distance of the model.
         root: Data folder; the folders of the sources are relative to it.
+        bands: Bands to read, such as those of a model; None for those of the configuration.
 
     Raises:
         ConfigError: if the labels of a source name an unknown class.
         DatasetError: if a folder is missing, empty or of another layout, or its classes differ.
     """
     if not config.sources:
-        return open_dataset(config.data, root)
+        return open_dataset(config.data, root, bands)
     root = Path(root)
     scheme = read_class_table(root / config.data.classes) if config.data.classes else DUBAI
-    parts = [_open_source(source, config.data, root, scheme, config.model.gsd) for source in config.sources]
+    parts = [_open_source(source, config, root, scheme, bands) for source in config.sources]
     return Dataset(
         title=config.data.title or " ".join(_sentence(source) for source in config.sources),
         scheme=scheme,
@@ -49,17 +52,52 @@ def open_data(config: TrainingConfig, root: str | Path) -> Dataset:
     )
 
 
+def open_data_of(config: TrainingConfig, metadata: BundleMetadata, root: str | Path) -> Dataset:
+    """List the labelled images for a model: read as it reads them, from the sources of its training or one folder.
+
+    A folder that lacks the sources is opened as a single one, such as other images of the same kind.
+
+    Args:
+        config: Configuration of the training of the model.
+        metadata: Metadata of the model.
+        root: Data folder.
+
+    Raises:
+        DatasetError: see :func:`open_data`.
+    """
+    root = Path(root)
+    if config.sources and not any((root / source.folder).is_dir() for source in config.sources):
+        config = replace(config, sources=())
+    return open_data(config, root, bands_of(config, metadata))
+
+
+def bands_of(config: TrainingConfig, metadata: BundleMetadata) -> InputBands:
+    """Return the bands that are read for a model: its own, which numbers in a configuration replace.
+
+    Args:
+        config: Configuration of the data, for example of the training of the model.
+        metadata: Metadata of the model.
+    """
+    own = InputBands(metadata.bands, metadata.band_numbers)
+    given = config.data.input_bands
+    if given.numbers and given.numbers != own.numbers:
+        return given
+    return own
+
+
 def _sentence(source: SourceConfig) -> str:
     return f"{source.name}: {source.terms or 'terms not stated'}."
 
 
-def _open_source(source: SourceConfig, data: DataConfig, root: Path, scheme: ClassScheme, gsd: float) -> Dataset:
-    folder = root / source.folder
+def _open_source(
+    source: SourceConfig, config: TrainingConfig, root: Path, scheme: ClassScheme, bands: InputBands | None
+) -> Dataset:
+    data, gsd, folder = config.data, config.model.gsd, root / source.folder
     codes = label_codes(source, scheme)
     if codes or source.layout == "masks":
-        part = open_masks(data, folder, codes or None, (source.images, source.masks), scheme)
+        part = open_masks(data, folder, codes or None, (source.images, source.masks), scheme, bands)
     else:
-        part = open_dataset(replace(data, classes=""), folder)
+        part = open_dataset(replace(data, classes=""), folder, bands)
         if part.scheme != scheme:
             raise DatasetError(
                 f"Source '{source.name}' has the classes {_names(part.scheme)}; those of the run are {_names(scheme)}.",

@@ -31,7 +31,7 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 
 from ..data.dataset import Dataset, Entry, LabelledImage
-from ..data.pixels import open_image
+from ..data.pixels import read_grid
 from ..errors import DatasetError
 from .boundary import DISTANCE
 from .figures import Evaluation, ImageResult
@@ -73,8 +73,7 @@ def segment_image(
     Raises:
         LandCoverError: if the segmentation fails.
     """
-    with open_image(entry.image, options.bands or ()) as source:
-        grid = source.grid
+    grid = read_grid(entry.image)
     request = SegmentationRequest(
         input=str(entry.image.resolve()),
         output=str(folder / "classes.tif"),
@@ -84,7 +83,8 @@ def segment_image(
     )
     if request.extent is None and (grid.height, grid.width) != image.labels.shape:
         pixels = _write_pixels(folder / "image.tif", image.pixels)
-        request = replace(request, input=str(pixels), options=replace(request.options, bands=None))
+        numbers = tuple(range(1, len(bundle.metadata.bands) + 1))
+        request = replace(request, input=str(pixels), options=replace(request.options, bands=numbers))
     result = run_segmentation(request, bundle=bundle)
     return Segmented(_read(folder / "classes.tif"), _read(folder / "confidence.tif"), result.warnings)
 
@@ -101,7 +101,7 @@ def _extent(grid: Grid, window: Window) -> tuple[float, float, float, float] | N
 def _write_pixels(path: Path, pixels: Pixels) -> Path:
     height, width, bands = pixels.shape
     profile = {"driver": "GTiff", "height": height, "width": width, "count": bands, "dtype": "uint8"}
-    with _without_warnings(), rasterio.open(path, "w", photometric="RGB", **profile) as dataset:
+    with _without_warnings(), rasterio.open(path, "w", photometric="MINISBLACK", **profile) as dataset:
         dataset.write(pixels.transpose(2, 0, 1))
     return path
 

@@ -87,10 +87,15 @@ def _overview(metadata: BundleMetadata, size: int) -> str:
         f"{_CARD_HEAD} {metadata.name}\n\n{metadata.title}.\n\n"
         f"- Architecture: `{metadata.spec.architecture}`, {metadata.parameters:,} parameters, "
         f"{size / 1e6:.1f} MB\n"
-        f"- Input: {', '.join(metadata.bands)}, 8 bit, ground sampling distance of about {metadata.gsd:g} m, "
+        f"- Input: {_bands(metadata)}, 8 bit, ground sampling distance of about {metadata.gsd:g} m, "
         f"windows of {metadata.window} px (multiples of {metadata.stride} px)\n"
         f"- Licence: {metadata.licence}\n\n| id | class | colour |\n|---|---|---|\n{classes}"
     )
+
+
+def _bands(metadata: BundleMetadata) -> str:
+    numbers = ", ".join(map(str, metadata.band_numbers))
+    return ", ".join(metadata.bands) + (f" (bands {numbers} of the training rasters)" if numbers else "")
 
 
 def _data(metadata: BundleMetadata) -> str:

@@ -17,7 +17,7 @@ from dubai_landcover_plugin.core.bundle.save import save_bundle
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
 
-from ..config import DataConfig, TrainingConfig
+from ..config import TrainingConfig
 from ..errors import ConfigError, DatasetError, TrainingError
 from ..loop.checkpoint import Checkpoint, load_checkpoint, load_weights
 from ..loop.pretrained import MEAN, STD
@@ -62,7 +62,7 @@ class Source:
 
     metadata: BundleMetadata
     model: SegmentationModel
-    data: DataConfig
+    config: TrainingConfig
     graphs: dict[str, bytes] = field(default_factory=dict)
 
 
@@ -89,17 +89,17 @@ def load_source(path: str | Path, name: str, remarks: Remarks) -> Source:
         bundle = load_bundle(path)
         metadata = _remarked(replace(bundle.metadata, name=name), remarks)
         int8 = bundle.graph("int8")
-        return Source(metadata, bundle.model, data_of(metadata), {} if int8 is None else {"int8": int8})
+        return Source(metadata, bundle.model, config_of(metadata), {} if int8 is None else {"int8": int8})
     checkpoint, model = load_average(path)
-    return Source(_remarked(_describe(name, checkpoint, model), remarks), model, checkpoint.config.data)
+    return Source(_remarked(_describe(name, checkpoint, model), remarks), model, checkpoint.config)
 
 
-def data_of(metadata: BundleMetadata) -> DataConfig:
-    """Return the data configuration of the training of a bundle, or the defaults if the bundle lacks it."""
+def config_of(metadata: BundleMetadata) -> TrainingConfig:
+    """Return the configuration of the training of a bundle, or the defaults if the bundle lacks it."""
     try:
-        return TrainingConfig.from_mapping(metadata.training.get("config", {})).data
+        return TrainingConfig.from_mapping(metadata.training.get("config", {}))
     except ConfigError:  # of an older version
-        return DataConfig()
+        return TrainingConfig()
 
 
 def export_model(
@@ -118,7 +118,8 @@ def export_model(
         source: Checkpoint of a run, or a bundle.
         output: Path ending in ``.safetensors`` or ``.onnx``; its stem is the name of the model.
         remarks: Additions to the metadata.
-        data: Dataset whose first image is used in the comparison, in addition to random chips.
+        data: Folder of the data, with the sources of the training if it had several, of which the first image is used
+            in the comparison, in addition to random chips.
         window: Fixed side of the input of an ONNX file, px; None for any size.
         stac: Also write the STAC item next to the model.
         report: Receives lines of text on the written files and the comparison with the source.
@@ -145,7 +146,7 @@ def export_model(
         check_card(output.with_suffix(".md"))
     loaded = load_source(source, name, remarks or Remarks())
     metadata = loaded.metadata
-    pixels = None if data is None else _real_chip(data, loaded.data, window or metadata.window)
+    pixels = None if data is None else _real_chip(data, loaded, window or metadata.window)
     if output.suffix == ONNX_SUFFIX:
         parity = export_onnx(output, metadata, loaded.model, window, pixels)
     else:
@@ -179,14 +180,14 @@ def _export_bundle(output: Path, source: Source, pixels: torch.Tensor | None) ->
     return metadata, parity
 
 
-def _real_chip(root: str | Path, config: DataConfig, side: int) -> torch.Tensor:
+def _real_chip(root: str | Path, source: Source, side: int) -> torch.Tensor:
     """Return the centre of the first image, (1, 3, H, W) float32 on the scale 0..1, at most ``side`` px per axis."""
-    from ..data.layouts import open_dataset
+    from ..data.sources import open_data_of
 
-    dataset = open_dataset(config, root)
+    dataset = open_data_of(source.config, source.metadata, root)
     if not dataset.entries:
         raise DatasetError(f"{root} has no labelled image for the comparison.", "Omit --data or give other data.")
-    pixels = dataset.entries[0].load().pixels  # (H, W, 3) uint8
+    pixels = dataset.entries[0].load().at_model_gsd().pixels  # (H, W, 3) uint8
     top, left = ((length - min(length, side)) // 2 for length in pixels.shape[:2])
     chip = torch.from_numpy(pixels[top : top + side, left : left + side].copy())
     return chip.permute(2, 0, 1)[None].float() / 255
@@ -199,7 +200,7 @@ def _describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> Bu
         title=f"Land cover, {config.model.architecture}, about {config.model.gsd:g} m",
         spec=config.model.spec(len(checkpoint.scheme.classes)),
         scheme=checkpoint.scheme,
-        bands=("red", "green", "blue"),
+        bands=checkpoint.input_bands.names,
         mean=MEAN,
         std=STD,
         gsd=config.model.gsd,
@@ -220,6 +221,7 @@ def _describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> Bu
             "encoder": ENCODER_SOURCE if config.model.pretrained else "",
             "started_from": checkpoint.started_from,
         },
+        band_numbers=checkpoint.input_bands.numbers,
     )
 
 

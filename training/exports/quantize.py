@@ -22,9 +22,9 @@ from dubai_landcover_plugin.core.runtimes.openvino_runtime import convert_networ
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 
 from ..data.dataset import Dataset
-from ..data.layouts import open_dataset
+from ..data.sources import open_data_of
 from ..errors import DatasetError, TrainingError
-from .export import data_of
+from .export import config_of
 from .parity import Parity
 
 LEAST_AGREEMENT = 0.98
@@ -46,7 +46,7 @@ def quantize_model(path: str | Path, root: str | Path) -> str:
 
     Args:
         path: The bundle, replaced atomically.
-        root: Data folder, as for training.
+        root: Data folder, as for training: with several sources, the folder that theirs are relative to.
 
     Raises:
         TrainingError: if NNCF is missing or the agreement is too low.
@@ -56,7 +56,7 @@ def quantize_model(path: str | Path, root: str | Path) -> str:
     path = Path(path)
     bundle = load_bundle(path)
     metadata = bundle.metadata
-    dataset = open_dataset(data_of(metadata), root)
+    dataset = open_data_of(config_of(metadata), metadata, root)
     side = metadata.window
     chips = list(_draw(dataset, side, 2 * _CHIPS))
     measured, compared = chips[::2], chips[1::2]
@@ -85,7 +85,7 @@ def _draw(dataset: Dataset, side: int, count: int) -> Iterator[Chips]:
     order = draw.permutation(len(dataset.entries))
     per_image = -(-count // len(order))
     for index in order[: -(-count // per_image)]:
-        pixels = dataset.entries[index].load().pixels  # (H, W, C)
+        pixels = dataset.entries[index].load().at_model_gsd().pixels  # (H, W, C)
         below, right = (max(side - length, 0) for length in pixels.shape[:2])
         pixels = np.pad(pixels, ((0, below), (0, right), (0, 0)), "wrap")
         for _ in range(per_image):

@@ -16,6 +16,7 @@ from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.failures import one_line
 from dubai_landcover_plugin.protocol.json_values import DAMAGED
 
+from ..bands import InputBands
 from ..config import TrainingConfig
 from ..errors import TrainingError
 
@@ -49,6 +50,9 @@ class Checkpoint:
         machine: Description of the hardware; empty if unknown.
         commit: Commit of the code; empty if unknown.
         started_from: Name of the file with the initial weights; empty if there was none.
+        bands: Names of the bands in the order of the network's inputs, see :class:`.InputBands`; empty in checkpoints
+            of earlier versions, of which the configuration has the numbers.
+        band_numbers: Their numbers in the training rasters; may be empty.
         version: Version of the file format.
     """
 
@@ -68,7 +72,14 @@ class Checkpoint:
     started_from: str = ""
     machine: str = ""
     commit: str = ""
+    bands: tuple[str, ...] = ()
+    band_numbers: tuple[int, ...] = ()
     version: int = _VERSION
+
+    @property
+    def input_bands(self) -> InputBands:
+        """The bands of the network's inputs."""
+        return InputBands(self.bands, self.band_numbers) if self.bands else self.config.data.input_bands
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -141,6 +152,7 @@ def _rename_scenes(config: dict[str, Any]) -> None:
 
 def _check_types(content: Mapping[str, Any]) -> None:
     kinds: dict[str, Any] = {"step": int, "seconds": float, "figures": dict, "losses": tuple | list, "stale": int}
+    kinds |= {"bands": tuple | list, "band_numbers": tuple | list}
     kinds |= {"model": dict, "average": dict, "optimizer": dict, "split": str, "title": str, "best": float | None}
     for name, kind in kinds.items():
         if name in content and not isinstance(content[name], kind):

@@ -20,6 +20,7 @@ from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.json_values import DAMAGED
 
+from ..bands import RGB, InputBands
 from ..config import LossConfig, TrainingConfig
 from ..data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
 from ..data.splits import Split
@@ -54,6 +55,7 @@ class Run:
         title: Description of the dataset for model cards, one sentence.
         fabric: Launched devices; None for those of ``config``.
         report: Receives lines of text on the progress.
+        bands: Bands of the images, as the model file will name them.
 
     Raises:
         TrainingError: if the folder already contains a run, or it cannot be resumed with this configuration.
@@ -70,8 +72,9 @@ class Run:
         title: str = "",
         fabric: Fabric | None = None,
         report: Callable[[str], None] = print,
+        bands: InputBands = RGB,
     ) -> None:
-        self.config, self.split, self.scheme = config, split, scheme
+        self.config, self.split, self.scheme, self.bands = config, split, scheme, bands
         self.folder, self.title = Path(folder), title
         self.fabric = fabric or make_fabric(config.run)
         self.report = report if self.fabric.is_global_zero else _ignore
@@ -376,6 +379,8 @@ class Run:
             tuple(self.losses),
             self.started_from,
             *self.origin,
+            self.bands.names,
+            self.bands.numbers,
         )
         save_checkpoint(self.folder / name, checkpoint)
 

@@ -5,11 +5,20 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import rasterio
+from rasterio.enums import ColorInterp
 
 import training.loop.train
-from tests.training.dataset import SMALL_RUN, write_dataset
+from dubai_landcover_plugin.cli.main import main as landcover
+from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from tests import factories
+from tests.training.dataset import SMALL_RUN, colours_of, make_image, write_dataset, write_image
 from training.__main__ import main
+from training.bands import parse_bands
+from training.config import DataConfig
+from training.data.layouts import LabelledImage, open_dataset
 from training.loop.checkpoint import BEST, LAST, load_checkpoint
 from training.loop.train import Run
 
@@ -111,3 +120,52 @@ def test_an_interrupt_says_how_to_go_on(
     monkeypatch.setattr(Run, "_one_step", interrupt)
     assert main(command) == 130
     assert "--resume" in capsys.readouterr().err
+
+
+class TestBands:
+    """Bands other than red, green and blue, from the configuration to a run."""
+
+    @pytest.fixture
+    def cir(self, tmp_path: Path) -> Path:
+        """Images whose bands 4, 1 and 2 show the classes, without names; band 3 is noise."""
+        for number in range(3):
+            image = make_image(number, 64, 64)
+            noise = np.random.default_rng(number).integers(0, 256, (64, 64), np.uint8)
+            first, second, third = image.pixels.transpose(2, 0, 1)
+            grey = [ColorInterp.gray, *[ColorInterp.undefined] * 3]
+            pixels = np.stack([second, third, noise, first])
+            factories.write_raster(tmp_path / "cir" / "images" / f"{number}.tif", pixels, colorinterp=grey)
+            write_image(tmp_path / "cir" / "masks" / f"{number}.png", colours_of(image.labels))
+        return tmp_path / "cir"
+
+    def test_a_model_reads_them_without_being_told(
+        self, command: list[str], cir: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        command[command.index("--data") + 1] = str(cir)
+        settings = ["data.bands=4,1,2", "split.validation=0", "optimizer.steps=40", "optimizer.rate=0.02"]
+        settings += ["optimizer.warmup=2", "optimizer.average=0.5", "chips.batch=4", "run.epoch=40"]
+        assert main([*command, *(word for setting in settings for word in ("--set", setting))]) == 0
+        model, figures = tmp_path / "cir.safetensors", tmp_path / "figures.json"
+        assert main(["export", str(tmp_path / "run" / LAST), str(model), "--data", str(cir)]) == 0
+        metadata = read_metadata(model)
+        assert (metadata.bands, metadata.band_numbers) == (("band 4", "band 1", "band 2"), (4, 1, 2))
+        assert "bands 4, 1, 2 of the training rasters" in model.with_suffix(".md").read_text()
+        assert main(["evaluate", str(model), "--data", str(cir), "--output", str(figures), "--names", "0"]) == 0
+        image, output = cir / "images" / "0.tif", tmp_path / "classes.tif"
+        maps = []
+        for bands in ([], ["--bands", "4", "1", "2"], ["--bands", "1", "2", "3"]):
+            arguments = ["segment", str(image), str(output), "--model", str(model), "--overwrite", *bands]
+            assert landcover(arguments) == 0
+            with rasterio.open(output) as written:
+                maps.append(written.read(1))
+        assert (maps[0] == maps[1]).all()
+        assert (maps[0] != maps[2]).any()
+        labels = load_image(cir, "0").labels
+        accuracy = float((maps[0] == labels + 1).mean())
+        assert json.loads(figures.read_text())["accuracy"] == pytest.approx(accuracy, abs=1e-4)
+        assert "bands 4, 1, 2 of this raster are read" in capsys.readouterr().err
+
+
+def load_image(root: Path, name: str) -> LabelledImage:
+    dataset = open_dataset(DataConfig(), root, parse_bands((4, 1, 2)))
+    return next(entry for entry in dataset.entries if entry.name == name).load()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.training.dataset import make_image, write_image, write_raster
+from training.bands import parse_bands
 from training.data.pixels import list_images, open_image, read_band, read_picture, stretch_of, to_pixels
 from training.errors import DatasetError
 
@@ -27,7 +28,7 @@ def test_a_picture_comes_back(tmp_path: Path, suffix: str) -> None:
 
 def test_bands_may_be_chosen(tmp_path: Path) -> None:
     path = write_raster(tmp_path / "a.tif", PIXELS)
-    assert (read_picture(path, (3, 2, 1)).pixels == PIXELS[..., ::-1]).all()
+    assert (read_picture(path, parse_bands((3, 2, 1))).pixels == PIXELS[..., ::-1]).all()
 
 
 def test_nodata_is_not_valid(tmp_path: Path) -> None:

@@ -358,3 +358,22 @@ def test_the_machine_and_the_commit_are_named(tmp_path: Path) -> None:
     if (repository / ".git").exists():
         assert re.fullmatch(r"[0-9a-f]{12,}\+?", current_commit(repository))
         assert current_commit(repository / "tests") == ""  # inside somebody else's
+
+
+@pytest.mark.parametrize(
+    ("values", "bands", "numbers"),
+    [
+        ({"bands": ("nir", "red", "green"), "band_numbers": (4, 1, 2)}, ("nir", "red", "green"), (4, 1, 2)),
+        ({"bands": ("nir", "red", "green")}, ("nir", "red", "green"), ()),
+        ({}, ("red", "green", "blue"), ()),  # of an earlier version
+    ],
+)
+def test_bands_of_the_training_are_those_of_the_model(
+    tmp_path: Path, values: dict[str, Any], bands: tuple[str, ...], numbers: tuple[int, ...]
+) -> None:
+    source = make_checkpoint(tmp_path / "last.ckpt", **values)
+    for suffix in (".safetensors", ".onnx"):
+        path = tmp_path / f"small{suffix}"
+        assert export(source, path) == 0
+        metadata = read_metadata(path)
+        assert (metadata.bands, metadata.band_numbers) == (bands, numbers)

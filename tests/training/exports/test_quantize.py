@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,10 @@ from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
+from tests.training.dataset import write_dataset
 from training.__main__ import main
+from training.config import TrainingConfig
+from training.data.dataset import Dataset
 from training.errors import TrainingError
 from training.exports import quantize
 from training.exports.parity import Parity
@@ -84,3 +88,30 @@ def test_without_it_a_run_goes_on_in_another_arithmetic(trained: Callable[[], Pa
     with pytest.raises(RuntimeUnavailableError, match="Only OpenVINO supports int8"):
         Predictor(bundle, "cpu", "int8", runtime="torch", shape=SHAPE)
     assert SegmentOptions(precision="int8").precision == "int8"
+
+
+def test_the_sources_of_the_training_are_read(
+    trained: Callable[[], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configuration with several sources has no images in the data folder itself."""
+    model = trained()
+    for number in (1, 2):
+        write_dataset(tmp_path / "all" / f"part{number}")
+    sources = [{"name": f"s{number}", "folder": f"part{number}", "gsd": 1.0} for number in (1, 2)]
+    metadata = read_metadata(model)
+    config = TrainingConfig.from_mapping({"sources": sources, "model": {"gsd": 1.0}})
+    training = {**metadata.training, "config": json.loads(json.dumps(config.to_json()))}
+    replace_metadata(model, replace(metadata, training=training))
+    seen: list[set[str]] = []
+
+    def draw(dataset: Dataset, side: int, count: int) -> list[np.ndarray]:
+        seen.append({entry.name.partition("/")[0] for entry in dataset.entries})
+        raise TrainingError("Enough.")
+
+    monkeypatch.setattr(quantize, "_draw", draw)
+    for folder in ("all", "all/part1"):  # the second one has other images
+        with pytest.raises(TrainingError, match="Enough"):
+            quantize.quantize_model(model, tmp_path / folder)
+    assert seen == [{"s1", "s2"}, {"tile1", "tile2"}]
+    monkeypatch.undo()
+    assert main(["export", str(model), str(tmp_path / "copy.safetensors"), "--data", str(tmp_path / "all")]) == 0

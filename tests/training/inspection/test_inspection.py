@@ -213,7 +213,7 @@ def test_the_command_succeeds_on_sound_data(tmp_path: Path, capsys: pytest.Captu
     assert main(["inspect", str(tmp_path / "nowhere")]) == 1
     assert "does not exist" in capsys.readouterr().err
     assert main(["inspect", str(tmp_path), "--set", "data.bands=[1]"]) == 1
-    assert "bands must be three numbers" in capsys.readouterr().err
+    assert "data.bands must have three bands" in capsys.readouterr().err
 
 
 def test_names_are_escaped_and_empty_inspections_can_be_shown(folder: Path) -> None:
