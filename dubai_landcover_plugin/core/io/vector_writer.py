@@ -28,6 +28,7 @@ from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile
 from dubai_landcover_plugin.core.io.layer_checksum import LayerChecksum, checksum_of_file
 from dubai_landcover_plugin.core.io.outputs import data_sets_with, stale_vector_files
 from dubai_landcover_plugin.core.io.qml import is_user_style, with_mark
+from dubai_landcover_plugin.core.io.sound_geometries import RESOLUTION, rounded_resolution, sound_geometries
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.partial_files import remove_partial
@@ -49,7 +50,8 @@ _REMEDY = "Free some space, or choose another folder or format."
 class VectorWriter:
     """Writes one layer in batches of features; a context manager. Without :meth:`finish` no file is left.
 
-    Memory is that of a batch. FlatGeobuf files cannot grow: their features are in a GeoParquet file until the end, when
+    Geometries are written without repeated vertices, and polygons valid, see :func:`.sound_geometries`. Memory is that
+    of a batch. FlatGeobuf files cannot grow: their features are in a GeoParquet file until the end, when
     GDAL sorts them with some 100 bytes for each.
 
     Args:
@@ -119,6 +121,9 @@ class VectorWriter:
         """
         if not len(geometries):
             return
+        rounded = self._driver == "GeoJSON" and self._crs is not None
+        resolution = rounded_resolution(self._crs, shapely.total_bounds(geometries)) if rounded else RESOLUTION
+        geometries = sound_geometries(geometries, resolution)
         if self._driver == "ESRI Shapefile":
             self._check_size(geometries)
             self._check_texts(fields)
