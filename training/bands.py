@@ -32,6 +32,9 @@ class InputBands:
         return ", ".join(self.names)
 
 
+MEAN = (0.5, 0.5, 0.5)
+STD = (0.5, 0.5, 0.5)
+"""Mean and standard deviation of each input with which pixels are standardized, on the scale 0..1."""
 RGB = InputBands(("red", "green", "blue"))
 
 

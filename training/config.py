@@ -52,7 +52,7 @@ class ModelConfig:
         pretrained: Initialize the EfficientNet-lite encoder with ImageNet weights.
         frozen: Number of encoder blocks, counted from the input and including the stem, that are not trained; 0 trains
             all. Freezing makes steps faster.
-        gsd: Ground sampling distance that the model is trained for, m/px.
+        gsd: Ground sampling distance that the model is trained for, m/px; 0 takes it from the images.
         window: Default side of the windows in inference, px.
     """
 
@@ -60,13 +60,14 @@ class ModelConfig:
     arguments: dict[str, Any] = field(default_factory=dict)
     pretrained: bool = True
     frozen: int = 0
-    gsd: float = 1.0
+    gsd: float = 0.0
     window: int = 512
 
     def __post_init__(self) -> None:
         require(
-            math.isfinite(self.gsd) and self.gsd > 0,
-            f"model.gsd must be a finite number of metres above 0, got {self.gsd}.",
+            math.isfinite(self.gsd) and self.gsd >= 0,
+            f"model.gsd must be a finite number of metres of at least 0, got {self.gsd}.",
+            "0 takes it from the images.",
         )
         require(self.window >= 1, f"model.window must be at least 1 px, got {self.window}.")
         require(self.frozen >= 0, f"model.frozen must be at least 0, got {self.frozen}.", "0 trains all blocks.")

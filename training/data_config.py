@@ -81,7 +81,8 @@ class SourceConfig:
         labels: Meaning of the mask values: ``{"4" = "Building", "14" = "not Building", "6" = ""}``. ``NAME`` is a
             class, ``not NAME`` a partial label (any class except that one), an empty text an unlabelled pixel. An
             empty table means that values are class ids.
-        gsd: Ground sampling distance of the images, m/px; 0 for that of the model.
+        gsd: Ground sampling distance of the images, m/px; 0 for that of their georeference, or of their masks,
+            and without any for that of the model.
         gsds: Ground sampling distance of individual places, m/px, by place; overrides ``gsd``.
         place: Regular expression whose first group, searched in the image name, is the place of the image; empty for
             the places of the layout.

@@ -27,6 +27,7 @@ architecture = "unet"
 arguments = { width = 4, depth = 1 }
 pretrained = false
 window = 64
+gsd = 1.0
 [chips]
 size = 32
 """

@@ -101,7 +101,7 @@ def test_settings_go_before_the_file_and_get_the_declared_type(path: Path) -> No
         ("run.seed=9223372036854775808", r"run\.seed must be below 2\^63"),
         ("split.seed=-1", r"split\.seed must be in 0\.\.2\^63 - 1, got -1"),
         ("loss.alpha=0,0", "alpha must be finite weights of at least 0, one of them positive"),
-        ("model.gsd=0", r"model\.gsd must be a finite number of metres above 0, got 0\.0"),
+        ("model.gsd=-1", r"model\.gsd must be a finite number of metres of at least 0, got -1\.0"),
         ("model.gsd=inf", "model.gsd must be a finite number"),
         ("model.window=-5", r"model\.window must be at least 1 px, got -5"),
         ("model.frozen=-1", r"model\.frozen must be at least 0, got -1"),

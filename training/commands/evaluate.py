@@ -172,6 +172,7 @@ def _choose(choice: _Choice, bundle: ModelBundle) -> tuple[TrainingConfig, Datas
         config = load_config(choice.config, choice.settings)
     elif choice.validation:
         config = _own_config(bundle)
+    config = replace(config, model=replace(config.model, gsd=bundle.metadata.gsd))
     dataset = open_data(config, choice.data, bands_of(config, bundle.metadata))
     split = config.split if choice.config or choice.validation else None
     return config, dataset, select(dataset, split, choice.names, choice.groups)
@@ -229,7 +230,10 @@ def _fit(bundle: ModelBundle, choice: _Choice, device: str, precision: str) -> d
     from ..evaluation.evaluate import in_channels_of
 
     _, dataset, selection = _choose(choice, bundle)
-    images = (in_channels_of(bundle.metadata.scheme, dataset.scheme, entry.load()) for entry in selection.entries)
+    images = (
+        in_channels_of(bundle.metadata.scheme, dataset.scheme, entry.load().at_model_gsd())
+        for entry in selection.entries
+    )
     fitted = fit_temperature(*sample_logits(bundle, images, device, precision))
     print(
         f"Temperature {fitted.temperature:.4g}. On {fitted.pixels:,} px it changes the negative log likelihood from "

@@ -31,6 +31,7 @@ def train(config: str, data: str, folder: str, settings: Sequence[str], resume: 
     """
     from ..config import load_config
     from ..data.band_names import identify_bands
+    from ..data.resolution import at_gsd, settle_gsd
     from ..data.sources import open_data
     from ..data.splits import make_split
     from ..loop.checkpoint import BEST, LAST
@@ -41,6 +42,11 @@ def train(config: str, data: str, folder: str, settings: Sequence[str], resume: 
     fabric = make_fabric(configuration.run)  # first, so that only the process with rank 0 reports
     report = say if fabric.is_global_zero else _ignore
     dataset = open_data(configuration, data)
+    if not configuration.model.gsd:
+        configuration = settle_gsd(configuration, dataset, report)
+        dataset = at_gsd(dataset, configuration.model.gsd)
+    else:
+        settle_gsd(configuration, dataset, report)
     bands = identify_bands(dataset.entries, configuration.data.input_bands, report)
     split = make_split(dataset, configuration.split, report)
     run = Run(

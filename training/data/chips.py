@@ -16,9 +16,9 @@ from typing import Protocol, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from PIL import Image
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 
@@ -38,6 +38,7 @@ class DrawnScene(Protocol):
 SceneFunction = Callable[[int, int], DrawnScene]
 """Draws the scene of a seed with the given side, px."""
 
+_SAME_SCALE = 0.02  # relative difference of scale below which scenes are not resampled
 _SAMPLE = 50_000  # pixels of an image from which its percentiles are estimated
 _POSITIONS = 2048  # kept for each class and image: 16 kB
 
@@ -123,7 +124,9 @@ class ChipSampler:
         self._scene_share = scene_share if scenes else 0.0
         self._config, self._calm, self._seed = config, config.calmed(), seed
         self._calm_from = round(steps * (1 - config.calm)) if steps else math.inf
-        areas = np.array([image.labels.size * image.scale**2 for image in images], np.float64) ** config.area_power
+        areas = (
+            np.array([image.labels.size * math.prod(image.scale) for image in images], np.float64) ** config.area_power
+        )
         areas *= _source_factors(images, areas[:, None], weights or {})[:, 0]
         self._chances = areas / areas.sum()
         self._places = ClassPlaces(images, seed, weights) if config.balance else None
@@ -148,7 +151,7 @@ class ChipSampler:
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], str]:
         image, centre = self._choose(config, draw)
         low, high = config.scale
-        scale = float(np.exp(draw.uniform(np.log(low), np.log(high)))) * image.scale
+        scale = float(np.exp(draw.uniform(np.log(low), np.log(high))))
         pixels, labels = cut(image, config.size, scale, draw, centre)
         if config.stretch and draw.random() < config.stretch:
             pixels = self._stretch(image)(pixels.transpose(2, 0, 1)).transpose(1, 2, 0)
@@ -208,12 +211,13 @@ class AheadSampler:
 def cut(
     image: LabelledImage, size: int, scale: float, draw: np.random.Generator, centre: tuple[int, int] | None = None
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Cut a chip from an image and resample it: bilinear pixels, nearest labels.
+    """Cut a chip from an image and resample it as a run does: averages or bilinear pixels, nearest labels.
 
     Args:
         image: Image to cut from.
         size: Side S of the chip, px.
-        scale: Magnification; increased if the image is smaller than the chip.
+        scale: Magnification of the image at the ground sampling distance of the model; increased if it is smaller
+            than the chip.
         draw: Random generator for the position without ``centre``.
         centre: Row and column of the centre of the chip, shifted inwards at the border of the image.
 
@@ -221,20 +225,17 @@ def cut(
         Pixels (S, S, 3) uint8 and labels (S, S) uint8.
     """
     height, width = image.labels.shape
-    side = min(max(round(size / scale), 1), height, width)
+    least = max(size / (height * image.scale[0]), size / (width * image.scale[1]))
+    rows, cols = (max(round(size / (max(scale, least) * own)), 1) for own in image.scale)
+    rows, cols = min(rows, height), min(cols, width)
     if centre is None:
-        row, col = int(draw.integers(height - side + 1)), int(draw.integers(width - side + 1))
+        row, col = int(draw.integers(height - rows + 1)), int(draw.integers(width - cols + 1))
     else:
-        row = min(max(centre[0] - side // 2, 0), height - side)
-        col = min(max(centre[1] - side // 2, 0), width - side)
-    pixels = image.pixels[row : row + side, col : col + side]
-    labels = image.labels[row : row + side, col : col + side]
-    if side == size:
-        return pixels, labels
-    # Pillow widens the support of the bilinear filter when shrinking, which prevents aliasing
-    resized = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
-    nearest = Image.fromarray(labels).resize((size, size), Image.Resampling.NEAREST)
-    return np.asarray(resized), np.asarray(nearest)
+        row = min(max(centre[0] - rows // 2, 0), height - rows)
+        col = min(max(centre[1] - cols // 2, 0), width - cols)
+    if rows == cols == size:
+        return image.pixels[row : row + size, col : col + size], image.labels[row : row + size, col : col + size]
+    return image.part(Window(row, col, rows, cols), (size, size))
 
 
 def draw_scenes(config: DataConfig, scheme: ClassScheme = DUBAI, gsd: float = 1.0) -> list[LabelledImage]:
@@ -261,11 +262,12 @@ def draw_scenes(config: DataConfig, scheme: ClassScheme = DUBAI, gsd: float = 1.
     for channel, entry in enumerate(scheme.classes):
         channels[entry.id] = channel
     scale = config.scene_gsd / gsd if config.scene_gsd else 1.0
+    scale = 1.0 if abs(scale - 1) < _SAME_SCALE else scale
     scenes = []
     for seed in range(config.scene_seed, config.scene_seed + config.scene_count):
         try:
             scene = function(seed, config.scene_size)
-            scenes.append(LabelledImage(f"scene{seed}", scene.image, channels[scene.truth], scale=scale))
+            scenes.append(LabelledImage(f"scene{seed}", scene.image, channels[scene.truth], scale=(scale, scale)))
         except (TypeError, AttributeError, IndexError) as error:
             raise DatasetError(
                 f"The scenes '{config.scenes}' cannot be drawn: {type(error).__name__}: {error}.",

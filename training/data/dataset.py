@@ -8,16 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.array_source import read_array
+from dubai_landcover_plugin.core.segmentation.preprocessing import fill_invalid
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
+from ..bands import MEAN
 from ..config import SourceConfig
 from ..errors import DatasetError
 
-_SAME_SCALE = 0.02  # relative difference of scale below which images are not resampled
+_MARGIN = 2  # px around a window that interpolation reads
 NOT_CLASS = 128
 """Partial label ``NOT_CLASS + k``: any class except channel ``k``."""
 
@@ -38,7 +41,8 @@ class LabelledImage:
         labels: (H, W) uint8 output channel, ``NOT_CLASS`` plus a channel, or ``IGNORE``.
         group: Place of the image, see :class:`Entry`; may be empty.
         source: Name of its source; empty without ``[[sources]]``.
-        scale: Magnification to the ground sampling distance of the model.
+        scale: Magnification to the ground sampling distance of the model, along rows and columns.
+        valid: (H, W) bool, false for nodata; None if all pixels are valid.
     """
 
     name: str
@@ -46,7 +50,8 @@ class LabelledImage:
     labels: npt.NDArray[np.uint8]
     group: str = ""
     source: str = ""
-    scale: float = 1.0
+    scale: tuple[float, float] = (1.0, 1.0)
+    valid: npt.NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         if self.pixels.shape != (*self.labels.shape, 3):
@@ -57,13 +62,60 @@ class LabelledImage:
             )
 
     def at_model_gsd(self) -> LabelledImage:
-        """Return the image at the ground sampling distance of the model: bilinear pixels, nearest labels."""
-        if abs(self.scale - 1) < _SAME_SCALE:
+        """Return the image at the ground sampling distance of the model: pixels as a run reads them, nearest labels."""
+        if self.scale == (1.0, 1.0):
             return self
-        height, width = (max(round(side * self.scale), 1) for side in self.labels.shape)
-        pixels = Image.fromarray(self.pixels).resize((width, height), Image.Resampling.BILINEAR)
-        labels = Image.fromarray(self.labels).resize((width, height), Image.Resampling.NEAREST)
-        return replace(self, pixels=np.asarray(pixels), labels=np.asarray(labels), scale=1.0)
+        height, width = self.labels.shape
+        rows, cols = max(round(height * self.scale[0]), 1), max(round(width * self.scale[1]), 1)
+        pixels, labels = self.part(Window(0, 0, height, width), (rows, cols))
+        return replace(self, pixels=pixels, labels=labels, scale=(1.0, 1.0), valid=None)
+
+    def part(self, window: Window, shape: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """Return pixels (h, w, 3) and labels (h, w) of a window at another size, resampled as in a run.
+
+        Args:
+            window: Part of the image.
+            shape: Height and width of the result, px.
+        """
+        # only the window and the pixels that bilinear interpolation needs around it are copied
+        top, left = max(window.row - _MARGIN, 0), max(window.col - _MARGIN, 0)
+        near = slice(top, window.row + window.height + _MARGIN), slice(left, window.col + window.width + _MARGIN)
+        area = (float(window.row - top), float(window.col - left), float(window.height), float(window.width))
+        valid = None if self.valid is None else self.valid[near]
+        read, valid = read_array(self.pixels[near].transpose(2, 0, 1), valid, area, shape)
+        rows, cols = (
+            first + ((np.arange(side) + 0.5) * length / side).astype(np.int64)
+            for first, length, side in zip((window.row, window.col), area[2:], shape, strict=True)
+        )
+        labels = self.labels[rows[:, None], cols]
+        return np.ascontiguousarray(fill_invalid(read, valid, MEAN).transpose(1, 2, 0)), labels
+
+
+def labelled(
+    name: str,
+    pixels: npt.NDArray[np.uint8],
+    labels: npt.NDArray[np.uint8],
+    group: str,
+    valid: npt.NDArray[np.bool_],
+) -> LabelledImage:
+    """Return an image whose invalid pixels have no label and the mean of the training data, as in a run.
+
+    Args:
+        name: Short name.
+        pixels: (H, W, 3) uint8.
+        labels: (H, W) uint8; changed in place.
+        group: Place of the image.
+        valid: (H, W) bool, false for nodata.
+    """
+    labels[~valid] = IGNORE
+    if valid.all():
+        return LabelledImage(name, pixels, labels, group)
+    filled = fill_invalid(pixels.transpose(2, 0, 1), valid, MEAN).transpose(1, 2, 0)
+    return LabelledImage(name, np.ascontiguousarray(filled), labels, group, valid=valid)
+
+
+def _no_grid() -> Grid | None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +129,8 @@ class Entry:
         load: Decodes image and labels; raises a ``DatasetError`` with the file name on failure.
         check: Returns notes on the labels, such as overlapping polygons.
         window: Part of the file; None for the whole file or if unknown.
+        grid: Returns the grid of the file, or None if it has no CRS; images that overlap on the ground stay together.
+        gsd: Ground sampling distance that the source states, m/px; 0 for that of the grid.
     """
 
     name: str
@@ -85,6 +139,15 @@ class Entry:
     load: Callable[[], LabelledImage]
     check: Callable[[], tuple[str, ...]] = tuple
     window: Window | None = None
+    grid: Callable[[], Grid | None] = _no_grid
+    gsd: float = 0.0
+
+    def pixel_size(self) -> tuple[float, float] | None:
+        """Return the ground size of a pixel as (width, height), m: as stated, else of the grid; None if unknown."""
+        if self.gsd:
+            return self.gsd, self.gsd
+        grid = self.grid()
+        return None if grid is None else grid.pixel_size_m()
 
 
 @dataclass(frozen=True, slots=True)

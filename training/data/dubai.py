@@ -19,6 +19,7 @@ from ..config import DataConfig
 from ..errors import DatasetError
 from .dataset import Dataset, Entry
 from .masks import load_pair
+from .pixels import grid_of
 
 TITLE = "Semantic segmentation of aerial imagery, Humans in the Loop with the Mohammed Bin Rashid Space Centre, CC0 1.0"
 FOLDS = (("tile4", "tile7", "tile8"), ("tile5", "tile6"), ("tile1", "tile3"), ("tile2",))
@@ -79,6 +80,7 @@ def open_dubai(config: DataConfig, root: Path, bands: InputBands | None = None) 
             pair.group,
             pair.image,
             partial(load_pair, pair.name, pair.group, pair.image, pair.mask, DUBAI, bands or config.input_bands),
+            grid=partial(grid_of, pair.image, pair.mask),
         )
         for pair in pairs
         if pair.mask is not None

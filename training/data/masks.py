@@ -23,8 +23,8 @@ from ..bands import RGB, InputBands
 from ..config import DataConfig
 from ..errors import DatasetError
 from .class_table import find_scheme
-from .dataset import Dataset, Entry, LabelledImage
-from .pixels import list_images, open_image, read_band, read_picture, to_pixels
+from .dataset import Dataset, Entry, LabelledImage, labelled
+from .pixels import grid_of, list_images, open_image, read_band, read_picture, to_pixels
 
 _BLACK = (0, 0, 0)
 
@@ -63,6 +63,7 @@ def open_masks(
             _group(name),
             path,
             partial(load_pair, name, _group(name), path, masks[name], scheme, bands or config.input_bands, codes),
+            grid=partial(grid_of, path, masks[name]),
         )
         for name, path in images.items()
         if name in masks
@@ -112,8 +113,7 @@ def load_pair(
             f"{name}: image and mask have the same size but different positions ({image}, {mask}).",
             "Export the mask with the extent and pixel size of the image.",
         )
-    labels[~picture.valid] = IGNORE
-    return LabelledImage(name, picture.pixels, labels, group)
+    return labelled(name, picture.pixels, labels, group, picture.valid)
 
 
 def _size(grid: Grid) -> str:

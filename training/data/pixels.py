@@ -19,6 +19,7 @@ from dubai_landcover_plugin.protocol.partial_files import is_partial
 
 from ..bands import RGB, InputBands, is_unnamed
 from ..errors import DatasetError
+from .layers import is_on_earth
 
 IMAGE_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".vrt", ".img")
 
@@ -135,6 +136,21 @@ def read_grid(path: Path) -> Grid:
     """
     with _open(path, ("value",), SourceOptions(bands=(1,))) as source:
         return source.grid
+
+
+def grid_of(*paths: Path) -> Grid | None:
+    """Return the grid of the first of several files of one size that has a CRS on the Earth; None if there is none.
+
+    A file that cannot be opened is skipped here; loading it reports the error.
+    """
+    for path in paths:
+        try:
+            grid = read_grid(path)
+        except DatasetError:
+            continue
+        if is_on_earth(grid.crs):
+            return grid
+    return None
 
 
 def list_images(folder: Path) -> dict[str, Path]:

@@ -18,6 +18,7 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 
@@ -25,7 +26,7 @@ from ..bands import RGB, InputBands
 from ..config import DataConfig
 from ..errors import DatasetError
 from .class_table import find_scheme
-from .dataset import Dataset, Entry, LabelledImage
+from .dataset import Dataset, Entry, LabelledImage, labelled
 from .layers import LabelLayer, is_on_earth, read_layer, transformed
 from .pixels import list_images, open_image, stretch_of, to_pixels
 
@@ -81,6 +82,10 @@ class LabelledRaster:
         corners = ((0, 0), (width, 0), (width, height), (0, height))
         return np.array([self.grid.transform @ corner for corner in corners])
 
+    def own_grid(self) -> Grid:
+        """Return the grid of the raster."""
+        return self.grid
+
     def footprint(self, crs: CRS) -> shapely.Polygon:
         """Return the outline of the raster in another CRS."""
         return shapely.Polygon(transformed(self._corners(), self.crs, crs))
@@ -127,9 +132,7 @@ class LabelledRaster:
         with open_image(self.path, self._bands) as source:
             chip = source.read(window)
             pixels = to_pixels(chip, self._stretch)
-        labels = self.labels(window)
-        labels[~chip.valid] = IGNORE
-        return LabelledImage(name, pixels, labels, group)
+        return labelled(name, pixels, self.labels(window), group, chip.valid)
 
     def contradictions(self, window: Window) -> tuple[str, ...]:
         """Return a note if polygons of different classes overlap in a block."""
@@ -197,7 +200,7 @@ def _entries(raster: LabelledRaster, block: int, alone: bool) -> list[Entry]:
         group = f"{raster.name}/{quarter}" if alone else raster.name
         name = f"{raster.name}/r{window.row:05d}c{window.col:05d}"
         load, check = partial(raster.load, window, name, group), partial(raster.contradictions, window)
-        entries.append(Entry(name, group, raster.path, load, check, window))
+        entries.append(Entry(name, group, raster.path, load, check, window, raster.own_grid))
     return entries
 
 
@@ -224,7 +227,7 @@ def _resolution(rasters: list[LabelledRaster]) -> list[str]:
         return []
     (finest, fine), (coarsest, coarse) = sizes[0], sizes[-1]
     if coarsest <= _GSD_SPREAD * finest:
-        return [f"The pixel size is {finest:.3g} m: set model.gsd to it."]
+        return [f"The pixel size is {finest:.3g} m."]
     return [
         f"The pixel size is {finest:.3g} m ({fine}) to {coarsest:.3g} m ({coarse}), but a model has one ground "
         "sampling distance. Resample the rasters, or use [[sources]] with a gsd for each."

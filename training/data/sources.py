@@ -20,6 +20,7 @@ from .class_table import read_class_table
 from .dataset import NOT_CLASS, Dataset, Entry, LabelledImage
 from .layouts import open_dataset
 from .masks import open_masks
+from .resolution import at_gsd
 
 _NOT = "not "
 
@@ -37,11 +38,11 @@ def open_data(config: TrainingConfig, root: str | Path, bands: InputBands | None
         DatasetError: if a folder is missing, empty or of another layout, or its classes differ.
     """
     if not config.sources:
-        return open_dataset(config.data, root, bands)
+        return _at_model_gsd(open_dataset(config.data, root, bands), config)
     root = Path(root)
     scheme = read_class_table(root / config.data.classes) if config.data.classes else DUBAI
     parts = [_open_source(source, config, root, scheme, bands) for source in config.sources]
-    return Dataset(
+    joined = Dataset(
         title=config.data.title or " ".join(_sentence(source) for source in config.sources),
         scheme=scheme,
         entries=tuple(entry for part in parts for entry in part.entries),
@@ -50,6 +51,12 @@ def open_data(config: TrainingConfig, root: str | Path, bands: InputBands | None
         notes=tuple(note for part in parts for note in part.notes),
         sources=config.sources,
     )
+    return _at_model_gsd(joined, config)
+
+
+def _at_model_gsd(dataset: Dataset, config: TrainingConfig) -> Dataset:
+    """Return the dataset at the ground sampling distance of the model, unless that is still to be found."""
+    return at_gsd(dataset, config.model.gsd) if config.model.gsd else dataset
 
 
 def open_data_of(config: TrainingConfig, metadata: BundleMetadata, root: str | Path) -> Dataset:
@@ -68,6 +75,7 @@ def open_data_of(config: TrainingConfig, metadata: BundleMetadata, root: str | P
     root = Path(root)
     if config.sources and not any((root / source.folder).is_dir() for source in config.sources):
         config = replace(config, sources=())
+    config = replace(config, model=replace(config.model, gsd=metadata.gsd))
     return open_data(config, root, bands_of(config, metadata))
 
 
@@ -92,7 +100,7 @@ def _sentence(source: SourceConfig) -> str:
 def _open_source(
     source: SourceConfig, config: TrainingConfig, root: Path, scheme: ClassScheme, bands: InputBands | None
 ) -> Dataset:
-    data, gsd, folder = config.data, config.model.gsd, root / source.folder
+    data, folder = config.data, root / source.folder
     codes = label_codes(source, scheme)
     if codes or source.layout == "masks":
         part = open_masks(data, folder, codes or None, (source.images, source.masks), scheme, bands)
@@ -107,7 +115,7 @@ def _open_source(
     for name in source.exclude:
         if name not in known:
             raise ConfigError(f"Source '{source.name}' excludes '{name}', which does not exist.")
-    entries = tuple(_renamed(entry, source, gsd) for entry in part.entries if entry.name not in source.exclude)
+    entries = tuple(_renamed(entry, source) for entry in part.entries if entry.name not in source.exclude)
     used = {entry.group for entry in entries}
     folds = (tuple(f"{source.name}/{group}" for group in fold) for fold in part.folds) if not source.place else ()
     kept = (tuple(group for group in fold if group in used) for fold in folds)
@@ -147,7 +155,7 @@ def _names(scheme: ClassScheme) -> str:
     return ", ".join(entry.name for entry in scheme.classes)
 
 
-def _renamed(entry: Entry, source: SourceConfig, gsd: float) -> Entry:
+def _renamed(entry: Entry, source: SourceConfig) -> Entry:
     place = entry.group
     if source.place:
         found = re.search(source.place, entry.name)
@@ -156,10 +164,8 @@ def _renamed(entry: Entry, source: SourceConfig, gsd: float) -> Entry:
         place = found[1]
     own = source.gsds.get(place, source.gsd)
     name, group = f"{source.name}/{entry.name}", f"{source.name}/{place}"
-    return replace(entry, name=name, group=group, load=partial(_load, entry.load, name, group, source.name, own, gsd))
+    return replace(entry, name=name, group=group, load=partial(_load, entry.load, name, group, source.name), gsd=own)
 
 
-def _load(
-    load: Callable[[], LabelledImage], name: str, group: str, source: str, own: float, gsd: float
-) -> LabelledImage:
-    return replace(load(), name=name, group=group, source=source, scale=own / gsd if own else 1.0)
+def _load(load: Callable[[], LabelledImage], name: str, group: str, source: str) -> LabelledImage:
+    return replace(load(), name=name, group=group, source=source)

@@ -85,6 +85,9 @@ def segment_image(
         pixels = _write_pixels(folder / "image.tif", image.pixels)
         numbers = tuple(range(1, len(bundle.metadata.bands) + 1))
         request = replace(request, input=str(pixels), options=replace(request.options, bands=numbers))
+    size = entry.pixel_size()
+    if size is not None and (entry.gsd or grid.crs is None or request.input != str(entry.image.resolve())):
+        request = replace(request, options=replace(request.options, gsd=(size[0] * size[1]) ** 0.5))
     result = run_segmentation(request, bundle=bundle)
     return Segmented(_read(folder / "classes.tif"), _read(folder / "confidence.tif"), result.warnings)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from ..config import SplitConfig
@@ -75,10 +75,17 @@ def _check(names: Sequence[str], known: set[str], kind: str) -> None:
 
 def _patches(dataset: Dataset, split: SplitConfig) -> tuple[tuple[Entry, ...], str]:
     """Return the validation patches of the split ``patch`` as entries."""
-    files = {entry.name: entry.image for entry in dataset.entries}
+    files = {entry.name: entry for entry in dataset.entries}
     parts = make_split(dataset, split, report=lambda text: None)
     entries = tuple(
-        Entry(patch.name, patch.group, files[patch.name.rpartition("@")[0]], partial(_same, patch))
+        replace(
+            files[patch.name.rpartition("@")[0]],
+            name=patch.name,
+            group=patch.group,
+            load=partial(_same, patch),
+            check=tuple,
+            window=None,
+        )
         for patch in parts.validation
     )
     return entries, parts.description

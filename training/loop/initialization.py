@@ -60,6 +60,8 @@ def make_model(config: TrainingConfig, classes: int, pretrained: bool) -> Segmen
     Raises:
         TrainingError: if the window is not a multiple of the stride, or there are no ImageNet weights for the network.
     """
+    if not config.model.gsd:
+        raise TrainingError("The ground sampling distance of the model is unknown.", "Set model.gsd, m/px.")
     model = build_model(config.model.spec(classes))
     if config.model.window % model.stride:  # checked here, because the export would fail after hours of training
         above = -(-config.model.window // model.stride) * model.stride

@@ -14,9 +14,6 @@ from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetL
 
 from ..errors import TrainingError
 
-MEAN = (0.5, 0.5, 0.5)
-STD = (0.5, 0.5, 0.5)
-
 
 def load_imagenet_weights(encoder: EfficientNetLite) -> None:
     """Load the published weights into an encoder with three input channels.

@@ -20,7 +20,7 @@ from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.json_values import DAMAGED
 
-from ..bands import RGB, InputBands
+from ..bands import MEAN, RGB, STD, InputBands
 from ..config import LossConfig, TrainingConfig
 from ..data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
 from ..data.splits import Split
@@ -33,7 +33,6 @@ from .checkpoint import BEST, LAST, Checkpoint, check_resumable, load_checkpoint
 from .initialization import make_fabric, make_model, set_training_mode, start_weights
 from .losses import SumLoss, balanced_alpha
 from .optimizer import average_weights, learning_rate_factor, make_optimizer, set_update_count
-from .pretrained import MEAN, STD
 from .provenance import current_commit, describe_machine
 
 _CROP = 256  # side of the crops in the picture of an epoch, px

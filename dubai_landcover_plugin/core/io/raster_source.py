@@ -21,6 +21,7 @@ from rasterio.windows import Window as RasterioWindow
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.resampling import cell_sums
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.array_source import resampling_of
 from dubai_landcover_plugin.core.io.band_selection import Bands, band_list, band_names, chosen_bands, find_bands
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.georeference import grid_of
@@ -224,7 +225,7 @@ class RasterSource:
             if not shape or self._palette is not None:
                 return self._read(area, size, Resampling.nearest)
             if not self._hides_nodata:
-                return self._read(area, size, Resampling.average if coarser else Resampling.bilinear)
+                return self._read(area, size, resampling_of((height_scale, width_scale)))
             return self._read_means(area, size) if coarser else self._read(area, size, Resampling.nearest)
         except GDAL_ERRORS as error:
             raise RasterReadError(

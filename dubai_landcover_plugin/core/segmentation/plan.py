@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import TileGrid, fitting_side
+from dubai_landcover_plugin.core.grid.work_grid import MAX_UPSAMPLING, WorkGrid, is_near, is_too_coarse, work_grid
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.runtimes.runtime import VIEWS
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
@@ -18,7 +19,6 @@ from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestErr
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 
-GSD_TOLERANCE = 1.5  # models are trained with scale variation of 0.7 to 1.5
 SEAM = 24
 """Default overlap of windows, px; less if twice the receptive radius is less.
 
@@ -26,29 +26,8 @@ Measured with the shipped model on seven mosaics of Dubai: with 24 px as with 64
 the overlap as often as on parallel lines 16 px away (0.99 to 1.02 times); without overlap three times as often. The
 accuracy on the labels is the same within 0.001.
 """
-MAX_UPSAMPLING = 8.0  # coarser rasters do not show the objects that the model was trained on
 _PIXEL_M = (1e-4, 1e7)  # smallest and largest side of a pixel on the ground, m
 _BYTES_PER_PIXEL = 0.35  # upper bound for compressed classified rasters with overviews
-
-
-@dataclass(frozen=True)
-class WorkGrid:
-    """The working pixels, which the model reads: the raster's own, or resampled ones at the model's GSD.
-
-    Args:
-        height: Number of rows.
-        width: Number of columns.
-        scale: Raster pixels for each working pixel, along rows and columns; (1, 1) without resampling.
-    """
-
-    height: int
-    width: int
-    scale: tuple[float, float] = (1.0, 1.0)
-
-    @property
-    def is_native(self) -> bool:
-        """Whether the working pixels are the raster's own."""
-        return self.scale == (1.0, 1.0)
 
 
 @dataclass(frozen=True)
@@ -160,9 +139,8 @@ def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, messages: 
             f"The raster has pixels of {across:g}×{down:g} m, outside {_PIXEL_M[0]:g}..{_PIXEL_M[1]:g} m.",
             "Georeference it again, or give its ground sampling distance (--gsd).",
         )
-    scale = (model_gsd / down, model_gsd / across)
     text = f"The raster has {across:.3g}×{down:.3g} m/px, the model expects {model_gsd:g} m/px"
-    if all(1 / GSD_TOLERANCE <= value <= GSD_TOLERANCE for value in scale):
+    if is_near(size, model_gsd):
         messages.notes.append(f"{text}: the raster is read at its own resolution.")
         return native
     if options.gsd_mode == "never":
@@ -170,18 +148,18 @@ def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, messages: 
             f"{text}: the raster is read at its own resolution because resampling is switched off."
         )
         return native
-    if min(scale) < 1 / MAX_UPSAMPLING:
+    if is_too_coarse(size, model_gsd):
         messages.warnings.append(
             f"{text}: a raster more than {MAX_UPSAMPLING:g} times coarser does not show the objects that the model was "
             "trained on. It is read at its own resolution; the classes are not reliable."
         )
         return native
-    height, width = max(round(grid.height / scale[0]), 1), max(round(grid.width / scale[1]), 1)
+    work = work_grid(grid.height, grid.width, size, model_gsd)
     messages.notes.append(
-        f"{text}: it is resampled to {model_gsd:g} m/px ({height}×{width} px); the classes are written at the raster's "
-        "own resolution."
+        f"{text}: it is resampled to {model_gsd:g} m/px ({work.height}×{work.width} px); the classes are written at "
+        "the raster's own resolution."
     )
-    return WorkGrid(height, width, (grid.height / height, grid.width / width))
+    return work
 
 
 def _stretch(source: RasterSource, options: SegmentOptions, messages: PlanMessages) -> Stretch:

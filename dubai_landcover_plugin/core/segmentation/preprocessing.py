@@ -6,6 +6,7 @@ and not for each window, so that neighbouring windows are consistent.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,22 @@ class Stretch:
         scaled = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
         stretched: npt.NDArray[np.uint8] = np.rint(scaled * 255.0).astype(np.uint8)
         return stretched
+
+
+def fill_invalid(
+    values: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_], mean: Sequence[float]
+) -> npt.NDArray[np.uint8]:
+    """Return pixels (C, H, W) uint8 in which invalid ones have the mean of the training data.
+
+    Args:
+        values: (C, H, W) uint8.
+        valid: (H, W) true where there is data.
+        mean: Mean of each channel, on the scale 0..1.
+    """
+    if valid.all():
+        return values
+    fill = np.rint(np.array(mean) * 255).astype(np.uint8)
+    return np.where(valid, values, fill[:, None, None])
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.segmentation.plan import Plan
+from dubai_landcover_plugin.core.segmentation.preprocessing import fill_invalid
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 
 _SAMPLE_POSITIONS = (0.5, 0.25, 0.75, 0.375, 0.625, 0.125, 0.875, 0.0, 0.99)  # as shares of the list of windows
@@ -48,7 +49,7 @@ class WindowReader:
 
     def __init__(self, plan: Plan, sources: Sequence[RasterSource], metadata: BundleMetadata) -> None:
         self._plan, self._sources = plan, sources
-        self._fill = _fill(metadata)
+        self._mean = metadata.mean
         self._column_index = {col: index for index, col in enumerate(plan.tiles.col_starts)}
         self._stack = ExitStack()
 
@@ -88,7 +89,7 @@ class WindowReader:
     def _submit(self, window: Window) -> Future[WindowData]:
         """Queue a window on the thread of its range of columns."""
         index = self._column_index[window.col] * len(self._sources) // len(self._column_index)
-        return self._threads[index].submit(_read, self._plan, self._sources[index], window, self._fill)
+        return self._threads[index].submit(_read, self._plan, self._sources[index], window, self._mean)
 
 
 def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -> npt.NDArray[np.uint8] | None:
@@ -98,7 +99,7 @@ def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -
     """
     found: dict[Window, npt.NDArray[np.uint8]] = {}
     for share in _SAMPLE_POSITIONS:
-        item = _read(plan, source, plan.tiles[int(share * len(plan.tiles))], _fill(metadata))
+        item = _read(plan, source, plan.tiles[int(share * len(plan.tiles))], metadata.mean)
         if item.chip is not None and item.valid.mean() > 0.5:
             found[item.window] = item.chip
         if len(found) == _SAMPLES:
@@ -106,19 +107,10 @@ def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -
     return np.stack(list(found.values())) if found else None
 
 
-def _fill(metadata: BundleMetadata) -> npt.NDArray[np.uint8]:
-    """Return the value that replaces invalid pixels, (C,) uint8: the mean of the training data."""
-    colour: npt.NDArray[np.uint8] = np.rint(np.array(metadata.mean) * 255).astype(np.uint8)
-    return colour
-
-
-def _read(plan: Plan, source: RasterSource, window: Window, fill: npt.NDArray[np.uint8]) -> WindowData:
+def _read(plan: Plan, source: RasterSource, window: Window, mean: Sequence[float]) -> WindowData:
     """Read a window at the working resolution, stretch it and fill invalid pixels."""
     shape = None if plan.work.is_native else (plan.work.height, plan.work.width)
     chip = source.read(window, shape, plan.work.scale)
     if not chip.valid.any():
         return WindowData(window, chip.valid, None)
-    values = plan.stretch(chip.values)
-    if not chip.valid.all():
-        values = np.where(chip.valid, values, fill[:, None, None])
-    return WindowData(window, chip.valid, values)
+    return WindowData(window, chip.valid, fill_invalid(plan.stretch(chip.values), chip.valid, mean))

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from affine import Affine
 
+from dubai_landcover_plugin.core.grid.work_grid import WorkGrid
 from dubai_landcover_plugin.core.io.file_identity import identify_file
 from dubai_landcover_plugin.core.io.input_files import identify_input
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.segmentation import plan as plans
-from dubai_landcover_plugin.core.segmentation.plan import SEAM, WorkGrid, make_plan
+from dubai_landcover_plugin.core.segmentation.plan import SEAM, make_plan
 from dubai_landcover_plugin.core.segmentation.run_record import run_record
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 from dubai_landcover_plugin.protocol.requests.segmentation import (

@@ -237,7 +237,7 @@ def test_partial_labels_are_no_classes_to_balance() -> None:
 
 def test_a_chip_is_cut_at_the_gsd_of_the_model() -> None:
     image = make_image(1, 128, 128)
-    fine = ChipSampler([replace(image, scale=0.25)], replace(STILL, scale=(1.0, 1.0)), 1).batch(0)
+    fine = ChipSampler([replace(image, scale=(0.25, 0.25))], replace(STILL, scale=(1.0, 1.0)), 1).batch(0)
     # blocks of 16 px are 4 px now: 8 × 8 of them fit into 32 px
     changes = (fine.labels[:, :, 1:] != fine.labels[:, :, :-1]).float().sum(dim=2).mean()
     assert 4 < changes < 8

@@ -68,7 +68,7 @@ def test_polygons_become_labels_and_the_rest_is_ignored(tmp_path: Path, suffix: 
     image = dataset.entries[0].load()
     np.testing.assert_array_equal(image.labels, wanted())
     np.testing.assert_array_equal(image.pixels, PIXELS)
-    assert any("set model.gsd" in note for note in dataset.notes)
+    assert any("The pixel size is" in note for note in dataset.notes)
 
 
 def test_polygons_in_another_crs_are_moved(tmp_path: Path) -> None:

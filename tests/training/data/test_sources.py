@@ -60,7 +60,7 @@ def config(*sources: dict[str, object], **sections: object) -> TrainingConfig:
 
 
 def test_sources_become_one_dataset_at_one_gsd_with_partial_labels(root: Path) -> None:
-    dataset = open_data(config(COARSE, TILES), root)
+    dataset = open_data(config(COARSE, TILES, model={"gsd": 1.0}), root)
     names = [entry.name for entry in dataset.entries]
     assert names == ["coarse/here_0", "coarse/here_1", "coarse/there_0"] + [
         f"tiles/tile{tile}/image_part_001" for tile in (1, 2)
@@ -70,7 +70,7 @@ def test_sources_become_one_dataset_at_one_gsd_with_partial_labels(root: Path) -
     assert "Drawn for tests, CC0" in dataset.title
     image = dataset.entries[0].load()
     assert image.source == "coarse"
-    assert image.scale == 2.0
+    assert image.scale == (2.0, 2.0)
     assert image.labels[0, :3].tolist() == [3, NOT_CLASS + 3, IGNORE]
     assert image.at_model_gsd().pixels.shape == (60, 80, 3)
     assert dataset.entries[-1].load().at_model_gsd().labels.shape == (96, 80)

@@ -46,7 +46,7 @@ def digest(tensors: list[torch.Tensor]) -> str:
 def make_run(folder: Path, devices: int, accumulate: int) -> Run:
     """Return a run that writes into a folder of this process's own."""
     config = TrainingConfig(
-        model=ModelConfig("unet", {}, False, window=64),
+        model=ModelConfig("unet", {}, False, gsd=1.0, window=64),
         chips=ChipConfig(size=32, batch=2),
         optimizer=OptimizerConfig(steps=12, warmup=1, rate=3e-2, average=0.9, accumulate=accumulate),
         loss=LossConfig(dice=0.0),

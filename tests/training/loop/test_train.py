@@ -28,7 +28,7 @@ from training.loop.optimizer import average_weights, learning_rate_factor, make_
 from training.loop.train import Run
 
 CONFIG = TrainingConfig(
-    model=ModelConfig(architecture="unet", arguments={"width": 4, "depth": 1}, pretrained=False, window=64),
+    model=ModelConfig(architecture="unet", arguments={"width": 4, "depth": 1}, pretrained=False, gsd=1.0, window=64),
     chips=ChipConfig(size=32, batch=4),
     optimizer=OptimizerConfig(steps=4, warmup=1, rate=1e-2),
     run=RunConfig(accelerator="cpu", epoch=1, log_every=1, pictures=0, tensorboard=False),
@@ -373,7 +373,7 @@ def test_accumulated_batches_give_the_gradient_of_their_mean(tmp_path: Path) -> 
 
 
 def test_a_pretrained_encoder_learns_at_its_own_rate(tmp_path: Path) -> None:
-    config = replace(CONFIG, model=ModelConfig("unet_efficientnet", pretrained=True))
+    config = replace(CONFIG, model=ModelConfig("unet_efficientnet", pretrained=True, gsd=1.0))
     run = start(tmp_path, config)
     rates = {id(p): group["top"] for group in run.optimizer.param_groups for p in group["params"]}
     assert rates[id(run.model.encoder.stem.conv.weight)] == config.optimizer.encoder_rate
@@ -396,7 +396,7 @@ def test_no_process_id_or_partial_file_stays(tmp_path: Path) -> None:
 
 
 def efficientnet(**model: object) -> TrainingConfig:
-    network = ModelConfig(arguments={"widths": [4, 4, 4, 4]}, pretrained=False, window=64, **model)
+    network = ModelConfig(arguments={"widths": [4, 4, 4, 4]}, pretrained=False, gsd=1.0, window=64, **model)
     return replace(CONFIG, model=network, chips=ChipConfig(size=33, batch=2), optimizer=OptimizerConfig(steps=2))
 
 

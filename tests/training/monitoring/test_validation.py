@@ -85,7 +85,7 @@ def test_partial_labels_count_for_their_class_alone() -> None:
 
 def test_sources_count_alike_and_images_are_brought_to_the_gsd_of_the_model() -> None:
     large, small = make_image(1, 96, 80), make_image(2, 32, 32)
-    wrong = replace(small, labels=(small.labels + 1) % 5, source="small", scale=2.0)
+    wrong = replace(small, labels=(small.labels + 1) % 5, source="small", scale=(2.0, 2.0))
     model = Nearest(0)
     fabric = Fabric(accelerator="cpu", devices=1)
     found = validate(model, SAME, [replace(large, source="large"), wrong], list("abcde"), 64, fabric)

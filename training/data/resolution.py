@@ -1,0 +1,101 @@
+"""Ground sampling distance of the model and of its training images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
+from statistics import median
+
+from dubai_landcover_plugin.core.grid.work_grid import GSD_TOLERANCE, MAX_UPSAMPLING, is_near, is_too_coarse
+
+from ..config import TrainingConfig
+from ..errors import ConfigError
+from .dataset import Dataset, Entry, LabelledImage
+
+_DECLARE = "state the pixel size of each source: [[sources]] with gsd"
+
+
+def at_gsd(dataset: Dataset, gsd: float) -> Dataset:
+    """Return a dataset whose images know their magnification to a ground sampling distance, as in a run.
+
+    Args:
+        dataset: Labelled images.
+        gsd: Ground sampling distance of the model, m/px.
+    """
+    entries = (replace(entry, load=partial(_scaled, entry, gsd)) for entry in dataset.entries)
+    return replace(dataset, entries=tuple(entries))
+
+
+def _scaled(entry: Entry, gsd: float) -> LabelledImage:
+    size = entry.pixel_size()
+    if size is None or is_near(size, gsd) or is_too_coarse(size, gsd):
+        return entry.load()
+    across, down = size
+    return replace(entry.load(), scale=(down / gsd, across / gsd))
+
+
+def settle_gsd(config: TrainingConfig, dataset: Dataset, report: Callable[[str], None] = print) -> TrainingConfig:
+    """Return a configuration with the ground sampling distance of the model: the configured one, or that of the images.
+
+    Pixel sizes are those of the sources, else those of the georeference of the images or their masks.
+
+    Args:
+        config: Configuration; ``model.gsd`` is 0 for that of the images.
+        dataset: Labelled images.
+        report: Receives a line of text on the ground sampling distance.
+
+    Raises:
+        ConfigError: if the images contradict each other or the configuration, or their pixel size is unknown.
+    """
+    unused = set(config.split.exclude)
+    entries = [entry for entry in dataset.entries if not {entry.name, entry.group} & unused]
+    sizes = {entry.name: size for entry in entries if (size := entry.pixel_size()) is not None}
+    unknown = [entry.name for entry in entries if entry.name not in sizes]
+    gsd = config.model.gsd or _common_gsd(sizes, unknown)
+    stated = {entry.name for entry in entries if entry.gsd}
+    for name, size in sizes.items():
+        text = f"model.gsd is {gsd:g} m, but {name} has pixels of {_metres(size)}"
+        if name not in stated and not is_near(size, gsd):
+            raise ConfigError(
+                f"{text}.", f"Leave model.gsd out, which takes it from the images, or {_DECLARE}, to resample them."
+            )
+        if is_too_coarse(size, gsd):
+            raise ConfigError(
+                f"{text}, more than {MAX_UPSAMPLING:g} times coarser.", "Raise model.gsd or leave the source out."
+            )
+    origin = "as configured" if config.model.gsd else "that of the images"
+    report(f"Ground sampling distance: {gsd:g} m/px, {origin}.")
+    if unknown:
+        report(f"{_some(unknown)}: without a georeference, the pixels count as {gsd:g} m.")
+    return replace(config, model=replace(config.model, gsd=gsd))
+
+
+def _common_gsd(sizes: dict[str, tuple[float, float]], unknown: Sequence[str]) -> float:
+    """Return the ground sampling distance of images, m/px, to three digits.
+
+    Raises:
+        ConfigError: if it is unknown or differs.
+    """
+    if unknown:
+        raise ConfigError(
+            f"The pixel size of {_some(unknown)} is unknown: neither image nor mask has a CRS.",
+            f"Set model.gsd to it, m/px, or {_DECLARE}.",
+        )
+    distances = {name: (across * down) ** 0.5 for name, (across, down) in sizes.items()}
+    finest, coarsest = min(distances, key=distances.__getitem__), max(distances, key=distances.__getitem__)
+    if distances[coarsest] > GSD_TOLERANCE * distances[finest]:
+        raise ConfigError(
+            f"The pixel sizes contradict each other: {distances[finest]:.3g} m in {finest}, "
+            f"{distances[coarsest]:.3g} m in {coarsest}; they may differ by a factor of {GSD_TOLERANCE:g}.",
+            f"Set model.gsd and {_DECLARE}, or train a model for each.",
+        )
+    return float(f"{median(distances.values()):.3g}")
+
+
+def _metres(size: tuple[float, float]) -> str:
+    return f"{size[0]:.3g}×{size[1]:.3g} m"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
