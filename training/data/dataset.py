@@ -159,7 +159,7 @@ class Dataset:
         scheme: Classes.
         entries: Labelled images, sorted by name within each source.
         unlabelled: Names of the images without labels.
-        folds: Groups that are adjacent on the ground and are held out together.
+        folds: Groups that are adjacent on the ground and are held out together; overlaps are found by the split.
         notes: Notes for the user, such as a mask without an image.
         sources: Sources of the images; empty without ``[[sources]]``.
     """

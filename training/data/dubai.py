@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.classes import DUBAI
@@ -80,7 +80,7 @@ def open_dubai(config: DataConfig, root: Path, bands: InputBands | None = None) 
             pair.group,
             pair.image,
             partial(load_pair, pair.name, pair.group, pair.image, pair.mask, DUBAI, bands or config.input_bands),
-            grid=partial(grid_of, pair.image, pair.mask),
+            grid=cache(partial(grid_of, pair.image, pair.mask)),
         )
         for pair in pairs
         if pair.mask is not None

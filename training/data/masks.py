@@ -6,7 +6,7 @@ Subfolders of ``images`` and ``masks`` are places: ``images/PLACE/NAME.*`` with 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -63,7 +63,7 @@ def open_masks(
             _group(name),
             path,
             partial(load_pair, name, _group(name), path, masks[name], scheme, bands or config.input_bands, codes),
-            grid=partial(grid_of, path, masks[name]),
+            grid=cache(partial(grid_of, path, masks[name])),
         )
         for name, path in images.items()
         if name in masks

@@ -27,7 +27,7 @@ from ..config import DataConfig
 from ..errors import DatasetError
 from .class_table import find_scheme
 from .dataset import Dataset, Entry, LabelledImage, labelled
-from .layers import LabelLayer, is_on_earth, read_layer, transformed
+from .layers import LabelLayer, is_on_earth, read_layer
 from .pixels import list_images, open_image, stretch_of, to_pixels
 
 _GSD_SPREAD = 1.5  # ratio of pixel sizes covered by the default scale augmentation, 0.7 to 1.5
@@ -85,10 +85,6 @@ class LabelledRaster:
     def own_grid(self) -> Grid:
         """Return the grid of the raster."""
         return self.grid
-
-    def footprint(self, crs: CRS) -> shapely.Polygon:
-        """Return the outline of the raster in another CRS."""
-        return shapely.Polygon(transformed(self._corners(), self.crs, crs))
 
     def windows(self, block: int) -> list[Window]:
         """Return the disjoint blocks of at most ``block`` px that intersect a labelled polygon, row by row."""
@@ -181,7 +177,6 @@ def open_polygons(config: DataConfig, root: Path, labels: Path, bands: InputBand
         scheme=scheme,
         entries=tuple(sorted(entries, key=lambda entry: entry.name)),
         unlabelled=tuple(name for name, blocks in cut.items() if not blocks),
-        folds=_folds([raster for raster in rasters if cut[raster.name]], cut, layer.crs),
         notes=tuple(notes),
     )
 
@@ -202,23 +197,6 @@ def _entries(raster: LabelledRaster, block: int, alone: bool) -> list[Entry]:
         load, check = partial(raster.load, window, name, group), partial(raster.contradictions, window)
         entries.append(Entry(name, group, raster.path, load, check, window, raster.own_grid))
     return entries
-
-
-def _folds(rasters: list[LabelledRaster], cut: dict[str, list[Entry]], crs: CRS) -> tuple[tuple[str, ...], ...]:
-    """Return folds of rasters that overlap on the ground, such as acquisitions of several years."""
-    places: list[tuple[shapely.Geometry, set[str]]] = []
-    for raster in rasters:
-        area, names = raster.footprint(crs), {entry.group for entry in cut[raster.name]}
-        if len(rasters) == 1:
-            return tuple((name,) for name in sorted(names))
-        apart = []
-        for other, groups in places:
-            if other.intersection(area).area > 0.01 * min(other.area, area.area):
-                area, names = other.union(area), names | groups
-            else:
-                apart.append((other, groups))
-        places = [*apart, (area, names)]
-    return tuple(sorted(tuple(sorted(names)) for _, names in places))
 
 
 def _resolution(rasters: list[LabelledRaster]) -> list[str]:

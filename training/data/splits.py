@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,10 +17,12 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 from ..config import SplitConfig
 from ..errors import ConfigError, DatasetError
 from .dataset import Dataset, Entry, LabelledImage
+from .ground import Ground
+from .names import check_names, listing
+from .places import Names, folds_of, named_places, overlapping
 
 _BYTES = 4  # memory of a pixel: red, green, blue and label
 _MUCH = 4e9  # bytes from which the memory of the images is reported
-_MANY = 8  # largest number of places that are separate folds
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def make_split(dataset: Dataset, config: SplitConfig, report: Callable[[str], No
     """
     if dataset.unlabelled:
         total = len(dataset.entries) + len(dataset.unlabelled)
-        report(f"{len(dataset.unlabelled)} of {total} images have no labels: {_listing(dataset.unlabelled)}")
+        report(f"{len(dataset.unlabelled)} of {total} images have no labels: {listing(dataset.unlabelled)}")
     choice = choose(dataset, config)
     _report_memory((*choice.training, *choice.validation), report)
     training, validation = _load(choice.training, report), _load(choice.validation, report)
@@ -81,24 +82,41 @@ def choose(dataset: Dataset, config: SplitConfig) -> Choice:
         ConfigError: if the split names unknown images, groups or folds.
     """
     known = {name for entry in dataset.entries for name in (entry.name, entry.group)} | set(dataset.unlabelled)
-    _check_names(config.exclude, known, "split.exclude")
-    held, description = _KINDS[config.kind](dataset, config)
+    check_names(config.exclude, known, "split.exclude")
+    ground = Ground(dataset.entries if config.kind not in ("none", "patch") else ())
+    held, description = _KINDS[config.kind](dataset, config, ground)
     kept = [entry for entry in dataset.entries if not {entry.name, entry.group} & set(config.exclude)]
-    training = tuple(entry for entry in kept if entry.name not in held)
     validation = tuple(entry for entry in kept if entry.name in held)
-    leaks = _shared_places(dataset, training, validation)
+    common = overlapping(ground, dataset.entries, (entry.name for entry in validation))
+    training = tuple(entry for entry in kept if entry.name not in held | common)
+    left_out = [entry.name for entry in kept if entry.name in common - held]
+    if left_out and not training:
+        raise ConfigError(
+            f"No training image remains: all {len(left_out)} show the same ground as those held out "
+            f"({listing([entry.name for entry in validation])}).",
+            "Hold out fewer images, or add images of other ground.",
+        )
+    if left_out:
+        description += f" {len(left_out)} images show the same ground as those and are not used: {listing(left_out)}."
+    leaks = _shared_places(named_places(dataset, ground), training, validation)
     if leaks:
-        description += f" It leaks: images of {_listing(leaks)} are in both parts, so the metrics are too optimistic."
+        description += f" It leaks: images of {listing(leaks)} are in both parts, so the metrics are too optimistic."
+    alike = _same_names(training, validation) if dataset.sources else []
+    if alike:
+        description += (
+            f" Places of one name in different sources are in both parts: {listing(alike)}. Without a CRS, images are "
+            "not compared on the ground: if these show the same one, hold out both."
+        )
     if config.exclude:
         description += f" Not used: {', '.join(config.exclude)}."
     return Choice(training, validation, description)
 
 
-def _none(dataset: Dataset, config: SplitConfig) -> tuple[set[str], str]:
+def _none(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
     return set(), "All labelled images are training images; there is no validation."
 
 
-def _seed(dataset: Dataset, config: SplitConfig) -> tuple[set[str], str]:
+def _seed(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
     """Apply ``torch.utils.data.random_split`` to the sorted list of all images, including unlabelled ones."""
     names = sorted([entry.name for entry in dataset.entries] + list(dataset.unlabelled))
     if config.images >= len(names):
@@ -117,45 +135,22 @@ def _seed(dataset: Dataset, config: SplitConfig) -> tuple[set[str], str]:
     return labelled, f"{text}."
 
 
-def folds_of(dataset: Dataset, config: SplitConfig) -> tuple[tuple[str, ...], ...]:
-    """Return the folds of ``location``: the configured ones, those of the dataset, or one per group.
-
-    More than eight places without configured folds are joined to five folds in the order of their names, because
-    metrics on a single small image are unreliable and neighbours by name are often neighbours on the ground.
-
-    Raises:
-        ConfigError: if a configured group is unknown or occurs twice.
-    """
-    groups = sorted({entry.group for entry in dataset.entries})
-    folds = config.groups or dataset.folds
-    named = [group for fold in folds for group in fold]
-    _check_names(named, set(groups), "split.groups")
-    if len(set(named)) < len(named):
-        raise ConfigError(f"split.groups contains a group twice: {', '.join(named)}.", "Name each group once.")
-    places = (*folds, *((group,) for group in groups if group not in named))
-    if config.groups or len(places) <= _MANY:
-        return places
-    return tuple(
-        tuple(group for place in part for group in places[place]) for part in np.array_split(range(len(places)), 5)
-    )
-
-
-def _location(dataset: Dataset, config: SplitConfig) -> tuple[set[str], str]:
-    folds = folds_of(dataset, config)
+def _location(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
+    folds = folds_of(dataset, config, ground)
     if len(folds) < 2:
         raise ConfigError(
-            f"All images are at one place ({_listing(folds[0])}), so none can be held out.",
+            f"All images are at one place ({listing(folds[0])}), so none can be held out.",
             "Use split.kind = 'seed' or 'list', or define separate groups in split.groups.",
         )
     if config.fold >= len(folds):
         listed = "; ".join(f"{index}: {', '.join(fold)}" for index, fold in enumerate(folds))
         raise ConfigError(f"split.fold is {config.fold}, but the folds are {listed}.", "Choose one of them.")
     out = folds[config.fold]
-    held = {entry.name for entry in dataset.entries if entry.group in out}
-    return held, f"By location, fold {config.fold} of {len(folds)}: {_listing(out)} held out."
+    held = {entry.name for entry in dataset.entries if {entry.name, entry.group} & set(out)}
+    return held, f"By location, fold {config.fold} of {len(folds)}: {listing(out)} held out."
 
 
-def _patch(dataset: Dataset, config: SplitConfig) -> tuple[set[str], str]:
+def _patch(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
     return set(), (
         f"Random patches of {config.patch} px, {config.share:.0%} of them held out, seed {config.seed}. It leaks: "
         "patches of one image are in both parts, so the metrics are too optimistic. Only for comparison with the "
@@ -163,33 +158,35 @@ def _patch(dataset: Dataset, config: SplitConfig) -> tuple[set[str], str]:
     )
 
 
-def _listed(dataset: Dataset, config: SplitConfig) -> tuple[set[str], str]:
+def _listed(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
     known = {entry.name for entry in dataset.entries} | {entry.group for entry in dataset.entries}
-    _check_names(config.validation, known, "split.validation")
+    check_names(config.validation, known, "split.validation")
     held = {entry.name for entry in dataset.entries if {entry.name, entry.group} & set(config.validation)}
-    return held, f"Own list: {_listing(config.validation)} held out."
+    return held, f"Own list: {listing(config.validation)} held out."
 
 
 _KINDS = {"none": _none, "seed": _seed, "location": _location, "patch": _patch, "list": _listed}
 
 
-def _shared_places(dataset: Dataset, training: Iterable[Entry], validation: Iterable[Entry]) -> list[str]:
-    """Return the groups whose place, joined by the folds of the dataset, has images in both parts."""
-    place = {group: fold for fold in dataset.folds for group in fold}
-    parts = [{place.get(entry.group, (entry.group,)) for entry in part} for part in (training, validation)]
-    return sorted(group for fold in parts[0] & parts[1] for group in fold)
+def _shared_places(places: Iterable[Names], training: Iterable[Entry], validation: Iterable[Entry]) -> list[str]:
+    """Return the groups of the places that have images in both parts."""
+    of = {group: place for place in places for group in place}
+    parts = [{of[entry.group] for entry in part if entry.group in of} for part in (training, validation)]
+    return sorted(group for place in parts[0] & parts[1] for group in place)
 
 
-def _check_names(names: Iterable[str], known: set[str], where: str) -> None:
-    for name in names:
-        if name not in known:
-            close = difflib.get_close_matches(name, known, 3, 0.4) or sorted(known)[:5]
-            raise ConfigError(f"{where} contains '{name}', which does not exist.", f"Did you mean {', '.join(close)}?")
-
-
-def _listing(names: Sequence[str]) -> str:
-    shown = ", ".join(names[:12])
-    return shown if len(names) <= 12 else f"{shown} and {len(names) - 12} more"
+def _same_names(training: Iterable[Entry], validation: Iterable[Entry]) -> list[str]:
+    """Return ``held and trained`` for places without a CRS whose names, ``source/place``, differ in the source only."""
+    trained, held = ({entry.group: entry for entry in part if "/" in entry.group} for part in (training, validation))
+    by_name: dict[str, list[str]] = {}
+    for group in trained:
+        by_name.setdefault(group.partition("/")[2].casefold(), []).append(group)
+    return [
+        f"{group} and {other}"
+        for group, entry in sorted(held.items())
+        for other in by_name.get(group.partition("/")[2].casefold(), ())
+        if other != group and (entry.grid() is None or trained[other].grid() is None)
+    ]
 
 
 def _report_memory(entries: Sequence[Entry], report: Callable[[str], None]) -> None:
@@ -214,7 +211,7 @@ def _load(entries: Iterable[Entry], report: Callable[[str], None]) -> list[Label
         (images if (image.labels != IGNORE).any() else empty).append(image)
     if empty:
         report(
-            f"{len(empty)} images have no labelled pixel and are not used: {_listing([image.name for image in empty])}"
+            f"{len(empty)} images have no labelled pixel and are not used: {listing([image.name for image in empty])}"
         )
     return images
 

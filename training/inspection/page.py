@@ -17,7 +17,7 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 from ..config import SplitConfig
 from ..data.dataset import NOT_CLASS, LabelledImage
-from ..data.splits import folds_of
+from ..data.places import folds_of
 from ..errors import DatasetError
 from ..monitoring.pictures import colour, pale
 from .findings import ImageReport, Inspection, partial_names, sum_counts

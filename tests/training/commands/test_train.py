@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 from rasterio.enums import ColorInterp
 
 import training.loop.train
@@ -134,7 +135,9 @@ class TestBands:
             first, second, third = image.pixels.transpose(2, 0, 1)
             grey = [ColorInterp.gray, *[ColorInterp.undefined] * 3]
             pixels = np.stack([second, third, noise, first])
-            factories.write_raster(tmp_path / "cir" / "images" / f"{number}.tif", pixels, colorinterp=grey)
+            place = Affine.translation(100 * number, 0) @ factories.ONE_METRE  # different ground
+            path = tmp_path / "cir" / "images" / f"{number}.tif"
+            factories.write_raster(path, pixels, transform=place, colorinterp=grey)
             write_image(tmp_path / "cir" / "masks" / f"{number}.png", colours_of(image.labels))
         return tmp_path / "cir"
 

@@ -20,11 +20,13 @@ from hypothesis import strategies as st
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.grid.windows import Window
 from tests.training.dataset import make_image, write_polygons, write_raster
-from training.config import DataConfig
+from training.config import DataConfig, SplitConfig
 from training.data.layers import read_layer
 from training.data.layouts import Dataset, open_dataset
+from training.data.places import folds_of, place_names
 from training.data.polygons import LabelledRaster, _edges
-from training.errors import DatasetError
+from training.data.splits import choose
+from training.errors import ConfigError, DatasetError
 
 EAST, NORTH = 300000.0, 2800000.0
 PIXELS = make_image(5).pixels  # (96, 80, 3)
@@ -236,14 +238,15 @@ def test_the_quarters_of_a_single_raster_are_its_places(tmp_path: Path) -> None:
     assert {entry.group for entry in dataset.entries} == {
         "a/upper-left", "a/upper-right", "a/lower-left", "a/lower-right"
     }  # fmt: skip
-    assert all(len(fold) == 1 for fold in dataset.folds)
+    assert len(folds_of(dataset, SplitConfig())) == 4
+    assert set(place_names(dataset).values()) == {"a/lower-left and 3 more"}
 
 
 def test_rasters_that_overlap_are_one_place(tmp_path: Path) -> None:
     for name, shift in (("2019", 0), ("2021", 10), ("apart", 200), ("beside", 280)):
         write_raster(tmp_path / "images" / f"{name}.tif", PIXELS, origin=(EAST + shift, NORTH))
     write_polygons(tmp_path / "labels.gpkg", [square(0, 0, 90, 400)], ["Land"])
-    assert opened(tmp_path).folds == (("2019", "2021"), ("apart",), ("beside",))
+    assert folds_of(opened(tmp_path), SplitConfig()) == (("2019", "2021"), ("apart",), ("beside",))
 
 
 def test_several_resolutions_are_reported(tmp_path: Path) -> None:
@@ -312,8 +315,9 @@ def test_aerial_photographs_of_three_years_are_one_place(tmp_path: Path, shared:
     middle = shapely.box(west, south, east, north).centroid.buffer((east - west) / 8)
     write_polygons(tmp_path / "labels.geojson", [middle], ["Vegetation"], crs=crs)
     dataset = opened(tmp_path)
-    assert len(dataset.folds) == 1
-    assert len(dataset.folds[0]) == 3
+    assert len(set(place_names(dataset).values())) == 1
+    with pytest.raises(ConfigError, match="All images are at one place"):
+        choose(dataset, SplitConfig(kind="location"))
     assert sum("bands 1, 2, 3 were taken" in note for note in dataset.notes) == 3
     image = dataset.entries[0].load()
     assert (image.labels == 4).any()

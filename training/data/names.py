@@ -1,0 +1,26 @@
+"""Names of images and groups in messages."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+
+from ..errors import ConfigError
+
+
+def check_names(names: Iterable[str], known: set[str], where: str) -> None:
+    """Check that names exist.
+
+    Raises:
+        ConfigError: with similar names, if one is unknown.
+    """
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, 3, 0.4) or sorted(known)[:5]
+            raise ConfigError(f"{where} contains '{name}', which does not exist.", f"Did you mean {', '.join(close)}?")
+
+
+def listing(names: Sequence[str]) -> str:
+    """Return up to 12 names as text, and the number of the others."""
+    shown = ", ".join(names[:12])
+    return shown if len(names) <= 12 else f"{shown} and {len(names) - 12} more"
