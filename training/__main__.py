@@ -11,7 +11,7 @@ from dubai_landcover_plugin import __version__
 from dubai_landcover_plugin.cli.program import Program, prepare_streams
 
 from .commands.evaluate import calibrate, evaluate
-from .commands.export import card, export, quantize
+from .commands.export import card, export, quantize, statistics
 from .commands.inspect import inspect
 from .commands.options import CONTEXT
 from .commands.train import train
@@ -35,7 +35,7 @@ def training() -> None:
     """Train, evaluate and export land-cover models."""
 
 
-for _command in (inspect, train, evaluate, calibrate, export, quantize, card):
+for _command in (inspect, train, evaluate, calibrate, export, quantize, statistics, card):
     training.add_command(_command)
 
 

@@ -1,4 +1,4 @@
-"""The commands ``export``, ``quantize`` and ``card``."""
+"""The commands ``export``, ``quantize``, ``statistics`` and ``card``."""
 
 from __future__ import annotations
 
@@ -62,6 +62,16 @@ def quantize(model: str, data: str) -> None:
     from ..exports.quantize import quantize_model
 
     print(quantize_model(model, data))
+
+
+@click.command(cls=Command, context_settings=CONTEXT)
+@argument("model", "A .safetensors model file, modified in place.")
+@click.option("--data", required=True, metavar="FOLDER", help="Data folder of the training; its labels are not used.")
+def statistics(model: str, data: str) -> None:
+    """Add the pixel values of the training images to a model file of an earlier version."""
+    from ..exports.statistics import add_statistics
+
+    print(add_statistics(model, data))
 
 
 @click.command(cls=Command, context_settings=CONTEXT)

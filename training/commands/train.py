@@ -34,6 +34,7 @@ def train(config: str, data: str, folder: str, settings: Sequence[str], resume: 
     from ..data.resolution import at_gsd, settle_gsd
     from ..data.sources import open_data
     from ..data.splits import make_split
+    from ..data.values import are_stretched, value_statistics
     from ..loop.checkpoint import BEST, LAST
     from ..loop.initialization import make_fabric
     from ..loop.train import Run
@@ -49,6 +50,7 @@ def train(config: str, data: str, folder: str, settings: Sequence[str], resume: 
         settle_gsd(configuration, dataset, report)
     bands = identify_bands(dataset.entries, configuration.data.input_bands, report)
     split = make_split(dataset, configuration.split, report)
+    values = value_statistics(split.training, are_stretched(dataset.entries, bands))
     run = Run(
         configuration,
         split,
@@ -60,6 +62,7 @@ def train(config: str, data: str, folder: str, settings: Sequence[str], resume: 
         fabric,
         report,
         bands,
+        values,
     )
     run.go()
     weights = run.folder / (BEST if (run.folder / BEST).is_file() else LAST)

@@ -224,6 +224,7 @@ def _describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> Bu
             "started_from": checkpoint.started_from,
         },
         band_numbers=checkpoint.input_bands.numbers,
+        values=checkpoint.value_statistics,
     )
 
 

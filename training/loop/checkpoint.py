@@ -15,6 +15,7 @@ from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.failures import one_line
 from dubai_landcover_plugin.protocol.json_values import DAMAGED
+from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 from ..bands import InputBands
 from ..config import TrainingConfig
@@ -53,6 +54,8 @@ class Checkpoint:
         bands: Names of the bands in the order of the network's inputs, see :class:`.InputBands`; empty in checkpoints
             of earlier versions, of which the configuration has the numbers.
         band_numbers: Their numbers in the training rasters; may be empty.
+        values: Pixel values of the training images, as :meth:`ValueStatistics.to_json` returns them; None in
+            checkpoints of earlier versions.
         version: Version of the file format.
     """
 
@@ -74,7 +77,23 @@ class Checkpoint:
     commit: str = ""
     bands: tuple[str, ...] = ()
     band_numbers: tuple[int, ...] = ()
+    values: dict[str, Any] | None = None
     version: int = _VERSION
+
+    @property
+    def value_statistics(self) -> ValueStatistics | None:
+        """Pixel values of the training images.
+
+        Raises:
+            TrainingError: if they are damaged.
+        """
+        try:
+            return None if self.values is None else ValueStatistics.from_json(self.values)
+        except DAMAGED as error:
+            raise TrainingError(
+                f"The value statistics of the checkpoint are damaged: {one_line(error)}.",
+                f"Give the {LAST} or {BEST} of another run.",
+            ) from error
 
     @property
     def input_bands(self) -> InputBands:
@@ -152,7 +171,7 @@ def _rename_scenes(config: dict[str, Any]) -> None:
 
 def _check_types(content: Mapping[str, Any]) -> None:
     kinds: dict[str, Any] = {"step": int, "seconds": float, "figures": dict, "losses": tuple | list, "stale": int}
-    kinds |= {"bands": tuple | list, "band_numbers": tuple | list}
+    kinds |= {"bands": tuple | list, "band_numbers": tuple | list, "values": dict | None}
     kinds |= {"model": dict, "average": dict, "optimizer": dict, "split": str, "title": str, "best": float | None}
     for name, kind in kinds.items():
         if name in content and not isinstance(content[name], kind):

@@ -19,6 +19,7 @@ from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.json_values import DAMAGED
+from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 from ..bands import MEAN, RGB, STD, InputBands
 from ..config import LossConfig, TrainingConfig
@@ -55,6 +56,7 @@ class Run:
         fabric: Launched devices; None for those of ``config``.
         report: Receives lines of text on the progress.
         bands: Bands of the images, as the model file will name them.
+        values: Pixel values of the training images for the model file; None if unknown.
 
     Raises:
         TrainingError: if the folder already contains a run, or it cannot be resumed with this configuration.
@@ -72,8 +74,10 @@ class Run:
         fabric: Fabric | None = None,
         report: Callable[[str], None] = print,
         bands: InputBands = RGB,
+        values: ValueStatistics | None = None,
     ) -> None:
         self.config, self.split, self.scheme, self.bands = config, split, scheme, bands
+        self.values = values
         self.folder, self.title = Path(folder), title
         self.fabric = fabric or make_fabric(config.run)
         self.report = report if self.fabric.is_global_zero else _ignore
@@ -380,6 +384,7 @@ class Run:
             *self.origin,
             self.bands.names,
             self.bands.numbers,
+            self.values.to_json() if self.values else None,
         )
         save_checkpoint(self.folder / name, checkpoint)
 

@@ -20,6 +20,7 @@ from training.__main__ import main
 from training.bands import parse_bands
 from training.config import DataConfig
 from training.data.layouts import LabelledImage, open_dataset
+from training.data.values import value_statistics
 from training.loop.checkpoint import BEST, LAST, load_checkpoint
 from training.loop.train import Run
 
@@ -52,6 +53,8 @@ def test_settings_reach_the_run_and_it_goes_on(
     checkpoint = load_checkpoint(tmp_path / "run" / LAST)
     assert checkpoint.split == "Own list: tile2 held out."
     assert checkpoint.title
+    images = [entry for entry in open_dataset(DataConfig(), tmp_path / "data").entries if entry.group != "tile2"]
+    assert checkpoint.value_statistics == value_statistics(entry.load() for entry in images)
 
     assert main(command) == 1
     assert "error: The folder " in capsys.readouterr().err

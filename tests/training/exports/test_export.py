@@ -16,6 +16,7 @@ from dubai_landcover_plugin.core.bundle.bundle import load_bundle
 from dubai_landcover_plugin.core.networks import build_model
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 from tests.training.dataset import SMALL_RUN, write_dataset
 from training.__main__ import main
 from training.config import TrainingConfig
@@ -377,3 +378,15 @@ def test_bands_of_the_training_are_those_of_the_model(
         assert export(source, path) == 0
         metadata = read_metadata(path)
         assert (metadata.bands, metadata.band_numbers) == (bands, numbers)
+
+
+def test_values_of_the_training_images_are_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    values = ValueStatistics((((1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.5),) * 3,), stretched=True)
+    target = tmp_path / "own.safetensors"
+    assert export(make_checkpoint(tmp_path / "last.ckpt", values=values.to_json()), target) == 0
+    assert read_metadata(target).values == values
+    assert export(target, tmp_path / "own.onnx") == 0
+    assert read_metadata(tmp_path / "own.onnx").values == values
+    damaged = make_checkpoint(tmp_path / "damaged.ckpt", values={"levels": [1]})
+    assert export(damaged, tmp_path / "other.safetensors") == 1
+    assert "value statistics of the checkpoint are damaged" in capsys.readouterr().err
