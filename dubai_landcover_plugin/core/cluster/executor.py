@@ -77,7 +77,11 @@ class ClusterExecutor:
         job, computed = self._job, self.computed
         ranges = split_tile_rows(first, last, self._count(last - first), can_share(job.plan))
         options = replace(
-            job.request.options, runtime=computed.runtime, device=computed.device, precision=computed.precision
+            job.request.options,
+            runtime=computed.runtime,
+            device=computed.device,
+            precision=computed.precision,
+            limits=job.plan.stretch.limits,  # the stretch is decided once
         )
         request = replace(job.request, options=options).to_json()
         columns = len(job.plan.tiles.col_starts)

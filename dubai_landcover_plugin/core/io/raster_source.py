@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -43,7 +44,7 @@ _PALETTE_BANDS = ("red", "green", "blue")
 _SAMPLE_SIDE = 1024  # px a side of the decimated read from which the stretch is computed
 _MEAN_PIXELS = 1 << 22  # raster pixels in memory while averaging
 _PROBE = 64  # px a side of the windows that are read to judge alpha and nodata
-_PROBE_PLACES = tuple((down, right) for down in (0.0, 0.5, 1.0) for right in (0.0, 0.5, 1.0))  # shares of the rest
+_PROBES = 3  # windows along each axis
 
 
 @dataclass(frozen=True)
@@ -282,10 +283,29 @@ class RasterSource:
         constant = values.min(axis=1) == values.max(axis=1)
         return [band for band, flat in zip(self.bands, constant) if flat and not constant.all()]
 
+    def sample_values(self, side: int = _PROBES) -> npt.NDArray[Any]:
+        """Return the valid pixels of ``side`` × ``side`` small windows spread over the whole raster, (C, N).
+
+        They do not depend on the extent, so that parts of a raster are stretched alike.
+
+        Raises:
+            RasterReadError: if a block cannot be decoded.
+        """
+        height, width = self._dataset.height, self._dataset.width
+        if side == _PROBES and (self.grid.height, self.grid.width) == (height, width):
+            return self._probed
+        row, col = self._origin.row, self._origin.col
+        windows = _probes(height, width, side)
+        return self._valid_values([Window(one.row - row, one.col - col, one.height, one.width) for one in windows])
+
     @cached_property
     def _probed(self) -> npt.NDArray[Any]:
         """The valid pixels of nine small windows, (C, N)."""
-        chips = [self.read(window) for window in _probes(self.grid.height, self.grid.width)]
+        return self._valid_values(_probes(self.grid.height, self.grid.width))
+
+    def _valid_values(self, windows: Sequence[Window]) -> npt.NDArray[Any]:
+        """Return the valid pixels of some windows, (C, N)."""
+        chips = [self.read(window) for window in windows]
         return np.concatenate([chip.values[:, chip.valid] for chip in chips], axis=1)
 
     @property
@@ -495,10 +515,11 @@ def _palette(dataset: rasterio.DatasetReader) -> npt.NDArray[np.uint8] | None:
     return colours
 
 
-def _probes(height: int, width: int) -> list[Window]:
-    """Return nine small windows: at the corners, at the middles of the edges and in the centre."""
+def _probes(height: int, width: int, side: int = _PROBES) -> list[Window]:
+    """Return ``side`` × ``side`` small windows from corner to corner; three are at the corners, middles and centre."""
     rows, cols = min(_PROBE, height), min(_PROBE, width)
-    places = ((int((height - rows) * down), int((width - cols) * right)) for down, right in _PROBE_PLACES)
+    shares = [index / (side - 1) for index in range(side)]
+    places = ((int((height - rows) * down), int((width - cols) * right)) for down in shares for right in shares)
     return [Window(row, col, rows, cols) for row, col in dict.fromkeys(places)]
 
 

@@ -6,15 +6,13 @@ import os
 import shutil
 from dataclasses import dataclass, field
 
-import numpy as np
-import numpy.typing as npt
-
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import TileGrid, fitting_side
 from dubai_landcover_plugin.core.grid.work_grid import MAX_UPSAMPLING, WorkGrid, is_near, is_too_coarse, work_grid
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.runtimes.runtime import VIEWS
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
+from dubai_landcover_plugin.core.segmentation.stretch_choice import choose_stretch
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
@@ -56,12 +54,6 @@ class PlanMessages:
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
-    def add_constant(self, bands: list[int]) -> None:
-        """Add a warning about bands that have one value, if there are any."""
-        if bands:
-            listed = ", ".join(map(str, bands))
-            self.warnings.append(f"Band {listed} is constant: classes cannot be distinguished by it.")
-
 
 def make_plan(request: SegmentationRequest, source: RasterSource, metadata: BundleMetadata) -> Plan:
     """Return the plan of a run.
@@ -80,7 +72,9 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
     messages = PlanMessages()
     work = _work_grid(source.grid, metadata.gsd, options, messages)
     tiles = _tiles(work, metadata, options)
-    stretch = _stretch(source, options, messages)
+    chosen = choose_stretch(source, options, metadata.values)
+    messages.notes += chosen.notes
+    messages.warnings += chosen.warnings
     height, width = tiles.window_shape
     messages.notes.append(
         f"{source.grid.height}×{source.grid.width} px, {len(tiles)} windows of {height}×{width} px, "
@@ -94,7 +88,7 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
     looks_empty = source.nodata_warning()
     if looks_empty is not None:
         messages.warnings.append(looks_empty)
-    return Plan(work, tiles, stretch, tuple(messages.notes), tuple(messages.warnings))
+    return Plan(work, tiles, chosen.stretch, tuple(messages.notes), tuple(messages.warnings))
 
 
 def _tiles(work: WorkGrid, metadata: BundleMetadata, options: SegmentOptions) -> TileGrid:
@@ -160,40 +154,6 @@ def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, messages: 
         "the raster's own resolution."
     )
     return work
-
-
-def _stretch(source: RasterSource, options: SegmentOptions, messages: PlanMessages) -> Stretch:
-    """Return the stretch: given limits, identity for 8 bits, the full range of the type, or percentiles of a sample."""
-    bands = 3 if source.has_palette else len(source.bands)
-    if options.limits is not None:
-        if len(options.limits) not in (1, bands):
-            raise RequestError(
-                f"The stretch needs a low and a high value for each of {bands} bands, got {len(options.limits)} pairs."
-            )
-        return Stretch(options.limits if len(options.limits) == bands else options.limits * bands)
-    if source.dtype == "uint8":
-        messages.add_constant(source.constant_bands())
-        return Stretch.identity(bands)
-    if options.stretch == "none":
-        if source.dtype.kind not in "iu":
-            raise RequestError(
-                f"A raster of type {source.dtype} has no fixed value range for stretch 'none'.",
-                "Use the automatic stretch, or give a low and a high value for each band.",
-            )
-        return Stretch(((0.0, float(2 ** (8 * source.dtype.itemsize - (source.dtype.kind == "i")) - 1)),) * bands)
-    sample = source.read_sample()
-    stretch = Stretch.from_sample(sample.values, sample.valid)
-    limits = ", ".join(f"{low:.6g}–{high:.6g}" for low, high in stretch.limits)
-    messages.notes.append(f"{source.dtype} values are stretched from {limits} (2nd to 98th percentile of each band).")
-    messages.add_constant(
-        [band for band, values in zip(source.bands, sample.values, strict=False) if _is_flat(values[sample.valid])]
-    )
-    return stretch
-
-
-def _is_flat(values: npt.NDArray[np.floating]) -> bool:
-    known = values[np.isfinite(values)]
-    return known.size > 0 and bool(np.ptp(known) == 0)
 
 
 def _check_disk(request: SegmentationRequest, grid: Grid, messages: PlanMessages) -> None:

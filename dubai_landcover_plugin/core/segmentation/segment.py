@@ -140,7 +140,7 @@ def _write_rasters(
             warnings.append("The raster has no valid pixels: the result is all nodata.")
             monitor.log("warning", warnings[-1])
         monitor.report(1, 1, "verifying")
-        result = _result(request, bundle, executor.computed, outputs, windows, started, warnings)
+        result = _result(request, job, executor.computed, outputs, windows, started, warnings)
         try:
             _commit(request, bundle, outputs, result, inputs)
         except (RasterReadError, BundleError):
@@ -261,14 +261,15 @@ def _key(job: Job, executor: Executor, inputs: list[FileIdentity]) -> dict[str, 
 
 def _result(
     request: SegmentationRequest,
-    bundle: ModelBundle,
+    job: Job,
     computed: Candidate,
     outputs: MapOutputs,
     windows: int,
     started: float,
     warnings: list[str],
 ) -> SegmentationResult:
-    entries = bundle.metadata.scheme.entries
+    entries = job.bundle.metadata.scheme.entries
+    stretch = job.plan.stretch
     return SegmentationResult(
         output=request.output,
         record=str(record_path(request.output)),
@@ -291,9 +292,10 @@ def _result(
         device=computed.device,
         precision=computed.precision,
         runtime=computed.runtime,
-        model_hash=bundle.digest,
+        model_hash=job.bundle.digest,
         warnings=tuple(warnings),
         measured_on=outputs.grid.measured_on,
+        stretch=None if stretch.is_identity else stretch.limits,
     )
 
 

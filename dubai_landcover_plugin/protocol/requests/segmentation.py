@@ -22,7 +22,7 @@ DEVICES = ("auto", "cpu", "cuda", "mps", "intel-gpu", "directml")
 RUNTIMES = ("auto", "openvino", "torch", "onnxruntime")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16", "int8")
 GSD_MODES = ("auto", "never")
-STRETCHES = ("auto", "none")
+STRETCHES = ("auto", "match", "percentiles", "none")
 ALPHAS = ("auto", "yes", "no")
 LEAST_MEMORY = 256  # MB
 DEFAULT_MODEL = "dubai"
@@ -171,8 +171,11 @@ class SegmentOptions(Request):
         "auto",
         choices=STRETCHES,
         advanced=True,
-        title="Stretch of 16-bit and float rasters",
-        help="auto stretches each band from its 2nd to its 98th percentile; none uses the full range of the data type.",
+        title="Stretch to 8 bits",
+        help="match stretches the raster to the brightness of the model's training images; percentiles stretches each "
+        "band from its 2nd to its 98th percentile; none uses the full range of the data type. auto is match for "
+        "16-bit and float rasters, and for 8-bit ones that are clearly dark or in haze; other 8-bit rasters stay as "
+        "they are. For a model without statistics of its training images, match is percentiles.",
     )
     limits: tuple[tuple[float, float], ...] | None = option(
         None,
@@ -341,6 +344,7 @@ class SegmentationResult(Result):
         roads: The vector file of the road network, or None.
         measured_on: Surface on which areas and lengths are measured: ``plane`` of the CRS or WGS 84 ``ellipsoid``; None
             without a CRS.
+        stretch: Values of each band that became 0 and 255; None where 8-bit values were not changed.
     """
 
     output: str
@@ -363,6 +367,7 @@ class SegmentationResult(Result):
     buildings: str | None = None
     roads: str | None = None
     measured_on: str | None = None
+    stretch: tuple[tuple[float, float], ...] | None = None
 
 
 @dataclass(frozen=True)

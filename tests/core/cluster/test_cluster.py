@@ -9,6 +9,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,6 +19,7 @@ import rasterio
 from rasterio._err import CPLE_FileIOError
 
 from dubai_landcover_plugin.cli.main import main
+from dubai_landcover_plugin.core.bundle.bundle import load_bundle
 from dubai_landcover_plugin.core.cluster import connection, tasks
 from dubai_landcover_plugin.core.cluster.connection import Cluster, open_cluster
 from dubai_landcover_plugin.core.cluster.executor import cluster_executors, map_rasters, split_tile_rows
@@ -25,6 +27,7 @@ from dubai_landcover_plugin.core.segmentation.batch import run_folder, segment_f
 from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.errors import ClusterError, LandCoverError, RasterReadError, RunCancelled
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 from tests.factories import random_pixels, write_raster
 
 distributed = pytest.importorskip("distributed")
@@ -87,6 +90,24 @@ class TestShards:
             assert all((a == b).all() for a, b in zip(given, wanted, strict=True))
             assert (result.pixels, result.windows, result.runtime) == (alone.pixels, alone.windows, alone.runtime)
             assert result.area_m2 == pytest.approx(alone.area_m2)
+
+    def test_workers_take_the_stretch_of_the_client(self, cluster, tmp_path, tiny_model):
+        """The client's model has statistics, the one that the workers open has not: they would stretch otherwise."""
+        source = write_raster(tmp_path / "in.tif", random_pixels(420, 150).astype(np.uint16))
+        bundle = load_bundle(tiny_model)
+        image = ((20, 40, 60, 80, 100, 120, 140),) * 3
+        bundle.metadata = replace(bundle.metadata, values=ValueStatistics((image,)))
+        confidence = []
+        for name, own, further in (
+            ("alone", bundle, ()), ("shared", bundle, (cluster_executors(cluster, 3),)), ("plain", None, ()),
+        ):  # fmt: skip
+            outputs = {"output": str(tmp_path / f"{name}.tif"), "confidence": str(tmp_path / f"{name}_confidence.tif")}
+            request = SegmentationRequest(str(source), options=options(tiny_model), **outputs)
+            run_segmentation(request, Listener(), own, *further)
+            confidence.append(rasterio.open(outputs["confidence"]).read(1))
+        alone, shared, plain = confidence
+        assert (alone == shared).all()
+        assert (alone != plain).any()
 
     def test_progress_and_notes_arrive(self, cluster, tmp_path, tiny_model):
         source = write_raster(tmp_path / "in.tif", random_pixels(300, 150))
