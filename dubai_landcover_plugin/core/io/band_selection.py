@@ -183,7 +183,7 @@ def _add_by_number(
             meant = f"band {band}" if _is_unnamed(name) else f"{name} (band {band} of the training rasters)"
             raise BandError(
                 f"The model reads {meant}. {band_list(dataset)}",
-                f"Use a raster with the bands {', '.join(wanted)}, or choose the bands yourself.",
+                f"Use a raster with these bands: {', '.join(wanted)}; or choose the bands yourself.",
             )
     found.bands.update(left)
     found.ways.append("their numbers in the training rasters")

@@ -476,7 +476,7 @@ class RasterSource:
             if self._options.alpha == "yes" or self._is_alpha(band):
                 raise BandError(
                     f"The model reads band {band}, which is transparency here. {band_list(self._dataset)}",
-                    f"Use a raster with the bands {', '.join(self._wanted)}, or choose the bands yourself.",
+                    f"Use a raster with these bands: {', '.join(self._wanted)}; or choose the bands yourself.",
                 )
 
 
