@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dubai_landcover_plugin.protocol.model_metadata import MAX_BAND_NUMBER
+
 from .config_parser import require
 
-_UNNAMED = re.compile(r"band \d+")
-_MOST = 65_535  # bands of a raster
 _REMEDY = 'Give one for each input of the network: numbers, names or both, such as [4, 1, 2], ["nir", "red", "green"] '
 _REMEDY += 'or ["nir=4", "red=1", "green=2"].'
 
@@ -38,11 +37,6 @@ STD = (0.5, 0.5, 0.5)
 RGB = InputBands(("red", "green", "blue"))
 
 
-def is_unnamed(name: str) -> bool:
-    """Return whether a name is that of a band without a name, ``band N``."""
-    return _UNNAMED.fullmatch(name) is not None
-
-
 def parse_bands(values: Sequence[int | str]) -> InputBands:
     """Return the bands of ``data.bands``: numbers, names, or ``NAME=NUMBER``; red, green and blue if it is empty.
 
@@ -59,7 +53,11 @@ def parse_bands(values: Sequence[int | str]) -> InputBands:
             names.append(digits.strip().casefold())
             continue
         number = int(digits)
-        require(1 <= number <= _MOST, f"data.bands has the band {number}; bands count from 1 to {_MOST:,}.", _REMEDY)
+        require(
+            1 <= number <= MAX_BAND_NUMBER,
+            f"data.bands has the band {number}; bands count from 1 to {MAX_BAND_NUMBER:,}.",
+            _REMEDY,
+        )
         numbers.append(number)
         names.append(name.strip().casefold() or f"band {number}")
     require(

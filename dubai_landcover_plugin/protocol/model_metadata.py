@@ -29,11 +29,12 @@ MAX_GSD = 1e5
 """Largest ground sampling distance, m/px."""
 MAX_CLASS_BIAS = 100.0
 """Largest absolute bias of a class."""
+MAX_BAND_NUMBER = 65_535
+"""Largest number of a band of a raster, as of GDAL."""
 _INFINITY = float("inf")
 _MAX_PARAMETERS = 10**12
 _MAX_TEXT = 100_000  # characters
 _MAX_RADIUS = 10**6  # px
-_MAX_BAND = 65_535  # number of a band, as of GDAL
 _ONNX_STRIDE = 32  # px; a multiple of the total stride of nearly all networks
 _MAX_HEADER_BYTES = 10_000_000
 _MLM_SCHEMA = "https://stac-extensions.github.io/mlm/v1.5.0/schema.json"
@@ -296,7 +297,7 @@ class BundleMetadata:
 
 def _band_numbers(properties: dict[str, Any]) -> tuple[int, ...]:
     """Return the band numbers of a STAC item, none for older ones; raises one of ``DAMAGED`` if malformed."""
-    return tuple(whole(value, 1, _MAX_BAND) for value in array(properties.get("landcover:band_numbers", [])))
+    return tuple(whole(value, 1, MAX_BAND_NUMBER) for value in array(properties.get("landcover:band_numbers", [])))
 
 
 def _values(properties: dict[str, Any]) -> ValueStatistics | None:
@@ -318,6 +319,11 @@ def _spec(value: dict[str, Any]) -> ModelSpec:
 def _plain(entry: LandCoverClass) -> str:
     """Return a class name in the characters that the STAC classification extension allows."""
     return re.sub(r"[^0-9A-Za-z_-]+", "-", entry.name).strip("-") or f"class-{entry.id}"
+
+
+def is_unnamed_band(name: str) -> bool:
+    """Return whether a name is ``band N``, that of band N of rasters that do not name it."""
+    return re.fullmatch(r"band \d+", name) is not None
 
 
 def read_metadata(path: str | Path) -> BundleMetadata:

@@ -43,11 +43,10 @@ def train(config: str, data: str, folder: str, settings: Sequence[str], resume: 
     fabric = make_fabric(configuration.run)  # first, so that only the process with rank 0 reports
     report = say if fabric.is_global_zero else _ignore
     dataset = open_data(configuration, data)
+    settled = settle_gsd(configuration, dataset, report)
     if not configuration.model.gsd:
-        configuration = settle_gsd(configuration, dataset, report)
-        dataset = at_gsd(dataset, configuration.model.gsd)
-    else:
-        settle_gsd(configuration, dataset, report)
+        dataset = at_gsd(dataset, settled.model.gsd)
+    configuration = settled
     bands = identify_bands(dataset.entries, configuration.data.input_bands, report)
     split = make_split(dataset, configuration.split, report)
     values = value_statistics(split.training, are_stretched(dataset.entries, bands))

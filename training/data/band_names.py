@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ..bands import RGB, InputBands, is_unnamed
+from dubai_landcover_plugin.protocol.model_metadata import is_unnamed_band
+
+from ..bands import RGB, InputBands
 from ..errors import DatasetError
 from .dataset import Entry
 from .pixels import open_image
@@ -37,16 +39,16 @@ def identify_bands(entries: Sequence[Entry], bands: InputBands, report: Callable
     names = tuple(_name(index, name, found) for index, name in enumerate(bands.names))
     orders = {numbers for numbers, _ in found.values()}
     numbers = bands.numbers or (orders.pop() if len(orders) == 1 else ())
-    where = f" (bands {', '.join(map(str, numbers))})" if numbers and not all(map(is_unnamed, names)) else ""
+    where = f" (bands {', '.join(map(str, numbers))})" if numbers and not all(map(is_unnamed_band, names)) else ""
     report(f"Bands: the network reads {', '.join(names)}{where}.")
     return InputBands(names, numbers)
 
 
 def _name(index: int, given: str, found: dict[Path, tuple[tuple[int, ...], tuple[str, ...]]]) -> str:
     """Return the name of an input: the configured one, else that of the files that name it."""
-    if not is_unnamed(given):
+    if not is_unnamed_band(given):
         return given
-    named = {names[index]: path for path, (_, names) in found.items() if not is_unnamed(names[index])}
+    named = {names[index]: path for path, (_, names) in found.items() if not is_unnamed_band(names[index])}
     if len(named) > 1:
         listed = ", ".join(f"{name} in {path}" for name, path in list(named.items())[:3])
         raise DatasetError(

@@ -20,7 +20,7 @@ def check_names(names: Iterable[str], known: set[str], where: str) -> None:
             raise ConfigError(f"{where} contains '{name}', which does not exist.", f"Did you mean {', '.join(close)}?")
 
 
-def listing(names: Sequence[str]) -> str:
-    """Return up to 12 names as text, and the number of the others."""
-    shown = ", ".join(names[:12])
-    return shown if len(names) <= 12 else f"{shown} and {len(names) - 12} more"
+def listing(names: Sequence[str], most: int = 12) -> str:
+    """Return up to ``most`` names as text, and the number of the others."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

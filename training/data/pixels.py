@@ -15,9 +15,10 @@ from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.raster_source import Chip, RasterSource, SourceOptions
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.protocol.errors import BandError, LandCoverError
+from dubai_landcover_plugin.protocol.model_metadata import is_unnamed_band
 from dubai_landcover_plugin.protocol.partial_files import is_partial
 
-from ..bands import RGB, InputBands, is_unnamed
+from ..bands import RGB, InputBands
 from ..errors import DatasetError
 from .layers import is_on_earth
 
@@ -65,8 +66,8 @@ def _check_names(path: Path, source: RasterSource, bands: InputBands) -> None:
     if bands == RGB or (bands.numbers and not bands.fixed):
         return
     for name, number, own in zip(bands.names, source.bands, source.band_names, strict=True):
-        if own != name and not is_unnamed(name) and not (bands.fixed and is_unnamed(own)):
-            called = "has no name" if is_unnamed(own) else f"is called {own}"
+        if own != name and not is_unnamed_band(name) and not (bands.fixed and is_unnamed_band(own)):
+            called = "has no name" if is_unnamed_band(own) else f"is called {own}"
             raise DatasetError(
                 f"{path}: {name} is chosen in data.bands, but band {number} {called}.",
                 f'Name the bands in the file, or give their numbers, for example data.bands = ["{name}={number}", …].',

@@ -12,6 +12,7 @@ from dubai_landcover_plugin.core.grid.work_grid import GSD_TOLERANCE, MAX_UPSAMP
 from ..config import TrainingConfig
 from ..errors import ConfigError
 from .dataset import Dataset, Entry, LabelledImage
+from .names import listing
 
 _DECLARE = "state the pixel size of each source: [[sources]] with gsd"
 
@@ -67,7 +68,7 @@ def settle_gsd(config: TrainingConfig, dataset: Dataset, report: Callable[[str],
     origin = "as configured" if config.model.gsd else "that of the images"
     report(f"Ground sampling distance: {gsd:g} m/px, {origin}.")
     if unknown:
-        report(f"{_some(unknown)}: without a georeference, the pixels count as {gsd:g} m.")
+        report(f"{listing(unknown, 3)}: without a georeference, the pixels count as {gsd:g} m.")
     return replace(config, model=replace(config.model, gsd=gsd))
 
 
@@ -79,7 +80,7 @@ def _common_gsd(sizes: dict[str, tuple[float, float]], unknown: Sequence[str]) -
     """
     if unknown:
         raise ConfigError(
-            f"The pixel size of {_some(unknown)} is unknown: neither image nor mask has a CRS.",
+            f"The pixel size of {listing(unknown, 3)} is unknown: neither image nor mask has a CRS.",
             f"Set model.gsd to it, m/px, or {_DECLARE}.",
         )
     distances = {name: (across * down) ** 0.5 for name, (across, down) in sizes.items()}
@@ -95,7 +96,3 @@ def _common_gsd(sizes: dict[str, tuple[float, float]], unknown: Sequence[str]) -
 
 def _metres(size: tuple[float, float]) -> str:
     return f"{size[0]:.3g}×{size[1]:.3g} m"
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")

@@ -19,6 +19,7 @@ from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 from ..bands import InputBands
 from ..config import TrainingConfig
+from ..data.names import listing
 from ..errors import TrainingError
 
 LAST, BEST = "last.ckpt", "best.ckpt"
@@ -220,16 +221,11 @@ def compare_weights(expected: Mapping[str, torch.Tensor], given: Mapping[str, to
         ("Unexpected", [name for name in given if name not in expected]),
         ("Of another shape", shapes),
     )
-    return [f"{difference} ({len(names)}): {_some(names)}." for difference, names in listed if names]
+    return [f"{difference} ({len(names)}): {listing(names, _LISTED)}." for difference, names in listed if names]
 
 
 def _shape(tensor: torch.Tensor) -> str:
     return "×".join(map(str, tensor.shape)) or "scalar"
-
-
-def _some(names: list[str]) -> str:
-    more = len(names) - _LISTED
-    return ", ".join(names[:_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def config_differences(earlier: TrainingConfig, now: TrainingConfig) -> dict[str, tuple[Any, Any]]:

@@ -16,6 +16,7 @@ import rasterio
 from rasterio.enums import ColorInterp
 
 from dubai_landcover_plugin.protocol.errors import BandError
+from dubai_landcover_plugin.protocol.model_metadata import is_unnamed_band
 
 # Words of a band's name. Plain names come first: of "green" and "green i", "green" is the green band.
 _WORDS = {
@@ -113,7 +114,7 @@ def chosen_bands(
     differing = [
         f"band {band} is read as {name}, the raster calls it {own}"
         for name, band, own in zip(wanted, chosen, band_names(dataset, chosen))
-        if own != name and not _is_unnamed(own) and not _is_unnamed(name)
+        if own != name and not is_unnamed_band(own) and not is_unnamed_band(name)
     ]
     if differing:
         return Bands(chosen, warnings=(f"The chosen bands contradict the raster: {'; '.join(differing)}.",))
@@ -179,21 +180,21 @@ def _add_by_number(
     for name, band in left.items():
         (own,) = band_names(dataset, (band,)) if band <= dataset.count else ("",)
         # a band without a name in the training rasters may have any name here, but only one that is not read already
-        if not own or band in found.bands.values() or not (_is_unnamed(own) or _is_unnamed(name)):
-            meant = f"band {band}" if _is_unnamed(name) else f"{name} (band {band} of the training rasters)"
+        if not own or band in found.bands.values() or not (is_unnamed_band(own) or is_unnamed_band(name)):
+            meant = f"band {band}" if is_unnamed_band(name) else f"{name} (band {band} of the training rasters)"
             raise BandError(
                 f"The model reads {meant}. {band_list(dataset)}",
-                f"Use a raster with these bands: {', '.join(wanted)}; or choose the bands yourself.",
+                bands_remedy(wanted),
             )
     found.bands.update(left)
     found.ways.append("their numbers in the training rasters")
     numbers = tuple(left.values())
     names = zip(numbers, band_names(dataset, numbers))
-    listed = ", ".join(f"{band}{'' if _is_unnamed(name) else f' ({name})'}" for band, name in names)
+    listed = ", ".join(f"{band}{'' if is_unnamed_band(name) else f' ({name})'}" for band, name in names)
     found.warnings.append(
         f"The training rasters do not name bands {_listed(numbers)}: bands {listed} of this raster are read. Choose "
         "the bands yourself if their order differs."
-        if all(map(_is_unnamed, left))
+        if all(map(is_unnamed_band, left))
         else f"The raster does not say which of its {dataset.count} bands are {', '.join(left)}: bands {listed} are "
         "read, by their numbers in the training rasters. Choose the bands yourself if their order differs."
     )
@@ -222,6 +223,11 @@ def band_names(dataset: rasterio.DatasetReader, numbers: tuple[int, ...]) -> tup
     return tuple(names.get(band, f"band {band}") for band in numbers)
 
 
+def bands_remedy(wanted: tuple[str, ...]) -> str:
+    """Return what to do if a raster lacks bands that a model reads."""
+    return f"Use a raster with these bands: {', '.join(wanted)}; or choose the bands yourself."
+
+
 def _described_bands(dataset: rasterio.DatasetReader) -> dict[str, int]:
     """Return the bands by their names in the file, in lower case; without names that are numbers or occur twice."""
     names = [" ".join(_words(text or "")) for text in dataset.descriptions]
@@ -232,10 +238,6 @@ def _described_bands(dataset: rasterio.DatasetReader) -> dict[str, int]:
         and len(name) <= _MAX_NAME
         and not all(_GENERIC.fullmatch(word) for word in name.split())
     }
-
-
-def _is_unnamed(name: str) -> bool:
-    return re.fullmatch(r"band \d+", name) is not None
 
 
 def _add_by_position(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], named: set[int], found: _Found) -> None:

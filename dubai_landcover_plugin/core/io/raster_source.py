@@ -23,7 +23,14 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.resampling import cell_sums
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.array_source import resampling_of
-from dubai_landcover_plugin.core.io.band_selection import Bands, band_list, band_names, chosen_bands, find_bands
+from dubai_landcover_plugin.core.io.band_selection import (
+    Bands,
+    band_list,
+    band_names,
+    bands_remedy,
+    chosen_bands,
+    find_bands,
+)
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.georeference import grid_of
 from dubai_landcover_plugin.core.io.overviews import overview_agrees, used_level
@@ -476,7 +483,7 @@ class RasterSource:
             if self._options.alpha == "yes" or self._is_alpha(band):
                 raise BandError(
                     f"The model reads band {band}, which is transparency here. {band_list(self._dataset)}",
-                    f"Use a raster with these bands: {', '.join(self._wanted)}; or choose the bands yourself.",
+                    bands_remedy(self._wanted),
                 )
 
 
