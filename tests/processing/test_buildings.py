@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsFeature,
     QgsGeometry,
+    QgsPointXY,
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeatureSourceDefinition,
@@ -130,3 +132,32 @@ def test_a_layer_without_buildings_gives_an_empty_one(tmp_path: Path):
     layer = QgsVectorLayer(result["OUTPUT"], "o", "ogr")
     assert (result["BUILDINGS"], layer.featureCount()) == (0, 0)
     assert {"name", "area_m2", "iou", "regular", "angle"} <= set(layer.fields().names())
+
+
+@pytest.mark.parametrize("suffix", ["gpkg", "shp", "geojson", "fgb"])
+def test_check_validity_finds_nothing_beside_obstacles(tmp_path: Path, suffix: str):
+    blocks = QgsVectorLayer("Polygon?crs=EPSG:32640&field=name:string", "blocks", "memory")
+    streets = QgsVectorLayer("Polygon?crs=EPSG:32640&field=name:string", "streets", "memory")
+    rng = random.Random(5)
+    for number in range(40):
+        # A turned block of wavy edges; its upper border is that of a street, too.
+        x, y, angle = 300_000 + 60 * (number % 8), 2_780_000 + 60 * (number // 8), rng.uniform(0, 90)
+        border = [(step, 20 + rng.choice([-1, 0, 0, 1])) for step in range(0, 41, 2)]
+        lower = [(step, rng.choice([-1, 0, 0, 1])) for step in range(40, -1, -2)]
+        for layer, ring in ((blocks, [*border, *lower]), (streets, [*border, (40, 28), (0, 28)])):
+            moved = ", ".join(f"{x + px} {y + py}" for px, py in [*ring, ring[0]])
+            geometry = QgsGeometry.fromWkt(f"Polygon(({moved}))")
+            geometry.rotate(angle, QgsPointXY(x, y))
+            feature = QgsFeature(layer.fields())
+            feature.setGeometry(geometry)
+            layer.dataProvider().addFeature(feature)
+    output = str(tmp_path / f"regular.{suffix}")
+    processing.run(ALGORITHM, {"INPUT": blocks, "OBSTACLES": streets, "OUTPUT": output})
+    assert len(features(output)) == 40
+    for method in (1, 2):  # QGIS, GEOS
+        checked = processing.run(
+            "qgis:checkvalidity",
+            {"INPUT_LAYER": output, "METHOD": method, "VALID_OUTPUT": "memory:", "INVALID_OUTPUT": "memory:",
+             "ERROR_OUTPUT": "memory:"},
+        )  # fmt: skip
+        assert (checked["VALID_COUNT"], checked["INVALID_COUNT"], checked["ERROR_COUNT"]) == (40, 0, 0)

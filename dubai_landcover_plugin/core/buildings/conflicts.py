@@ -9,7 +9,8 @@ import numpy.typing as npt
 import shapely
 
 from dubai_landcover_plugin.core.buildings.local_frame import LocalFrame
-from dubai_landcover_plugin.core.buildings.outlines import intersection_over_union, largest_polygon, polygons_only
+from dubai_landcover_plugin.core.buildings.outlines import intersection_over_union, polygons_only
+from dubai_landcover_plugin.core.buildings.retreat import retreat
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 Polygons = npt.NDArray[np.object_]
@@ -47,31 +48,30 @@ class Outlines:
 
 
 def resolve_obstacle_overlaps(outlines: Outlines, obstacles: Polygons, tolerance: float, min_iou: float) -> None:
-    """Cut buildings back from obstacles that they newly overlap, or keep their original outlines.
+    """Move walls of buildings back from obstacles that they newly overlap, or keep their original outlines.
 
     Args:
         outlines: The buildings.
         obstacles: (M,) valid polygons in their CRS.
         tolerance: Shortest edge, m.
-        min_iou: Smallest IoU of an outline that was cut back.
+        min_iou: Smallest IoU of an outline that was moved back.
     """
-    moved = np.flatnonzero(outlines.regular)
-    buildings, met = shapely.STRtree(obstacles).query(outlines.current[moved], "intersects")
-    buildings = moved[buildings]
-    # Clip each obstacle to the bounds of the building's outlines: a road network may be one large polygon.
-    bounds = shapely.total_bounds
-    boxes = [shapely.box(*bounds([outlines.original[index], outlines.current[index]])) for index in buildings]
-    near = shapely.intersection(obstacles[met], np.array(boxes, object))
-    near = np.array([polygons_only(part) for part in near], object)
+    pieces = subdivide(obstacles)
+    tree = shapely.STRtree(pieces)
+    pending = np.flatnonzero(outlines.regular)
     for attempt in range(_ATTEMPTS + 1):
-        original, current = outlines.original[buildings], outlines.current[buildings]
-        overlaps = _overlaps_newly(outlines, buildings, current, near, original, near)
-        for building in np.unique(buildings[overlaps]).tolist():
+        # Where the original outline is in the obstacle, too, it may stay.
+        grown = shapely.difference(outlines.current[pending], outlines.original[pending])
+        buildings, met = tree.query(grown, "intersects")
+        new = shapely.intersection(grown[buildings], pieces[met])
+        buildings = pending[buildings]
+        sums = np.bincount(buildings, shapely.area(new), len(outlines.original))
+        pending = np.flatnonzero(sums > _SLIVER * shapely.area(outlines.original))
+        for building in pending.tolist():
             if attempt == _ATTEMPTS:
                 outlines.restore_original(building)
-                continue
-            against = near[overlaps & (buildings == building)]
-            _cut_back(outlines, building, [(part, part) for part in against], tolerance, min_iou)
+            else:
+                _move_back(outlines, building, list(new[buildings == building]), tolerance, min_iou)
 
 
 def resolve_mutual_overlaps(outlines: Outlines, tolerance: float, min_iou: float, monitor: Monitor) -> None:
@@ -103,7 +103,14 @@ def resolve_mutual_overlaps(outlines: Outlines, tolerance: float, min_iou: float
             if attempts[building] > _ATTEMPTS:
                 outlines.restore_original(building)
             else:
-                _cut_back(outlines, building, against, tolerance, min_iou)
+                overlaps = [
+                    shapely.difference(
+                        shapely.intersection(outlines.current[building], current),
+                        shapely.intersection(outlines.original[building], original),
+                    )
+                    for current, original in against
+                ]
+                _move_back(outlines, building, overlaps, tolerance, min_iou)
             changed[building] = True
 
 
@@ -144,61 +151,60 @@ def _overlaps_newly(
     return larger
 
 
-def _cut_back(
-    outlines: Outlines,
-    index: int,
-    against: list[tuple[shapely.Polygon, shapely.Polygon]],
-    tolerance: float,
-    min_iou: float,
+def _move_back(
+    outlines: Outlines, index: int, overlaps: list[shapely.Geometry], tolerance: float, min_iou: float
 ) -> None:
-    """Cut new overlaps out of a building, as rectangles along its axes, so that its angles stay right.
+    """Move walls of a building inwards until they leave new overlaps, so that angles and number of walls stay.
 
-    If the result has another number of holes, is invalid or too different, the original outline is restored.
+    If the result is invalid or too different, the original outline is restored.
 
     Args:
         outlines: The buildings.
-        index: The building that is cut.
-        against: Current and original outline of each of the others.
+        index: The building.
+        overlaps: The areas to leave, in the CRS.
         tolerance: Shortest edge, m.
         min_iou: Smallest IoU with the original outline.
     """
     frame = outlines.frames[index]
     current = shapely.transform(outlines.current[index], frame.to_local)
     original = shapely.transform(outlines.original[index], frame.to_local)
-    # New overlap: the current one without the original one.
-    cutouts = []
-    for other, other_original in against:
-        now = polygons_only(shapely.intersection(current, shapely.transform(other, frame.to_local)))
-        before = polygons_only(shapely.intersection(original, shapely.transform(other_original, frame.to_local)))
-        cutouts += [
-            _cutout(current, part, tolerance)
-            for part in shapely.get_parts(shapely.difference(now, before))
-            if part.area
-        ]
-    remainder = largest_polygon(shapely.difference(current, shapely.union_all(cutouts)))
-    if remainder is not None and len(remainder.interiors) == len(current.interiors):
-        remainder = shapely.simplify(remainder, 0)  # removes vertices on straight edges
-        outline = shapely.transform(remainder, frame.to_crs)
-        iou = intersection_over_union(original, remainder)
+    parts = shapely.get_parts([polygons_only(shapely.transform(overlap, frame.to_local)) for overlap in overlaps])
+    parts = [part for part in parts if part.area > 0]
+    moved = retreat(current, parts, _MARGIN * tolerance)
+    if moved is not None and shapely.is_valid(moved):
+        outline = shapely.transform(moved, frame.to_crs)
+        iou = intersection_over_union(original, moved)
         if iou >= min_iou and shapely.is_valid(outline):
             outlines.current[index], outlines.ious[index] = outline, iou
             return
     outlines.restore_original(index)
 
 
-def _cutout(polygon: shapely.Polygon, part: shapely.Geometry, tolerance: float) -> shapely.Polygon:
-    """Return the rectangle to cut out of a polygon for an overlap.
+def subdivide(polygons: Polygons, largest: int = 256) -> Polygons:
+    """Return the polygons, those with many vertices cut into pieces: overlays with a large one are slow.
 
-    Each side is moved outwards to the farthest vertex of the polygon within a tolerance, so that no short edge is left.
+    Args:
+        polygons: (N,) valid polygons.
+        largest: Number of vertices up to which a polygon stays whole.
     """
-    margin = _MARGIN * tolerance
-    low = shapely.bounds(part)[:2] - margin
-    high = shapely.bounds(part)[2:] + margin
-    corners = shapely.get_coordinates(polygon)
-    low, high = low.copy(), high.copy()
-    for axis in (0, 1):
-        near_low = corners[(corners[:, axis] <= low[axis]) & (corners[:, axis] > low[axis] - tolerance), axis]
-        near_high = corners[(corners[:, axis] >= high[axis]) & (corners[:, axis] < high[axis] + tolerance), axis]
-        low[axis] = near_low.min(initial=low[axis])
-        high[axis] = near_high.max(initial=high[axis])
-    return shapely.box(*low, *high)
+    done = [polygons[shapely.get_num_coordinates(polygons) <= largest]]
+    waiting = polygons[shapely.get_num_coordinates(polygons) > largest].tolist()
+    while waiting:
+        polygon = waiting.pop()
+        west, south, east, north = polygon.bounds
+        x, y = (west + east) / 2, (south + north) / 2
+        wide = east - west >= north - south
+        first, second = ((west, south, x, north), (x, south, east, north)) if wide else (
+            (west, south, east, y), (west, y, east, north)
+        )  # fmt: skip
+        for box in (first, second):
+            parts = shapely.get_parts(polygons_only(shapely.clip_by_rect(polygon, *box)))
+            small = shapely.get_num_coordinates(parts) <= largest
+            done.append(parts[small])
+            waiting += parts[~small].tolist()
+    pieces = np.concatenate(done)
+    invalid = ~shapely.is_valid(pieces)  # clipping may leave touching edges
+    if invalid.any():
+        repaired = [polygons_only(shapely.make_valid(piece)) for piece in pieces[invalid]]
+        pieces = np.concatenate([pieces[~invalid], shapely.get_parts(repaired)])
+    return pieces

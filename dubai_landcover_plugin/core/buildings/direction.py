@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from dubai_landcover_plugin.core.buildings.walls import integrals_of_pieces, principal_angles
+
 Array = npt.NDArray[np.float64]
 _QUARTER = np.pi / 2
 _MAX_WALLS = 64
@@ -22,7 +24,7 @@ def main_direction(points: Array, corners: npt.NDArray[np.int64]) -> float:
     the walls near that direction reduces the error.
 
     Args:
-        points: (N, 2) vertices of a densified open ring.
+        points: (N, 2) vertices of an open ring.
         corners: (M + 1,) int64, indices of its corners, the first 0, the last N.
 
     Returns:
@@ -50,11 +52,6 @@ def _wall_angles(closed: Array, corners: npt.NDArray[np.int64]) -> Array:
 
     Total least squares: the principal axis of the second moments, summed for the edges between two corners.
     """
-    middles = (closed[1:] + closed[:-1]) / 2
-    weights = np.hypot(*np.diff(closed, axis=0).T)
-    x, y = middles[:, 0], middles[:, 1]
-    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y]) * weights
-    size, sx, sy, sxx, sxy, syy = np.add.reduceat(terms, corners[:-1], axis=1)
-    xx, xy, yy = sxx - sx * sx / size, sxy - sx * sy / size, syy - sy * sy / size
-    angles: Array = np.arctan2(2 * xy, xx - yy) / 2
+    integrals = integrals_of_pieces(closed, corners)
+    angles: Array = principal_angles(integrals)
     return angles

@@ -31,6 +31,8 @@ _REPORT_EVERY = 50
 """Buildings between two progress reports."""
 _SHAPEFILE_NAME = 10
 """Longest field name of a shapefile."""
+_REGULAR_SHARE = 0.5
+"""Smallest share of a regular outline's length that is at right angles."""
 _RESERVED = ("fid", "ogc_fid", "geom", "geometry")
 """Field names that formats use themselves; the parts of a split feature could not share its id."""
 
@@ -90,18 +92,18 @@ def regularize_checked(request: BuildingsRequest, monitor: Monitor) -> Buildings
         local = local_frames(buildings.polygons, buildings.crs)
     unit = "m" if buildings.crs is not None else "units of the layer"
     monitor.log("info", f"Tolerance {tolerance:.3g} {unit}, {len(buildings.polygons):,} polygons.")
-    outlines = _regularize_all(buildings.polygons, local, tolerance, request, monitor)
+    outlines, shares = _regularize_all(buildings.polygons, local, tolerance, request, monitor)
     monitor.report(19, 20, "overlaps")
     if obstacles is not None:
         resolve_obstacle_overlaps(outlines, obstacles, tolerance, request.min_iou)
     resolve_mutual_overlaps(outlines, tolerance, request.min_iou, monitor)
-    geometries, fields = _features(buildings, outlines, request.split > 0)
+    regular = outlines.regular & (shares >= _REGULAR_SHARE)
+    geometries, fields = _features(buildings, outlines, regular, request.split > 0)
     raise_if_cancelled(monitor)
     _write(request, geometries, fields, buildings.crs, monitor)
     monitor.report(1, 1, "")
     for text in buildings.warnings:
         monitor.log("warning", text)
-    regular = outlines.regular
     return BuildingsResult(
         output=request.output,
         buildings=len(geometries),
@@ -226,18 +228,23 @@ def _split_buildings(
 
 def _regularize_all(
     polygons: Polygons, local: list[LocalFrame], tolerance: float, request: BuildingsRequest, monitor: Monitor
-) -> Outlines:
-    """Regularize each polygon; those for which no outline is close enough keep theirs."""
+) -> tuple[Outlines, npt.NDArray[np.float64]]:
+    """Regularize each polygon; those for which no outline is close enough keep theirs.
+
+    Returns:
+        The outlines, and the share of the length of each that is at right angles, (N,).
+    """
     count = len(polygons)
     outlines = Outlines(polygons, polygons.copy(), list(local), np.ones(count), np.zeros(count, bool))
+    shares = np.zeros(count)
     for index, polygon in enumerate(polygons):
         _report(monitor, index, count, 1, "outlines")
         frame = outlines.frames[index] = align_to_walls(polygon, local[index], tolerance)
         found = regularize_outline(polygon, frame, tolerance, request.diagonals, request.min_iou)
         if found is not None:
-            outlines.current[index], outlines.ious[index] = found
+            outlines.current[index], outlines.ious[index], shares[index] = found
             outlines.regular[index] = True
-    return outlines
+    return outlines, shares
 
 
 def _report(monitor: Monitor, done: int, total: int, stage: int, text: str) -> None:
@@ -247,12 +254,15 @@ def _report(monitor: Monitor, done: int, total: int, stage: int, text: str) -> N
         monitor.report(stage * total + done, 2 * total, text)
 
 
-def _features(buildings: Buildings, outlines: Outlines, each_part: bool) -> tuple[Polygons, dict[str, Any]]:
+def _features(
+    buildings: Buildings, outlines: Outlines, regular: npt.NDArray[np.bool_], each_part: bool
+) -> tuple[Polygons, dict[str, Any]]:
     """Return output geometries and attributes.
 
     Args:
         buildings: Polygons and their input features.
         outlines: Their outlines.
+        regular: (N,) whether most of an outline is at right angles.
         each_part: Whether each polygon is a feature, else the polygons of one input feature are joined again.
     """
     # Areas and perimeters in metres.
@@ -280,7 +290,7 @@ def _features(buildings: Buildings, outlines: Outlines, each_part: bool) -> tupl
             unit[0]: total(area),
             unit[1]: total(perimeter),
             "iou": total(shared) / total(area + original_area - shared),
-            "regular": (total(~outlines.regular) == 0).astype(np.int32),
+            "regular": (total(~regular) == 0).astype(np.int32),
             "angle": azimuths[largest],
         }
     )

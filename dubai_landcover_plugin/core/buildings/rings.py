@@ -37,11 +37,18 @@ _STEPS_EXTENT = 4.0
 _AXES = [(math.cos(k * _EIGHTH), math.sin(k * _EIGHTH)) for k in range(4)]
 
 
-def densify(ring: Array, step: float) -> Array:
-    """Return a ring with added vertices, so that no edge is longer than ``step``.
+def from_corner(ring: Array) -> Array:
+    """Return an open ring, (M, 2), that starts at the vertex farthest from the mean, which is a corner.
 
-    The ring is rotated to start at the vertex farthest from the mean, which is a corner: Douglas–Peucker never removes
-    the first vertex.
+    Douglas–Peucker never removes the first vertex.
+    """
+    farthest = int(np.hypot(*(ring - ring.mean(axis=0)).T).argmax())
+    rolled: Array = np.concatenate([ring[farthest:], ring[:farthest]])
+    return rolled
+
+
+def densify(ring: Array, step: float) -> Array:
+    """Return a ring from a corner on, with added vertices, so that no edge is longer than ``step``.
 
     Args:
         ring: (M, 2) open ring.
@@ -50,9 +57,8 @@ def densify(ring: Array, step: float) -> Array:
     Returns:
         (N, 2) open ring.
     """
-    farthest = int(np.hypot(*(ring - ring.mean(axis=0)).T).argmax())
-    rotated = np.roll(ring, -farthest, axis=0)
-    closed = shapely.linestrings(np.vstack([rotated, rotated[:1]]))
+    rolled = from_corner(ring)
+    closed = shapely.linestrings(np.vstack([rolled, rolled[:1]]))
     longest = max(step, float(shapely.length(closed)) / _MAX_POINTS)
     points: Array = shapely.get_coordinates(shapely.segmentize(closed, longest))[:-1]
     return points
@@ -69,10 +75,11 @@ def corner_indices(points: Array, tolerance: float) -> npt.NDArray[np.int64]:
         D. H. Douglas, T. K. Peucker 1973, Algorithms for the reduction of the number of points required to represent a
         digitized line or its caricature, https://doi.org/10.3138/FM57-6770-U75U-7727
     """
-    closed = np.vstack([points, points[:1]])
-    corners = shapely.get_coordinates(shapely.simplify(shapely.linestrings(closed), tolerance, preserve_topology=False))
-    is_corner = np.isin(points[:, 0] + 1j * points[:, 1], corners[:, 0] + 1j * corners[:, 1])
-    return np.append(np.flatnonzero(is_corner), len(points))
+    # The index of each vertex is its third coordinate, which the simplification keeps.
+    numbered = np.column_stack([np.vstack([points, points[:1]]), np.arange(len(points) + 1)])
+    simple = shapely.simplify(shapely.linestrings(numbered), tolerance, preserve_topology=False)
+    corners: npt.NDArray[np.int64] = shapely.get_coordinates(simple, include_z=True)[:, 2].astype(np.int64)
+    return corners
 
 
 def rectilinear_ring(points: Array, tolerance: float, diagonals: bool) -> Array | None:
@@ -92,6 +99,15 @@ def rectilinear_ring(points: Array, tolerance: float, diagonals: bool) -> Array 
     if len(lines) < 4:
         return None
     return np.array([_intersect(line, following) for line, following in pairwise([*lines, lines[0]])])
+
+
+def oblique_steps(points: Array, corners: npt.NDArray[np.int64], tolerance: float) -> int:
+    """Return the number of vertices of the steps that a ring with right angles has in place of oblique edges.
+
+    Edges that become one or two steps are not counted: these go where they are small.
+    """
+    extents = np.abs(np.diff(np.vstack([points, points[:1]])[corners], axis=0)).min(axis=1)
+    return int(2 * np.maximum(np.ceil(extents / tolerance) - 2, 0).sum())
 
 
 def equivalent_rectangle(points: Array) -> Array:

@@ -45,7 +45,7 @@ class BuildingsRequest(Request):
     diagonals: bool = option(
         False,
         title="Allow edges at 45°",
-        help="Long edges at about 45° to the walls become diagonal edges instead of steps.",
+        help="Long edges at about 45° to the walls run at exactly 45°.",
     )
     split: float = option(
         0.0,

@@ -5,10 +5,17 @@ import pytest
 import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rasterio.features import rasterize, shapes
+from scipy.ndimage import gaussian_filter
 from shapely.affinity import rotate, translate
 
 from dubai_landcover_plugin.core.buildings.local_frame import local_frames
-from dubai_landcover_plugin.core.buildings.outlines import intersection_over_union
+from dubai_landcover_plugin.core.buildings.outlines import (
+    _has_saw_teeth,
+    align_to_walls,
+    intersection_over_union,
+    regularize_outline,
+)
 from dubai_landcover_plugin.core.buildings.tolerance import default_tolerance
 from tests.core.buildings.cases import ELL, YARD, deviations, pixels, regular
 
@@ -43,22 +50,26 @@ class TestOutlines:
         sizes = rng.uniform(4, 40, (boxes, 2))
         whole = shapely.union_all([shapely.box(*low, *(low + size)) for low, size in zip(corners, sizes, strict=True)])
         (stair,) = pixels(rotate(whole, angle, origin=(55, 55)))
-        outline, _ = regular(stair, tolerance, diagonals, min_iou)
-        if outline is None:
+        (frame,) = local_frames(np.array([stair], object), None)
+        found = regularize_outline(stair, align_to_walls(stair, frame, tolerance), tolerance, diagonals, min_iou)
+        if found is None:
             return
+        outline, _, share = found
         assert outline.geom_type == "Polygon"
         assert shapely.is_valid(outline)
         assert len(outline.interiors) == len(stair.interiors)
         assert intersection_over_union(stair, outline) >= min_iou
-        off, lengths = deviations(outline, 45 if diagonals else 90)
-        assert off[lengths > 0.01].max() < 0.01
+        assert 0 <= share <= 1
+        if share == 1 and len(shapely.get_parts(outline)) == 1:
+            edges = [np.diff(shapely.get_coordinates(ring), axis=0) for ring in shapely.get_rings(outline)]
+            assert np.hypot(*np.concatenate(edges).T).min() > 1e-3
 
     def test_diagonals_where_they_are_allowed(self):
         (stair,) = pixels(translate(rotate(CHAMFERED, 20, origin=(30, 20)), 25, 30))
         stepped, _ = regular(stair)
         slanting, _ = regular(stair, diagonals=True)
         assert shapely.get_num_coordinates(slanting) == 6
-        assert shapely.get_num_coordinates(stepped) > 8
+        assert shapely.get_num_coordinates(stepped) == 6  # a wall in a direction of its own, without steps
         off, _ = deviations(slanting)
         assert off.max() == pytest.approx(45, abs=1e-3)
 
@@ -95,3 +106,27 @@ class TestOutlines:
         assert default_tolerance(half, local_frames(half, None)) == pytest.approx(1)
         drawn = np.array([rotate(translate(ELL, 30, 35), 25)], object)
         assert default_tolerance(drawn, local_frames(drawn, None)) == 2
+
+    @pytest.mark.parametrize("angle", [0, 10, 33, 70])
+    def test_a_block_along_a_curved_street_has_no_saw_teeth(self, angle):
+        ring = shapely.Point(50, 10).buffer(75).difference(shapely.Point(50, 10).buffer(50))
+        sector = shapely.intersection(ring, shapely.Polygon([(50, 10), (5, 110), (95, 110)]))
+        (stair,) = pixels(rotate(sector, angle, origin=(50, 60)), size=120)
+        outline, _ = regular(stair)
+        simplified = shapely.simplify(stair, 1.5)
+        assert intersection_over_union(stair, outline) > 0.94
+        assert shapely.get_num_coordinates(outline) <= shapely.get_num_coordinates(simplified) + 1
+        assert outline.length < 1.03 * simplified.length
+        assert not _has_saw_teeth(outline, 2.0)
+
+    @pytest.mark.parametrize("shape", [shapely.box(0, 0, 40, 24), ELL, YARD])
+    def test_noise_leaves_the_corners_of_right_angled_buildings(self, shape):
+        rng = np.random.default_rng(4)
+        for angle in range(0, 90, 15):
+            mask = rasterize([translate(rotate(shape, angle, origin=(20, 15)), 30, 35)], (110, 110)).astype(float)
+            noise = gaussian_filter(rng.normal(size=mask.shape), 1.2)
+            parts = shapes((gaussian_filter(mask, 1.2) + 0.4 * noise > 0.5).astype(np.uint8), connectivity=4)
+            stair = max((shapely.geometry.shape(part) for part, value in parts if value), key=lambda part: part.area)
+            outline, _ = regular(stair)
+            assert shapely.get_num_coordinates(outline) == shapely.get_num_coordinates(shape)
+            assert deviations(outline)[0].max() < 1e-3
