@@ -96,13 +96,18 @@ def test_obstacles_and_options_reach_the_engine(tmp_path: Path):
     feedback = RecordingFeedback()
     values = {
         "INPUT": memory_layer(), "OBSTACLES": memory_layer(), "OUTPUT": str(tmp_path / "o.gpkg"), "TOLERANCE": 1,
-        "DIAGONALS": True, "MIN_IOU": 0.9, "SPLIT": 3, "MIN_PART": 50,
+        "DIAGONALS": True, "MIN_IOU": 0.9, "SPLIT": 3, "MIN_PART": 50, "MIN_AREA": 30,
     }  # fmt: skip
     processing.run(ALGORITHM, values, feedback=feedback)
     request = feedback.texts("command")[0]
     for text in ('"tolerance":1.0', '"diagonals":true', '"min_iou":0.9', '"split":3.0', '"min_part":50.0'):
         assert text in request
+    assert '"min_area":30.0' in request
+    assert '"class_name":null' in request
     assert '"obstacles":null' not in request
+    values = {"INPUT": memory_layer(), "OUTPUT": str(tmp_path / "o.gpkg"), "CLASS": "Roof"}
+    with pytest.raises(QgsProcessingException, match="no attribute class or class_id"):
+        processing.run(ALGORITHM, values)
 
 
 def test_the_result_loads_styled(tmp_path: Path):

@@ -123,6 +123,17 @@ def test_an_error_of_the_engine_reaches_the_user_and_leaves_no_file(tmp_path: Pa
     assert sorted(os.listdir(tmp_path)) == ["two.tif"]
 
 
+def test_buildings_and_roads_come_from_the_chosen_classes(raster: str, tmp_path: Path, feedback: RecordingFeedback):
+    values = {"INPUT": raster, "OUTPUT": str(tmp_path / "o.tif"), "BUILDINGS": str(tmp_path / "b.gpkg"), **FAST}
+    with pytest.raises(QgsProcessingException, match=r"no class Roof; it has Water, Land, .*BUILDING_CLASS"):
+        run("segmentlandcover", {**values, "BUILDING_CLASS": "Roof"})
+    assert not (tmp_path / "o.tif").exists()
+    run("segmentlandcover", {**values, "BUILDING_CLASS": "land", "ROAD_CLASS": "4"}, feedback)
+    request = json.loads(feedback.texts("command")[0])
+    assert (request["building_class"], request["road_class"]) == ("land", "4")
+    assert {feature["class"] for feature in features(values["BUILDINGS"])} <= {"Land"}
+
+
 def test_side_files_of_the_input_are_kept(raster: str, tmp_path: Path):
     """QGIS always allows overwriting, and asks the user only about ``town.shp``, which does not exist."""
     source = QgsRasterLayer(raster, "town")

@@ -9,7 +9,7 @@ import numpy.typing as npt
 import shapely
 
 from dubai_landcover_plugin.core.buildings.local_frame import LocalFrame
-from dubai_landcover_plugin.core.buildings.outlines import intersection_over_union, polygons_only
+from dubai_landcover_plugin.core.buildings.outlines import intersection_over_union, polygons_only, reaches
 from dubai_landcover_plugin.core.buildings.retreat import retreat
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
@@ -34,6 +34,7 @@ class Outlines:
         frames: N frames along their walls.
         ious: (N,) intersection over union of both; 1 where the original outline is kept.
         regular: (N,) bool, whether the current outline is regularized.
+        smallest: (N,) area that a regularized outline must not fall below, m²; None sets no limit.
     """
 
     original: Polygons
@@ -41,6 +42,7 @@ class Outlines:
     frames: list[LocalFrame]
     ious: npt.NDArray[np.float64]
     regular: npt.NDArray[np.bool_]
+    smallest: npt.NDArray[np.float64] | None = None
 
     def restore_original(self, index: int) -> None:
         """Replace a regularized outline by the original one."""
@@ -174,7 +176,8 @@ def _move_back(
     if moved is not None and shapely.is_valid(moved):
         outline = shapely.transform(moved, frame.to_crs)
         iou = intersection_over_union(original, moved)
-        if iou >= min_iou and shapely.is_valid(outline):
+        is_large = outlines.smallest is None or reaches(moved, outlines.smallest[index])
+        if iou >= min_iou and is_large and shapely.is_valid(outline):
             outlines.current[index], outlines.ious[index] = outline, iou
             return
     outlines.restore_original(index)

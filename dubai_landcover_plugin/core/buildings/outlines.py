@@ -30,6 +30,9 @@ _LEVELS = (1.0, 0.7, 0.5, 0.35)
 _STRAIGHTNESS = (0.75, 0.2, 0.0)
 """Douglas–Peucker tolerances at which walls are found, as fractions of the given one; the first with 3 corners."""
 
+_ROUNDING = 1e-9
+"""Relative change of an area by the transformation to the CRS and back."""
+
 
 _MAX_VERTICES = 1 << 30
 """No limit of vertices."""
@@ -46,7 +49,12 @@ def align_to_walls(polygon: shapely.Polygon, frame: LocalFrame, tolerance: float
 
 
 def regularize_outline(
-    polygon: shapely.Polygon, frame: LocalFrame, tolerance: float, diagonals: bool, min_iou: float
+    polygon: shapely.Polygon,
+    frame: LocalFrame,
+    tolerance: float,
+    diagonals: bool,
+    min_iou: float,
+    min_area: float = 0.0,
 ) -> tuple[shapely.Polygon, float, float] | None:
     """Return an outline of straight walls, its IoU and share of right-angled length; None if none is close enough.
 
@@ -60,10 +68,11 @@ def regularize_outline(
         tolerance: Shortest edge, m.
         diagonals: Whether edges may also run at 45°.
         min_iou: Smallest intersection over union with the given polygon, 0..1.
+        min_area: Smallest area, m².
     """
     rings = [from_corner(frame.to_local(shapely.get_coordinates(ring)[:-1])) for ring in shapely.get_rings(polygon)]
     original = shapely.transform(polygon, frame.to_local)
-    close = partial(_first_close, rings, original, frame, tolerance, diagonals, min_iou)
+    close = partial(_first_close, rings, original, frame, tolerance, diagonals, min_iou, min_area)
     walls = close(_fit_walls, _LEVELS)
     most = _MAX_VERTICES if walls is None else int(shapely.get_num_coordinates(walls[0]))
     steps = sum(oblique_steps(ring, corner_indices(ring, tolerance / 2), tolerance) for ring in rings)
@@ -78,6 +87,7 @@ def _first_close(
     tolerance: float,
     diagonals: bool,
     min_iou: float,
+    min_area: float,
     fit: Fit,
     levels: tuple[float, ...],
     most: int | None = None,
@@ -91,6 +101,7 @@ def _first_close(
         tolerance: Shortest edge, m.
         diagonals: Whether edges may also run at 45°.
         min_iou: Smallest IoU.
+        min_area: Smallest area, m².
         fit: Fits a ring.
         levels: Tolerances that are tried, as fractions of the given one.
         most: Largest number of vertices; an outline with saw teeth is not accepted either. None: no limit.
@@ -103,7 +114,7 @@ def _first_close(
         if most is not None and shapely.get_num_coordinates(regular) > most:
             return None  # lower tolerances leave even more vertices
         iou = intersection_over_union(original, regular)
-        if iou < min_iou or (most is not None and _has_saw_teeth(regular, tolerance)):
+        if iou < min_iou or not reaches(regular, min_area) or (most is not None and _has_saw_teeth(regular, tolerance)):
             continue
         outline = shapely.transform(regular, frame.to_crs)
         if shapely.is_valid(outline):
@@ -133,6 +144,11 @@ def _has_saw_teeth(polygon: shapely.Polygon, tolerance: float) -> bool:
         if np.all([np.roll(tooth, shift) for shift in range(_TEETH)], axis=0).any():
             return True
     return False
+
+
+def reaches(polygon: shapely.Polygon, min_area: float) -> bool:
+    """Return whether a polygon still has a minimum area, m², after its coordinates are rounded."""
+    return bool(polygon.area >= min_area * (1 + _ROUNDING))
 
 
 def intersection_over_union(one: shapely.Polygon, other: shapely.Polygon) -> float:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import shapely
 from rasterio.crs import CRS
 
+from dubai_landcover_plugin.core.buildings.class_filter import polygons_of_class
 from dubai_landcover_plugin.core.buildings.conflicts import Outlines, resolve_mutual_overlaps, resolve_obstacle_overlaps
 from dubai_landcover_plugin.core.buildings.local_frame import LocalFrame, local_frames
 from dubai_landcover_plugin.core.buildings.necks import split_at_necks
@@ -80,7 +81,7 @@ def regularize_buildings(request: BuildingsRequest, monitor: Monitor | None = No
 def regularize_checked(request: BuildingsRequest, monitor: Monitor) -> BuildingsResult:
     """Do as :func:`regularize_buildings` where :func:`.check_outputs` has accepted the output."""
     monitor.report(0, 1, "reading")
-    buildings = read_buildings(request.input)
+    buildings = read_buildings(request.input, request.class_name)
     _check_names(request.output, buildings.fields)
     if not len(buildings.polygons):
         return _write_empty(request, buildings, monitor)
@@ -131,16 +132,20 @@ def _write_empty(request: BuildingsRequest, buildings: Buildings, monitor: Monit
     )
 
 
-def read_buildings(source: str) -> Buildings:
+def read_buildings(source: str, class_name: str | None = None) -> Buildings:
     """Read the polygons of a layer; invalid geometries are repaired, other geometry types are skipped.
 
     Args:
         source: Path, optionally with a layer, as for :func:`.read_vector`.
+        class_name: Name or id of the only class to take, see :func:`.polygons_of_class`; None takes all.
 
     Raises:
         RasterOpenError: if it cannot be read, or has features but no polygons.
+        ClassSchemeError: if it has no polygons of the class.
     """
     layer = read_vector(source, may_be_empty=True)
+    if class_name is not None:
+        layer = polygons_of_class(layer, class_name, source)
     geometries, repaired = _make_valid(layer.geometries)
     parts, feature = shapely.get_parts(geometries, return_index=True)
     kept = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & (shapely.area(parts) > 0)
@@ -235,16 +240,25 @@ def _regularize_all(
         The outlines, and the share of the length of each that is at right angles, (N,).
     """
     count = len(polygons)
-    outlines = Outlines(polygons, polygons.copy(), list(local), np.ones(count), np.zeros(count, bool))
+    smallest = _smallest_areas(polygons, local, request)
+    outlines = Outlines(polygons, polygons.copy(), list(local), np.ones(count), np.zeros(count, bool), smallest)
     shares = np.zeros(count)
     for index, polygon in enumerate(polygons):
         _report(monitor, index, count, 1, "outlines")
         frame = outlines.frames[index] = align_to_walls(polygon, local[index], tolerance)
-        found = regularize_outline(polygon, frame, tolerance, request.diagonals, request.min_iou)
+        found = regularize_outline(polygon, frame, tolerance, request.diagonals, request.min_iou, smallest[index])
         if found is not None:
             outlines.current[index], outlines.ious[index], shares[index] = found
             outlines.regular[index] = True
     return outlines, shares
+
+
+def _smallest_areas(polygons: Polygons, local: list[LocalFrame], request: BuildingsRequest) -> npt.NDArray[np.float64]:
+    """Return the area that each outline must not fall below, (N,) m²: the largest minimum that the polygon reaches."""
+    areas = np.array([shapely.area(shapely.transform(p, frame.to_local)) for p, frame in zip(polygons, local)])
+    minima = (request.min_area, request.min_part if request.split > 0 else 0.0)
+    smallest: npt.NDArray[np.float64] = np.max([np.where(areas >= least, least, 0.0) for least in minima], axis=0)
+    return smallest
 
 
 def _report(monitor: Monitor, done: int, total: int, stage: int, text: str) -> None:

@@ -78,15 +78,13 @@ def extract_checked(request: RoadsRequest, monitor: Monitor) -> RoadsResult:
     """Do as :func:`extract_roads` where :func:`.check_outputs` has accepted the outputs."""
     with ClassifiedSource(request.input, request.scheme) as source:
         network = find_network(source, request, monitor)
-        grid = source.grid
+        grid, road = source.grid, source.scheme.find(request.class_name)
     notes = source.notes
     if grid.crs is None:
         notes.append("The raster has no CRS: lengths and widths are in pixels.")
     if not len(network.lines):
         unit = "m" if grid.crs is not None else "px"
-        notes.append(
-            f"No network of class {request.class_name} reaches the minimum length of {request.min_length:g} {unit}."
-        )
+        notes.append(f"No network of class {road.name} reaches the minimum length of {request.min_length:g} {unit}.")
     for note in notes:
         monitor.log("warning", note)
     raise_if_cancelled(monitor)
@@ -118,7 +116,7 @@ def find_network(
         skeleton = find_skeleton(source, options, confidence, monitor, tile)
     graph, bridged = _build_graph(skeleton, source, request, barriers, monitor)
     monitor.report(95, 100, "smoothing")
-    lines = smooth(graph, request.simplify)
+    lines = _drop_short_lines(graph, smooth(graph, request.simplify), request.min_length)
     raise_if_cancelled(monitor)
     return _build_network(graph, lines, source.grid, road, bridged)
 
@@ -142,6 +140,21 @@ def _build_graph(
     planarize(graph)
     drop_short_networks(graph, request.min_length)
     return graph, bridged
+
+
+def _drop_short_lines(graph: RoadGraph, lines: npt.NDArray[np.object_], min_length: float) -> npt.NDArray[np.object_]:
+    """Remove the networks that smoothing has made shorter than ``min_length``; return the lines that are left.
+
+    Args:
+        graph: Changed in place.
+        lines: (N,) smoothed LineStrings in pixels, in the order of ``graph.lines``.
+        min_length: Shortest total length, m (px without a CRS).
+    """
+    lengths = {
+        number: graph.metric.length(shapely.get_coordinates(line)) for number, line in zip(graph.lines, lines.tolist())
+    }
+    drop_short_networks(graph, min_length, lengths)
+    return lines[[number in graph.lines for number in lengths]] if len(lines) else lines
 
 
 def _barrier_ids(scheme: ClassScheme, names: tuple[str, ...] | None, road: LandCoverClass) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -162,13 +163,19 @@ class _SpurFinder:
             self._short[node] = short
 
 
-def drop_short_networks(graph: RoadGraph, min_length: float) -> None:
-    """Remove connected components whose lines are shorter than ``min_length`` together, m (px without a CRS)."""
+def drop_short_networks(graph: RoadGraph, min_length: float, lengths: Mapping[int, float] | None = None) -> None:
+    """Remove connected components whose lines are shorter than ``min_length`` together, m (px without a CRS).
+
+    Args:
+        graph: Changed in place.
+        min_length: Shortest total length.
+        lengths: Length of each line by its number; None measures the lines of the graph.
+    """
     component = graph.components()
-    lengths: dict[int, float] = {}
-    for line in graph.lines.values():
-        key = component[line.start]
-        lengths[key] = lengths.get(key, 0.0) + graph.metric.length(line.points)
+    totals: dict[int, float] = {}
+    for number, line in graph.lines.items():
+        length = graph.metric.length(line.points) if lengths is None else lengths[number]
+        totals[component[line.start]] = totals.get(component[line.start], 0.0) + length
     for number, line in list(graph.lines.items()):
-        if lengths[component[line.start]] < min_length:
+        if totals[component[line.start]] < min_length:
             graph.remove(number)

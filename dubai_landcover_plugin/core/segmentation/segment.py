@@ -247,7 +247,7 @@ def _key(job: Job, executor: Executor, inputs: list[FileIdentity]) -> dict[str, 
     request = job.request.to_json()
     for name in ("overwrite", "keep", "cog", "batch", "memory", "min_area", "simplify"):
         del request["options"][name]
-    for name in ("output", "polygons", "buildings", "roads", "report"):
+    for name in ("output", "polygons", "buildings", "roads", "report", "building_class", "road_class"):
         del request[name]
     return {
         "request": request,

@@ -6,7 +6,7 @@ from typing import Any
 
 from dubai_landcover_plugin.core.io.files import temporary_folder, write_text
 from dubai_landcover_plugin.core.report.run_page import run_page
-from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, LandCoverError, OutputError
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
@@ -16,7 +16,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRe
 
 # Packages are imported inside the functions: most runs need none of them.
 
-BUILDING, ROAD = "Building", "Road"
+_WATER = "Water"
 
 
 def check_classes(request: SegmentationRequest, scheme: ClassScheme) -> None:
@@ -25,11 +25,17 @@ def check_classes(request: SegmentationRequest, scheme: ClassScheme) -> None:
     Raises:
         ClassSchemeError: if buildings or roads are requested and the model has no such class.
     """
-    for path, name in ((request.buildings, BUILDING), (request.roads, ROAD)):
-        if path and not _has(scheme, name):
+    chosen = {
+        "building_class": request.building_class if request.buildings else None,
+        "road_class": request.road_class if request.roads else None,
+    }
+    for option, name in chosen.items():
+        if name is not None and _find(scheme, name) is None:
             names = ", ".join(entry.name for entry in scheme.classes)
             raise ClassSchemeError(
-                f"The model has no class {name}; it has {names}.", "Leave out that output and use polygons instead."
+                f"The model has no class {name}; it has {names}.",
+                f"Choose one of these as {option} (--{option.replace('_', '-')}, {option.upper()}), or leave out that "
+                "output.",
             )
 
 
@@ -51,7 +57,7 @@ def write_extras(request: SegmentationRequest, scheme: ClassScheme, record: dict
         if request.buildings:
             write_buildings(request, scheme, monitor)
         if request.roads:
-            write_roads(request, monitor)
+            write_roads(request, scheme, monitor)
         if request.report:
             write_text(request.report, run_page(record, scheme), overwrite=request.options.overwrite)
     except LandCoverError as error:
@@ -85,34 +91,43 @@ def write_buildings(request: SegmentationRequest, scheme: ClassScheme, monitor: 
     from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygons
 
     options, output = request.options, request.buildings or ""
+    building, road = scheme.find(request.building_class), _find(scheme, request.road_class)
     with temporary_folder(output) as folder:
         asked = ClassFilesRequest(
             input=request.output,
             output_folder=str(folder),
-            classes=tuple(name for name in (BUILDING, ROAD) if _has(scheme, name)),
+            classes=tuple(dict.fromkeys(str(entry.id) for entry in (building, road) if entry is not None)),
             suffix=".gpkg",
             min_area=options.min_area,
             simplify=options.simplify,
             confidence=request.confidence,
         )
         made = export_class_polygons(asked, monitor)
-        files = {name.casefold(): path for name, path in made.files.items() if made.counts[name]}
-        building = str(folder / f"{BUILDING.lower()}.gpkg")
+        has_obstacles = road is not None and road != building and made.counts[road.name]
         regularize_checked(
-            BuildingsRequest(building, output, obstacles=files.get(ROAD.casefold()), overwrite=options.overwrite),
+            BuildingsRequest(
+                made.files[building.name],
+                output,
+                obstacles=made.files[road.name] if road is not None and has_obstacles else None,
+                min_area=options.min_area,
+                overwrite=options.overwrite,
+            ),
             monitor,
         )
 
 
-def write_roads(request: SegmentationRequest, monitor: Monitor) -> None:
-    """Write the road network."""
+def write_roads(request: SegmentationRequest, scheme: ClassScheme, monitor: Monitor) -> None:
+    """Write the road network; bridges over gaps cross neither water nor buildings."""
     from dubai_landcover_plugin.core.roads.extract import extract_checked
 
+    road = scheme.find(request.road_class)
+    barriers = (_find(scheme, _WATER), _find(scheme, request.building_class))
     extract_checked(
         RoadsRequest(
             request.output,
             request.roads or "",
-            class_name=ROAD,
+            class_name=str(road.id),
+            barriers=tuple(str(entry.id) for entry in barriers if entry is not None and entry != road),
             confidence=request.confidence,
             overwrite=request.options.overwrite,
         ),
@@ -120,5 +135,9 @@ def write_roads(request: SegmentationRequest, monitor: Monitor) -> None:
     )
 
 
-def _has(scheme: ClassScheme, name: str) -> bool:
-    return any(entry.name.casefold() == name.casefold() for entry in scheme.entries)
+def _find(scheme: ClassScheme, name_or_id: str) -> LandCoverClass | None:
+    """Return the class with a name or id; None if there is none."""
+    try:
+        return scheme.find(name_or_id)
+    except ClassSchemeError:
+        return None

@@ -44,6 +44,8 @@ from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentationResult
 from dubai_landcover_plugin.runner.settings import natural_colours
 
+CLASS_CHOICES = ("building_class", "road_class")
+
 
 class SegmentLandCover(LandCoverAlgorithm):
     """Assigns a land-cover class to every pixel of a raster."""
@@ -150,7 +152,10 @@ class SegmentLandCover(LandCoverAlgorithm):
         gsd = self.parameterAsDouble(parameters, "DRAWING_GSD", context) or model.gsd
         with opened_for_engine(source, extent, gsd, context.transformContext(), feedback) as (path, engine_extent):
             try:
-                values = output_values(SegmentationRequest, paths)
+                values = {
+                    **output_values(SegmentationRequest, paths),
+                    **{name: self.parameterAsString(parameters, name.upper(), context) for name in CLASS_CHOICES},
+                }
                 request = SegmentationRequest(path, options=options, extent=engine_extent, **values)
             except LandCoverError as error:
                 raise QgsProcessingException(str(error)) from error

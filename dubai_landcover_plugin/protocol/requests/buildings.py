@@ -70,6 +70,25 @@ class BuildingsRequest(Request):
         reads="polygons",
     )
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
+    class_name: str | None = option(
+        None,
+        filled=True,
+        flag="class",
+        key="CLASS",
+        title="Class",
+        help="Only polygons of this class, for layers of several classes: name or id in the attributes class and "
+        "class_id. By default all polygons.",
+        metavar="CLASS",
+        example="Building",
+    )
+    min_area: float = option(
+        0.0,
+        low=0,
+        unit="m²",
+        advanced=True,
+        title="Smallest outline",
+        help="No regular outline of a building that reaches this area is smaller: the given one is kept instead.",
+    )
 
 
 @dataclass(frozen=True)

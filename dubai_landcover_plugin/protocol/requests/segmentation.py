@@ -260,6 +260,24 @@ class SegmentationRequest(Request):
     report: str | None = option(
         None, title="Report", help="Web page with areas of the classes, a chart and the run record.", writes="page"
     )
+    building_class: str = option(
+        "Building",
+        filled=True,
+        advanced=True,
+        title="Class of buildings",
+        help="Name or id of the model's class whose polygons become buildings.",
+        metavar="CLASS",
+        example="Building",
+    )
+    road_class: str = option(
+        "Road",
+        filled=True,
+        advanced=True,
+        title="Class of roads",
+        help="Name or id of the model's class of the road network. Buildings do not grow into it.",
+        metavar="CLASS",
+        example="Road",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -151,6 +151,31 @@ class TestLayer:
             shared = shapely.intersection(made[one[apart]], others[other[apart]], grid_size=1e-6)
             assert shapely.area(shared).max() < 2e-3
 
+    @pytest.mark.parametrize("seed", range(3))
+    @pytest.mark.parametrize("options", [{"min_area": 60.0}, {"split": 4.0, "min_part": 80.0, "min_area": 30.0}])
+    def test_outlines_keep_the_smallest_area(self, tmp_path, seed, options):
+        rng = np.random.default_rng(seed)
+        classes = gaussian_filter(rng.normal(size=(3, 90, 90)), (0, 2, 2)).argmax(axis=0).astype(np.uint8) + 1
+        regions = [(shapely.geometry.shape(shape), value) for shape, value in shapes(classes, connectivity=4)]
+        given_ones = np.array([polygon for polygon, value in regions if value < 3], object)
+        source = write_layer(tmp_path / "i.gpkg", given_ones, given=np.arange(len(given_ones)))
+        obstacles = write_layer(tmp_path / "r.gpkg", [polygon for polygon, value in regions if value == 3])
+
+        def areas(name, **further):
+            request = BuildingsRequest(
+                source, str(tmp_path / name), min_iou=0.5, obstacles=obstacles, **{**options, **further}
+            )
+            regularize_buildings(request)
+            made = read_vector(request.output)
+            assert shapely.is_valid(made.geometries).all()
+            return made.fields["area_m2"], shapely.area(given_ones)[made.fields["given"]]
+
+        limit = options["min_area"]
+        free, original = areas("free.gpkg", min_area=0, split=0)
+        assert ((original >= limit) & (free < limit)).any()
+        made, original = areas("o.gpkg")
+        assert (made[original >= limit] >= limit).all()
+
     def test_invalid_geometries_are_repaired_and_empty_ones_skipped(self, tmp_path):
         bow = shapely.Polygon([(0, 0), (20, 20), (20, 0), (0, 20)])
         source = write_layer(

@@ -1,17 +1,19 @@
 """Buildings and roads in the same run as the classified raster."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 import pyogrio
 import pytest
 import shapely
+from scipy.ndimage import gaussian_filter
 
 from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, write_extras
-from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, OutputError
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
-from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 from tests.factories import read_layer, write_class_map
 
 
@@ -64,5 +66,55 @@ def test_a_model_without_the_class_is_refused_early():
     check_classes(SegmentationRequest("image.tif", "o.tif", polygons="p.gpkg"), scheme)
     with pytest.raises(ClassSchemeError, match=r"no class Building; it has Water, Land"):
         check_classes(SegmentationRequest("image.tif", "o.tif", buildings="b.gpkg"), scheme)
-    with pytest.raises(ClassSchemeError, match="no class Road"):
+    with pytest.raises(ClassSchemeError, match="no class Road") as caught:
         check_classes(SegmentationRequest("image.tif", "o.tif", roads="r.shp"), scheme)
+    assert "road_class (--road-class, ROAD_CLASS)" in caught.value.remedy
+    request = SegmentationRequest("image.tif", "o.tif", buildings="b.gpkg", building_class="Roof")
+    with pytest.raises(ClassSchemeError, match=r"no class Roof; it has Water, Land"):
+        check_classes(request, scheme)
+    check_classes(replace(request, building_class="land"), scheme)
+
+
+OTHER = ClassScheme(
+    (
+        LandCoverClass(1, "Sea", "#0000FF"),
+        LandCoverClass(2, "Sand", "#FFFF00"),
+        LandCoverClass(3, "Tar", "#444444"),
+        LandCoverClass(4, "Roof: flat", "#FF0000"),
+    ),
+    LandCoverClass(9, "Unlabeled", "#9B9B9B"),
+)
+
+
+@pytest.mark.parametrize("names", [("roof: flat", "Tar"), ("4", "3")])
+def test_classes_of_other_names_give_buildings_and_roads(tmp_path, names):
+    """A road with a gap of 12 m in which a house stands: it is a barrier, whatever its class is called."""
+    ids = np.full((200, 200), 2, np.uint8)
+    ids[90:100] = 3
+    ids[80:110, 100:112] = 4
+    ids[20:50, 30:80] = 4
+    town = write_class_map(tmp_path / "town.tif", ids, OTHER)
+    buildings, roads = tmp_path / "b.gpkg", tmp_path / "r.gpkg"
+    request = SegmentationRequest(
+        "image.tif", town, buildings=str(buildings), roads=str(roads), building_class=names[0], road_class=names[1]
+    )
+    check_classes(request, OTHER)
+    write_extras(request, OTHER, {}, SilentMonitor())
+    houses, fields = read_layer(buildings)
+    assert sorted(shapely.area(houses).round().tolist()) == [360, 1500]
+    assert set(fields["class"]) == {"Roof: flat"}
+    lines, fields = read_layer(roads)
+    assert set(fields["class"]) == {"Tar"}
+    assert len(lines) == 2
+
+
+def test_the_smallest_area_holds_for_buildings_too(tmp_path):
+    rng = np.random.default_rng(4)
+    ids = gaussian_filter(rng.normal(size=(3, 150, 150)), (0, 2, 2)).argmax(axis=0).astype(np.uint8) + 2
+    town = write_class_map(tmp_path / "town.tif", ids)
+    options = SegmentOptions(min_area=60.0)
+    request = SegmentationRequest("image.tif", town, options, buildings=str(tmp_path / "b.gpkg"))
+    write_extras(request, DUBAI, {}, SilentMonitor())
+    _, fields = read_layer(tmp_path / "b.gpkg")
+    assert len(fields["area_m2"]) > 10
+    assert fields["area_m2"].min() >= 60

@@ -1,0 +1,57 @@
+"""Polygons of one class in a layer of several classes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+
+_FIELDS = ("class_id", "class")
+_MOST_LISTED = 20  # classes named in a message
+
+
+def polygons_of_class(layer: VectorLayer, name_or_id: str, source: str) -> VectorLayer:
+    """Return the features of a class, by the attributes ``class_id`` and ``class`` that polygons of this project have.
+
+    Args:
+        layer: The layer.
+        name_or_id: Class id or name; case does not matter.
+        source: Path of the layer, for messages.
+
+    Raises:
+        ClassSchemeError: if the layer has features but neither attribute, or none of the class; the message lists the
+            classes that it has.
+    """
+    fields = {name.lower(): values for name, values in layer.fields.items()}
+    present = [fields[name] for name in _FIELDS if name in fields]
+    if not len(layer.geometries):
+        return layer
+    if not present:
+        raise ClassSchemeError(
+            f"{source} has no attribute class or class_id; it has {', '.join(layer.fields) or 'none'}.",
+            "Give no class to take all polygons, or choose a layer of Classified Raster to Polygons.",
+        )
+    wanted = name_or_id.strip().casefold()
+    chosen = np.logical_or.reduce([_texts(values) == wanted for values in present])
+    if not chosen.any():
+        names = sorted({str(value) for value in present[-1].tolist()})
+        listed = ", ".join(names[:_MOST_LISTED]) + (", …" if len(names) > _MOST_LISTED else "")
+        raise ClassSchemeError(
+            f"{source} has no polygons of class {name_or_id}; it has {listed}.", "Choose one of these."
+        )
+    return replace(
+        layer,
+        geometries=layer.geometries[chosen],
+        fields={name: values[chosen] for name, values in layer.fields.items()},
+    )
+
+
+def _texts(values: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
+    """Return values as texts for comparison, (N,); numbers such as 4.0 are written as whole ones."""
+    whole = (int(value) if isinstance(value, float) and value.is_integer() else value for value in values.tolist())
+    return np.array([str(value).strip().casefold() for value in whole], object)
