@@ -24,7 +24,16 @@ PACKAGE = __package__.rpartition(".")[0]
 @click.option(
     "--start-from", metavar="FILE", help="Checkpoint of another run, or model file, with the initial weights."
 )
-def train(config: str, data: str, folder: str, settings: Sequence[str], resume: bool, start_from: str | None) -> None:
+@click.option(
+    "--name",
+    default="",
+    metavar="NAME",
+    help="Name of the model, for the export: at least three characters, of letters, digits, spaces and _ . -.  "
+    "[default: that of the folder of the run]",
+)
+def train(
+    config: str, data: str, folder: str, settings: Sequence[str], resume: bool, start_from: str | None, name: str
+) -> None:
     """Train a network.
 
     Several devices and nodes are described in docs/training.md.
@@ -35,10 +44,14 @@ def train(config: str, data: str, folder: str, settings: Sequence[str], resume: 
     from ..data.sources import open_data
     from ..data.splits import make_split
     from ..data.values import are_stretched, value_statistics
+    from ..exports.stac import check_name, is_name
+    from ..exports.trial import check_export
     from ..loop.checkpoint import BEST, LAST
     from ..loop.initialization import make_fabric
     from ..loop.train import Run
 
+    if name:
+        check_name(name)
     configuration = load_config(config, settings)
     fabric = make_fabric(configuration.run)  # first, so that only the process with rank 0 reports
     report = say if fabric.is_global_zero else _ignore
@@ -63,9 +76,12 @@ def train(config: str, data: str, folder: str, settings: Sequence[str], resume: 
         bands,
         values,
     )
+    check_export(run.checkpoint(), run.model, name)
     run.go()
     weights = run.folder / (BEST if (run.folder / BEST).is_file() else LAST)
-    report(f"Export the model with: python -m {PACKAGE} export {shlex.quote(str(weights))} NAME.safetensors")
+    name = name or (run.folder.name if is_name(run.folder.name) else "NAME")
+    model = shlex.quote(f"{name}.safetensors")
+    report(f"Export the model with: python -m {PACKAGE} export {shlex.quote(str(weights))} {model}")
 
 
 def _ignore(text: str) -> None:

@@ -92,7 +92,7 @@ def load_source(path: str | Path, name: str, remarks: Remarks) -> Source:
         int8 = bundle.graph("int8")
         return Source(metadata, bundle.model, config_of(metadata), {} if int8 is None else {"int8": int8})
     checkpoint, model = load_average(path)
-    return Source(_remarked(_describe(name, checkpoint, model), remarks), model, checkpoint.config)
+    return Source(_remarked(describe(name, checkpoint, model), remarks), model, checkpoint.config)
 
 
 def config_of(metadata: BundleMetadata) -> TrainingConfig:
@@ -194,7 +194,12 @@ def _real_chip(root: str | Path, source: Source, side: int) -> torch.Tensor:
     return chip.permute(2, 0, 1)[None].float() / 255
 
 
-def _describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> BundleMetadata:
+def describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> BundleMetadata:
+    """Return the metadata of a model file with the weights of a checkpoint.
+
+    Raises:
+        BundleError: if a model file cannot hold them.
+    """
     config = checkpoint.config
     gsd = config.model.gsd or _EARLIER_GSD
     return BundleMetadata(

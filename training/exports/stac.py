@@ -19,17 +19,22 @@ from ..errors import TrainingError
 _NAME = re.compile(r"^[a-zA-Z][a-zA-Z0-9_.\-\s]+[a-zA-Z0-9]$")
 
 
+def is_name(name: str) -> bool:
+    """Return whether a model can have this name: whether it is valid in a STAC item."""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> str:
     """Return a model name after checking that it is valid in a STAC item.
 
     Raises:
         TrainingError: if it is not valid.
     """
-    if not _NAME.match(name):
+    if not is_name(name):
         raise TrainingError(
             f"'{name}' is not a valid model name: STAC requires at least three characters: a letter, then letters, "
             "digits, spaces and _ . - and finally a letter or digit.",
-            "Rename the output file.",
+            "Choose another name for the model file.",
         )
     return name
 

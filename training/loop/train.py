@@ -363,10 +363,9 @@ class Run:
                 draw_curves(self.folder / LOG, self.folder / "curves.png")
         self.fabric.barrier()
 
-    def _save(self, name: str) -> None:
-        if not self.fabric.is_global_zero:
-            return
-        checkpoint = Checkpoint(
+    def checkpoint(self) -> Checkpoint:
+        """Return the state of the run."""
+        return Checkpoint(
             self.config,
             self.step,
             self.model.state_dict(),
@@ -386,7 +385,10 @@ class Run:
             self.bands.numbers,
             self.values.to_json() if self.values else None,
         )
-        save_checkpoint(self.folder / name, checkpoint)
+
+    def _save(self, name: str) -> None:
+        if self.fabric.is_global_zero:
+            save_checkpoint(self.folder / name, self.checkpoint())
 
 
 class _Clock:

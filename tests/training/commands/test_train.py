@@ -94,6 +94,23 @@ def test_what_does_not_suit_the_network_or_the_classes_is_reported_before_traini
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--name", "ab"], "'ab' is not a valid model name: STAC requires at least three characters"),
+        (["--name", "9 lives"], "'9 lives' is not a valid model name"),
+        (["--set", "model.window=8194"], "a window of 8194 px and 3 bands; the limits are 8192 px"),
+        (["--set", "model.gsd=200000"], "a positive GSD of at most 100000 m/px"),
+    ],
+)
+def test_what_the_export_would_refuse_is_refused_before_training(
+    command: list[str], more: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*command, *more]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 @pytest.mark.parametrize("error", [OSError(5, "Input/output error"), MemoryError("8 GB are not there")])
 def test_what_the_machine_refuses_is_reported_without_a_traceback(
     command: list[str], error: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -112,7 +129,15 @@ def test_what_the_machine_refuses_is_reported_without_a_traceback(
 def test_the_end_of_a_run_names_the_next_command(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(command) == 0
     best = Path(command[-1]) / BEST
-    assert f"python -m training export {best} " in capsys.readouterr().out
+    assert f"python -m training export {best} run.safetensors" in capsys.readouterr().out
+
+
+def test_the_next_command_has_the_name_of_the_model(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Path(command[-1]).with_name("ab")  # not a name of a model
+    assert main([*command[:-1], str(folder)]) == 0
+    assert f"export {folder / BEST} NAME.safetensors" in capsys.readouterr().out
+    assert main([*command, "--name", "palm groves"]) == 0
+    assert "'palm groves.safetensors'" in capsys.readouterr().out
 
 
 def test_an_interrupt_says_how_to_go_on(

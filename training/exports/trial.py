@@ -1,0 +1,40 @@
+"""What an export would refuse, checked before a training."""
+
+from __future__ import annotations
+
+import json
+
+from dubai_landcover_plugin.core.bundle.weights import empty_model
+from dubai_landcover_plugin.core.networks import SegmentationModel
+from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
+
+from ..errors import TrainingError
+from ..loop.checkpoint import Checkpoint
+from .export import describe
+from .stac import check_name
+
+_NAME = "trained"  # stands for the name of a model that is named when it is exported
+
+
+def check_export(checkpoint: Checkpoint, model: SegmentationModel, name: str = "") -> None:
+    """Check that the model of a run can be written to a model file and read again, whatever its weights will be.
+
+    Args:
+        checkpoint: State of the run before its first step.
+        model: Its network.
+        name: Name of the model; empty if it is not known yet.
+
+    Raises:
+        TrainingError: naming what the model file cannot hold.
+    """
+    name = check_name(name) if name else _NAME
+    try:
+        item = describe(name, checkpoint, model).to_stac_item()
+        empty_model(BundleMetadata.from_stac_item(json.loads(json.dumps(item))), "The configuration")
+    except LandCoverError as error:
+        remedy = f"{error.remedy} Change the configuration or the data." if error.remedy else ""
+        raise TrainingError(
+            f"A model of this run could not be exported: {error.message}",
+            remedy or "Change the configuration or the data.",
+        ) from error
