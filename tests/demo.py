@@ -18,7 +18,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from dubai_landcover_plugin.core.assessment.confusion import compare_maps  # noqa: E402
+from dubai_landcover_plugin.core.assessment.compare import compare_maps  # noqa: E402
 from dubai_landcover_plugin.protocol.classes import DUBAI  # noqa: E402
 from tests.demo_picture import draw_panels  # noqa: E402
 from training.synthetic.scenes import write_scene  # noqa: E402

@@ -30,9 +30,11 @@ def _accuracy(values: dict[str, Any], monitor: TerminalMonitor) -> Outcome:
 
         result = assess_accuracy(request_of(AccuracyRequest, values), monitor)
         return Outcome(result.to_json(), _assessment_lines(result))
-    from dubai_landcover_plugin.core.assessment import confusion
+    from dubai_landcover_plugin.core.assessment import compare
 
-    figures = confusion.compare_maps(values["reference"], values["input"])
+    figures = compare.compare_maps(
+        values["reference"], values["input"], values.get("scheme"), values.get("reference_scheme"), monitor
+    )
     return Outcome(figures, _comparison_lines(figures))
 
 

@@ -168,7 +168,7 @@ def test_signals_that_the_caller_ignores_stay_ignored(tmp_path, tiny_model):
 @pytest.mark.parametrize(
     ("arguments", "place"),
     [
-        (["accuracy", "a", "b"], "assessment.confusion.compare_maps"),
+        (["accuracy", "a", "b"], "assessment.compare.compare_maps"),
         (["doctor"], "doctor.examine"),
     ],
 )

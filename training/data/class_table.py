@@ -11,6 +11,11 @@ from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 from ..errors import DatasetError
 
 _NAMES = ("classes.csv", "classes.json")
+TABLE = (
+    "the class table of the data folder (classes.csv, classes.json or data.classes; without one, the classes are those "
+    "of the Dubai dataset)"
+)
+"""The class table in messages, whether there is one or not."""
 
 
 def find_scheme(root: Path, table: str = "") -> tuple[ClassScheme, str]:

@@ -20,6 +20,7 @@ from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError
 
 from ..errors import DatasetError
+from .class_table import TABLE
 
 FIELDS = ("class", "class_id", "name")
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
@@ -173,7 +174,7 @@ def _channels(
         named = ", ".join(f"{entry.id} {entry.name}" for entry in scheme.entries)
         raise DatasetError(
             f"{path}, field '{field}': {', '.join(unknown[:8])} are not classes.",
-            f"The classes are {named}: correct the field, or add a class table classes.csv to the data.",
+            f"The classes are {named}: correct the field or {TABLE}.",
         )
     without = sum(_is_missing(value) for value in values)
     return np.array(found, np.uint8), without

@@ -22,7 +22,7 @@ from dubai_landcover_plugin.protocol.errors import BandError
 from ..bands import RGB, InputBands
 from ..config import DataConfig
 from ..errors import DatasetError
-from .class_table import find_scheme
+from .class_table import TABLE, find_scheme
 from .dataset import Dataset, Entry, LabelledImage, labelled
 from .pixels import grid_of, list_images, open_image, read_band, read_picture, to_pixels
 
@@ -195,7 +195,8 @@ def labels_from_colours(
         listed = _listed(codes[unknown], "#{:06X}")
         raise DatasetError(
             f"{source} has unknown colours: {listed}.",
-            f"Save masks with lossless compression, in the colours of the classes: {_classes(scheme, 'colour')}.",
+            f"Save masks with lossless compression, in the colours of the classes: {_classes(scheme, 'colour')}. "
+            f"Others belong into {TABLE}.",
         )
     return labels
 
@@ -217,7 +218,7 @@ def labels_from_ids(
     if unknown.any():
         raise DatasetError(
             f"{source} has unknown ids: {_listed(ids[unknown], '{:g}')}.",
-            f"The classes are {_classes(scheme, 'id')}: correct the mask or the class table.",
+            f"The classes are {_classes(scheme, 'id')}: correct the mask or {TABLE}.",
         )
     return labels
 

@@ -46,7 +46,7 @@ def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) ->
     """
     monitor = monitor or LoggingMonitor()
     check_outputs(request)
-    found = assess(request.input, request.reference, request.field, monitor, request.scheme)
+    found = assess(request.input, request.reference, request.field, monitor, request.scheme, request.reference_scheme)
     for text in found.warnings:
         monitor.log("warning", text)
     raise_if_cancelled(monitor)
@@ -59,7 +59,14 @@ def assess_accuracy(request: AccuracyRequest, monitor: Monitor | None = None) ->
     return replace(found.result(), report=request.report, table=request.table)
 
 
-def assess(path: str, reference: str, field: str, monitor: Monitor, scheme: str | None = None) -> Assessment:
+def assess(
+    path: str,
+    reference: str,
+    field: str,
+    monitor: Monitor,
+    scheme: str | None = None,
+    reference_scheme: str | None = None,
+) -> Assessment:
     """Compare a map with a reference of any kind, which is recognised when it is opened.
 
     Args:
@@ -68,13 +75,14 @@ def assess(path: str, reference: str, field: str, monitor: Monitor, scheme: str 
         field: Attribute of the layer with the class.
         monitor: Receives progress; may cancel.
         scheme: Classes of the map that the user chose, see :class:`.ClassifiedSource`.
+        reference_scheme: Classes of the reference that the user chose.
 
     Raises:
         LandCoverError: as :func:`assess_accuracy`.
     """
     with limited_cache(), ClassifiedSource(path, scheme) as source:
         if _is_raster(reference):
-            found = assess_raster(source, reference, monitor)
+            found = assess_raster(source, reference, monitor, reference_scheme)
             found.warnings[:0] = source.notes
             return found
         layer = read_vector(reference)
@@ -82,9 +90,9 @@ def assess(path: str, reference: str, field: str, monitor: Monitor, scheme: str 
         layer = layer.to_crs(source.grid.crs)
         kinds = set(np.unique(shapely.get_type_id(layer.geometries)).tolist()) - {shapely.GeometryType.MISSING}
         if kinds and kinds <= set(_POINTS):
-            found = assess_points(source, layer, field, monitor)
+            found = assess_points(source, layer, field, monitor, reference_scheme)
         elif kinds and kinds <= set(_POLYGONS):
-            found = assess_polygons(source, layer, field, monitor)
+            found = assess_polygons(source, layer, field, monitor, reference_scheme)
         else:
             raise RequestError(
                 f"{reference} must have only points or only polygons.",

@@ -1,21 +1,15 @@
-"""Confusion matrix of two classified rasters, and the metrics that follow from it."""
+"""Confusion matrix, and the metrics that follow from it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
-from dubai_landcover_plugin.protocol.errors import GeoreferenceError
-
 IGNORE = 255
 """Label of pixels that are ignored in training and in comparisons (ignore index)."""
-
-_STRIP_PIXELS = 1 << 22  # held at once
 
 MEANS = {"iou": "miou", "precision": "mean_precision", "recall": "mean_recall", "f1": "mean_f1"}
 """Name of the mean over the classes of each metric."""
@@ -93,34 +87,6 @@ class Confusion:
             },
             "confusion": self.counts.tolist(),
         }
-
-
-def compare_maps(truth: str | Path, predicted: str | Path) -> dict[str, Any]:
-    """Compare a classified raster with the true classes on the same grid; Unlabeled and nodata are skipped.
-
-    Returns:
-        The metrics of :meth:`Confusion.to_json`.
-
-    Raises:
-        GeoreferenceError: if the grids differ.
-        RasterOpenError: if either is not a classified raster.
-    """
-    with ClassifiedSource(truth) as reference, ClassifiedSource(predicted) as result:
-        shapes = [(source.grid.height, source.grid.width) for source in (reference, result)]
-        if shapes[0] != shapes[1] or not reference.grid.transform.almost_equals(result.grid.transform):
-            raise GeoreferenceError(
-                f"{truth} and {predicted} have different grids: {shapes[0]} and {shapes[1]} px.",
-                "Resample one to the pixels of the other first.",
-            )
-        scheme = result.scheme
-        channels = np.full(256, IGNORE, np.uint8)
-        channels[list(scheme.ids)] = np.arange(len(scheme.ids))
-        confusion = Confusion.empty(len(scheme.ids))
-        rows = max(_STRIP_PIXELS // result.grid.width, 1)
-        for first, ids in result.strips(rows):
-            labels = reference.read(first, first + len(ids))
-            confusion += Confusion.of(channels[labels], channels[ids], len(scheme.ids))
-    return confusion.to_json([entry.name for entry in scheme.classes])
 
 
 def _ratio(part: Any, whole: Any) -> npt.NDArray[np.float64]:

@@ -9,12 +9,12 @@ import numpy.typing as npt
 import shapely
 
 from dubai_landcover_plugin.core.assessment.estimate import (
-    AccuracyEstimate,
     IntervalEstimate,
     LabelledSample,
     estimate_accuracy,
     ratio_estimate,
 )
+from dubai_landcover_plugin.core.assessment.reference_classes import matched_scheme
 from dubai_landcover_plugin.core.assessment.reference_labels import attribute, class_indices_of, find_attribute
 from dubai_landcover_plugin.core.assessment.result import Assessment
 from dubai_landcover_plugin.core.assessment.strata import (
@@ -24,6 +24,7 @@ from dubai_landcover_plugin.core.assessment.strata import (
     class_indices,
     strip_rows,
 )
+from dubai_landcover_plugin.core.assessment.zero_width import zero_width_notes
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import GroundScale
 from dubai_landcover_plugin.core.grid.placement import feature_transform
@@ -78,7 +79,9 @@ class _Design:
     own: bool
 
 
-def assess_points(source: ClassifiedSource, layer: VectorLayer, field: str, monitor: Monitor) -> Assessment:
+def assess_points(
+    source: ClassifiedSource, layer: VectorLayer, field: str, monitor: Monitor, given: str | None = None
+) -> Assessment:
     """Estimate accuracy and areas of a map from labelled points.
 
     Args:
@@ -87,11 +90,13 @@ def assess_points(source: ClassifiedSource, layer: VectorLayer, field: str, moni
             define the strata, else the classes of the map.
         field: Attribute with the class.
         monitor: Receives progress; may cancel.
+        given: Classes of the reference that the user chose, see :func:`.matched_scheme`.
 
     Raises:
         LandCoverError: if values are not classes, no point is labelled or none is on the map.
     """
-    reference = class_indices_of(attribute(layer, field), source.scheme)
+    given_scheme = matched_scheme(given, source.scheme) if given else None
+    reference = class_indices_of(attribute(layer, field), source.scheme, given_scheme)
     pixels, strata = _locate(source, layer, monitor)
     used = (reference != NO_CLASS) & (pixels.mapped != NO_CLASS)
     facts, notes = _count_points(reference, pixels, used)
@@ -105,7 +110,13 @@ def assess_points(source: ClassifiedSource, layer: VectorLayer, field: str, moni
     )
     found = estimate_accuracy(sample, design.pixels, len(source.scheme.entries))
     covered = _check_strata(design, sample, notes)
-    _check_perfect_agreement(found, source.scheme, notes)
+    notes += zero_width_notes(
+        source.scheme,
+        "points",
+        (found.overall, int(used.sum())),
+        (found.users, found.counts.sum(axis=1)),
+        (found.producers, found.counts.sum(axis=0)),
+    )
     _check_rare(design, sample, strata.pixels, source.scheme, notes)
     return Assessment(
         kind="points",
@@ -262,20 +273,6 @@ def _check_strata(design: _Design, sample: LabelledSample, notes: list[str]) -> 
                 "undefined. Label at least one more."
             )
     return float(design.pixels[points > 0].sum() / design.pixels.sum())
-
-
-def _check_perfect_agreement(found: AccuracyEstimate, scheme: ClassScheme, notes: list[str]) -> None:
-    """Warn of classes whose points all agree: an interval of zero width is too narrow.
-
-    The bound is the exact binomial one for n of n successes, 0.05^(1/n).
-    """
-    for index, entry in enumerate(scheme.classes):
-        points, correct = int(found.counts[index].sum()), int(found.counts[index, index])
-        if points > 1 and correct == points:
-            notes.append(
-                f"All {points} points on {entry.name} agree. Its interval of ± 0 is too narrow: the user's accuracy is "
-                f"at least {100 * 0.05 ** (1 / points):.0f} %, with 95 % confidence."
-            )
 
 
 def _check_rare(

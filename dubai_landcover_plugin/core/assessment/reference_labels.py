@@ -37,17 +37,26 @@ def find_attribute(layer: VectorLayer, name: str) -> npt.NDArray[Any] | None:
     return None
 
 
-def class_indices_of(values: npt.NDArray[Any], scheme: ClassScheme) -> npt.NDArray[np.intp]:
+def class_indices_of(
+    values: npt.NDArray[Any], scheme: ClassScheme, reference: ClassScheme | None = None
+) -> npt.NDArray[np.intp]:
     """Return the index in ``scheme.entries`` of each value, (N,); ``NO_CLASS`` for empty values, 0 and Unlabeled.
 
+    Args:
+        values: (N,) ids or names of classes.
+        scheme: Classes of the map.
+        reference: Classes of the values, matched with those of the map by name; None for those of the map.
+
     Raises:
-        ClassSchemeError: if values are not classes of the scheme; lists them.
+        ClassSchemeError: if values are not classes of the map; lists them.
     """
-    ids = {entry.id: index for index, entry in enumerate(scheme.classes)}
-    known: dict[str, int] = {"": NO_CLASS, "0": NO_CLASS, str(scheme.unlabeled.id): NO_CLASS}
-    known[scheme.unlabeled.name.casefold()] = NO_CLASS
-    known.update({entry.name.casefold(): ids[entry.id] for entry in scheme.classes})
-    known.update({str(class_id): index for class_id, index in ids.items()})
+    given = reference or scheme
+    index_of = {entry.name.casefold(): index for index, entry in enumerate(scheme.classes)}
+    known: dict[str, int] = {"": NO_CLASS, "0": NO_CLASS, str(given.unlabeled.id): NO_CLASS}
+    known[given.unlabeled.name.casefold()] = NO_CLASS
+    classes = [(entry, index_of.get(entry.name.casefold())) for entry in given.classes]
+    known.update({entry.name.casefold(): index for entry, index in classes if index is not None})
+    known.update({str(entry.id): index for entry, index in classes if index is not None})
     texts = [_text(value) for value in values.tolist()]
     unknown = sorted({text for text in texts if text.casefold() not in known})
     if unknown:
@@ -55,7 +64,9 @@ def class_indices_of(values: npt.NDArray[Any], scheme: ClassScheme) -> npt.NDArr
         names = ", ".join(f"{entry.id} {entry.name}" for entry in scheme.entries)
         raise ClassSchemeError(
             f"The reference has values that are not classes of the map: {listed}.",
-            f"Use ids or names among {names}; empty means not labelled.",
+            f"Use ids or names among {names}; empty means not labelled."
+            if reference is None
+            else f"The map has {names}: name the classes of the class scheme of the reference like these.",
         )
     return np.array([known[text.casefold()] for text in texts], np.intp)
 

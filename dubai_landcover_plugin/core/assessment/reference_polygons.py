@@ -13,10 +13,12 @@ from affine import Affine
 from rasterio.enums import MergeAlg
 
 from dubai_landcover_plugin.core.assessment.estimate import IntervalEstimate, ratio_estimate
+from dubai_landcover_plugin.core.assessment.reference_classes import matched_scheme
 from dubai_landcover_plugin.core.assessment.reference_labels import attribute, class_indices_of
 from dubai_landcover_plugin.core.assessment.result import Assessment
 from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, class_indices, strip_rows
 from dubai_landcover_plugin.core.assessment.wall_to_wall import ContingencyTable, wall_to_wall_assessment
+from dubai_landcover_plugin.core.assessment.zero_width import zero_width_notes
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.placement import feature_transform
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
@@ -34,7 +36,9 @@ _METHOD = (
 )
 
 
-def assess_polygons(source: ClassifiedSource, layer: VectorLayer, field: str, monitor: Monitor) -> Assessment:
+def assess_polygons(
+    source: ClassifiedSource, layer: VectorLayer, field: str, monitor: Monitor, given: str | None = None
+) -> Assessment:
     """Compare a map with reference polygons, pixel by pixel.
 
     Args:
@@ -42,12 +46,14 @@ def assess_polygons(source: ClassifiedSource, layer: VectorLayer, field: str, mo
         layer: Polygons in its CRS.
         field: Attribute with the class.
         monitor: Receives progress; may cancel.
+        given: Classes of the reference that the user chose, see :func:`.matched_scheme`.
 
     Raises:
         LandCoverError: if values are not classes, no polygon is labelled or none covers a pixel with a class.
     """
     grid, scheme = source.grid, source.scheme
-    labels = class_indices_of(attribute(layer, field), scheme)
+    given_scheme = matched_scheme(given, scheme) if given else None
+    labels = class_indices_of(attribute(layer, field), scheme, given_scheme)
     if (labels == NO_CLASS).all():
         raise RequestError(f"None of the {len(labels):,} polygons has a class.", "Choose the attribute with the class.")
     labelled = np.flatnonzero(labels != NO_CLASS)
@@ -164,10 +170,17 @@ def _with_intervals(counted: Assessment, clusters: npt.NDArray[np.int64], labels
     total = clusters.sum(axis=1)
     named = clusters[:, :-1].sum(axis=1)
     of_class = [labels == index for index in range(classes)]
+    overall = share(correct, total)
+    users = [share(correct * here, clusters[:, index]) for index, here in enumerate(of_class)]
+    producers = [share(correct * here, total * here) for here in of_class]
+    polygons_of_class = np.bincount(labels, minlength=classes)
+    mapped, labelled = (users, (clusters > 0).sum(axis=0)), (producers, polygons_of_class)
+    notes = zero_width_notes(counted.scheme, "polygons", (overall, count), mapped, labelled)
     return replace(
         counted,
-        overall=share(correct, total),
+        overall=overall,
         classified=None if counted.classified is None else share(correct, named),
-        users=[share(correct * here, clusters[:, index]) for index, here in enumerate(of_class)],
-        producers=[share(correct * here, total * here) for here in of_class],
+        users=users,
+        producers=producers,
+        warnings=[*counted.warnings, *notes],
     )

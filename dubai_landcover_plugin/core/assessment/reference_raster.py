@@ -12,17 +12,18 @@ from rasterio.enums import Resampling
 from rasterio.vrt import WarpedVRT
 from rasterio.windows import Window
 
+from dubai_landcover_plugin.core.assessment.reference_classes import reference_indices
 from dubai_landcover_plugin.core.assessment.result import Assessment
 from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices, class_indices, strip_rows
 from dubai_landcover_plugin.core.assessment.wall_to_wall import ContingencyTable, wall_to_wall_assessment
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, check_one_band, needs_mask
-from dubai_landcover_plugin.core.io.class_scheme import scheme_of
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
+from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input
 from dubai_landcover_plugin.core.io.raster_access import gdal_options, open_raster
 from dubai_landcover_plugin.protocol.classes import ClassScheme
-from dubai_landcover_plugin.protocol.errors import ClassSchemeError, GeoreferenceError, RasterReadError
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RasterReadError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
 _METHOD = (
@@ -38,21 +39,26 @@ class ReferenceRaster:
         path: Raster with one band of class ids. Classes are matched by name if the raster has class names, else by id.
         grid: Grid of the map.
         scheme: Classes of the map.
+        given: Classes of the reference that the user chose, see :func:`.reference_indices`.
 
     Raises:
         RasterOpenError: if it cannot be opened, or has several bands.
+        ClassSchemeError: if its classes cannot be matched with those of the map.
         GeoreferenceError: if its grid differs and either raster has no CRS.
+        RasterReadError: at the end, if its files have changed meanwhile.
     """
 
-    def __init__(self, path: str, grid: Grid, scheme: ClassScheme) -> None:
+    def __init__(self, path: str, grid: Grid, scheme: ClassScheme, given: str | None = None) -> None:
         self._path, self._grid, self._scheme = path, grid, scheme
+        self._files = identify_input(path)
         self._dataset = open_raster(path)
         self._vrt: Any = None
         self.warnings: list[str] = []
         self.unknown: set[int] = set()
         try:
             check_one_band(path, self._dataset)
-            self._indices = _indices_by_name(self._dataset, scheme)
+            self._indices, note = reference_indices(path, self._dataset, scheme, given)
+            self.warnings += [note] if note else []
             if not self._has_same_grid():
                 self._vrt = self._warped()
         except BaseException:
@@ -68,6 +74,18 @@ class ReferenceRaster:
         if self._vrt is not None:
             self._vrt.close()
         self._dataset.close()
+        if kind is None:
+            check_unchanged(self._files)
+
+    @property
+    def size(self) -> str:
+        """Columns and rows of the raster, such as ``100 × 80``."""
+        return f"{self._dataset.width} × {self._dataset.height}"
+
+    @property
+    def is_resampled(self) -> bool:
+        """Whether the raster has another grid than the map."""
+        return self._vrt is not None
 
     def read(self, first: int, last: int) -> Indices:
         """Return rows ``first`` to ``last`` (excluded) as class indices of the map, (h, W); Unlabeled is ``NO_CLASS``.
@@ -92,6 +110,14 @@ class ReferenceRaster:
             self._remember(values.data[unknown])
         indices[~known | (indices >= len(self._scheme.classes))] = NO_CLASS
         return indices
+
+    def notes(self) -> list[str]:
+        """Return the warnings for the user, those about the values read so far included."""
+        if not self.unknown:
+            return list(self.warnings)
+        listed = ", ".join(f"{value:g}" for value in sorted(self.unknown)[:8])
+        skipped = f"Pixels of the reference with values that are not classes of the map were skipped: {listed}."
+        return [*self.warnings, skipped]
 
     def _remember(self, values: npt.NDArray[Any]) -> None:
         if len(self.unknown) < 8:
@@ -132,42 +158,25 @@ class ReferenceRaster:
         )
 
 
-def assess_raster(source: ClassifiedSource, path: str, monitor: Monitor) -> Assessment:
+def assess_raster(source: ClassifiedSource, path: str, monitor: Monitor, given: str | None = None) -> Assessment:
     """Compare a map with a reference raster, pixel by pixel.
 
     Args:
         source: The map.
         path: Reference raster.
         monitor: Receives progress; may cancel.
+        given: Classes of the reference that the user chose.
 
     Raises:
         LandCoverError: as :class:`ReferenceRaster`, or if they have no pixels in common.
     """
     grid, scheme = source.grid, source.scheme
     table, indices = ContingencyTable(grid, scheme), class_indices(scheme)
-    with ReferenceRaster(path, grid, scheme) as reference:
+    with ReferenceRaster(path, grid, scheme, given) as reference:
         for first, ids in source.strips(strip_rows(grid)):
             raise_if_cancelled(monitor)
             monitor.report(first, grid.height, "comparing")
             table.add(first, indices[ids], reference.read(first, first + len(ids)))
-        notes = list(reference.warnings)
-        if reference.unknown:
-            listed = ", ".join(f"{value:g}" for value in sorted(reference.unknown)[:8])
-            notes.append(f"Pixels of the reference with values that are not classes of the map were skipped: {listed}.")
+        notes = reference.notes()
     unit = "px" if grid.crs is None else "m2"
     return wall_to_wall_assessment("raster", scheme, table, unit, {}, [_METHOD], notes)
-
-
-def _indices_by_name(dataset: Any, scheme: ClassScheme) -> Indices:
-    """Return the map's class index of each reference id, (256,): by name if the raster has names, else by id."""
-    try:
-        reference = scheme_of(dataset)
-    except ClassSchemeError:
-        reference = None
-    if reference is None:
-        return class_indices(scheme)
-    index_of = {entry.name.casefold(): index for index, entry in enumerate(scheme.entries)}
-    indices = np.full(256, NO_CLASS, np.int16)
-    for entry in reference.entries:
-        indices[entry.id] = index_of.get(entry.name.casefold(), NO_CLASS)
-    return indices

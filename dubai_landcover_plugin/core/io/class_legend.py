@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import colorsys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
 from xml.etree import ElementTree  # entities are refused before parsing  # nosec B405
 
@@ -160,10 +160,18 @@ def _value(entry: Named) -> int:
 
 
 def _class(entry: Named, colours: Mapping[int, str]) -> LandCoverClass:
-    colour = entry.colour or colours.get(entry.value) or _generated(entry.value)
+    colour = entry.colour or colours.get(entry.value) or generated_colour(entry.value)
     return LandCoverClass(entry.value, entry.name.strip(), colour)
 
 
-def _generated(value: int) -> str:
-    red, green, blue = colorsys.hsv_to_rgb(value * _GOLDEN % 1, 0.55, 0.85)
-    return f"#{round(255 * red):02X}{round(255 * green):02X}{round(255 * blue):02X}"
+def generated_colour(value: int, taken: Container[str] = ()) -> str:
+    """Return a colour for a class id, ``#RRGGBB``, that is not among those taken; equal for equal arguments.
+
+    Hues are multiples of the golden ratio, so that those of neighbouring ids are far apart.
+    """
+    while True:
+        red, green, blue = colorsys.hsv_to_rgb(value * _GOLDEN % 1, 0.55, 0.85)
+        colour = f"#{round(255 * red):02X}{round(255 * green):02X}{round(255 * blue):02X}"
+        if colour not in taken:
+            return colour
+        value += 1

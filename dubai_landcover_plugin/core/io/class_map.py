@@ -42,10 +42,13 @@ class ClassDecoder:
         path: The raster, for messages.
         dataset: The raster, open.
         scheme: Its classes.
+        given: File of the classes that the user chose, for messages; None where the raster names them.
     """
 
-    def __init__(self, path: str, dataset: rasterio.DatasetReader, scheme: ClassScheme) -> None:
-        self._path, self._scheme = path, scheme
+    def __init__(
+        self, path: str, dataset: rasterio.DatasetReader, scheme: ClassScheme, given: str | None = None
+    ) -> None:
+        self._path, self._scheme, self._given = path, scheme, given
         dtype = np.dtype(dataset.dtypes[0])
         self.nodata = _usable_nodata(dataset.nodata, dtype)
         """The nodata value of the raster; None where it has none, or none that its type can hold."""
@@ -104,9 +107,12 @@ class ClassDecoder:
         listed = ", ".join(f"{value:.10g}" for value in found[:_NAMED_IN_ERRORS].tolist())
         more = f" and {len(found) - _NAMED_IN_ERRORS} more" if len(found) > _NAMED_IN_ERRORS else ""
         known = ", ".join(f"{entry.id} {entry.name}" for entry in self._scheme.entries)
+        choose = "Choose the raster's own classes with the class scheme (--scheme)"
+        if self._given:
+            choose = f"Add them to the class scheme {self._given}, choose another one"
         raise ClassSchemeError(
             f"{self._path} contains values that are not classes: {listed}{more}. Its classes are {known}.",
-            "Choose the raster's own classes with the class scheme (--scheme), or set the values as no data.",
+            f"{choose}, or set the values as no data.",
         )
 
 
@@ -130,7 +136,7 @@ class ClassifiedSource:
             dataset = self._dataset
             check_one_band(self.path, dataset)
             self.scheme, self.note = _choose(self.path, dataset, scheme)
-            self.decoder = ClassDecoder(self.path, dataset, self.scheme)
+            self.decoder = ClassDecoder(self.path, dataset, self.scheme, scheme)
             self._grid = Grid(dataset.height, dataset.width, dataset.transform, declared_crs(dataset.crs))
             self.run: dict[str, Any] = _json(dataset.tags().get("LANDCOVER_RUN"))
         except BaseException:

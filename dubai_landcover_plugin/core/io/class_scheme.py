@@ -23,8 +23,8 @@ from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_m
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
 
 _REMEDY = (
-    "Give a model, a raster or a file with classes: a table (CSV or JSON with id, name and colour) or a QGIS style "
-    "(.qml)."
+    "Give a model, a raster or a file with classes: a table (CSV or JSON with id, name and colour, which may be left "
+    "out) or a QGIS style (.qml)."
 )
 _CHOOSE = "Choose the classes with the class scheme (--scheme)."
 _MOST_PALETTE = 64  # colours; a palette with more is that of an image
@@ -54,7 +54,8 @@ def read_scheme(name_or_path: str) -> ClassScheme:
         with open_raster(name_or_path) as dataset:
             found = scheme_of(dataset)
     except ClassSchemeError as error:
-        raise ClassSchemeError(f"{name_or_path} cannot be used as class scheme: {error.message}", _REMEDY) from error
+        text = f"{name_or_path} cannot be used as class scheme: {error.message}"
+        raise ClassSchemeError(text, error.remedy or _REMEDY) from error
     except (BundleError, RasterOpenError, OSError, UnicodeDecodeError) as error:
         text = error.message if isinstance(error, LandCoverError) else f"{error}."
         raise ClassSchemeError(f"{name_or_path} cannot be read as class scheme: {text}", _REMEDY) from error

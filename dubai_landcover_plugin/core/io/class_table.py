@@ -1,4 +1,4 @@
-"""Class tables of users: CSV or JSON with id, name and colour of each class."""
+"""Class tables of users: CSV or JSON with id, name and, if wanted, colour of each class."""
 
 from __future__ import annotations
 
@@ -8,38 +8,47 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from dubai_landcover_plugin.core.io.class_legend import generated_colour
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 
 _SPELLINGS = {"color": "colour", "ignored": "unlabeled", "unlabelled": "unlabeled"}
-_FIELDS = {"id", "name", "colour"}
+_FIELDS = {"id", "name"}
 _UNLABELED = {"unlabeled", "unlabelled", "ignored"}
 _MOST_CLASSES = 253  # ids are 1..254, of which Unlabeled needs one
 _REMEDY = (
-    "Write the header id,name,colour and one row per class, such as 1,Water,#E2A929; "
+    "Write the header id,name,colour and one row per class, such as 1,Water,#E2A929; colour may be left out, and "
     "an optional column unlabeled marks one row with yes."
 )
+_DUBAI_COLOURS = {entry.name.casefold(): entry.colour for entry in DUBAI.classes}
 
 
 def read_class_table(path: Path) -> ClassScheme:
     """Return the classes of a CSV or JSON table.
 
     One row may be marked as unlabeled, by its name or in a column ``unlabeled``; its pixels are ignored in training.
-    Its id may be 0.
+    Its id may be 0. Classes without a colour get that of the Dubai dataset's class of the same name, else one that
+    depends on their id and differs from all others.
 
     Raises:
         ClassSchemeError: with file name and row.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ClassSchemeError(
+            f"The class table {path} cannot be read: {error.strerror}.", "Check the path and the file."
+        ) from error
+    except UnicodeDecodeError as error:
         raise ClassSchemeError(f"The class table {path} cannot be read: {error}.", "Save it as UTF-8 text.") from error
     rows = _json_rows(text, path) if path.suffix.lower() == ".json" else _csv_rows(text)
     rows = [_spelled(row, number, path) for number, row in enumerate(rows, 1)]
     marked = [row for row in rows if _is_unlabeled(row)]
     if len(marked) > 1:
         raise ClassSchemeError(f"{path} marks {len(marked)} classes as unlabeled.", "Mark at most one.")
-    classes = [_class(row, number, path) for number, row in enumerate(rows, 1) if not _is_unlabeled(row)]
+    coloured = _with_colours([row for row in rows if not _is_unlabeled(row)])
+    numbers = [number for number, row in enumerate(rows, 1) if not _is_unlabeled(row)]
+    classes = [_class(row, number, path) for number, row in zip(numbers, coloured)]
     if not classes:
         raise ClassSchemeError(f"{path} does not list any class.", _REMEDY)
     if not marked and len(classes) > _MOST_CLASSES:
@@ -96,6 +105,33 @@ def _key(key: Any) -> str:
 def _is_unlabeled(row: dict[str, Any]) -> bool:
     marked = str(row.get("unlabeled") or "").strip().casefold() in {"1", "true", "yes", "x"}
     return marked or str(row["name"]).strip().casefold() in _UNLABELED
+
+
+def _with_colours(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the rows with a colour each."""
+    taken = {_colour(row) for row in rows} - {""}
+    coloured = []
+    for row in rows:
+        colour = _colour(row)
+        if not colour:
+            colour = _DUBAI_COLOURS.get(str(row["name"]).strip().casefold(), "")
+            if not colour or colour in taken:
+                colour = generated_colour(_number(row["id"]), taken)
+            taken.add(colour)
+        coloured.append({**row, "colour": colour})
+    return coloured
+
+
+def _colour(row: dict[str, Any]) -> str:
+    return str(row.get("colour") or "").strip().upper()
+
+
+def _number(value: Any) -> int:
+    """Return an id for the choice of a colour; 0 where it is not a number, which is reported later."""
+    try:
+        return _whole(value)
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _class(row: dict[str, Any], number: int, path: Path) -> LandCoverClass:

@@ -144,20 +144,25 @@ def _zone_tables(source: Provenance, raster: AreaStatistics, zones: Sequence[Are
     unit = area_unit(max(zone.area for zone in zones), source.unit)
     shares: list[Sequence[Cell]] = []
     areas: list[Sequence[Cell]] = []
+    has_remarks = any(zone.remark for zone in zones[:_MOST_ZONES])
     for zone in zones[:_MOST_ZONES]:
         of_class = [zone.classes[i] for i in present]
         shown = [percent(one.share) if zone.pixels else MISSING for one in of_class]
         shares.append((str(zone.number), zone.name, _shares(source, zone), *shown))
-        row = [unit.text(zone.area), *(unit.text(one.area) for one in of_class), percent(zone.coverage)]
+        figures = [unit.text(area) for area in (zone.area, *(one.area for one in of_class))]
+        row = [text if zone.pixels else MISSING for text in figures]
+        row.append(percent(zone.coverage) if zone.has_coverage else MISSING)
         if source.confidence is not None:
             row.append(MISSING if zone.confidence is None else f"{zone.confidence:.0f} %")
-        areas.append((str(zone.number), zone.name, *row))
+        areas.append((str(zone.number), zone.name, *row, *((zone.remark,) if has_remarks else ())))
     first = (Column("No"), Column("Zone"))
     whole = [percent(raster.classes[i].share) for i in present]
     totals: Sequence[Cell] = ("", "Whole raster", _shares(source, raster), *whole)
     last = [Column("Covered", number=True)]
     if source.confidence is not None:
         last.append(Column("Mean\nconfid.", number=True))
+    if has_remarks:
+        last.append(Column("Remark"))
     total_area = Column(f"All,\n{unit.sign}", number=True)
     return _ZoneTables(
         Table((*first, Column("", width="24%"), *classes), tuple(shares), totals=totals, classes="zones"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -20,7 +21,7 @@ from dubai_landcover_plugin.core.report.counts import PERCENTS, Blocks, ClassCou
 from dubai_landcover_plugin.core.report.map_svg import Maps, draw_maps
 from dubai_landcover_plugin.core.report.page import report_page
 from dubai_landcover_plugin.core.report.provenance import Provenance
-from dubai_landcover_plugin.core.report.statistics import AreaStatistics, area_statistics
+from dubai_landcover_plugin.core.report.statistics import NO_CENTRE, THIN, AreaStatistics, area_statistics
 from dubai_landcover_plugin.core.report.tables import csv_text, write_zones_layer
 from dubai_landcover_plugin.core.report.zones import Zone, Zones, read_zones
 from dubai_landcover_plugin.protocol.classes import ClassScheme, naturally_coloured
@@ -102,7 +103,7 @@ def _count(
     return Statistics(
         area_statistics(raster, source.scheme, 0, "Whole raster"),
         tuple(
-            area_statistics(counts, source.scheme, zone.number, zone.name, zone.inside)
+            area_statistics(counts, source.scheme, zone.number, zone.name, zone.inside, zone.thin)
             for zone, counts in zip(listed, by_zone, strict=True)
         ),
     )
@@ -138,6 +139,7 @@ def _provenance(
         notes.append(f"{counted.raster.without_confidence:,} classified pixels have no confidence; it excludes them.")
     if not counted.raster.pixels:
         notes.append("The raster has no classified pixel.")
+    notes += _notes_on_thin_zones(counted.zones)
     gsd = grid.gsd()
     return Provenance(
         title=request.title.strip() or ReportRequest.title,
@@ -156,6 +158,18 @@ def _provenance(
         notes=tuple(notes),
         measured_on=grid.measured_on,
     )
+
+
+def _notes_on_thin_zones(zones: Sequence[AreaStatistics]) -> list[str]:
+    """Return a warning about zones whose areas pixel centres cannot measure."""
+    without = sum(zone.remark == NO_CENTRE for zone in zones)
+    thin = sum(zone.remark == THIN for zone in zones)
+    found = [f"{without} of {len(zones)} zones contain no pixel centre and have no figures"] if without else []
+    if thin:
+        found.append(f"{thin} of {len(zones)} zones are thinner than a pixel and have uncertain figures")
+    if not found:
+        return []
+    return [f"{'; '.join(found)}: a pixel belongs to a zone if its centre does. Use a raster of finer pixels for them."]
 
 
 def _crs_name(crs: Any) -> str:

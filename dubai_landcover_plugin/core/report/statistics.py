@@ -19,6 +19,11 @@ With squares of 100 m, ranges of 95 % then contained the true value for 92 to 95
 and on parts of them; without it for 40 of 100. See docs/report.md.
 """
 
+OUTSIDE, NO_CENTRE, NO_DATA, THIN = (
+    "outside the raster", "no pixel centre in it", "no data", "thinner than a pixel"
+)  # fmt: skip
+"""Remarks on zones."""
+
 _Z95 = 1.96
 
 
@@ -72,6 +77,7 @@ class AreaStatistics:
         area: Classified area, m² (px without a CRS).
         coverage: Share of the zone that is classified, 0..1; the rest has no data or is outside the raster.
         without_confidence: Classified pixels that the confidence raster has no value for.
+        remark: Why its figures are missing or uncertain: one of the remarks of this module; empty without a reason.
     """
 
     number: int
@@ -81,6 +87,12 @@ class AreaStatistics:
     area: float
     coverage: float
     without_confidence: int
+    remark: str = ""
+
+    @property
+    def has_coverage(self) -> bool:
+        """Whether the coverage is known: not where no pixel centre is in the zone."""
+        return self.remark != NO_CENTRE
 
     @property
     def confidence(self) -> float | None:
@@ -102,7 +114,7 @@ class AreaStatistics:
 
 
 def area_statistics(
-    counts: ClassCounts, scheme: ClassScheme, number: int, name: str, inside: float = 1.0
+    counts: ClassCounts, scheme: ClassScheme, number: int, name: str, inside: float = 1.0, thin: bool = False
 ) -> AreaStatistics:
     """Return the statistics of counted pixels.
 
@@ -112,6 +124,7 @@ def area_statistics(
         number: Of the zone; 0 for the whole raster.
         name: Of the zone.
         inside: Share of the zone that is inside the raster.
+        thin: Whether the zone is thinner than a pixel.
     """
     pixels = counts.pixels.sum(axis=1)  # (slots,)
     areas = counts.areas.sum(axis=1)
@@ -131,7 +144,19 @@ def area_statistics(
         area=total,
         coverage=inside * total / everything if everything else 0.0,
         without_confidence=int(counts.pixels[1:, UNKNOWN].sum()) if has_confidence else 0,
+        remark=_remark(inside, int(pixels.sum()), classified, thin) if number else "",
     )
+
+
+def _remark(inside: float, pixels: int, classified: int, thin: bool) -> str:
+    """Return the remark on a zone with so much of its area inside the raster and so many pixels."""
+    if not inside:
+        return OUTSIDE
+    if not pixels:
+        return NO_CENTRE
+    if not classified:
+        return NO_DATA
+    return THIN if thin else ""
 
 
 def _error_estimate(counts: ClassCounts, slot: int) -> ErrorEstimate | None:

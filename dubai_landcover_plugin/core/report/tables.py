@@ -27,12 +27,14 @@ def csv_text(areas: Sequence[AreaStatistics], provenance: Provenance) -> str:
     errors = ["mean_confidence", *(f"below_{threshold}_{unit}" for threshold in THRESHOLDS)]
     errors += [f"wrong_{unit}", f"wrong_low_{unit}", f"wrong_high_{unit}"]
     heads = ["zone_id", "zone", "zone_coverage", "class_id", "class", "pixels", f"area_{unit}", "share"]
-    rows.writerow([*heads, *(errors if provenance.confidence is not None else ())])
+    rows.writerow([*heads, *(errors if provenance.confidence is not None else ()), "remark"])
     for area in areas:
         for one in area.classes:
-            start = [area.number, area.name, f"{area.coverage:.4f}", one.entry.id, one.entry.name]
-            counts = [one.pixels, f"{one.area:.3f}", f"{one.share:.6f}"]
-            rows.writerow([*start, *counts, *(_error_cells(one) if provenance.confidence is not None else ())])
+            coverage = f"{area.coverage:.4f}" if area.has_coverage else ""
+            start = [area.number, area.name, coverage, one.entry.id, one.entry.name]
+            counts = [one.pixels, f"{one.area:.3f}", f"{one.share:.6f}" if area.pixels else ""]
+            further = _error_cells(one) if provenance.confidence is not None else ()
+            rows.writerow([*start, *counts, *further, area.remark])
     return table.getvalue()
 
 
@@ -70,7 +72,7 @@ def _columns(areas: Sequence[AreaStatistics], provenance: Provenance, short: boo
         "zone_id": np.array([area.number for area in areas], np.int32),
         "zone": np.array([area.name for area in areas], object),
         f"area_{provenance.unit}": np.array([area.area for area in areas]),
-        "coverage": np.array([100 * area.coverage for area in areas]),
+        "coverage": np.array([100 * area.coverage if area.has_coverage else np.nan for area in areas]),
         "class_id": np.array([0 if one is None else one.entry.id for one in largest], np.int32),
         "class": np.array(["" if one is None else one.entry.name for one in largest], object),
     }
@@ -82,6 +84,7 @@ def _columns(areas: Sequence[AreaStatistics], provenance: Provenance, short: boo
     if provenance.confidence is not None:
         columns["mean_conf"] = _or_nan([area.confidence for area in areas])
         columns["wrong_pct"] = _or_nan([None if (s := area.wrong_share) is None else 100 * s for area in areas])
+    columns["remark"] = np.array([area.remark for area in areas], object)
     return columns
 
 

@@ -23,6 +23,7 @@ from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vecto
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 
 _STEPS = 256  # segments of an edge as long as the raster, since straight edges are curves in another CRS
+_PIXEL_RADIUS = 0.5  # px
 _MARGIN = 0.05  # of the raster's size, kept around it when zones are clipped
 
 Geometries = npt.NDArray[np.object_]
@@ -38,6 +39,7 @@ class Zone:
         geometry: As in the layer.
         shape: Its part on and near the raster, in pixel coordinates; may be empty.
         inside: Share of its area on the ground that is inside the raster, 0..1.
+        thin: Whether it is thinner than a pixel: no circle of one pixel's diameter fits into it.
     """
 
     number: int
@@ -45,6 +47,7 @@ class Zone:
     geometry: Any
     shape: Any
     inside: float
+    thin: bool = False
 
     def window(self, first: int, last: int, width: int) -> tuple[int, int, int, int] | None:
         """Return top, bottom, left, right of its box in rows ``first`` to ``last``; None if it is empty."""
@@ -113,7 +116,8 @@ def read_zones(source: str, field: str | None, grid: Grid) -> Zones:
         raise GeoreferenceError(
             f"None of the {len(names)} zones overlaps the raster.", "Check the layer's extent and its CRS."
         )
-    zones = [Zone(number, *values) for number, values in enumerate(zip(names, geometries, shapes, inside.tolist()), 1)]
+    columns = zip(names, geometries, shapes, inside.tolist(), _is_thin(shapes).tolist())
+    zones = [Zone(number, *values) for number, values in enumerate(columns, 1)]
     outside = int((inside == 0).sum())
     if outside:
         notes.append(f"{outside} of {len(zones)} zones are outside the raster.")
@@ -170,6 +174,15 @@ def _on_raster(layer: VectorLayer, grid: Grid) -> tuple[Geometries, npt.NDArray[
     # With one orientation for all, a pixel centre on a common border belongs to exactly one neighbour.
     shapes = shapely.orient_polygons(_polygons(shapely.make_valid(shapes)))
     return shapes, inside
+
+
+def _is_thin(shapes: Geometries) -> npt.NDArray[np.bool_]:
+    """Return which shapes, (N,) in pixel coordinates, no circle of one pixel's diameter fits into."""
+    # The radius of the largest circle is at least area / perimeter: only shapes where that is small are looked at.
+    thin: npt.NDArray[np.bool_] = shapely.area(shapes) <= shapely.length(shapes) * _PIXEL_RADIUS
+    narrow = np.flatnonzero(thin)
+    thin[narrow] = shapely.is_empty(shapely.buffer(shapes[narrow], -_PIXEL_RADIUS))
+    return thin
 
 
 def _areas(zones: Geometries, crs: CRS | None) -> npt.NDArray[np.float64]:

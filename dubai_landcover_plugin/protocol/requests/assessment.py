@@ -124,6 +124,16 @@ class AccuracyRequest(Request):
     )
     scheme: str | None = scheme_option()
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
+    reference_scheme: str | None = option(
+        None,
+        advanced=True,
+        title="Class scheme of the reference",
+        help="Names of the ids of the reference: a model, a classified raster, a table (CSV or JSON with id and name) "
+        "or a QGIS style (.qml). Classes are matched with those of the map by name. By default the names stored with a "
+        "reference raster; without any, its values are ids of the map.",
+        reads="scheme",
+        metavar="FILE",
+    )
 
 
 def expected_accuracies(pairs: Iterable[str]) -> dict[str, float]:

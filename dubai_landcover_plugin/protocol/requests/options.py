@@ -47,9 +47,9 @@ CLASSIFIED_HELP = (
     "tools."
 )
 SCHEME_HELP = (
-    "Names and colours of the class ids: a model, another classified raster, a table (CSV or JSON with id, name and "
-    "colour) or a QGIS style (.qml). By default those stored with the raster; without any, 1 Water, 2 Land, 3 Road, "
-    "4 Building, 5 Vegetation and 6 Unlabeled are assumed."
+    "Names and colours of the class ids: a model, another classified raster, a table (CSV or JSON with id, name and, "
+    "if wanted, colour) or a QGIS style (.qml). By default those stored with the raster; without any, 1 Water, 2 Land, "
+    "3 Road, 4 Building, 5 Vegetation and 6 Unlabeled are assumed."
 )
 OVERWRITE_HELP = "Replace outputs that exist."
 

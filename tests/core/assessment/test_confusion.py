@@ -1,9 +1,7 @@
 import numpy as np
 import pytest
 
-from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion, compare_maps
-from dubai_landcover_plugin.protocol.errors import GeoreferenceError
-from tests.factories import write_class_map
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion
 
 LABELS = np.array([[0, 0, 0, 1], [1, 1, IGNORE, 2]], np.uint8)
 PREDICTED = np.array([[0, 0, 1, 1], [1, 0, 0, IGNORE]], np.uint8)
@@ -40,18 +38,3 @@ def test_f1_and_means_by_hand():
 
 def test_nothing_labelled_is_no_number():
     assert Confusion.empty(2).to_json(["a", "b"])["accuracy"] is None
-
-
-def test_maps_are_compared_where_both_have_a_class(tmp_path):
-    truth = write_class_map(tmp_path / "t.tif", [[1, 1, 4, 4, 0, 6]])
-    result = write_class_map(tmp_path / "r.tif", [[1, 2, 4, 6, 4, 4]])
-    figures = compare_maps(truth, result)
-    assert figures["pixels"] == 3
-    assert figures["accuracy"] == pytest.approx(2 / 3, abs=1e-4)
-    assert figures["classes"]["Building"]["iou"] == 1
-
-
-def test_maps_on_other_pixels_are_refused(tmp_path):
-    truth = write_class_map(tmp_path / "t.tif", [[1, 1]])
-    with pytest.raises(GeoreferenceError, match="different grids"):
-        compare_maps(truth, write_class_map(tmp_path / "r.tif", [[1, 1, 1]]))

@@ -113,6 +113,15 @@ def test_values_that_are_not_ids_are_refused(tmp_path, value):
         source.read(0, 11)
 
 
+def test_values_that_a_chosen_scheme_lacks_are_to_be_added_there(tmp_path):
+    table = tmp_path / "own.csv"
+    table.write_text("id,name\n1,Roof\n")
+    with ClassifiedSource(write_raster(tmp_path / "m.tif", np.full((1, 3, 3), 2, np.uint8)), str(table)) as source:
+        with pytest.raises(ClassSchemeError, match=r"not classes: 2\. Its classes are 1 Roof") as caught:
+            source.read(0, 3)
+        assert caught.value.remedy.startswith(f"Add them to the class scheme {table}, choose another one, or")
+
+
 def test_many_values_are_counted(tmp_path):
     values = np.arange(100, 170, dtype=np.uint8).reshape(1, 10, 7)
     with (

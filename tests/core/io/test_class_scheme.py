@@ -148,11 +148,25 @@ def test_files_that_hold_classes(tmp_path):
     assert read_scheme(str(write_tiny_model(tmp_path / "tiny.safetensors"))) == DUBAI
 
 
-@pytest.mark.parametrize("name", ["plain.tif", "nothing.tif", "no_style.qml", "no_model.safetensors", "bad.json", "x"])
+@pytest.mark.parametrize("name", ["plain.tif", "nothing.tif", "no_style.qml", "no_model.safetensors", "x"])
 def test_files_that_do_not_are_refused_by_name(tmp_path, name):
     write_raster(tmp_path / "plain.tif", IDS[None])
     (tmp_path / "no_style.qml").write_text("<qgis/>")
     (tmp_path / "no_model.safetensors").write_bytes(b"1")
-    (tmp_path / "bad.json").write_text("{")
     with pytest.raises(ClassSchemeError, match=rf"{name} .*Give a model, a raster or a file with classes"):
         read_scheme(str(tmp_path / name))
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "remedy"),
+    [
+        ("bad.json", "{", "Correct the file."),
+        ("own.csv", "id,title\n1,Roof\n", "Write the header id,name,colour"),
+        ("own.csv", "id,name,colour\n1,A,#FF0000\n2,B,#FF0000\n", "Choose distinct colours."),
+    ],
+)
+def test_a_table_with_a_mistake_is_to_be_corrected_not_given_again(tmp_path, name, text, remedy):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ClassSchemeError, match=rf"{name} cannot be used") as caught:
+        read_scheme(str(tmp_path / name))
+    assert caught.value.remedy.startswith(remedy)

@@ -35,7 +35,9 @@ REQUESTS = {
         "in.tif", "r.html", csv="r.csv", zones="z.gpkg", zones_layer="out.gpkg", confidence="c.tif", scheme="s.qml"
     ),
     "draw_accuracy_sample": AccuracySampleRequest("in.tif", "s.gpkg", scheme="s.qml"),
-    "assess_accuracy": AccuracyRequest("in.tif", "points.gpkg", report="r.html", table="t.csv", scheme="s.qml"),
+    "assess_accuracy": AccuracyRequest(
+        "in.tif", "points.gpkg", report="r.html", table="t.csv", scheme="s.qml", reference_scheme="rs.qml"
+    ),
     "map_change": ChangeRequest(
         "a.tif", "b.tif", "o.tif", polygons="p.shp", csv="m.csv", report="r.html",
         earlier_confidence="ac.tif", later_confidence="bc.tif", earlier_scheme="as.qml", later_scheme="bs.qml",

@@ -59,7 +59,7 @@ def test_names_that_look_like_formulas_are_texts():
 
 def test_without_confidence_there_are_no_columns_of_errors_and_without_a_crs_pixels():
     heads = csv_text([statistics()], provenance(crs=None, confidence=None)).splitlines()[0].split(",")
-    assert heads[-2:] == ["area_px", "share"]
+    assert heads[-3:] == ["area_px", "share", "remark"]
 
 
 def layer(tmp_path, suffix, areas, **changes):

@@ -17,7 +17,7 @@ from dubai_landcover_plugin.protocol.errors import (
     RasterOpenError,
     RequestError,
 )
-from tests.core.report.cases import NORTH, WEST, box, pixels, report, table
+from tests.core.report.cases import NORTH, WEST, box, page, pixels, report, table
 from tests.factories import ONE_METRE, read_layer, write_class_map, write_layer
 
 UTM40 = CRS.from_epsg(32640)
@@ -135,6 +135,47 @@ class TestZones:
         assert [zone.name for zone in read_zones(zones, "name", Grid(40, 60, ONE_METRE, UTM40)).zones] == [
             "Zone 1", "same", "same",
         ]  # fmt: skip
+
+    def test_zones_without_figures_say_why(self, tmp_path, town, sure):
+        """A sliver between pixel centres, one through a row of them, a zone outside, one of no data, and a good one."""
+        ids = np.full((20, 20), 2)
+        ids[10:] = 0
+        path = write_class_map(tmp_path / "m.tif", ids)
+        areas = [box(0, 2.1, 20, 2.3), box(0, 4.3, 20, 4.7), box(90, 0, 95, 5), box(2, 12, 8, 18), box(0, 0, 5, 5)]
+        zones = write_layer(tmp_path / "z.gpkg", areas, name=list("abcde"))
+        rows = table(tmp_path, path, zones=zones, zone_field="name", zones_layer=str(tmp_path / "o.gpkg"))
+        remarks = [rows[number, "Land"]["remark"] for number in range(6)]
+        assert remarks == [
+            "", "no pixel centre in it", "thinner than a pixel", "outside the raster", "no data", "",
+        ]  # fmt: skip
+        land = [rows[number, "Land"] for number in range(1, 6)]
+        assert [row["zone_coverage"] for row in land] == ["", "1.0000", "0.0000", "0.0000", "1.0000"]
+        assert [row["share"] for row in land] == ["", "1.000000", "", "", "1.000000"]
+        assert [row["pixels"] for row in land] == ["0", "20", "0", "0", "25"]
+        _, layer = read_layer(tmp_path / "o.gpkg")
+        assert layer["remark"].tolist() == remarks[1:]
+        assert np.isnan(layer["coverage"]).tolist() == [True, False, False, False, False]
+        outcome = report(tmp_path, path, zones=zones, zone_field="name", overwrite=True)
+        (warning,) = (text for text in outcome["warnings"] if "pixel centre" in text)
+        assert warning.startswith("1 of 5 zones contain no pixel centre and have no figures; 1 of 5 zones are thinner")
+        text = page(tmp_path).text
+        assert "no pixel centre in it" in text
+        assert "thinner than a pixel" in text
+
+    def test_without_remarks_there_is_no_column_for_them(self, tmp_path, town):
+        report(tmp_path, town, zones=write_layer(tmp_path / "z.gpkg", [box(0, 0, 5, 5)]))
+        assert "Remark" not in page(tmp_path).text
+
+    def test_thin_is_what_no_pixel_sized_circle_fits_into(self):
+        ring = shapely.Point(5, 5).buffer(5)
+        comb = shapely.union_all([shapely.box(0, 0, 20, 0.4), *(shapely.box(x, 0, x + 0.3, 9) for x in range(20))])
+        shapes = {
+            shapely.box(0, 0, 9, 0.9): True, shapely.box(0, 0, 9, 1.1): False, shapely.box(0, 0, 0.9, 0.9): True,
+            ring.difference(shapely.Point(5, 5).buffer(4.4)): True, ring: False, comb: True,
+            shapely.union(comb, shapely.box(30, 0, 33, 3)): False, shapely.MultiPolygon(): True,
+        }  # fmt: skip
+        found = zones_module._is_thin(np.array(list(shapes), object))
+        assert found.tolist() == list(shapes.values())
 
     def test_numbers_are_names_without_decimals(self, tmp_path):
         zones = write_layer(tmp_path / "z.gpkg", [box(0, 0, 5, 5), box(5, 5, 9, 9)], code=np.array([12.0, np.nan]))

@@ -236,7 +236,7 @@ def test_an_id_between_those_of_the_table_is_unknown(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("id,name\n1,Roof\n", "class 1 has the fields id, name"),
+        ("id,colour\n1,#FF0000\n", "class 1 has the fields id, colour"),
         (TABLE + "7,Other,#0000FF\n", "ids must differ"),
         (TABLE + "8,Other,#00FF00\n", "several classes the same colour"),
         (TABLE + "x,Other,#0000FF\n", "class 3: the id must be a whole number, got 'x'"),

@@ -1,0 +1,61 @@
+"""Warnings about intervals of zero width: all units of a sample agree, or none does, so that no variance is seen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from dubai_landcover_plugin.core.assessment.estimate import IntervalEstimate
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+
+_ALPHA = 0.05
+_ZERO = 1e-9  # widths and distances from 0 and 1 below this are rounding errors
+
+
+def zero_width_notes(
+    scheme: ClassScheme,
+    units: str,
+    overall: tuple[IntervalEstimate, int],
+    users: tuple[Sequence[IntervalEstimate], npt.NDArray[Any]],
+    producers: tuple[Sequence[IntervalEstimate], npt.NDArray[Any]],
+) -> list[str]:
+    """Return a warning for each figure whose interval is ± 0, with the limit of an exact interval.
+
+    The limit is that of Clopper and Pearson for n of n, or 0 of n, units of equal weight at 95 % confidence:
+    0.05^(1/n), or 1 − 0.05^(1/n). It is exact for the user's accuracy of a class that is a stratum, and approximate for
+    the others.
+
+    Args:
+        scheme: Classes of the map.
+        units: Units of the sample: ``points`` or ``polygons``.
+        overall: Overall accuracy and number of units.
+        users: (K,) user's accuracies, and the number of units that are mapped as each class.
+        producers: (K,) producer's accuracies, and the number of units of each class in the reference.
+
+    Source:
+        C. J. Clopper, E. S. Pearson 1934, The use of confidence or fiducial limits illustrated in the case of the
+        binomial, https://doi.org/10.1093/biomet/26.4.404
+    """
+    found = [_note(overall[0], overall[1], units, "overall accuracy")]
+    for index, entry in enumerate(scheme.classes):
+        mapped, labelled = f"{units} on {entry.name}", f"{units} of {entry.name} in the reference"
+        found.append(_note(users[0][index], int(users[1][index]), mapped, f"user's accuracy of {entry.name}"))
+        found.append(
+            _note(producers[0][index], int(producers[1][index]), labelled, f"producer's accuracy of {entry.name}")
+        )
+    return [note for note in found if note]
+
+
+def _note(figure: IntervalEstimate, count: int, units: str, name: str) -> str:
+    """Return the warning about a figure; empty where its interval has a width or is undefined."""
+    if not (count and figure.margin <= _ZERO and min(figure.value, 1 - figure.value) <= _ZERO):
+        return ""
+    limit = _ALPHA ** (1 / count)
+    if figure.value > 0.5:
+        seen, bound = f"All {count} {units} agree" if count > 1 else f"The only one of the {units} agrees", "at least"
+    else:
+        seen, bound, limit = f"None of the {count} {units} agrees", "at most", 1 - limit
+    bound += "" if name.startswith("user") else " about"  # other figures weight units of several strata unequally
+    return f"{seen}. The interval of ± 0 is too narrow: the {name} is {bound} {100 * limit:.0f} %, at 95 % confidence."
