@@ -18,6 +18,7 @@ from .options import CONTEXT, argument, setting_option, words_option
 
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+    from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 
     from ..config import TrainingConfig
     from ..data.dataset import Dataset
@@ -199,9 +200,24 @@ def _own_config(bundle: ModelBundle) -> TrainingConfig:
 @argument("model", "A .safetensors model file, which is changed.")
 @_choice_options
 @click.option("--temperature", type=float, metavar="T", help="Store this temperature instead of fitting one.")
-@click.option("--dry-run", is_flag=True, help="Fit and print the temperature without changing the file.")
-def calibrate(model: str, device: str, precision: str, temperature: float | None, dry_run: bool, **choice: Any) -> None:
-    """Fit the temperature of a model and store it in the model file."""
+@click.option(
+    "--class-bias",
+    type=click.Choice(("auto", "yes", "no")),
+    default="auto",
+    show_default=True,
+    help="Also fit a bias of each class. auto: only if it is better on places kept out of the fit.",
+)
+@click.option("--dry-run", is_flag=True, help="Fit and print without changing the file.")
+def calibrate(
+    model: str,
+    device: str,
+    precision: str,
+    temperature: float | None,
+    class_bias: str,
+    dry_run: bool,
+    **choice: Any,
+) -> None:
+    """Fit temperature and class bias of a model and store them in the model file."""
     from dubai_landcover_plugin.core.bundle.bundle import load_bundle
     from dubai_landcover_plugin.core.bundle.save import replace_metadata
     from dubai_landcover_plugin.protocol.model_folders import find_model
@@ -209,35 +225,76 @@ def calibrate(model: str, device: str, precision: str, temperature: float | None
     from ..evaluation.calibration import LIMITS
 
     bundle = load_bundle(model)
-    record: dict[str, Any] = {"temperature": temperature}
+    record: dict[str, Any] = {"temperature": temperature, "class_bias": list(bundle.metadata.class_bias)}
     low, high = LIMITS
     if temperature is not None and not low <= temperature <= high:
         raise ConfigError(f"--temperature must be in {low:g}..{high:g}, got {temperature:g}.")
+    if temperature is not None and class_bias == "yes":
+        raise ConfigError("With --temperature nothing is fitted, so --class-bias yes has no effect.", "Give one.")
     if temperature is None:
-        record = _fit(bundle, _Choice(**choice), device, precision)
+        record = _fit(bundle, _Choice(**choice), (device, precision), class_bias)
     if dry_run:
         return
     path = find_model(model)
-    training = {**bundle.metadata.training, "calibration": record}
-    replace_metadata(path, replace(bundle.metadata, temperature=float(record["temperature"]), training=training))
-    print(f"{path} now has temperature {record['temperature']:.4g}.")
-    print(f"Update its card with: python -m {__package__.rpartition('.')[0]} card {path}")
+    metadata = replace(
+        bundle.metadata,
+        temperature=float(record["temperature"]),
+        class_bias=tuple(record["class_bias"]),
+        training={**bundle.metadata.training, "calibration": record},
+    )
+    had_int8 = bundle.graph("int8") is not None
+    replace_metadata(path, metadata)
+    print(f"{path} now has temperature {record['temperature']:.4g} and {_bias_text(metadata)}.")
+    program = f"python -m {__package__.rpartition('.')[0]}"
+    if had_int8 and load_bundle(path).graph("int8") is None:
+        print(f"Its int8 graph was removed; add a new one with: {program} quantize {path} --data FOLDER")
+    print(f"Update its card with: {program} card {path}")
 
 
-def _fit(bundle: ModelBundle, choice: _Choice, device: str, precision: str) -> dict[str, Any]:
-    """Fit a temperature to the selected images, print and return the result."""
-    from ..evaluation.calibration import fit_temperature, sample_logits
+def _bias_text(metadata: BundleMetadata) -> str:
+    if not metadata.class_bias:
+        return "no class bias"
+    pairs = zip(metadata.scheme.classes, metadata.class_bias, strict=True)
+    return "the class bias " + ", ".join(f"{entry.name} {bias:+.2f}" for entry, bias in pairs)
+
+
+def _fit(bundle: ModelBundle, choice: _Choice, computation: tuple[str, str], class_bias: str) -> dict[str, Any]:
+    """Fit a scaling to the selected images, print and return the result."""
+    from ..data.places import place_names
+    from ..evaluation.calibration import Scaling, sample_logits
+    from ..evaluation.cross_calibration import BIASED, calibrate_sample, calibration_table
     from ..evaluation.evaluate import in_channels_of
 
     _, dataset, selection = _choose(choice, bundle)
+    known = place_names(dataset)
+    # patches of a split have names that the dataset lacks
+    place_of = {entry.name: known.get(entry.name, entry.group) for entry in selection.entries}
+    places = len(set(place_of.values())) > 1
     images = (
-        in_channels_of(bundle.metadata.scheme, dataset.scheme, entry.load().at_model_gsd())
+        (
+            place_of[entry.name] if places else entry.name,
+            in_channels_of(bundle.metadata.scheme, dataset.scheme, entry.load().at_model_gsd()),
+        )
         for entry in selection.entries
     )
-    fitted = fit_temperature(*sample_logits(bundle, images, device, precision))
-    print(
-        f"Temperature {fitted.temperature:.4g}. On {fitted.pixels:,} px it changes the negative log likelihood from "
-        f"{fitted.nll[0]:.4f} to {fitted.nll[1]:.4f}, the expected calibration error from {fitted.ece[0]:.4f} to "
-        f"{fitted.ece[1]:.4f}. {selection.description}"
-    )
-    return {**fitted.to_json(), "images": selection.description}
+    sample = sample_logits(bundle, images, *computation)
+    fitted = calibrate_sample(sample, Scaling.of(bundle.metadata), class_bias, places)
+    kind = f"{fitted.parts} {'places' if places else 'images of one place'}"
+    kept_out = f"{kind}, each left out of the fit once" if fitted.parts > 1 else ""
+    print(f"{selection.description}\n")
+    print(f"{fitted.pixels:,} px of {kept_out or 'one image, without a fit'}:\n")
+    print(calibration_table(fitted, [entry.name for entry in bundle.metadata.scheme.classes]))
+    if fitted.parts < 2:
+        print("\nThe quality of the fit is unknown: it takes images at two places, one of which is left out.")
+    elif class_bias == "auto" and fitted.kind != BIASED:
+        print(f"\nNo class bias: {_refusal(places)}")
+    if fitted.is_worse:
+        print("\nThe fit lowers the likelihood where it did not see the labels: consider keeping the stored values.")
+    print()
+    return {**fitted.to_json(), "kept_out": kept_out, "images": selection.description}
+
+
+def _refusal(places: bool) -> str:
+    if places:
+        return "on places kept out it lowers the likelihood, the accuracy or the mean IoU."
+    return "all images are at one place, so it may not hold elsewhere. Force it with --class-bias yes."

@@ -152,19 +152,18 @@ def _metrics(metadata: BundleMetadata) -> str:
 def _calibration(metadata: BundleMetadata) -> str:
     error, temperature = metadata.metrics.get("ece"), metadata.temperature
     fitted = metadata.training.get("calibration") or {}
-    if error is None and temperature == 1 and not fitted:
+    if error is None and temperature == 1 and not metadata.class_bias and not fitted:
         return ""
     sentences = ["The confidence is not rescaled (temperature 1)."]
     if temperature != 1:
         sentences = [
             f"Logits are divided by a temperature of {temperature:.3f} before the softmax; classes do not change."
         ]
-    if fitted.get("ece"):
-        before, after = fitted["ece"]
-        sentences.append(
-            f"The fit reduced the expected calibration error from {before:.3f} to {after:.3f}"
-            f" ({fitted.get('pixels', 0):,} pixels). {fitted.get('images', '')}".rstrip()
-        )
+    if metadata.class_bias:
+        pairs = zip(metadata.scheme.classes, metadata.class_bias, strict=True)
+        listed = ", ".join(f"{entry.name} {bias:+.2f}" for entry, bias in pairs)
+        sentences.append(f"The last layer includes a bias of each class in the logits before that: {listed}.")
+    sentences += _fitted(fitted)
     if error is not None:
         excess = metadata.metrics.get("excess_confidence")
         tendency = ""
@@ -175,6 +174,21 @@ def _calibration(metadata: BundleMetadata) -> str:
             f"{with_interval(error, _interval(metadata))}{tendency}."
         )
     return "## Calibration\n\n" + " ".join(sentences)
+
+
+def _fitted(fitted: dict[str, Any]) -> list[str]:
+    """Return sentences on the fit of the calibration; none without its figures."""
+    if not fitted.get("ece"):
+        return [f"Fitted on: {fitted['images']}"] if fitted.get("images") else []
+    before, after = fitted["ece"]
+    how = f"{fitted.get('pixels', 0):,} pixels" + (f", {fitted['kept_out']}" if fitted.get("kept_out") else "")
+    changes = [f"the expected calibration error from {before:.3f} to {after:.3f}"]
+    changes += [
+        f"the {label} from {fitted[key][0]:.3f} to {fitted[key][1]:.3f}"
+        for key, label in (("accuracy", "accuracy"), ("miou", "mean IoU"))
+        if fitted.get("class_bias") and None not in fitted.get(key, [None])
+    ]
+    return [f"The fit changed {', '.join(changes)} ({how}). {fitted.get('images', '')}".rstrip()]
 
 
 def _interval(metadata: BundleMetadata) -> list[float | None] | None:

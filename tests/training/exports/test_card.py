@@ -91,6 +91,22 @@ def test_calibration_is_reported(tmp_path: Path) -> None:
     assert "Calibration" not in card(tmp_path)
 
 
+def test_the_class_bias_is_reported_with_the_images_of_its_fit(tmp_path: Path) -> None:
+    bias = (0.5, -0.25, 0.0, -1.0, 0.75)
+    fitted = {
+        "class_bias": list(bias), "pixels": 10_000, "ece": [0.06, 0.02], "accuracy": [0.7, 0.75], "miou": [0.5, 0.52],
+        "kept_out": "3 places, each left out of the fit once", "images": "Tiles 1 and 3.",
+    }  # fmt: skip
+    text = card(tmp_path, class_bias=bias, training={"calibration": fitted})
+    assert "bias of each class in the logits before that: Water +0.50, Land -0.25, Road +0.00" in text
+    assert (
+        "the accuracy from 0.700 to 0.750, the mean IoU from 0.500 to 0.520 (10,000 pixels, 3 places, each left out of "
+        "the fit once). Tiles 1 and 3." in text
+    )
+    alone = card(tmp_path, training={"calibration": {"temperature": 1.0, "images": "One image."}})
+    assert "Fitted on: One image." in alone
+
+
 def test_figures_of_a_run_suffice(tmp_path: Path) -> None:
     older = {key: figures()[key] for key in ("pixels", "accuracy", "miou", "classes", "confusion")}
     text = card(tmp_path, metrics=older)
