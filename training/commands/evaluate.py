@@ -266,9 +266,7 @@ def _fit(bundle: ModelBundle, choice: _Choice, computation: tuple[str, str], cla
     from ..evaluation.evaluate import in_channels_of
 
     _, dataset, selection = _choose(choice, bundle)
-    known = place_names(dataset)
-    # patches of a split have names that the dataset lacks
-    place_of = {entry.name: known.get(entry.name, entry.group) for entry in selection.entries}
+    place_of = place_names(dataset, selection.entries)
     places = len(set(place_of.values())) > 1
     images = (
         (

@@ -57,8 +57,13 @@ def folds_of(dataset: Dataset, config: SplitConfig, ground: Ground | None = None
     )
 
 
-def place_names(dataset: Dataset) -> dict[str, str]:
-    """Return the place of each image by its name, for statistics: blocks of one raster are at one place."""
+def place_names(dataset: Dataset, entries: Iterable[Entry] | None = None) -> dict[str, str]:
+    """Return the place of each image by its name, for statistics: blocks of one raster are at one place.
+
+    Args:
+        dataset: The dataset.
+        entries: Images, or patches of images of the dataset; None for all images of the dataset.
+    """
     blocks = [index for index, entry in enumerate(dataset.entries) if entry.window is not None]
     first: dict[str, int] = {}
     of_one_file = [(first.setdefault(str(dataset.entries[index].image), index), index) for index in blocks]
@@ -68,7 +73,12 @@ def place_names(dataset: Dataset) -> dict[str, str]:
     for place in _places(dataset, ground, pairs):
         label = place[0] if len(place) == 1 else f"{place[0]} and {len(place) - 1} more"
         found.update(dict.fromkeys(place, label))
-    return {entry.name: found.get(entry.name) or found[entry.group] for entry in dataset.entries}
+    names = {entry.name: found.get(entry.name) or found[entry.group] for entry in dataset.entries}
+    if entries is None:
+        return names
+    # a patch is at the place of its image, see selection.py
+    images = ((entry, entry.name.rpartition("@")[0]) for entry in entries)
+    return {entry.name: names.get(entry.name) or names.get(image) or entry.group for entry, image in images}
 
 
 def named_places(dataset: Dataset, ground: Ground) -> tuple[Names, ...]:

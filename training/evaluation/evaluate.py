@@ -32,6 +32,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRe
 
 from ..data.dataset import Dataset, Entry, LabelledImage
 from ..data.pixels import read_grid
+from ..data.places import place_names
 from ..errors import DatasetError
 from .boundary import DISTANCE
 from .figures import Evaluation, ImageResult
@@ -149,6 +150,7 @@ def evaluate(
     """
     metadata = bundle.metadata
     results, warned = [], dict[str, None]()
+    places = place_names(dataset, selection.entries)
     for entry in selection.entries:
         image, segmented, seconds = _segment(entry, bundle, options)
         image = in_channels_of(metadata.scheme, dataset.scheme, image)
@@ -156,7 +158,7 @@ def evaluate(
         predicted = _to_channels(segmented.ids, metadata.scheme)
         confidence = np.where(segmented.confidence == CONFIDENCE_NODATA, 0, segmented.confidence) / 100
         counts = Counts.of(image.labels, predicted, confidence, metadata.spec.classes, distance)
-        results.append(ImageResult(entry.name, entry.group, counts, seconds))
+        results.append(ImageResult(entry.name, entry.group, counts, seconds, places[entry.name]))
         headline = counts.headline()
         report(f"{entry.name}: accuracy {headline['accuracy']:.3f}, mIoU {headline['miou']:.3f}, {seconds:.1f} s")
         if draw is not None:

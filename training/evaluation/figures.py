@@ -24,15 +24,17 @@ class ImageResult:
 
     Args:
         name: Name of the image.
-        group: Place of the image.
+        group: Group of the image.
         counts: Pixel counts.
         seconds: Wall time of its segmentation, s.
+        place: Place of the image: images at different places have no common ground. Empty for the group.
     """
 
     name: str
     group: str
     counts: Counts
     seconds: float
+    place: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """Return counts and main metrics, JSON-ready."""
@@ -40,6 +42,7 @@ class ImageResult:
         return {
             "name": self.name,
             "group": self.group,
+            "place": self.place or self.group,
             "pixels": int(self.counts.confusion.counts.sum()),
             "accuracy": rounded(figures["accuracy"]),
             "miou": rounded(figures["miou"]),
@@ -50,7 +53,13 @@ class ImageResult:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> ImageResult:
         """Rebuild a result from :meth:`to_json`."""
-        return cls(str(value["name"]), str(value["group"]), Counts.from_json(value), float(value["seconds"]))
+        return cls(
+            name=str(value["name"]),
+            group=str(value["group"]),
+            counts=Counts.from_json(value),
+            seconds=float(value["seconds"]),
+            place=str(value.get("place", "")),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +110,11 @@ class Evaluation:
             "settings": self.settings,
             "warnings": list(self.warnings),
             "scheme": self.scheme.to_json(),
-            **figures_json([image.counts for image in self.images], self.names),
+            **figures_json(
+                [image.counts for image in self.images],
+                self.names,
+                [image.place or image.group for image in self.images],
+            ),
             "seconds": round(sum(image.seconds for image in self.images), 1),
             "images": [image.to_json() for image in self.images],
         }

@@ -18,7 +18,7 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 from ..monitoring.curves import Log, curves_figure
 from ..monitoring.pictures import PANELS
 from .figures import Evaluation
-from .text import CLASS_FIGURES, HEADLINE, facts, number, with_interval
+from .text import CLASS_FIGURES, HEADLINE, facts, interval_note, intervals_of, number, with_interval
 
 MOST_PICTURES = 80
 STRIP_WIDTH = 1200  # px of four panels side by side
@@ -45,6 +45,7 @@ def page(evaluation: Evaluation, value: Mapping[str, Any], log: Log, pictures: M
         facts=facts(value),
         warnings=evaluation.warnings,
         headline=_headline(value),
+        interval_note=interval_note(value),
         classes=_classes(value, evaluation.scheme),
         confusion=_confusion(value, evaluation.scheme),
         diagram=chart(reliability_diagram(value["reliability"]), "Reliability diagram: accuracy by confidence"),
@@ -60,14 +61,18 @@ def page(evaluation: Evaluation, value: Mapping[str, Any], log: Log, pictures: M
 
 
 def _headline(value: Mapping[str, Any]) -> Table:
-    rows = tuple((name, number(value[key]), _between(value["intervals"].get(key))) for key, name in HEADLINE.items())
-    return Table(columns(("Figure", "Value", "95 % interval")), rows, classes="narrow", row_heads=True)
+    intervals = intervals_of(value)
+    if not intervals:
+        plain = tuple((name, number(value[key])) for key, name in HEADLINE.items())
+        return Table(columns(("Metric", "Value")), plain, classes="narrow", row_heads=True)
+    rows = tuple((name, number(value[key]), _between(intervals.get(key))) for key, name in HEADLINE.items())
+    return Table(columns(("Metric", "Value", "95 % interval")), rows, classes="narrow", row_heads=True)
 
 
 def _classes(value: Mapping[str, Any], scheme: ClassScheme) -> Table:
     rows: list[Sequence[Cell]] = []
     for (name, figures), entry in zip(value["classes"].items(), scheme.classes, strict=True):
-        intervals = value["intervals"].get("classes", {}).get(name, {})
+        intervals = intervals_of(value).get("classes", {}).get(name, {})
         cells = (with_interval(figures[figure], intervals.get(figure)) for figure in CLASS_FIGURES)
         rows.append((Named(name, entry.colour), *cells))
     return Table(columns(("Class", *CLASS_FIGURES.values())), tuple(rows), row_heads=True)
@@ -147,10 +152,10 @@ def _pictures(value: Mapping[str, Any], pictures: Mapping[str, Image.Image]) -> 
 
 def _images(value: Mapping[str, Any]) -> Table:
     rows = tuple(
-        (image["name"], thousands(image["pixels"]), number(image["accuracy"]), number(image["miou"]))
+        (image["name"], image["place"], thousands(image["pixels"]), number(image["accuracy"]), number(image["miou"]))
         for image in value["images"]
     )
-    return Table(columns(("Image", "Labelled pixels", "Accuracy", "Mean IoU")), rows, row_heads=True)
+    return Table(columns(("Image", "Place", "Labelled pixels", "Accuracy", "Mean IoU"), text=2), rows, row_heads=True)
 
 
 def _between(interval: Sequence[float | None] | None) -> str:

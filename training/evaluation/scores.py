@@ -17,6 +17,7 @@ from .reliability import Reliability
 
 RESAMPLES = 2000
 PERCENTILES = (2.5, 97.5)  # a 95 % interval
+FEWEST_PLACES = 8  # percentiles of fewer units are far too narrow
 _SEED = 0
 
 
@@ -103,13 +104,18 @@ class Counts:
         )
 
 
-def figures_json(counts: Sequence[Counts], names: Sequence[str]) -> dict[str, Any]:
-    """Return the metrics pooled over images, with intervals, JSON-ready.
+def figures_json(counts: Sequence[Counts], names: Sequence[str], places: Sequence[str]) -> dict[str, Any]:
+    """Return the metrics pooled over images, with intervals over places, JSON-ready.
 
     Args:
         counts: Counts of each image, at least one.
         names: Names of the classes.
+        places: Place of each image. Fewer than :data:`FEWEST_PLACES` give no intervals.
     """
+    by_place: dict[str, list[Counts]] = {}
+    for place, one in zip(places, counts, strict=True):
+        by_place.setdefault(place, []).append(one)
+    enough = len(by_place) >= FEWEST_PLACES
     total = Counts.total(counts)
     by_class = total.class_figures()
     return {
@@ -120,33 +126,34 @@ def figures_json(counts: Sequence[Counts], names: Sequence[str]) -> dict[str, An
             name: {figure: rounded(values[channel]) for figure, values in by_class.items()}
             for channel, name in enumerate(names)
         },
-        "intervals": bootstrap(counts, names),
+        "places": len(by_place),
+        "intervals": bootstrap([Counts.total(part) for part in by_place.values()], names) if enough else {},
         "confusion": total.confusion.counts.tolist(),
         "reliability": total.reliability.table(),
     }
 
 
 def bootstrap(counts: Sequence[Counts], names: Sequence[str], resamples: int = RESAMPLES) -> dict[str, Any]:
-    """Return 95 % percentile intervals of all metrics from a bootstrap over images.
+    """Return 95 % percentile intervals of all metrics from a bootstrap over independent units.
 
-    Images of one place are similar, so intervals for a new place would be wider.
+    Images of one place are similar, so the units are places: resampling images gives intervals that are too narrow.
 
     Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, https://doi.org/10.1201/9780429246593,
     chapter 13.
 
     Args:
-        counts: Counts of each image.
+        counts: Counts of each unit.
         names: Names of the classes.
         resamples: Number of bootstrap samples.
 
     Returns:
-        ``[low, high]`` for each metric, those of the classes under ``classes``; empty for fewer than two images.
+        ``[low, high]`` for each metric, those of the classes under ``classes``; empty for fewer than two units.
     """
-    images = len(counts)
-    if images < 2:
+    units = len(counts)
+    if units < 2:
         return {}
-    # how often each image occurs in each of the B bootstrap samples, and the pooled counts of the samples
-    draws = np.random.default_rng(_SEED).multinomial(images, np.full(images, 1 / images), resamples)  # (B, n)
+    # how often each unit occurs in each of the B bootstrap samples, and the pooled counts of the samples
+    draws = np.random.default_rng(_SEED).multinomial(units, np.full(units, 1 / units), resamples)  # (B, n)
     confusions = np.tensordot(draws, np.stack([one.confusion.counts for one in counts]), 1)  # (B, K, K)
     borders = np.tensordot(draws, np.stack([one.border for one in counts]), 1)  # (B, K, 2)
     bins = np.tensordot(draws, np.stack([one.reliability.sums for one in counts]), 1)  # (B, 15, 3)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .scores import FEWEST_PLACES
+
 HEADLINE = {
     "accuracy": "Pixel accuracy",
     "miou": "Mean IoU",
@@ -35,14 +37,32 @@ def with_interval(value: float | None, interval: Sequence[float | None] | None) 
     return f"{number(value)} ({number(interval[0])}–{number(interval[1])})"
 
 
+def intervals_of(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the intervals of an evaluation; none if it resampled images, as earlier versions did."""
+    return (value.get("intervals") or {}) if value.get("places", 0) >= FEWEST_PLACES else {}
+
+
+def interval_note(value: Mapping[str, Any]) -> str:
+    """Return a sentence on the intervals of an evaluation, or on why there are none."""
+    places = value["places"]
+    if intervals_of(value):
+        return f"In brackets: 95 % intervals from a bootstrap over {places} places."
+    where = f"{places} places" if places > 1 else "one place"
+    return (
+        f"No intervals: the images are at {where}; intervals take at least {FEWEST_PLACES} places. At other places the"
+        " metrics may differ by more than between images of one place."
+    )
+
+
 def facts(value: Mapping[str, Any]) -> list[str]:
     """Return architecture, images, data and settings of an evaluation as short texts."""
     settings = value["settings"]
     kinds = ", ".join(dict.fromkeys(model["architecture"] for model in value["models"]))
     megapixels = value["pixels"] / 1e6
+    places = f" at {value['places']} place{'s' if value['places'] > 1 else ''}" if value.get("places") else ""
     return [
         kinds,
-        f"{len(value['images'])} images, {megapixels:.1f} million labelled pixels",
+        f"{len(value['images'])} images{places}, {megapixels:.1f} million labelled pixels",
         value["data"],
         "with test-time augmentation" if settings["tta"] else "no test-time augmentation",
         f"boundary IoU within {settings['boundary_px']} px",
@@ -52,18 +72,18 @@ def facts(value: Mapping[str, Any]) -> list[str]:
 
 def headline_table(value: Mapping[str, Any]) -> str:
     """Return the overall metrics of an evaluation with intervals as a Markdown table."""
-    intervals = value.get("intervals") or {}
+    intervals = intervals_of(value)
     rows = "\n".join(
         f"| {label} | {with_interval(value[key], intervals.get(key))} |"
         for key, label in HEADLINE.items()
         if value.get(key) is not None
     )
-    return f"| Metric | Value (95 % interval) |\n|---|---|\n{rows}"
+    return f"| Metric | Value{' (95 % interval)' if intervals else ''} |\n|---|---|\n{rows}"
 
 
 def class_table(value: Mapping[str, Any]) -> str:
     """Return the metrics of each class with intervals as a Markdown table."""
-    intervals = (value.get("intervals") or {}).get("classes") or {}
+    intervals = intervals_of(value).get("classes") or {}
     known = [key for key in CLASS_FIGURES if any(key in figures for figures in value["classes"].values())]
     rows = "\n".join(
         f"| {name} | "
@@ -84,8 +104,7 @@ def markdown(value: Mapping[str, Any]) -> str:
         f"{headline_table(value)}\n\n{class_table(value)}\n\n"
         "Confusion matrix: labelled class (row) by predicted class (column), percent of the row:\n\n"
         f"| | {' | '.join(classes)} |\n|{'---|' * (len(classes) + 1)}\n{_rows(value['confusion'], classes)}\n\n"
-        "Intervals from a bootstrap over images. Images of one place are similar, so the value at a new "
-        "place may lie outside them.\n"
+        f"{interval_note(value)}\n"
     )
 
 

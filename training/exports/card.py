@@ -9,7 +9,7 @@ from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
 
 from ..errors import TrainingError
-from ..evaluation.text import class_table, headline_table, with_interval
+from ..evaluation.text import class_table, headline_table, interval_note, intervals_of, with_interval
 
 _CARD_HEAD = "# Model card:"
 _SLIGHT = 0.005  # mean overconfidence below which it is not mentioned
@@ -141,11 +141,8 @@ def _metrics(metadata: BundleMetadata) -> str:
     how = f"{'with' if augmented else 'without'} test-time augmentation"
     pixels = f"On {figures['pixels'] / 1e6:.1f} million labelled pixels, {how}:" if "pixels" in figures else ""
     paragraphs = [figures.get("split", ""), pixels, headline_table(figures), class_table(figures)]
-    if figures.get("intervals"):
-        paragraphs.append(
-            "In brackets: 95 % intervals from a bootstrap over images. Images of one place are similar, so expect a "
-            "larger spread for new places."
-        )
+    if figures.get("places"):
+        paragraphs.append(interval_note(figures))
     return "## Metrics\n\n" + "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
 
 
@@ -192,7 +189,7 @@ def _fitted(fitted: dict[str, Any]) -> list[str]:
 
 
 def _interval(metadata: BundleMetadata) -> list[float | None] | None:
-    interval: list[float | None] | None = (metadata.metrics.get("intervals") or {}).get("ece")
+    interval: list[float | None] | None = intervals_of(metadata.metrics).get("ece")
     return interval
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +152,16 @@ def test_images_without_a_position_keep_their_groups(tmp_path: Path) -> None:
     assert place_names(dataset) == {
         "x/1": "x", "x/2": "x", "y/1": "y", "z/1": "z and 1 more", "z2/1": "z and 1 more"
     }  # fmt: skip
+
+
+def test_a_patch_is_at_the_place_of_its_image(tmp_path: Path) -> None:
+    for town in ("a", "b"):
+        write_chip(tmp_path, town, 500 * (town == "b"))
+    dataset = opened(tmp_path)
+    patches = [replace(entry, name=f"{entry.name}@0,64", group="all") for entry in dataset.entries]
+    assert list(place_names(dataset, patches).values()) == list(place_names(dataset).values())
+    elsewhere = replace(patches[0], name="other@0,0")
+    assert place_names(dataset, [elsewhere]) == {"other@0,0": "all"}
 
 
 def test_places_of_one_name_without_a_position_are_named(tmp_path: Path) -> None:

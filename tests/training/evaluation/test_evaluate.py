@@ -213,7 +213,9 @@ class TestCommand:
         assert figures["settings"]["boundary_px"] == 3
         text = output.with_suffix(".md").read_text()
         assert text in printed
-        assert f"| Pixel accuracy | {figures['accuracy']:.3f} (" in text
+        assert f"| Pixel accuracy | {figures['accuracy']:.3f} |" in text
+        assert {image["place"] for image in figures["images"]} == {"tile2"}
+        assert "No intervals: the images are at one place" in text
         page = output.with_suffix(".html").read_text()
         assert page.count("data:image/jpeg;base64,") == 2
         assert page.count("<svg") == 2  # reliability, curves of the training

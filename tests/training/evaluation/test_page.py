@@ -48,4 +48,4 @@ def test_all_text_is_escaped_and_nothing_is_loaded() -> None:
     assert [tag for tag in hostile.tags if tag[0] not in drawn] == [tag for tag in plain.tags if tag[0] not in drawn]
     # title twice, split, architecture, data, warning; classes in a table, as rows and as heads; images with a caption
     # and its alternative text, and in a table
-    assert hostile.occurrences(HOSTILE) == 6 + 3 * 5 + 2 * 3
+    assert hostile.occurrences(HOSTILE) == 6 + 3 * 5 + 2 * 4

@@ -56,7 +56,7 @@ class TestIntervals:
         few, many = ([count(seed, 0.05 * (seed % 8)) for seed in range(images)] for images in (8, 48))
         widths = []
         for counts in (few, many):
-            figures = figures_json(counts, NAMES)
+            figures = figures_json(counts, NAMES, [str(number) for number in range(len(counts))])
             low, high = figures["intervals"]["miou"]
             assert low < figures["miou"] < high
             low_iou, high_iou = figures["intervals"]["classes"]["b"]["iou"]
@@ -68,8 +68,18 @@ class TestIntervals:
         counts = [count(seed) for seed in range(4)]
         assert bootstrap(counts, NAMES, 100) == bootstrap(counts, NAMES, 100)
 
-    def test_one_image_has_none(self) -> None:
-        assert figures_json([count(1)], NAMES)["intervals"] == {}
+    def test_they_resample_places(self) -> None:
+        counts = [count(seed, 0.05 * (seed % 8)) for seed in range(16)]
+        by_place = [Counts.total(counts[place::8]) for place in range(8)]
+        figures = figures_json(counts, NAMES, [f"place {number % 8}" for number in range(16)])
+        assert figures["places"] == 8
+        assert figures["intervals"] == bootstrap(by_place, NAMES)
+        assert figures["intervals"] != bootstrap(counts, NAMES)
+
+    @pytest.mark.parametrize("places", [1, 2, 7])
+    def test_images_at_fewer_than_eight_places_have_none(self, places: int) -> None:
+        figures = figures_json([count(seed) for seed in range(20)], NAMES, [str(seed % places) for seed in range(20)])
+        assert (figures["places"], figures["intervals"]) == (places, {})
 
     def test_equal_images_leave_no_doubt(self) -> None:
         found = bootstrap([count(1)] * 5, NAMES)
@@ -77,8 +87,8 @@ class TestIntervals:
 
     def test_a_class_that_never_occurs_has_none(self) -> None:
         labels = np.zeros((8, 8), np.uint8)
-        counts = [Counts.of(labels, labels, np.ones((8, 8)), 2, 1)] * 2
-        figures = figures_json(counts, ["a", "b"])
+        counts = [Counts.of(labels, labels, np.ones((8, 8)), 2, 1)] * 8
+        figures = figures_json(counts, ["a", "b"], list("abcdefgh"))
         assert figures["classes"]["b"]["iou"] is None
         assert figures["intervals"]["classes"]["b"]["iou"] == [None, None]
         assert figures["boundary_iou"] is None

@@ -9,12 +9,12 @@ import pytest
 
 from training.errors import ConfigError
 from training.evaluation.files import check_output
-from training.evaluation.text import class_table, facts, headline_table, markdown, number, with_interval
+from training.evaluation.text import class_table, facts, headline_table, interval_note, markdown, number, with_interval
 
 VALUE: dict[str, Any] = {
     "models": [{"name": "one", "architecture": "unet"}, {"name": "two", "architecture": "unet"}],
     "split": "All images.", "settings": {"tta": False, "boundary_px": 2}, "pixels": 2_460_000, "images": ["a", "b"],
-    "data": "town", "seconds": 12.4, "accuracy": 0.91234, "miou": 0.5, "ece": None,
+    "data": "town", "seconds": 12.4, "places": 8, "accuracy": 0.91234, "miou": 0.5, "ece": None,
     "classes": {"Road": {"iou": 0.5, "f1": None}, "Land": {"iou": 0.8, "f1": 0.9}},
     "intervals": {"accuracy": [0.9, 0.92], "classes": {"Road": {"iou": [0.4, None]}, "Land": {"iou": [0.7, 0.9]}}},
     "confusion": [[3, 1], [0, 0]],
@@ -46,9 +46,20 @@ def test_classes_have_the_columns_that_occur() -> None:
 
 
 def test_facts_name_an_architecture_once() -> None:
-    assert facts(VALUE)[:2] == ["unet", "2 images, 2.5 million labelled pixels"]
+    assert facts(VALUE)[:2] == ["unet", "2 images at 8 places, 2.5 million labelled pixels"]
     assert "no test-time augmentation" in facts(VALUE)
     assert "with test-time augmentation" in facts({**VALUE, "settings": {"tta": True, "boundary_px": 2}})
+
+
+def test_few_places_have_no_intervals() -> None:
+    few = {**VALUE, "places": 3}
+    assert headline_table(few).splitlines() == [
+        "| Metric | Value |", "|---|---|", "| Pixel accuracy | 0.912 |", "| Mean IoU | 0.500 |"
+    ]  # fmt: skip
+    assert class_table(few).splitlines()[3] == "| Land | 0.800 | 0.900 |"
+    assert interval_note(few).startswith("No intervals: the images are at 3 places; intervals take at least 8 places.")
+    assert "at one place; intervals take" in interval_note({**VALUE, "places": 1})
+    assert interval_note(VALUE) == "In brackets: 95 % intervals from a bootstrap over 8 places."
 
 
 def test_the_whole_text() -> None:

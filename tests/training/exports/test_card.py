@@ -45,6 +45,7 @@ def figures() -> dict[str, Any]:
         "boundary_iou": 0.41,
         "ece": 0.0213,
         "excess_confidence": -0.0123,
+        "places": 9,
         "classes": {name: {"iou": 0.7, "precision": None, "f1": 0.82} for name in NAMES},
         "intervals": {
             "accuracy": [0.85, 0.89],
@@ -65,10 +66,19 @@ def test_figures_come_with_their_intervals(tmp_path: Path) -> None:
         "| Class | IoU | Precision | F1 |",
         "| Water | 0.700 (0.600–0.800) | – | 0.820 |",
         "| Land | 0.700 | – | 0.820 |",
-        "bootstrap over images",
+        "bootstrap over 9 places",
     ):
         assert line in text
     assert "mean precision" not in text  # was not measured
+
+
+def test_intervals_over_images_are_left_out(tmp_path: Path) -> None:
+    older = {key: value for key, value in figures().items() if key != "places"}
+    for metrics in (older, {**figures(), "places": 7}):
+        text = card(tmp_path, metrics=metrics)
+        assert "| Pixel accuracy | 0.871 |" in text
+        assert "| Water | 0.700 | – | 0.820 |" in text
+    assert "No intervals: the images are at 7 places" in text
 
 
 def test_confusions_name_the_most_frequent(tmp_path: Path) -> None:
