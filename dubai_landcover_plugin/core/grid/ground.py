@@ -29,6 +29,8 @@ class GroundScale:
         sizes = np.array(grid.pixel_sizes_m(self._rows.tolist()))
         self._across, self._down = sizes[:, 0], sizes[:, 1]
         self._cosines: Floats = np.array(grid.pixel_cosines(self._rows.tolist()))
+        # (2,) pixel width and height where they are constant and at right angles; else None.
+        self._constant = sizes[0] if len(sizes) == 1 and not self._cosines.any() else None
 
     def sizes(self, rows: npt.NDArray[np.floating[Any]]) -> Floats:
         """Return pixel widths and heights, (2, N) m, at ``rows``, (N,) in pixel coordinates (row centres are at .5)."""
@@ -40,6 +42,8 @@ class GroundScale:
         The first axis is that of the rows. Where the sides of pixels are not at right angles on the ground, as in
         Mollweide's projection far from its meridian, the second axis is at right angles to it nevertheless.
         """
+        if self._constant is not None:  # much faster for single vectors
+            return np.asarray(steps * self._constant, np.float64)
         scaled: Floats = steps * self.sizes(rows).T
         cosines = np.interp(rows, self._rows, self._cosines)
         if not cosines.any():
@@ -50,6 +54,9 @@ class GroundScale:
 
     def steps(self, vectors: Floats, rows: Floats) -> Floats:
         """Return vectors on the ground, (N, 2) m, as steps in pixels, (N, 2): the inverse of :meth:`vectors`."""
+        if self._constant is not None:
+            constant: Floats = vectors / self._constant
+            return constant
         cosines = np.interp(rows, self._rows, self._cosines)
         if cosines.any():
             sines = np.sqrt(1 - cosines**2)
@@ -119,4 +126,8 @@ class Metric:
 
     def pixels(self, vector: Points, row: float) -> Points:
         """Return a ground vector, (2,), in pixels at ``row``."""
-        return self._scale.steps(vector[None], np.array([row]))[0]  # type: ignore[no-any-return]
+        return self.all_pixels(vector[None], np.array([row]))[0]  # type: ignore[no-any-return]
+
+    def all_pixels(self, vectors: Points, rows: npt.NDArray[np.float64]) -> Points:
+        """Return ground vectors, (N, 2), in pixels at ``rows``, (N,): the inverse of :meth:`ground`."""
+        return self._scale.steps(vectors, rows)

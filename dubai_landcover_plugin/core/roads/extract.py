@@ -18,7 +18,9 @@ from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.io.qml import shipped_style
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
-from dubai_landcover_plugin.core.roads.gaps import bridge_gaps, extend_dangles
+from dubai_landcover_plugin.core.roads.centre import centre_lines
+from dubai_landcover_plugin.core.roads.extend import extend_dangles
+from dubai_landcover_plugin.core.roads.gaps import bridge_gaps
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
 from dubai_landcover_plugin.core.roads.prune import drop_short_networks, merge_junctions, prune_spurs
 from dubai_landcover_plugin.core.roads.skeleton import TILE, Skeleton, SkeletonOptions, find_skeleton
@@ -133,7 +135,8 @@ def _build_graph(
     merge_junctions(graph)
     graph.dissolve_pseudo_nodes()
     planarize(graph)
-    extend_dangles(graph)
+    centre_lines(graph, skeleton.area)
+    extend_dangles(graph, skeleton.area)
     raise_if_cancelled(monitor)
     monitor.report(92, 100, "bridging gaps")
     bridged = bridge_gaps(graph, request.max_gap, lambda lines, short: _crosses_barrier(lines, short, source, barriers))

@@ -12,38 +12,18 @@ import shapely
 from scipy.spatial import cKDTree
 
 from dubai_landcover_plugin.core.grid.ground import Points
+from dubai_landcover_plugin.core.roads.dangles import Dangle, find_dangles
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
+from dubai_landcover_plugin.core.roads.line_index import LineIndex
 
 _STRAIGHT = math.cos(math.radians(35))  # largest angle between a bridge and the direction of a dangle
 _BENT = math.cos(math.radians(75))  # the same over a short gap
 _SHORT = 0.3  # short gaps, as a fraction of the largest gap
 _CROSSING = math.sin(math.radians(30))  # smallest angle at which a bridge may meet a line
 _WIDTH_RATIO = 3.0  # largest ratio of the widths of two dangles
-_LOOK_BACK = 3.0  # half widths over which the direction of a dangle is measured
 
 CrossesBarrier = Callable[[npt.NDArray[np.object_], npt.NDArray[np.bool_]], npt.NDArray[np.bool_]]
 """Returns which bridges cross a barrier, (N,) bool, given LineStrings in pixels, (N,), and which are short, (N,)."""
-
-
-@dataclass(frozen=True)
-class _Dangle:
-    """A dangling end of a line.
-
-    Args:
-        node: Node of degree 1.
-        line: Its line.
-        position: (2,) x, y in pixels.
-        direction: (2,) unit vector on the ground, outwards.
-        half_width: Median near the end, m (px without a CRS).
-        length: Length of the line, m (px without a CRS).
-    """
-
-    node: int
-    line: int
-    position: Points
-    direction: Points
-    half_width: float
-    length: float
 
 
 @dataclass(frozen=True)
@@ -61,62 +41,10 @@ class _Bridge:
 
     cost: float
     gap: float
-    start: _Dangle
-    target: _Dangle | None
+    start: Dangle
+    target: Dangle | None
     line: int
     position: Points
-
-
-def extend_dangles(graph: RoadGraph) -> None:
-    """Extend every dangle straight to the edge of the class.
-
-    Thinning stops about half a width before the edge, often with a hook to a corner; the hook is replaced. Dangles that
-    would meet a line are not extended.
-    """
-    dangles = _find_dangles(graph, hooked=True)
-    if not dangles:
-        return
-    extensions = [_extended(graph, dangle) for dangle in dangles]
-    tails = np.array(
-        [shapely.linestrings(np.stack([line.points[-added - 1], line.points[-1]])) for line, added in extensions]
-    )
-    meets = _LineIndex(graph).crossed(tails, [dangle.line for dangle in dangles])
-    one, other = shapely.STRtree(tails).query(tails, "intersects")
-    meets[one[one != other]] = True
-    for dangle, (extended, _), met in zip(dangles, extensions, meets.tolist(), strict=True):
-        line = graph.lines[dangle.line]
-        if met or not shapely.is_simple(shapely.linestrings(extended.points)):
-            continue
-        if line.start != extended.start or not np.array_equal(line.points[0], extended.points[0]):
-            extended = _extended(graph, dangle)[0]  # the other end of the line has been extended meanwhile
-        graph.nodes[dangle.node] = extended.points[-1]
-        graph.set_line(dangle.line, extended if line.end == dangle.node else extended.reversed())
-
-
-def _extended(graph: RoadGraph, dangle: _Dangle) -> tuple[Line, int]:
-    """Return the line of a dangle, towards it and extended, and the number of points that were added."""
-    line = graph.lines[dangle.line]
-    line = line if line.end == dangle.node else line.reversed()
-    back = np.cumsum(graph.metric.steps(line.points)[::-1])  # distance of each point from the end
-    reach = max(float(line.half_width[-1]) - graph.cell * graph.metric.gsd / 4, 0.0)
-    # Cut the last half width, which may be a hook, unless the line is short.
-    cut = len(line.points) - 1
-    if dangle.half_width < dangle.length / 4:
-        cut -= int(np.searchsorted(back, dangle.half_width))
-        reach += max(float(graph.metric.vector(line.points[cut], line.points[-1]) @ dangle.direction), 0.0)
-    # Continue in the direction of the dangle.
-    position = line.points[cut] + graph.metric.pixels(dangle.direction * reach, line.points[cut][1])
-    steps = max(round(float(np.hypot(*(position - line.points[cut]))) / graph.cell), 1)
-    unknown = np.full(steps, np.nan, np.float32)
-    kept = line.section(0, cut, line.start, line.end)
-    extended = Line(
-        line.start,
-        line.end,
-        np.concatenate([kept.points, np.linspace(line.points[cut], position, steps + 1)[1:]]),
-        np.concatenate([kept.half_width, unknown]),
-        np.concatenate([kept.confidence, unknown]),
-    )
-    return extended, steps
 
 
 def bridge_gaps(graph: RoadGraph, max_gap: float, crosses_barrier: CrossesBarrier) -> int:
@@ -133,10 +61,10 @@ def bridge_gaps(graph: RoadGraph, max_gap: float, crosses_barrier: CrossesBarrie
     Returns:
         Number of bridges built.
     """
-    dangles = _find_dangles(graph)
+    dangles = find_dangles(graph)
     if not dangles or max_gap <= 0:
         return 0
-    tree = _LineIndex(graph)
+    tree = LineIndex(graph)
     bridges = [*_bridges_between_dangles(graph, dangles, max_gap), *_bridges_to_lines(graph, dangles, max_gap, tree)]
     bridges.sort(key=lambda bridge: (bridge.cost, *bridge.start.position.tolist(), *bridge.position.tolist()))
     bridge_lines = _bridge_lines(bridges)
@@ -159,33 +87,7 @@ def bridge_gaps(graph: RoadGraph, max_gap: float, crosses_barrier: CrossesBarrie
     return len(built)
 
 
-def _find_dangles(graph: RoadGraph, hooked: bool = False) -> list[_Dangle]:
-    """Return the dangles of a graph.
-
-    Args:
-        graph: The network.
-        hooked: Whether lines may end in a hook: their direction is then measured from half a width before the end.
-    """
-    found = []
-    for number, line in graph.lines.items():
-        for node, outward in ((line.start, line.reversed()), (line.end, line)):
-            if graph.degree(node) != 1:
-                continue
-            known = outward.half_width[outward.half_width > 0][-40:]
-            half_width = float(np.median(known)) if len(known) else 0.0
-            back = np.cumsum(graph.metric.steps(outward.points)[::-1])
-            # Direction: from a point some half widths before the end to the end, or to the start of the hook.
-            reach = max(_LOOK_BACK * half_width, 6 * graph.cell * graph.metric.gsd)
-            near = int(np.searchsorted(back, half_width)) if hooked and half_width < back[-1] / 4 else 0
-            far = near + 1 + int(np.searchsorted(back[near:] - back[near], reach))
-            vector = graph.metric.vector(outward.points[-1 - min(far, len(back))], outward.points[-1 - near])
-            length = float(np.hypot(*vector))
-            if length > 0:
-                found.append(_Dangle(node, number, outward.points[-1], vector / length, half_width, float(back[-1])))
-    return found
-
-
-def _bridges_between_dangles(graph: RoadGraph, dangles: list[_Dangle], max_gap: float) -> list[_Bridge]:
+def _bridges_between_dangles(graph: RoadGraph, dangles: list[Dangle], max_gap: float) -> list[_Bridge]:
     """Return candidate bridges between two dangles that face each other."""
     positions = np.array([dangle.position for dangle in dangles])
     rows = (positions[:, 1].min(), positions[:, 1].max())
@@ -211,7 +113,7 @@ def _similar_widths(one: float, other: float) -> bool:
     return max(one, other) <= _WIDTH_RATIO * max(min(one, other), 1e-9)
 
 
-def _bridges_to_lines(graph: RoadGraph, dangles: list[_Dangle], max_gap: float, tree: _LineIndex) -> list[_Bridge]:
+def _bridges_to_lines(graph: RoadGraph, dangles: list[Dangle], max_gap: float, tree: LineIndex) -> list[_Bridge]:
     """Return candidate bridges from dangles to the first line ahead, by ray casting."""
     bridges = []
     widest = max((float(np.nanmax(line.half_width, initial=0)) for line in graph.lines.values()), default=0.0)
@@ -240,46 +142,6 @@ def _bridges_to_lines(graph: RoadGraph, dangles: list[_Dangle], max_gap: float, 
         if steep and gap <= min(max_gap, dangle.length / 2) and way @ dangle.direction >= _STRAIGHT * distance:
             bridges.append(_Bridge(1.5 * gap + 1e-6, gap, dangle, None, number, position))
     return bridges
-
-
-class _LineIndex:
-    """Spatial index (STR-tree) of the lines of a graph."""
-
-    def __init__(self, graph: RoadGraph) -> None:
-        self._numbers = list(graph.lines)
-        self._shapes = np.array([shapely.linestrings(line.points) for line in graph.lines.values()], object)
-        self._tree = shapely.STRtree(self._shapes)
-
-    def first_hits(self, rays: npt.NDArray[np.object_], own: list[int]) -> list[tuple[int, int, Points]]:
-        """Return for each ray that meets a line other than its own: index of the ray, first line met, point, (2,)."""
-        ray, shape = self._tree.query(rays, "intersects")
-        other = np.array(own, int)[ray] != np.array(self._numbers, int)[shape]
-        ray, shape = ray[other], shape[other]
-        starts = shapely.get_point(rays[ray], 0)
-        ways = shapely.shortest_line(starts, shapely.intersection(rays[ray], self._shapes[shape]))
-        met = shapely.get_point(ways, -1)
-        distance = shapely.distance(starts, met)
-        first: dict[int, int] = {}
-        for index in np.argsort(distance, kind="stable").tolist():
-            first.setdefault(int(ray[index]), index)
-        return [
-            (number, self._numbers[shape[index]], shapely.get_coordinates(met[index])[0])
-            for number, index in sorted(first.items())
-        ]
-
-    def crossed(self, segments: npt.NDArray[np.object_], own: list[int] | None = None) -> npt.NDArray[np.bool_]:
-        """Return which segments, (N,), meet a line other than their own elsewhere than at the segment's ends."""
-        result = np.zeros(len(segments), bool)
-        segment, shape = self._tree.query(segments, "intersects")
-        if own is not None:
-            other = np.array(own, int)[segment] != np.array(self._numbers, int)[shape]
-            segment, shape = segment[other], shape[other]
-        common = shapely.intersection(segments[segment], self._shapes[shape])
-        points, of_common = shapely.get_coordinates(common, return_index=True)
-        from_ends = shapely.distance(shapely.points(points), shapely.boundary(segments[segment])[of_common])
-        result[segment[of_common[from_ends > 1e-6]]] = True
-        result[segment[shapely.length(common) > 1e-6]] = True
-        return result
 
 
 def _bridge_lines(bridges: list[_Bridge]) -> npt.NDArray[np.object_]:

@@ -104,11 +104,14 @@ class RoadGraph:
 
     def half_width(self, node: int) -> float:
         """Return the largest half width of the lines at a node, m (px without a CRS)."""
-        values = [0.0]
+        largest = 0.0
         for number in self.incident[node]:
             line = self.lines[number]
-            values += [float(line.half_width[index]) for index, at in ((0, line.start), (-1, line.end)) if at == node]
-        return float(np.nanmax(values))
+            for index, at in ((0, line.start), (-1, line.end)):
+                if at == node:
+                    value = float(line.half_width[index])
+                    largest = value if value > largest else largest  # NaN is not larger
+        return largest
 
     def move(self, node: int, position: Points) -> None:
         """Move a node to (2,) x, y, with the ends of its lines."""

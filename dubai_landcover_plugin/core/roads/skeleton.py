@@ -20,6 +20,8 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import Metric
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
+from dubai_landcover_plugin.core.roads.area import FULL, UNKNOWN, Coverage, RoadArea
+from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
@@ -57,6 +59,7 @@ class Skeleton:
         half_width: (N,) float32, distance to the edge of the class, m (px without a CRS).
         confidence: (N,) float32, percent; NaN where unknown.
         cell: Side of a cell, px.
+        area: The class itself, with holes filled.
     """
 
     rows: npt.NDArray[np.int64]
@@ -64,6 +67,7 @@ class Skeleton:
     half_width: npt.NDArray[np.float32]
     confidence: npt.NDArray[np.float32]
     cell: int
+    area: RoadArea
 
 
 def find_skeleton(
@@ -96,6 +100,7 @@ def find_skeleton(
     height, width = -(-grid.height // cell), -(-grid.width // cell)
     margin = _margin(options, metric, min(metric.sizes(0) + metric.sizes(grid.height)) * cell)
     found: list[tuple[npt.NDArray[Any], ...]] = []
+    area = RoadArea(grid.height, grid.width, cell)
     total = -(-height // tile[0]) * -(-width // tile[1])
     for done, (rows, cols) in enumerate(_tiles(height, width, tile)):
         raise_if_cancelled(monitor)
@@ -103,23 +108,33 @@ def find_skeleton(
         # The strip of a tile row is read once, with its margin.
         if cols.start == 0:
             top = max(rows.start - margin, 0)
-            strip = _read_mask(source, options.class_id, cell, range(top, min(rows.stop + margin, height)))
+            coverage = _read_coverage(source, options.class_id, cell, range(top, min(rows.stop + margin, height)))
+            strip = _is_class(coverage)
         left = max(cols.start - margin, 0)
         mask = strip[:, left : cols.stop + margin]
         core = (slice(rows.start - top, rows.stop - top), slice(cols.start - left, cols.stop - left))
         if mask[core].any():
             across, down = metric.sizes((rows.start + rows.stop) / 2 * cell)
-            lines, half_width = _skeletonize(mask, options, (down * cell, across * cell))
+            filled = _fill_holes(mask, options.max_hole / (down * across * cell**2))
+            lines, half_width = _skeletonize(filled, options, (down * cell, across * cell))
+            coverage[core[0], cols.start : cols.stop][filled[core] & ~mask[core]] = FULL
             cell_rows, cell_cols = np.nonzero(lines[core])
             widths = half_width[core][cell_rows, cell_cols].astype(np.float32)
             cell_rows, cell_cols = cell_rows + rows.start, cell_cols + cols.start
             found.append((cell_rows, cell_cols, widths, _confidence(confidence, grid, cell_rows, cell_cols, cell)))
+        if cols.stop == width:
+            area.add(rows.start, coverage[rows.start - top : rows.stop - top])
+    return _joined(found, cell, area)
+
+
+def _joined(found: list[tuple[npt.NDArray[Any], ...]], cell: int, area: RoadArea) -> Skeleton:
+    """Return the cells of all tiles, in row-major order."""
     if not found:
         empty, none = np.empty(0, np.int64), np.empty(0, np.float32)
-        return Skeleton(empty, empty, none, none, cell)
+        return Skeleton(empty, empty, none, none, cell, area)
     all_rows, all_cols, widths, percent = (np.concatenate(part) for part in zip(*found, strict=True))
     order = np.lexsort((all_cols, all_rows))
-    return Skeleton(all_rows[order], all_cols[order], widths[order], percent[order], cell)
+    return Skeleton(all_rows[order], all_cols[order], widths[order], percent[order], cell, area)
 
 
 def _margin(options: SkeletonOptions, metric: Metric, smallest: float) -> int:
@@ -161,20 +176,31 @@ def _tiles(height: int, width: int, tile: tuple[int, int]) -> Iterator[tuple[ran
             yield range(row, min(row + tile[0], height)), range(col, min(col + tile[1], width))
 
 
-def _read_mask(source: ClassifiedSource, class_id: int, cell: int, rows: range) -> Mask:
-    """Return the cells of which at least half is of the class, (rows, W)."""
+def _read_coverage(source: ClassifiedSource, class_id: int, cell: int, rows: range) -> Coverage:
+    """Return the share of the class in cells, (rows, W) uint8: 0 to 254; 255 for nodata."""
     height, width = source.grid.height, source.grid.width
     if cell == 1:
-        mask: Mask = source.read(rows.start, rows.stop) == class_id
-        return mask
+        lookup = np.zeros(256, np.uint8)
+        lookup[NODATA_ID], lookup[class_id] = UNKNOWN, FULL
+        return lookup[source.read(rows.start, rows.stop)]
     parts = []
+    starts = np.arange(0, width, cell)
     for row in rows:  # one row of cells at a time: a tile of small pixels would exhaust the memory
         first, last = row * cell, min((row + 1) * cell, height)
-        counts = (source.read(first, last) == class_id).sum(axis=0)
-        sums = np.add.reduceat(counts, np.arange(0, width, cell))
-        sizes = np.minimum(width - np.arange(0, width, cell), cell) * (last - first)
-        parts.append(2 * sums >= sizes)
+        ids = source.read(first, last)
+        sums, unknown = (
+            np.add.reduceat((ids == value).sum(axis=0), starts, dtype=np.int64) for value in (class_id, NODATA_ID)
+        )
+        sizes = np.minimum(width - starts, cell) * (last - first)
+        coverage = FULL * sums // sizes  # at least half of a cell is FULL / 2
+        parts.append(np.where((2 * sums < sizes) & (2 * unknown > sizes), UNKNOWN, coverage).astype(np.uint8))
     return np.array(parts)
+
+
+def _is_class(coverage: Coverage) -> Mask:
+    """Return the cells of which at least half is of the class."""
+    mask: Mask = (coverage >= FULL // 2) & (coverage != UNKNOWN)
+    return mask
 
 
 def _skeletonize(
@@ -183,14 +209,13 @@ def _skeletonize(
     """Return the skeleton of a mask, and the distance transform of the mask (the local half width).
 
     Args:
-        mask: (H, W) bool.
+        mask: (H, W) bool, without holes.
         options: Which pixels are road.
         size: Height and width of a cell, m or px.
 
     Returns:
         (H, W) bool and float64, m or px.
     """
-    mask = _fill_holes(mask, options.max_hole / (size[0] * size[1]))
     lines: Mask = skeletonize(mask)
     edge = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=size)[1:-1, 1:-1]
     wide = edge > options.max_width / 2

@@ -39,7 +39,7 @@ def smooth(graph: RoadGraph, tolerance: float) -> npt.NDArray[np.object_]:
     traced = {number: line.points for number, line in graph.lines.items()}
     traced_nodes = dict(graph.nodes)
     pairs = _continuations(graph)
-    sigmas = {number: _sigma(graph, line) for number, line in graph.lines.items()}
+    sigmas = {number: standard_deviation(graph, line) for number, line in graph.lines.items()}
     for node, (one, other) in pairs.items():
         graph.move(node, _node_on_smoothed(traced, one, other, sigmas))
     partners = {line_end: pair[1 - side] for pair in pairs.values() for side, line_end in enumerate(pair)}
@@ -85,7 +85,7 @@ def _continuations(graph: RoadGraph) -> dict[int, tuple[LineEnd, LineEnd]]:
     return {node: pair for node, pair in pairs.items() if pair is not None}
 
 
-def _sigma(graph: RoadGraph, line: Line) -> float:
+def standard_deviation(graph: RoadGraph, line: Line) -> float:
     """Return the standard deviation of a line's Gaussian filter, in points, from its mean half width."""
     known = line.half_width[line.half_width > 0]
     points = float(np.mean(known)) / (graph.metric.gsd * graph.cell) if len(known) else _MIN_SIGMA
@@ -127,7 +127,7 @@ def _node_on_smoothed(traced: dict[int, Points], one: LineEnd, other: LineEnd, s
     arms = [_from_end(traced[number], at_end)[: reach + 1] for number, at_end in (one, other)]
     short = min(map(len, arms))  # the same number of points on both sides
     course = np.concatenate([arms[0][:short][::-1], arms[1][1:short]])
-    position: Points = _gaussian(course, sigma)[short - 1]
+    position: Points = gaussian(course, sigma)[short - 1]
     return position
 
 
@@ -140,7 +140,7 @@ def _smoothed(
     # Extend the line at both ends, so that the filter has no border effects.
     before = _padding(number, False, traced, partners, reach)
     after = _padding(number, True, traced, partners, reach)
-    course = _gaussian(np.concatenate([before[::-1], points, after]), sigma)
+    course = gaussian(np.concatenate([before[::-1], points, after]), sigma)
     course = course[len(before) : len(before) + len(points)]
     # Shift the points near each node by its offset, fading out with a Gaussian weight.
     index = np.arange(len(points))
@@ -172,7 +172,7 @@ def _padding(
     return np.concatenate([continued, reflected])
 
 
-def _gaussian(points: Points, sigma: float) -> Points:
+def gaussian(points: Points, sigma: float) -> Points:
     """Filter the coordinates of points, (N, 2), along their sequence."""
     filtered: Points = gaussian_filter1d(points, sigma, axis=0, mode="nearest", truncate=_TRUNCATE)
     return filtered

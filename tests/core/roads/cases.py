@@ -50,3 +50,22 @@ def town(seed, height=150, width=170):
         row, col = rng.integers(0, height - 12), rng.integers(0, width - 12)
         ids[row : row + rng.integers(1, 12), col : col + rng.integers(1, 12)] = rng.choice([LAND, ROAD, BUILDING, 0])
     return ids
+
+
+SIZE = 160
+ROWS, COLS = np.mgrid[:SIZE, :SIZE] + 0.5
+
+
+def away(angle, offset):
+    """Signed distance of the pixel centres from an axis with an offset from the middle of the raster, px."""
+    return (ROWS - SIZE / 2) * np.cos(angle) - (COLS - SIZE / 2) * np.sin(angle) - offset
+
+
+def in_pixels(lines):
+    """Vertices of each line, at most half a pixel apart, px; the rasters of ``write_class_map`` have pixels of 1 m."""
+    corner = np.array([300_000.0, 2_780_000.0])
+    return [(shapely.get_coordinates(line) - corner) * (1, -1) for line in shapely.segmentize(lines, 0.5)]
+
+
+def ids_of(mask):
+    return np.where(mask, ROAD, LAND).astype(np.uint8)

@@ -32,7 +32,7 @@ def test_gaps_are_bridged_where_nothing_lies_between(network, between, gap, line
     assert found.bridged == (lines == 1)
     if lines == 1:
         assert found.line_fields["gap_m"] == pytest.approx([gap], abs=1.5)
-        assert found.line_fields["width_m"] == pytest.approx([5.5])
+        assert found.line_fields["width_m"] == pytest.approx([6.0])
         assert found.line_fields["length_m"] == pytest.approx([300], abs=1.5)
 
 

@@ -20,7 +20,7 @@ def test_a_straight_road_is_one_line_from_edge_to_edge(network):
     assert sorted(points[:, 0]) == pytest.approx([300_000, 300_120], abs=0.6)
     assert points[:, 1] == pytest.approx(2_780_000 - 43.5, abs=0.01)
     assert fields["length_m"] == pytest.approx([120], abs=1.1)
-    assert fields["width_m"] == fields["minwid_m"] == pytest.approx([7.5])
+    assert fields["width_m"] == fields["minwid_m"] == pytest.approx([7.0])
     assert (fields["gap_m"][0], fields["class"][0], fields["class_id"][0], fields["network"][0]) == (0, "Road", ROAD, 1)
     assert np.isnan(fields["confidence"]).all()
     assert found.node_fields["degree"].tolist() == [1, 1]

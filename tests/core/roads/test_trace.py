@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import Metric
+from dubai_landcover_plugin.core.roads.area import RoadArea
 from dubai_landcover_plugin.core.roads.skeleton import Skeleton
 from dubai_landcover_plugin.core.roads.trace import trace_skeleton
 from tests.factories import ONE_METRE
@@ -18,7 +19,7 @@ def test_tracing_keeps_every_cell_that_has_a_neighbour(seed, share):
     cells = np.random.default_rng(seed).random((12, 15)) < share
     rows, cols = np.nonzero(cells)
     values = np.ones(len(rows), np.float32)
-    skeleton = Skeleton(rows, cols, values, values, 1)
+    skeleton = Skeleton(rows, cols, values, values, 1, RoadArea(12, 15, 1))
     graph = trace_skeleton(skeleton, Metric(Grid(12, 15, ONE_METRE, None)))
     seen = np.zeros_like(cells)
     for line in graph.lines.values():
