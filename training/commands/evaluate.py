@@ -18,7 +18,6 @@ from .options import CONTEXT, argument, setting_option, words_option
 
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
-    from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 
     from ..config import TrainingConfig
     from ..data.dataset import Dataset
@@ -223,6 +222,7 @@ def calibrate(
     from dubai_landcover_plugin.protocol.model_folders import find_model
 
     from ..evaluation.calibration import LIMITS
+    from ..evaluation.text import bias_list
 
     bundle = load_bundle(model)
     record: dict[str, Any] = {"temperature": temperature, "class_bias": list(bundle.metadata.class_bias)}
@@ -244,18 +244,12 @@ def calibrate(
     )
     had_int8 = bundle.graph("int8") is not None
     replace_metadata(path, metadata)
-    print(f"{path} now has temperature {record['temperature']:.4g} and {_bias_text(metadata)}.")
+    bias = f"the class bias {bias_list(metadata)}" if metadata.class_bias else "no class bias"
+    print(f"{path} now has temperature {record['temperature']:.4g} and {bias}.")
     program = f"python -m {__package__.rpartition('.')[0]}"
     if had_int8 and load_bundle(path).graph("int8") is None:
         print(f"Its int8 graph was removed; add a new one with: {program} quantize {path} --data FOLDER")
     print(f"Update its card with: {program} card {path}")
-
-
-def _bias_text(metadata: BundleMetadata) -> str:
-    if not metadata.class_bias:
-        return "no class bias"
-    pairs = zip(metadata.scheme.classes, metadata.class_bias, strict=True)
-    return "the class bias " + ", ".join(f"{entry.name} {bias:+.2f}" for entry, bias in pairs)
 
 
 def _fit(bundle: ModelBundle, choice: _Choice, computation: tuple[str, str], class_bias: str) -> dict[str, Any]:

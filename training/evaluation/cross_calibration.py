@@ -14,9 +14,6 @@ from dubai_landcover_plugin.core.assessment.confusion import Confusion
 from .calibration import Sample, Scaling, fit_scaling
 from .reliability import Reliability
 
-CLASS_BIAS = ("auto", "yes", "no")
-"""Whether a bias of each class is fitted; ``auto`` keeps it if it is better on places kept out of the fit."""
-
 STORED, TEMPERATURE, BIASED = "as stored", "temperature", "temperature and class bias"
 _FOLDS = 10  # more parts are joined, in turn
 _TINY = 1e-38
@@ -107,7 +104,8 @@ def calibrate_sample(sample: Sample, stored: Scaling, class_bias: str, places: b
     Args:
         sample: Logits and labels of pixels with their parts.
         stored: Scaling of the model before.
-        class_bias: One of :data:`CLASS_BIAS`.
+        class_bias: Whether a bias of each class is fitted: ``yes``, ``no``, or ``auto``, which keeps it if it is better
+            on places kept out of the fit.
         places: Whether the parts are places; ``auto`` keeps no bias that was measured on images of one place.
     """
     kept_out = {STORED: ScalingFigures.of(stored.probabilities(sample.logits), sample.labels)}

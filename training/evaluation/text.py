@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
+
 from .scores import FEWEST_PLACES
 
 HEADLINE = {
@@ -52,6 +54,12 @@ def interval_note(value: Mapping[str, Any]) -> str:
         f"No intervals: the images are at {where}; intervals take at least {FEWEST_PLACES} places. At other places the"
         " metrics may differ by more than between images of one place."
     )
+
+
+def bias_list(metadata: BundleMetadata) -> str:
+    """Return the bias of each class of a model, such as ``Water +0.50, Land -0.25``."""
+    pairs = zip(metadata.scheme.classes, metadata.class_bias, strict=True)
+    return ", ".join(f"{entry.name} {bias:+.2f}" for entry, bias in pairs)
 
 
 def facts(value: Mapping[str, Any]) -> list[str]:

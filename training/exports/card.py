@@ -9,7 +9,7 @@ from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
 
 from ..errors import TrainingError
-from ..evaluation.text import class_table, headline_table, interval_note, intervals_of, with_interval
+from ..evaluation.text import bias_list, class_table, headline_table, interval_note, intervals_of, with_interval
 
 _CARD_HEAD = "# Model card:"
 _SLIGHT = 0.005  # mean overconfidence below which it is not mentioned
@@ -157,8 +157,7 @@ def _calibration(metadata: BundleMetadata) -> str:
             f"Logits are divided by a temperature of {temperature:.3f} before the softmax; classes do not change."
         ]
     if metadata.class_bias:
-        pairs = zip(metadata.scheme.classes, metadata.class_bias, strict=True)
-        listed = ", ".join(f"{entry.name} {bias:+.2f}" for entry, bias in pairs)
+        listed = bias_list(metadata)
         sentences.append(f"The last layer includes a bias of each class in the logits before that: {listed}.")
     sentences += _fitted(fitted)
     if error is not None:

@@ -9,12 +9,10 @@ import numpy as np
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion
 from dubai_landcover_plugin.core.assessment.reference_raster import ReferenceRaster
-from dubai_landcover_plugin.core.assessment.strata import NO_CLASS
+from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, strip_rows
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
-
-_STRIP_PIXELS = 1 << 22  # held at once
 
 
 def compare_maps(
@@ -54,8 +52,7 @@ def compare_maps(
             channels = np.full(256, IGNORE, np.uint8)
             channels[list(result.scheme.ids)] = np.arange(len(classes))
             confusion = Confusion.empty(len(classes))
-            rows = max(_STRIP_PIXELS // result.grid.width, 1)
-            for first, ids in result.strips(rows):
+            for first, ids in result.strips(strip_rows(result.grid)):
                 indices = reference.read(first, first + len(ids))
                 labels = np.where(indices == NO_CLASS, IGNORE, indices).astype(np.uint8)
                 confusion += Confusion.of(labels, channels[ids], len(classes))

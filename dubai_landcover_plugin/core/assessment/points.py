@@ -95,8 +95,7 @@ def assess_points(
     Raises:
         LandCoverError: if values are not classes, no point is labelled or none is on the map.
     """
-    given_scheme = matched_scheme(given, source.scheme) if given else None
-    reference = class_indices_of(attribute(layer, field), source.scheme, given_scheme)
+    reference = class_indices_of(attribute(layer, field), source.scheme, matched_scheme(given, source.scheme))
     pixels, strata = _locate(source, layer, monitor)
     used = (reference != NO_CLASS) & (pixels.mapped != NO_CLASS)
     facts, notes = _count_points(reference, pixels, used)

@@ -11,22 +11,21 @@ from dubai_landcover_plugin.core.io.class_scheme import read_scheme, scheme_of
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 
-_ASSUMED = (
-    "The reference does not name its classes: its values are taken for ids of the map. Choose its classes with its "
-    "class scheme (--reference-scheme)."
-)
+_ASSUMED = "The reference does not name its classes: its values are taken for ids of the map."
 
 
-def matched_scheme(given: str, scheme: ClassScheme) -> ClassScheme:
-    """Return the classes of a reference that the user chose.
+def matched_scheme(given: str | None, scheme: ClassScheme) -> ClassScheme | None:
+    """Return the classes of a reference that the user chose; None if none were chosen.
 
     Args:
-        given: File of any kind that names classes, see :func:`.read_scheme`.
+        given: File of any kind that names classes, see :func:`.read_scheme`; None or empty for none.
         scheme: Classes of the map.
 
     Raises:
         ClassSchemeError: if the file cannot be read, or no class has the name of a class of the map.
     """
+    if not given:
+        return None
     reference = read_scheme(given)
     _check_names(given, reference, scheme)
     return reference
@@ -50,23 +49,25 @@ def reference_indices(path: str, dataset: Any, scheme: ClassScheme, given: str |
     Raises:
         ClassSchemeError: if no class of the reference has the name of a class of the map.
     """
-    if given:
-        reference: ClassScheme | None = matched_scheme(given, scheme)
-    else:
-        try:
-            reference = scheme_of(dataset)
-        except ClassSchemeError:  # damaged names
-            reference = None
+    reference = matched_scheme(given, scheme) or _own_scheme(path, dataset, scheme)
     if reference is None:
-        return class_indices(
-            scheme
-        ), "The reference does not name its classes: its values are taken for ids of the map."
-    _check_names(given or path, reference, scheme)
+        return class_indices(scheme), _ASSUMED
     index_of = {entry.name.casefold(): index for index, entry in enumerate(scheme.entries)}
     indices = np.full(256, NO_CLASS, np.int16)
     for entry in reference.entries:
         indices[entry.id] = index_of.get(entry.name.casefold(), NO_CLASS)
     return indices, ""
+
+
+def _own_scheme(path: str, dataset: Any, scheme: ClassScheme) -> ClassScheme | None:
+    """Return the classes that a raster names; None if it names none, or the names are damaged."""
+    try:
+        reference = scheme_of(dataset)
+    except ClassSchemeError:
+        return None
+    if reference is not None:
+        _check_names(path, reference, scheme)
+    return reference
 
 
 def _check_names(source: str, reference: ClassScheme, scheme: ClassScheme) -> None:

@@ -52,8 +52,7 @@ def assess_polygons(
         LandCoverError: if values are not classes, no polygon is labelled or none covers a pixel with a class.
     """
     grid, scheme = source.grid, source.scheme
-    given_scheme = matched_scheme(given, scheme) if given else None
-    labels = class_indices_of(attribute(layer, field), scheme, given_scheme)
+    labels = class_indices_of(attribute(layer, field), scheme, matched_scheme(given, scheme))
     if (labels == NO_CLASS).all():
         raise RequestError(f"None of the {len(labels):,} polygons has a class.", "Choose the attribute with the class.")
     labelled = np.flatnonzero(labels != NO_CLASS)

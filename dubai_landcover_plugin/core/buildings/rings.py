@@ -18,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from dubai_landcover_plugin.core.buildings.linked_ring import LinkedRing
+
 Array = npt.NDArray[np.float64]
 Corner = tuple[float, float]
 
@@ -203,16 +205,12 @@ def _perpendicular(direction: int, point: Array) -> Line:
     return turned, float(-sin * point[0] + cos * point[1])
 
 
-class _LineRing:
-    """Doubly linked ring of lines, from which lines are removed."""
+class _LineRing(LinkedRing):
+    """Ring of lines, from which lines are removed."""
 
     def __init__(self, lines: list[Line]) -> None:
-        count = len(lines)
+        super().__init__(len(lines))
         self.lines = lines
-        self.previous = [(i - 1) % count for i in range(count)]
-        self.next = [(i + 1) % count for i in range(count)]
-        self.count = count
-        self.removed = [False] * count
 
     def length(self, i: int) -> float:
         """Return the length of the edge on line i, between its intersections with the lines beside it."""
@@ -221,17 +219,6 @@ class _LineRing:
             return abs(following[1] - previous[1])
         (x1, y1), (x2, y2) = _intersect(previous, line), _intersect(line, following)
         return math.hypot(x2 - x1, y2 - y1)
-
-    def unlink(self, i: int) -> None:
-        """Remove line i."""
-        previous, following = self.previous[i], self.next[i]
-        self.next[previous], self.previous[following] = following, previous
-        self.removed[i] = True
-        self.count -= 1
-
-    def remaining(self) -> list[Line]:
-        """Return the lines that are left, in their order."""
-        return [line for line, removed in zip(self.lines, self.removed, strict=True) if not removed]
 
 
 def _remove_short_edges(lines: list[Line], tolerance: float) -> list[Line]:
@@ -264,7 +251,7 @@ def _remove_short_edges(lines: list[Line], tolerance: float) -> list[Line]:
             near = ring.previous[i]  # the links of a removed line still lead to the line before it
             for line in (ring.previous[ring.previous[near]], ring.previous[near], near, ring.next[near]):
                 enqueue(line)
-    return ring.remaining()
+    return [ring.lines[i] for i in ring.remaining()]
 
 
 def _restore_rounded_corners(lines: list[Line], tolerance: float) -> list[Line]:

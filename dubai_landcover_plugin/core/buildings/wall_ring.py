@@ -16,6 +16,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
+from dubai_landcover_plugin.core.buildings.linked_ring import LinkedRing
 from dubai_landcover_plugin.core.buildings.walls import FREE, Wall, fit_walls
 
 Array = npt.NDArray[np.float64]
@@ -59,15 +60,13 @@ def wall_ring(
     return vertices, float(lengths[along].sum() / max(lengths.sum(), 1e-12))
 
 
-class _WallRing:
-    """Doubly linked ring of walls, from which walls are removed; the vertices between them are kept up to date."""
+class _WallRing(LinkedRing):
+    """Ring of walls, from which walls are removed; the vertices between them are kept up to date."""
 
     def __init__(self, walls: list[Wall], tolerance: float) -> None:
         count = len(walls)
-        self.walls, self.tolerance, self.count = walls, tolerance, count
-        self.previous = [(i - 1) % count for i in range(count)]
-        self.next = [(i + 1) % count for i in range(count)]
-        self.removed = [False] * count
+        super().__init__(count)
+        self.walls, self.tolerance = walls, tolerance
         self.version = [0] * count  # of the vertices at both ends of each wall
         self.vertex: list[Point] = [(0.0, 0.0)] * count  # end of each wall
         for i in range(count):
@@ -84,17 +83,6 @@ class _WallRing:
         """Return the length of a wall between its vertices; negative if they are in reverse order."""
         (x1, y1), (x2, y2), wall = self.vertex[self.previous[i]], self.vertex[i], self.walls[i]
         return (x2 - x1) * wall.ux + (y2 - y1) * wall.uy
-
-    def unlink(self, i: int) -> None:
-        """Remove a wall."""
-        previous, following = self.previous[i], self.next[i]
-        self.next[previous], self.previous[following] = following, previous
-        self.removed[i] = True
-        self.count -= 1
-
-    def remaining(self) -> list[int]:
-        """Return the indices of the walls that are left, in their order."""
-        return [i for i, removed in enumerate(self.removed) if not removed]
 
     def remove_short(self) -> None:
         """Remove walls until none is shorter than the tolerance, cheapest change first.

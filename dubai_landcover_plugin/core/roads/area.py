@@ -19,6 +19,12 @@ _BLEND = 2.0  # cells on both sides of the edge in which partly covered cells ar
 Coverage = npt.NDArray[np.uint8]
 
 
+def is_class(coverage: Coverage) -> npt.NDArray[np.bool_]:
+    """Return the cells of which at least half is of the class."""
+    mask: npt.NDArray[np.bool_] = (coverage >= FULL // 2) & (coverage != UNKNOWN)
+    return mask
+
+
 @dataclass(frozen=True)
 class Hits:
     """Where rays leave the class.
@@ -79,7 +85,8 @@ class RoadArea:
         origin, way = points / self.cell, vectors / self.cell
         scale = np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-12)  # cells for a distance of 1
         way = way / scale[:, None]
-        farthest = np.minimum(limits * scale, self._exit(origin, way) + 1)
+        edge = self._exit(origin, way)
+        farthest = np.minimum(limits * scale, edge + 1)
         nearest = np.zeros(len(points)) if starts is None else np.minimum(starts * scale, farthest)
         distance, is_open = np.full(len(points), np.nan), np.zeros(len(points), bool)
         band = np.floor(origin[:, 1] / _BAND).astype(np.int64)
@@ -93,7 +100,6 @@ class RoadArea:
                 origin[rays], way[rays], nearest[rays], farthest[rays], self.cell > 1
             )
         # The last row and column of cells may be partly outside of the raster.
-        edge = self._exit(origin, way)
         distance = np.where(is_open, np.minimum(distance, edge), distance) / scale
         return Hits(np.where(distance <= limits, distance, np.nan), is_open)
 
@@ -127,9 +133,7 @@ class _Window:
 
     def _inside(self, points: Points) -> npt.NDArray[np.bool_]:
         """Return whether points are in the class."""
-        coverage = self.at(points)
-        inside: npt.NDArray[np.bool_] = (coverage >= FULL // 2) & (coverage != UNKNOWN)
-        return inside
+        return is_class(self.at(points))
 
     def cast(
         self, origin: Points, way: Points, nearest: Floats, farthest: Floats, partly: bool

@@ -89,9 +89,12 @@ def _cut(graph: RoadGraph, area: RoadArea) -> list[_Cuts]:
     limits = _WIDER * half_width + _SLACK * cell
     steps = metric.all_pixels(across, points[:, 1])  # px for one unit of length
     start = np.maximum(half_width - 2 * cell, 0.0)  # the distance transform says that this much is class
-    left, right = (area.cast(points, sign * steps, limits, start) for sign in (1.0, -1.0))
-    known = ~(np.isnan(left.distance) | np.isnan(right.distance) | left.open | right.open) & (half_width > 0)
-    shift, half = (left.distance - right.distance) / 2, (left.distance + right.distance) / 2
+    # Both sides at once: the class is unpacked for each call.
+    hits = area.cast(np.tile(points, (2, 1)), np.concatenate([steps, -steps]), np.tile(limits, 2), np.tile(start, 2))
+    left, right = np.split(hits.distance, 2)
+    closed = ~(np.isnan(hits.distance) | hits.open).reshape(2, -1).any(axis=0)
+    known = closed & (half_width > 0)
+    shift, half = (left - right) / 2, (left + right) / 2
     middle = points + np.where(known, shift, 0.0)[:, None] * steps
     found, first = [], 0
     for line in lines:

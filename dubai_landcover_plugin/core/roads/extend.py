@@ -102,11 +102,6 @@ def _extended(line: Line, removed: int, position: Points, cell: int) -> Line:
     """Return a line whose last points are replaced by a straight one to a position, with a point in each cell."""
     last = len(line.points) - 1 - removed
     steps = max(round(float(np.hypot(*(position - line.points[last]))) / cell), 1)
-    unknown = np.full(steps, np.nan, np.float32)
-    return Line(
-        line.start,
-        line.end,
-        np.concatenate([line.points[: last + 1], np.linspace(line.points[last], position, steps + 1)[1:]]),
-        np.concatenate([line.half_width[: last + 1], unknown]),
-        np.concatenate([line.confidence[: last + 1], unknown]),
-    )
+    unknown = np.full(steps + 1, np.nan, np.float32)
+    tail = Line(line.end, line.end, np.linspace(line.points[last], position, steps + 1), unknown, unknown)
+    return line.section(0, last, line.start, line.end).concatenated(tail)

@@ -20,7 +20,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import Metric
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
-from dubai_landcover_plugin.core.roads.area import FULL, UNKNOWN, Coverage, RoadArea
+from dubai_landcover_plugin.core.roads.area import FULL, UNKNOWN, Coverage, RoadArea, is_class
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
@@ -109,7 +109,7 @@ def find_skeleton(
         if cols.start == 0:
             top = max(rows.start - margin, 0)
             coverage = _read_coverage(source, options.class_id, cell, range(top, min(rows.stop + margin, height)))
-            strip = _is_class(coverage)
+            strip = is_class(coverage)
         left = max(cols.start - margin, 0)
         mask = strip[:, left : cols.stop + margin]
         core = (slice(rows.start - top, rows.stop - top), slice(cols.start - left, cols.stop - left))
@@ -195,12 +195,6 @@ def _read_coverage(source: ClassifiedSource, class_id: int, cell: int, rows: ran
         coverage = FULL * sums // sizes  # at least half of a cell is FULL / 2
         parts.append(np.where((2 * sums < sizes) & (2 * unknown > sizes), UNKNOWN, coverage).astype(np.uint8))
     return np.array(parts)
-
-
-def _is_class(coverage: Coverage) -> Mask:
-    """Return the cells of which at least half is of the class."""
-    mask: Mask = (coverage >= FULL // 2) & (coverage != UNKNOWN)
-    return mask
 
 
 def _skeletonize(
