@@ -9,7 +9,7 @@ from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest,
 
 
 def _lines(result: BuildingsResult) -> Iterator[str]:
-    yield f"{result.buildings} buildings, {result.regular} regular: {result.output}"
+    yield f"{result.buildings} buildings, {result.regular} mostly at right angles: {result.output}"
 
 
 BUILDINGS = tool_command(
@@ -17,5 +17,6 @@ BUILDINGS = tool_command(
     BuildingsRequest,
     "regularize_buildings",
     _lines,
-    "Building polygons with right angles.\n\nThe angles follow the main direction of each building.",
+    "Building polygons with straight walls.\n\nRight angles in the directions of each building, chords along curved or "
+    "oblique streets.",
 )

@@ -2,8 +2,8 @@
 <qgis version="3.22.0" styleCategories="Symbology">
  <renderer-v2 type="categorizedSymbol" attr="regular" enableorderby="0" forceraster="0" symbollevels="0">
   <categories>
-   <category render="true" symbol="0" value="1" type="long" label="Regular"/>
-   <category render="true" symbol="1" value="0" type="long" label="Outline kept"/>
+   <category render="true" symbol="0" value="1" type="long" label="Mostly right angles"/>
+   <category render="true" symbol="1" value="0" type="long" label="Other directions, or given outline"/>
   </categories>
   <symbols>
    <symbol type="fill" name="0" alpha="1" clip_to_extent="1" force_rhr="0">

@@ -115,7 +115,8 @@ def test_the_result_loads_styled(tmp_path: Path):
     (layer,) = QgsProject.instance().mapLayers().values()
     assert layer.name() == "Regular buildings"
     assert isinstance(layer.renderer(), QgsCategorizedSymbolRenderer)
-    assert [category.label() for category in layer.renderer().categories()] == ["Regular", "Outline kept"]
+    labels = [category.label() for category in layer.renderer().categories()]
+    assert labels == ["Mostly right angles", "Other directions, or given outline"]
     del layer
 
 

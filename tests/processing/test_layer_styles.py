@@ -37,7 +37,12 @@ def test_the_style_files_draw_like_the_plugin(tmp_path: Path, file: str, natural
 @pytest.mark.parametrize(
     ("file", "layer", "renderer", "labels"),
     [
-        ("buildings", "Polygon?field=regular:integer", "categorizedSymbol", ["Regular", "Outline kept"]),
+        (
+            "buildings",
+            "Polygon?field=regular:integer",
+            "categorizedSymbol",
+            ["Mostly right angles", "Other directions, or given outline"],
+        ),
         ("roads", "LineString", "singleSymbol", [""]),
         ("road_nodes", "Point?field=degree:integer", "RuleRenderer", ["Junction", "End", "Ring"]),
     ],

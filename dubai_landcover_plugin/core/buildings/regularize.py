@@ -58,7 +58,7 @@ class Buildings:
 
 
 def regularize_buildings(request: BuildingsRequest, monitor: Monitor | None = None) -> BuildingsResult:
-    """Write building polygons with right angles along their walls.
+    """Write building polygons with straight walls, at right angles where their outlines have them.
 
     Args:
         request: Input, output and options.
@@ -277,7 +277,8 @@ def _features(
         buildings: Polygons and their input features.
         outlines: Their outlines.
         regular: (N,) whether most of an outline is at right angles.
-        each_part: Whether each polygon is a feature, else the polygons of one input feature are joined again.
+        each_part: Whether each polygon is a feature, else the polygons of one input feature are joined again, see
+            :func:`_groups`.
     """
     # Areas and perimeters in metres.
     local = local_frames(outlines.original, buildings.crs)
@@ -285,8 +286,7 @@ def _features(
     original_area = np.array([shapely.area(shapely.transform(p, f.to_local)) for p, f in zip(outlines.original, local)])
     area, perimeter = shapely.area(metric), shapely.length(metric)
     # Group the polygons of each output feature.
-    _, group = np.unique(buildings.feature, return_inverse=True)
-    group = np.arange(len(area)) if each_part else group
+    group = np.arange(len(area)) if each_part else _groups(outlines.current, buildings.feature)
     firsts = np.unique(group, return_index=True)[1]
 
     def total(values: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
@@ -313,6 +313,22 @@ def _features(
     if len(firsts) < len(group):
         geometries = shapely.multipolygons(outlines.current[order], indices=group[order])
     return geometries, fields
+
+
+def _groups(polygons: Polygons, feature: Indices) -> Indices:
+    """Return the output feature of each polygon, (N,), numbered from 0 in the order of the input features.
+
+    Polygons of one input feature are one, except those in the courtyards of others: QGIS calls such multipolygons
+    invalid, GEOS does not.
+    """
+    shells = shapely.polygons(shapely.get_exterior_ring(polygons))
+    inner, outer = shapely.STRtree(shells).query(shells, "within")
+    enclosed = inner[(outer != inner) & (feature[outer] == feature[inner])]
+    part = np.full(len(polygons), -1, np.int64)
+    part[enclosed] = enclosed
+    _, group = np.unique(np.column_stack([feature, part]), axis=0, return_inverse=True)
+    numbers: Indices = group.reshape(-1).astype(np.int64)
+    return numbers
 
 
 def _size_fields(crs: CRS | None) -> tuple[str, str]:

@@ -29,14 +29,15 @@ class RegularizeBuildings(LandCoverAlgorithm):
         group="Polygons",
         tags="buildings,footprints,regularize,regularise,right angles,orthogonalize,square,rectify,simplify,outlines,"
         "split,land cover",
-        summary="Gives building outlines right angles along each building's own walls, within limits that you set.",
+        summary="Gives building outlines straight walls, at right angles where they have them, within limits that you set.",
         help="<p>Replaces the outlines of buildings, such as those along the pixels of a classified raster, by "
-        "outlines with right angles. The angles follow each building's own main direction, not the map's. "
-        "Courtyards stay.</p>"
+        "outlines of straight walls: at right angles in each building's own main directions, not the map's, and as "
+        "chords along curved or oblique streets. Courtyards stay.</p>"
         "<p>An outline that would be too different from the given one (intersection over union, IoU) is not used: "
         "the given one is kept. No outline newly overlaps another building or an obstacle.</p>"
-        "<p>Attributes are kept. Added are <i>iou</i>, <i>regular</i> (1: regular, 0: the given outline was kept) "
-        "and <i>angle</i> (direction of the walls, degrees clockwise from the map's north, 0 to 90); "
+        "<p>Attributes are kept. Added are <i>iou</i>, <i>regular</i> (1: mostly at right angles, 0: mostly walls of "
+        "other directions, or the given outline) and <i>angle</i> (direction of the walls, degrees "
+        "clockwise from the map's north, 0 to 90); "
         "<i>area_m2</i> and <i>perim_m</i> are computed again.</p>"
         "<p>To get building polygons from a classified raster, run <i>Export Class Polygons</i> first, with a "
         "tolerance of 0.</p>",
@@ -50,8 +51,8 @@ class RegularizeBuildings(LandCoverAlgorithm):
         add_inputs(self, BuildingsRequest)
         add_outputs(self, BuildingsRequest)
         self.addOutput(QgsProcessingOutputNumber("BUILDINGS", tr("Number of buildings")))
-        self.addOutput(QgsProcessingOutputNumber("REGULAR", tr("Number of buildings with a regular outline")))
-        self.addOutput(QgsProcessingOutputNumber("MEAN_IOU", tr("Mean IoU of regular outlines with the given ones")))
+        self.addOutput(QgsProcessingOutputNumber("REGULAR", tr("Number of buildings mostly at right angles")))
+        self.addOutput(QgsProcessingOutputNumber("MEAN_IOU", tr("Mean IoU of these with the given outlines")))
         self.addOutput(QgsProcessingOutputNumber("SHORTEST_EDGE", tr("Shortest edge that was used, m")))
 
     def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
@@ -85,7 +86,7 @@ class RegularizeBuildings(LandCoverAlgorithm):
         request = build_request(self, BuildingsRequest, parameters, context, paths, **layers)
         value = self.run_engine("regularize_buildings", request.to_json(), feedback)
         feedback.pushInfo(
-            tr("{n} buildings, {regular} with a regular outline.").format(
+            tr("{n} buildings, {regular} mostly at right angles.").format(
                 n=value["buildings"], regular=value["regular"]
             )
         )

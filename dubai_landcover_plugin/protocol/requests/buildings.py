@@ -39,7 +39,7 @@ class BuildingsRequest(Request):
         high=1,
         advanced=True,
         title="Smallest IoU",
-        help="Smallest intersection over union (IoU) of a regular outline with the given one; below it the given one "
+        help="Smallest intersection over union (IoU) of an outline with the given one; below it the given one "
         "is kept. Lower it to 0.7 to also regularize small buildings of few pixels.",
     )
     diagonals: bool = option(
@@ -82,12 +82,12 @@ class BuildingsRequest(Request):
         example="Building",
     )
     min_area: float = option(
-        0.0,
+        20.0,
         low=0,
         unit="m²",
         advanced=True,
         title="Smallest outline",
-        help="No regular outline of a building that reaches this area is smaller: the given one is kept instead.",
+        help="No outline of a building that reaches this area becomes smaller: the given one is kept instead.",
     )
 
 
@@ -98,7 +98,7 @@ class BuildingsResult(Result):
     Args:
         output: The vector file.
         buildings: Number of buildings.
-        regular: Number of buildings with a regular outline.
+        regular: Number of buildings whose outline is mostly at right angles.
         mean_iou: Mean intersection over union of these with their given outlines; None if there are none.
         tolerance: Shortest edge, m (units of the layer without a CRS).
         warnings: Messages for the user.

@@ -86,6 +86,22 @@ class TestLayer:
         assert made.fields["id"].tolist() == [7, 8]
         assert made.fields["area_m2"][0] == pytest.approx(2 * ELL.area)
 
+    def test_a_part_in_the_courtyard_of_another_is_a_feature(self, tmp_path):
+        """QGIS calls a multipolygon invalid if one of its parts is inside the shell of another, holes or not."""
+        inner, beside = shapely.box(18, 14, 23, 19), translate(ELL, 60, 60)
+        source = write_layer(
+            tmp_path / "i.gpkg",
+            [shapely.MultiPolygon([beside, inner, YARD]), translate(YARD, 0, 60)],
+            geometry_type="MultiPolygon",
+            id=[7, 8],
+        )
+        outcome = regularize_buildings(BuildingsRequest(source, str(tmp_path / "o.gpkg")))
+        made = read_vector(outcome.output)
+        assert outcome.buildings == 3
+        assert made.fields["id"].tolist() == [7, 7, 8]
+        assert [len(g.geoms) for g in made.geometries] == [2, 1, 1]
+        assert made.fields["area_m2"] == pytest.approx([YARD.area + ELL.area, 25, YARD.area])
+
     def test_touching_buildings_become_features(self, tmp_path):
         source = write_layer(tmp_path / "i.gpkg", [rotate(DUMBBELL, 20), translate(ELL, 0, 80)], name=["a", "b"])
         request = BuildingsRequest(source, str(tmp_path / "o.gpkg"), split=4.0)
@@ -241,7 +257,7 @@ class TestLayer:
         source = write_layer(tmp_path / "i.gpkg", [ELL, translate(YARD, 60, 0)])
         output = str(tmp_path / "o.gpkg")
         assert main(["buildings", source, output]) == 0
-        assert "2 buildings, 2 regular" in capsys.readouterr().out
+        assert "2 buildings, 2 mostly at right angles" in capsys.readouterr().out
         assert main(["buildings", source, output]) == 1
         options = {"--tolerance": "1.5", "--min-iou": "0.9", "--split": "3", "--min-part": "50"}
         arguments = [text for pair in options.items() for text in pair]
