@@ -29,7 +29,7 @@ class RegularizeBuildings(LandCoverAlgorithm):
         group="Polygons",
         tags="buildings,footprints,regularize,regularise,right angles,orthogonalize,square,rectify,simplify,outlines,"
         "split,land cover",
-        summary="Gives building outlines straight walls, at right angles where they have them, within limits that you set.",
+        summary="Gives building outlines straight walls and right angles, within limits that you set.",
         help="<p>Replaces the outlines of buildings, such as those along the pixels of a classified raster, by "
         "outlines of straight walls: at right angles in each building's own main directions, not the map's, and as "
         "chords along curved or oblique streets. Courtyards stay.</p>"
