@@ -14,6 +14,7 @@ from dubai_landcover_plugin.protocol.model_metadata import ModelSpec
 from .config_parser import build_section, override, require
 from .data_config import MOST_SEED, DataConfig, SourceConfig, SplitConfig
 from .errors import ConfigError
+from .start_config import StartConfig
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -29,6 +30,7 @@ __all__ = [
     "RunConfig",
     "SourceConfig",
     "SplitConfig",
+    "StartConfig",
     "TrainingConfig",
     "load_config",
 ]
@@ -47,12 +49,15 @@ class ModelConfig:
     """Network to train.
 
     Args:
-        architecture: Name of the architecture.
+        architecture: Name of the architecture; ``start`` for architecture, arguments, window and ground sampling
+            distance of the model that the training starts from, see :class:`StartConfig`.
         arguments: Its keyword arguments.
         pretrained: Initialize the EfficientNet-lite encoder with ImageNet weights.
         frozen: Number of encoder blocks, counted from the input and including the stem, that are not trained; 0 trains
             all. Freezing makes steps faster.
-        gsd: Ground sampling distance that the model is trained for, m/px; 0 takes it from the images.
+        freeze_norms: Keep the statistics of batch normalization, which a few images would replace by their own.
+        gsd: Ground sampling distance that the model is trained for, m/px; 0 takes it from the images, or from the start
+            with ``architecture = "start"``.
         window: Default side of the windows in inference, px.
     """
 
@@ -60,6 +65,7 @@ class ModelConfig:
     arguments: dict[str, Any] = field(default_factory=dict)
     pretrained: bool = True
     frozen: int = 0
+    freeze_norms: bool = False
     gsd: float = 0.0
     window: int = 512
 
@@ -165,6 +171,7 @@ class OptimizerConfig:
         steps: Number of optimizer steps.
         rate: Peak learning rate.
         encoder_rate: Peak learning rate of a pretrained encoder.
+        head_rate: Peak learning rate of the output layer; 0 for ``rate``.
         weight_decay: Decoupled weight decay.
         warmup: Steps of the linear warm-up.
         decay: Steps of the final decay from a constant rate to zero (trapezoid schedule); 0 for cosine decay.
@@ -176,6 +183,7 @@ class OptimizerConfig:
     steps: int = 1000
     rate: float = 1e-3
     encoder_rate: float = 4e-4
+    head_rate: float = 0.0
     weight_decay: float = 1e-2
     warmup: int = 50
     decay: int = 0
@@ -192,6 +200,9 @@ class OptimizerConfig:
         require(
             all(0 < rate < math.inf for rate in rates),
             f"rate and encoder_rate must be positive and finite, got {rates}.",
+        )
+        require(
+            0 <= self.head_rate < math.inf, f"head_rate must be a finite number of at least 0, got {self.head_rate}."
         )
         require(self.clip > 0, f"clip must be positive, got {self.clip}.")
         require(
@@ -307,6 +318,7 @@ class TrainingConfig:
     data: DataConfig = field(default_factory=DataConfig)
     sources: tuple[SourceConfig, ...] = ()
     split: SplitConfig = field(default_factory=SplitConfig)
+    start: StartConfig = field(default_factory=StartConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     chips: ChipConfig = field(default_factory=ChipConfig)
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)

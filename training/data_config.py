@@ -14,7 +14,7 @@ MOST_SEED = 2**63  # torch takes no larger
 
 
 LAYOUTS = ("auto", "dubai", "masks", "polygons")
-SPLITS = ("none", "seed", "location", "patch", "list")
+SPLITS = ("none", "auto", "seed", "location", "quarter", "patch", "list")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,7 @@ class SplitConfig:
     """Division of the labelled images into training and validation; see :mod:`.data.splits`.
 
     Args:
-        kind: ``none``, ``seed``, ``location``, ``patch`` or ``list``.
+        kind: ``none``, ``auto``, ``seed``, ``location``, ``quarter``, ``patch`` or ``list``.
         fold: Index of the fold that ``location`` holds out, from 0.
         groups: Folds of ``location``: lists of groups that are held out together; empty for the folds of the dataset.
         validation: Names of images or groups that ``list`` holds out.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -16,13 +17,16 @@ PACKAGE = __package__.rpartition(".")[0]
 
 
 @click.command(cls=Command, context_settings=CONTEXT)
-@argument("config", "TOML file, or the name of a configuration that ships: dubai, own, world.")
+@argument("config", "TOML file, or the name of a configuration that ships: dubai, finetune, own, world.")
 @click.option("--data", required=True, metavar="FOLDER", help="Data folder; its layouts are in docs/training.md.")
 @click.option("--run", "folder", required=True, metavar="FOLDER", help="Folder of the run, for example runs/own.")
 @setting_option("Override a value of the configuration, for example optimizer.steps=200; may be repeated.")
 @click.option("--resume", is_flag=True, help="Continue from the last checkpoint in the folder if there is one.")
 @click.option(
-    "--start-from", metavar="FILE", help="Checkpoint of another run, or model file, with the initial weights."
+    "--start-from",
+    metavar="MODEL",
+    help="Initial weights: installed model, model file or checkpoint; the result is compared with it.  "
+    "[default: start.model of the configuration]",
 )
 @click.option(
     "--name",
@@ -34,20 +38,19 @@ PACKAGE = __package__.rpartition(".")[0]
 def train(
     config: str, data: str, folder: str, settings: Sequence[str], resume: bool, start_from: str | None, name: str
 ) -> None:
-    """Train a network.
+    """Train a network, or fine-tune a model: train finetune --data FOLDER --run FOLDER.
 
     Several devices and nodes are described in docs/training.md.
     """
     from ..config import load_config
-    from ..data.band_names import identify_bands
-    from ..data.resolution import at_gsd, settle_gsd
-    from ..data.sources import open_data
     from ..data.splits import make_split
     from ..data.values import are_stretched, value_statistics
     from ..exports.stac import check_name, is_name
     from ..exports.trial import check_export
-    from ..loop.checkpoint import BEST, LAST
+    from ..loop.checkpoint import BEST, LAST, START
     from ..loop.initialization import make_fabric
+    from ..loop.opening import open_training_data
+    from ..loop.start import read_start
     from ..loop.train import Run
 
     if name:
@@ -55,12 +58,10 @@ def train(
     configuration = load_config(config, settings)
     fabric = make_fabric(configuration.run)  # first, so that only the process with rank 0 reports
     report = say if fabric.is_global_zero else _ignore
-    dataset = open_data(configuration, data)
-    settled = settle_gsd(configuration, dataset, report)
-    if not configuration.model.gsd:
-        dataset = at_gsd(dataset, settled.model.gsd)
-    configuration = settled
-    bands = identify_bands(dataset.entries, configuration.data.input_bands, report)
+    resumed = resume and (Path(folder) / START).is_file()  # the start as it was, even if its file has gone
+    source = Path(folder) / START if resumed else start_from or configuration.start.model
+    start = read_start(source) if source else None
+    configuration, dataset, bands = open_training_data(configuration, data, start, report)
     split = make_split(dataset, configuration.split, report)
     values = value_statistics(split.training, are_stretched(dataset.entries, bands))
     run = Run(
@@ -69,7 +70,7 @@ def train(
         dataset.scheme,
         folder,
         resume,
-        start_from,
+        start,
         dataset.title,
         fabric,
         report,

@@ -36,7 +36,9 @@ def _scaled(entry: Entry, gsd: float) -> LabelledImage:
     return replace(entry.load(), scale=(down / gsd, across / gsd))
 
 
-def settle_gsd(config: TrainingConfig, dataset: Dataset, report: Callable[[str], None] = print) -> TrainingConfig:
+def settle_gsd(
+    config: TrainingConfig, dataset: Dataset, report: Callable[[str], None] = print, of_start: bool = False
+) -> TrainingConfig:
     """Return a configuration with the ground sampling distance of the model: the configured one, or that of the images.
 
     Pixel sizes are those of the sources, else those of the georeference of the images or their masks.
@@ -45,6 +47,8 @@ def settle_gsd(config: TrainingConfig, dataset: Dataset, report: Callable[[str],
         config: Configuration; ``model.gsd`` is 0 for that of the images.
         dataset: Labelled images.
         report: Receives a line of text on the ground sampling distance.
+        of_start: The configured one is that of the model that the training starts from: other images are resampled to
+            it, as a run of that model does.
 
     Raises:
         ConfigError: if the images contradict each other or the configuration, or their pixel size is unknown.
@@ -57,7 +61,7 @@ def settle_gsd(config: TrainingConfig, dataset: Dataset, report: Callable[[str],
     stated = {entry.name for entry in entries if entry.gsd}
     for name, size in sizes.items():
         text = f"model.gsd is {gsd:g} m, but {name} has pixels of {_metres(size)}"
-        if name not in stated and not is_near(size, gsd):
+        if name not in stated and not of_start and not is_near(size, gsd):
             raise ConfigError(
                 f"{text}.", f"Leave model.gsd out, which takes it from the images, or {_DECLARE}, to resample them."
             )
@@ -65,7 +69,7 @@ def settle_gsd(config: TrainingConfig, dataset: Dataset, report: Callable[[str],
             raise ConfigError(
                 f"{text}, more than {MAX_UPSAMPLING:g} times coarser.", "Raise model.gsd or leave the source out."
             )
-    origin = "as configured" if config.model.gsd else "that of the images"
+    origin = "that of the start" if of_start else "as configured" if config.model.gsd else "that of the images"
     report(f"Ground sampling distance: {gsd:g} m/px, {origin}.")
     if unknown:
         report(f"{listing(unknown, 3)}: without a georeference, the pixels count as {gsd:g} m.")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
 import numpy as np
@@ -22,6 +23,7 @@ from .names import check_names, listing
 from .places import Names, folds_of, named_places, overlapping
 
 _BYTES = 4  # memory of a pixel: red, green, blue and label
+_FEW = 8  # images; of fewer, ``auto`` holds out a quarter of each
 _MUCH = 4e9  # bytes from which the memory of the images is reported
 
 
@@ -78,14 +80,20 @@ def make_split(dataset: Dataset, config: SplitConfig, report: Callable[[str], No
 def choose(dataset: Dataset, config: SplitConfig) -> Choice:
     """Choose the images of a split without loading them; for ``patch`` all are in ``training``.
 
+    For ``quarter`` all are in both parts and load with the labels of their part only.
+
     Raises:
         ConfigError: if the split names unknown images, groups or folds.
     """
+    if config.kind == "auto":
+        config = _settled(dataset, config)
     known = {name for entry in dataset.entries for name in (entry.name, entry.group)} | set(dataset.unlabelled)
     check_names(config.exclude, known, "split.exclude")
     ground = Ground(dataset.entries if config.kind not in ("none", "patch") else ())
     held, description = _KINDS[config.kind](dataset, config, ground)
     kept = [entry for entry in dataset.entries if not {entry.name, entry.group} & set(config.exclude)]
+    if config.kind == "quarter":
+        return _quarters(kept, description + _overlap_note(ground, dataset.entries, kept) + _exclusions(config))
     validation = tuple(entry for entry in kept if entry.name in held)
     common = overlapping(ground, dataset.entries, (entry.name for entry in validation))
     training = tuple(entry for entry in kept if entry.name not in held | common)
@@ -107,9 +115,61 @@ def choose(dataset: Dataset, config: SplitConfig) -> Choice:
             f" Places of one name in different sources are in both parts: {listing(alike)}. Without a CRS, images are "
             "not compared on the ground: if these show the same one, hold out both."
         )
-    if config.exclude:
-        description += f" Not used: {', '.join(config.exclude)}."
-    return Choice(training, validation, description)
+    return Choice(training, validation, description + _exclusions(config))
+
+
+def _exclusions(config: SplitConfig) -> str:
+    return f" Not used: {', '.join(config.exclude)}." if config.exclude else ""
+
+
+def _settled(dataset: Dataset, config: SplitConfig) -> SplitConfig:
+    """Return the split that ``auto`` stands for: places if there are enough images, else a quarter of each image."""
+    by_quarter, by_location = replace(config, kind="quarter"), replace(config, kind="location")
+    kept = [entry for entry in dataset.entries if not {entry.name, entry.group} & set(config.exclude)]
+    if len(kept) < _FEW or len(folds_of(dataset, config)) < 2:
+        return by_quarter
+    choice = choose(dataset, by_location)
+    # a single held-out image would decide by its own content alone, a large part would leave too little to train
+    enough = 2 <= len(choice.validation) <= len(choice.training)
+    return by_location if enough else by_quarter
+
+
+def _quarter(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
+    return set(), (
+        "A quarter of each image held out: a strip along its left, upper, right or lower side in turn. Both parts show "
+        "the same places: the metrics hold for more ground like this, and are too optimistic for other places."
+    )
+
+
+def _overlap_note(ground: Ground, entries: Sequence[Entry], kept: Sequence[Entry]) -> str:
+    names = {entry.name for entry in kept}
+    pairs = [{entries[index].name for index in pair} for pair in ground.pairs.tolist()]
+    common = sorted(set().union(*(pair for pair in pairs if pair <= names)))
+    if not common:
+        return ""
+    return f" It leaks: these show common ground, held out in one and trained in another: {listing(common)}."
+
+
+def _quarters(entries: Sequence[Entry], description: str) -> Choice:
+    parts = [
+        tuple(replace(entry, load=partial(_load_quarter, entry, side % 4, held)) for side, entry in enumerate(entries))
+        for held in (False, True)
+    ]
+    return Choice(parts[0], parts[1], description)
+
+
+def _load_quarter(entry: Entry, side: int, held: bool) -> LabelledImage:
+    """Return an image with the labels inside (``held``) or outside the strip along its left, upper, right, lower side.
+
+    The pixels remain, so that predictions near the border of the strip have their surroundings, as in a run.
+    """
+    image = entry.load()
+    across = image.labels.shape[1 - side % 2]
+    position = np.arange(across) if side < 2 else np.arange(across)[::-1]
+    inside = position < max(across // 4, 1)  # (W,) for left and right, (H,) for upper and lower
+    mask = inside[None, :] if side % 2 == 0 else inside[:, None]
+    labels = np.where(mask == held, image.labels, np.uint8(IGNORE))
+    return replace(image, labels=labels)
 
 
 def _none(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
@@ -165,7 +225,14 @@ def _listed(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[
     return held, f"Own list: {listing(config.validation)} held out."
 
 
-_KINDS = {"none": _none, "seed": _seed, "location": _location, "patch": _patch, "list": _listed}
+_KINDS = {
+    "none": _none,
+    "seed": _seed,
+    "location": _location,
+    "quarter": _quarter,
+    "patch": _patch,
+    "list": _listed,
+}
 
 
 def _shared_places(places: Iterable[Names], training: Iterable[Entry], validation: Iterable[Entry]) -> list[str]:

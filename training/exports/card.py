@@ -10,6 +10,7 @@ from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, Bundle
 
 from ..errors import TrainingError
 from ..evaluation.text import bias_list, class_table, headline_table, interval_note, intervals_of, with_interval
+from ..loop.comparison import describe_comparison
 
 _CARD_HEAD = "# Model card:"
 _SLIGHT = 0.005  # mean overconfidence below which it is not mentioned
@@ -113,6 +114,8 @@ def _data(metadata: BundleMetadata) -> str:
         paragraphs.append(f"{scenes:.0%} of the training chips are from synthetic scenes.")
     if training.get("started_from"):
         paragraphs.append(f"Training started from the weights of {training['started_from']} that fit the network.")
+        if training.get("start"):
+            paragraphs.append(describe_comparison(training["start"]))
     elif training.get("encoder"):
         paragraphs.append(f"The encoder was initialized with: {training['encoder']}.")
     return "## Data\n\n" + "\n\n".join(paragraphs)

@@ -21,6 +21,7 @@ from ..bands import MEAN, STD
 from ..config import TrainingConfig
 from ..errors import ConfigError, DatasetError, TrainingError
 from ..loop.checkpoint import Checkpoint, load_checkpoint, load_weights
+from ..loop.comparison import describe_comparison
 from ..loop.provenance import current_commit, describe_machine
 from .card import check_card, write_card
 from .onnx_file import ONNX_SUFFIX, export_onnx
@@ -155,6 +156,9 @@ def export_model(
         write_card(output.with_suffix(".md"), metadata, output.stat().st_size)
     report(f"{output}: {metadata.title}, {metadata.parameters:,} weights, {output.stat().st_size / 1e6:.1f} MB")
     report(f"Agreement with {source}: {parity}")
+    compared = metadata.training.get("start")
+    if compared:
+        report(describe_comparison(compared))
     if stac:
         report(f"{write_stac_item(output, metadata, window)}: STAC item")
     return metadata
@@ -227,6 +231,7 @@ def describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> Bun
             **_origin(checkpoint),
             "encoder": ENCODER_SOURCE if config.model.pretrained else "",
             "started_from": checkpoint.started_from,
+            **({"start": checkpoint.comparison} if checkpoint.comparison else {}),
         },
         band_numbers=checkpoint.input_bands.numbers,
         values=checkpoint.value_statistics,

@@ -22,7 +22,7 @@ from ..config import TrainingConfig
 from ..data.names import listing
 from ..errors import TrainingError
 
-LAST, BEST = "last.ckpt", "best.ckpt"
+LAST, BEST, START = "last.ckpt", "best.ckpt", "start.ckpt"
 _VERSION = 2
 _DUBAI_TITLE = (
     "Semantic segmentation of aerial imagery, Humans in the Loop with the Mohammed Bin Rashid Space Centre, CC0 1.0"
@@ -52,6 +52,9 @@ class Checkpoint:
         machine: Description of the hardware; empty if unknown.
         commit: Commit of the code; empty if unknown.
         started_from: Name of the file with the initial weights; empty if there was none.
+        new_classes: Classes that the initial weights do not have.
+        comparison: Comparison with the start, as :meth:`.Comparison.to_json` returns it; empty before the end of the
+            run and without a start.
         bands: Names of the bands in the order of the network's inputs, see :class:`.InputBands`; empty in checkpoints
             of earlier versions, of which the configuration has the numbers.
         band_numbers: Their numbers in the training rasters; may be empty.
@@ -79,6 +82,8 @@ class Checkpoint:
     bands: tuple[str, ...] = ()
     band_numbers: tuple[int, ...] = ()
     values: dict[str, Any] | None = None
+    new_classes: tuple[str, ...] = ()
+    comparison: dict[str, Any] = field(default_factory=dict)
     version: int = _VERSION
 
     @property
@@ -173,6 +178,7 @@ def _rename_scenes(config: dict[str, Any]) -> None:
 def _check_types(content: Mapping[str, Any]) -> None:
     kinds: dict[str, Any] = {"step": int, "seconds": float, "figures": dict, "losses": tuple | list, "stale": int}
     kinds |= {"bands": tuple | list, "band_numbers": tuple | list, "values": dict | None}
+    kinds |= {"new_classes": tuple | list, "comparison": dict}
     kinds |= {"model": dict, "average": dict, "optimizer": dict, "split": str, "title": str, "best": float | None}
     for name, kind in kinds.items():
         if name in content and not isinstance(content[name], kind):

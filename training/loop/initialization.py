@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
-
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
-from dubai_landcover_plugin.core.bundle.bundle import load_bundle
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.core.networks.unet_efficientnet import UNetEfficientNet
-from dubai_landcover_plugin.protocol.classes import ClassScheme
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 
 from ..config import RunConfig, TrainingConfig
 from ..errors import TrainingError
-from .checkpoint import compare_weights, load_checkpoint
 from .pretrained import load_imagenet_weights
-
-_LEAST_SHARE = 0.5
 
 
 def make_fabric(config: RunConfig) -> Fabric:
@@ -76,13 +67,22 @@ def make_model(config: TrainingConfig, classes: int, pretrained: bool) -> Segmen
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def set_training_mode(model: SegmentationModel, frozen: int) -> None:
+def set_training_mode(model: SegmentationModel, frozen: int, freeze_norms: bool = False) -> None:
     """Set a network to training mode and freeze the stem and the first ``frozen`` blocks of its encoder.
+
+    Args:
+        model: The network.
+        frozen: Number of blocks; 0 for none.
+        freeze_norms: Keep the statistics of all batch norms; their scales and shifts are trained.
 
     Raises:
         TrainingError: if the encoder has fewer blocks.
     """
     model.train()
+    if freeze_norms:
+        for module in model.modules():
+            if isinstance(module, nn.modules.batchnorm._BatchNorm):
+                module.eval()
     if not frozen:
         return
     if not isinstance(model, UNetEfficientNet) or frozen > len(model.encoder.blocks):
@@ -90,47 +90,3 @@ def set_training_mode(model: SegmentationModel, frozen: int) -> None:
         raise TrainingError(f"model.frozen is {frozen}, the encoder has {blocks} blocks.", "Set frozen = 0.")
     for part in (model.encoder.stem, *model.encoder.blocks[:frozen]):
         part.eval().requires_grad_(False)  # eval() keeps the statistics of the norms
-
-
-def start_weights(
-    model: nn.Module, source: str | Path, scheme: ClassScheme, report: Callable[[str], None] = print
-) -> None:
-    """Load trained weights whose names and shapes fit into a network; all others keep their initial values.
-
-    The output layer is not loaded if the classes differ.
-
-    Args:
-        model: The network.
-        source: Checkpoint of another run, of which the averaged weights are used, or a ``.safetensors`` model file.
-        scheme: Classes of the new run.
-        report: Receives a message on the weights that did not fit.
-
-    Raises:
-        TrainingError: with the differences, if less than half of the weights fit.
-        BundleError: if the model file cannot be read.
-    """
-    weights, theirs = _trained_weights(Path(source))
-    expected = model.state_dict()
-    same = [entry.name for entry in theirs.classes] == [entry.name for entry in scheme.classes]
-    if not same:
-        weights = {name: value for name, value in weights.items() if not name.startswith("head.")}
-    fits = {name: weights[name] for name in expected if name in weights and weights[name].shape == expected[name].shape}
-    share = sum(value.numel() for value in fits.values()) / max(sum(value.numel() for value in expected.values()), 1)
-    differences = " ".join(compare_weights(expected, weights))
-    if share < _LEAST_SHARE:
-        raise TrainingError(
-            f"{source} has the weights of another network: only {share:.0%} fit. {differences}",
-            "Start from a model with the same [model] section.",
-        )
-    model.load_state_dict(fits, strict=False)
-    if differences:
-        reason = "" if same else " The classes differ, so the output layer is initialized anew."
-        report(f"Started from {source}: {share:.1%} of the weights loaded.{reason} {differences}")
-
-
-def _trained_weights(source: Path) -> tuple[Mapping[str, torch.Tensor], ClassScheme]:
-    if source.suffix == BUNDLE_SUFFIX:
-        bundle = load_bundle(str(source))
-        return bundle.model.state_dict(), bundle.metadata.scheme
-    checkpoint = load_checkpoint(source)
-    return checkpoint.average, checkpoint.scheme

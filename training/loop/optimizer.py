@@ -22,6 +22,8 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
     for name, parameter in model.named_parameters():
         encoder = config.model.pretrained and name.startswith("encoder.")
         rate = config.optimizer.encoder_rate if encoder else config.optimizer.rate
+        if name.startswith("head.") and config.optimizer.head_rate:
+            rate = config.optimizer.head_rate
         if not parameter.requires_grad:
             continue
         decay = config.optimizer.weight_decay if parameter.ndim > 1 else 0.0

@@ -7,6 +7,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,12 +30,14 @@ from ..errors import ConfigError, TrainingError
 from ..monitoring.curves import draw_curves
 from ..monitoring.logs import LOG, Row, RunLog
 from ..monitoring.snapshots import choose_places, draw_snapshot
-from ..monitoring.validation import predict_labels, validate
-from .checkpoint import BEST, LAST, Checkpoint, check_resumable, load_checkpoint, load_weights, save_checkpoint
-from .initialization import make_fabric, make_model, set_training_mode, start_weights
+from ..monitoring.validation import count_pixels, predict_labels, summarize, validate
+from .checkpoint import BEST, LAST, START, Checkpoint, check_resumable, load_checkpoint, load_weights, save_checkpoint
+from .comparison import UNITS, Candidate, candidates, compare, describe_comparison
+from .initialization import make_fabric, make_model, set_training_mode
 from .losses import SumLoss, balanced_alpha
 from .optimizer import average_weights, learning_rate_factor, make_optimizer, set_update_count
 from .provenance import current_commit, describe_machine
+from .start import Start, start_weights, without_classes
 
 _CROP = 256  # side of the crops in the picture of an epoch, px
 
@@ -43,7 +46,8 @@ class Run:
     """A training run and its folder.
 
     Every process of a distributed run creates one. Only the process with rank 0 writes: ``last.ckpt``, ``best.ckpt``,
-    ``log.csv``, ``config.json``, ``validation.json``, ``pictures``, ``tensorboard`` and ``curves.png``.
+    ``start.ckpt`` (with a start), ``log.csv``, ``config.json``, ``validation.json``, ``pictures``, ``tensorboard`` and
+    ``curves.png``.
 
     Args:
         config: Configuration of the run.
@@ -51,7 +55,7 @@ class Run:
         scheme: Classes of the labels.
         folder: Folder of the run.
         resume: Continue from ``last.ckpt`` if it exists.
-        start_from: Checkpoint of another run, or model file, with the initial weights; None for new weights.
+        start: Trained weights to start from; None for new weights.
         title: Description of the dataset for model cards, one sentence.
         fabric: Launched devices; None for those of ``config``.
         report: Receives lines of text on the progress.
@@ -69,7 +73,7 @@ class Run:
         scheme: ClassScheme,
         folder: str | Path,
         resume: bool = False,
-        start_from: str | Path | None = None,
+        start: Start | None = None,
         title: str = "",
         fabric: Fabric | None = None,
         report: Callable[[str], None] = print,
@@ -82,13 +86,14 @@ class Run:
         self.fabric = fabric or make_fabric(config.run)
         self.report = report if self.fabric.is_global_zero else _ignore
         checkpoint = self._find_checkpoint(resume)
-        fresh = checkpoint is None and start_from is None
+        fresh = checkpoint is None and start is None
         torch.manual_seed(config.run.seed)  # equal initial weights in every process
         self.model = make_model(config, len(scheme.classes), pretrained=config.model.pretrained and fresh)
-        self.started_from = Path(start_from).name if start_from is not None else ""
-        if start_from is not None and checkpoint is None:
-            start_weights(self.model, start_from, scheme, self.report)
-        set_training_mode(self.model, config.model.frozen)
+        self.started_from = start.name if start is not None else ""
+        self.new_classes: tuple[str, ...] = ()
+        if start is not None and checkpoint is None:
+            self.new_classes = start_weights(self.model, start, scheme, self.report)
+        set_training_mode(self.model, config.model.frozen, config.model.freeze_norms)
         self.average = average_weights(self.model, config.optimizer.average)
         self.averaged = cast(SegmentationModel, self.average.module)
         self.optimizer = make_optimizer(self.model, config)
@@ -111,6 +116,7 @@ class Run:
         self.step, self.seconds, self.stale = 0, 0.0, 0
         self.best: float | None = None
         self.figures: dict[str, Any] = {}  # validation at this step
+        self.comparison: dict[str, Any] = {}
         self.losses: list[float] = []  # since the last row of the log
         self.origin = describe_machine(), current_commit()
         if checkpoint is not None:
@@ -144,7 +150,7 @@ class Run:
         set_update_count(self.average, checkpoint.step)
         self.step, self.seconds, self.figures = checkpoint.step, checkpoint.seconds, checkpoint.figures
         self.best, self.stale, self.losses = checkpoint.best, checkpoint.stale, list(checkpoint.losses)
-        self.started_from = checkpoint.started_from
+        self.started_from, self.new_classes = checkpoint.started_from, tuple(checkpoint.new_classes)
 
     def _alpha(self, config: LossConfig) -> tuple[float, ...] | None:
         if config.alpha != "balanced":
@@ -173,6 +179,10 @@ class Run:
         end = min(until or steps, steps)
         started = time.monotonic() - self.seconds
         with self._open_log() as log:
+            # a start without any class of the data predicts nothing that could be compared
+            known = len(self.new_classes) < len(self.scheme.classes)
+            if self.step == 0 and self.started_from and known and self.split.validation:
+                self._validate_start(log)
             clock = _Clock(self.config.chips.batch * self.config.optimizer.accumulate * self.fabric.world_size)
             while self.step < end and not self._stalled():
                 self.losses.append(self._one_step())
@@ -317,6 +327,72 @@ class Run:
             self.fabric,
         )
 
+    def _validate_start(self, log: RunLog) -> None:
+        """Validate the initial weights, which are the best ones until an epoch is better."""
+        trained = _copied(self.averaged)
+        self.averaged.load_state_dict(without_classes(trained, self._new_rows()))
+        self.figures = self._validate()
+        self.best = self.figures["miou"]
+        with self._writing():
+            log.add(Row(0, 0, None, 0.0, 0.0, self.seconds, self.figures))
+        self._save(START)
+        self._save(BEST)
+        self.averaged.load_state_dict(trained)
+        self.figures = {}
+
+    def _new_rows(self) -> list[int]:
+        return [row for row, entry in enumerate(self.scheme.classes) if entry.name in self.new_classes]
+
+    def _compare(self, log: RunLog) -> None:
+        """Compare the result with the start on the validation images, and keep the better one in ``best.ckpt``."""
+        self.fabric.barrier()  # the files are written by the process with rank 0
+        start, best = (load_checkpoint(self.folder / name) for name in (START, BEST))
+        last, device = _copied(self.averaged), self.fabric.device
+        epoch = None
+        if 0 < best.step < self.step and not best.comparison:
+            epoch = Candidate(f"result after step {best.step}", 1.0, best.step, best.average)
+        tried = candidates(
+            {name: value.to(device) for name, value in start.average.items()},
+            last,
+            self.step,
+            self.config.start.alphas,
+            self._new_rows(),
+            epoch,
+        )
+        images = self.split.validation
+        units = min(len(images), UNITS)
+        names = [entry.name for entry in self.scheme.classes]
+
+        def count(candidate: Candidate) -> Any:
+            self.averaged.load_state_dict(dict(candidate.weights))
+            window = self.config.model.window
+            return count_pixels(self.averaged, self.standardize, images, len(names), window, self.fabric, units)
+
+        found, kept, figures, lines = compare(
+            tried,
+            count,
+            lambda counts: summarize(counts, images, names),
+            self.started_from,
+            self.new_classes,
+            len(images),
+        )
+        self.averaged.load_state_dict(last)
+        self.comparison = found.to_json()
+        for line in ("Compared on the held-out images:", *lines, describe_comparison(self.comparison)):
+            log.write_line(line)
+        if self.fabric.is_global_zero:
+            average = {name: value.cpu() for name, value in kept.weights.items()}
+            state = replace(self.checkpoint(), step=kept.step, average=average, figures=figures)
+            save_checkpoint(self.folder / BEST, state)
+            self._write_validation(kept.step, figures)
+
+    def _write_validation(self, step: int, figures: dict[str, Any]) -> None:
+        content = {"step": step, "split": self.split.description, **figures}
+        if self.comparison:
+            content["start"] = self.comparison
+        with self._writing():
+            write_text(self.folder / "validation.json", json.dumps(content, indent=2), make_folders=True)
+
     def _end_epoch(self, log: RunLog) -> None:
         """Update the best metric, save checkpoints and draw the picture."""
         miou = self.figures.get("miou")
@@ -328,11 +404,10 @@ class Run:
         self._save(LAST)
         if not self.fabric.is_global_zero:
             return
-        with self._writing():
-            if self.figures:
-                text = json.dumps({"step": self.step, "split": self.split.description, **self.figures}, indent=2)
-                write_text(self.folder / "validation.json", text, make_folders=True)
-            if self.places:
+        if self.figures:
+            self._write_validation(self.step, self.figures)
+        if self.places:
+            with self._writing():
                 self._draw(log)
 
     def _draw(self, log: RunLog) -> None:
@@ -358,6 +433,8 @@ class Run:
                 f"Stopped at step {self.step}: no better mean IoU for {self.stale} epochs (best {self.best:.4f})."
             )
         ended = self._stalled() or self.step == self.config.optimizer.steps
+        if ended and self.started_from and (self.folder / START).is_file():
+            self._compare(log)
         if ended and self.fabric.is_global_zero:
             with self._writing():
                 draw_curves(self.folder / LOG, self.folder / "curves.png")
@@ -384,6 +461,8 @@ class Run:
             self.bands.names,
             self.bands.numbers,
             self.values.to_json() if self.values else None,
+            self.new_classes,
+            self.comparison,
         )
 
     def _save(self, name: str) -> None:
@@ -404,6 +483,10 @@ class _Clock:
     def tick(self) -> float:
         self._steps += 1
         return self._steps * self._chips / max(time.monotonic() - self._started, 1e-9)
+
+
+def _copied(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in model.state_dict().items()}
 
 
 def _seed(run: int, step: int, part: int) -> int:

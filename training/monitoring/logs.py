@@ -31,8 +31,8 @@ class Row:
 
     Args:
         step: Optimizer steps done.
-        epoch: Current epoch, from 1.
-        loss: Mean loss since the previous row.
+        epoch: Current epoch, from 1; 0 for the start.
+        loss: Mean loss since the previous row; None for the start.
         rate: Largest learning rate of the parameter groups.
         speed: Chips/s of all devices since the previous row.
         seconds: Wall time of the run so far, s.
@@ -41,7 +41,7 @@ class Row:
 
     step: int
     epoch: int
-    loss: float
+    loss: float | None
     rate: float
     speed: float
     seconds: float
@@ -115,7 +115,8 @@ class RunLog:
             writer.writerow(values[name] for name in self._columns)
         if self._board is not None:
             for name in ("loss", "rate", "chips_per_second"):
-                self._board.add_scalar(f"training/{name}", float(values[name]), row.step)
+                if values[name]:
+                    self._board.add_scalar(f"training/{name}", float(values[name]), row.step)
             for name in self._columns[6:]:
                 if values[name] is not None:
                     self._board.add_scalar(f"validation/{name}", float(values[name]), row.step)
@@ -138,17 +139,20 @@ class RunLog:
         return {
             "step": row.step,
             "epoch": row.epoch,
-            "loss": f"{row.loss:.5f}",
-            "rate": f"{row.rate:.3g}",
-            "chips_per_second": f"{row.speed:.2f}",
+            "loss": "" if row.loss is None else f"{row.loss:.5f}",
+            "rate": "" if row.loss is None else f"{row.rate:.3g}",
+            "chips_per_second": "" if row.loss is None else f"{row.speed:.2f}",
             "seconds": f"{row.seconds:.0f}",
             "accuracy": row.figures.get("accuracy"),
             "miou": row.figures.get("miou"),
         } | {f"iou {name}": classes.get(name, {}).get("iou") for name in self._classes}
 
     def _line(self, row: Row) -> str:
-        parts = [f"step {row.step}/{self._steps}", f"loss {row.loss:.4f}", f"rate {row.rate:.2g}"]
-        parts.append(f"{row.speed:.1f} chips/s")
+        parts = [f"step {row.step}/{self._steps}"]
+        if row.loss is None:
+            parts = ["start"]
+        else:
+            parts += [f"loss {row.loss:.4f}", f"rate {row.rate:.2g}", f"{row.speed:.1f} chips/s"]
         if row.step > self._first:
             left = (time.monotonic() - self._started) / (row.step - self._first) * (self._steps - row.step)
             parts.append(f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left")

@@ -109,22 +109,55 @@ def validate(
     window: int,
     fabric: Fabric,
 ) -> dict[str, Any]:
-    """Return metrics over all images, as :meth:`Confusion.to_json` returns them, and the IoU of each source.
+    """Return metrics over all images, as :meth:`Confusion.to_json` returns them, and the IoU of each source."""
+    counts = count_pixels(model, standardize, images, len(classes), window, fabric)
+    return summarize(counts, images, classes)
 
-    The images are divided among the processes of a run; every process returns the total. With several sources ``miou``
-    is the mean over the sources of their mean IoU, so that large sources do not dominate the choice of the best epoch.
+
+def count_pixels(
+    model: SegmentationModel,
+    standardize: Standardize,
+    images: Sequence[LabelledImage],
+    classes: int,
+    window: int,
+    fabric: Fabric,
+    units: int = 1,
+) -> npt.NDArray[np.int64]:
+    """Return (U, S, 2 K, K) int64 pixels of U parts of the images and S sources, see :class:`PartialConfusion`.
+
+    The images are divided among the processes of a run; every process returns the total.
+
+    Args:
+        model: Network in evaluation mode.
+        standardize: Function from 8-bit pixels to standardized input.
+        images: N images.
+        classes: Number of classes, K.
+        window: Side of the windows, px.
+        fabric: Devices.
+        units: Number of parts that are counted separately, of successive images; at most N.
     """
     sources = sorted({image.source for image in images})
-    counts = torch.zeros(len(sources), 2 * len(classes), len(classes), dtype=torch.float64)
-    for image in images[fabric.global_rank :: fabric.world_size]:
-        image = image.at_model_gsd()
+    counts = torch.zeros(units, len(sources), 2 * classes, classes, dtype=torch.float64)
+    for number in range(fabric.global_rank, len(images), fabric.world_size):
+        image = images[number].at_model_gsd()
         with fabric.autocast():
             predicted = predict_labels(model, standardize, image.pixels, window)
-        found = PartialConfusion.of(image.labels, predicted, len(classes)).counts
-        counts[sources.index(image.source)] += torch.from_numpy(found)
-    total = cast(torch.Tensor, fabric.all_reduce(counts.to(fabric.device), reduce_op="sum")).cpu().numpy()
-    parts = {name: PartialConfusion(part.astype(np.int64)) for name, part in zip(sources, total, strict=True)}
-    figures = PartialConfusion(total.sum(axis=0).astype(np.int64)).full.to_json(list(classes))
+        found = PartialConfusion.of(image.labels, predicted, classes).counts
+        counts[number * units // len(images), sources.index(image.source)] += torch.from_numpy(found)
+    total = cast(torch.Tensor, fabric.all_reduce(counts.to(fabric.device), reduce_op="sum"))
+    return total.cpu().numpy().astype(np.int64)
+
+
+def summarize(counts: npt.NDArray[np.int64], images: Sequence[LabelledImage], classes: Sequence[str]) -> dict[str, Any]:
+    """Return the metrics of (U, S, 2 K, K) pixels, as :meth:`Confusion.to_json` returns them, and those of each source.
+
+    With several sources ``miou`` is the mean over the sources of their mean IoU, so that large sources do not dominate
+    the choice of the best epoch.
+    """
+    sources = sorted({image.source for image in images})
+    total = counts.sum(axis=0)
+    parts = {name: PartialConfusion(part) for name, part in zip(sources, total, strict=True)}
+    figures = PartialConfusion(total.sum(axis=0)).full.to_json(list(classes))
     if len(sources) > 1:
         figures["sources"] = {
             name: {label: rounded(value) for label, value in zip(classes, part.iou, strict=True)}

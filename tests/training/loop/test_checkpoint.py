@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from dubai_landcover_plugin.core.bundle.save import save_bundle
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
-from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
+from dubai_landcover_plugin.protocol.model_metadata import ModelSpec
 from training.config import ModelConfig, TrainingConfig
 from training.errors import TrainingError
 from training.loop.checkpoint import (
@@ -24,7 +22,7 @@ from training.loop.checkpoint import (
     load_weights,
     save_checkpoint,
 )
-from training.loop.initialization import start_weights
+from training.loop.start import read_start, start_weights
 from training.monitoring.logs import LOG, RunLog
 
 OTHER = ClassScheme(
@@ -72,7 +70,7 @@ def test_version_1_means_the_dubai_classes_and_can_be_started_from_but_not_resum
     assert (checkpoint.step, checkpoint.config.run.seed, checkpoint.config.run.epoch) == (7, 4, 140)
     assert checkpoint.config.data.scene_share == 0.1
     model = build()
-    start_weights(model, path, DUBAI)
+    start_weights(model, read_start(path), DUBAI)
     assert torch.equal(model.state_dict()["head.weight"], weights["head.weight"])
     with pytest.raises(TrainingError, match=r"version 1.*--start-from"):
         check_resumable(checkpoint, checkpoint.config, DUBAI)
@@ -119,60 +117,6 @@ def test_weights_of_another_network_are_listed() -> None:
     assert "[model]" in text
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert compare_weights(before, before) == []
-
-
-def test_starting_fills_what_fits_and_reports_the_rest(tmp_path: Path) -> None:
-    source = write(tmp_path / "first.ckpt", build())
-    said: list[str] = []
-    model = build()
-    start_weights(model, source, DUBAI, said.append)
-    assert said == []
-    deeper = build(architecture="unet_vit", dim=4, blocks=1, heads=1, grid=2)
-    start_weights(deeper, source, DUBAI, said.append)
-    assert torch.equal(deeper.state_dict()["head.weight"], model.state_dict()["head.weight"])
-    assert "84.3% of the weights loaded. Missing" in said[0]
-    assert "bottleneck.narrow.weight, " in said[0]
-    with pytest.raises(TrainingError, match=r"another network: only \d+% fit.*Of another shape"):
-        start_weights(build(width=8), source, DUBAI, said.append)
-
-
-def test_other_classes_get_a_new_output_layer(tmp_path: Path) -> None:
-    source = write(tmp_path / "first.ckpt", build())
-    trained = load_checkpoint(source).average
-    for scheme in (OTHER, replace(DUBAI, classes=tuple(reversed(DUBAI.classes)))):
-        said: list[str] = []
-        model = build(classes=len(scheme.classes))
-        fresh = model.state_dict()["head.weight"].clone()
-        start_weights(model, source, scheme, said.append)
-        assert torch.equal(model.state_dict()["stem.0.weight"], trained["stem.0.weight"])
-        assert torch.equal(model.state_dict()["head.weight"], fresh)
-        assert (
-            "The classes differ, so the output layer is initialized anew. Missing (2): head.weight, head.bias."
-            in said[0]
-        )
-
-
-def test_a_model_file_can_be_the_start(tmp_path: Path) -> None:
-    trained = build()
-    metadata = BundleMetadata(
-        name="small",
-        title="Small",
-        spec=ModelSpec("unet", 3, 5, {"width": 4, "depth": 1}),
-        scheme=DUBAI,
-        bands=("red", "green", "blue"),
-        mean=(0.5,) * 3,
-        std=(0.5,) * 3,
-        gsd=1.0,
-        stride=trained.stride,
-        parameters=sum(parameter.numel() for parameter in trained.parameters()),
-    )
-    path = tmp_path / "small.safetensors"
-    save_bundle(path, metadata, trained)
-    model = build()
-    start_weights(model, path, DUBAI)
-    torch.testing.assert_close(
-        model.state_dict()["stem.0.weight"], trained.state_dict()["stem.0.weight"], rtol=1e-3, atol=1e-3
-    )
 
 
 @pytest.mark.parametrize("content", [b"", b"[optimizer]\nsteps = 3\n", b"\x80\x04\x95"])

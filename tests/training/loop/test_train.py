@@ -25,6 +25,7 @@ from training.data.splits import Split
 from training.errors import TrainingError
 from training.loop.checkpoint import BEST, LAST, load_checkpoint, save_checkpoint
 from training.loop.optimizer import average_weights, learning_rate_factor, make_optimizer, set_update_count
+from training.loop.start import read_start
 from training.loop.train import Run
 
 CONFIG = TrainingConfig(
@@ -249,7 +250,7 @@ def test_a_run_remembers_whose_weights_it_started_from(tmp_path: Path) -> None:
     start(tmp_path / "first").go(until=1)
     source = tmp_path / "first" / LAST
     average = load_checkpoint(source).average
-    second = start(tmp_path / "second", start_from=source)
+    second = start(tmp_path / "second", start=read_start(source))
     assert second.step == 0
     assert all(torch.equal(value, average[key]) for key, value in second.model.state_dict().items())
     second.go(until=1)

@@ -1,0 +1,187 @@
+"""Compares the result of a run with the weights that it started from, on the held-out images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from .start import interpolate
+
+UNITS = 20  # largest number of parts of the held-out images whose scatter gives the standard error
+Counts = npt.NDArray[np.int64]
+"""(U, S, 2 K, K) pixels of U parts of the images, see :func:`.count_pixels`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """Weights that may be kept.
+
+    Args:
+        label: What they are, for messages.
+        alpha: Share of the result in the interpolation with the start: 0 is the start, 1 the result.
+        step: Optimizer steps of the result.
+        weights: The weights, by name.
+    """
+
+    label: str
+    alpha: float
+    step: int
+    weights: Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Result of a run beside its start, on the held-out images.
+
+    Args:
+        name: File of the start.
+        new_classes: Classes that the start does not have.
+        images: Number of held-out images.
+        start: Accuracy and mean IoU of the start.
+        result: Those of the best of the compared weights.
+        alpha: Share of the result in these weights; below 1 they are interpolated with the start.
+        step: Optimizer steps of the result.
+        gain: Mean IoU of ``result`` minus that of ``start``.
+        error: Standard error of the gain, estimated from its scatter over the images; None for a single image.
+        better: Whether the gain is above 0 and above its standard error; otherwise the start is kept.
+    """
+
+    name: str
+    new_classes: tuple[str, ...]
+    images: int
+    start: dict[str, float | None]
+    result: dict[str, float | None]
+    alpha: float
+    step: int
+    gain: float
+    error: float | None
+    better: bool
+
+    def to_json(self) -> dict[str, Any]:
+        """Return a JSON-ready description."""
+        return {**asdict(self), "new_classes": list(self.new_classes)}
+
+
+def candidates(
+    start: Mapping[str, torch.Tensor],
+    last: Mapping[str, torch.Tensor],
+    steps: int,
+    alphas: Iterable[float],
+    rows: Sequence[int],
+    best: Candidate | None = None,
+) -> list[Candidate]:
+    """Return the start, its interpolations with the last weights, these, and the best epoch if there is one.
+
+    Args:
+        start: Weights of the start.
+        last: Averaged weights at the end of the run.
+        steps: Optimizer steps of the run.
+        alphas: Shares of the result to interpolate.
+        rows: Rows of the output layer of classes that the start does not have.
+        best: Weights of the best epoch; None if it is the start or the last one.
+    """
+    mixed = [
+        Candidate(f"{1 - alpha:.0%} start, {alpha:.0%} result", alpha, steps, interpolate(start, last, alpha, rows))
+        for alpha in sorted(set(alphas))
+    ]
+    found = [Candidate("start", 0.0, 0, start), *mixed, Candidate("result", 1.0, steps, last)]
+    return found if best is None else [*found, best]
+
+
+def compare(
+    tried: Sequence[Candidate],
+    count: Callable[[Candidate], Counts],
+    summary: Callable[[Counts], dict[str, Any]],
+    name: str,
+    new_classes: Sequence[str],
+    images: int,
+) -> tuple[Comparison, Candidate, dict[str, Any], list[str]]:
+    """Validate candidates, the start first, and choose one: the best, unless its gain may be noise.
+
+    The start is kept unless the gain in mean IoU is above its standard error, as the one-standard-error rule keeps the
+    simpler model: the held-out images are few, and they choose among several candidates. Source: Breiman et al. 1984,
+    Classification and Regression Trees, section 3.4.3, https://doi.org/10.1201/9781315139470.
+
+    Returns:
+        The comparison, the candidate to keep, its metrics, and a line of text on each candidate.
+    """
+    counted = [count(candidate) for candidate in tried]
+    figures = [summary(counts) for counts in counted]
+    scores = [figure["miou"] if figure["miou"] is not None else -1.0 for figure in figures]
+    best = 1 + int(np.argmax(scores[1:]))  # the first of equal ones, with the least change
+    gain = scores[best] - scores[0]
+    error = standard_error(counted[0], counted[best], lambda counts: summary(counts)["miou"])
+    better = gain > (error or 0.0)
+    comparison = Comparison(
+        name=name,
+        new_classes=tuple(new_classes),
+        images=images,
+        start=_headline(figures[0]),
+        result=_headline(figures[best]),
+        alpha=tried[best].alpha,
+        step=tried[best].step,
+        gain=round(gain, 4),
+        error=None if error is None else round(error, 4),
+        better=better,
+    )
+    lines = [f"  {candidate.label}: mean IoU {score:.3f}" for candidate, score in zip(tried, scores, strict=True)]
+    chosen = best if better else 0
+    return comparison, tried[chosen], figures[chosen], lines
+
+
+def _headline(figures: Mapping[str, Any]) -> dict[str, float | None]:
+    return {key: figures[key] for key in ("accuracy", "miou")}
+
+
+def standard_error(one: Counts, other: Counts, score: Callable[[Counts], float | None]) -> float | None:
+    """Return the jackknife standard error of the difference of two scores of the same images; None for one image.
+
+    Source: Efron & Tibshirani 1993, An Introduction to the Bootstrap, section 11.2,
+    https://doi.org/10.1201/9780429246593.
+
+    Args:
+        one: Pixels of each part of the images.
+        other: Those of other weights.
+        score: Function from pixels to a score; None where it is not defined.
+    """
+    used = np.flatnonzero(one.sum(axis=(1, 2, 3)))  # parts with labels
+    if len(used) < 2:
+        return None
+    differences = []
+    for unit in used:
+        rest = used[used != unit]
+        before, after = score(one[rest]), score(other[rest])
+        if before is not None and after is not None:
+            differences.append(after - before)
+    units = len(differences)
+    if units < 2:
+        return None
+    scatter = np.square(np.subtract(differences, np.mean(differences))).sum()
+    return float(np.sqrt((units - 1) / units * scatter))
+
+
+def describe_comparison(found: Mapping[str, Any]) -> str:
+    """Return sentences on a comparison as :meth:`Comparison.to_json` gives it, for the log, the card and the export."""
+    start, result = found["start"], found["result"]
+    noise = "of unknown error" if found["error"] is None else f"± {found['error']:.3f} (standard error)"
+    kind = "result" if found["alpha"] == 1 else f"result, {found['alpha']:.0%} of the way from the start"
+    images = f"{found['images']} held-out image{'s' if found['images'] != 1 else ''}"
+    text = (
+        f"On {images}: mean IoU {_number(start['miou'])} of the start {found['name']}, {_number(result['miou'])} of "
+        f"the {kind} (accuracy {_number(start['accuracy'])} and {_number(result['accuracy'])}); "
+        f"gain {found['gain']:+.3f}, {noise}."
+    )
+    if found["new_classes"]:
+        text += f" The start does not have {', '.join(found['new_classes'])}."
+    if not found["better"]:
+        text += " The result is no better than its start beyond this noise: the model has the weights of the start."
+    return text
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:.3f}"
