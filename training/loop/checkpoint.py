@@ -248,7 +248,8 @@ def _flat(config: TrainingConfig) -> dict[str, Any]:
     return {f"{section}.{key}": value for section, table in sections.items() for key, value in table.items()}
 
 
-_MAY_CHANGE = ("optimizer.steps", "optimizer.decay", "data.title")  # and all of [run] except the seed
+# and all of [run] except the seed
+_MAY_CHANGE = ("optimizer.steps", "optimizer.decay", "data.title", "start.model", "start.alphas")
 
 
 def check_resumable(

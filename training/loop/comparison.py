@@ -179,7 +179,8 @@ def describe_comparison(found: Mapping[str, Any]) -> str:
     if found["new_classes"]:
         text += f" The start does not have {', '.join(found['new_classes'])}."
     if not found["better"]:
-        text += " The result is no better than its start beyond this noise: the model has the weights of the start."
+        text += " The result is no better than its start beyond this noise: the model has the weights of the start"
+        text += " and never predicts these classes." if found["new_classes"] else "."
     return text
 
 

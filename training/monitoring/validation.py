@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 
-from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion, rounded
+from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion, mean_of_defined, rounded
 from dubai_landcover_plugin.core.grid.windows import TileGrid
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.core.segmentation.blending import TileRowBlender
@@ -163,5 +163,6 @@ def summarize(counts: npt.NDArray[np.int64], images: Sequence[LabelledImage], cl
             name: {label: rounded(value) for label, value in zip(classes, part.iou, strict=True)}
             for name, part in parts.items()
         }
-        figures["miou"] = rounded(float(np.mean([np.nanmean(part.iou) for part in parts.values()])))
+        means = np.array([mean_of_defined(part.iou) for part in parts.values()])
+        figures["miou"] = rounded(mean_of_defined(means))
     return figures

@@ -22,6 +22,7 @@ from training.config import DataConfig
 from training.data.layouts import LabelledImage, open_dataset
 from training.data.values import value_statistics
 from training.loop.checkpoint import BEST, LAST, load_checkpoint
+from training.loop.comparison import describe_comparison
 from training.loop.train import Run
 
 CONFIG = f"""{SMALL_RUN}[optimizer]
@@ -149,6 +150,63 @@ def test_an_interrupt_says_how_to_go_on(
     monkeypatch.setattr(Run, "_one_step", interrupt)
     assert main(command) == 130
     assert "--resume" in capsys.readouterr().err
+
+
+class TestStart:
+    """Fine-tuning: the network of the start, its bands and pixel size, and what the export says."""
+
+    @pytest.fixture
+    def tuning(self, command: list[str], tmp_path: Path) -> list[str]:
+        """A command that fine-tunes the last checkpoint of a first run, with the network of that run."""
+        assert main(command) == 0
+        text = CONFIG.replace('architecture = "unet"', 'architecture = "start"')
+        lines = [
+            line for line in text.splitlines() if not line.startswith(("arguments", "window", "gsd", "pretrained"))
+        ]
+        (tmp_path / "tune.toml").write_text("\n".join(lines))
+        data = command[command.index("--data") + 1]
+        return ["train", str(tmp_path / "tune.toml"), "--data", data, "--run", str(tmp_path / "tuned")]
+
+    def test_from_the_start_to_the_card(
+        self, tuning: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        start = ["--start-from", str(tmp_path / "run" / LAST)]
+        settings = ["--set", "optimizer.rate=1e-9", "--set", "start.alphas=0.5"]
+        assert main([*tuning, *start, *settings]) == 0
+        said = capsys.readouterr().out
+        assert "Ground sampling distance: 1 m/px, that of the start." in said
+        assert "  50% start, 50% result: mean IoU" in said
+        config = load_checkpoint(tmp_path / "tuned" / BEST).config.model
+        assert (config.architecture, config.arguments) == ("unet", {"width": 4, "depth": 1})
+        assert (config.window, config.gsd) == (64, 1.0)
+        comparison = json.loads((tmp_path / "tuned" / "validation.json").read_text())["start"]
+        assert not comparison["better"]
+        sentence = describe_comparison(comparison)
+        assert sentence in said
+        model = tmp_path / "model.safetensors"
+        assert main(["export", str(tmp_path / "tuned" / BEST), str(model)]) == 0
+        assert sentence in capsys.readouterr().out
+        assert sentence in model.with_suffix(".md").read_text()
+        assert read_metadata(model).training["start"] == comparison
+        # the start is kept in the folder of the run: the option is not needed again
+        (tmp_path / "run" / LAST).unlink()
+        assert main([*tuning, *settings, "--resume", "--set", "optimizer.steps=6"]) == 0
+
+    def test_without_a_start_there_is_no_network(self, tuning: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        assert main(tuning) == 1
+        assert "the training starts from no model. Name one: --start-from" in capsys.readouterr().err
+
+    def test_other_bands_are_refused(
+        self, tuning: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        start = ["--start-from", str(tmp_path / "run" / LAST)]
+        assert main([*tuning, *start, "--set", 'data.bands=["nir=1","red=2","green=3"]']) == 1
+        assert "reads the bands red, green, blue; the training images have nir, red, green" in capsys.readouterr().err
+        assert not (tmp_path / "tuned").exists()
+        assert main([*tuning, *start, "--set", 'data.bands=["blue=3","red=1","green=2"]']) == 0
+        checkpoint = load_checkpoint(tmp_path / "tuned" / LAST)
+        assert (checkpoint.bands, checkpoint.band_numbers) == (("red", "green", "blue"), (1, 2, 3))
+        assert checkpoint.config.data.bands == ("red=1", "green=2", "blue=3")
 
 
 class TestBands:

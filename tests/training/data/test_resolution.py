@@ -90,3 +90,17 @@ def test_a_part_has_the_pixels_of_the_whole() -> None:
     part, part_labels = image.part(Window(10, 20, 30, 40), (60, 80))
     np.testing.assert_array_equal(part, whole[20:80, 40:120])
     np.testing.assert_array_equal(part_labels, labels[20:80, 40:120])
+
+
+def test_images_of_a_fine_tuning_are_resampled_to_the_pixels_of_the_start(tmp_path: Path) -> None:
+    write_pair(tmp_path, "a", 2.0)
+    with pytest.raises(ConfigError, match=r"model\.gsd is 1 m, but a has pixels of 2×2 m"):
+        settled(tmp_path, model={"gsd": 1.0})
+    config, said = TrainingConfig.from_mapping({"model": {"gsd": 1.0}}), list[str]()
+    dataset = open_data(config, tmp_path)
+    assert settle_gsd(config, dataset, said.append, of_start=True).model.gsd == 1.0
+    assert said == ["Ground sampling distance: 1 m/px, that of the start."]
+    assert dataset.entries[0].load().scale == (2.0, 2.0)
+    write_pair(tmp_path, "b", 10.0)
+    with pytest.raises(ConfigError, match=r"times coarser"):
+        settle_gsd(config, open_data(config, tmp_path), said.append, of_start=True)

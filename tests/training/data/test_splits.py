@@ -69,6 +69,43 @@ def test_no_image_lies_in_both_parts_and_none_is_lost(groups: list[int], data: s
     assert ("It leaks" in choice.description) == leaks
 
 
+@pytest.mark.parametrize("count", [1, 4, 6])
+def test_a_quarter_of_each_image_is_held_out(count: int) -> None:
+    dataset = dataset_of([0] * count)
+    split = make_split(dataset, SplitConfig(kind="quarter"), quiet)
+    sides = []
+    for entry, trained, held in zip(dataset.entries, split.training, split.validation, strict=True):
+        whole = entry.load()
+        assert np.array_equal(trained.pixels, whole.pixels)
+        assert np.array_equal(held.pixels, whole.pixels)
+        inside, outside = held.labels != IGNORE, trained.labels != IGNORE
+        assert np.array_equal(inside, ~outside)
+        assert np.array_equal(np.where(inside, held.labels, trained.labels), whole.labels)
+        assert inside.mean() == 0.25
+        sides.append([bool(inside[row, col]) for row, col in ((20, 0), (0, 24), (20, -1), (-1, 24))])
+    expected = np.eye(4, dtype=bool).tolist()
+    assert sides == [expected[index % 4] for index in range(count)]
+    assert "too optimistic for other places" in split.description
+
+
+@pytest.mark.parametrize(
+    ("groups", "kind"),
+    [
+        ([0, 1, 2, 3], "A quarter of each image"),
+        (list(range(8)), "A quarter of each image"),  # eight places of one image: a fold is a single image
+        ([0] * 9, "A quarter of each image"),  # one place
+        ([0] * 7 + [1] * 2, "A quarter of each image"),  # most images would be held out
+        ([0, 0, 0, 1, 1, 1, 2, 2, 2], "By location, fold 0 of 3: g0 held out"),
+        (list(range(12)), "By location, fold 0 of 5"),
+    ],
+)
+def test_auto_holds_out_places_if_there_are_enough_images(groups: list[int], kind: str) -> None:
+    assert choose(dataset_of(groups), SplitConfig(kind="auto")).description.startswith(kind)
+    kept = choose(dataset_of(groups), SplitConfig(kind="auto", exclude=("g0/i00",)))
+    assert "g0/i00" not in {entry.name for entry in (*kept.training, *kept.validation)}
+    assert kept.description.endswith("Not used: g0/i00.")
+
+
 def test_many_places_are_gathered_into_five_folds_of_neighbours() -> None:
     dataset = dataset_of(list(range(8)))
     assert len(folds_of(dataset, SplitConfig())) == 8
@@ -138,7 +175,7 @@ def test_one_place_cannot_be_kept_out() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ('kind = "random"', "split.kind must be one of none, seed, location, patch, list, got 'random'"),
+        ('kind = "random"', "split.kind must be one of none, auto, seed, location, quarter, patch, list, got 'random'"),
         ('kind = "list"', "split.validation is empty"),
         ("share = 1.0", "share must be between 0 and 1"),
         ("fold = -1", "fold must be at least 0"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from training.monitoring.curves import draw_curves
 from training.monitoring.logs import LOG, Row, RunLog
 
 FIGURES = {"accuracy": 0.75, "miou": 0.5, "classes": {"Road": {"iou": 0.25}}}
@@ -59,6 +60,19 @@ def test_a_run_from_the_start_has_no_earlier_rows(tmp_path: Path) -> None:
     with log(tmp_path):
         pass
     assert not (tmp_path / LOG).exists()
+
+
+def test_the_start_has_a_row_without_a_loss(tmp_path: Path) -> None:
+    said: list[str] = []
+    with log(tmp_path, lines=said, board=True) as written:
+        written.add(Row(0, 0, None, 0.0, 0.0, 0.0, {"accuracy": 0.5, "miou": 0.25}))
+        written.add(row(20))
+    assert [(line["step"], line["loss"], line["miou"]) for line in rows(tmp_path)] == [
+        ("0", "", "0.25"),
+        ("20", "0.12346", ""),
+    ]
+    assert said[0] == "start  accuracy 0.500  mIoU 0.250"
+    assert draw_curves(tmp_path / LOG, tmp_path / "curves.png")
 
 
 def test_other_processes_write_nothing(tmp_path: Path) -> None:
