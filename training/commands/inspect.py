@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -28,6 +29,7 @@ def inspect(data: str, config: str | None, settings: Sequence[str], pictures: st
     The exit status is 1 if an image cannot be used.
     """
     from ..config import load_config
+    from ..data.resolution import describe_gsd
     from ..data.sources import open_data
     from ..inspection.findings import inspect_dataset
     from ..inspection.page import ContactSheet, describe, save_page, save_pictures
@@ -35,6 +37,7 @@ def inspect(data: str, config: str | None, settings: Sequence[str], pictures: st
     report = say
     configuration = load_config(config, settings)
     dataset = open_data(configuration, data)
+    dataset = replace(dataset, notes=(*describe_gsd(configuration, dataset), *dataset.notes))
     sheet = ContactSheet(dataset.scheme, len(dataset.entries)) if pictures or output else None
     found = inspect_dataset(dataset, sheet.add if sheet else None, report)
     report(describe(found))

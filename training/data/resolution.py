@@ -11,6 +11,7 @@ from dubai_landcover_plugin.core.grid.work_grid import GSD_TOLERANCE, MAX_UPSAMP
 
 from ..config import TrainingConfig
 from ..errors import ConfigError
+from ..start_config import OF_START
 from .dataset import Dataset, Entry, LabelledImage
 from .names import listing
 
@@ -74,6 +75,23 @@ def settle_gsd(
     if unknown:
         report(f"{listing(unknown, 3)}: without a georeference, the pixels count as {gsd:g} m.")
     return replace(config, model=replace(config.model, gsd=gsd))
+
+
+def describe_gsd(config: TrainingConfig, dataset: Dataset) -> list[str]:
+    """Return lines of text on the ground sampling distance that a training would have, or why it would be refused.
+
+    Args:
+        config: Configuration; with ``architecture = "start"`` the start decides, and nothing is returned.
+        dataset: Labelled images.
+    """
+    if config.model.architecture == OF_START and not config.model.gsd:
+        return []
+    lines: list[str] = []
+    try:
+        settle_gsd(config, dataset, lines.append)
+    except ConfigError as error:
+        lines.append(str(error))
+    return lines
 
 
 def _common_gsd(sizes: dict[str, tuple[float, float]], unknown: Sequence[str]) -> float:

@@ -28,7 +28,7 @@ from ..data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
 from ..data.splits import Split
 from ..errors import ConfigError, TrainingError
 from ..monitoring.curves import draw_curves
-from ..monitoring.logs import LOG, Row, RunLog
+from ..monitoring.logs import LOG, Clock, Row, RunLog
 from ..monitoring.snapshots import choose_places, draw_snapshot
 from ..monitoring.validation import count_pixels, predict_labels, summarize, validate
 from .checkpoint import BEST, LAST, START, Checkpoint, check_resumable, load_checkpoint, load_weights, save_checkpoint
@@ -183,7 +183,7 @@ class Run:
             known = len(self.new_classes) < len(self.scheme.classes)
             if self.step == 0 and self.started_from and known and self.split.validation:
                 self._validate_start(log)
-            clock = _Clock(self.config.chips.batch * self.config.optimizer.accumulate * self.fabric.world_size)
+            clock = Clock(self.config.chips.batch * self.config.optimizer.accumulate * self.fabric.world_size)
             while self.step < end and not self._stalled():
                 self.losses.append(self._one_step())
                 self.step += 1
@@ -468,21 +468,6 @@ class Run:
     def _save(self, name: str) -> None:
         if self.fabric.is_global_zero:
             save_checkpoint(self.folder / name, self.checkpoint())
-
-
-class _Clock:
-    """Measures chips/s since the last restart."""
-
-    def __init__(self, chips: int) -> None:
-        self._chips = chips
-        self.restart()
-
-    def restart(self) -> None:
-        self._steps, self._started = 0, time.monotonic()
-
-    def tick(self) -> float:
-        self._steps += 1
-        return self._steps * self._chips / max(time.monotonic() - self._started, 1e-9)
 
 
 def _copied(model: torch.nn.Module) -> dict[str, torch.Tensor]:

@@ -173,3 +173,20 @@ class RunLog:
         for row in rows:
             writer.writerow(row.get(name, "") for name in self._columns)
         write_text(self._path, text.getvalue(), make_folders=True)
+
+
+class Clock:
+    """Measures chips/s since the last restart."""
+
+    def __init__(self, chips: int) -> None:
+        self._chips = chips
+        self.restart()
+
+    def restart(self) -> None:
+        """Start to measure anew."""
+        self._steps, self._started = 0, time.monotonic()
+
+    def tick(self) -> float:
+        """Count a step and return the speed, chips/s."""
+        self._steps += 1
+        return self._steps * self._chips / max(time.monotonic() - self._started, 1e-9)

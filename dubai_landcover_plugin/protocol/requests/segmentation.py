@@ -45,7 +45,7 @@ class SegmentOptions(Request):
         None,
         low=1,
         filled=True,
-        title="Bands, in the order red, green, blue",
+        title="Bands, in the order of the model's inputs",
         help="Band numbers, counted from 1, in the order of the model's inputs. By default bands are found by their "
         "names, then by their colour interpretation, then by their numbers in the training rasters if the model "
         "records them, else the first ones are used.",

@@ -209,7 +209,11 @@ def test_the_command_prints_draws_and_fails_where_training_would(
 
 def test_the_command_succeeds_on_sound_data(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["inspect", str(write_dataset(tmp_path))]) == 0
-    assert "4 labelled images" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "4 labelled images" in text
+    assert "neither image nor mask has a CRS. Set model.gsd to it" in text
+    assert main(["inspect", str(tmp_path), "--set", "model.gsd=0.5"]) == 0
+    assert "Ground sampling distance: 0.5 m/px, as configured." in capsys.readouterr().out
     assert main(["inspect", str(tmp_path / "nowhere")]) == 1
     assert "does not exist" in capsys.readouterr().err
     assert main(["inspect", str(tmp_path), "--set", "data.bands=[1]"]) == 1
