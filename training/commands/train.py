@@ -80,6 +80,9 @@ def train(
     check_export(run.checkpoint(), run.model, name)
     run.go()
     weights = run.folder / (BEST if (run.folder / BEST).is_file() else LAST)
+    if run.comparison and not run.comparison["better"]:
+        report(f"{weights} has the weights of the start: keep using {run.started_from}, or add labelled images.")
+        return
     name = name or (run.folder.name if is_name(run.folder.name) else "NAME")
     model = shlex.quote(f"{name}.safetensors")
     report(f"Export the model with: python -m {PACKAGE} export {shlex.quote(str(weights))} {model}")

@@ -183,6 +183,8 @@ class TestStart:
         assert not comparison["better"]
         sentence = describe_comparison(comparison)
         assert sentence in said
+        assert f"has the weights of the start: keep using {LAST}" in said
+        assert "Export the model" not in said
         model = tmp_path / "model.safetensors"
         assert main(["export", str(tmp_path / "tuned" / BEST), str(model)]) == 0
         assert sentence in capsys.readouterr().out
