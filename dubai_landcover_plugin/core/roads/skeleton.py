@@ -28,6 +28,8 @@ from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 TILE = (1024, 2048)  # cells, rows and columns
 _MIN_CELL = 0.5  # m: smaller pixels are aggregated to cells of at least this size, which is precise enough for roads
 _MARGIN = 3  # half widths of the widest road; checked by the test of seams
+_ISLANDS = (1, 2, 4, 8)  # half widths of the islands that are filled, cells
+_ISLAND_DEPTH = 5  # such an island is this many half widths of itself away from the edges of the road
 _MAX_RADIUS = 1000  # cells: larger margins would exhaust the memory
 _PROGRESS = 90  # percent of a run's progress
 
@@ -59,7 +61,7 @@ class Skeleton:
         half_width: (N,) float32, distance to the edge of the class, m (px without a CRS).
         confidence: (N,) float32, percent; NaN where unknown.
         cell: Side of a cell, px.
-        area: The class itself, with holes filled.
+        area: The class itself, with holes and narrow islands filled.
     """
 
     rows: npt.NDArray[np.int64]
@@ -98,7 +100,7 @@ def find_skeleton(
     grid, metric = source.grid, Metric(source.grid)
     cell = max(int(_MIN_CELL / metric.gsd), 1) if metric.unit == "m" else 1
     height, width = -(-grid.height // cell), -(-grid.width // cell)
-    margin = _margin(options, metric, min(metric.sizes(0) + metric.sizes(grid.height)) * cell)
+    margin, inner = _margins(options, metric, min(metric.sizes(0) + metric.sizes(grid.height)) * cell)
     found: list[tuple[npt.NDArray[Any], ...]] = []
     area = RoadArea(grid.height, grid.width, cell)
     total = -(-height // tile[0]) * -(-width // tile[1])
@@ -115,11 +117,15 @@ def find_skeleton(
         core = (slice(rows.start - top, rows.stop - top), slice(cols.start - left, cols.stop - left))
         if mask[core].any():
             across, down = metric.sizes((rows.start + rows.stop) / 2 * cell)
-            filled = _fill_holes(mask, options.max_hole / (down * across * cell**2))
+            filled = _fill_islands(mask, options.max_width / 2 / (min(down, across) * cell))
+            # Only islands look as far as the whole margin.
+            near = tuple(slice(max(side.start - inner, 0), side.stop + inner) for side in core)
+            inside = tuple(slice(c.start - n.start, c.stop - n.start) for c, n in zip(core, near, strict=True))
+            filled = _fill_holes(filled[near], options.max_hole / (down * across * cell**2))
+            coverage[core[0], cols.start : cols.stop][filled[inside] & ~mask[core]] = FULL
             lines, half_width = _skeletonize(filled, options, (down * cell, across * cell))
-            coverage[core[0], cols.start : cols.stop][filled[core] & ~mask[core]] = FULL
-            cell_rows, cell_cols = np.nonzero(lines[core])
-            widths = half_width[core][cell_rows, cell_cols].astype(np.float32)
+            cell_rows, cell_cols = np.nonzero(lines[inside])
+            widths = half_width[inside][cell_rows, cell_cols].astype(np.float32)
             cell_rows, cell_cols = cell_rows + rows.start, cell_cols + cols.start
             found.append((cell_rows, cell_cols, widths, _confidence(confidence, grid, cell_rows, cell_cols, cell)))
         if cols.stop == width:
@@ -137,8 +143,14 @@ def _joined(found: list[tuple[npt.NDArray[Any], ...]], cell: int, area: RoadArea
     return Skeleton(all_rows[order], all_cols[order], widths[order], percent[order], cell, area)
 
 
-def _margin(options: SkeletonOptions, metric: Metric, smallest: float) -> int:
-    """Return the margin of a tile, cells; ``smallest`` is the smallest side of a cell, m or px."""
+def _margins(options: SkeletonOptions, metric: Metric, smallest: float) -> tuple[int, int]:
+    """Return the margins of a tile, cells, for islands and for everything else.
+
+    Args:
+        options: Which pixels are road.
+        metric: Size of a pixel.
+        smallest: Smallest side of a cell, m or px.
+    """
     radius = options.max_width / 2 / smallest  # cells
     text = f"The maximum road width is {options.max_width:g} {metric.unit}"
     if radius < 1:
@@ -151,7 +163,10 @@ def _margin(options: SkeletonOptions, metric: Metric, smallest: float) -> int:
             f"{text}, which is {2 * radius:.0f} cells of the raster; at most {2 * _MAX_RADIUS} can be handled.",
             f"Lower it to {2 * _MAX_RADIUS * smallest:.0f} or less.",
         )
-    return math.ceil(_MARGIN * radius + 2 * math.sqrt(options.max_hole) / smallest) + 4
+    # Filling an island of half width r looks 2 r + _ISLAND_DEPTH * r cells away; the sizes follow each other.
+    islands = sum((2 + _ISLAND_DEPTH) * half for half in _ISLANDS if _ISLAND_DEPTH * half <= radius)
+    inner = math.ceil(_MARGIN * radius + 2 * math.sqrt(options.max_hole) / smallest) + 4
+    return inner + islands, inner
 
 
 def _confidence(
@@ -220,6 +235,44 @@ def _skeletonize(
     # is an even number of cells wide, its true axis is half a cell beside the skeleton, which halves the correction on
     # one side; a quarter of a cell is right on average.
     return lines, np.maximum(edge - math.sqrt(size[0] * size[1]) / 4, 0)
+
+
+def _fill_islands(mask: Mask, largest: float) -> Mask:
+    """Fill islands that are narrow beside the road around them, such as the median strip of a motorway.
+
+    Without it, lanes of a wide road would be lines of their own wherever markings or barriers part them.
+
+    Args:
+        mask: (H, W) bool. The road goes on beyond the border of the array as it meets it.
+        largest: Half width of the widest road, cells.
+
+    Source:
+        P. Soille 2004, Morphological Image Analysis, section 4.2 (closing), https://doi.org/10.1007/978-3-662-05088-0
+    """
+    for half in _ISLANDS:
+        if _ISLAND_DEPTH * half > largest:
+            break
+        # A closing by a square fills what is up to 2 half widths wide; kept is what is then far inside of the road.
+        closed = _erode(~_erode(~mask, half), half)
+        inside = _erode(closed, _ISLAND_DEPTH * half)
+        if not inside.any():
+            break  # no road is wide enough for wider islands either
+        mask = mask | inside
+    return mask
+
+
+def _erode(mask: Mask, radius: int) -> Mask:
+    """Return where the square of side 2 r + 1 around a cell is all True; the border repeats beyond the array."""
+    for axis in (0, 1):
+        pad = [(radius, radius) if axis == side else (0, 0) for side in (0, 1)]
+        run, length = np.moveaxis(np.pad(mask, pad, mode="edge"), axis, 0), 1
+        # Runs of cells that are all True, twice as long in each step.
+        while length < 2 * radius + 1:
+            step = min(length, 2 * radius + 1 - length)
+            run = run[:-step] & run[step:]
+            length += step
+        mask = np.moveaxis(run, 0, axis)
+    return mask
 
 
 def _fill_holes(mask: Mask, largest: float) -> Mask:

@@ -159,7 +159,7 @@ def test_memory_is_one_band_of_rows(tmp_path, monkeypatch):
     monkeypatch.setattr(ClassifiedSource, "read", lambda self, a, b: asked.append(b - a) or read(self, a, b))
     with ClassifiedSource(path) as source:
         find_skeleton(source, SkeletonOptions(ROAD, 10, 4), None, SilentMonitor(), (50, 50))
-    assert max(asked) <= 50 + 2 * (15 + 4 + 4)
+    assert max(asked) <= 50 + 2 * (15 + 4 + 4 + 7)
 
 
 def test_the_command_line(tmp_path, capsys):

@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
+from scipy import ndimage
 
-from tests.core.roads.cases import BUILDING, ROAD, assert_topology, land
+from dubai_landcover_plugin.core.roads.skeleton import _erode
+from tests.core.roads.cases import BUILDING, LAND, ROAD, assert_topology, land
 from tests.factories import ONE_METRE
 
 
@@ -101,3 +103,27 @@ def test_fine_pixels_are_gathered_and_give_the_same_place(network):
         assert sorted(found.line_fields["width_m"]) == pytest.approx([5, 5, 7, 7], abs=0.5)  # half a pixel
     assert shapely.hausdorff_distance(shapely.union_all(fine.lines), shapely.union_all(coarse.lines)) < 1.5
     assert_topology(fine)
+
+
+@pytest.mark.parametrize("tile", [(64, 64), (37, 300), (300, 300)])
+@pytest.mark.parametrize("median", [2, 4])
+def test_a_motorway_with_a_narrow_median_is_one_line(network, tile, median):
+    ids = np.full((300, 300), LAND, np.uint8)
+    ids[100:150] = ROAD
+    ids[120 : 120 + median, 20:140] = ids[120 : 120 + median, 160:260] = LAND  # open between both
+    ids[110:112, 200:240] = LAND
+    (line,) = network(ids, tile=tile).lines
+    assert shapely.get_coordinates(line)[:, 1] == pytest.approx(2_780_000 - 125, abs=0.1)
+
+
+def test_carriageways_with_a_wide_median_are_two_lines(network):
+    ids = np.full((200, 200), LAND, np.uint8)
+    ids[80:92] = ids[100:112] = ROAD
+    assert len(network(ids).lines) == 2
+
+
+def test_erosion_is_that_of_scipy():
+    mask = np.random.default_rng(0).random((50, 60)) < 0.97
+    for radius in range(1, 10):
+        expected = ndimage.minimum_filter(mask.astype(np.uint8), 2 * radius + 1, mode="nearest") > 0
+        assert (_erode(mask, radius) == expected).all()
