@@ -28,6 +28,7 @@ BUNDLE_SUFFIX = ".safetensors"
 MAX_GSD = 1e5
 """Largest ground sampling distance, m/px."""
 MAX_CLASS_BIAS = 100.0
+MAX_ERROR_RATIO = 10.0
 """Largest absolute bias of a class."""
 MAX_BAND_NUMBER = 65_535
 """Largest number of a band of a raster, as of GDAL."""
@@ -92,6 +93,9 @@ class BundleMetadata:
             classes do not change. Source: Guo et al. 2017, https://arxiv.org/abs/1706.04599.
         class_bias: Bias of each class that a calibration added to the logits, in the order of the classes; the
             weights of the last layer include it. Empty for none.
+        error_ratios: Wrong share of the pixels predicted as each class, measured at places kept out of the training and
+            of the calibration, relative to the share that their confidence says; reports correct their estimates by
+            it. Empty where it was not measured.
         parameters: Number of weights.
         licence: SPDX identifier.
         dataset: Training data.
@@ -115,6 +119,7 @@ class BundleMetadata:
     receptive_radius: int | None = None
     temperature: float = 1.0
     class_bias: tuple[float, ...] = ()
+    error_ratios: tuple[float, ...] = ()
     parameters: int = 0
     licence: str = "GPL-2.0-or-later"
     dataset: str = ""
@@ -169,6 +174,14 @@ class BundleMetadata:
                 f"{self.spec.classes} classes, got {self.class_bias!s:.200}.",
                 "Calibrate the model again.",
             )
+        if len(self.error_ratios) not in (0, self.spec.classes) or not all(
+            0 < ratio <= MAX_ERROR_RATIO for ratio in self.error_ratios
+        ):
+            raise BundleError(
+                f"The model '{self.name}' needs no error ratios or one above 0 and of at most {MAX_ERROR_RATIO:g} for "
+                f"each of its {self.spec.classes} classes, got {self.error_ratios!s:.200}.",
+                "Calibrate the model again.",
+            )
 
     def to_stac_item(self) -> dict[str, Any]:
         """Return the STAC item for the header of the model file; valid if ``name`` is a valid STAC id."""
@@ -196,6 +209,7 @@ class BundleMetadata:
             "landcover:receptive_radius": self.receptive_radius,
             "landcover:temperature": self.temperature,
             "landcover:class_bias": list(self.class_bias),
+            "landcover:error_ratios": list(self.error_ratios),
             "landcover:dataset": self.dataset,
             "landcover:metrics": self.metrics,
             "landcover:training": self.training,
@@ -278,6 +292,7 @@ class BundleMetadata:
                 receptive_radius=None if radius is None else whole(radius, 0, _MAX_RADIUS),
                 temperature=number(properties.get("landcover:temperature", 1.0)),  # older bundles have none
                 class_bias=tuple(map(number, array(properties.get("landcover:class_bias", [])))),
+                error_ratios=tuple(map(number, array(properties.get("landcover:error_ratios", [])))),
                 parameters=whole(properties["mlm:total_parameters"], 0, _MAX_PARAMETERS),
                 licence=text(properties["license"], _MAX_TEXT),
                 dataset=text(properties["landcover:dataset"], _MAX_TEXT),

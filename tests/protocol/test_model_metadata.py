@@ -28,6 +28,9 @@ from tests.factories import METADATA
         {"class_bias": (0.1, 0.2)},
         {"class_bias": (0.0, 0.0, 0.0, 0.0, float("nan"))},
         {"class_bias": (0.0, 0.0, 0.0, 0.0, -101.0)},
+        {"error_ratios": (1.0, 1.0)},
+        {"error_ratios": (1.0, 1.0, 1.0, 1.0, 0.0)},
+        {"error_ratios": (1.0, 1.0, 1.0, 1.0, float("nan"))},
     ],
     ids=lambda change: next(iter(change)),
 )
@@ -35,6 +38,14 @@ def test_inconsistent_metadata_are_refused(change):
     assert isinstance(replace(METADATA), BundleMetadata)
     with pytest.raises(BundleError, match="stub"):
         replace(METADATA, **change)
+
+
+def test_error_ratios_are_kept_and_may_be_missing():
+    measured = replace(METADATA, error_ratios=(0.5, 1.0, 1.5, 2.0, 1.25))
+    item = measured.to_stac_item()
+    assert BundleMetadata.from_stac_item(item) == measured
+    del item["properties"]["landcover:error_ratios"]
+    assert BundleMetadata.from_stac_item(item).error_ratios == ()
 
 
 def test_band_numbers_are_kept_and_may_be_missing():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..config import TrainingConfig
     from ..data.dataset import Dataset
+    from ..evaluation.cross_calibration import Calibration
     from ..evaluation.figures import Evaluation
     from ..evaluation.selection import Selection
 
@@ -240,6 +241,7 @@ def calibrate(
         bundle.metadata,
         temperature=float(record["temperature"]),
         class_bias=tuple(record["class_bias"]),
+        error_ratios=tuple(record.get("error_ratios", ())),
         training={**bundle.metadata.training, "calibration": record},
     )
     had_int8 = bundle.graph("int8") is not None
@@ -256,7 +258,7 @@ def _fit(bundle: ModelBundle, choice: _Choice, computation: tuple[str, str], cla
     """Fit a scaling to the selected images, print and return the result."""
     from ..data.places import place_names
     from ..evaluation.calibration import Scaling, sample_logits
-    from ..evaluation.cross_calibration import BIASED, calibrate_sample, calibration_table
+    from ..evaluation.cross_calibration import BIASED, STORED, calibrate_sample, calibration_table
     from ..evaluation.evaluate import in_channels_of
 
     _, dataset, selection = _choose(choice, bundle)
@@ -279,14 +281,20 @@ def _fit(bundle: ModelBundle, choice: _Choice, computation: tuple[str, str], cla
     if fitted.parts < 2:
         print("\nThe quality of the fit is unknown: it takes images at two places, one of which is left out.")
     elif class_bias == "auto" and fitted.kind != BIASED:
-        print(f"\nNo class bias: {_refusal(places)}")
-    if fitted.is_worse:
+        print(f"\nNo class bias: {_refusal(fitted)}")
+    if fitted.kind == STORED:
+        print("\nThe stored values are kept: the fit lowers the likelihood where it did not see the labels.")
+    elif fitted.is_worse:
         print("\nThe fit lowers the likelihood where it did not see the labels: consider keeping the stored values.")
     print()
+    if fitted.kind == STORED:
+        return {**bundle.metadata.training.get("calibration", {}), **fitted.to_json()}
     return {**fitted.to_json(), "kept_out": kept_out, "images": selection.description}
 
 
-def _refusal(places: bool) -> str:
-    if places:
-        return "on places kept out it lowers the likelihood, the accuracy or the mean IoU."
+def _refusal(fitted: Calibration) -> str:
+    from ..evaluation.cross_calibration import lowered_by_bias
+
+    if fitted.places:
+        return f"on places kept out it lowers the {', the '.join(lowered_by_bias(fitted.kept_out))}."
     return "all images are at one place, so it may not hold elsewhere. Force it with --class-bias yes."

@@ -15,6 +15,8 @@ from .calibration import Sample, Scaling, fit_scaling
 from .reliability import Reliability
 
 STORED, TEMPERATURE, BIASED = "as stored", "temperature", "temperature and class bias"
+LEAST_PIXELS = 1000  # sampled px predicted as a class, without which its errors are not known
+RATIO_LIMITS = (0.25, 4.0)
 _FOLDS = 10  # more parts are joined, in turn
 _TINY = 1e-38
 _DIGITS = 4
@@ -31,6 +33,7 @@ class ScalingFigures:
         miou: Mean IoU, 0..1.
         expected: (K,) wrong share of the pixels predicted as each class that the confidence says: 1 - mean confidence.
         wrong: (K,) measured wrong share: 1 - precision.
+        predicted: (K,) number of pixels predicted as each class.
     """
 
     nll: float
@@ -39,6 +42,7 @@ class ScalingFigures:
     miou: float
     expected: npt.NDArray[np.float64]
     wrong: npt.NDArray[np.float64]
+    predicted: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> ScalingFigures:
@@ -55,6 +59,7 @@ class ScalingFigures:
             **{key: confusion.headline()[key] for key in ("accuracy", "miou")},
             expected=expected,
             wrong=1 - confusion.class_figures()["precision"],
+            predicted=pixels.astype(np.int64),
         )
 
 
@@ -68,17 +73,29 @@ class Calibration:
         parts: Number of parts, each of which was left out once.
         kept_out: Figures by kind of scaling: :data:`STORED`, :data:`TEMPERATURE` and :data:`BIASED`; only the first
             with a single part.
+        kind: Kind of the scaling.
+        places: Whether the parts are places.
     """
 
     scaling: Scaling
     pixels: int
     parts: int
     kept_out: dict[str, ScalingFigures]
+    kind: str
+    places: bool
 
     @property
-    def kind(self) -> str:
-        """Kind of the fitted scaling."""
-        return BIASED if self.scaling.class_bias else TEMPERATURE
+    def error_ratios(self) -> tuple[float, ...]:
+        """Measured wrong share of each class on places kept out, relative to that of its confidence; empty if unknown.
+
+        1 for classes of fewer than :data:`LEAST_PIXELS` pixels; within :data:`RATIO_LIMITS`.
+        """
+        found = self.kept_out.get(self.kind)
+        if found is None or not self.places:
+            return ()
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio = np.where(found.predicted >= LEAST_PIXELS, found.wrong / found.expected, 1.0)
+        return tuple(round(float(value), _DIGITS) for value in np.nan_to_num(ratio, nan=1.0).clip(*RATIO_LIMITS))
 
     @property
     def is_worse(self) -> bool:
@@ -87,11 +104,12 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready description; pairs are of the model before the calibration and after it."""
-        pair = [self.kept_out[key] for key in (STORED, self.kind) if key in self.kept_out]
+        pair = [self.kept_out[key] for key in (STORED, self.kind) if key in self.kept_out and self.kind != STORED]
         figures = {key: [_number(getattr(one, key)) for one in pair] for key in ("nll", "ece", "accuracy", "miou")}
         return {
             "temperature": round(self.scaling.temperature, _DIGITS),
             "class_bias": [round(value, _DIGITS) for value in self.scaling.class_bias],
+            "error_ratios": list(self.error_ratios),
             "pixels": self.pixels,
             "parts": self.parts,
             **(figures if len(pair) == 2 else {}),
@@ -100,6 +118,8 @@ class Calibration:
 
 def calibrate_sample(sample: Sample, stored: Scaling, class_bias: str, places: bool) -> Calibration:
     """Fit temperature and class bias to a sample, and measure both with each part left out once.
+
+    The stored scaling is kept where a fitted temperature has a lower likelihood on the parts that are left out.
 
     Args:
         sample: Logits and labels of pixels with their parts.
@@ -114,7 +134,12 @@ def calibrate_sample(sample: Sample, stored: Scaling, class_bias: str, places: b
             if not biased or class_bias != "no":
                 kept_out[kind] = ScalingFigures.of(_leave_out(sample, biased), sample.labels)
     keep = class_bias == "yes" or (class_bias == "auto" and places and _is_better(kept_out))
-    return Calibration(fit_scaling(sample.logits, sample.labels, keep), len(sample.labels), len(sample.names), kept_out)
+    kind = BIASED if keep else TEMPERATURE
+    asked = class_bias == "yes" or (class_bias == "no" and bool(stored.class_bias))
+    if not asked and kind in kept_out and kept_out[kind].nll > kept_out[STORED].nll:
+        kind = STORED
+    scaling = stored if kind == STORED else fit_scaling(sample.logits, sample.labels, keep)
+    return Calibration(scaling, len(sample.labels), len(sample.names), kept_out, kind, places)
 
 
 def _leave_out(sample: Sample, biased: bool) -> npt.NDArray[np.float64]:
@@ -130,10 +155,18 @@ def _leave_out(sample: Sample, biased: bool) -> npt.NDArray[np.float64]:
 
 def _is_better(kept_out: dict[str, ScalingFigures]) -> bool:
     """Return whether the class bias raises the likelihood on parts kept out and lowers neither accuracy nor IoU."""
-    if BIASED not in kept_out:
-        return False
+    return BIASED in kept_out and not lowered_by_bias(kept_out)
+
+
+def lowered_by_bias(kept_out: dict[str, ScalingFigures]) -> list[str]:
+    """Return which figures on parts kept out the class bias lowers, beside the temperature alone."""
     plain, biased = kept_out[TEMPERATURE], kept_out[BIASED]
-    return biased.nll < plain.nll and biased.accuracy >= plain.accuracy and biased.miou >= plain.miou
+    changes = {
+        "likelihood": (-plain.nll, -biased.nll),
+        "accuracy": (plain.accuracy, biased.accuracy),
+        "mean IoU": (plain.miou, biased.miou),
+    }
+    return [name for name, (before, after) in changes.items() if after < before]
 
 
 def calibration_table(calibration: Calibration, classes: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ from rasterio.windows import Window
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.class_scheme import choose_scheme
+from dubai_landcover_plugin.core.io.class_tags import error_ratios_from_tags
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input
@@ -137,6 +138,8 @@ class ClassifiedSource:
             check_one_band(self.path, dataset)
             self.scheme, self.note = _choose(self.path, dataset, scheme)
             self.decoder = ClassDecoder(self.path, dataset, self.scheme, scheme)
+            self.error_ratios = error_ratios_from_tags(dataset.tags())
+            """Error ratio of each class id, see :class:`.BundleMetadata`; empty where the raster has none."""
             self._grid = Grid(dataset.height, dataset.width, dataset.transform, declared_crs(dataset.crs))
             self.run: dict[str, Any] = _json(dataset.tags().get("LANDCOVER_RUN"))
         except BaseException:

@@ -26,6 +26,7 @@ class Provenance:
         zone_field: Attribute with the names of the zones; None if they are numbered.
         scheme: The classes, in the colours of the report.
         notes: Warnings for the reader.
+        error_ratios: Measured wrong share of classes relative to the expected one, by name; empty if unknown.
         measured_on: Surface of the areas, see :attr:`.Grid.measured_on`.
     """
 
@@ -43,6 +44,7 @@ class Provenance:
     zone_field: str | None
     scheme: ClassScheme
     notes: tuple[str, ...]
+    error_ratios: tuple[tuple[str, float], ...] = ()
     measured_on: str | None = None
 
     @property

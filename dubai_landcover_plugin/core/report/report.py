@@ -101,9 +101,9 @@ def _count(
             for counts in (raster, *by_zone):
                 counts.end_blocks(float(strip.areas.mean()))
     return Statistics(
-        area_statistics(raster, source.scheme, 0, "Whole raster"),
+        area_statistics(raster, source.scheme, 0, "Whole raster", error_ratios=source.error_ratios),
         tuple(
-            area_statistics(counts, source.scheme, zone.number, zone.name, zone.inside, zone.thin)
+            area_statistics(counts, source.scheme, zone.number, zone.name, zone.inside, zone.thin, source.error_ratios)
             for zone, counts in zip(listed, by_zone, strict=True)
         ),
     )
@@ -156,6 +156,9 @@ def _provenance(
         zone_field=request.zone_field,
         scheme=scheme,
         notes=tuple(notes),
+        error_ratios=tuple(
+            (entry.name, source.error_ratios[entry.id]) for entry in scheme.classes if entry.id in source.error_ratios
+        ),
         measured_on=grid.measured_on,
     )
 

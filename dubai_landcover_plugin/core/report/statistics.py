@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,7 +115,13 @@ class AreaStatistics:
 
 
 def area_statistics(
-    counts: ClassCounts, scheme: ClassScheme, number: int, name: str, inside: float = 1.0, thin: bool = False
+    counts: ClassCounts,
+    scheme: ClassScheme,
+    number: int,
+    name: str,
+    inside: float = 1.0,
+    thin: bool = False,
+    error_ratios: Mapping[int, float] | None = None,
 ) -> AreaStatistics:
     """Return the statistics of counted pixels.
 
@@ -125,13 +132,15 @@ def area_statistics(
         name: Of the zone.
         inside: Share of the zone that is inside the raster.
         thin: Whether the zone is thinner than a pixel.
+        error_ratios: By class id, the measured wrong share relative to that expected from confidence; 1 if missing.
     """
+    ratios = error_ratios or {}
     pixels = counts.pixels.sum(axis=1)  # (slots,)
     areas = counts.areas.sum(axis=1)
     classified, total = int(pixels[1:].sum()), float(areas[1:].sum())
     classes = tuple(
         ClassStatistics(entry, int(pixels[slot]), float(areas[slot]), float(areas[slot]) / total if total else 0.0,
-                        None if entry == scheme.unlabeled else _error_estimate(counts, slot))
+                        None if entry == scheme.unlabeled else _error_estimate(counts, slot, ratios.get(entry.id, 1.0)))
         for slot, entry in enumerate(scheme.entries, 1)
     )  # fmt: skip
     everything = total + float(areas[0])
@@ -159,8 +168,11 @@ def _remark(inside: float, pixels: int, classified: int, thin: bool) -> str:
     return THIN if thin else ""
 
 
-def _error_estimate(counts: ClassCounts, slot: int) -> ErrorEstimate | None:
-    """Return the expected wrong area of a class, E = Σ a (1 - p), with a range for correlated errors.
+def _error_estimate(counts: ClassCounts, slot: int, ratio: float) -> ErrorEstimate | None:
+    """Return the expected wrong area of a class, E = r Σ a (1 - p), with a range for correlated errors.
+
+    The ratio r corrects classes that are wrong more or less often than their confidence says. Where the share of all
+    pixels would be wrong, E is the whole area.
 
     The variance has two parts. Within squares of 100 m the pixels of a class are right or wrong together (see
     :attr:`.ClassCounts.variance`). And in a scene, a class as a whole is wrong more or less often than its confidence
@@ -172,8 +184,8 @@ def _error_estimate(counts: ClassCounts, slot: int) -> ErrorEstimate | None:
         return None
     percents = np.arange(UNKNOWN)
     confidence = float(known @ percents) / area
-    wrong = area * (1 - confidence / 100)
-    half_range = _Z95 * math.sqrt(float(counts.variance[slot]) + (CLASS_BIAS * wrong) ** 2)
+    wrong = min(ratio * area * (1 - confidence / 100), area)
+    half_range = _Z95 * math.sqrt(ratio**2 * float(counts.variance[slot]) + (CLASS_BIAS * wrong) ** 2)
     return ErrorEstimate(
         confidence=confidence,
         below=tuple(float(known[:threshold].sum()) for threshold in THRESHOLDS),

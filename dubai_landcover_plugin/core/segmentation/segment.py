@@ -11,7 +11,7 @@ from rasterio.enums import Resampling
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.io.attribute_table import LAND_COVER, legend_xml
-from dubai_landcover_plugin.core.io.class_tags import class_tags
+from dubai_landcover_plugin.core.io.class_tags import class_tags, error_ratio_tags
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity
 from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
@@ -316,7 +316,8 @@ def _commit(
     record = dumps(run_record(request, bundle.metadata, result, inputs))
     scheme = bundle.metadata.scheme
     counts = {i: int(n) for i, n in enumerate(outputs.pixels)}
-    outputs.classes.finish({"LANDCOVER_RUN": record, **class_tags(scheme)}, partial(legend_xml, scheme, counts))
+    tags = {"LANDCOVER_RUN": record, **class_tags(scheme), **error_ratio_tags(scheme, bundle.metadata.error_ratios)}
+    outputs.classes.finish(tags, partial(legend_xml, scheme, counts))
     if outputs.confidence is not None:
         outputs.confidence.finish({"LANDCOVER_RUN": record})
     _check_sources(inputs, bundle)

@@ -2,13 +2,16 @@
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from dubai_landcover_plugin.core.io.class_tags import error_ratio_tags
 from dubai_landcover_plugin.core.report import counts as counts_module
 from dubai_landcover_plugin.core.report.counts import Blocks, ClassCounts
+from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import (
     RasterOpenError,
 )
@@ -27,6 +30,22 @@ class TestConfidence:
         land = rows[0, "Land"]
         assert float(land["wrong_m2"]) == pytest.approx(436)
         assert rows[0, "Water"]["mean_confidence"] == ""
+
+    def test_measured_error_ratios_correct_the_wrong_area(self, tmp_path, town, sure):
+        before = table(tmp_path, town, confidence=sure)
+        with rasterio.open(town, "r+") as dataset:
+            dataset.update_tags(**error_ratio_tags(DUBAI, (1, 0.5, 1, 1.5, 1)))
+        after = table(tmp_path, town, confidence=sure)
+        assert float(after[0, "Building"]["wrong_m2"]) == 60
+        assert float(after[0, "Building"]["mean_confidence"]) == 60
+        assert float(after[0, "Land"]["wrong_m2"]) == pytest.approx(218)
+        assert after[0, "Road"] == before[0, "Road"]
+        assert float(after[0, "Land"]["wrong_high_m2"]) < float(before[0, "Land"]["wrong_high_m2"])
+        assert "Land 0.50, Road 1.00, Building 1.50" in (tmp_path / "r.html").read_text(encoding="utf-8")
+        with rasterio.open(town, "r+") as dataset:
+            dataset.update_tags(**error_ratio_tags(DUBAI, (1, 0.5, 1, 3, 1)))
+        house = table(tmp_path, town, confidence=sure)[0, "Building"]
+        assert float(house["wrong_m2"]) == float(house["wrong_high_m2"]) == 100  # not more than there is
 
     def test_the_range_is_that_of_blocks_that_err_as_one_and_of_biased_classes(self, tmp_path):
         path = write_class_map(tmp_path / "w.tif", np.ones((200, 300)))  # six blocks of 100 m

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from training.evaluation.calibration import Sample, Scaling
+from training.evaluation.calibration import Sample, Scaling, fit_scaling
 from training.evaluation.cross_calibration import (
     BIASED,
+    RATIO_LIMITS,
     STORED,
     TEMPERATURE,
     ScalingFigures,
@@ -64,6 +67,32 @@ def test_a_bias_that_hurts_other_places_is_not_kept() -> None:
     assert forced.to_json()["nll"][1] == round(forced.kept_out[BIASED].nll, 4)
 
 
+def test_a_stored_scaling_that_is_better_where_labels_were_kept_out_stays() -> None:
+    sample = sample_of((1.5, 0.0, -1.5), (-1.5, 0.0, 1.5))
+    found = fit_scaling(sample.logits, sample.labels)  # that of all places: better than one fitted to the other place
+    fitted = calibrate_sample(sample, found, "auto", places=True)
+    assert fitted.kind == STORED
+    assert fitted.scaling == found
+    assert not fitted.is_worse
+    assert "nll" not in fitted.to_json()
+    biased = Scaling(found.temperature, (9.0, 0.0, 0.0))
+    assert calibrate_sample(sample, biased, "no", places=True).scaling.class_bias == ()
+
+
+def test_error_ratios_are_measured_errors_by_those_of_the_confidence() -> None:
+    fitted = calibrate_sample(sample_of(*[(1.0, 0.0, -1.5)] * 3), Scaling(), "no", places=True)
+    figures = fitted.kept_out[fitted.kind]
+    measured = (figures.wrong / figures.expected).clip(*RATIO_LIMITS)
+    assert fitted.error_ratios == pytest.approx(tuple(measured), abs=1e-4)
+    assert fitted.error_ratios[0] < 1 < fitted.error_ratios[2]  # too few and too many pixels
+    assert fitted.to_json()["error_ratios"] == list(fitted.error_ratios)
+    assert calibrate_sample(sample_of(*[(0.0,) * 3] * 3), Scaling(), "no", places=False).error_ratios == ()
+    rare = sample_of((-20.0, 0.0, 0.0), (-20.0, 0.0, 0.0), count=1200)
+    rare = replace(rare, logits=rare.logits - np.float32([9, 0, 0]))
+    few = calibrate_sample(rare, Scaling(), "no", places=True)
+    assert few.error_ratios[0] == 1
+
+
 def test_images_of_one_place_are_not_enough() -> None:
     sample = sample_of(*[(1.0, 0.0, -1.5)] * 3)
     assert calibrate_sample(sample, Scaling(), "auto", places=False).scaling.class_bias == ()
@@ -73,7 +102,8 @@ def test_images_of_one_place_are_not_enough() -> None:
 def test_a_single_part_has_no_figures_of_a_fit() -> None:
     fitted = calibrate_sample(sample_of((1.0, 0.0, -1.5)), Scaling(), "auto", places=True)
     assert list(fitted.kept_out) == [STORED]
-    assert set(fitted.to_json()) == {"temperature", "class_bias", "pixels", "parts"}
+    assert set(fitted.to_json()) == {"temperature", "class_bias", "error_ratios", "pixels", "parts"}
+    assert fitted.error_ratios == ()
 
 
 def test_many_parts_are_joined() -> None:
