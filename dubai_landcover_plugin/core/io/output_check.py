@@ -23,6 +23,7 @@ from dubai_landcover_plugin.core.io.outputs import (
     stale_vector_files,
     vector_files,
 )
+from dubai_landcover_plugin.core.io.qml import is_generated
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_partial
 from dubai_landcover_plugin.protocol.requests.request import Request
@@ -136,7 +137,10 @@ def _belongs(side: Path, path: Path, written: Sequence[Path]) -> bool:
         return True  # a folder is refused elsewhere
     if not path.exists():
         return side.name.endswith(".aux.xml") and is_legend(_text(side))
-    if any(other != path and other not in written for other in data_sets_with(side)):
+    others = [other for other in data_sets_with(side) if other != path and other not in written]
+    if side.suffix == ".qml" and is_generated(_text(side)):
+        others = [other for other in others if other.suffix != ".gpkg"]  # GeoPackages contain their styles
+    if others:
         return False
     return side.suffix != ".qml" or "<rasterrenderer" not in _text(side)
 

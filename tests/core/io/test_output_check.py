@@ -13,6 +13,7 @@ from dubai_landcover_plugin.core.io import output_check
 from dubai_landcover_plugin.core.io.attribute_table import legend_xml
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import Outputs, outputs_of
+from dubai_landcover_plugin.core.io.qml import with_mark
 from dubai_landcover_plugin.protocol import placement
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import OutputError
@@ -123,6 +124,15 @@ class TestCheck:
         (tmp_path / other).touch()
         with pytest.raises(OutputError, match=f"{re.escape(side)} exists and does not belong"):
             check_outputs(request(tmp_path / "town.shp", overwrite=True))
+
+    def test_a_generated_style_beside_a_geopackage_is_replaced(self, tmp_path):
+        for name in ("town.geojson", "town.gpkg"):
+            (tmp_path / name).touch()
+        (tmp_path / "town.qml").write_text(with_mark("<qgis/>"))
+        check_outputs(request(tmp_path / "town.geojson", overwrite=True))
+        (tmp_path / "town.qml").write_text(with_mark("<qgis/>").replace("<qgis/>", "<qgis version='3'/>"))
+        with pytest.raises(OutputError, match=r"town\.qml exists and does not belong"):
+            check_outputs(request(tmp_path / "town.geojson", overwrite=True))
 
     def test_the_style_of_a_raster_is_kept(self, tmp_path):
         (tmp_path / "town.shp").touch()
