@@ -40,7 +40,7 @@ def polygons_of_class(layer: VectorLayer, name_or_id: str, source: str) -> Vecto
     chosen = np.logical_or.reduce([_texts(values) == wanted for values in present])
     if not chosen.any():
         names = sorted({str(value) for value in present[-1].tolist()})
-        listed = ", ".join(names[:_MOST_LISTED]) + (", …" if len(names) > _MOST_LISTED else "")
+        listed = _listed(names)
         raise ClassSchemeError(
             f"{source} has no polygons of class {name_or_id}; it has {listed}.", "Choose one of these."
         )
@@ -55,3 +55,16 @@ def _texts(values: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
     """Return values as texts for comparison, (N,); numbers such as 4.0 are written as whole ones."""
     whole = (int(value) if isinstance(value, float) and value.is_integer() else value for value in values.tolist())
     return np.array([str(value).strip().casefold() for value in whole], object)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:_MOST_LISTED]) + (", …" if len(names) > _MOST_LISTED else "")
+
+
+def note_on_classes(layer: VectorLayer) -> str:
+    """Return a warning if a layer has both attributes and polygons of several classes; else an empty string."""
+    fields = {name.lower(): values for name, values in layer.fields.items()}
+    names = sorted({str(value) for value in fields["class"].tolist()}) if set(_FIELDS) <= set(fields) else []
+    if len(names) < 2:
+        return ""
+    return f"Polygons of {_listed(names)} are all taken as buildings. Choose one of these classes to take it alone."

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import shapely
 from rasterio.crs import CRS
 
-from dubai_landcover_plugin.core.buildings.class_filter import polygons_of_class
+from dubai_landcover_plugin.core.buildings.class_filter import note_on_classes, polygons_of_class
 from dubai_landcover_plugin.core.buildings.conflicts import Outlines, resolve_mutual_overlaps, resolve_obstacle_overlaps
 from dubai_landcover_plugin.core.buildings.local_frame import LocalFrame, local_frames
 from dubai_landcover_plugin.core.buildings.necks import split_at_necks
@@ -144,6 +144,7 @@ def read_buildings(source: str, class_name: str | None = None) -> Buildings:
         ClassSchemeError: if it has no polygons of the class.
     """
     layer = read_vector(source, may_be_empty=True)
+    note = note_on_classes(layer) if class_name is None else ""
     if class_name is not None:
         layer = polygons_of_class(layer, class_name, source)
     geometries, repaired = _make_valid(layer.geometries)
@@ -151,7 +152,9 @@ def read_buildings(source: str, class_name: str | None = None) -> Buildings:
     kept = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & (shapely.area(parts) > 0)
     if len(layer.geometries) and not kept.any():
         raise RasterOpenError(f"{source} has no polygons.", "Choose a layer of building polygons.")
-    warnings = [f"{repaired} invalid geometries were repaired."] if repaired else []
+    warnings = [note] if note else []
+    if repaired:
+        warnings.append(f"{repaired} invalid geometries were repaired.")
     skipped = len(geometries) - len(np.unique(feature[kept]))
     if skipped:
         warnings.append(f"{skipped} features without an area were skipped.")

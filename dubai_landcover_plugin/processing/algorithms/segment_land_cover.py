@@ -62,7 +62,7 @@ class SegmentLandCover(LandCoverAlgorithm):
         "Web layers (WMS, XYZ) are first drawn to a temporary file: give an extent.</p>"
         "<p><b>Land cover</b>: GeoTIFF of class ids on exactly the pixels of the input, with colours and class "
         "names; 0 is no data. <b>Polygons</b>: one feature for each area, with class and size, without gaps and "
-        "overlaps. <b>Buildings</b>: outlines with right angles. <b>Road network</b>: centre lines with widths. "
+        "overlaps. <b>Buildings</b>: outlines of straight walls. <b>Road network</b>: centre lines with widths. "
         "<b>Confidence</b>: highest probability of each pixel, in percent. <b>Report</b>: areas, chart and run "
         "record as HTML.</p>"
         "<p>The computation runs in a separate process and can be cancelled at any time; a cancelled run leaves "

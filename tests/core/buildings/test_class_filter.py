@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from dubai_landcover_plugin.core.buildings.class_filter import polygons_of_class
+from dubai_landcover_plugin.core.buildings.class_filter import note_on_classes, polygons_of_class
 from dubai_landcover_plugin.core.buildings.regularize import regularize_buildings
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
@@ -47,6 +47,13 @@ def test_a_layer_without_classes_is_refused_with_its_attributes():
 def test_an_empty_layer_passes():
     empty = VectorLayer(np.empty(0, object), {}, None)
     assert polygons_of_class(empty, "Building", "town.gpkg") is empty
+
+
+def test_several_classes_are_noted():
+    several = layer(class_id=[4, 4, 3], **{"class": ["Roof", "Roof", "Tar"]})
+    assert note_on_classes(several).startswith("Polygons of Roof, Tar are all taken as buildings.")
+    assert note_on_classes(layer(class_id=[4, 4], **{"class": ["Roof", "Roof"]})) == ""
+    assert note_on_classes(layer(**{"class": ["house", "shed"]})) == ""  # of another meaning
 
 
 def test_only_the_buildings_of_a_layer_are_regularized(tmp_path):
