@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import cast
 
 import torch
@@ -24,17 +25,30 @@ class SegmentationModel(nn.Module):
         stride: Total stride, px. The network is equivariant to translations by multiples of it.
         output_stride: Stride of :meth:`logits`, px; they are upsampled bilinearly.
         receptive_radius: Largest distance at which an input pixel affects an output pixel, px; None if unlimited.
+        level_channels: Channels of each level of :meth:`levels`; empty if the network cannot be taught.
     """
 
     stride: int = 1
     output_stride: int = 1
     receptive_radius: int | None = None
+    level_channels: tuple[int, ...] = ()
 
     def logits(self, chips: torch.Tensor) -> torch.Tensor:
         """Return (N, K, H, W) logits for (N, C, H, W) chips whose sides are multiples of ``stride``.
 
         H and W of the logits are those of the chips divided by ``output_stride``.
         """
+        raise NotImplementedError
+
+    def levels(self, chips: torch.Tensor) -> list[torch.Tensor]:
+        """Return features for (N, C, H, W) chips, each level at half the stride of the one before it.
+
+        The last level is the input of ``head``, at ``output_stride``.
+        """
+        raise NotImplementedError
+
+    def logits_of_levels(self, levels: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Return :meth:`logits` of the features of :meth:`levels`."""
         raise NotImplementedError
 
     def forward(self, chips: torch.Tensor, coarse: bool = False) -> torch.Tensor:
@@ -55,6 +69,19 @@ class SegmentationModel(nn.Module):
         if self.output_stride > 1:
             logits = functional.interpolate(logits, scale_factor=self.output_stride, mode="bilinear")
         return logits[..., :height, :width]
+
+
+def enlarge(values: torch.Tensor) -> torch.Tensor:
+    """Return (N, C, 2H, 2W) for (N, C, H, W), interpolated bilinearly."""
+    return functional.interpolate(values, scale_factor=2, mode="bilinear")
+
+
+def sum_of_levels(levels: Sequence[torch.Tensor]) -> torch.Tensor:
+    """Return the sum of levels, (N, K, H, W) of the last one; each has half the stride of the one before it."""
+    total, *further = levels
+    for level in further:
+        total = enlarge(total) + level
+    return total
 
 
 class DoubleConv(nn.Sequential):

@@ -184,6 +184,14 @@ class TestUNetEfficientNetTransformer(TestUNetEfficientNet):
         return {"blocks": 4}
 
 
+class TestUNetEfficientNetAdapter(TestUNetEfficientNet):
+    small: ClassVar = {"widths": [8, 8, 8, 8], "adapter": True}
+    parameters = 4_109_125
+
+    def pinned_arguments(self) -> dict[str, Any]:
+        return {"adapter": True}
+
+
 def test_a_new_bottleneck_hardly_changes_a_trained_network() -> None:
     """Its weights load into a network with transformer blocks, which then answers almost alike."""
     plain = build_model(ModelSpec("unet_efficientnet", arguments={"widths": [8, 8, 8, 8]})).eval()
@@ -241,3 +249,38 @@ def test_arguments_that_fit_nothing_are_refused(spec: ModelSpec, message: str) -
 def test_a_name_is_given_once() -> None:
     with pytest.raises(ModelError, match="already"):
         register("unet")(type("Other", (SegmentationModel,), {}))
+
+
+class TestAdapter:
+    """A network with an adapter, as taught models have."""
+
+    small: ClassVar[dict[str, Any]] = {"widths": (12, 10, 8, 6)}
+
+    def build(self, adapter: bool) -> SegmentationModel:
+        torch.manual_seed(0)
+        return build_model(ModelSpec("unet_efficientnet", 3, 5, {**self.small, "adapter": adapter})).eval()
+
+    def test_one_of_zeros_changes_nothing(self) -> None:
+        plain, taught = self.build(False), self.build(True)
+        missing, unknown = taught.load_state_dict(plain.state_dict(), strict=False)
+        assert missing == ["adapter.0.weight", "adapter.1.weight", "adapter.2.weight"]
+        assert not unknown
+        chips = torch.randn(1, 3, 64, 96)
+        with torch.inference_mode():
+            for weight in taught.get_submodule("adapter").parameters():
+                weight.zero_()
+            assert torch.equal(taught(chips), plain(chips))
+
+    def test_it_adds_a_linear_map_of_each_level_after_interpolation(self) -> None:
+        model = self.build(True)
+        chips = torch.randn(1, 3, 64, 96)
+        with torch.inference_mode():
+            levels = model.levels(chips)
+            assert tuple(level.shape[1] for level in levels) == model.level_channels == self.small["widths"]
+            expected = model.get_submodule("head")(levels[-1])
+            for index, level in enumerate(levels[:-1]):
+                values = model.get_submodule(f"adapter.{index}")(level)
+                while values.shape[-2:] != expected.shape[-2:]:
+                    values = torch.nn.functional.interpolate(values, scale_factor=2, mode="bilinear")
+                expected = expected + values
+            torch.testing.assert_close(model(chips, coarse=True), expected, rtol=1e-5, atol=1e-5)
