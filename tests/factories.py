@@ -208,3 +208,16 @@ def write_onnx(path: Path, last: str | None = None, classes: int = 3, side: int 
     helper.set_model_props(model, {key: json.dumps(value) for key, value in values.items()})
     onnx.save(model, path)
     return path
+
+
+TINY_TEACHABLE = {"widths": [12, 10, 8, 6]}
+"""Arguments of the network of :func:`write_teachable_model`."""
+
+
+def write_teachable_model(path: Path, window: int = 64, **changes: Any) -> Path:
+    """Write an untrained model that can be taught; its features differ from pixel to pixel."""
+    torch.manual_seed(0)
+    spec = ModelSpec("unet_efficientnet", arguments=TINY_TEACHABLE)
+    metadata = replace(METADATA, name="teachable", spec=spec, window=window, stride=32, **changes)
+    save_bundle(path, metadata, build_model(spec))
+    return path

@@ -25,6 +25,8 @@ HEADER_KEY = "stac_item"
 GRAPH_PREFIX = "graph."
 """Prefix of tensors that hold alternative forms of the network, such as ``graph.int8``."""
 BUNDLE_SUFFIX = ".safetensors"
+TEACHABLE = ("unet_efficientnet",)
+"""Architectures whose decoder levels a teaching session can use."""
 MAX_GSD = 1e5
 """Largest ground sampling distance, m/px."""
 MAX_CLASS_BIAS = 100.0

@@ -50,6 +50,29 @@ class ProbabilityNetwork(nn.Module):
         return probabilities.rot90(-turns, (-2, -1)) if turns else probabilities
 
 
+class FeatureNetwork(nn.Module):
+    """Standardization and the network up to its last layer: the features that teaching needs.
+
+    Args:
+        bundle: The model; it is copied.
+    """
+
+    mean: torch.Tensor
+    std: torch.Tensor
+
+    def __init__(self, bundle: ModelBundle) -> None:
+        super().__init__()
+        whole = ProbabilityNetwork(bundle)
+        self.model = whole.model
+        self.register_buffer("mean", whole.mean)
+        self.register_buffer("std", whole.std)
+
+    def forward(self, chips: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the float32 features of each decoder level for (N, C, H, W) uint8 chips."""
+        batch = ((chips.float() - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
+        return tuple(level.float() for level in self.model.levels(batch))  # type: ignore[operator]
+
+
 def fold_norms(model: nn.Module) -> nn.Module:
     """Fold each batch norm into the convolution defined directly before it, in place, and return the model.
 

@@ -49,7 +49,7 @@ def is_installed() -> bool:
 def has_device(name: str) -> bool:
     """Return whether OpenVINO can be loaded and supports the device, ``cpu`` or ``intel-gpu``."""
     try:
-        found = _openvino().Core().available_devices
+        found = load_openvino().Core().available_devices
     except (RuntimeUnavailableError, RuntimeError):
         return False
     return any(device.split(".")[0] == _DEVICES.get(name) for device in found)
@@ -58,7 +58,7 @@ def has_device(name: str) -> bool:
 def has_bfloat16() -> bool:
     """Return whether OpenVINO can be loaded and reports hardware support of bfloat16 by the CPU."""
     try:
-        return "BF16" in _openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        return "BF16" in load_openvino().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     except (RuntimeUnavailableError, RuntimeError):
         return False
 
@@ -107,10 +107,10 @@ class OpenVinoRuntime:
         if device == "cpu":
             # Pinned threads of several processes, such as workers of a cluster, would share the first cores.
             settings |= {"INFERENCE_NUM_THREADS": threads, "ENABLE_CPU_PINNING": False}
-        self._openvino = _openvino()
+        self._openvino = load_openvino()
         try:
-            graph = _Graph(bundle, tta, precision == "int8")
-            compiled = _compile(self._openvino, graph, shape, _DEVICES[device], settings)
+            graph = Graph(bundle, tta, precision == "int8")
+            compiled = compile_graph(self._openvino, graph, shape, _DEVICES[device], settings)
             streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         except LandCoverError:
             raise
@@ -163,7 +163,7 @@ class OpenVinoRuntime:
             self._idle.put(request)
 
 
-def _openvino() -> Any:
+def load_openvino() -> Any:
     """Import and return OpenVINO, with its telemetry disabled."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
@@ -174,20 +174,24 @@ def _openvino() -> Any:
 
 
 @dataclass(frozen=True)
-class _Graph:
-    """Identifies a graph of a model: with or without test-time augmentation, float or int8."""
+class Graph:
+    """Identifies a graph of a model: with or without test-time augmentation, float or int8, or its features."""
 
     bundle: ModelBundle
-    tta: bool
-    int8: bool
+    tta: bool = False
+    int8: bool = False
+    features: bool = False
 
     @property
     def key(self) -> tuple[object, ...]:
         """Key for the cache."""
-        return self.bundle.digest, self.tta, self.int8, version("openvino")
+        kind = ("features",) if self.features else ()
+        return self.bundle.digest, self.tta, self.int8, *kind, version("openvino")
 
 
-def _compile(openvino: Any, source: _Graph, shape: tuple[int, int, int], device: str, settings: dict[str, Any]) -> Any:
+def compile_graph(
+    openvino: Any, source: Graph, shape: tuple[int, int, int], device: str, settings: dict[str, Any]
+) -> Any:
     """Return the compiled network, from the cache if possible."""
     core = openvino.Core()
     key = (*source.key, shape, device, sorted(settings.items()), processor())
@@ -205,7 +209,7 @@ def _compile(openvino: Any, source: _Graph, shape: tuple[int, int, int], device:
     return compiled
 
 
-def _read_graph(openvino: Any, source: _Graph) -> Any:
+def _read_graph(openvino: Any, source: Graph) -> Any:
     """Return the graph from chips to probabilities, from the cache if possible."""
     bundle = source.bundle
     if bundle.is_onnx:
@@ -219,12 +223,12 @@ def _read_graph(openvino: Any, source: _Graph) -> Any:
             return _unpack(openvino, stored)
         except (RuntimeError, ValueError):  # damaged: convert again
             stored = None
-    graph = convert_network(bundle, source.tta)
+    graph = convert_network(bundle, source.tta, source.features)
     write_cached("graphs", key, pack_graph(graph))
     return graph
 
 
-def _read_int8(openvino: Any, source: _Graph) -> Any:
+def _read_int8(openvino: Any, source: Graph) -> Any:
     """Return the int8 graph stored in the model file.
 
     Raises:
@@ -244,20 +248,21 @@ def _read_int8(openvino: Any, source: _Graph) -> Any:
     return _unpack(openvino, stored)
 
 
-def convert_network(bundle: ModelBundle, tta: bool = False) -> Any:
+def convert_network(bundle: ModelBundle, tta: bool = False, features: bool = False) -> Any:
     """Return the OpenVINO graph from uint8 chips to probabilities, for sides that are multiples of the stride.
 
     Args:
         bundle: The model.
         tta: Test-time augmentation.
+        features: Return the features of the decoder levels, see :class:`.FeatureNetwork`, instead of probabilities.
     """
     import torch
 
-    openvino = _openvino()
+    openvino = load_openvino()
 
-    from dubai_landcover_plugin.core.runtimes.network import ProbabilityNetwork
+    from dubai_landcover_plugin.core.runtimes.network import FeatureNetwork, ProbabilityNetwork
 
-    network = ProbabilityNetwork(bundle, tta).eval()
+    network = (FeatureNetwork(bundle) if features else ProbabilityNetwork(bundle, tta)).eval()
     stride = bundle.metadata.stride
     # sides differ from each other and from the positional grid, so that tracing cannot confuse them
     example = torch.zeros((1, len(bundle.metadata.bands), 3 * stride, 5 * stride), dtype=torch.uint8)
@@ -271,7 +276,7 @@ def pack_graph(graph: Any) -> bytes:
     """Return a graph as bytes: length of the compressed XML (8 bytes, little-endian), compressed XML, weights."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.xml"
-        _openvino().save_model(graph, path, compress_to_fp16=False)
+        load_openvino().save_model(graph, path, compress_to_fp16=False)
         text, weights = zlib.compress(path.read_bytes()), path.with_suffix(".bin").read_bytes()
     return len(text).to_bytes(8, "little") + text + weights
 

@@ -89,7 +89,7 @@ class WindowReader:
     def _submit(self, window: Window) -> Future[WindowData]:
         """Queue a window on the thread of its range of columns."""
         index = self._column_index[window.col] * len(self._sources) // len(self._column_index)
-        return self._threads[index].submit(_read, self._plan, self._sources[index], window, self._mean)
+        return self._threads[index].submit(read_window, self._plan, self._sources[index], window, self._mean)
 
 
 def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -> npt.NDArray[np.uint8] | None:
@@ -99,7 +99,7 @@ def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -
     """
     found: dict[Window, npt.NDArray[np.uint8]] = {}
     for share in _SAMPLE_POSITIONS:
-        item = _read(plan, source, plan.tiles[int(share * len(plan.tiles))], metadata.mean)
+        item = read_window(plan, source, plan.tiles[int(share * len(plan.tiles))], metadata.mean)
         if item.chip is not None and item.valid.mean() > 0.5:
             found[item.window] = item.chip
         if len(found) == _SAMPLES:
@@ -107,7 +107,7 @@ def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -
     return np.stack(list(found.values())) if found else None
 
 
-def _read(plan: Plan, source: RasterSource, window: Window, mean: Sequence[float]) -> WindowData:
+def read_window(plan: Plan, source: RasterSource, window: Window, mean: Sequence[float]) -> WindowData:
     """Read a window at the working resolution, stretch it and fill invalid pixels."""
     shape = None if plan.work.is_native else (plan.work.height, plan.work.width)
     chip = source.read(window, shape, plan.work.scale)

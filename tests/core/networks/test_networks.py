@@ -13,7 +13,7 @@ from dubai_landcover_plugin.core.networks import LAST_BIAS, SegmentationModel, a
 from dubai_landcover_plugin.core.networks.registry import register
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import ModelError
-from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
+from dubai_landcover_plugin.protocol.model_metadata import TEACHABLE, BundleMetadata, ModelSpec
 
 SIZES = [(1, 1), (1, 7), (5, 1), (37, 53), (64, 64), (33, 96)]
 
@@ -284,3 +284,9 @@ class TestAdapter:
                     values = torch.nn.functional.interpolate(values, scale_factor=2, mode="bilinear")
                 expected = expected + values
             torch.testing.assert_close(model(chips, coarse=True), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_architectures_with_levels_can_be_taught() -> None:
+    with torch.device("meta"):
+        with_levels = {name for name in architectures() if build_model(ModelSpec(name)).level_channels}
+    assert with_levels == set(TEACHABLE)

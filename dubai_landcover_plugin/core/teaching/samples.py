@@ -1,0 +1,107 @@
+"""Samples that a user draws on a raster, and the pixels that they cover."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import rasterio.features
+import shapely
+from affine import Affine
+from shapely.geometry.base import BaseGeometry
+
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.work_grid import WorkGrid
+from dubai_landcover_plugin.protocol.errors import RequestError
+
+MAX_PIXELS = 200
+"""Pixels of a sample that the fit uses; more of one place say little more."""
+_LARGEST = 512  # cells along each side on which a large polygon is drawn
+
+Cells = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A point, line or polygon of one class.
+
+    Args:
+        id: Identifies the sample.
+        class_id: Raster id of its class.
+        geometry: Its geometry in pixel coordinates of the raster: columns and rows, from the upper-left corner.
+        brush: Width of points and lines, px; 0 for the pixels that they touch.
+    """
+
+    id: str
+    class_id: int
+    geometry: BaseGeometry
+    brush: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """Sorts samples by content, so that neither their order nor their ids matter."""
+        return f"{self.class_id} {self.brush} {self.geometry.wkt}"
+
+
+def to_pixels(geometry: BaseGeometry, transform: Affine) -> BaseGeometry:
+    """Return a geometry in pixel coordinates (column, row).
+
+    Args:
+        geometry: The geometry in map coordinates.
+        transform: From pixel corners to map coordinates.
+    """
+    inverse = ~transform
+    matrix = np.array([[inverse.a, inverse.d], [inverse.b, inverse.e]])
+    moved: BaseGeometry = shapely.transform(geometry, lambda xy: xy @ matrix + (inverse.c, inverse.f))
+    return moved
+
+
+def work_cells(sample: Sample, grid: Grid, work: WorkGrid) -> Cells:
+    """Return the working pixels that a sample covers as (N, 2) rows and columns, sorted, without repetition.
+
+    Points and lines without a brush cover the pixels that they touch, other samples those with their centre inside, and
+    at least those that they touch. Polygons of more than 512 px a side are drawn on coarser cells.
+
+    Raises:
+        RequestError: if the sample is empty or outside of the raster.
+    """
+    shape = sample.geometry
+    is_area = shape.geom_type in ("Polygon", "MultiPolygon")
+    if sample.brush > 0 and not is_area:
+        shape, is_area = shape.buffer(sample.brush / 2), True
+    if shape.is_empty or not np.isfinite(shape.bounds).all():
+        raise RequestError(f"The sample '{sample.id}' has no geometry.", "Draw it again.")
+    left, top, right, bottom = shape.bounds
+    first_col, first_row = max(math.floor(left), 0), max(math.floor(top), 0)
+    last_col, last_row = min(math.floor(right) + 1, grid.width), min(math.floor(bottom) + 1, grid.height)
+    if first_col >= last_col or first_row >= last_row:
+        raise RequestError(
+            f"The sample '{sample.id}' is outside of the raster: it covers columns {left:.0f} to {right:.0f} and rows "
+            f"{top:.0f} to {bottom:.0f} of {grid.width}×{grid.height} px.",
+            "Draw it on the raster, in the raster's CRS.",
+        )
+    step = max(-(-max(last_col - first_col, last_row - first_row) // _LARGEST), 1)
+    size = -(-(last_row - first_row) // step), -(-(last_col - first_col) // step)
+    transform = Affine.translation(first_col, first_row) @ Affine.scale(step)
+    burnt = np.zeros(size, np.uint8)
+    for touched in (False, True) if is_area else (True,):
+        if not burnt.any():
+            burnt = rasterio.features.rasterize([shape], size, transform=transform, all_touched=touched, dtype="uint8")
+    rows, cols = np.nonzero(burnt)
+    if not len(rows):
+        raise RequestError(f"The sample '{sample.id}' covers no pixel of the raster.", "Draw it on the raster.")
+    # Centres of the raster's pixels, then the working pixels that contain them.
+    rows = np.minimum(first_row + rows * step + step // 2, grid.height - 1)
+    cols = np.minimum(first_col + cols * step + step // 2, grid.width - 1)
+    rows = np.minimum(((rows + 0.5) / work.scale[0]).astype(np.intp), work.height - 1)
+    cols = np.minimum(((cols + 0.5) / work.scale[1]).astype(np.intp), work.width - 1)
+    return np.column_stack(np.divmod(np.unique(rows * work.width + cols), work.width))
+
+
+def chosen(cells: Cells, most: int = MAX_PIXELS) -> Cells:
+    """Return at most ``most`` of some cells, drawn at random with a fixed seed."""
+    if len(cells) <= most:
+        return cells
+    return cells[np.sort(np.random.default_rng(0).choice(len(cells), most, replace=False))]
