@@ -1,16 +1,22 @@
-"""``make bench``: how fast this machine could be, how fast a run is, and what it takes. A quarter of an hour."""
+"""``make bench``: how fast this machine could be, how fast a run is, and what it takes. A quarter of an hour.
+
+``python -m tests.benchmarks robustness MODEL --data FOLDER``: how the metrics change with the radiometry of images.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import sys
 import tempfile
 from pathlib import Path
 
+import click
 import rasterio
 from rasterio.windows import Window
 
+from dubai_landcover_plugin.cli.program import Program
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.runtimes.hardware import processor
 from tests.benchmarks.forward import WINDOWS, best_of, measure_forward
@@ -18,12 +24,24 @@ from tests.benchmarks.parts import measure_parts
 from tests.benchmarks.polygons import HEAD as HEAD_OF_POLYGONS
 from tests.benchmarks.polygons import measure_polygons
 from tests.benchmarks.rasters import ROOT, base_raster, repeated
+from tests.benchmarks.robustness import robustness
 from tests.benchmarks.segment import HEAD, Run, run_beside_bare, run_engine
 
 LARGER = ((2, 2), (4, 4))  # copies: 114 and 458 Mpx
 
 
-def main() -> None:
+@click.group(invoke_without_command=True)
+@click.pass_context
+def benchmarks(context: click.Context) -> None:
+    """Measure speed and memory, or what a command names."""
+    if context.invoked_subcommand is None:
+        measure_speed()
+
+
+benchmarks.add_command(robustness)
+
+
+def measure_speed() -> None:
     """Measure, print tables and write them to build/bench.json."""
     load = os.getloadavg()[0]
     told = f"{processor().split(' fpu ')[0]}, {os.cpu_count()} cores, {platform.system()}, load {load:.1f} at the start"
@@ -101,4 +119,4 @@ def _as_onnx(bundle: ModelBundle, folder: Path) -> ModelBundle | None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(Program("python -m tests.benchmarks", "error", benchmarks).run())

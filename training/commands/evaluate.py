@@ -31,8 +31,8 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True, slots=True)
-class _Choice:
-    """Options that select data and images."""
+class Choice:
+    """Options that select data and images, see :func:`choice_options`."""
 
     data: str | None
     validation: bool
@@ -42,20 +42,31 @@ class _Choice:
     names: Sequence[str]
 
 
-def _choice_options(function: _Function) -> _Function:
-    """Add the options of :class:`_Choice` and those of the computation."""
-    options = (
+def choice_options(function: _Function) -> _Function:
+    """Add the options of :class:`Choice`."""
+    return _with_options(
+        function,
         click.option("--data", metavar="FOLDER", help="Data folder, as for training."),
         click.option("--validation", is_flag=True, help="Only images held out in the training of the model."),
         click.option("--config", metavar="FILE.toml", help="Only images held out by the split of this configuration."),
         setting_option("Override a value of the configuration, for example split.fold=2; may be repeated."),
         words_option("--groups", "NAME", "Only images of these places, for example tile1 tile3."),
         words_option("--names", "NAME", "Only these images."),
+    )
+
+
+def _computation_options(function: _Function) -> _Function:
+    """Add the options of the computation."""
+    return _with_options(
+        function,
         click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Device."),
         click.option(
             "--precision", type=click.Choice(PRECISIONS), default="auto", show_default=True, help="Precision."
         ),
     )
+
+
+def _with_options(function: _Function, *options: Callable[[_Function], _Function]) -> _Function:
     for option in reversed(options):
         function = option(function)
     return function
@@ -63,7 +74,8 @@ def _choice_options(function: _Function) -> _Function:
 
 @click.command(cls=Command, context_settings=CONTEXT)
 @argument("model", "Model file, or name of an installed model.", required=False)
-@_choice_options
+@choice_options
+@_computation_options
 @click.option("--tta", is_flag=True, help="Test-time augmentation.")
 @click.option("--window", type=int, metavar="PX", help="Side of the windows.  [default: that of the model]")
 @click.option("--overlap", type=int, metavar="PX", help="Overlap of windows.  [default: an eighth of the window]")
@@ -109,7 +121,7 @@ def evaluate(
             model=model, tta=tta, device=device, precision=precision, window=window, overlap=overlap
         )
         distance = DISTANCE if boundary is None else boundary
-        evaluation = _compare(_Choice(**choice), options, distance, strips if output else None, pictures)
+        evaluation = _compare(Choice(**choice), options, distance, strips if output else None, pictures)
     print(f"\n{markdown(evaluation.to_json())}")
     if output:
         for path in write_evaluation(output, evaluation, rows, strips):
@@ -117,7 +129,7 @@ def evaluate(
 
 
 def _compare(
-    choice: _Choice, options: SegmentOptions, distance: int, strips: dict[str, Any] | None, pictures: str | None
+    choice: Choice, options: SegmentOptions, distance: int, strips: dict[str, Any] | None, pictures: str | None
 ) -> Evaluation:
     """Evaluate a model; collect strips of the images in ``strips`` and write PNGs to ``pictures``."""
     from dubai_landcover_plugin.core.bundle.bundle import load_bundle
@@ -127,7 +139,7 @@ def _compare(
     from ..monitoring.pictures import save_comparison, strip
 
     bundle = load_bundle(options.model)
-    config, dataset, selection = _choose(choice, bundle)
+    config, dataset, selection = choose_images(choice, bundle)
     scheme = bundle.metadata.scheme
 
     def draw(image: Any, predicted: Any, result: Any) -> None:
@@ -156,8 +168,13 @@ def _chosen_bands(config: TrainingConfig, bundle: ModelBundle) -> tuple[int, ...
     return numbers if numbers and numbers != bundle.metadata.band_numbers else None
 
 
-def _choose(choice: _Choice, bundle: ModelBundle) -> tuple[TrainingConfig, Dataset, Selection]:
-    """Return the configuration of data and split, the dataset, and the selected images."""
+def choose_images(choice: Choice, bundle: ModelBundle) -> tuple[TrainingConfig, Dataset, Selection]:
+    """Return the configuration of data and split, the dataset, and the selected images.
+
+    Raises:
+        ConfigError: if the options contradict each other or name unknown images.
+        DatasetError: if the data cannot be read or no image remains.
+    """
     from ..config import TrainingConfig, load_config
     from ..data.sources import bands_of, open_data
     from ..evaluation.selection import select
@@ -198,7 +215,8 @@ def _own_config(bundle: ModelBundle) -> TrainingConfig:
 
 @click.command(cls=Command, context_settings=CONTEXT)
 @argument("model", "A .safetensors model file, which is changed.")
-@_choice_options
+@choice_options
+@_computation_options
 @click.option("--temperature", type=float, metavar="T", help="Store this temperature instead of fitting one.")
 @click.option(
     "--class-bias",
@@ -233,7 +251,7 @@ def calibrate(
     if temperature is not None and class_bias == "yes":
         raise ConfigError("With --temperature nothing is fitted, so --class-bias yes has no effect.", "Give one.")
     if temperature is None:
-        record = _fit(bundle, _Choice(**choice), (device, precision), class_bias)
+        record = _fit(bundle, Choice(**choice), (device, precision), class_bias)
     if dry_run:
         return
     path = find_model(model)
@@ -254,14 +272,14 @@ def calibrate(
     print(f"Update its card with: {program} card {path}")
 
 
-def _fit(bundle: ModelBundle, choice: _Choice, computation: tuple[str, str], class_bias: str) -> dict[str, Any]:
+def _fit(bundle: ModelBundle, choice: Choice, computation: tuple[str, str], class_bias: str) -> dict[str, Any]:
     """Fit a scaling to the selected images, print and return the result."""
     from ..data.places import place_names
     from ..evaluation.calibration import Scaling, sample_logits
     from ..evaluation.cross_calibration import BIASED, STORED, calibrate_sample, calibration_table
     from ..evaluation.evaluate import in_channels_of
 
-    _, dataset, selection = _choose(choice, bundle)
+    _, dataset, selection = choose_images(choice, bundle)
     place_of = place_names(dataset, selection.entries)
     places = len(set(place_of.values())) > 1
     images = (

@@ -83,7 +83,7 @@ def segment_image(
         confidence=str(folder / "confidence.tif"),
     )
     if request.extent is None and (grid.height, grid.width) != image.labels.shape:
-        pixels = _write_pixels(folder / "image.tif", image.pixels)
+        pixels = write_pixels(folder / "image.tif", image.pixels)
         numbers = tuple(range(1, len(bundle.metadata.bands) + 1))
         request = replace(request, input=str(pixels), options=replace(request.options, bands=numbers))
     size = entry.pixel_size()
@@ -102,11 +102,18 @@ def _extent(grid: Grid, window: Window) -> tuple[float, float, float, float] | N
     return left, top, right, bottom
 
 
-def _write_pixels(path: Path, pixels: Pixels) -> Path:
-    height, width, bands = pixels.shape
-    profile = {"driver": "GTiff", "height": height, "width": width, "count": bands, "dtype": "uint8"}
-    with _without_warnings(), rasterio.open(path, "w", photometric="MINISBLACK", **profile) as dataset:
-        dataset.write(pixels.transpose(2, 0, 1))
+def write_pixels(path: Path, values: npt.NDArray[Any], photometric: str = "MINISBLACK") -> Path:
+    """Write (H, W, C) values as a GeoTIFF without georeference; return its path.
+
+    Args:
+        path: File to write.
+        values: Values of any type that GDAL knows.
+        photometric: ``RGB`` for bands that are marked as red, green and blue, ``MINISBLACK`` for unmarked ones.
+    """
+    height, width, bands = values.shape
+    profile = {"driver": "GTiff", "height": height, "width": width, "count": bands, "dtype": values.dtype}
+    with _without_warnings(), rasterio.open(path, "w", photometric=photometric, **profile) as dataset:
+        dataset.write(values.transpose(2, 0, 1))
     return path
 
 
@@ -155,7 +162,7 @@ def evaluate(
         image, segmented, seconds = _segment(entry, bundle, options)
         image = in_channels_of(metadata.scheme, dataset.scheme, image)
         warned.update(dict.fromkeys(segmented.warnings))
-        predicted = _to_channels(segmented.ids, metadata.scheme)
+        predicted = to_channels(segmented.ids, metadata.scheme)
         confidence = np.where(segmented.confidence == CONFIDENCE_NODATA, 0, segmented.confidence) / 100
         counts = Counts.of(image.labels, predicted, confidence, metadata.spec.classes, distance)
         results.append(ImageResult(entry.name, entry.group, counts, seconds, places[entry.name]))
@@ -219,7 +226,8 @@ def in_channels_of(model: ClassScheme, dataset: ClassScheme, image: LabelledImag
     return replace(image, labels=table[image.labels])
 
 
-def _to_channels(ids: Pixels, scheme: ClassScheme) -> Pixels:
+def to_channels(ids: Pixels, scheme: ClassScheme) -> Pixels:
+    """Return (H, W) channel indices for class ids; nodata and Unlabeled become ``IGNORE``."""
     table = np.full(256, IGNORE, np.uint8)
     table[list(scheme.ids)] = np.arange(len(scheme.ids))
     return table[ids]
