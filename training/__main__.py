@@ -14,6 +14,7 @@ from .commands.evaluate import calibrate, evaluate
 from .commands.export import card, export, quantize, statistics
 from .commands.inspect import inspect
 from .commands.options import CONTEXT
+from .commands.reproduce import reproduce_published
 from .commands.train import train
 
 PROGRAM = f"python -m {__package__}"
@@ -35,7 +36,7 @@ def training() -> None:
     """Train, evaluate and export land-cover models."""
 
 
-for _command in (inspect, train, evaluate, calibrate, export, quantize, statistics, card):
+for _command in (inspect, train, evaluate, calibrate, export, quantize, statistics, card, reproduce_published):
     training.add_command(_command)
 
 

@@ -17,7 +17,7 @@ PACKAGE = __package__.rpartition(".")[0]
 
 
 @click.command(cls=Command, context_settings=CONTEXT)
-@argument("config", "TOML file, or the name of a configuration that ships: dubai, finetune, own, world.")
+@argument("config", "TOML file, or the name of a configuration that ships: dubai, finetune, own, published, world.")
 @click.option("--data", required=True, metavar="FOLDER", help="Data folder; its layouts are in docs/training.md.")
 @click.option("--run", "folder", required=True, metavar="FOLDER", help="Folder of the run, for example runs/own.")
 @setting_option("Override a value of the configuration, for example optimizer.steps=200; may be repeated.")
