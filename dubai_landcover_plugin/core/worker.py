@@ -1,4 +1,4 @@
-"""The engine as a process: runs one request and writes JSON lines.
+"""The engine as a process: runs one request, or a teaching session, and writes JSON lines.
 
 The request is read from standard input, messages are written to standard output; see
 :mod:`dubai_landcover_plugin.protocol.messages`. Standard input is closed when the plugin exits; the
@@ -11,6 +11,7 @@ import json
 import logging
 import os
 import platform
+import queue
 import sys
 import threading
 import traceback
@@ -25,6 +26,7 @@ from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.messages import ERROR, HELLO, LOG, PROGRESS, PROTOCOL, RESULT
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.partial_files import remove_own_partials
+from dubai_landcover_plugin.protocol.requests.session import TEACH_SESSION
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS
 from dubai_landcover_plugin.protocol.streams import open_standard_streams
 
@@ -38,6 +40,9 @@ class LineMonitor:
         self._stream = stream
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
+        self._messages: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
+        self._received = 0
+        self._cancelled_number = 0  # messages up to this number are cancelled
         self.finished = False
 
     def send(self, kind: str, **values: Any) -> None:
@@ -56,12 +61,29 @@ class LineMonitor:
         self.send(LOG, level=level, text=text)
 
     def cancel(self) -> None:
-        """Cancel the run."""
+        """Cancel the run; in a session, all messages received so far."""
+        self._cancelled_number = self._received
         self._cancelled.set()
 
     def cancelled(self) -> bool:
         """See :class:`Monitor`."""
         return self._cancelled.is_set()
+
+    def add_message(self, message: Any) -> None:
+        """Queue a message of a session."""
+        self._received += 1
+        self._messages.put((self._received, message))
+
+    def receive(self, timeout: float) -> tuple[int, Any] | None:
+        """See :class:`.Channel`."""
+        try:
+            return self._messages.get(timeout=timeout)
+        except queue.Empty:
+            return None
+
+    def is_cancelled(self, number: int) -> bool:
+        """See :class:`.Channel`."""
+        return number <= self._cancelled_number
 
 
 def main() -> int:
@@ -119,11 +141,13 @@ def _read_control_messages(stream: IO[str], monitor: LineMonitor) -> None:
     try:
         for line in stream:
             try:
-                is_cancel = bool(json.loads(line).get("cancel"))
-            except (ValueError, AttributeError):
-                continue
-            if is_cancel:
+                message = json.loads(line)
+            except ValueError:
+                message = line
+            if isinstance(message, dict) and message.get("cancel"):
                 monitor.cancel()
+            else:
+                monitor.add_message(message)
     finally:
         if not monitor.finished:
             _exit_now()
@@ -169,7 +193,21 @@ def _doctor(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
     return examine()
 
 
-_TASKS: dict[str, TaskFunction] = {**{name: _tool(name) for name in TASKS}, "doctor": _doctor}
+def _teach_session(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
+    """Answer the messages of a session until it is closed."""
+    from dubai_landcover_plugin.core.teaching.service import TeachService
+
+    if not isinstance(monitor, LineMonitor):
+        raise ProtocolError("A teaching session runs in a worker only.", "Start the worker from the plugin.")
+    TeachService(monitor).run()
+    return {}
+
+
+_TASKS: dict[str, TaskFunction] = {
+    **{name: _tool(name) for name in TASKS},
+    "doctor": _doctor,
+    TEACH_SESSION: _teach_session,
+}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -17,7 +17,7 @@ from dubai_landcover_plugin.protocol.requests.tasks import TASKS
 
 
 def test_every_tool_is_a_task_and_nothing_else_is():
-    assert set(core.__all__) | {"doctor"} == set(worker._TASKS)
+    assert set(core.__all__) | {"doctor", "teach_session"} == set(worker._TASKS)
     assert set(core.__all__) <= set(dir(core))
     with pytest.raises(AttributeError, match="no attribute 'fly'"):
         core.fly  # noqa: B018

@@ -56,6 +56,7 @@ _KINDS: dict[str, tuple[_Check, str]] = {  # by annotation: the check and its na
     "tuple[tuple[float, float], ...]": (_list_of(_list_of(_is_number, 2)), "a list of pairs of finite numbers"),
     "dict[str, str]": (_table_of(_is_text), "an object of texts"),
     "dict[str, Any]": (_table_of(lambda value: True), "an object"),
+    "tuple[float, ...]": (_list_of(_is_number), "a list of finite numbers"),
     "tuple[dict[str, Any], ...]": (_list_of(_table_of(lambda value: True)), "a list of objects"),
     "dict[str, int]": (_table_of(_is_whole), "an object of whole numbers"),
     "dict[str, float]": (_table_of(_is_number), "an object of finite numbers"),

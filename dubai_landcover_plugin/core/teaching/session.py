@@ -1,0 +1,391 @@
+"""A teaching session: views of a raster, samples, a corrected model. One raster, one model."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+import numpy as np
+import shapely
+from affine import Affine
+from shapely.errors import ShapelyError
+
+from dubai_landcover_plugin.core.bundle.bundle import open_bundle
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.placement import drawn_transform
+from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input
+from dubai_landcover_plugin.core.runtimes.hardware import cores, free_memory
+from dubai_landcover_plugin.core.segmentation.class_rows import ClassDecision
+from dubai_landcover_plugin.core.segmentation.executor import open_job
+from dubai_landcover_plugin.core.teaching.feature_store import Anchors, FeatureStore, WindowWeights
+from dubai_landcover_plugin.core.teaching.features import open_features
+from dubai_landcover_plugin.core.teaching.fit import Pixels, fit_head
+from dubai_landcover_plugin.core.teaching.head import Head, features_at
+from dubai_landcover_plugin.core.teaching.lesson import (
+    History,
+    Lesson,
+    PlacedSample,
+    anchor_pixels,
+    contradictions,
+    correct_share,
+    cross_validate,
+    taught_pixels,
+)
+from dubai_landcover_plugin.core.teaching.model import check_teachable, read_head, save_taught
+from dubai_landcover_plugin.core.teaching.samples import Cells, Sample, chosen, to_pixels, work_cells
+from dubai_landcover_plugin.core.teaching.view import View, classify, view_windows
+from dubai_landcover_plugin.core.teaching.view_raster import write_view
+from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
+from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
+from dubai_landcover_plugin.protocol.requests.session import (
+    Agreement,
+    Opened,
+    OpenSession,
+    SampleSpec,
+    Saved,
+    SaveModel,
+    TeachSamples,
+    TeachState,
+    ViewRequest,
+    ViewResult,
+)
+
+_MB = 1 << 20
+_ENGINE = 500 * _MB  # measured: Python, the libraries and the compiled network of the shipped model
+_LEAST_FEATURES = 64 * _MB
+_MOST_WINDOWS = 4  # of one sample
+
+
+class TeachingSession:
+    """An open raster with a model that can be taught; a context manager.
+
+    Args:
+        request: Raster, model and options of the run that views should equal.
+        monitor: Receives messages.
+
+    Raises:
+        BundleError: if the model cannot be taught.
+        LandCoverError: if raster or model cannot be opened.
+    """
+
+    def __init__(self, request: OpenSession, monitor: Monitor) -> None:
+        bundle = open_bundle(request.options.model)
+        check_teachable(bundle)
+        if request.options.tta:
+            raise RequestError("A session has no test-time augmentation.", "Switch it off.")
+        # The plan names an output whose folder is checked for space; a session writes small files only.
+        output = os.path.join(tempfile.gettempdir(), "view.tif")
+        self._inputs = identify_input(request.input)
+        self._stack = ExitStack()
+        with ExitStack() as stack:
+            self.job = open_job(stack, SegmentationRequest(request.input, output, request.options), bundle)
+            head = read_head(bundle)
+            self._stack = stack.pop_all()
+        self._options = request.options
+        self._weights = WindowWeights(self.job.plan.tiles, bundle.metadata.receptive_radius)
+        self.history = History([Lesson({}, (), head)])
+        self._anchors: dict[int, Anchors] = {}
+        self._store: FeatureStore | None = None
+        limit = request.options.memory
+        memory = free_memory() // 2 if limit is None else limit * _MB
+        self._limit = max(memory - _ENGINE, _LEAST_FEATURES)
+        self._monitor = monitor
+
+    def __enter__(self) -> TeachingSession:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the raster and release the network and all features."""
+        self.release()
+        self._stack.close()
+
+    def release(self) -> None:
+        """Release the network and the features of views; samples, their features and the fit are kept."""
+        if self._store is not None:
+            self._store.clear()
+            self._store = None
+
+    @property
+    def scheme(self) -> ClassScheme:
+        """Classes in the order of the output channels, new ones last."""
+        return self.history.current.scheme(self.job.bundle.metadata.scheme)
+
+    def describe(self) -> Opened:
+        """Return raster and model."""
+        job, grid = self.job, self.job.source.grid
+        return Opened(
+            model=job.bundle.metadata.name,
+            classes=tuple(_described(entry) for entry in self.scheme.classes),
+            height=grid.height,
+            width=grid.width,
+            crs=None if grid.crs is None else grid.crs.to_wkt(),
+            transform=tuple(drawn_transform(grid))[:6],
+            notes=(*job.source.notes, *job.plan.notes),
+            warnings=(*job.source.warnings, *job.plan.warnings),
+        )
+
+    def view(self, request: ViewRequest, monitor: Monitor) -> ViewResult:
+        """Classify a part of the raster and write it as small rasters.
+
+        Raises:
+            GeoreferenceError: if the extent misses the raster.
+            RequestError: if the view is too large.
+            RasterReadError: if the raster was replaced.
+            RunCancelled: if the monitor cancels.
+        """
+        started = time.perf_counter()
+        check_unchanged(self._inputs)
+        job, store = self.job, self._features()
+        grid = replace(job.source.grid, transform=drawn_transform(job.source.grid))
+        window = grid.window(request.extent)
+        _, indices = view_windows(job, self._weights, window)
+        before = store.computed
+        view = self._classify(store, self.history.current.head, window, monitor)
+        pixels = np.bincount(view.classes.ravel(), minlength=256)
+        changed = self._changed(store, view, monitor)
+        size = None if request.pixel_size is None else request.pixel_size
+        step = 1 if size is None else max(round(size / abs(grid.transform.a or grid.transform.b)), 1)
+        part = Grid(window.height, window.width, grid.transform @ Affine.translation(window.col, window.row), grid.crs)
+        height, width = write_view(request.output, view.classes, part, step, self.scheme)
+        if request.confidence is not None:
+            write_view(request.confidence, view.confidence, part, step, None)
+        return ViewResult(
+            output=request.output,
+            confidence=request.confidence,
+            height=height,
+            width=width,
+            pixels={entry.name: int(pixels[entry.id]) for entry in self.scheme.entries},
+            changed=changed,
+            computed=store.computed - before,
+            windows=len(indices),
+            seconds=round(time.perf_counter() - started, 3),
+        )
+
+    def teach(self, request: TeachSamples, monitor: Monitor) -> TeachState:
+        """Add, replace and remove samples, and fit the last layers to all of them.
+
+        Raises:
+            RequestError: if a sample is not on the raster, or an id is unknown; nothing is changed then.
+            ClassSchemeError: if a class is unknown or a new one is invalid.
+            RunCancelled: if the monitor cancels; nothing is changed then.
+        """
+        transform = drawn_transform(self.job.source.grid)
+        samples = []
+        for value in request.samples:
+            spec = SampleSpec.from_json(value)
+            samples.append(Sample(spec.id, spec.class_id, to_pixels(_geometry(spec), transform), spec.brush))
+        new_classes = [_class_of(value) for value in request.classes]
+        return self.teach_samples(samples, request.remove, new_classes, monitor)
+
+    def teach_samples(
+        self,
+        samples: Sequence[Sample],
+        remove: Sequence[str],
+        new_classes: Sequence[LandCoverClass],
+        monitor: Monitor,
+    ) -> TeachState:
+        """Do :meth:`teach` with samples in pixel coordinates."""
+        started = time.perf_counter()
+        check_unchanged(self._inputs)
+        state, source = self.history.current, self.job.bundle.metadata.scheme
+        known = state.scheme(source).classes
+        added = tuple(entry for entry in new_classes if entry not in known)
+        classes = (*state.new_classes, *added)
+        scheme = ClassScheme((*source.classes, *classes), source.unlabeled)
+        unknown = [name for name in remove if name not in state.samples]
+        if unknown:
+            raise RequestError(f"There is no sample '{unknown[0]}' to remove.", "Remove samples that were added.")
+        for sample in samples:
+            if sample.class_id not in scheme.ids:
+                raise ClassSchemeError(
+                    f"The sample '{sample.id}' has the class {sample.class_id}, which the model does not have.",
+                    f"Use one of {', '.join(f'{entry.id} {entry.name}' for entry in scheme.classes)}, or add a class.",
+                )
+        merged = {name: one for name, one in state.samples.items() if name not in remove}
+        merged |= {sample.id: self._place(sample, monitor) for sample in samples}
+        first = self.history.states[0].head.with_new_classes(len(classes))
+        head = fit_head(first, taught_pixels(merged, scheme.ids), self._anchor_pixels(merged))
+        self.history.add(Lesson(merged, classes, head))
+        return self._state(started)
+
+    def undo(self) -> TeachState:
+        """Take back the last step.
+
+        Raises:
+            RequestError: if there is none.
+        """
+        return self._move(-1, self.history.can_undo, "undo")
+
+    def redo(self) -> TeachState:
+        """Do a step again that was taken back.
+
+        Raises:
+            RequestError: if there is none.
+        """
+        return self._move(1, self.history.can_redo, "redo")
+
+    def agreement(self, monitor: Monitor) -> Agreement:
+        """Return how well samples agree with the model before teaching, and with fits that left them out.
+
+        Raises:
+            RequestError: with less than two samples.
+            RunCancelled: if the monitor cancels.
+        """
+        state = self.history.current
+        if len(state.samples) < 2:
+            raise RequestError(
+                f"The agreement needs at least 2 samples, there are {len(state.samples)}.", "Draw more samples."
+            )
+        scheme = self.scheme
+        taught = taught_pixels(state.samples, scheme.ids)
+        head = self._untaught(state)
+        after = cross_validate(head, taught, self._anchor_pixels(state.samples), monitor)
+        names = [scheme.classes[one.index].name for one in taught]
+        return Agreement(
+            before=float(np.mean([correct_share(head, one) for one in taught])),
+            after=float(np.mean(after)),
+            samples=len(taught),
+            classes={name: float(np.mean([x for x, own in zip(after, names) if own == name])) for name in set(names)},
+        )
+
+    def save(self, request: SaveModel, monitor: Monitor) -> Saved:
+        """Write the taught model, with the number of samples of each class and the agreement in its provenance.
+
+        Raises:
+            RequestError: without samples.
+            BundleError: if the file cannot be written.
+            RunCancelled: if the monitor cancels.
+        """
+        state, bundle = self.history.current, self.job.bundle
+        if not state.samples:
+            raise RequestError("There are no samples, so there is nothing to save.", "Draw samples first.")
+        facts: dict[str, object] = {
+            "samples": state.counts(bundle.metadata.scheme),
+            "pixels": sum(len(one.pixels) for one in state.samples.values()),
+            "raster": os.path.basename(self.job.request.input),
+        }
+        if len(state.samples) > 1:
+            found = self.agreement(monitor)
+            facts["agreement"] = {"before": round(found.before, 4), "after": round(found.after, 4)}
+        digest = save_taught(request.output, bundle, state.head, self.scheme, facts, request.title, request.overwrite)
+        return Saved(request.output, digest)
+
+    def add_anchors(self, count: int, monitor: Monitor) -> None:
+        """Compute about ``count`` windows spread over the raster, so that the fit keeps all of it as it is."""
+        total = len(self.job.plan.tiles)
+        step = max(total / count, 1.0)
+        indices = sorted({int((place + 0.5) * step) for place in range(min(count, total))} & set(range(total)))
+        for _ in self._features().windows(indices, monitor):
+            pass
+
+    def _features(self) -> FeatureStore:
+        """Return the store of features, opening the network if it was released."""
+        if self._store is None:
+            job, options = self.job, self._options
+            stride = job.bundle.metadata.stride
+            height, width = (length + -length % stride for length in job.plan.tiles.window_shape)
+            shape = (len(job.bundle.metadata.bands), height, width)
+            precision = options.precision if options.precision in ("float32", "bfloat16") else "auto"
+            network = open_features(job.bundle, shape, options.runtime, precision, cores(), self._monitor.log)
+            self._store = FeatureStore(job, network, self._limit, self._anchors)
+        return self._store
+
+    def _classify(self, store: FeatureStore, head: Head, window: Window, monitor: Monitor) -> View:
+        decision = ClassDecision(self.scheme, self._options.min_confidence)
+        return classify(self.job, store, self._weights, head, decision, window, monitor)
+
+    def _changed(self, store: FeatureStore, view: View, monitor: Monitor) -> float:
+        """Return the share of the valid pixels of a view whose class differs from that before teaching."""
+        state = self.history.current
+        valid = view.classes > 0
+        if not state.samples or not valid.any():
+            return 0.0
+        old = self._classify(store, self._untaught(state), view.window, monitor)
+        return float((old.classes != view.classes)[valid].mean())
+
+    def _untaught(self, state: Lesson) -> Head:
+        return self.history.states[0].head.with_new_classes(len(state.new_classes))
+
+    def _place(self, sample: Sample, monitor: Monitor) -> PlacedSample:
+        """Compute the features of a sample's pixels.
+
+        Raises:
+            RequestError: if it is outside of the raster or on pixels without data.
+        """
+        job = self.job
+        cells = work_cells(sample, job.source.grid, job.plan.work)
+        owners = self._weights.window_of(cells)
+        windows, counts = np.unique(owners, return_counts=True)
+        windows = np.sort(windows[np.argsort(-counts, kind="stable")[:_MOST_WINDOWS]])
+        valid_cells: list[Cells] = []
+        found_windows = list(self._features().windows(windows.tolist(), monitor))
+        for index, found in zip(windows, found_windows, strict=True):
+            own = cells[owners == index]
+            valid_cells.append(own[found.valid[own[:, 0] - found.window.row, own[:, 1] - found.window.col]])
+        kept = np.concatenate(valid_cells)
+        if not len(kept):
+            raise RequestError(
+                f"The sample '{sample.id}' is on pixels without data.", "Draw it where the raster has data."
+            )
+        picked = chosen(kept)
+        owners = self._weights.window_of(picked)
+        parts = [
+            features_at(
+                found.levels or [],
+                picked[owners == index][:, 0] - found.window.row,
+                picked[owners == index][:, 1] - found.window.col,
+            )
+            for index, found in zip(windows, found_windows, strict=True)
+            if (owners == index).any()
+        ]
+        return PlacedSample(sample, kept, Pixels(np.concatenate(parts)))
+
+    def _anchor_pixels(self, samples: Mapping[str, PlacedSample]) -> Pixels:
+        return anchor_pixels(self._anchors, samples, self.job.plan.tiles.width)
+
+    def _move(self, steps: int, possible: bool, name: str) -> TeachState:
+        started = time.perf_counter()
+        if not possible:
+            raise RequestError(f"There is nothing to {name}.")
+        self.history.position += steps
+        return self._state(started)
+
+    def _state(self, started: float) -> TeachState:
+        state = self.history.current
+        return TeachState(
+            samples=tuple(state.samples),
+            counts=state.counts(self.job.bundle.metadata.scheme),
+            can_undo=self.history.can_undo,
+            can_redo=self.history.can_redo,
+            seconds=round(time.perf_counter() - started, 3),
+            warnings=tuple(contradictions(state.samples, self.job.plan.tiles.width)),
+        )
+
+
+def _geometry(spec: SampleSpec) -> shapely.Geometry:
+    try:
+        geometry = shapely.from_wkt(spec.geometry)
+    except (ShapelyError, TypeError, ValueError) as error:
+        raise RequestError(f"The geometry of the sample '{spec.id}' is not WKT: {error!s:.200}.") from error
+    return geometry
+
+
+def _class_of(value: dict[str, object]) -> LandCoverClass:
+    try:
+        return LandCoverClass(**value)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise ClassSchemeError(f"A new class needs id, name and colour, got {value!s:.100}.") from error
+
+
+def _described(entry: LandCoverClass) -> dict[str, object]:
+    return {"id": entry.id, "name": entry.name, "colour": entry.colour}
