@@ -170,6 +170,7 @@ def outputs(result: SegmentationResult, paths: Mapping[str, str]) -> dict[str, A
         "AREAS": dumps(result.area_m2 or {}),
         "PIXELS": dumps(result.pixels),
         "VALID_PIXELS": result.valid_pixels,
+        "NOVELTY": result.novelty,
         "SECONDS": result.seconds,
         "MODEL_HASH": result.model_hash,
         "RECORD": result.record,

@@ -17,6 +17,7 @@ from typing import Any
 
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import BundleError
+from dubai_landcover_plugin.protocol.ground_samples import GroundSamples
 from dubai_landcover_plugin.protocol.json_values import DAMAGED, array, mapping, number, parse_json, text, whole
 from dubai_landcover_plugin.protocol.onnx_metadata import MAX_BANDS, MAX_WINDOW, ONNX_SUFFIX, read_onnx
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
@@ -84,6 +85,7 @@ class BundleMetadata:
         band_numbers: Their numbers in the training rasters, from 1; empty where red, green and blue were found by name,
             and for models of earlier versions.
         values: Pixel values of the training images; None for models of earlier versions.
+        ground: Samples of their ground; None for models of earlier versions.
         mean: Mean of each band, on the scale 0..1.
         std: Standard deviation of each band, on the same scale.
         gsd: Ground sampling distance of the training data, m/px.
@@ -129,11 +131,12 @@ class BundleMetadata:
     training: dict[str, Any] = field(default_factory=dict)
     band_numbers: tuple[int, ...] = ()
     values: ValueStatistics | None = None
+    ground: GroundSamples | None = None
 
     def __post_init__(self) -> None:
         lengths = {len(self.bands), len(self.mean), len(self.std), self.spec.in_channels}
         lengths |= {len(self.band_numbers)} - {0}
-        lengths |= {self.values.bands} if self.values else set()
+        lengths |= {known.bands for known in (self.values, self.ground) if known}
         if len(lengths) != 1:
             raise BundleError(
                 f"The model '{self.name}' has inconsistent metadata: {len(self.bands)} bands, {len(self.mean)} means, "
@@ -220,6 +223,8 @@ class BundleMetadata:
             properties["landcover:band_numbers"] = list(self.band_numbers)
         if self.values is not None:
             properties["landcover:values"] = self.values.to_json()
+        if self.ground is not None:
+            properties["landcover:ground"] = self.ground.to_json()
         return {
             "type": "Feature",
             "stac_version": "1.1.0",
@@ -302,6 +307,7 @@ class BundleMetadata:
                 training=mapping(properties["landcover:training"]),
                 band_numbers=_band_numbers(properties),
                 values=_values(properties),
+                ground=_ground(properties),
             )
         except DAMAGED as error:
             if isinstance(error, BundleError):
@@ -321,6 +327,12 @@ def _values(properties: dict[str, Any]) -> ValueStatistics | None:
     """Return the value statistics of a STAC item, None for older ones; raises one of ``DAMAGED`` if malformed."""
     found = properties.get("landcover:values")
     return None if found is None else ValueStatistics.from_json(found)
+
+
+def _ground(properties: dict[str, Any]) -> GroundSamples | None:
+    """Return the ground samples of a STAC item, None for older ones; raises one of ``DAMAGED`` if malformed."""
+    found = properties.get("landcover:ground")
+    return None if found is None else GroundSamples.from_json(found)
 
 
 def _spec(value: dict[str, Any]) -> ModelSpec:
@@ -401,7 +413,7 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
         receptive_radius = None if radius is None else whole(radius, 0, _MAX_RADIUS)
         parameters = whole(own.get("mlm:total_parameters", 0), 0, _MAX_PARAMETERS)
         band_numbers = _band_numbers(own)
-        values = _values(own)
+        values, ground = _values(own), _ground(own)
     except (KeyError, ValueError) as error:
         raise BundleError(f"The metadata of {path} are damaged: {error!s:.500}.", "Export the model again.") from error
     return BundleMetadata(
@@ -420,4 +432,5 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
         licence=str(own.get("license", "unknown"))[:_MAX_TEXT],
         band_numbers=band_numbers,
         values=values,
+        ground=ground,
     )

@@ -43,6 +43,8 @@ def train(
     Several devices and nodes are described in docs/training.md.
     """
     from ..config import load_config
+    from ..data.ground_samples import ground_samples
+    from ..data.places import place_names
     from ..data.splits import make_split
     from ..data.values import are_stretched, value_statistics
     from ..exports.stac import check_name, is_name
@@ -64,6 +66,8 @@ def train(
     configuration, dataset, bands = open_training_data(configuration, data, start, report)
     split = make_split(dataset, configuration.split, report)
     values = value_statistics(split.training, are_stretched(dataset.entries, bands))
+    place_of = place_names(dataset)
+    ground = ground_samples((place_of.get(image.name, image.name), image.at_model_gsd()) for image in split.training)
     run = Run(
         configuration,
         split,
@@ -76,6 +80,7 @@ def train(
         report,
         bands,
         values,
+        ground,
     )
     check_export(run.checkpoint(), run.model, name)
     run.go()

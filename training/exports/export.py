@@ -235,6 +235,7 @@ def describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> Bun
         },
         band_numbers=checkpoint.input_bands.numbers,
         values=checkpoint.value_statistics,
+        ground=checkpoint.ground_samples,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -14,6 +14,7 @@ from dubai_landcover_plugin.core.io.files import atomic_path
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.failures import one_line
+from dubai_landcover_plugin.protocol.ground_samples import GroundSamples
 from dubai_landcover_plugin.protocol.json_values import DAMAGED
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
@@ -28,6 +29,7 @@ _DUBAI_TITLE = (
     "Semantic segmentation of aerial imagery, Humans in the Loop with the Mohammed Bin Rashid Space Centre, CC0 1.0"
 )
 _LISTED = 8
+_Statistics = TypeVar("_Statistics", ValueStatistics, GroundSamples)
 _MOVED_SCENES = {"tests.scenes:draw_scene": ".synthetic.scenes:draw_scene"}  # names in older checkpoints
 
 
@@ -60,6 +62,8 @@ class Checkpoint:
         band_numbers: Their numbers in the training rasters; may be empty.
         values: Pixel values of the training images, as :meth:`ValueStatistics.to_json` returns them; None in
             checkpoints of earlier versions.
+        ground: Samples of their ground, as :meth:`GroundSamples.to_json` returns them; None in checkpoints of earlier
+            versions, or if the images are too few.
         version: Version of the file format.
     """
 
@@ -84,6 +88,7 @@ class Checkpoint:
     values: dict[str, Any] | None = None
     new_classes: tuple[str, ...] = ()
     comparison: dict[str, Any] = field(default_factory=dict)
+    ground: dict[str, Any] | None = None
     version: int = _VERSION
 
     @property
@@ -93,11 +98,24 @@ class Checkpoint:
         Raises:
             TrainingError: if they are damaged.
         """
+        return self._statistics(ValueStatistics, self.values)
+
+    @property
+    def ground_samples(self) -> GroundSamples | None:
+        """Samples of the ground of the training images.
+
+        Raises:
+            TrainingError: if they are damaged.
+        """
+        return self._statistics(GroundSamples, self.ground)
+
+    @staticmethod
+    def _statistics(kind: type[_Statistics], value: dict[str, Any] | None) -> _Statistics | None:
         try:
-            return None if self.values is None else ValueStatistics.from_json(self.values)
+            return None if value is None else kind.from_json(value)
         except DAMAGED as error:
             raise TrainingError(
-                f"The value statistics of the checkpoint are damaged: {one_line(error)}.",
+                f"The statistics of the training images in the checkpoint are damaged: {one_line(error)}.",
                 f"Give the {LAST} or {BEST} of another run.",
             ) from error
 
@@ -178,6 +196,7 @@ def _rename_scenes(config: dict[str, Any]) -> None:
 def _check_types(content: Mapping[str, Any]) -> None:
     kinds: dict[str, Any] = {"step": int, "seconds": float, "figures": dict, "losses": tuple | list, "stale": int}
     kinds |= {"bands": tuple | list, "band_numbers": tuple | list, "values": dict | None}
+    kinds |= {"ground": dict | None}
     kinds |= {"new_classes": tuple | list, "comparison": dict}
     kinds |= {"model": dict, "average": dict, "optimizer": dict, "split": str, "title": str, "best": float | None}
     for name, kind in kinds.items():

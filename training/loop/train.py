@@ -19,6 +19,7 @@ from dubai_landcover_plugin.core.io.files import atomic_path, write_text
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.ground_samples import GroundSamples
 from dubai_landcover_plugin.protocol.json_values import DAMAGED
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
@@ -79,9 +80,10 @@ class Run:
         report: Callable[[str], None] = print,
         bands: InputBands = RGB,
         values: ValueStatistics | None = None,
+        ground: GroundSamples | None = None,
     ) -> None:
         self.config, self.split, self.scheme, self.bands = config, split, scheme, bands
-        self.values = values
+        self.values, self.ground = values, ground
         self.folder, self.title = Path(folder), title
         self.fabric = fabric or make_fabric(config.run)
         self.report = report if self.fabric.is_global_zero else _ignore
@@ -463,6 +465,7 @@ class Run:
             self.values.to_json() if self.values else None,
             self.new_classes,
             self.comparison,
+            self.ground.to_json() if self.ground else None,
         )
 
     def _save(self, name: str) -> None:

@@ -24,6 +24,7 @@ from dubai_landcover_plugin.core.segmentation.class_rows import CONFIDENCE_NODAT
 from dubai_landcover_plugin.core.segmentation.executor import Executor, ExecutorFactory, Job, LocalExecutor, open_job
 from dubai_landcover_plugin.core.segmentation.journal import DamagedJournalError, Journal, Progress
 from dubai_landcover_plugin.core.segmentation.locks import LockedError, locked
+from dubai_landcover_plugin.core.segmentation.novelty import Novelty, describe_novelty, measure_novelty
 from dubai_landcover_plugin.core.segmentation.run_record import OutputFiles, run_record
 from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, write_extras
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
@@ -132,7 +133,8 @@ def _write_rasters(
         job = open_job(stack, request, bundle)
         refuse_inputs(outputs_of(request), job.source.files)
         executor = stack.enter_context(make_executor(job, monitor))
-        warnings = _log_plan(monitor, job, executor)
+        novelty = measure_novelty(job.plan, job.source, bundle.metadata)
+        warnings = _log_plan(monitor, job, executor, novelty)
         outputs = _open_outputs(stack, request, bundle, job.source)
         journal = Journal(request.output, _key(job, executor, inputs))
         windows = _classify(job, executor, outputs, monitor, journal, inputs)
@@ -141,6 +143,8 @@ def _write_rasters(
             monitor.log("warning", warnings[-1])
         monitor.report(1, 1, "verifying")
         result = _result(request, job, executor.computed, outputs, windows, started, warnings)
+        if novelty is not None:
+            result = replace(result, novelty=round(novelty.percent, 1), usual_novelty=novelty.usual)
         try:
             _commit(request, bundle, outputs, result, inputs)
         except (RasterReadError, BundleError):
@@ -154,7 +158,7 @@ def _write_rasters(
     return replace(result, seconds=round(time.perf_counter() - started, 3))
 
 
-def _log_plan(monitor: Monitor, job: Job, executor: Executor) -> list[str]:
+def _log_plan(monitor: Monitor, job: Job, executor: Executor, novelty: Novelty | None) -> list[str]:
     """Log the plan; return the warnings."""
     metadata, computed = job.bundle.metadata, executor.computed
     size = f", {metadata.parameters:,} parameters" if metadata.parameters else ""
@@ -162,9 +166,13 @@ def _log_plan(monitor: Monitor, job: Job, executor: Executor) -> list[str]:
         f"Model {metadata.name} ({metadata.spec.architecture}{size}) on {computed.device}, {computed.runtime}, "
         f"{computed.precision}."
     ]
+    if novelty is not None:
+        notes.append(f"Novelty of the ground: {novelty.percent:.0f} %, usual are at most {novelty.usual:.0f} %.")
     for note in [*notes, *job.source.notes, *job.plan.notes, *executor.notes]:
         monitor.log("info", note)
     warnings = [*job.source.warnings, *job.plan.warnings, *executor.warnings]
+    if novelty is not None and novelty.is_high:
+        warnings.append(describe_novelty(novelty, metadata.name))
     for warning in warnings:
         monitor.log("warning", warning)
     return warnings

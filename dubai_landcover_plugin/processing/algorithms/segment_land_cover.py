@@ -85,6 +85,7 @@ class SegmentLandCover(LandCoverAlgorithm):
         self.addOutput(QgsProcessingOutputString("AREAS", tr("Areas in m² by class, as JSON")))
         self.addOutput(QgsProcessingOutputString("PIXELS", tr("Pixels by class, as JSON")))
         self.addOutput(QgsProcessingOutputNumber("VALID_PIXELS", tr("Pixels with a class")))
+        self.addOutput(QgsProcessingOutputNumber("NOVELTY", tr("Distance of the ground from the training images, %")))
         self.addOutput(
             QgsProcessingOutputNumber("SECONDS", tr("Seconds from opening the raster to the finished result"))
         )

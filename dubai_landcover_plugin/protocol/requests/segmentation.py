@@ -363,6 +363,8 @@ class SegmentationResult(Result):
         measured_on: Surface on which areas and lengths are measured: ``plane`` of the CRS or WGS 84 ``ellipsoid``; None
             without a CRS.
         stretch: Values of each band that became 0 and 255; None where 8-bit values were not changed.
+        novelty: How far the ground is from the training images, percent; None where it is not known.
+        usual_novelty: Largest value of nearly all training images; above it, :attr:`warnings` says so.
     """
 
     output: str
@@ -386,6 +388,8 @@ class SegmentationResult(Result):
     roads: str | None = None
     measured_on: str | None = None
     stretch: tuple[tuple[float, float], ...] | None = None
+    novelty: float | None = None
+    usual_novelty: float | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ import torch
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle
 from dubai_landcover_plugin.core.networks import build_model
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.ground_samples import DISTANCES, GroundSamples
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 from tests.training.dataset import SMALL_RUN, write_dataset
@@ -382,11 +383,15 @@ def test_bands_of_the_training_are_those_of_the_model(
 
 def test_values_of_the_training_images_are_exported(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     values = ValueStatistics((((1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.5),) * 3,), stretched=True)
+    ground = GroundSamples(((1.0,) * 6,) * 9, (0.5,) * DISTANCES, 75.0)
     target = tmp_path / "own.safetensors"
-    assert export(make_checkpoint(tmp_path / "last.ckpt", values=values.to_json()), target) == 0
+    checkpoint = make_checkpoint(tmp_path / "last.ckpt", values=values.to_json(), ground=ground.to_json())
+    assert export(checkpoint, target) == 0
     assert read_metadata(target).values == values
+    assert read_metadata(target).ground == ground
     assert export(target, tmp_path / "own.onnx") == 0
     assert read_metadata(tmp_path / "own.onnx").values == values
+    assert read_metadata(tmp_path / "own.onnx").ground == ground
     damaged = make_checkpoint(tmp_path / "damaged.ckpt", values={"levels": [1]})
     assert export(damaged, tmp_path / "other.safetensors") == 1
-    assert "value statistics of the checkpoint are damaged" in capsys.readouterr().err
+    assert "statistics of the training images in the checkpoint are damaged" in capsys.readouterr().err

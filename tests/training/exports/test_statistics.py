@@ -14,6 +14,7 @@ from dubai_landcover_plugin.core.bundle.save import add_graphs
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
 from tests.conftest import ROOT
 from training.__main__ import main
+from training.data.ground_samples import ground_samples
 from training.data.layouts import open_dataset
 from training.data.values import value_statistics
 from training.data_config import DataConfig
@@ -31,7 +32,10 @@ def test_the_values_of_training_images_alone_are_added(
     assert "2 training images" in capsys.readouterr().out
     after = load_bundle(model)
     entries = [entry for entry in open_dataset(DataConfig(), data).entries if entry.group != "tile2"]
-    assert after.metadata == replace(before.metadata, values=value_statistics(entry.load() for entry in entries))
+    ground = ground_samples((entry.name, entry.load()) for entry in entries)  # images of one place
+    assert ground is None or len(ground.cells) > 6
+    values = value_statistics(entry.load() for entry in entries)
+    assert after.metadata == replace(before.metadata, values=values, ground=ground)
     assert after.graph("int8") == b"graph"
     weights = before.model.state_dict()
     assert all(torch.equal(value, weights[key]) for key, value in after.model.state_dict().items())
@@ -42,3 +46,6 @@ def test_the_shipped_model_has_them() -> None:
     assert values is not None
     assert len(values.images) == 64
     assert not values.stretched
+    ground = read_metadata(ROOT / "resources/models/dubai.safetensors").ground
+    assert ground is not None
+    assert len(ground.cells) == 2000

@@ -1,0 +1,146 @@
+"""Compares the ground of a raster with the ground that a model was trained on.
+
+A network can be confident on ground that it has never seen: fields become water at 95 %. Colour and texture of small
+cells show such ground: their distance to the nearest cells of the training images is larger than that of training
+images of different places.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.raster_source import RasterSource
+from dubai_landcover_plugin.core.segmentation.plan import Plan
+from dubai_landcover_plugin.core.segmentation.window_reader import read_window
+from dubai_landcover_plugin.protocol.ground_samples import CELL, GroundSamples
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
+
+NEIGHBOURS = 3
+SIDE = 6  # windows along each axis of the raster
+_WINDOW = 4 * CELL  # px
+_LEAST = 4  # cells without which nothing is known
+_SHRINKAGE = 0.05  # added to the eigenvalues of the correlation matrix, so that rare directions do not dominate
+_CHUNK = 512  # cells at once: distances to all samples of a model are in memory
+
+Cells = npt.NDArray[np.float64]
+"""(N, 2 C) mean of each band, then standard deviation of each band."""
+
+
+def cell_statistics(chip: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_] | None = None) -> Cells:
+    """Return mean and standard deviation of the bands in cells of :data:`.CELL` px, (N, 2 C).
+
+    Args:
+        chip: (C, H, W) pixels as the network receives them; rows and columns beyond the last whole cell are ignored.
+        valid: (H, W) where they are valid; cells with another pixel are left out. None: everywhere.
+    """
+    channels, height, width = chip.shape
+    rows, cols = height // CELL, width // CELL
+    if not rows or not cols:
+        return np.empty((0, 2 * channels))
+    cut = chip[:, : rows * CELL, : cols * CELL].reshape(channels, rows, CELL, cols, CELL).astype(np.float32)
+    found = np.concatenate([cut.mean(axis=(2, 4)), cut.std(axis=(2, 4))]).reshape(2 * channels, -1).T
+    if valid is not None:
+        whole = valid[: rows * CELL, : cols * CELL].reshape(rows, CELL, cols, CELL).all(axis=(1, 3))
+        found = found[whole.ravel()]
+    return found.astype(np.float64)
+
+
+class NoveltyMeter:
+    """Distances of cells to samples.
+
+    The distance is the mean of the Euclidean distances to the nearest three samples, in the space in which the samples
+    are standardized and decorrelated (Mahalanobis distance with shrinkage).
+
+    Source:
+        Sun et al. 2022, Out-of-Distribution Detection with Deep Nearest Neighbors, https://arxiv.org/abs/2204.06507;
+        here with colour and texture in place of features of the network, which separated other places worse (see
+        training/EXPERIMENTS.md).
+
+    Args:
+        samples: (M, 2 C) cells of the training images.
+    """
+
+    def __init__(self, samples: Cells) -> None:
+        self._mean, self._scale = samples.mean(axis=0), samples.std(axis=0) + 1e-6
+        standardized = (samples - self._mean) / self._scale
+        values, vectors = np.linalg.eigh(standardized.T @ standardized / len(samples))
+        self._transform = vectors / np.sqrt(np.maximum(values, 0) + _SHRINKAGE)
+        self._samples = standardized @ self._transform
+        self._squares = np.square(self._samples).sum(axis=1)
+
+    def distances(self, cells: Cells) -> npt.NDArray[np.float64]:
+        """Return the distance of each cell, (N,)."""
+        found = np.empty(len(cells))
+        for start in range(0, len(cells), _CHUNK):
+            part = (cells[start : start + _CHUNK] - self._mean) / self._scale @ self._transform
+            # |a - b|² = |a|² - 2 a·b + |b|²
+            squares = np.square(part).sum(axis=1)[:, None] - 2 * part @ self._samples.T + self._squares
+            count = min(NEIGHBOURS, squares.shape[1])
+            nearest = np.partition(squares, count - 1, axis=1)[:, :count]
+            found[start : start + _CHUNK] = np.sqrt(np.maximum(nearest, 0)).mean(axis=1)
+        return found
+
+
+@dataclass(frozen=True)
+class Novelty:
+    """How far the ground of a raster is from the training images.
+
+    Args:
+        percent: Mean over cells of the share of cells of the training images, among those of other places, that are
+            nearer. 50 for ground like that of the training.
+        usual: Largest value of nearly all training images.
+    """
+
+    percent: float
+    usual: float
+
+    @property
+    def is_high(self) -> bool:
+        """Whether the ground is unlike that of the training images."""
+        return self.percent > self.usual
+
+
+def novelty_of(cells: Cells, samples: GroundSamples) -> Novelty | None:
+    """Return the novelty of cells; None if there are too few."""
+    if len(cells) < _LEAST:
+        return None
+    distances = NoveltyMeter(np.array(samples.cells)).distances(cells)
+    levels = np.linspace(0, 100, len(samples.distances))
+    return Novelty(float(np.interp(distances, samples.distances, levels).mean()), samples.usual)
+
+
+def measure_novelty(plan: Plan, source: RasterSource, metadata: BundleMetadata) -> Novelty | None:
+    """Return the novelty of a raster from 6 × 6 small windows; None for models without samples or too few valid pixels.
+
+    It depends on raster, extent and model, not on the machine.
+
+    Raises:
+        RasterReadError: if a block is damaged.
+    """
+    if metadata.ground is None:
+        return None
+    height, width = min(_WINDOW, plan.work.height), min(_WINDOW, plan.work.width)
+    rows, cols = (
+        np.unique(np.linspace(0, length - side, SIDE).astype(int))
+        for length, side in ((plan.work.height, height), (plan.work.width, width))
+    )
+    found = []
+    for row in rows.tolist():
+        for col in cols.tolist():
+            item = read_window(plan, source, Window(row, col, height, width), metadata.mean)
+            if item.chip is not None:
+                found.append(cell_statistics(item.chip, item.valid))
+    return novelty_of(np.concatenate(found), metadata.ground) if found else None
+
+
+def describe_novelty(novelty: Novelty, model: str) -> str:
+    """Return a warning about ground that is unlike that of the training images."""
+    return (
+        f"The ground is unlike the training images of the model {model}: novelty {novelty.percent:.0f} %, usual are at "
+        f"most {novelty.usual:.0f} %. Expect more errors than the confidence says. Look at the result, choose another "
+        "model, or fine-tune this one with labels of this area."
+    )
