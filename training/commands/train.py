@@ -43,6 +43,7 @@ def train(
     Several devices and nodes are described in docs/training.md.
     """
     from ..config import load_config
+    from ..data.chips import draw_scenes
     from ..data.ground_samples import ground_samples
     from ..data.places import place_names
     from ..data.splits import make_split
@@ -67,7 +68,10 @@ def train(
     split = make_split(dataset, configuration.split, report)
     values = value_statistics(split.training, are_stretched(dataset.entries, bands))
     place_of = place_names(dataset)
-    ground = ground_samples((place_of.get(image.name, image.name), image.at_model_gsd()) for image in split.training)
+    ground = ground_samples(
+        ((place_of.get(image.name, image.name), image.at_model_gsd()) for image in split.training),
+        draw_scenes(configuration.data, dataset.scheme, configuration.model.gsd),
+    )
     run = Run(
         configuration,
         split,

@@ -20,7 +20,7 @@ from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, Bundle
 from ..bands import MEAN, STD
 from ..config import TrainingConfig
 from ..errors import ConfigError, DatasetError, TrainingError
-from ..loop.checkpoint import Checkpoint, load_checkpoint, load_weights
+from ..loop.checkpoint import Checkpoint, load_checkpoint, load_weights, with_moved_scenes
 from ..loop.comparison import describe_comparison
 from ..loop.provenance import current_commit, describe_machine
 from .card import check_card, write_card
@@ -99,7 +99,7 @@ def load_source(path: str | Path, name: str, remarks: Remarks) -> Source:
 def config_of(metadata: BundleMetadata) -> TrainingConfig:
     """Return the configuration of the training of a bundle, or the defaults if the bundle lacks it."""
     try:
-        return TrainingConfig.from_mapping(metadata.training.get("config", {}))
+        return TrainingConfig.from_mapping(with_moved_scenes(metadata.training.get("config", {})))
     except ConfigError:  # of an older version
         return TrainingConfig()
 

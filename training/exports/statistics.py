@@ -8,6 +8,7 @@ from pathlib import Path
 from dubai_landcover_plugin.core.bundle.bundle import open_bundle
 from dubai_landcover_plugin.core.bundle.save import replace_metadata
 
+from ..data.chips import draw_scenes
 from ..data.ground_samples import ground_samples
 from ..data.places import place_names
 from ..data.sources import bands_of, open_data_of
@@ -42,7 +43,8 @@ def add_statistics(path: str | Path, root: str | Path) -> str:
     if values is None:
         raise DatasetError(f"No training image of the model is in {root}.", "Give the data that it was trained on.")
     place_of = place_names(dataset, entries)
-    ground = ground_samples((place_of[entry.name], entry.load().at_model_gsd()) for entry in entries)
+    scenes = draw_scenes(config.data, metadata.scheme, metadata.gsd)
+    ground = ground_samples(((place_of[entry.name], entry.load().at_model_gsd()) for entry in entries), scenes)
     replace_metadata(path, replace(metadata, values=values, ground=ground))
     kept = "" if len(values.images) == len(entries) else f" of {len(entries)}"
     lines = [f"{path}: the values of {len(values.images)}{kept} training images were added."]

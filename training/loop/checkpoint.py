@@ -173,7 +173,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         if version == 1:
             content = _from_version_1(content)
-        _rename_scenes(content["config"])
+        content["config"] = with_moved_scenes(content["config"])
         content["config"] = TrainingConfig.from_mapping(content["config"])
         content["scheme"] = ClassScheme.from_json(content["scheme"])
         _check_types(content)
@@ -186,11 +186,12 @@ def load_checkpoint(path: Path) -> Checkpoint:
         ) from error
 
 
-def _rename_scenes(config: dict[str, Any]) -> None:
-    """Replace the earlier name of a scene function that has moved, so that a run can be resumed."""
-    data = config.get("data", {})
+def with_moved_scenes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the JSON of a configuration with the present name of a scene function that has moved."""
+    data = dict(config.get("data", {}))
     if "scenes" in data:
         data["scenes"] = _MOVED_SCENES.get(data["scenes"], data["scenes"])
+    return {**config, "data": data}
 
 
 def _check_types(content: Mapping[str, Any]) -> None:

@@ -41,6 +41,17 @@ def test_distances_leave_out_the_own_place() -> None:
     assert alone.distances[-1] > 5 * with_twin.distances[-1]
 
 
+def test_scenes_are_sampled_and_change_no_distance() -> None:
+    plain, with_scenes = ground_samples(PLACES), ground_samples(PLACES, [image(20), image(30)])
+    assert plain is not None
+    assert with_scenes is not None
+    assert (with_scenes.distances, with_scenes.usual) == (plain.distances, plain.usual)
+    assert sum(cell[0] < 50 for cell in with_scenes.cells) == 120
+    found = novelty_of(cell_statistics(image(25).pixels.transpose(2, 0, 1)), with_scenes)
+    assert found is not None
+    assert not found.is_high
+
+
 def twins() -> list[tuple[str, LabelledImage]]:
     return [("x", image(90)), ("y", image(90, 1))]
 
