@@ -31,6 +31,7 @@ TOOLS = {
     "draw_accuracy_sample": ("Draw Accuracy Sample", "landcover sample"),
     "assess_accuracy": ("Accuracy Assessment", "landcover accuracy"),
     "map_change": ("Change Between Dates", "landcover change"),
+    "teach_model": ("Teaching", "landcover teach"),
 }
 """By function in Python: name in QGIS and command."""
 INTRODUCTION = """# Options
@@ -45,7 +46,8 @@ SEGMENTATION = """
 ## Options of both segmentations
 
 In Python they are the fields of `SegmentOptions`, the request's `options`. They apply to `landcover segment` and
-`landcover batch`, Segment Land Cover and Segment Folder (which has no `BANDS`).
+`landcover batch`, Segment Land Cover and Segment Folder (which has no `BANDS`). `landcover teach` has those about
+reading and the network.
 """
 
 

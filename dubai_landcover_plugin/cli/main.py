@@ -7,7 +7,17 @@ from collections.abc import Sequence
 import click
 
 from dubai_landcover_plugin import __version__
-from dubai_landcover_plugin.cli import accuracy, buildings, change, installation, polygons, report, roads, segment
+from dubai_landcover_plugin.cli import (
+    accuracy,
+    buildings,
+    change,
+    installation,
+    polygons,
+    report,
+    roads,
+    segment,
+    teach,
+)
 from dubai_landcover_plugin.cli.options import SETTINGS
 from dubai_landcover_plugin.cli.program import Program, prepare_streams
 from dubai_landcover_plugin.cli.terminal import TerminalMonitor
@@ -39,6 +49,7 @@ for _command in (
     accuracy.ACCURACY,
     accuracy.SAMPLE,
     change.CHANGE,
+    teach.TEACH,
     installation.MODELS,
     installation.DOCTOR,
 ):

@@ -24,7 +24,13 @@ _LISTS = {
     "dict[str, float]": Values("NAME=VALUE pair", str, is_assignment),
 }
 _SINGLE: dict[str, Any] = {"int": click.INT, "float": click.FLOAT, "str": click.STRING}
-_METAVARS = {"raster": "FILE.tif", "page": "FILE.html", "table": "FILE.csv", "folder": "FOLDER"}
+_METAVARS = {
+    "raster": "FILE.tif",
+    "page": "FILE.html",
+    "table": "FILE.csv",
+    "folder": "FOLDER",
+    "model": "FILE.safetensors",
+}
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 
 _Request = TypeVar("_Request", bound=Request)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dubai_landcover_plugin.core.roads.extract import extract_roads
     from dubai_landcover_plugin.core.segmentation.batch import segment_folder
     from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+    from dubai_landcover_plugin.core.teaching.teach import teach_model
 
 __all__ = [
     "assess_accuracy",
@@ -39,6 +40,7 @@ __all__ = [
     "regularize_buildings",
     "segment_folder",
     "segment_raster",
+    "teach_model",
     "write_report",
 ]
 
@@ -53,6 +55,7 @@ _MODULES = {
     "draw_accuracy_sample": "assessment.sample",
     "assess_accuracy": "assessment.assess",
     "map_change": "change.compare",
+    "teach_model": "teaching.teach",
 }
 
 

@@ -36,6 +36,7 @@ OPTIONS = {
     "sample": "--standard-error --expected-accuracy --expected --size --allocation --min-per-class --seed --overwrite",
     "change": "--polygons --csv --report --earlier-confidence --later-confidence --min-confidence --min-area "
     "--correct-shift --overwrite",
+    "teach": "--class-field --brush --model-title --model --bands --gsd --overwrite",
     "models": "",
     "doctor": "",
 }

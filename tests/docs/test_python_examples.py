@@ -46,7 +46,25 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pyogrio.raw.write(
         folder / "districts.gpkg", shapely.to_wkb(zones), [names], ["name"], geometry_type="Polygon", crs=crs
     )
+    write_labels(folder)
     return folder
+
+
+def write_labels(folder: Path) -> None:
+    """Write three points in each class of the image, with the class."""
+    with rasterio.open(folder / "truth.tif") as dataset:
+        truth, crs, transform = dataset.read(1), dataset.crs.to_wkt(), dataset.transform
+    draw = np.random.default_rng(0)
+    places, names = [], []
+    for entry in DUBAI.classes:
+        rows, cols = np.nonzero(truth == entry.id)
+        for index in draw.permutation(len(rows))[:3]:
+            places.append(shapely.Point(transform @ (cols[index] + 0.5, rows[index] + 0.5)))
+            names.append(entry.name)
+    columns = [np.array(names, object)]
+    pyogrio.raw.write(
+        folder / "labels.gpkg", shapely.to_wkb(places), columns, ["class"], geometry_type="Point", crs=crs
+    )
 
 
 def label_points(points: Path, truth: Path) -> None:
@@ -122,6 +140,14 @@ def test_areas_accuracy_and_change(outcome):
     assert abs(overall["value"] - everything) <= 2 * overall["margin"]
     assert names["wall_to_wall"].kind == "raster"
     assert 0 < names["change"].changed < names["change"].compared
+
+
+def test_a_taught_model_is_used(outcome, folder):
+    names, _ = outcome
+    assert names["taught"].before < 1
+    assert names["taught"].after is not None
+    assert (folder / "own.safetensors").is_file()
+    assert (folder / "own_landcover.tif").is_file()
 
 
 def test_progress_errors_and_json(outcome):

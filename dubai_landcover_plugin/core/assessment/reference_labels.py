@@ -57,7 +57,7 @@ def class_indices_of(
     classes = [(entry, index_of.get(entry.name.casefold())) for entry in given.classes]
     known.update({entry.name.casefold(): index for entry, index in classes if index is not None})
     known.update({str(entry.id): index for entry, index in classes if index is not None})
-    texts = [_text(value) for value in values.tolist()]
+    texts = [value_text(value) for value in values.tolist()]
     unknown = sorted({text for text in texts if text.casefold() not in known})
     if unknown:
         listed = ", ".join(f"'{text}'" for text in unknown[:8]) + (" …" if len(unknown) > 8 else "")
@@ -71,7 +71,7 @@ def class_indices_of(
     return np.array([known[text.casefold()] for text in texts], np.intp)
 
 
-def _text(value: Any) -> str:
+def value_text(value: Any) -> str:
     """Return a value as text; integers that were read as floats get no decimal point."""
     if value is None or (isinstance(value, float) and math.isnan(value)):
         return ""

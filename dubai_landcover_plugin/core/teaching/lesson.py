@@ -161,6 +161,14 @@ def correct_share(head: Head, one: TaughtPixels) -> float:
     return float((head.of_pixels(one.pixels.features).argmax(axis=1) == one.index).mean())
 
 
+def mean_by_name(shares: Sequence[float], names: Sequence[str]) -> dict[str, float]:
+    """Return the mean share of each name, in the order in which names occur."""
+    return {
+        name: float(np.mean([share for share, own in zip(shares, names, strict=True) if own == name]))
+        for name in dict.fromkeys(names)
+    }
+
+
 def _numbers(cells: Cells, width: int) -> Cells:
     numbers: Cells = cells[:, 0] * width + cells[:, 1]
     return numbers

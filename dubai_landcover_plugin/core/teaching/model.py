@@ -16,7 +16,7 @@ from dubai_landcover_plugin.core.teaching.features import Floats
 from dubai_landcover_plugin.core.teaching.head import Head
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.model_metadata import TEACHABLE, BundleMetadata
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, TEACHABLE, BundleMetadata
 
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.networks import SegmentationModel
@@ -68,6 +68,21 @@ def _matrix(weight: Any) -> Floats:
     return np.asarray(weight, np.float32)[:, :, 0, 0]
 
 
+def check_new_file(path: str | Path, bundle: ModelBundle, overwrite: bool) -> None:
+    """Refuse a path at which a taught model cannot be written.
+
+    Raises:
+        BundleError: if it has another suffix, exists, or is the source model.
+    """
+    path = Path(path)
+    if path.suffix != BUNDLE_SUFFIX:
+        raise BundleError(f"Model files end in {BUNDLE_SUFFIX}, got '{path.name}'.")
+    if path.exists() and not overwrite:
+        raise BundleError(f"{path} exists.", "Choose another path, or allow overwriting.")
+    if bundle.path is not None and path.exists() and path.samefile(bundle.path):
+        raise BundleError(f"{path} is the model that is being taught.", "Choose another path.")
+
+
 def save_taught(
     path: str | Path,
     bundle: ModelBundle,
@@ -95,10 +110,7 @@ def save_taught(
         BundleError: if the file exists, is the source, or cannot be written.
     """
     path = Path(path)
-    if path.exists() and not overwrite:
-        raise BundleError(f"{path} exists.", "Choose another path, or allow overwriting.")
-    if bundle.path is not None and path.exists() and path.samefile(bundle.path):
-        raise BundleError(f"{path} is the model that is being taught.", "Choose another path.")
+    check_new_file(path, bundle, overwrite)
     import torch  # takes seconds; only saving needs it
 
     from dubai_landcover_plugin.core.bundle.save import save_bundle

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import rasterio.features
 import shapely
 from affine import Affine
+from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.work_grid import WorkGrid
-from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.classes import LandCoverClass
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
+from dubai_landcover_plugin.protocol.requests.session import SampleSpec
 
 MAX_PIXELS = 200
 """Pixels of a sample that the fit uses; more of one place say little more."""
@@ -56,6 +61,35 @@ def to_pixels(geometry: BaseGeometry, transform: Affine) -> BaseGeometry:
     matrix = np.array([[inverse.a, inverse.d], [inverse.b, inverse.e]])
     moved: BaseGeometry = shapely.transform(geometry, lambda xy: xy @ matrix + (inverse.c, inverse.f))
     return moved
+
+
+def sample_of(spec: SampleSpec, transform: Affine) -> Sample:
+    """Return a sample of a message, in pixel coordinates.
+
+    Args:
+        spec: The sample in map coordinates.
+        transform: From pixel corners to map coordinates.
+
+    Raises:
+        RequestError: if its geometry is not WKT.
+    """
+    try:
+        geometry = shapely.from_wkt(spec.geometry)
+    except (ShapelyError, TypeError, ValueError) as error:
+        raise RequestError(f"The geometry of the sample '{spec.id}' is not WKT: {error!s:.200}.") from error
+    return Sample(spec.id, spec.class_id, to_pixels(geometry, transform), spec.brush)
+
+
+def class_of(value: Mapping[str, Any]) -> LandCoverClass:
+    """Return a new class of a message.
+
+    Raises:
+        ClassSchemeError: if a part is missing or invalid.
+    """
+    try:
+        return LandCoverClass(**value)
+    except TypeError as error:
+        raise ClassSchemeError(f"A new class needs id, name and colour, got {value!s:.100}.") from error
 
 
 def work_cells(sample: Sample, grid: Grid, work: WorkGrid) -> Cells:

@@ -10,9 +10,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
-import shapely
 from affine import Affine
-from shapely.errors import ShapelyError
 
 from dubai_landcover_plugin.core.bundle.bundle import open_bundle
 from dubai_landcover_plugin.core.grid.grid import Grid
@@ -34,10 +32,19 @@ from dubai_landcover_plugin.core.teaching.lesson import (
     contradictions,
     correct_share,
     cross_validate,
+    mean_by_name,
     taught_pixels,
 )
 from dubai_landcover_plugin.core.teaching.model import check_teachable, read_head, save_taught
-from dubai_landcover_plugin.core.teaching.samples import Cells, Sample, chosen, to_pixels, work_cells
+from dubai_landcover_plugin.core.teaching.samples import (
+    MAX_PIXELS,
+    Cells,
+    Sample,
+    chosen,
+    class_of,
+    sample_of,
+    work_cells,
+)
 from dubai_landcover_plugin.core.teaching.view import View, classify, view_windows
 from dubai_landcover_plugin.core.teaching.view_raster import write_view
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
@@ -180,11 +187,8 @@ class TeachingSession:
             RunCancelled: if the monitor cancels; nothing is changed then.
         """
         transform = drawn_transform(self.job.source.grid)
-        samples = []
-        for value in request.samples:
-            spec = SampleSpec.from_json(value)
-            samples.append(Sample(spec.id, spec.class_id, to_pixels(_geometry(spec), transform), spec.brush))
-        new_classes = [_class_of(value) for value in request.classes]
+        samples = [sample_of(SampleSpec.from_json(value), transform) for value in request.samples]
+        new_classes = [class_of(value) for value in request.classes]
         return self.teach_samples(samples, request.remove, new_classes, monitor)
 
     def teach_samples(
@@ -211,8 +215,28 @@ class TeachingSession:
                     f"The sample '{sample.id}' has the class {sample.class_id}, which the model does not have.",
                     f"Use one of {', '.join(f'{entry.id} {entry.name}' for entry in scheme.classes)}, or add a class.",
                 )
-        merged = {name: one for name, one in state.samples.items() if name not in remove}
-        merged |= {sample.id: self._place(sample, monitor) for sample in samples}
+        placed = {sample.id: self.place(sample, monitor) for sample in samples}
+        return self.teach_placed(placed, remove, classes, started)
+
+    def teach_placed(
+        self,
+        placed: Mapping[str, PlacedSample],
+        remove: Sequence[str],
+        classes: tuple[LandCoverClass, ...],
+        started: float,
+    ) -> TeachState:
+        """Do :meth:`teach` with samples whose features are known.
+
+        Args:
+            placed: Samples to add or replace, by id.
+            remove: Ids of samples to remove.
+            classes: All classes that the model does not have.
+            started: When the step began, for its time.
+        """
+        source = self.job.bundle.metadata.scheme
+        merged = {name: one for name, one in self.history.current.samples.items() if name not in remove}
+        merged |= placed
+        scheme = ClassScheme((*source.classes, *classes), source.unlabeled)
         first = self.history.states[0].head.with_new_classes(len(classes))
         head = fit_head(first, taught_pixels(merged, scheme.ids), self._anchor_pixels(merged))
         self.history.add(Lesson(merged, classes, head))
@@ -234,32 +258,43 @@ class TeachingSession:
         """
         return self._move(1, self.history.can_redo, "redo")
 
-    def agreement(self, monitor: Monitor) -> Agreement:
+    def agreement(self, monitor: Monitor, least: int = 2) -> Agreement:
         """Return how well samples agree with the model before teaching, and with fits that left them out.
 
+        Args:
+            monitor: Receives progress; may cancel.
+            least: Smallest number of samples; ``after`` needs two.
+
         Raises:
-            RequestError: with less than two samples.
+            RequestError: with fewer samples.
             RunCancelled: if the monitor cancels.
         """
         state = self.history.current
-        if len(state.samples) < 2:
+        if len(state.samples) < least:
             raise RequestError(
-                f"The agreement needs at least 2 samples, there are {len(state.samples)}.", "Draw more samples."
+                f"The agreement needs at least {least} samples, there are {len(state.samples)}.", "Draw more samples."
             )
         scheme = self.scheme
         taught = taught_pixels(state.samples, scheme.ids)
         head = self._untaught(state)
         after = cross_validate(head, taught, self._anchor_pixels(state.samples), monitor)
+        before = [correct_share(head, one) for one in taught]
         names = [scheme.classes[one.index].name for one in taught]
         return Agreement(
-            before=float(np.mean([correct_share(head, one) for one in taught])),
+            before=float(np.mean(before)),
             after=float(np.mean(after)),
             samples=len(taught),
-            classes={name: float(np.mean([x for x, own in zip(after, names) if own == name])) for name in set(names)},
+            classes=mean_by_name(after, names),
+            classes_before=mean_by_name(before, names),
         )
 
-    def save(self, request: SaveModel, monitor: Monitor) -> Saved:
+    def save(self, request: SaveModel, monitor: Monitor, judged: Agreement | None = None) -> Saved:
         """Write the taught model, with the number of samples of each class and the agreement in its provenance.
+
+        Args:
+            request: The file.
+            monitor: Receives progress; may cancel.
+            judged: The agreement of the current samples; None computes it.
 
         Raises:
             RequestError: without samples.
@@ -275,7 +310,7 @@ class TeachingSession:
             "raster": os.path.basename(self.job.request.input),
         }
         if len(state.samples) > 1:
-            found = self.agreement(monitor)
+            found = judged or self.agreement(monitor)
             facts["agreement"] = {"before": round(found.before, 4), "after": round(found.after, 4)}
         digest = save_taught(request.output, bundle, state.head, self.scheme, facts, request.title, request.overwrite)
         return Saved(request.output, digest)
@@ -316,8 +351,8 @@ class TeachingSession:
     def _untaught(self, state: Lesson) -> Head:
         return self.history.states[0].head.with_new_classes(len(state.new_classes))
 
-    def _place(self, sample: Sample, monitor: Monitor) -> PlacedSample:
-        """Compute the features of a sample's pixels.
+    def place(self, sample: Sample, monitor: Monitor, most: int = MAX_PIXELS) -> PlacedSample:
+        """Compute the features of at most ``most`` pixels of a sample.
 
         Raises:
             RequestError: if it is outside of the raster or on pixels without data.
@@ -337,7 +372,7 @@ class TeachingSession:
             raise RequestError(
                 f"The sample '{sample.id}' is on pixels without data.", "Draw it where the raster has data."
             )
-        picked = chosen(kept)
+        picked = chosen(kept, most)
         owners = self._weights.window_of(picked)
         parts = [
             features_at(
@@ -370,21 +405,6 @@ class TeachingSession:
             seconds=round(time.perf_counter() - started, 3),
             warnings=tuple(contradictions(state.samples, self.job.plan.tiles.width)),
         )
-
-
-def _geometry(spec: SampleSpec) -> shapely.Geometry:
-    try:
-        geometry = shapely.from_wkt(spec.geometry)
-    except (ShapelyError, TypeError, ValueError) as error:
-        raise RequestError(f"The geometry of the sample '{spec.id}' is not WKT: {error!s:.200}.") from error
-    return geometry
-
-
-def _class_of(value: dict[str, object]) -> LandCoverClass:
-    try:
-        return LandCoverClass(**value)  # type: ignore[arg-type]
-    except TypeError as error:
-        raise ClassSchemeError(f"A new class needs id, name and colour, got {value!s:.100}.") from error
 
 
 def _described(entry: LandCoverClass) -> dict[str, object]:

@@ -29,6 +29,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentationResult,
     SegmentOptions,
 )
+from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest, TeachResult
 
 __all__ = [
     "AccuracyRequest",
@@ -54,4 +55,6 @@ __all__ = [
     "SegmentOptions",
     "SegmentationRequest",
     "SegmentationResult",
+    "TeachRequest",
+    "TeachResult",
 ]

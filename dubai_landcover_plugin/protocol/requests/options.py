@@ -27,7 +27,7 @@ VECTOR_SUFFIXES = {
 }
 VECTORS = ("points", "lines", "polygons")
 """Kinds of vector files that an option may read or write."""
-SUFFIXES = {"raster": (".tif", ".tiff"), "page": (".html", ".htm"), "table": (".csv",)}
+SUFFIXES = {"raster": (".tif", ".tiff"), "page": (".html", ".htm"), "table": (".csv",), "model": (".safetensors",)}
 """Suffixes of the other files that an option may write; case does not matter."""
 _KEY = "option"
 

@@ -216,12 +216,14 @@ class Agreement(Result):
         after: With cross-validation: each sample is judged by a fit without it, 0..1.
         samples: Number of samples.
         classes: The same as ``after`` by class name.
+        classes_before: The same as ``before`` by class name.
     """
 
     before: float
     after: float
     samples: int
     classes: dict[str, float]
+    classes_before: dict[str, float]
 
 
 @dataclass(frozen=True)

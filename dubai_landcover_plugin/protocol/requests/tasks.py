@@ -18,6 +18,7 @@ from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
+from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Task:
 
     @property
     def pages(self) -> tuple[str, ...]:
-        """Fields that name pages and tables to write."""
-        return self._writing("page", "table")
+        """Fields that name pages, tables and models to write."""
+        return self._writing("page", "table", "model")
 
     @property
     def folder(self) -> str | None:
@@ -77,6 +78,7 @@ TASKS = {
     "draw_accuracy_sample": Task(AccuracySampleRequest),
     "assess_accuracy": Task(AccuracyRequest),
     "map_change": Task(ChangeRequest),
+    "teach_model": Task(TeachRequest),
 }
 """Tasks by name; each is the function of that name in :mod:`dubai_landcover_plugin.core`."""
 

@@ -51,7 +51,7 @@ def test_values_that_do_not_fit_are_refused(make, message):
 def test_results_are_json_in_and_out():
     for result in (
         TeachState(("a",), {"Water": 1}, True, False, 0.1, ("careful",)),
-        Agreement(0.5, 0.75, 4, {"Water": 0.75}),
+        Agreement(0.5, 0.75, 4, {"Water": 0.75}, {"Water": 0.5}),
     ):
         assert isinstance(result, Result)
         assert type(result).from_json(result.to_json()) == result

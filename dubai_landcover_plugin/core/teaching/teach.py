@@ -1,0 +1,189 @@
+"""Teaches a model with the labels of a vector layer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from dubai_landcover_plugin.core.assessment.reference_labels import attribute, value_text
+from dubai_landcover_plugin.core.grid.placement import feature_transform
+from dubai_landcover_plugin.core.io.output_check import check_outputs
+from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
+from dubai_landcover_plugin.core.teaching.lesson import PlacedSample
+from dubai_landcover_plugin.core.teaching.model import check_new_file
+from dubai_landcover_plugin.core.teaching.samples import MAX_PIXELS, Sample, to_pixels
+from dubai_landcover_plugin.core.teaching.session import TeachingSession
+from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
+from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.requests.session import OpenSession, SaveModel, TeachState
+from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest, TeachResult
+
+_ANCHOR_WINDOWS = 16  # spread over the raster, besides those of the labels
+_MOST_LABELS = 5_000
+_ALL_PIXELS = 50_000  # of all labels together; features of one take 1.3 kB
+
+
+def teach_model(request: TeachRequest, monitor: Monitor | None = None) -> TeachResult:
+    """Correct the last layers of a model with labels and write the taught model.
+
+    Args:
+        request: Raster, labels, output and options.
+        monitor: Receives progress and messages, may cancel; by default they go to :mod:`logging`.
+
+    Returns:
+        The model file, the number of labels and their agreement with the model before and after.
+
+    Raises:
+        LandCoverError: if raster, labels or model cannot be used; no file is written then.
+        RunCancelled: if the monitor cancels the run.
+
+    Example:
+        >>> from dubai_landcover_plugin.core import teach_model
+        >>> from dubai_landcover_plugin.protocol.requests import TeachRequest
+        >>> result = teach_model(TeachRequest("image.tif", "labels.gpkg", "own.safetensors"))  # doctest: +SKIP
+        >>> result.after > result.before  # doctest: +SKIP
+        True
+    """
+    started = time.perf_counter()
+    monitor = monitor or LoggingMonitor()
+    check_outputs(request)
+    layer = read_vector(request.labels)
+    with TeachingSession(OpenSession(request.input, request.options), monitor) as session:
+        check_new_file(request.output, session.job.bundle, request.options.overwrite)
+        described = session.describe()
+        for note in described.notes:
+            monitor.log("info", note)
+        samples, warnings = label_samples(layer, request, session)
+        warnings = [*described.warnings, *warnings]
+        session.add_anchors(_ANCHOR_WINDOWS, monitor)
+        placed, outside = _place(session, samples, monitor)
+        if outside:
+            warnings.append(
+                f"{outside:,} labels are outside of the raster or on pixels without data and were left out."
+            )
+        state = session.teach_placed(placed, (), (), time.perf_counter())
+        warnings += state.warnings[:10]
+        for warning in warnings:
+            monitor.log("warning", warning)
+        return _save(session, request, state, warnings, started, monitor)
+
+
+def label_samples(
+    layer: VectorLayer, request: TeachRequest, session: TeachingSession
+) -> tuple[list[Sample], list[str]]:
+    """Return the labels of a layer as samples, and warnings.
+
+    Raises:
+        RequestError: if the layer lacks the attribute, or no label has a class.
+        ClassSchemeError: if a value is not a class of the model.
+    """
+    grid, warnings = session.job.source.grid, []
+    if layer.crs is None and grid.crs is not None:
+        warnings.append("The labels have no CRS: the CRS of the raster was assumed.")
+    if layer.crs is not None and grid.crs is None:
+        warnings.append("The raster has no CRS: the coordinates of the labels were used unchanged.")
+    values = attribute(layer, request.class_field).tolist()
+    layer = layer.to_crs(grid.crs)
+    transform = feature_transform(grid, layer.geometries)
+    ids = _class_ids(values, session.scheme)
+    samples = [
+        Sample(str(number + 1), class_id, to_pixels(geometry, transform), request.brush)
+        for number, (class_id, geometry) in enumerate(zip(ids, layer.geometries, strict=True))
+        if class_id and geometry is not None
+    ]
+    if not samples:
+        raise RequestError(
+            f"None of the {len(values):,} labels has a geometry and a class.", "Choose the attribute with the class."
+        )
+    if len(samples) < len(values):
+        warnings.append(f"{len(values) - len(samples):,} labels without class or geometry were left out.")
+    if len(samples) > _MOST_LABELS:
+        picked = np.sort(np.random.default_rng(0).choice(len(samples), _MOST_LABELS, replace=False))
+        warnings.append(f"Of {len(samples):,} labels, {_MOST_LABELS:,} drawn at random were used.")
+        samples = [samples[index] for index in picked]
+    return samples, warnings
+
+
+def _class_ids(values: Sequence[Any], scheme: ClassScheme) -> list[int]:
+    """Return the class id of each value, 0 for empty ones.
+
+    Raises:
+        ClassSchemeError: naming the values that are not classes of the model.
+    """
+    known = {"": 0, "0": 0}
+    for entry in scheme.classes:
+        known |= {entry.name.casefold(): entry.id, str(entry.id): entry.id}
+    texts = [value_text(value).casefold() for value in values]
+    unknown = sorted({text for text in texts if text not in known})
+    if unknown:
+        listed = ", ".join(f"'{text}'" for text in unknown[:8]) + (" …" if len(unknown) > 8 else "")
+        raise ClassSchemeError(
+            f"The labels have values that are not classes of the model: {listed}.",
+            f"Use names or ids among {', '.join(f'{entry.id} {entry.name}' for entry in scheme.classes)}; leave other "
+            "labels empty.",
+        )
+    return [known[text] for text in texts]
+
+
+def _place(
+    session: TeachingSession, samples: Sequence[Sample], monitor: Monitor
+) -> tuple[dict[str, PlacedSample], int]:
+    """Return samples with their features by id, and the number of those that are not on the raster's data.
+
+    Raises:
+        RequestError: if none is.
+    """
+    most = min(max(_ALL_PIXELS // len(samples), 5), MAX_PIXELS)
+    height, width = session.job.plan.tiles.window_shape
+
+    def place(sample: Sample) -> tuple[float, float]:
+        middle = sample.geometry.centroid
+        return middle.y // height, middle.x // width
+
+    placed = {}
+    first_error: RequestError | None = None
+    for done, sample in enumerate(sorted(samples, key=place)):  # by window, so that each is computed once
+        raise_if_cancelled(monitor)
+        monitor.report(done, len(samples), "labels")
+        try:
+            placed[sample.id] = session.place(sample, monitor, most)
+        except RequestError as error:
+            first_error = first_error or error
+    if not placed:
+        reason = first_error.message if first_error else ""
+        raise RequestError(
+            f"None of the {len(samples):,} labels is on the raster. {reason}".strip(),
+            "Choose labels that were drawn on this raster, and check the CRS of both.",
+        )
+    return placed, len(samples) - len(placed)
+
+
+def _save(
+    session: TeachingSession,
+    request: TeachRequest,
+    state: TeachState,
+    warnings: Sequence[str],
+    started: float,
+    monitor: Monitor,
+) -> TeachResult:
+    """Judge the labels, write the model and return the result."""
+    found = session.agreement(monitor, least=1)
+    saved = session.save(SaveModel(request.output, request.model_title, request.options.overwrite), monitor, found)
+    return TeachResult(
+        output=request.output,
+        model_hash=saved.model_hash,
+        source=session.job.bundle.metadata.name,
+        samples={name: count for name, count in state.counts.items() if count},
+        before=found.before,
+        after=found.after if found.samples > 1 else None,
+        classes={
+            name: {"before": found.classes_before[name], "after": found.classes[name] if found.samples > 1 else None}
+            for name in found.classes_before
+        },
+        seconds=round(time.perf_counter() - started, 3),
+        warnings=tuple(warnings),
+    )

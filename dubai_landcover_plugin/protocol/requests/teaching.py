@@ -1,0 +1,88 @@
+"""A model from a raster and labels: the request of ``landcover teach``.
+
+Standard library only: QGIS's own Python reads this file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from dubai_landcover_plugin.protocol.requests.options import option
+from dubai_landcover_plugin.protocol.requests.request import Request, Result
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
+from dubai_landcover_plugin.protocol.requests.session import MAX_BRUSH
+
+
+@dataclass(frozen=True)
+class TeachRequest(Request):
+    """Teaching of a model with the labels of a layer."""
+
+    input: str = option(
+        key=None,
+        title="Raster",
+        help="Image that the labels were drawn on: any raster that GDAL reads.",
+        reads="raster",
+    )
+    labels: str = option(
+        key=None,
+        title="Labels",
+        help="Points, lines or polygons with a class, on the raster; any vector file.",
+        reads="polygons",
+    )
+    output: str = option(
+        key=None, title="Taught model", help="The model file to write, for --model of all commands.", writes="model"
+    )
+    class_field: str = option(
+        "class",
+        filled=True,
+        key=None,
+        title="Attribute with the class",
+        help="Attribute of the labels with the name or id of a class of the model; labels without one are left out.",
+        metavar="NAME",
+        example="class",
+    )
+    brush: float = option(
+        3.0,
+        low=0,
+        high=MAX_BRUSH,
+        unit="px",
+        key=None,
+        title="Width of points and lines",
+        help="Points and lines cover the pixels within half of this width; 0 takes those that they touch.",
+    )
+    model_title: str = option(
+        "",
+        key=None,
+        title="Title of the model",
+        help="Description of the taught model in one sentence. By default that of the source model with a note.",
+        metavar="TEXT",
+    )
+    options: SegmentOptions = field(default_factory=SegmentOptions)
+
+
+@dataclass(frozen=True)
+class TeachResult(Result):
+    """A taught model.
+
+    Args:
+        output: The model file.
+        model_hash: Its SHA-256, hexadecimal.
+        source: Name of the source model.
+        samples: Number of labels used by class name.
+        before: Mean share of a label's pixels that have its class with the source model, 0..1.
+        after: The same in cross-validation: each label is judged by a fit without it; None for a single label.
+        classes: ``before`` and ``after`` of each class with labels.
+        seconds: Time, s.
+        warnings: Messages for the user.
+    """
+
+    output: str
+    model_hash: str
+    source: str
+    samples: dict[str, int]
+    before: float
+    after: float | None
+    classes: dict[str, Any]
+    seconds: float
+    warnings: tuple[str, ...] = ()
