@@ -26,6 +26,7 @@ from tests.benchmarks.polygons import measure_polygons
 from tests.benchmarks.rasters import ROOT, base_raster, repeated
 from tests.benchmarks.robustness import robustness
 from tests.benchmarks.segment import HEAD, Run, run_beside_bare, run_engine
+from tests.benchmarks.teach import measure_session
 
 LARGER = ((2, 2), (4, 4))  # copies: 114 and 458 Mpx
 
@@ -90,6 +91,10 @@ def measure_speed() -> None:
             for run in measure_polygons(raster, size, folder):
                 polygons.append(run)
                 print(run, flush=True)
+        print("\nA teaching session, views of 1 Mpx\n")
+        session = measure_session(source, folder)
+        for message in session:
+            print(message)
         target = folder / "landcover.tif"
         print("\nBesides the network, one thread, CPU s for each 100 Mpx\n")
         parts = measure_parts(source, target)
@@ -102,6 +107,7 @@ def measure_speed() -> None:
         "forward": [row.to_json() for row in forward],
         "runs": [run.to_json() for run in runs],
         "polygons": [run.to_json() for run in polygons],
+        "teaching": [message.to_json() for message in session],
         "parts": parts,
     }
     report.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

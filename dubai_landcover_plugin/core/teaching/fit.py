@@ -22,6 +22,11 @@ from dubai_landcover_plugin.core.teaching.head import Head
 
 Doubles = npt.NDArray[np.float64]
 
+_PRECISION = 1e-6  # smallest relative progress of an iteration; the objective is computed in float32
+_BLOCK = 128
+"""Pixels of a block. The products of blocks are so small that BLAS computes each with one thread: threads that wait for
+each other take ten times as long on a busy machine, and their number would change the rounding."""
+
 
 @dataclass(frozen=True)
 class FitOptions:
@@ -88,7 +93,8 @@ def fit_head(head: Head, taught: Sequence[TaughtPixels], anchors: Pixels, option
     taught = sorted(taught, key=lambda one: one.key)
     problem = _Problem(head, taught, anchors, options)
     start = np.zeros(problem.size)
-    found = minimize(problem, start, jac=True, method="L-BFGS-B", options={"maxiter": options.iterations})
+    limits = {"maxiter": options.iterations, "ftol": _PRECISION}
+    found = minimize(problem, start, jac=True, method="L-BFGS-B", options=limits)
     weights, bias = problem.correction(found.x)
     return head.plus(weights, bias)
 
@@ -111,7 +117,11 @@ class _Problem:
         self._mean = basis.mean(axis=0, dtype=np.float64)
         deviation = basis.std(axis=0, dtype=np.float64)
         self._scale = np.maximum(deviation, max(options.floor * deviation.mean(), 1e-6))
-        self._features = ((features - self._mean) / self._scale).astype(np.float32)  # (N, C)
+        standardized = ((features - self._mean) / self._scale).astype(np.float32)  # (N, C)
+        missing = -len(features) % _BLOCK
+        padded = np.pad(standardized, ((0, missing), (0, 0)))
+        self._blocks = padded.reshape(-1, _BLOCK, features.shape[1])  # (N / 128, 128, C), the last one with zeros
+        self._count = len(features)
         # 2. Logits before the correction, and target probabilities: the class of samples, the model's own of anchors.
         self._logits = head.of_pixels(features) / head.temperature  # (N, K)
         counts = [len(one.pixels) for one in taught]
@@ -128,13 +138,14 @@ class _Problem:
     @property
     def size(self) -> int:
         """Number of unknowns: a weight for each feature and class, a bias for each class."""
-        return (int(self._features.shape[1]) + 1) * self._classes
+        return (int(self._blocks.shape[2]) + 1) * self._classes
 
     def __call__(self, flat: Doubles) -> tuple[float, Doubles]:
         """Return the objective and its gradient."""
         table = flat.reshape(-1, self._classes)
         weights, bias = table[:-1], table[-1]
-        change = self._features @ weights.astype(np.float32) + bias.astype(np.float32)
+        products = self._blocks @ weights.astype(np.float32)  # (N / 128, 128, K)
+        change = products.reshape(-1, self._classes)[: self._count] + bias.astype(np.float32)
         logits = self._logits + change / np.float32(self._temperature)
         shifted = logits - logits.max(axis=1, keepdims=True)
         log_sum = np.log(np.exp(shifted).sum(axis=1, keepdims=True))
@@ -142,7 +153,10 @@ class _Problem:
         losses = -(self._targets * log_probabilities).sum(axis=1)
         error = (np.exp(log_probabilities) - self._targets) * self._weights[:, None].astype(np.float32)
         gradient = np.empty_like(table)
-        gradient[:-1] = self._features.T @ error / self._temperature + self._decay * weights
+        padded = np.zeros((self._blocks.shape[0] * _BLOCK, self._classes), np.float32)
+        padded[: self._count] = error
+        slopes = self._blocks.transpose(0, 2, 1) @ padded.reshape(-1, _BLOCK, self._classes)  # (N / 128, C, K)
+        gradient[:-1] = slopes.sum(axis=0, dtype=np.float64) / self._temperature + self._decay * weights
         gradient[-1] = error.sum(axis=0) / self._temperature
         value = float(losses @ self._weights) + self._decay / 2 * float((weights**2).sum())
         return value, gradient.ravel()

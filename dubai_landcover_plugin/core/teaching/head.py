@@ -84,7 +84,8 @@ class Head:
             if total is not None:
                 total = enlarge(total)
             if total is not None or weight.any():
-                part = (weight @ level.reshape(len(level), -1)).reshape(-1, *level.shape[1:])
+                # Row by row, so that BLAS uses one thread: see fit.py.
+                part = (weight @ level.transpose(1, 0, 2)).transpose(1, 0, 2)
                 total = part if total is None else total + part
         logits = np.zeros((self.classes, *levels[-1].shape[1:]), np.float32) if total is None else total
         logits = (logits + self.bias[:, None, None]) / np.float32(self.temperature)

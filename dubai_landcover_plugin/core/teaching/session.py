@@ -104,6 +104,8 @@ class TeachingSession:
         memory = free_memory() // 2 if limit is None else limit * _MB
         self._limit = max(memory - _ENGINE, _LEAST_FEATURES)
         self._monitor = monitor
+        self._untaught_view: View | None = None  # the last one
+        self._judged: tuple[Lesson, Agreement] | None = None  # of the last state that was judged
 
     def __enter__(self) -> TeachingSession:
         return self
@@ -121,6 +123,7 @@ class TeachingSession:
         if self._store is not None:
             self._store.clear()
             self._store = None
+            self._untaught_view = None
 
     @property
     def scheme(self) -> ClassScheme:
@@ -270,6 +273,8 @@ class TeachingSession:
             RunCancelled: if the monitor cancels.
         """
         state = self.history.current
+        if self._judged is not None and self._judged[0] is state:
+            return self._judged[1]
         if len(state.samples) < least:
             raise RequestError(
                 f"The agreement needs at least {least} samples, there are {len(state.samples)}.", "Draw more samples."
@@ -280,21 +285,22 @@ class TeachingSession:
         after = cross_validate(head, taught, self._anchor_pixels(state.samples), monitor)
         before = [correct_share(head, one) for one in taught]
         names = [scheme.classes[one.index].name for one in taught]
-        return Agreement(
+        found = Agreement(
             before=float(np.mean(before)),
             after=float(np.mean(after)),
             samples=len(taught),
             classes=mean_by_name(after, names),
             classes_before=mean_by_name(before, names),
         )
+        self._judged = state, found
+        return found
 
-    def save(self, request: SaveModel, monitor: Monitor, judged: Agreement | None = None) -> Saved:
+    def save(self, request: SaveModel, monitor: Monitor) -> Saved:
         """Write the taught model, with the number of samples of each class and the agreement in its provenance.
 
         Args:
             request: The file.
             monitor: Receives progress; may cancel.
-            judged: The agreement of the current samples; None computes it.
 
         Raises:
             RequestError: without samples.
@@ -310,7 +316,7 @@ class TeachingSession:
             "raster": os.path.basename(self.job.request.input),
         }
         if len(state.samples) > 1:
-            found = judged or self.agreement(monitor)
+            found = self.agreement(monitor)
             facts["agreement"] = {"before": round(found.before, 4), "after": round(found.after, 4)}
         digest = save_taught(request.output, bundle, state.head, self.scheme, facts, request.title, request.overwrite)
         return Saved(request.output, digest)
@@ -343,9 +349,14 @@ class TeachingSession:
         """Return the share of the valid pixels of a view whose class differs from that before teaching."""
         state = self.history.current
         valid = view.classes > 0
+        if not state.samples:
+            self._untaught_view = view
         if not state.samples or not valid.any():
             return 0.0
-        old = self._classify(store, self._untaught(state), view.window, monitor)
+        old = self._untaught_view
+        if old is None or old.window != view.window:
+            old = self._classify(store, self._untaught(state), view.window, monitor)
+            self._untaught_view = old
         return float((old.classes != view.classes)[valid].mean())
 
     def _untaught(self, state: Lesson) -> Head:
