@@ -180,6 +180,14 @@ class ClassifiedSource:
         return list(self._dataset.files)
 
     @property
+    def is_novel(self) -> bool:
+        """Whether the run noted that the ground is unlike the training images of its model."""
+        result = self.run.get("result")
+        found = result if isinstance(result, dict) else {}
+        novelty, usual = found.get("novelty"), found.get("usual_novelty")
+        return isinstance(novelty, float) and isinstance(usual, float) and novelty > usual
+
+    @property
     def model(self) -> str:
         """Name of the model of the run; empty if unknown."""
         return str(self.run.get("model", {}).get("name", ""))

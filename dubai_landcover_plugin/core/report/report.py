@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +101,13 @@ def _count(
         if ends:
             for counts in (raster, *by_zone):
                 counts.end_blocks(float(strip.areas.mean()))
+    statistics = partial(
+        area_statistics, scheme=source.scheme, error_ratios=source.error_ratios, is_novel=source.is_novel
+    )
     return Statistics(
-        area_statistics(raster, source.scheme, 0, "Whole raster", error_ratios=source.error_ratios),
+        statistics(raster, number=0, name="Whole raster"),
         tuple(
-            area_statistics(counts, source.scheme, zone.number, zone.name, zone.inside, zone.thin, source.error_ratios)
+            statistics(counts, number=zone.number, name=zone.name, inside=zone.inside, thin=zone.thin)
             for zone, counts in zip(listed, by_zone, strict=True)
         ),
     )
@@ -140,6 +144,11 @@ def _provenance(
     if not counted.raster.pixels:
         notes.append("The raster has no classified pixel.")
     notes += _notes_on_thin_zones(counted.zones)
+    if source.is_novel:
+        notes.append(
+            "The ground is unlike the training images of the model: more may be wrong than the confidence says, so the "
+            "ranges have no upper limit."
+        )
     gsd = grid.gsd()
     return Provenance(
         title=request.title.strip() or ReportRequest.title,

@@ -122,6 +122,7 @@ def area_statistics(
     inside: float = 1.0,
     thin: bool = False,
     error_ratios: Mapping[int, float] | None = None,
+    is_novel: bool = False,
 ) -> AreaStatistics:
     """Return the statistics of counted pixels.
 
@@ -133,16 +134,22 @@ def area_statistics(
         inside: Share of the zone that is inside the raster.
         thin: Whether the zone is thinner than a pixel.
         error_ratios: By class id, the measured wrong share relative to that expected from confidence; 1 if missing.
+        is_novel: Whether the ground is unlike that of the training: the range of wrong areas has no upper limit.
     """
     ratios = error_ratios or {}
     pixels = counts.pixels.sum(axis=1)  # (slots,)
     areas = counts.areas.sum(axis=1)
     classified, total = int(pixels[1:].sum()), float(areas[1:].sum())
     classes = tuple(
-        ClassStatistics(entry, int(pixels[slot]), float(areas[slot]), float(areas[slot]) / total if total else 0.0,
-                        None if entry == scheme.unlabeled else _error_estimate(counts, slot, ratios.get(entry.id, 1.0)))
+        ClassStatistics(
+            entry,
+            int(pixels[slot]),
+            float(areas[slot]),
+            float(areas[slot]) / total if total else 0.0,
+            None if entry == scheme.unlabeled else _error_estimate(counts, slot, ratios.get(entry.id, 1.0), is_novel),
+        )
         for slot, entry in enumerate(scheme.entries, 1)
-    )  # fmt: skip
+    )
     everything = total + float(areas[0])
     has_confidence = bool(counts.pixels[1:, :UNKNOWN].any())
     return AreaStatistics(
@@ -168,11 +175,12 @@ def _remark(inside: float, pixels: int, classified: int, thin: bool) -> str:
     return THIN if thin else ""
 
 
-def _error_estimate(counts: ClassCounts, slot: int, ratio: float) -> ErrorEstimate | None:
+def _error_estimate(counts: ClassCounts, slot: int, ratio: float, is_novel: bool) -> ErrorEstimate | None:
     """Return the expected wrong area of a class, E = r Σ a (1 - p), with a range for correlated errors.
 
     The ratio r corrects classes that are wrong more or less often than their confidence says. Where the share of all
-    pixels would be wrong, E is the whole area.
+    pixels would be wrong, E is the whole area. On ground unlike that of the training, confidence limits nothing: the
+    upper end is the whole area.
 
     The variance has two parts. Within squares of 100 m the pixels of a class are right or wrong together (see
     :attr:`.ClassCounts.variance`). And in a scene, a class as a whole is wrong more or less often than its confidence
@@ -191,5 +199,5 @@ def _error_estimate(counts: ClassCounts, slot: int, ratio: float) -> ErrorEstima
         below=tuple(float(known[:threshold].sum()) for threshold in THRESHOLDS),
         wrong=wrong,
         low=max(wrong - half_range, 0.0),
-        high=min(wrong + half_range, area),
+        high=area if is_novel else min(wrong + half_range, area),
     )

@@ -1,5 +1,7 @@
 """Expected errors, from the confidence raster."""
 
+import json
+
 import numpy as np
 import pytest
 import rasterio
@@ -46,6 +48,17 @@ class TestConfidence:
             dataset.update_tags(**error_ratio_tags(DUBAI, (1, 0.5, 1, 3, 1)))
         house = table(tmp_path, town, confidence=sure)[0, "Building"]
         assert float(house["wrong_m2"]) == float(house["wrong_high_m2"]) == 100  # not more than there is
+
+    @pytest.mark.parametrize(("novelty", "is_novel"), [(90.5, True), (60.0, False), ("high", False), (None, False)])
+    def test_ranges_of_other_ground_have_no_upper_limit(self, tmp_path, novelty, is_novel):
+        path = write_class_map(tmp_path / "w.tif", np.ones((200, 300)))
+        sure = str(write_raster(tmp_path / "c.tif", np.full((1, 200, 300), 90, np.uint8), nodata=255))
+        with rasterio.open(path, "r+") as dataset:
+            dataset.update_tags(LANDCOVER_RUN=json.dumps({"result": {"novelty": novelty, "usual_novelty": 75.0}}))
+        row = table(tmp_path, path, confidence=sure)[0, "Water"]
+        assert float(row["wrong_m2"]) == pytest.approx(6000)
+        assert (float(row["wrong_high_m2"]) == float(row["area_m2"]) == 60_000) == is_novel
+        assert ("unlike the training images" in (tmp_path / "r.html").read_text(encoding="utf-8")) == is_novel
 
     def test_the_range_is_that_of_blocks_that_err_as_one_and_of_biased_classes(self, tmp_path):
         path = write_class_map(tmp_path / "w.tif", np.ones((200, 300)))  # six blocks of 100 m
