@@ -24,6 +24,7 @@ from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 HEADER_KEY = "stac_item"
 GRAPH_PREFIX = "graph."
+SCALE_PREFIX = "scale."  # of the scales of weights that are stored in 8 bits
 """Prefix of tensors that hold alternative forms of the network, such as ``graph.int8``."""
 BUNDLE_SUFFIX = ".safetensors"
 TEACHABLE = ("unet_efficientnet",)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from dubai_landcover_plugin.cli.values import Command
 
 from .options import CONTEXT, argument
+
+if TYPE_CHECKING:
+    from dubai_landcover_plugin.core.bundle.save import Storage
 
 
 @click.command(cls=Command, context_settings=CONTEXT)
@@ -31,6 +36,13 @@ from .options import CONTEXT, argument
     metavar="PX",
     help="Fixed input size of the ONNX file, which Deepness requires.  [default: any size]",
 )
+@click.option(
+    "--storage",
+    type=click.Choice(("float32", "float16", "int8")),
+    default="float16",
+    show_default=True,
+    help="How a model file stores weights. int8 halves its size again; it is computed as the others are.",
+)
 @click.option("--stac", is_flag=True, help="Also write the STAC item as a JSON file next to the model.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def export(
@@ -44,6 +56,7 @@ def export(
     licence: str,
     data: str | None,
     fixed_window: int | None,
+    storage: Storage,
     stac: bool,
     overwrite: bool,
 ) -> None:
@@ -51,7 +64,7 @@ def export(
     from ..exports.export import Remarks, export_model
 
     remarks = Remarks(title=title, figures=figures, split=split, command=command, notes=notes, licence=licence)
-    export_model(source, output, remarks, data, fixed_window, stac, overwrite=overwrite)
+    export_model(source, output, remarks, data, fixed_window, stac, overwrite=overwrite, storage=storage)
 
 
 @click.command(cls=Command, context_settings=CONTEXT)

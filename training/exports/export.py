@@ -13,7 +13,7 @@ from typing import Any
 import torch
 
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle
-from dubai_landcover_plugin.core.bundle.save import save_bundle
+from dubai_landcover_plugin.core.bundle.save import Storage, save_bundle
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
 
@@ -113,6 +113,7 @@ def export_model(
     stac: bool = False,
     report: Callable[[str], None] = print,
     overwrite: bool = False,
+    storage: Storage = "float16",
 ) -> BundleMetadata:
     """Write a bundle with its card, or an ONNX file; return its metadata.
 
@@ -126,6 +127,7 @@ def export_model(
         stac: Also write the STAC item next to the model.
         report: Receives lines of text on the written files and the comparison with the source.
         overwrite: Replace an existing file; a bundle may always replace itself.
+        storage: How a bundle stores weights, see :func:`.save_bundle`.
 
     Raises:
         TrainingError: if a file cannot be read or written, ``output`` exists, or the result does not agree with the
@@ -152,7 +154,7 @@ def export_model(
     if output.suffix == ONNX_SUFFIX:
         parity = export_onnx(output, metadata, loaded.model, window, pixels)
     else:
-        metadata, parity = _export_bundle(output, loaded, pixels)
+        metadata, parity = _export_bundle(output, loaded, pixels, storage)
         write_card(output.with_suffix(".md"), metadata, output.stat().st_size)
     report(f"{output}: {metadata.title}, {metadata.parameters:,} weights, {output.stat().st_size / 1e6:.1f} MB")
     report(f"Agreement with {source}: {parity}")
@@ -164,7 +166,9 @@ def export_model(
     return metadata
 
 
-def _export_bundle(output: Path, source: Source, pixels: torch.Tensor | None) -> tuple[BundleMetadata, Parity]:
+def _export_bundle(
+    output: Path, source: Source, pixels: torch.Tensor | None, storage: Storage
+) -> tuple[BundleMetadata, Parity]:
     """Write a bundle after comparing a stored copy with the network; return its metadata with the parity."""
     metadata, model = source.metadata, source.model
     reference = ProbabilityNetwork(model, metadata.mean, metadata.std, metadata.temperature).eval()
@@ -175,13 +179,13 @@ def _export_bundle(output: Path, source: Source, pixels: torch.Tensor | None) ->
         batches, chips = [*batches, pixels], "random chips and an image"
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / output.name
-        save_bundle(trial, metadata, model)
+        save_bundle(trial, metadata, model, storage)
         stored = load_bundle(trial).model
     candidate = ProbabilityNetwork(stored, metadata.mean, metadata.std, metadata.temperature).eval()
     parity = require(compare(reference, candidate, batches, chips))
     # a copy of a bundle has the same weights and keeps the parity measured against the checkpoint
     metadata = replace(metadata, training={"parity": parity.to_json(), **metadata.training})
-    save_bundle(output, metadata, model, graphs=source.graphs)
+    save_bundle(output, metadata, model, storage, source.graphs)
     return metadata, parity
 
 

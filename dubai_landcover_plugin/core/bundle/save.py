@@ -6,24 +6,36 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 
 from dubai_landcover_plugin.core.bundle.bundle import file_digest, load_bundle
-from dubai_landcover_plugin.core.bundle.weights import check_geometry, check_shapes, empty_model
+from dubai_landcover_plugin.core.bundle.weights import check_geometry, check_shapes, empty_model, is_weight
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder
 from dubai_landcover_plugin.core.networks import LAST_BIAS, SegmentationModel
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, GRAPH_PREFIX, HEADER_KEY, BundleMetadata
+from dubai_landcover_plugin.protocol.model_metadata import (
+    BUNDLE_SUFFIX,
+    GRAPH_PREFIX,
+    HEADER_KEY,
+    SCALE_PREFIX,
+    BundleMetadata,
+)
+
+Storage = Literal["float32", "float16", "int8"]
+_LARGE = (
+    20_000  # weights of a layer: smaller ones, such as depthwise convolutions, lose accuracy in 8 bits and gain little
+)
 
 
 def save_bundle(
     path: str | Path,
     metadata: BundleMetadata,
     model: SegmentationModel,
-    half: bool = True,
+    storage: Storage = "float16",
     graphs: Mapping[str, bytes] | None = None,
 ) -> str:
     """Write a model file atomically and return its SHA-256.
@@ -34,8 +46,9 @@ def save_bundle(
         path: Target, ending in ``.safetensors``; replaced if it exists.
         metadata: Metadata of the model.
         model: The trained network described by ``metadata.spec``.
-        half: Store weights as float16. One-dimensional weights (biases, normalization) are stored as float32: they are
-            small and their range is wide.
+        storage: How weights are stored: ``float32``, ``float16``, or ``int8``, large ones with a scale for each output
+            channel, at about half the size of float16. One-dimensional weights (biases, normalization) are always
+            float32: they are small and their range is wide.
         graphs: Further graphs of the network, such as ``int8``; see :meth:`ModelBundle.graph`.
 
     Raises:
@@ -44,10 +57,11 @@ def save_bundle(
     path = Path(path)
     if path.suffix != BUNDLE_SUFFIX:
         raise BundleError(f"Model files end in {BUNDLE_SUFFIX}, got '{path.name}'.")
-    tensors = {key: _stored(key, value, half) for key, value in model.state_dict().items()}
-    check_shapes(
-        str(path), {key: tuple(value.shape) for key, value in tensors.items()}, empty_model(metadata, str(path))
-    )
+    tensors: dict[str, torch.Tensor] = {}
+    for key, value in model.state_dict().items():
+        tensors |= _stored(key, value, storage)
+    shapes = {key: tuple(value.shape) for key, value in tensors.items() if is_weight(key)}
+    check_shapes(str(path), shapes, empty_model(metadata, str(path)))
     described = replace(
         metadata,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
@@ -93,7 +107,7 @@ def replace_metadata(path: str | Path, metadata: BundleMetadata) -> str:
     if _baked_in(before) != _baked_in(metadata):
         tensors = {key: value for key, value in tensors.items() if not key.startswith(GRAPH_PREFIX)}
     _add_class_bias(str(path), tensors, before, metadata)
-    shapes = {key: tuple(value.shape) for key, value in tensors.items() if not key.startswith(GRAPH_PREFIX)}
+    shapes = {key: tuple(value.shape) for key, value in tensors.items() if is_weight(key)}
     model = empty_model(metadata, str(path))
     check_shapes(str(path), shapes, model)
     check_geometry(str(path), metadata, model)
@@ -142,12 +156,18 @@ def _write(path: Path, tensors: dict[str, torch.Tensor], metadata: BundleMetadat
     return digest
 
 
-def _stored(key: str, value: torch.Tensor, half: bool) -> torch.Tensor:
-    value = value.detach().cpu()
-    if half and value.is_floating_point() and value.ndim > 1:
-        value = value.half()
+def _stored(key: str, value: torch.Tensor, storage: Storage) -> dict[str, torch.Tensor]:
+    """Return the tensors that store a weight, by name."""
+    value, scale = value.detach().cpu().contiguous(), None
+    if value.is_floating_point() and value.ndim > 1:
+        if storage == "int8" and value.numel() >= _LARGE:
+            # Symmetric, with the largest absolute value of an output channel at 127.
+            scale = (value.abs().flatten(1).amax(1) / 127).clamp_min(torch.finfo(torch.float32).tiny)
+        elif storage != "float32":
+            value = value.half()
     if value.is_floating_point() and not torch.isfinite(value).all():
-        raise BundleError(
-            f"The weight {key} is not finite.", "Train with a lower learning rate or export with half=False."
-        )
-    return value.contiguous()
+        raise BundleError(f"The weight {key} is not finite.", "Train with a lower learning rate, or store float32.")
+    if scale is None:
+        return {key: value}
+    whole = (value / scale.view(-1, *[1] * (value.ndim - 1))).round().to(torch.int8)
+    return {key: whole, SCALE_PREFIX + key: scale}

@@ -10,7 +10,7 @@ from safetensors import safe_open
 from dubai_landcover_plugin.core.bundle.reading import reading_weights
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.errors import BundleError, ModelError
-from dubai_landcover_plugin.protocol.model_metadata import GRAPH_PREFIX, BundleMetadata
+from dubai_landcover_plugin.protocol.model_metadata import GRAPH_PREFIX, SCALE_PREFIX, BundleMetadata
 
 _REMEDY = "Export the model again with the training module, or update this software."
 
@@ -26,13 +26,28 @@ def load_network(path: Path, metadata: BundleMetadata) -> SegmentationModel:
     model = empty_model(metadata, str(path))
     check_geometry(str(path), metadata, model)
     with reading_weights(path), safe_open(path, framework="pt", device="cpu") as stored:
-        names = [key for key in stored.keys() if not key.startswith(GRAPH_PREFIX)]  # noqa: SIM118
-        shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in names}
+        names = set(stored.keys())
+        shapes = {key: tuple(stored.get_slice(key).get_shape()) for key in names if is_weight(key)}
         check_shapes(str(path), shapes, model)
         types = {key: value.dtype for key, value in model.state_dict().items()}
-        weights = {key: _loaded(key, stored.get_tensor(key), types[key], path) for key in shapes}
+        scaled = {key for key in shapes if SCALE_PREFIX + key in names}
+        weights = {
+            key: _loaded(
+                key,
+                stored.get_tensor(key),
+                types[key],
+                path,
+                stored.get_tensor(SCALE_PREFIX + key) if key in scaled else None,
+            )
+            for key in shapes
+        }
     model.load_state_dict(weights, strict=True, assign=True)
     return model.eval().requires_grad_(False)
+
+
+def is_weight(key: str) -> bool:
+    """Return whether a tensor of a model file is a weight, not a graph or the scale of a weight."""
+    return not key.startswith((GRAPH_PREFIX, SCALE_PREFIX))
 
 
 def empty_model(metadata: BundleMetadata, source: str) -> SegmentationModel:
@@ -86,12 +101,20 @@ def check_shapes(source: str, shapes: dict[str, tuple[int, ...]], model: Segment
             raise BundleError(f"{source} {problem}: {'; '.join(names[:3])}{more}.", _REMEDY)
 
 
-def _loaded(key: str, value: torch.Tensor, dtype: torch.dtype, path: Path) -> torch.Tensor:
-    """Return a stored weight in the dtype of the network.
+def _loaded(key: str, value: torch.Tensor, dtype: torch.dtype, path: Path, scale: torch.Tensor | None) -> torch.Tensor:
+    """Return a stored weight in the dtype of the network, multiplied by the scale of each output channel, if any.
 
     Raises:
-        BundleError: if it is not of the same kind, or not finite.
+        BundleError: if it is not of the same kind, or not finite, or its scale does not fit.
     """
+    if scale is not None:
+        if value.dtype != torch.int8 or scale.shape != value.shape[:1] or not scale.is_floating_point():
+            raise BundleError(
+                f"{path}: the weight {key}, {tuple(value.shape)} of type {value.dtype}, has a scale of shape "
+                f"{tuple(scale.shape)} and type {scale.dtype}.",
+                _REMEDY,
+            )
+        value = value.float() * scale.float().view(-1, *[1] * (value.ndim - 1))
     if value.is_floating_point() != dtype.is_floating_point:
         raise BundleError(f"{path}: the weight {key} is of type {value.dtype}, not {dtype}.", _REMEDY)
     value = value.to(dtype)

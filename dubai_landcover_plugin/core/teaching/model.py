@@ -127,7 +127,7 @@ def save_taught(
     model.load_state_dict(weights)
     # Half precision where it changes no weight, as in the source.
     half = all(torch.equal(value.half().float(), value) for value in weights.values() if value.ndim > 1)
-    return save_bundle(path, metadata, model.eval(), half)
+    return save_bundle(path, metadata, model.eval(), "float16" if half else "float32")
 
 
 def taught_metadata(

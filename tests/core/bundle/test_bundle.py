@@ -20,7 +20,13 @@ from dubai_landcover_plugin.core.bundle.save import replace_metadata, save_bundl
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.model_metadata import HEADER_KEY, BundleMetadata, ModelSpec, read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import (
+    HEADER_KEY,
+    SCALE_PREFIX,
+    BundleMetadata,
+    ModelSpec,
+    read_metadata,
+)
 
 SPEC = ModelSpec("unet", arguments={"width": 4, "depth": 2})
 METADATA = BundleMetadata(
@@ -151,6 +157,54 @@ class TestClassBias:
         assert item["properties"].pop("landcover:class_bias") == []
         rewrite(path, load_file(path), item)
         assert load_bundle(path).metadata.class_bias == ()
+
+
+class TestStorage:
+    SPEC = ModelSpec("unet", arguments={"width": 32, "depth": 2})
+    METADATA = replace(METADATA, spec=SPEC)
+
+    @pytest.fixture
+    def wide(self) -> SegmentationModel:
+        torch.manual_seed(3)
+        return build_model(self.SPEC).eval()
+
+    def test_large_weights_differ_by_half_a_step_at_most(self, tmp_path: Path, wide: SegmentationModel) -> None:
+        sizes = {}
+        for storage in ("float32", "float16", "int8"):
+            path = tmp_path / f"{storage}.safetensors"
+            save_bundle(path, self.METADATA, wide, storage)
+            sizes[storage] = path.stat().st_size
+        assert sizes["int8"] < 0.6 * sizes["float16"] < 0.4 * sizes["float32"]
+        loaded = load_bundle(tmp_path / "int8.safetensors").model.state_dict()
+        for key, value in wide.state_dict().items():
+            if value.ndim > 1 and value.numel() >= 20_000:
+                step = value.abs().flatten(1).amax(1).view(-1, *[1] * (value.ndim - 1)) / 127
+                assert ((loaded[key] - value).abs() <= 0.501 * step).all()
+            elif value.ndim > 1:
+                torch.testing.assert_close(loaded[key], value.half().float())
+            else:
+                assert torch.equal(loaded[key], value)
+
+    def test_it_is_stable(self, tmp_path: Path, wide: SegmentationModel) -> None:
+        first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+        save_bundle(first, self.METADATA, wide, "int8")
+        save_bundle(second, self.METADATA, load_bundle(first).model, "int8")
+        replace_metadata(first, replace(read_metadata(first), title="Another"))
+        weights, again = load_bundle(first).model.state_dict(), load_bundle(second).model.state_dict()
+        for key, value in weights.items():
+            torch.testing.assert_close(again[key], value)
+
+    @pytest.mark.parametrize("damage", [torch.ones(3), torch.ones(1, 1), torch.ones(64, dtype=torch.int8)])
+    def test_a_scale_that_does_not_fit_is_refused(
+        self, tmp_path: Path, wide: SegmentationModel, damage: torch.Tensor
+    ) -> None:
+        path = tmp_path / "m.safetensors"
+        save_bundle(path, self.METADATA, wide, "int8")
+        tensors = load_file(path)
+        key = next(key for key in tensors if key.startswith(SCALE_PREFIX))
+        rewrite(path, tensors | {key: damage}, read_metadata(path).to_stac_item())
+        with pytest.raises(BundleError, match="has a scale of shape"):
+            load_bundle(path)
 
 
 @pytest.mark.parametrize("suffix", [".pt", ".pth", ".pkl"])

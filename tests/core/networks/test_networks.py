@@ -88,7 +88,7 @@ class ArchitectureTests:
         path = tmp_path / "model.safetensors"
         spec = ModelSpec(self.architecture, arguments=dict(self.small))
         rgb = ("red", "green", "blue")
-        save_bundle(path, BundleMetadata("m", "t", spec, DUBAI, rgb, (0.5,) * 3, (0.5,) * 3, 1.0), model, half=False)
+        save_bundle(path, BundleMetadata("m", "t", spec, DUBAI, rgb, (0.5,) * 3, (0.5,) * 3, 1.0), model, "float32")
         chips = torch.randn(1, 3, 50, 45)
         with torch.inference_mode():
             assert torch.equal(load_bundle(path).model(chips), model(chips))

@@ -303,7 +303,7 @@ def test_weights_in_full_precision_are_kept(files, tmp_path, options):
     model = bundle.model
     weight = model.get_submodule("decoder.0.convolve.0").weight
     weight.data[0, 0, 0, 0] = 0.1  # not a float16
-    save_bundle(path, bundle.metadata, model, half=False)
+    save_bundle(path, bundle.metadata, model, "float32")
     assert read_head(open_bundle(path)).weights[0].shape == (5, 12)
     with TeachingSession(OpenSession(str(files[0]), replace(options, model=str(path))), MONITOR) as session:
         session.teach(TeachSamples((sample("a", 4, 30, 30),)), MONITOR)

@@ -311,7 +311,7 @@ def test_a_bundle_that_answers_otherwise_is_refused(
     target.write_bytes(b"earlier")
     save = exporting.save_bundle
 
-    def save_another(path: Path, metadata: Any, model: Any) -> str:
+    def save_another(path: Path, metadata: Any, model: Any, *others: object) -> str:
         with torch.no_grad():
             model.head.weight.neg_()  # as if rounding had cost so much
         return save(path, metadata, model)
