@@ -18,6 +18,7 @@ from dubai_landcover_plugin.core.grid.placement import drawn_transform
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input
 from dubai_landcover_plugin.core.runtimes.hardware import cores, free_memory
+from dubai_landcover_plugin.core.runtimes.selection import WORTH_TRYING
 from dubai_landcover_plugin.core.segmentation.class_rows import ClassDecision
 from dubai_landcover_plugin.core.segmentation.executor import open_job
 from dubai_landcover_plugin.core.teaching.feature_store import Anchors, FeatureStore, WindowWeights
@@ -337,6 +338,8 @@ class TeachingSession:
             height, width = (length + -length % stride for length in job.plan.tiles.window_shape)
             shape = (len(job.bundle.metadata.bands), height, width)
             precision = options.precision if options.precision in ("float32", "bfloat16") else "auto"
+            if precision == "auto" and job.plan.work.height * job.plan.work.width < WORTH_TRYING:
+                precision = "float32"  # as in a run of so small a raster
             network = open_features(job.bundle, shape, options.runtime, precision, cores(), self._monitor.log)
             self._store = FeatureStore(job, network, self._limit, self._anchors)
         return self._store

@@ -15,6 +15,8 @@ from dubai_landcover_plugin.core.bundle.bundle import open_bundle
 from dubai_landcover_plugin.core.bundle.save import save_bundle
 from dubai_landcover_plugin.core.segmentation.segment import segment_raster
 from dubai_landcover_plugin.core.teaching import feature_store, lesson, view
+from dubai_landcover_plugin.core.teaching import session as session_module
+from dubai_landcover_plugin.core.teaching.features import open_features
 from dubai_landcover_plugin.core.teaching.model import read_head, taught_metadata
 from dubai_landcover_plugin.core.teaching.session import TeachingSession
 from dubai_landcover_plugin.protocol.classes import DUBAI, LandCoverClass
@@ -122,6 +124,21 @@ def test_panning_computes_new_windows_only(session, tmp_path):
     session.release()
     again = session.view(left, MONITOR)
     assert again.computed == first.computed
+
+
+def test_small_rasters_are_computed_in_float32_as_runs_do(files, options, monkeypatch):
+    asked = []
+
+    def record(bundle, shape, runtime, precision, threads, log):
+        asked.append(precision)
+        return open_features(bundle, shape, "torch", "float32", 1, log)
+
+    monkeypatch.setattr(session_module, "open_features", record)
+    for precision, limit in (("auto", 10**9), ("auto", 1), ("bfloat16", 10**9), ("float32", 1)):
+        monkeypatch.setattr(session_module, "WORTH_TRYING", limit)
+        with TeachingSession(OpenSession(str(files[0]), replace(options, precision=precision)), MONITOR) as session:
+            session.add_anchors(1, MONITOR)
+    assert asked == ["float32", "auto", "bfloat16", "float32"]
 
 
 def test_features_stay_within_the_limit_and_the_answer_is_the_same(session, tmp_path):
