@@ -17,8 +17,14 @@ from dubai_landcover_plugin.core.runtimes.openvino_runtime import (
     is_installed,
     load_openvino,
 )
-from dubai_landcover_plugin.core.runtimes.runtime import Chips, RuntimeUnavailableError
+from dubai_landcover_plugin.core.runtimes.runtime import (
+    Chips,
+    RuntimeUnavailableError,
+    is_out_of_memory,
+    out_of_memory,
+)
 from dubai_landcover_plugin.core.runtimes.selection import Log
+from dubai_landcover_plugin.protocol.failures import one_line
 
 Floats = npt.NDArray[np.float32]
 Levels = list[Floats]
@@ -121,6 +127,10 @@ class OpenVinoFeatures:
         try:
             request.infer({0: chip[None]}, share_inputs=True, share_outputs=True)
             return [np.array(request.get_output_tensor(index).data[0]) for index in range(self._levels)]
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise out_of_memory(chip[None], "cpu") from error
+            raise RuntimeUnavailableError(f"OpenVINO failed: {one_line(error)}.", "Choose runtime torch.") from error
         finally:
             self._idle.put(request)
 

@@ -32,6 +32,14 @@ def test_features_are_those_of_the_network(bundle, runtime):
         np.testing.assert_allclose(own, level[0].numpy(), rtol=1e-3, atol=1e-3)
 
 
+def test_a_network_that_fails_says_so(bundle):
+    network = open_features(bundle, (3, 64, 64), "openvino", "float32", 1, lambda level, text: None)
+    with pytest.raises(RuntimeUnavailableError, match=r"OpenVINO failed: .*Choose runtime torch"):
+        network.submit(random_pixels(64, 96)).result()
+    assert len(network.submit(random_pixels(64, 64)).result()) == 4
+    network.close()
+
+
 def test_pytorch_is_used_where_openvino_fails(bundle, monkeypatch):
     def fail(*arguments):
         raise RuntimeUnavailableError("no OpenVINO")
