@@ -172,7 +172,7 @@ def _save(
 ) -> TeachResult:
     """Judge the labels, write the model and return the result."""
     found = session.agreement(monitor, least=1)
-    saved = session.save(SaveModel(request.output, request.model_title, request.options.overwrite), monitor)
+    saved = session.save(SaveModel(request.output, request.model_title or "", request.options.overwrite), monitor)
     return TeachResult(
         output=request.output,
         model_hash=saved.model_hash,

@@ -51,8 +51,8 @@ class TeachRequest(Request):
         title="Width of points and lines",
         help="Points and lines cover the pixels within half of this width; 0 takes those that they touch.",
     )
-    model_title: str = option(
-        "",
+    model_title: str | None = option(
+        None,
         key=None,
         title="Title of the model",
         help="Description of the taught model in one sentence. By default that of the source model with a note.",

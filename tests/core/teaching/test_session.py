@@ -17,6 +17,7 @@ from dubai_landcover_plugin.core.segmentation.segment import segment_raster
 from dubai_landcover_plugin.core.teaching import feature_store, lesson, view
 from dubai_landcover_plugin.core.teaching import session as session_module
 from dubai_landcover_plugin.core.teaching.features import open_features
+from dubai_landcover_plugin.core.teaching.lesson import History
 from dubai_landcover_plugin.core.teaching.model import read_head, taught_metadata
 from dubai_landcover_plugin.core.teaching.session import TeachingSession
 from dubai_landcover_plugin.protocol.classes import DUBAI, LandCoverClass
@@ -179,20 +180,55 @@ def test_samples_are_replaced_and_removed(session, tmp_path):
     assert np.array_equal(look(session, tmp_path), expected)
 
 
-@given(st.permutations(["a", "b", "c"]))
-@settings(max_examples=2, deadline=None)
-def test_the_order_of_steps_does_not_matter(files, order):
-    samples = {"a": sample("a", 4, 30, 30), "b": sample("b", 5, 100, 50), "c": sample("c", 1, 60, 80)}
+STEPS = st.one_of(
+    st.tuples(st.just("teach"), st.sampled_from("abc"), st.sampled_from([1, 4, 5])),
+    st.tuples(st.just("remove"), st.sampled_from("abc"), st.none()),
+    st.tuples(st.sampled_from(["undo", "redo"]), st.none(), st.none()),
+)
+PLACES = {"a": (30, 30), "b": (100, 50), "c": (60, 80)}
+
+
+@pytest.fixture(scope="module")
+def known(files):
+    """A session that has computed the whole raster."""
     options = SegmentOptions(model=str(files[1]), runtime="torch", precision="float32")
-    with TeachingSession(OpenSession(str(files[0]), options), MONITOR) as session:
-        session.add_anchors(100, MONITOR)
-        session.teach(TeachSamples(tuple(samples.values())), MONITOR)
-        expected = session.history.current.head
-        session.teach(TeachSamples(remove=("a", "b", "c")), MONITOR)
-        assert session.history.current.head.bias.tolist() == session.history.states[0].head.bias.tolist()
-        for name in order:
-            session.teach(TeachSamples((samples[name],)), MONITOR)
-        assert all(map(np.array_equal, session.history.current.head.weights, expected.weights))
+    with TeachingSession(OpenSession(str(files[0]), options), MONITOR) as opened:
+        opened.add_anchors(100, MONITOR)
+        yield opened
+
+
+@given(st.lists(STEPS, max_size=8))
+@settings(max_examples=15, deadline=None)
+def test_any_sequence_of_steps_keeps_the_samples_and_gives_their_fit(known, steps):
+    known.history = History(known.history.states[:1])
+    states, position = [{}], 0  # expected classes by sample
+    for kind, name, class_id in steps:
+        before, now = known.history.current, dict(states[position])
+        try:
+            if kind == "teach":
+                known.teach(TeachSamples((sample(name, class_id, *PLACES[name]),)), MONITOR)
+                now[name] = class_id
+            elif kind == "remove":
+                known.teach(TeachSamples(remove=(name,)), MONITOR)
+                del now[name]
+            else:
+                getattr(known, kind)()
+                position += 1 if kind == "redo" else -1
+        except RequestError:
+            assert known.history.current is before
+            continue
+        if kind in ("teach", "remove"):
+            states[position + 1 :] = [now]
+            position += 1
+        found = {key: one.sample.class_id for key, one in known.history.current.samples.items()}
+        assert found == states[position]
+        assert (known.history.can_undo, known.history.can_redo) == (position > 0, position + 1 < len(states))
+    # The samples that are left give the same layers whatever came before.
+    layers = known.history.current.head.weights
+    known.history = History(known.history.states[:1])
+    kept = tuple(sample(name, class_id, *PLACES[name]) for name, class_id in states[position].items())
+    known.teach(TeachSamples(kept), MONITOR)
+    assert all(map(np.array_equal, known.history.current.head.weights, layers))
 
 
 def test_agreement_judges_each_sample_by_a_fit_without_it(session):
