@@ -241,7 +241,7 @@ def _training(training: dict[str, Any]) -> str:
         "Exported": ", ".join(
             training[key] for key in ("finished", "export_machine", "export_commit") if training.get(key)
         ),
-        "Agreement of the 16-bit weights with the checkpoint": _parity(training.get("parity")),
+        "Agreement of the stored weights with the checkpoint": _parity(training.get("parity")),
     }
     paragraphs = ["\n".join(f"- {label}: {text}" for label, text in facts.items() if text)]
     if training.get("command"):

@@ -183,8 +183,10 @@ def _export_bundle(
         stored = load_bundle(trial).model
     candidate = ProbabilityNetwork(stored, metadata.mean, metadata.std, metadata.temperature).eval()
     parity = require(compare(reference, candidate, batches, chips))
-    # a copy of a bundle has the same weights and keeps the parity measured against the checkpoint
-    metadata = replace(metadata, training={"parity": parity.to_json(), **metadata.training})
+    # a copy of a bundle with the same weights keeps the parity measured against the checkpoint
+    measured = {"parity": parity.to_json()}
+    changed = measured if parity.deviation > 0 else {}
+    metadata = replace(metadata, training={**measured, **metadata.training, **changed})
     save_bundle(output, metadata, model, storage, source.graphs)
     return metadata, parity
 
