@@ -45,6 +45,7 @@ def add_model(algorithm: LandCoverAlgorithm, item: Described) -> None:
             "An installed model. Models are looked for in the plugin, in {folder} and in the folder of the plugin's "
             "settings."
         ).format(folder=user_model_folder())
+        + "".join(f"\n{name}: {metadata.title}" for name, metadata in readable.items())
         + "".join(f"\n{tr('Not listed:')} {problem}" for problem in problems),
     )
     algorithm.add(

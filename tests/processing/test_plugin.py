@@ -148,6 +148,7 @@ def test_a_damaged_model_is_named_and_the_others_are_offered(tmp_path: Path, pro
     algorithm = provider.algorithm("segmentlandcover").create()
     parameter = algorithm.parameterDefinition("MODEL")
     assert "dubai" in parameter.options()
+    assert "world: Land cover of cities" in parameter.help()
     assert not {"damaged", "pipe"} & set(parameter.options())
     assert "damaged.safetensors is damaged" in parameter.help()
     assert "pipe.safetensors is not a regular file" in parameter.help()

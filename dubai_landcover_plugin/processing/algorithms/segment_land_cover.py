@@ -58,8 +58,10 @@ class SegmentLandCover(LandCoverAlgorithm):
         summary="Classifies an aerial or satellite image into water, land, road, building and vegetation.",
         help="<p>Assigns every pixel of an aerial or satellite image to water, land, road, building or vegetation with "
         "a neural network, and draws the classes as polygons.</p>"
-        "<p><b>Input</b>: any raster with red, green and blue bands; pixels of 0.3 to 2 m suit the shipped model. "
-        "Web layers (WMS, XYZ) are first drawn to a temporary file: give an extent.</p>"
+        "<p><b>Input</b>: any raster with red, green and blue bands; pixels of 0.3 to 2 m suit the shipped "
+        "models. Web layers (WMS, XYZ) are first drawn to a temporary file: give an extent.</p>"
+        "<p><b>Model</b>: <i>dubai</i> for arid Gulf cities, <i>world</i> for other places, or your own. "
+        "The log warns where the ground is unlike the images that taught the model.</p>"
         "<p><b>Land cover</b>: GeoTIFF of class ids on exactly the pixels of the input, with colours and class "
         "names; 0 is no data. <b>Polygons</b>: one feature for each area, with class and size, without gaps and "
         "overlaps. <b>Buildings</b>: outlines of straight walls. <b>Road network</b>: centre lines with widths. "
