@@ -21,6 +21,7 @@ from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, task_of
+from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest
 
 REQUESTS = {
     "segment_raster": SegmentationRequest(
@@ -42,6 +43,7 @@ REQUESTS = {
         "a.tif", "b.tif", "o.tif", polygons="p.shp", csv="m.csv", report="r.html",
         earlier_confidence="ac.tif", later_confidence="bc.tif", earlier_scheme="as.qml", later_scheme="bs.qml",
     ),
+    "teach_model": TeachRequest("in.tif", "labels.gpkg", "own.safetensors"),
 }  # fmt: skip
 """A request of each task that names every file it can."""
 
