@@ -68,9 +68,9 @@ def train(
     split = make_split(dataset, configuration.split, report)
     values = value_statistics(split.training, are_stretched(dataset.entries, bands))
     place_of = place_names(dataset)
+    scenes = draw_scenes(configuration.data, dataset.scheme, configuration.model.gsd)
     ground = ground_samples(
-        ((place_of.get(image.name, image.name), image.at_model_gsd()) for image in split.training),
-        draw_scenes(configuration.data, dataset.scheme, configuration.model.gsd),
+        ((place_of.get(image.name, image.name), image.at_model_gsd()) for image in split.training), scenes
     )
     run = Run(
         configuration,
@@ -85,6 +85,7 @@ def train(
         bands,
         values,
         ground,
+        scenes,
     )
     check_export(run.checkpoint(), run.model, name)
     run.go()

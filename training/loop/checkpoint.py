@@ -173,8 +173,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
     try:
         if version == 1:
             content = _from_version_1(content)
-        content["config"] = with_moved_scenes(content["config"])
-        content["config"] = TrainingConfig.from_mapping(content["config"])
+        content["config"] = TrainingConfig.from_mapping(with_moved_scenes(content["config"]))
         content["scheme"] = ClassScheme.from_json(content["scheme"])
         _check_types(content)
         return Checkpoint(**content)

@@ -6,7 +6,7 @@ import contextlib
 import json
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +26,7 @@ from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 from ..bands import MEAN, RGB, STD, InputBands
 from ..config import LossConfig, TrainingConfig
 from ..data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
+from ..data.dataset import LabelledImage
 from ..data.splits import Split
 from ..errors import ConfigError, TrainingError
 from ..monitoring.curves import draw_curves
@@ -62,6 +63,8 @@ class Run:
         report: Receives lines of text on the progress.
         bands: Bands of the images, as the model file will name them.
         values: Pixel values of the training images for the model file; None if unknown.
+        ground: Samples of their ground for the model file; None if unknown.
+        scenes: Synthetic scenes; None draws those of the configuration.
 
     Raises:
         TrainingError: if the folder already contains a run, or it cannot be resumed with this configuration.
@@ -81,6 +84,7 @@ class Run:
         bands: InputBands = RGB,
         values: ValueStatistics | None = None,
         ground: GroundSamples | None = None,
+        scenes: Sequence[LabelledImage] | None = None,
     ) -> None:
         self.config, self.split, self.scheme, self.bands = config, split, scheme, bands
         self.values, self.ground = values, ground
@@ -103,7 +107,8 @@ class Run:
         self.averaged.to(self.fabric.device)
         self.loss = SumLoss(config.loss, self._alpha(config.loss)).to(self.fabric.device)
         self.standardize = Standardize(MEAN, STD)
-        scenes = draw_scenes(config.data, scheme, config.model.gsd)
+        if scenes is None:
+            scenes = draw_scenes(config.data, scheme, config.model.gsd)
         self.sampler = ChipSampler(
             split.training,
             config.chips,

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 
 from dubai_landcover_plugin.core.bundle.bundle import file_digest, load_bundle
+from dubai_landcover_plugin.core.bundle.reading import reading_weights
 from dubai_landcover_plugin.core.bundle.weights import check_geometry, check_shapes, empty_model, is_weight
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder
 from dubai_landcover_plugin.core.networks import LAST_BIAS, SegmentationModel
@@ -26,9 +27,8 @@ from dubai_landcover_plugin.protocol.model_metadata import (
 )
 
 Storage = Literal["float32", "float16", "int8"]
-_LARGE = (
-    20_000  # weights of a layer: smaller ones, such as depthwise convolutions, lose accuracy in 8 bits and gain little
-)
+_LAST_LAYERS = ("head.", "adapter.")  # which teaching reads and corrects in float16
+_LARGE = 20_000  # smaller layers, such as depthwise convolutions, would lose accuracy and save little
 
 
 def save_bundle(
@@ -69,6 +69,21 @@ def save_bundle(
         receptive_radius=model.receptive_radius,
     )
     return _write(path, tensors | _as_tensors(graphs or {}), described)
+
+
+def storage_of(path: str | Path) -> Storage:
+    """Return how a model file stores its weights.
+
+    Raises:
+        BundleError: if the file is damaged.
+    """
+    path = Path(path)
+    with reading_weights(path), safe_open(path, framework="pt") as stored:
+        names = list(stored.keys())
+        if any(key.startswith(SCALE_PREFIX) for key in names):
+            return "int8"
+        kinds = {stored.get_slice(key).get_dtype() for key in names if is_weight(key)}
+    return "float16" if "F16" in kinds else "float32"
 
 
 def add_graphs(path: str | Path, metadata: BundleMetadata, graphs: Mapping[str, bytes]) -> str:
@@ -160,7 +175,7 @@ def _stored(key: str, value: torch.Tensor, storage: Storage) -> dict[str, torch.
     """Return the tensors that store a weight, by name."""
     value, scale = value.detach().cpu().contiguous(), None
     if value.is_floating_point() and value.ndim > 1:
-        if storage == "int8" and value.numel() >= _LARGE:
+        if storage == "int8" and value.numel() >= _LARGE and not key.startswith(_LAST_LAYERS):
             # Symmetric, with the largest absolute value of an output channel at 127.
             scale = (value.abs().flatten(1).amax(1) / 127).clamp_min(torch.finfo(torch.float32).tiny)
         elif storage != "float32":

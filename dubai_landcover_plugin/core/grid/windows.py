@@ -57,6 +57,21 @@ def window_starts(length: int, size: int, overlap: int) -> list[int]:
     return [last * step // steps for step in range(steps + 1)] if steps else [0]
 
 
+def spread_windows(height: int, width: int, count: int, side: int) -> list[Window]:
+    """Return ``count`` × ``count`` small windows from corner to corner; three are at the corners, middles and centre.
+
+    Args:
+        height: Height of the raster, px.
+        width: Width of the raster, px.
+        count: Windows along each axis, at least 2; fewer where they would coincide.
+        side: Side of a window, px; the windows of smaller rasters are smaller.
+    """
+    rows, cols = min(side, height), min(side, width)
+    shares = [index / (count - 1) for index in range(count)]
+    places = ((int((height - rows) * down), int((width - cols) * right)) for down in shares for right in shares)
+    return [Window(row, col, rows, cols) for row, col in dict.fromkeys(places)]
+
+
 def fitting_side(length: int, preferred: int, overlap: int, multiple: int) -> int:
     """Return the side of the windows, px, that computes the fewest pixels along an axis.
 

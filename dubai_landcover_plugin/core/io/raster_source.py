@@ -21,7 +21,7 @@ from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.resampling import cell_sums
-from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.grid.windows import Window, spread_windows
 from dubai_landcover_plugin.core.io.array_source import resampling_of
 from dubai_landcover_plugin.core.io.band_selection import (
     Bands,
@@ -302,13 +302,13 @@ class RasterSource:
         if side == _PROBES and (self.grid.height, self.grid.width) == (height, width):
             return self._probed
         row, col = self._origin.row, self._origin.col
-        windows = _probes(height, width, side)
+        windows = spread_windows(height, width, side, _PROBE)
         return self._valid_values([Window(one.row - row, one.col - col, one.height, one.width) for one in windows])
 
     @cached_property
     def _probed(self) -> npt.NDArray[Any]:
         """The valid pixels of nine small windows, (C, N)."""
-        return self._valid_values(_probes(self.grid.height, self.grid.width))
+        return self._valid_values(spread_windows(self.grid.height, self.grid.width, _PROBES, _PROBE))
 
     def _valid_values(self, windows: Sequence[Window]) -> npt.NDArray[Any]:
         """Return the valid pixels of some windows, (C, N)."""
@@ -356,7 +356,7 @@ class RasterSource:
 
     def _is_alpha(self, band: int) -> bool:
         dataset = self._dataset
-        windows = _probes(dataset.height, dataset.width)
+        windows = spread_windows(dataset.height, dataset.width, _PROBES, _PROBE)
         try:
             return is_alpha([dataset.read(band, window=_rasterio_window(window)) for window in windows])
         except GDAL_ERRORS as error:
@@ -520,14 +520,6 @@ def _palette(dataset: rasterio.DatasetReader) -> npt.NDArray[np.uint8] | None:
     for value, colour in dataset.colormap(1).items():
         colours[value] = colour
     return colours
-
-
-def _probes(height: int, width: int, side: int = _PROBES) -> list[Window]:
-    """Return ``side`` × ``side`` small windows from corner to corner; three are at the corners, middles and centre."""
-    rows, cols = min(_PROBE, height), min(_PROBE, width)
-    shares = [index / (side - 1) for index in range(side)]
-    places = ((int((height - rows) * down), int((width - cols) * right)) for down in shares for right in shares)
-    return [Window(row, col, rows, cols) for row, col in dict.fromkeys(places)]
 
 
 def _rasterio_window(window: Window) -> RasterioWindow:

@@ -7,12 +7,13 @@ images of different places.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.grid.windows import spread_windows
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.segmentation.plan import Plan
 from dubai_landcover_plugin.core.segmentation.window_reader import read_window
@@ -109,8 +110,17 @@ def novelty_of(cells: Cells, samples: GroundSamples) -> Novelty | None:
     if len(cells) < _LEAST:
         return None
     distances = NoveltyMeter(np.array(samples.cells)).distances(cells)
-    levels = np.linspace(0, 100, len(samples.distances))
-    return Novelty(float(np.interp(distances, samples.distances, levels).mean()), samples.usual)
+    return Novelty(nearer_percent(distances, samples.distances), samples.usual)
+
+
+def nearer_percent(distances: npt.NDArray[np.float64], quantiles: Sequence[float]) -> float:
+    """Return the mean over distances of the share of a distribution that is below them, percent.
+
+    Args:
+        distances: (N,).
+        quantiles: Those of the distribution, evenly spaced from 0 to 100 %.
+    """
+    return float(np.interp(distances, quantiles, np.linspace(0, 100, len(quantiles))).mean())
 
 
 def measure_novelty(plan: Plan, source: RasterSource, metadata: BundleMetadata) -> Novelty | None:
@@ -123,17 +133,9 @@ def measure_novelty(plan: Plan, source: RasterSource, metadata: BundleMetadata) 
     """
     if metadata.ground is None:
         return None
-    height, width = min(_WINDOW, plan.work.height), min(_WINDOW, plan.work.width)
-    rows, cols = (
-        np.unique(np.linspace(0, length - side, SIDE).astype(int))
-        for length, side in ((plan.work.height, height), (plan.work.width, width))
-    )
-    found = []
-    for row in rows.tolist():
-        for col in cols.tolist():
-            item = read_window(plan, source, Window(row, col, height, width), metadata.mean)
-            if item.chip is not None:
-                found.append(cell_statistics(item.chip, item.valid))
+    windows = spread_windows(plan.work.height, plan.work.width, SIDE, _WINDOW)
+    read = (read_window(plan, source, window, metadata.mean) for window in windows)
+    found = [cell_statistics(item.chip, item.valid) for item in read if item.chip is not None]
     return novelty_of(np.concatenate(found), metadata.ground) if found else None
 
 

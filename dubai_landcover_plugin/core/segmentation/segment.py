@@ -142,9 +142,7 @@ def _write_rasters(
             warnings.append("The raster has no valid pixels: the result is all nodata.")
             monitor.log("warning", warnings[-1])
         monitor.report(1, 1, "verifying")
-        result = _result(request, job, executor.computed, outputs, windows, started, warnings)
-        if novelty is not None:
-            result = replace(result, novelty=round(novelty.percent, 1), usual_novelty=novelty.usual)
+        result = _result(request, job, executor.computed, outputs, windows, started, warnings, novelty)
         try:
             _commit(request, bundle, outputs, result, inputs)
         except (RasterReadError, BundleError):
@@ -275,6 +273,7 @@ def _result(
     windows: int,
     started: float,
     warnings: list[str],
+    novelty: Novelty | None,
 ) -> SegmentationResult:
     entries = job.bundle.metadata.scheme.entries
     stretch = job.plan.stretch
@@ -304,6 +303,8 @@ def _result(
         warnings=tuple(warnings),
         measured_on=outputs.grid.measured_on,
         stretch=None if stretch.is_identity else stretch.limits,
+        novelty=None if novelty is None else round(novelty.percent, 1),
+        usual_novelty=None if novelty is None else novelty.usual,
     )
 
 

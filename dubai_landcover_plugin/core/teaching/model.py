@@ -113,7 +113,7 @@ def save_taught(
     check_new_file(path, bundle, overwrite)
     import torch  # takes seconds; only saving needs it
 
-    from dubai_landcover_plugin.core.bundle.save import save_bundle
+    from dubai_landcover_plugin.core.bundle.save import save_bundle, storage_of
     from dubai_landcover_plugin.core.networks import build_model
 
     source = bundle.metadata
@@ -125,9 +125,9 @@ def save_taught(
     weights["head.bias"] = torch.from_numpy(head.bias)
     model: SegmentationModel = build_model(metadata.spec)
     model.load_state_dict(weights)
-    # Half precision where it changes no weight, as in the source.
-    half = all(torch.equal(value.half().float(), value) for value in weights.values() if value.ndim > 1)
-    return save_bundle(path, metadata, model.eval(), "float16" if half else "float32")
+    if bundle.path is None:
+        raise BundleError(f"The model '{source.name}' is not in a file.", "Save it first.")
+    return save_bundle(path, metadata, model.eval(), storage_of(bundle.path))
 
 
 def taught_metadata(

@@ -46,7 +46,7 @@ from dubai_landcover_plugin.core.teaching.samples import (
     sample_of,
     work_cells,
 )
-from dubai_landcover_plugin.core.teaching.view import View, classify, view_windows
+from dubai_landcover_plugin.core.teaching.view import View, classify
 from dubai_landcover_plugin.core.teaching.view_raster import write_view
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
@@ -159,7 +159,6 @@ class TeachingSession:
         job, store = self.job, self._features()
         grid = replace(job.source.grid, transform=drawn_transform(job.source.grid))
         window = grid.window(request.extent)
-        _, indices = view_windows(job, self._weights, window)
         before = store.computed
         view = self._classify(store, self.history.current.head, window, monitor)
         pixels = np.bincount(view.classes.ravel(), minlength=256)
@@ -178,7 +177,7 @@ class TeachingSession:
             pixels={entry.name: int(pixels[entry.id]) for entry in self.scheme.entries},
             changed=changed,
             computed=store.computed - before,
-            windows=len(indices),
+            windows=view.windows,
             seconds=round(time.perf_counter() - started, 3),
         )
 

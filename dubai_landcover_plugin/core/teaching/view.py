@@ -28,11 +28,13 @@ class View:
         window: The part.
         classes: (H, W) uint8 class ids.
         confidence: (H, W) uint8, percent; 255 without data.
+        windows: Number of windows of the run that contribute to it.
     """
 
     window: Window
     classes: Bytes
     confidence: Bytes
+    windows: int
 
 
 def view_windows(job: Job, weights: WindowWeights, window: Window) -> tuple[Window, list[int]]:
@@ -96,7 +98,7 @@ def classify(
     if not job.plan.work.is_native:
         probabilities, valid = _resample(job, probabilities, area, window)
     classes, confidence = decision(probabilities, valid, True)
-    return View(window, classes, confidence if confidence is not None else np.zeros_like(classes))
+    return View(window, classes, confidence if confidence is not None else np.zeros_like(classes), len(indices))
 
 
 def _part(values: Floats, start: int, size: int, area: slice) -> Floats:

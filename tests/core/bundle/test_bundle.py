@@ -16,9 +16,9 @@ from safetensors.torch import load_file, save_file
 from dubai_landcover_plugin.core.bundle import bundle as bundle_module
 from dubai_landcover_plugin.core.bundle import weights as weights_module
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle
-from dubai_landcover_plugin.core.bundle.save import replace_metadata, save_bundle
+from dubai_landcover_plugin.core.bundle.save import Storage, replace_metadata, save_bundle, storage_of
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
-from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.model_metadata import (
     HEADER_KEY,
@@ -184,6 +184,22 @@ class TestStorage:
                 torch.testing.assert_close(loaded[key], value.half().float())
             else:
                 assert torch.equal(loaded[key], value)
+
+    def test_last_layers_stay_in_float16(self, tmp_path: Path) -> None:
+        spec = ModelSpec("unet", classes=253, arguments={"width": 96, "depth": 1})
+        scheme = ClassScheme(
+            tuple(LandCoverClass(number, f"Class {number}", "#000000") for number in range(1, 254)),
+            LandCoverClass(254, "Unlabeled", "#FFFFFF"),
+        )
+        metadata = replace(METADATA, spec=spec, scheme=scheme)
+        path = tmp_path / "m.safetensors"
+        save_bundle(path, metadata, build_model(spec).eval(), "int8")
+        assert load_file(path)["head.weight"].dtype == torch.float16
+
+    @pytest.mark.parametrize("storage", ["float32", "float16", "int8"])
+    def test_it_is_known_from_the_file(self, tmp_path: Path, wide: SegmentationModel, storage: Storage) -> None:
+        save_bundle(tmp_path / "m.safetensors", self.METADATA, wide, storage, {"int8": b"graph"})
+        assert storage_of(tmp_path / "m.safetensors") == storage
 
     def test_it_is_stable(self, tmp_path: Path, wide: SegmentationModel) -> None:
         first, second = tmp_path / "a.safetensors", tmp_path / "b.safetensors"

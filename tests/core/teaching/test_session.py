@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dubai_landcover_plugin.core.bundle.bundle import open_bundle
-from dubai_landcover_plugin.core.bundle.save import save_bundle
+from dubai_landcover_plugin.core.bundle.save import save_bundle, storage_of
 from dubai_landcover_plugin.core.segmentation.segment import segment_raster
 from dubai_landcover_plugin.core.teaching import feature_store, lesson, view
 from dubai_landcover_plugin.core.teaching import session as session_module
@@ -257,6 +257,7 @@ def test_a_saved_model_describes_its_teaching_and_can_be_taught_again(files, opt
     assert {name: count for name, count in facts["samples"].items() if count} == {"Building": 1, "Solar panel": 1}
     assert bundle.metadata.scheme.classes[-1] == LandCoverClass(**NEW)
     assert bundle.graph("int8") is None
+    assert storage_of(path) == storage_of(files[1])
     taught = look(session, tmp_path)
     with pytest.raises(BundleError, match="exists"):
         session.save(SaveModel(str(path)), MONITOR)
