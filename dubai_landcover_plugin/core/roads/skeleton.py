@@ -13,27 +13,27 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
-from skimage.morphology import skeletonize
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import Metric
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.roads.area import FULL, UNKNOWN, Coverage, RoadArea, is_class
+from dubai_landcover_plugin.core.roads.distance import column_distances, distances_at, farther_than
+from dubai_landcover_plugin.core.roads.filling import ISLAND_DEPTH, ISLANDS, fill_holes, fill_islands
+from dubai_landcover_plugin.core.roads.thinning import thin
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
-TILE = (1024, 2048)  # cells, rows and columns
+TILE = (1024, 4096)  # cells, rows and columns
 _MIN_CELL = 0.5  # m: smaller pixels are aggregated to cells of at least this size, which is precise enough for roads
 _MARGIN = 3  # half widths of the widest road; checked by the test of seams
-_ISLANDS = (1, 2, 4, 8)  # half widths of the islands that are filled, cells
-_ISLAND_DEPTH = 5  # such an island is this many half widths of itself away from the edges of the road
 _MAX_RADIUS = 1000  # cells: larger margins would exhaust the memory
 _PROGRESS = 90  # percent of a run's progress
 
 Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -64,8 +64,8 @@ class Skeleton:
         area: The class itself, with holes and narrow islands filled.
     """
 
-    rows: npt.NDArray[np.int64]
-    cols: npt.NDArray[np.int64]
+    rows: Indices
+    cols: Indices
     half_width: npt.NDArray[np.float32]
     confidence: npt.NDArray[np.float32]
     cell: int
@@ -92,10 +92,6 @@ def find_skeleton(
         RequestError: if the largest width has too many or too few pixels.
         RasterReadError: if a block is damaged.
         RunCancelled: if the run was cancelled.
-
-    Source:
-        T. Y. Zhang, C. Y. Suen 1984, A fast parallel algorithm for thinning digital patterns (scikit-image's
-        ``skeletonize``), https://doi.org/10.1145/357994.358023
     """
     grid, metric = source.grid, Metric(source.grid)
     cell = max(int(_MIN_CELL / metric.gsd), 1) if metric.unit == "m" else 1
@@ -117,15 +113,13 @@ def find_skeleton(
         core = (slice(rows.start - top, rows.stop - top), slice(cols.start - left, cols.stop - left))
         if mask[core].any():
             across, down = metric.sizes((rows.start + rows.stop) / 2 * cell)
-            filled = _fill_islands(mask, options.max_width / 2 / (min(down, across) * cell))
+            filled = fill_islands(mask, options.max_width / 2 / (min(down, across) * cell))
             # Only islands look as far as the whole margin.
-            near = tuple(slice(max(side.start - inner, 0), side.stop + inner) for side in core)
-            inside = tuple(slice(c.start - n.start, c.stop - n.start) for c, n in zip(core, near, strict=True))
-            filled = _fill_holes(filled[near], options.max_hole / (down * across * cell**2))
+            near_rows, near_cols = (slice(max(side.start - inner, 0), side.stop + inner) for side in core)
+            inside = (_shifted(core[0], -near_rows.start), _shifted(core[1], -near_cols.start))
+            filled = fill_holes(filled[near_rows, near_cols], options.max_hole / (down * across * cell**2))
             coverage[core[0], cols.start : cols.stop][filled[inside] & ~mask[core]] = FULL
-            lines, half_width = _skeletonize(filled, options, (down * cell, across * cell))
-            cell_rows, cell_cols = np.nonzero(lines[inside])
-            widths = half_width[inside][cell_rows, cell_cols].astype(np.float32)
+            cell_rows, cell_cols, widths = _skeletonize(filled, inside, options, (down * cell, across * cell))
             cell_rows, cell_cols = cell_rows + rows.start, cell_cols + cols.start
             found.append((cell_rows, cell_cols, widths, _confidence(confidence, grid, cell_rows, cell_cols, cell)))
         if cols.stop == width:
@@ -163,8 +157,8 @@ def _margins(options: SkeletonOptions, metric: Metric, smallest: float) -> tuple
             f"{text}, which is {2 * radius:.0f} cells of the raster; at most {2 * _MAX_RADIUS} can be handled.",
             f"Lower it to {2 * _MAX_RADIUS * smallest:.0f} or less.",
         )
-    # Filling an island of half width r looks 2 r + _ISLAND_DEPTH * r cells away; the sizes follow each other.
-    islands = sum((2 + _ISLAND_DEPTH) * half for half in _ISLANDS if _ISLAND_DEPTH * half <= radius)
+    # Filling an island of half width r looks 2 r + ISLAND_DEPTH * r cells away; the sizes follow each other.
+    islands = sum((2 + ISLAND_DEPTH) * half for half in ISLANDS if ISLAND_DEPTH * half <= radius)
     inner = math.ceil(_MARGIN * radius + 2 * math.sqrt(options.max_hole) / smallest) + 4
     return inner + islands, inner
 
@@ -172,8 +166,8 @@ def _margins(options: SkeletonOptions, metric: Metric, smallest: float) -> tuple
 def _confidence(
     source: ConfidenceSource | None,
     grid: Grid,
-    rows: npt.NDArray[np.int64],
-    cols: npt.NDArray[np.int64],
+    rows: Indices,
+    cols: Indices,
     cell: int,
 ) -> npt.NDArray[np.float32]:
     """Return the confidence at the centre of cells, (N,) percent; NaN where unknown."""
@@ -182,6 +176,10 @@ def _confidence(
     return source.at(
         np.minimum(rows * cell + cell // 2, grid.height - 1), np.minimum(cols * cell + cell // 2, grid.width - 1)
     )
+
+
+def _shifted(part: slice, offset: int) -> slice:
+    return slice(part.start + offset, part.stop + offset)
 
 
 def _tiles(height: int, width: int, tile: tuple[int, int]) -> Iterator[tuple[range, range]]:
@@ -213,76 +211,32 @@ def _read_coverage(source: ClassifiedSource, class_id: int, cell: int, rows: ran
 
 
 def _skeletonize(
-    mask: Mask, options: SkeletonOptions, size: tuple[float, float]
-) -> tuple[Mask, npt.NDArray[np.float64]]:
-    """Return the skeleton of a mask, and the distance transform of the mask (the local half width).
+    mask: Mask, inside: tuple[slice, slice], options: SkeletonOptions, size: tuple[float, float]
+) -> tuple[Indices, Indices, npt.NDArray[np.float32]]:
+    """Return the cells of the skeleton in a part of a mask.
 
     Args:
         mask: (H, W) bool, without holes.
+        inside: The part.
         options: Which pixels are road.
         size: Height and width of a cell, m or px.
 
     Returns:
-        (H, W) bool and float64, m or px.
+        (N,) rows and columns in the part, and (N,) distance to the edge of the mask (the local half width), m or px.
     """
-    lines: Mask = skeletonize(mask)
-    edge = ndimage.distance_transform_edt(np.pad(mask, 1), sampling=size)[1:-1, 1:-1]
-    wide = edge > options.max_width / 2
+    rows, cols = np.nonzero(thin(mask)[inside])
+    rows, cols = rows + inside[0].start, cols + inside[1].start
+    radius = options.max_width / 2
+    steps = column_distances(~mask, outside=True)
+    wide = np.zeros(mask.shape, bool)
+    wide.ravel()[farther_than(radius, steps, size)] = True
     if wide.any():
         # Morphological opening by a disc of the largest width: what it covers is a square, not a road.
-        lines &= ndimage.distance_transform_edt(~wide, sampling=size) > options.max_width / 2
-    # The distance transform measures to the centre of the nearest outside cell, half a cell beyond the edge. If a road
-    # is an even number of cells wide, its true axis is half a cell beside the skeleton, which halves the correction on
-    # one side; a quarter of a cell is right on average.
-    return lines, np.maximum(edge - math.sqrt(size[0] * size[1]) / 4, 0)
-
-
-def _fill_islands(mask: Mask, largest: float) -> Mask:
-    """Fill islands that are narrow beside the road around them, such as the median strip of a motorway.
-
-    Without it, lanes of a wide road would be lines of their own wherever markings or barriers part them.
-
-    Args:
-        mask: (H, W) bool. The road goes on beyond the border of the array as it meets it.
-        largest: Half width of the widest road, cells.
-
-    Source:
-        P. Soille 2004, Morphological Image Analysis, section 4.2 (closing), https://doi.org/10.1007/978-3-662-05088-0
-    """
-    for half in _ISLANDS:
-        if _ISLAND_DEPTH * half > largest:
-            break
-        # A closing by a square fills what is up to 2 half widths wide; kept is what is then far inside of the road.
-        closed = _erode(~_erode(~mask, half), half)
-        inside = _erode(closed, _ISLAND_DEPTH * half)
-        if not inside.any():
-            break  # no road is wide enough for wider islands either
-        mask = mask | inside
-    return mask
-
-
-def _erode(mask: Mask, radius: int) -> Mask:
-    """Return where the square of side 2 r + 1 around a cell is all True; the border repeats beyond the array."""
-    for axis in (0, 1):
-        pad = [(radius, radius) if axis == side else (0, 0) for side in (0, 1)]
-        run, length = np.moveaxis(np.pad(mask, pad, mode="edge"), axis, 0), 1
-        # Runs of cells that are all True, twice as long in each step.
-        while length < 2 * radius + 1:
-            step = min(length, 2 * radius + 1 - length)
-            run = run[:-step] & run[step:]
-            length += step
-        mask = np.moveaxis(run, 0, axis)
-    return mask
-
-
-def _fill_holes(mask: Mask, largest: float) -> Mask:
-    """Fill holes of at most ``largest`` cells; background at the border of the array is not a hole."""
-    labels, count = ndimage.label(~mask)
-    if not count or largest < 1:
-        return mask
-    small = np.bincount(labels.ravel(), minlength=count + 1) <= largest
-    small[0] = False
-    for border in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):
-        small[border] = False
-    filled: Mask = mask | small[labels]
-    return filled
+        to_square = distances_at(column_distances(wide, outside=False), rows, cols, size, 2 * radius, outside=False)
+        rows, cols = rows[to_square > radius], cols[to_square > radius]
+    edge = distances_at(steps, rows, cols, size, radius, outside=True)
+    # The distance is measured to the centre of the nearest outside cell, half a cell beyond the edge. If a road is an
+    # even number of cells wide, its true axis is half a cell beside the skeleton, which halves the correction on one
+    # side; a quarter of a cell is right on average.
+    half_width = np.maximum(edge - math.sqrt(size[0] * size[1]) / 4, 0).astype(np.float32)
+    return rows - inside[0].start, cols - inside[1].start, half_width

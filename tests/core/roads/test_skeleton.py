@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 import shapely
 from affine import Affine
-from scipy import ndimage
 
-from dubai_landcover_plugin.core.roads.skeleton import _erode
 from tests.core.roads.cases import BUILDING, LAND, ROAD, assert_topology, land
 from tests.factories import ONE_METRE
 
@@ -120,10 +118,3 @@ def test_carriageways_with_a_wide_median_are_two_lines(network):
     ids = np.full((200, 200), LAND, np.uint8)
     ids[80:92] = ids[100:112] = ROAD
     assert len(network(ids).lines) == 2
-
-
-def test_erosion_is_that_of_scipy():
-    mask = np.random.default_rng(0).random((50, 60)) < 0.97
-    for radius in range(1, 10):
-        expected = ndimage.minimum_filter(mask.astype(np.uint8), 2 * radius + 1, mode="nearest") > 0
-        assert (_erode(mask, radius) == expected).all()
