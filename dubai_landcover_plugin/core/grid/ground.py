@@ -111,7 +111,7 @@ class Metric:
 
     def steps(self, points: Points) -> npt.NDArray[np.float64]:
         """Return the ground lengths of a line's segments, (N - 1,), for its vertices, (N, 2)."""
-        vectors = self.ground(np.diff(points, axis=0), (points[1:, 1] + points[:-1, 1]) / 2)
+        vectors = self.ground(points[1:] - points[:-1], (points[1:, 1] + points[:-1, 1]) / 2)
         lengths: npt.NDArray[np.float64] = np.hypot(vectors[:, 0], vectors[:, 1])
         return lengths
 

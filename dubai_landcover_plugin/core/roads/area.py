@@ -13,6 +13,7 @@ from dubai_landcover_plugin.core.grid.ground import Floats, Points
 FULL, UNKNOWN = 254, 255  # coverage of a cell that is all of the class; a cell of nodata
 _STEP = 0.5  # cells: a gap that is narrower may be missed
 _BISECTIONS = 5  # 1/64 of a cell
+_STRIP = 64  # rows of cells that are packed together
 _BAND = 512  # rows of cells that are unpacked at once, without margins
 _BLEND = 2.0  # cells on both sides of the edge in which partly covered cells are summed
 
@@ -61,7 +62,9 @@ class RoadArea:
 
     def add(self, first: int, coverage: Coverage) -> None:
         """Append rows of cells from row ``first``, (n, W): 0 to 254, 255 for nodata."""
-        self._strips.append((first, first + len(coverage), zlib.compress(coverage.tobytes(), 1)))
+        for start in range(0, len(coverage), _STRIP):
+            part = coverage[start : start + _STRIP]
+            self._strips.append((first + start, first + start + len(part), zlib.compress(part.tobytes(), 1)))
 
     def read(self, first: int, last: int) -> Coverage:
         """Return rows ``first`` to ``last`` (excluded) of cells; rows outside of the raster are unknown."""

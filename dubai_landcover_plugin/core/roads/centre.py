@@ -16,8 +16,9 @@ from scipy.ndimage import median_filter
 
 from dubai_landcover_plugin.core.grid.ground import Floats, Points
 from dubai_landcover_plugin.core.roads.area import RoadArea
+from dubai_landcover_plugin.core.roads.filters import gaussian_of_lines, median
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
-from dubai_landcover_plugin.core.roads.smooth import gaussian, standard_deviation
+from dubai_landcover_plugin.core.roads.smooth import standard_deviation
 from dubai_landcover_plugin.core.roads.topology import find_intersecting
 
 _WIDER = 1.5  # half widths of the distance transform: a longer cut is in a junction
@@ -31,6 +32,7 @@ _INERTIA = 1e-3  # weight of the traced position beside the axes, which leave on
 _ROUNDS = 20
 
 Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -63,18 +65,21 @@ def centre_lines(graph: RoadGraph, area: RoadArea) -> None:
     numbers = list(graph.lines)
     traced, positions = dict(graph.lines), dict(graph.nodes)
     cuts = dict(zip(numbers, _cut(graph, area), strict=True))
-    moved = {node: _axes_intersection(graph, node, cuts) for node in graph.nodes}
+    graph.nodes.update({node: _axes_intersection(graph, node, cuts) for node in positions})
     kept: set[int] = set()  # lines that keep their traced course
+    shapes, changed = np.empty(len(numbers), object), np.arange(len(numbers))
     for _ in range(_ROUNDS):
-        fixed = {node for number in kept for node in (traced[number].start, traced[number].end)}
-        graph.nodes.update({node: positions[node] if node in fixed else moved[node] for node in moved})
-        for number in numbers:
+        for index in changed.tolist():
+            number = numbers[index]
             graph.set_line(number, _centred(graph, traced[number], None if number in kept else cuts[number]))
-        shapes = np.array([shapely.linestrings(graph.lines[number].points) for number in numbers], object)
-        invalid = {numbers[index] for index in find_intersecting(shapes).tolist()} - kept
+            shapes[index] = shapely.linestrings(graph.lines[number].points)
+        invalid = {numbers[index] for index in find_intersecting(shapes, changed).tolist()} - kept
         if not invalid:
             return
         kept |= invalid
+        fixed = {node for number in invalid for node in (traced[number].start, traced[number].end)}
+        graph.nodes.update({node: positions[node] for node in fixed})
+        changed = np.flatnonzero([not fixed.isdisjoint((traced[n].start, traced[n].end)) for n in numbers])
     graph.nodes.update(positions)
     graph.lines.update(traced)
 
@@ -84,7 +89,9 @@ def _cut(graph: RoadGraph, area: RoadArea) -> list[_Cuts]:
     metric, cell = graph.metric, graph.cell * graph.metric.gsd
     lines = list(graph.lines.values())
     points = np.concatenate([line.points for line in lines])
-    across = np.concatenate([_normals(graph, line) for line in lines])  # (N, 2) unit vectors on the ground
+    counts = np.array([len(line.points) for line in lines])
+    sigmas = np.array([standard_deviation(graph, line) for line in lines])
+    across = _normals(graph, points, counts, sigmas)
     half_width = np.nan_to_num(np.concatenate([line.half_width for line in lines]).astype(np.float64))
     limits = _WIDER * half_width + _SLACK * cell
     steps = metric.all_pixels(across, points[:, 1])  # px for one unit of length
@@ -96,16 +103,17 @@ def _cut(graph: RoadGraph, area: RoadArea) -> list[_Cuts]:
     known = closed & (half_width > 0)
     shift, half = (left - right) / 2, (left + right) / 2
     middle = points + np.where(known, shift, 0.0)[:, None] * steps
-    found, first = [], 0
+    found, courses, first = [], [], 0
     for line in lines:
         part = slice(first, first + len(line.points))
         first = part.stop
         cuts = _Cuts(middle[part], half[part], known[part] & _outside_junctions(graph, line))
-        cuts = replace(cuts, known=_usual(cuts, cell))
-        # The middle is on the axis even if the cut is oblique to it, but the cut is longer: project it.
-        true = _normals(graph, replace(line, points=_interpolated(line, cuts, line.points[0], line.points[-1])))
-        found.append(replace(cuts, half_width=cuts.half_width * np.abs((across[part] * true).sum(axis=1))))
-    return found
+        cuts.known[:] = _usual(cuts, cell)
+        found.append(cuts)
+        courses.append(_interpolated(line, cuts, line.points[0], line.points[-1]))
+    # The middle is on the axis even if the cut is oblique to it, but the cut is longer: project it.
+    half *= np.abs((across * _normals(graph, np.concatenate(courses), counts, sigmas)).sum(axis=1))
+    return found  # whose half widths are parts of that array
 
 
 def _usual(cuts: _Cuts, cell: float) -> Mask:
@@ -113,15 +121,15 @@ def _usual(cuts: _Cuts, cell: float) -> Mask:
     usual = cuts.known.copy()
     values = cuts.half_width[usual]
     if len(values):
-        size = int(max(_NEIGHBOURS[0] * float(np.median(values)) / cell, _NEIGHBOURS[1]))
-        median = median_filter(values, size, mode="nearest")
-        usual[usual] = np.abs(values - median) <= np.maximum(_UNUSUAL[0] * median, _UNUSUAL[1] * cell)
+        size = int(max(_NEIGHBOURS[0] * median(values) / cell, _NEIGHBOURS[1]))
+        around = median_filter(values, size, mode="nearest")
+        usual[usual] = np.abs(values - around) <= np.maximum(_UNUSUAL[0] * around, _UNUSUAL[1] * cell)
     return usual
 
 
 def _outside_junctions(graph: RoadGraph, line: Line) -> Mask:
     """Return which points of a line are outside of junctions, (N,)."""
-    along = np.concatenate([[0.0], np.cumsum(graph.metric.steps(line.points))])
+    along = np.concatenate([[0.0], np.cumsum(line.steps(graph.metric))])
     outside = np.ones(len(along), bool)
     for node, distance in ((line.start, along), (line.end, along[-1] - along)):
         if graph.degree(node) > 2:
@@ -129,11 +137,23 @@ def _outside_junctions(graph: RoadGraph, line: Line) -> Mask:
     return outside
 
 
-def _normals(graph: RoadGraph, line: Line) -> Points:
-    """Return the unit vectors across a line on the ground, (N, 2), smoothed along its course."""
-    sigma = standard_deviation(graph, line)
-    points = gaussian(line.points, sigma) if len(line.points) > 2 else line.points
-    way = graph.metric.ground(np.gradient(points, axis=0), points[:, 1])
+def _normals(graph: RoadGraph, points: Points, counts: Indices, sigmas: Floats) -> Points:
+    """Return the unit vectors across lines on the ground, (N, 2), smoothed along their courses.
+
+    Args:
+        graph: The graph.
+        points: (N, 2) points of all lines, px.
+        counts: (L,) points of each line.
+        sigmas: (L,) standard deviations of the filters.
+    """
+    curved = np.repeat(counts > 2, counts)[:, None]
+    smoothed = np.where(curved, gaussian_of_lines(points, counts, sigmas), points)
+    # Central differences; one-sided ones at both ends of a line.
+    last = np.cumsum(counts) - 1
+    ahead, behind = np.arange(len(points)) + 1, np.arange(len(points)) - 1
+    ahead[last], behind[last - counts + 1] = last, last - counts + 1
+    gradient = (smoothed[ahead] - smoothed[behind]) / (ahead - behind)[:, None]
+    way = graph.metric.ground(gradient, smoothed[:, 1])
     length = np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-12)
     return np.column_stack([-way[:, 1], way[:, 0]]) / length[:, None]
 
@@ -172,7 +192,7 @@ def _axis(graph: RoadGraph, line: Line, cuts: _Cuts, at_end: bool) -> tuple[Poin
     order = np.flatnonzero(cuts.known)[:: -1 if at_end else 1]
     if len(order) < 2:
         return None
-    half_width = float(np.median(cuts.half_width[order[:16]])) / graph.metric.gsd
+    half_width = median(cuts.half_width[order[:16]]) / graph.metric.gsd
     middles = cuts.middle[order]
     along = np.hypot(*(middles - middles[0]).T)
     beyond = np.flatnonzero(along > max(_AXIS[0] * half_width, _AXIS[1] * graph.cell))
@@ -203,8 +223,12 @@ def _centred(graph: RoadGraph, line: Line, cuts: _Cuts | None) -> Line:
 def _interpolated(line: Line, cuts: _Cuts, first: Points, last: Points) -> Points:
     """Return the middles of the cuts between two ends, (N, 2), interpolated along the line where they are unknown."""
     known = cuts.known.copy()
-    known[[0, -1]] = True
-    middle = cuts.middle.copy()
+    known[0] = known[-1] = True
+    middle = cuts.middle[known]
     middle[0], middle[-1] = first, last
-    along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(line.points, axis=0).T))])
-    return np.column_stack([np.interp(along, along[known], middle[known, axis]) for axis in (0, 1)])
+    along, step = np.zeros(len(known)), line.points[1:] - line.points[:-1]
+    np.cumsum(np.hypot(step[:, 0], step[:, 1]), out=along[1:])
+    course, at = np.empty((len(known), 2)), along[known]
+    for axis in (0, 1):
+        course[:, axis] = np.interp(along, at, middle[:, axis])
+    return course

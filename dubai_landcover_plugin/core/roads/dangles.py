@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dubai_landcover_plugin.core.grid.ground import Points
+from dubai_landcover_plugin.core.roads.filters import median
 from dubai_landcover_plugin.core.roads.graph import RoadGraph
 
 _LOOK_BACK = 3.0  # half widths over which the direction of a dangle is measured
@@ -37,12 +38,13 @@ def find_dangles(graph: RoadGraph) -> list[Dangle]:
     """Return the dangles of a graph."""
     found = []
     for number, line in graph.lines.items():
-        for node, outward in ((line.start, line.reversed()), (line.end, line)):
+        for node in (line.start, line.end):
             if graph.degree(node) != 1:
                 continue
+            outward = line if node == line.end else line.reversed()
             known = outward.half_width[outward.half_width > 0][-40:]
-            half_width = float(np.median(known)) if len(known) else 0.0
-            back = np.cumsum(graph.metric.steps(outward.points)[::-1])
+            half_width = median(known) if len(known) else 0.0
+            back = np.cumsum(outward.steps(graph.metric)[::-1])
             # Direction: from a point some half widths before the end to the end.
             reach = max(_LOOK_BACK * half_width, 6 * graph.cell * graph.metric.gsd)
             far = 1 + int(np.searchsorted(back, reach))

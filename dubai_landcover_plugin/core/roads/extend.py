@@ -82,7 +82,7 @@ def _outward(graph: RoadGraph, dangle: Dangle) -> Line:
 def _extension(graph: RoadGraph, dangle: Dangle) -> _Extension:
     """Return where the straight end of a dangle starts, and its direction."""
     line = _outward(graph, dangle)
-    back = np.concatenate([np.cumsum(graph.metric.steps(line.points)[::-1])[::-1], [0.0]])  # distance from the end
+    back = np.concatenate([np.cumsum(line.steps(graph.metric)[::-1])[::-1], [0.0]])  # distance from the end
     last = len(line.points) - 1
     if dangle.half_width < dangle.length / 4:
         # Cut the last half width, which may be a hook, and the points before it where most widths are unknown.

@@ -243,7 +243,7 @@ def _measure(graph: RoadGraph, line: Line) -> tuple[float, float, float, float]:
     Widths are measured at least half a width away from nodes, where a junction or the end of the road widens or narrows
     them.
     """
-    steps = graph.metric.steps(line.points)
+    steps = line.steps(graph.metric)
     along = np.concatenate([[0.0], np.cumsum(steps)])
     known, bridge = line.half_width > 0, line.half_width == 0
     gap = float(steps[bridge[1:] | bridge[:-1]].sum())

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from dubai_landcover_plugin.core.grid.ground import Metric, Points, Values
+from dubai_landcover_plugin.core.grid.ground import Floats, Metric, Points, Values
 
 
 @dataclass(frozen=True)
@@ -30,15 +30,32 @@ class Line:
     points: Points
     half_width: Values
     confidence: Values
+    _steps: Floats | None = field(default=None, init=False, repr=False, compare=False)
+
+    def steps(self, metric: Metric) -> Floats:
+        """Return the ground lengths of its segments, (N - 1,); they are measured once. The points must not change."""
+        if self._steps is None:
+            object.__setattr__(self, "_steps", metric.steps(self.points))
+        return self._steps  # type: ignore[return-value]
+
+    def length(self, metric: Metric) -> float:
+        """Return the ground length."""
+        return float(self.steps(metric).sum())
 
     def reversed(self) -> Line:
         """Return the line in the opposite direction."""
-        return Line(self.end, self.start, self.points[::-1], self.half_width[::-1], self.confidence[::-1])
+        line = Line(self.end, self.start, self.points[::-1], self.half_width[::-1], self.confidence[::-1])
+        return line if self._steps is None else line._with_steps(self._steps[::-1])
 
     def section(self, first: int, last: int, start: int, end: int) -> Line:
         """Return the section from point ``first`` to ``last`` (included), between the nodes ``start`` and ``end``."""
         kept = slice(first, last + 1)
-        return Line(start, end, self.points[kept], self.half_width[kept], self.confidence[kept])
+        line = Line(start, end, self.points[kept], self.half_width[kept], self.confidence[kept])
+        return line if self._steps is None else line._with_steps(self._steps[first:last])
+
+    def _with_steps(self, steps: Floats) -> Line:
+        object.__setattr__(self, "_steps", steps)
+        return self
 
     def concatenated(self, other: Line) -> Line:
         """Return this line and one that starts at its end node, as one line."""

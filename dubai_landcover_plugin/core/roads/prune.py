@@ -27,7 +27,7 @@ def merge_junctions(graph: RoadGraph) -> None:
         for number, line in graph.lines.items():
             if line.start != line.end and min(graph.degree(line.start), graph.degree(line.end)) > 2:
                 reach = max(graph.half_width(line.start), graph.half_width(line.end))
-                length = graph.metric.length(line.points)
+                length = line.length(graph.metric)
                 is_short = length <= max(reach, 1.5 * graph.cell * graph.metric.gsd)
                 if is_short or (length <= _OBLIQUE * reach and _is_overlap(graph, number, reach)):
                     short.append((length, line.points[0].tolist(), number))
@@ -55,8 +55,9 @@ def _is_overlap(graph: RoadGraph, number: int, reach: float) -> bool:
             if other == number:
                 continue
             branch = graph.lines[other]
-            points = branch.points if branch.start == node else branch.points[::-1]
-            far = int(np.searchsorted(np.cumsum(graph.metric.steps(points)), 3 * reach))
+            branch = branch if branch.start == node else branch.reversed()
+            points = branch.points
+            far = int(np.searchsorted(np.cumsum(branch.steps(graph.metric)), 3 * reach))
             way = graph.metric.vector(points[0], points[min(far + 1, len(points) - 1)])
             turns.append(math.atan2(ahead[0] * way[1] - ahead[1] * way[0], float(ahead @ way)))
         left, right = (len(turns) == 2 and (min(turns), max(turns))) or (0.0, 0.0)
@@ -73,7 +74,7 @@ def _contract(graph: RoadGraph, number: int, length: float) -> None:
     for other in dict.fromkeys([*graph.incident[line.start], *graph.incident[line.end]]):
         moved = graph.lines[other]
         ends = {line.start, line.end}
-        if {moved.start, moved.end} <= ends and graph.metric.length(moved.points) <= 2 * length:
+        if {moved.start, moved.end} <= ends and moved.length(graph.metric) <= 2 * length:
             graph.remove(other)  # the line itself, and a parallel one around a small hole
             continue
         if moved.start in ends:
@@ -142,7 +143,7 @@ class _SpurFinder:
 
     def _strip(self, junction: int, number: int, node: int) -> None:
         """Strip a line between a leaf and a junction: record it as a short branch, or as part of a longer one."""
-        reach = self._depth[node] + self._graph.metric.length(self._graph.lines[number].points)
+        reach = self._depth[node] + self._graph.lines[number].length(self._graph.metric)
         branch = [number, *self._subtree[node]]
         width = 2 * self._graph.half_width(junction)
         if self._graph.degree(junction) > 2 and reach < self._factor * width:
@@ -174,7 +175,7 @@ def drop_short_networks(graph: RoadGraph, min_length: float, lengths: Mapping[in
     component = graph.components()
     totals: dict[int, float] = {}
     for number, line in graph.lines.items():
-        length = graph.metric.length(line.points) if lengths is None else lengths[number]
+        length = line.length(graph.metric) if lengths is None else lengths[number]
         totals[component[line.start]] = totals.get(component[line.start], 0.0) + length
     for number, line in list(graph.lines.items()):
         if totals[component[line.start]] < min_length:

@@ -7,13 +7,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 import shapely
-from scipy.ndimage import gaussian_filter1d
 
 from dubai_landcover_plugin.core.grid.ground import Points
+from dubai_landcover_plugin.core.roads.filters import TRUNCATE, gaussian
 from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
 from dubai_landcover_plugin.core.roads.topology import find_intersecting
 
-_TRUNCATE = 3.0  # standard deviations
 _MIN_SIGMA, _MAX_SIGMA = 2.0, 12.0  # standard deviation of the Gaussian, in points of the traced line
 _SIGMA_PER_HALF_WIDTH = 0.5  # the skeleton of a wide road undulates with a longer wavelength
 _ROUNDS = 20
@@ -45,16 +44,22 @@ def smooth(graph: RoadGraph, tolerance: float) -> npt.NDArray[np.object_]:
     partners = {line_end: pair[1 - side] for pair in pairs.values() for side, line_end in enumerate(pair)}
     numbers = list(graph.lines)
     kept: set[int] = set()  # lines that keep their traced course
-    lines = _smooth_lines(graph, numbers, traced, partners, sigmas, tolerance, kept)
-    for _ in range(_ROUNDS):
-        invalid = {numbers[index] for index in find_intersecting(lines).tolist()}
-        if not invalid:
-            break
+    lines, changed = np.empty(len(numbers), object), np.arange(len(numbers))
+    for _ in range(_ROUNDS + 1):
+        lines[changed] = _smooth_lines(
+            graph, [numbers[index] for index in changed.tolist()], traced, partners, sigmas, tolerance, kept
+        )
+        invalid = {numbers[index] for index in find_intersecting(lines, changed).tolist()}
+        redrawn = invalid - kept
         for number in invalid & kept:
             for node in (graph.lines[number].start, graph.lines[number].end):
-                graph.move(node, traced_nodes[node])
+                if not np.array_equal(graph.nodes[node], traced_nodes[node]):
+                    graph.move(node, traced_nodes[node])
+                    redrawn.update(graph.incident[node])
+        if not redrawn:
+            break
         kept |= invalid
-        lines = _smooth_lines(graph, numbers, traced, partners, sigmas, tolerance, kept)
+        changed = np.flatnonzero([number in redrawn for number in numbers])
     return lines
 
 
@@ -67,12 +72,13 @@ def _smooth_lines(
     tolerance: float,
     kept: set[int],
 ) -> npt.NDArray[np.object_]:
-    """Return the lines, (N,): smoothed and simplified, except those that keep their traced course."""
-    shapes = [
-        _drop_repeated(line.points if number in kept else _smoothed(number, line, traced, partners, sigmas[number]))
-        for number, line in graph.lines.items()
-    ]
-    lines = np.array([shapely.linestrings(points) for points in shapes], object)
+    """Return some lines, (N,): smoothed and simplified, except those that keep their traced course."""
+    shapes = []
+    for number in numbers:
+        line = graph.lines[number]
+        points = line.points if number in kept else _smoothed(number, line, traced, partners, sigmas[number])
+        shapes.append(shapely.linestrings(_drop_repeated(points)))
+    lines = np.array(shapes, object)
     if tolerance > 0 and len(lines):
         smoothed = np.array([number not in kept for number in numbers])
         lines[smoothed] = shapely.simplify(lines[smoothed], tolerance / graph.metric.gsd, preserve_topology=False)
@@ -106,8 +112,8 @@ def _straightest_pair(graph: RoadGraph, node: int) -> tuple[LineEnd, LineEnd] | 
     reach = max(2 * graph.half_width(node), 8 * graph.cell * graph.metric.gsd)
     directions = []  # unit vectors away from the node
     for number, at_end in line_ends:
-        points = _from_end(graph.lines[number].points, at_end)
-        along = np.cumsum(graph.metric.steps(points))
+        line = graph.lines[number].reversed() if at_end else graph.lines[number]
+        points, along = line.points, np.cumsum(line.steps(graph.metric))
         far = points[min(int(np.searchsorted(along, reach)) + 1, len(points) - 1)]
         vector = graph.metric.vector(points[0], far)
         directions.append(vector / max(float(np.hypot(*vector)), 1e-9))
@@ -123,7 +129,7 @@ def _straightest_pair(graph: RoadGraph, node: int) -> tuple[LineEnd, LineEnd] | 
 def _node_on_smoothed(traced: dict[int, Points], one: LineEnd, other: LineEnd, sigmas: dict[int, float]) -> Points:
     """Return the position of a node on the smoothed course of its two continuing lines."""
     sigma = max(sigmas[one[0]], sigmas[other[0]])
-    reach = math.ceil(_TRUNCATE * sigma)
+    reach = math.ceil(TRUNCATE * sigma)
     arms = [_from_end(traced[number], at_end)[: reach + 1] for number, at_end in (one, other)]
     short = min(map(len, arms))  # the same number of points on both sides
     course = np.concatenate([arms[0][:short][::-1], arms[1][1:short]])
@@ -136,7 +142,7 @@ def _smoothed(
 ) -> Points:
     """Return the smoothed points of a line, (N, 2); it starts and ends at its nodes."""
     points = traced[number]
-    reach = math.ceil(_TRUNCATE * sigma)
+    reach = math.ceil(TRUNCATE * sigma)
     # Extend the line at both ends, so that the filter has no border effects.
     before = _padding(number, False, traced, partners, reach)
     after = _padding(number, True, traced, partners, reach)
@@ -170,12 +176,6 @@ def _padding(
     missing = reach - len(continued)
     reflected = 2 * known[-1] - known[-2 : -2 - missing : -1]
     return np.concatenate([continued, reflected])
-
-
-def gaussian(points: Points, sigma: float) -> Points:
-    """Filter the coordinates of points, (N, 2), along their sequence."""
-    filtered: Points = gaussian_filter1d(points, sigma, axis=0, mode="nearest", truncate=_TRUNCATE)
-    return filtered
 
 
 def _drop_repeated(points: Points) -> Points:

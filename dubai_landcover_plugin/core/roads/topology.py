@@ -14,7 +14,9 @@ _ROUNDS = 3
 _MEET_AT_ENDS = "FF*F*****"  # DE-9IM: the interior of neither line intersects the other line
 
 
-def find_intersecting(lines: npt.NDArray[np.object_]) -> npt.NDArray[np.intp]:
+def find_intersecting(
+    lines: npt.NDArray[np.object_], changed: npt.NDArray[np.intp] | None = None
+) -> npt.NDArray[np.intp]:
     """Return the indices of lines that violate the topology.
 
     These are lines without length, lines that intersect themselves, and lines that meet another line elsewhere than at
@@ -22,10 +24,16 @@ def find_intersecting(lines: npt.NDArray[np.object_]) -> npt.NDArray[np.intp]:
 
     Args:
         lines: (N,) LineStrings.
+        changed: (K,) indices of the lines that are checked, against all lines. None: all.
     """
-    invalid = ~shapely.is_simple(lines) | (shapely.length(lines) == 0)
-    one, other = shapely.STRtree(lines).query(lines, "intersects")
-    pairs = one < other
+    checked = np.arange(len(lines)) if changed is None else changed
+    invalid = np.zeros(len(lines), bool)
+    invalid[checked] = ~shapely.is_simple(lines[checked]) | (shapely.length(lines[checked]) == 0)
+    one, other = shapely.STRtree(lines).query(lines[checked], "intersects")
+    one = checked[one]
+    is_checked = np.zeros(len(lines), bool)
+    is_checked[checked] = True
+    pairs = (one < other) | ((one > other) & ~is_checked[other])  # each pair once
     one, other = one[pairs], other[pairs]
     # Of the pairs that may violate the topology, check whether all common points are ends of both lines.
     near = ~shapely.relate_pattern(lines[one], lines[other], _MEET_AT_ENDS)

@@ -1,5 +1,6 @@
 """The multigraph of a road network."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -29,6 +30,16 @@ def graph():
 
 def nodes(graph, *positions):
     return [graph.add_node(np.array(position, float)) for position in positions]
+
+
+def test_measured_lengths_follow_a_line_into_its_sections_and_its_opposite_direction():
+    whole = line(1, 2, (0, 0), (1, 0), (2, 1), (5, 5))
+    assert whole.steps(METRIC).tolist() == pytest.approx([1, 2**0.5, 5])
+    assert whole.steps(METRIC) is whole.steps(METRIC)
+    for part in (whole.reversed(), whole.section(1, 3, 8, 9), whole.reversed().section(0, 1, 8, 9)):
+        assert part.steps(METRIC).tolist() == METRIC.steps(part.points).tolist()
+    moved = replace(whole, points=whole.points * 2)
+    assert moved.length(METRIC) == pytest.approx(2 * whole.length(METRIC))
 
 
 def test_a_section_and_the_rest_make_up_the_line():

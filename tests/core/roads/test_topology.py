@@ -1,12 +1,14 @@
 """Lines meet at nodes only, whatever the classified raster."""
 
 import numpy as np
+import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.roads.extract import find_network
+from dubai_landcover_plugin.core.roads.topology import find_intersecting
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from tests.core.roads.cases import LAND, ROAD, assert_topology, town
@@ -45,3 +47,13 @@ def test_noise_gives_no_tangle(tmp_path_factory, seed, smoothness, share, spur):
     request = RoadsRequest(path, "roads.gpkg", spur=spur, max_gap=40, min_length=0, max_hole=0, barriers=())
     with ClassifiedSource(path) as source:
         assert_topology(find_network(source, request, SilentMonitor()))
+
+
+def test_changed_lines_are_checked_against_all_others():
+    lines = shapely.from_wkt([
+        "LINESTRING (0 0, 10 0)", "LINESTRING (5 -5, 5 5)", "LINESTRING (20 0, 30 10, 30 0, 20 10)",
+        "LINESTRING (10 0, 20 0)",
+    ])  # fmt: skip
+    assert find_intersecting(lines).tolist() == [0, 1, 2]
+    for changed, found in (([0], [0, 1]), ([1], [0, 1]), ([0, 1], [0, 1]), ([2], [2]), ([3], [])):
+        assert find_intersecting(lines, np.array(changed)).tolist() == found
