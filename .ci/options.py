@@ -31,7 +31,9 @@ TOOLS = {
     "draw_accuracy_sample": ("Draw Accuracy Sample", "landcover sample"),
     "assess_accuracy": ("Accuracy Assessment", "landcover accuracy"),
     "map_change": ("Change Between Dates", "landcover change"),
-    "teach_model": ("Teaching", "landcover teach"),
+    "apply_corrections": ("Apply Corrections", "landcover correct"),
+    "recode_classes": ("Recode Classes", "landcover recode"),
+    "teach_model": ("Model from Samples", "landcover teach"),
 }
 """By function in Python: name in QGIS and command."""
 INTRODUCTION = """# Options

@@ -200,6 +200,7 @@ TESTED_ELSEWHERE = {
     f"{PACKAGE}.core.change.page": ("core/html/test_pages.py", "all pages are tested for escaping together"),
     f"{PACKAGE}.core.report.run_page": ("core/html/test_pages.py", "all pages are tested for escaping together"),
     f"{PACKAGE}.protocol.messages": ("core/test_worker.py", "constants"),
+    f"{PACKAGE}.protocol.drawn_layers": ("core/corrections/test_correction.py", "constants"),
     "training.commands": ("training/commands/test_main.py", "run by the names of commands"),
     "training.inspection.sources": ("training/inspection/test_inspection.py", "its tables are read in the page"),
     "training.synthetic": ("training/synthetic/test_scenes.py", "parts of one drawing"),

@@ -26,7 +26,8 @@ class DataConfig:
         classes: Class table, CSV or JSON; empty looks for ``classes.csv`` and ``classes.json``.
         labels: Vector file of labelled polygons; empty looks for ``labels.gpkg``, ``.shp`` and ``.geojson``.
         layer: Layer of that file; required if it has several.
-        field: Attribute with the name or id of the class; empty looks for ``class``, ``class_id`` and ``name``.
+        field: Attribute with the name or id of the class; empty looks for ``class``, ``class_id``,
+            ``name`` and ``to``.
         bands: Bands in the order of the network's inputs: numbers from 1, names such as ``nir``, or both
             (``nir=4``); empty selects red, green and blue as Segment Land Cover does.
         block: Side of the blocks into which rasters with polygons are cut, px.

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from dubai_landcover_plugin.core.assessment.sample import draw_accuracy_sample
     from dubai_landcover_plugin.core.buildings.regularize import regularize_buildings
     from dubai_landcover_plugin.core.change.compare import map_change
+    from dubai_landcover_plugin.core.corrections.correct import apply_corrections
+    from dubai_landcover_plugin.core.corrections.recode import recode_classes
     from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygons, polygonize
     from dubai_landcover_plugin.core.report.report import write_report
     from dubai_landcover_plugin.core.roads.extract import extract_roads
@@ -31,12 +33,14 @@ if TYPE_CHECKING:
     from dubai_landcover_plugin.core.teaching.teach import teach_model
 
 __all__ = [
+    "apply_corrections",
     "assess_accuracy",
     "draw_accuracy_sample",
     "export_class_polygons",
     "extract_roads",
     "map_change",
     "polygonize",
+    "recode_classes",
     "regularize_buildings",
     "segment_folder",
     "segment_raster",
@@ -55,6 +59,8 @@ _MODULES = {
     "draw_accuracy_sample": "assessment.sample",
     "assess_accuracy": "assessment.assess",
     "map_change": "change.compare",
+    "apply_corrections": "corrections.correct",
+    "recode_classes": "corrections.recode",
     "teach_model": "teaching.teach",
 }
 

@@ -42,6 +42,7 @@ _GEOMETRIES = {
     "points": QgsProcessing.SourceType.TypeVectorPoint,
     "lines": QgsProcessing.SourceType.TypeVectorLine,
     "polygons": QgsProcessing.SourceType.TypeVectorPolygon,
+    "features": QgsProcessing.SourceType.TypeVectorAnyGeometry,
 }
 _LIST_FORMS = {
     "tuple[str, ...]": "Separate several by semicolons, such as Building;Road.",

@@ -13,6 +13,7 @@ from dubai_landcover_plugin.cli.options import request_of
 from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest, AccuracySampleRequest
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
+from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
@@ -36,7 +37,11 @@ OPTIONS = {
     "sample": "--standard-error --expected-accuracy --expected --size --allocation --min-per-class --seed --overwrite",
     "change": "--polygons --csv --report --earlier-confidence --later-confidence --min-confidence --min-area "
     "--correct-shift --overwrite",
-    "teach": "--class-field --brush --model-title --model --bands --gsd --overwrite",
+    "correct": "--brush --polygons --buildings --roads --confidence --building-class --road-class --min-area "
+    "--simplify --scheme --overwrite",
+    "recode": "--classes --within --polygons --buildings --roads --confidence --building-class --road-class --min-area "
+    "--simplify --scheme --overwrite",
+    "teach": "--new-classes --class-field --brush --model-title --model --bands --gsd --overwrite",
     "models": "",
     "doctor": "",
 }
@@ -51,6 +56,8 @@ REQUESTS = {
     "accuracy": [AccuracyRequest],
     "sample": [AccuracySampleRequest],
     "change": [ChangeRequest],
+    "correct": [CorrectionsRequest],
+    "recode": [RecodeRequest],
 }
 
 

@@ -14,7 +14,9 @@ from dubai_landcover_plugin.protocol.requests import (
     BuildingsRequest,
     ChangeRequest,
     ClassFilesRequest,
+    CorrectionsRequest,
     PolygonizeRequest,
+    RecodeRequest,
     ReportRequest,
     RoadsRequest,
     SegmentationRequest,
@@ -35,7 +37,9 @@ def inputs(tmp_path):
     ids[40:50, 10:30] = 4
     write_class_map(folder / "map.tif", ids)
     write_class_map(folder / "later.tif", np.rot90(ids).copy())
-    write_layer(folder / "boxes.gpkg", [shapely.box(300_010, 2_779_950, 300_040, 2_779_980)], crs=UTM40)
+    box = shapely.box(300_010, 2_779_950, 300_040, 2_779_980)
+    write_layer(folder / "boxes.gpkg", [box], crs=UTM40)
+    write_layer(folder / "corrections.gpkg", [box], crs=UTM40, to=np.array(["Road"], object))
     return folder
 
 
@@ -44,7 +48,8 @@ def tools(inputs, outputs):
     image, town, later, boxes = (str(inputs / name) for name in ("image.tif", "map.tif", "later.tif", "boxes.gpkg"))
     path = {name: str(outputs / name) for name in NAMES}
     extras = {"confidence": path["c.tif"], "polygons": path["p.shp"], "report": path["r.html"]}
-    extras |= {"buildings": path["b.gpkg"], "roads": path["l.fgb"]}
+    vectors = {"polygons": path["p.shp"], "buildings": path["b.gpkg"], "roads": path["l.fgb"]}
+    extras |= vectors
     segmentation = SegmentationRequest(image, path["o.tif"], **extras)
     return {
         "segmentation.segment": lambda: run_segmentation(segmentation, bundle=stub_bundle()),
@@ -61,6 +66,12 @@ def tools(inputs, outputs):
         "change.compare": lambda: core.map_change(
             ChangeRequest(town, later, path["o.tif"], polygons=path["p.shp"], csv=path["t.csv"], report=path["r.html"])
         ),
+        "corrections.correct": lambda: core.apply_corrections(
+            CorrectionsRequest(town, str(inputs / "corrections.gpkg"), path["o.tif"], **vectors)
+        ),
+        "corrections.recode": lambda: core.recode_classes(
+            RecodeRequest(town, path["o.tif"], ("Land=Road",), **vectors)
+        ),
     }
 
 
@@ -74,6 +85,8 @@ OUTPUTS = {
     "assessment.sample": ("s.gpkg",),
     "assessment.assess": ("r.html", "t.csv"),
     "change.compare": ("o.tif", "p.shp", "t.csv", "r.html"),
+    "corrections.correct": ("o.tif", "p.shp", "b.gpkg", "l.fgb"),
+    "corrections.recode": ("o.tif", "p.shp", "b.gpkg", "l.fgb"),
 }
 
 

@@ -16,11 +16,13 @@ from dubai_landcover_plugin.protocol.requests import (
     AccuracySampleRequest,
     ChangeRequest,
     ClassFilesRequest,
+    CorrectionsRequest,
     PolygonizeRequest,
+    RecodeRequest,
     ReportRequest,
     RoadsRequest,
 )
-from tests.factories import ONE_METRE, read_layer, write_class_map, write_raster
+from tests.factories import ONE_METRE, read_layer, write_class_map, write_layer, write_raster
 
 IDS = np.full((48, 64), 2, np.uint8)
 IDS[5:20, 6:30] = 4
@@ -117,7 +119,29 @@ def truth_resampled(path: str, folder: Path):
     return core.assess_accuracy(AccuracyRequest(path_of_map, path)).confusion
 
 
-TOOLS = [polygons, class_files, roads, report, sample, accuracy, truth, truth_resampled, change, change_resampled]
+def corrections(path: str, folder: Path):
+    layer = write_layer(folder / "l.gpkg", [shapely.box(300_005, 2_779_980, 300_030, 2_779_998)], to=np.array([3]))
+    return core.apply_corrections(CorrectionsRequest(path, layer, str(folder / "c.tif"))).changes
+
+
+def recoding(path: str, folder: Path):
+    return core.recode_classes(RecodeRequest(path, str(folder / "c.tif"), ("Land=Road",))).pixels
+
+
+TOOLS = [
+    polygons,
+    class_files,
+    roads,
+    report,
+    sample,
+    accuracy,
+    truth,
+    truth_resampled,
+    change,
+    change_resampled,
+    corrections,
+    recoding,
+]
 
 
 @pytest.mark.parametrize("copy", [as_float, as_mosaic, as_masked])
@@ -143,6 +167,7 @@ def test_values_that_are_not_classes_stop_every_tool(tmp_path, tool):
         return
     with pytest.raises(ClassSchemeError, match=r"values that are not classes: 3\.14159"):
         tool(path, tmp_path)
+    (tmp_path / "l.gpkg").unlink(missing_ok=True)
     assert not list(tmp_path.glob("*.gpkg")) + list(tmp_path.glob("*.html")) + list(tmp_path.glob("c.tif*"))
 
 
@@ -179,6 +204,7 @@ def test_assumed_classes_are_in_every_result(tmp_path):
         core.draw_accuracy_sample(AccuracySampleRequest(path, str(tmp_path / "s.gpkg"), size=20)),
         core.assess_accuracy(AccuracyRequest(path, write_class_map(tmp_path / "later.tif", LATER))),
         core.map_change(ChangeRequest(path, str(tmp_path / "later.tif"), str(tmp_path / "c.tif"))),
+        core.recode_classes(RecodeRequest(path, str(tmp_path / "n.tif"), ("Land=Road",))),
     ]
     for result in results:
         assert sum("does not name its classes; assumed: 1 Water" in text for text in result.warnings) == 1, result

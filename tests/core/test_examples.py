@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import rasterio
+import shapely
 from rasterio.transform import from_origin
 
 from dubai_landcover_plugin import core
@@ -18,7 +19,9 @@ from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygon
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests import ClassFilesRequest
+from tests.factories import write_layer
 
+CORRECTED = np.array(["Building", "Land"], object)
 LAND, ROAD, BUILDING = 2, 3, 4
 
 
@@ -53,6 +56,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_raster(tmp_path / "before.tif", np.where(classes == BUILDING, np.uint8(LAND), classes), tags)
     request = ClassFilesRequest(str(tmp_path / "landcover.tif"), str(tmp_path), classes=("Building",), suffix=".gpkg")
     export_class_polygons(request, SilentMonitor())
+    house = shapely.box(300_008, 2_799_976, 300_028, 2_799_994)
+    write_layer(tmp_path / "corrections.gpkg", [house], **{"from": CORRECTED[:1], "to": CORRECTED[1:]})
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -46,6 +46,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pyogrio.raw.write(
         folder / "districts.gpkg", shapely.to_wkb(zones), [names], ["name"], geometry_type="Polygon", crs=crs
     )
+    quarter = [shapely.box(west, south, middle, (south + north) / 2)]
+    fields = [np.array([value], object) for value in ("", "Building")]
+    pyogrio.raw.write(
+        folder / "corrections.gpkg", shapely.to_wkb(quarter), fields, ["from", "to"], geometry_type="Polygon", crs=crs
+    )
     write_labels(folder)
     return folder
 
@@ -140,6 +145,13 @@ def test_areas_accuracy_and_change(outcome):
     assert abs(overall["value"] - everything) <= 2 * overall["margin"]
     assert names["wall_to_wall"].kind == "raster"
     assert 0 < names["change"].changed < names["change"].compared
+
+
+def test_a_corrected_map(outcome):
+    names, _ = outcome
+    assert sum(names["corrected"].changes.values()) == names["corrected"].changed > 0
+    assert "→ Building" in printed_by(outcome, "CorrectionsRequest(")
+    assert names["recoded"].pixels["Vegetation"] == 0
 
 
 def test_a_taught_model_is_used(outcome, folder):

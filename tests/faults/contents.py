@@ -101,7 +101,9 @@ def _raster(path: Path) -> Any:
         levels = dataset.overviews(1)
         palette = dataset.colorinterp[0].name == "palette"
         values += [dataset.profile, dataset.descriptions, levels, _hash(dataset.read().tobytes())]
-        values.append({key: value for key, value in dataset.tags().items() if key != "LANDCOVER_RUN"})
+        values.append(
+            {key: value for key, value in dataset.tags().items() if key not in ("LANDCOVER_RUN", "LANDCOVER_EDITS")}
+        )
         values.append(sorted(dataset.colormap(1).items()) if palette else None)
     for level in range(len(levels)):
         with rasterio.open(path, overview_level=level) as overview:

@@ -52,6 +52,8 @@ def write_inputs(folder: Path, new: bool) -> None:
     write_layer(folder / "houses.gpkg", houses)
     zones = [shapely.box(EAST + x, NORTH - 90, EAST + x + 50, NORTH - 10) for x in (0, 60)]
     write_layer(folder / "zones.gpkg", zones, name=np.array(["west", "east"], object))
+    corrections = {"from": np.array(["Building", ""], object), "to": np.array(["Land", "Road"], object)}
+    write_layer(folder / "corrections.gpkg", zones, **corrections)
     write_model(folder / "town.onnx")
 
 
@@ -145,6 +147,12 @@ JOBS = (
         ("change", "in/other.tif", "in/map.tif", "out/ch.tif", "--report", "out/ch.html", "--csv", "out/ch.csv",
          "--polygons", "out/ch.shp"),
     ),
+    Job(
+        "correct",
+        ("correct", "in/map.tif", "in/corrections.gpkg", "out/co.tif", "--polygons", "out/co.gpkg", "--roads",
+         "out/co.shp"),
+    ),
+    Job("recode", ("recode", "in/map.tif", "out/re.tif", "--classes", "Land=Vegetation", "--within", "in/zones.gpkg")),
     Job("accuracy", ("accuracy", "in/other.tif", "in/map.tif", "--report", "out/a.html", "--table", "out/a.csv")),
     Job("sample", ("sample", "in/map.tif", "out/points.gpkg", "--size", "40")),
     Job(

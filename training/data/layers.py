@@ -17,12 +17,13 @@ from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.io import ogr
 from dubai_landcover_plugin.core.io.vector_reader import READ_ERRORS, geometries_of, layer_crs
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
+from dubai_landcover_plugin.protocol.drawn_layers import TO
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError
 
 from ..errors import DatasetError
 from .class_table import TABLE
 
-FIELDS = ("class", "class_id", "name")
+FIELDS = ("class", "class_id", "name", TO)
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 
 
@@ -101,7 +102,8 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
         path: GeoPackage, shapefile, GeoJSON or another format of GDAL.
         scheme: Classes.
         layer: Layer; required if several have geometries.
-        field: Field with the name or id of the class; empty takes ``class``, ``class_id`` or ``name``.
+        field: Field with the name or id of the class; empty takes ``class``, ``class_id``, ``name`` or,
+            of corrections, ``to``.
 
     Raises:
         DatasetError: with the file name, if it cannot be read, has no CRS or no polygons, layer or field do not exist,

@@ -140,8 +140,12 @@ class ClassifiedSource:
             self.decoder = ClassDecoder(self.path, dataset, self.scheme, scheme)
             self.error_ratios = error_ratios_from_tags(dataset.tags())
             """Error ratio of each class id, see :class:`.BundleMetadata`; empty where the raster has none."""
+            self.tags: dict[str, str] = dataset.tags()
+            """Tags of the raster."""
+            self.ground_control_points = dataset.gcps
+            """Ground control points and their CRS; none in most rasters."""
             self._grid = Grid(dataset.height, dataset.width, dataset.transform, declared_crs(dataset.crs))
-            self.run: dict[str, Any] = _json(dataset.tags().get("LANDCOVER_RUN"))
+            self.run: dict[str, Any] = _json(self.tags.get("LANDCOVER_RUN"))
         except BaseException:
             self._dataset.close()
             raise

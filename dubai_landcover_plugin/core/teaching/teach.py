@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
-from dubai_landcover_plugin.core.assessment.reference_labels import attribute, value_text
+from dubai_landcover_plugin.core.assessment.reference_labels import attribute, find_attribute
 from dubai_landcover_plugin.core.grid.placement import feature_transform
+from dubai_landcover_plugin.core.io.class_legend import generated_colour
 from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
+from dubai_landcover_plugin.core.teaching.labels import brush_widths, class_ids
 from dubai_landcover_plugin.core.teaching.lesson import PlacedSample
 from dubai_landcover_plugin.core.teaching.model import check_new_file
 from dubai_landcover_plugin.core.teaching.samples import MAX_PIXELS, Sample, to_pixels
 from dubai_landcover_plugin.core.teaching.session import TeachingSession
-from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.drawn_layers import BRUSH, CLASS, TO
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.session import OpenSession, SaveModel, TeachState
@@ -57,7 +59,8 @@ def teach_model(request: TeachRequest, monitor: Monitor | None = None) -> TeachR
         described = session.describe()
         for note in described.notes:
             monitor.log("info", note)
-        samples, warnings = label_samples(layer, request, session)
+        classes = new_classes(request.new_classes, session.scheme)
+        samples, warnings = label_samples(layer, request, session, classes)
         warnings = [*described.warnings, *warnings]
         session.add_anchors(_ANCHOR_WINDOWS, monitor)
         placed, outside = _place(session, samples, monitor)
@@ -65,7 +68,7 @@ def teach_model(request: TeachRequest, monitor: Monitor | None = None) -> TeachR
             warnings.append(
                 f"{outside:,} labels are outside of the raster or on pixels without data and were left out."
             )
-        state = session.teach_placed(placed, (), (), time.perf_counter())
+        state = session.teach_placed(placed, (), classes, time.perf_counter())
         warnings += state.warnings[:10]
         for warning in warnings:
             monitor.log("warning", warning)
@@ -73,12 +76,12 @@ def teach_model(request: TeachRequest, monitor: Monitor | None = None) -> TeachR
 
 
 def label_samples(
-    layer: VectorLayer, request: TeachRequest, session: TeachingSession
+    layer: VectorLayer, request: TeachRequest, session: TeachingSession, added: Sequence[LandCoverClass] = ()
 ) -> tuple[list[Sample], list[str]]:
     """Return the labels of a layer as samples, and warnings.
 
     Raises:
-        RequestError: if the layer lacks the attribute, or no label has a class.
+        RequestError: if the layer lacks the attribute, no label has a class, or a width is invalid.
         ClassSchemeError: if a value is not a class of the model.
     """
     grid, warnings = session.job.source.grid, []
@@ -86,13 +89,16 @@ def label_samples(
         warnings.append("The labels have no CRS: the CRS of the raster was assumed.")
     if layer.crs is not None and grid.crs is None:
         warnings.append("The raster has no CRS: the coordinates of the labels were used unchanged.")
-    values = attribute(layer, request.class_field).tolist()
+    values = attribute(layer, request.class_field or _class_field(layer)).tolist()
+    brushes = find_attribute(layer, BRUSH)
+    widths = brush_widths([None] * len(values) if brushes is None else brushes.tolist(), request.brush)
     layer = layer.to_crs(grid.crs)
     transform = feature_transform(grid, layer.geometries)
-    ids = _class_ids(values, session.scheme)
+    classes = (*session.scheme.classes, *added)
+    ids = class_ids(values, classes, "labels", "model", left_out=[session.scheme.unlabeled])
     samples = [
-        Sample(str(number + 1), class_id, to_pixels(geometry, transform), request.brush)
-        for number, (class_id, geometry) in enumerate(zip(ids, layer.geometries, strict=True))
+        Sample(str(number + 1), class_id, to_pixels(geometry, transform), width)
+        for number, (class_id, geometry, width) in enumerate(zip(ids, layer.geometries, widths, strict=True))
         if class_id and geometry is not None
     ]
     if not samples:
@@ -108,25 +114,32 @@ def label_samples(
     return samples, warnings
 
 
-def _class_ids(values: Sequence[Any], scheme: ClassScheme) -> list[int]:
-    """Return the class id of each value, 0 for empty ones.
+def _class_field(layer: VectorLayer) -> str:
+    """Return the attribute with the class: ``class``, or ``to`` of corrections."""
+    return TO if find_attribute(layer, CLASS) is None and find_attribute(layer, TO) is not None else CLASS
+
+
+def new_classes(texts: Sequence[str], scheme: ClassScheme) -> tuple[LandCoverClass, ...]:
+    """Return classes to add to those of a model, with the lowest free ids.
+
+    Args:
+        texts: ``NAME`` or ``NAME=#RRGGBB`` of each.
+        scheme: Classes of the model.
 
     Raises:
-        ClassSchemeError: naming the values that are not classes of the model.
+        ClassSchemeError: if a name or colour is invalid, or a name is taken.
     """
-    known = {"": 0, "0": 0}
-    for entry in scheme.classes:
-        known |= {entry.name.casefold(): entry.id, str(entry.id): entry.id}
-    texts = [value_text(value).casefold() for value in values]
-    unknown = sorted({text for text in texts if text not in known})
-    if unknown:
-        listed = ", ".join(f"'{text}'" for text in unknown[:8]) + (" …" if len(unknown) > 8 else "")
-        raise ClassSchemeError(
-            f"The labels have values that are not classes of the model: {listed}.",
-            f"Use names or ids among {', '.join(f'{entry.id} {entry.name}' for entry in scheme.classes)}; leave other "
-            "labels empty.",
+    known = list(scheme.entries)
+    for text in texts:
+        name, _, colour = (part.strip() for part in text.partition("="))
+        if name.casefold() in {entry.name.casefold() for entry in known}:
+            raise ClassSchemeError(f"There is a class '{name}' already.", "Choose another name for the new class.")
+        ids = {entry.id for entry in known}
+        number = next(value for value in range(1, 256) if value not in ids)
+        known.append(
+            LandCoverClass(number, name, colour.upper() or generated_colour(number, {entry.colour for entry in known}))
         )
-    return [known[text] for text in texts]
+    return tuple(known[len(scheme.entries) :])
 
 
 def _place(

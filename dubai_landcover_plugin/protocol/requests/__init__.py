@@ -13,6 +13,7 @@ from dubai_landcover_plugin.protocol.requests.assessment import (
 )
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest, BuildingsResult
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, ChangeResult
+from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, EditResult, RecodeRequest
 from dubai_landcover_plugin.protocol.requests.polygons import (
     ClassFilesRequest,
     ClassFilesResult,
@@ -42,10 +43,13 @@ __all__ = [
     "ChangeResult",
     "ClassFilesRequest",
     "ClassFilesResult",
+    "CorrectionsRequest",
+    "EditResult",
     "FolderRequest",
     "FolderResult",
     "PolygonizeRequest",
     "PolygonizeResult",
+    "RecodeRequest",
     "ReportRequest",
     "ReportResult",
     "Request",

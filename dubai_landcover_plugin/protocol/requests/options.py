@@ -25,8 +25,8 @@ VECTOR_SUFFIXES = {
     ".fgb": "FlatGeobuf",
     ".parquet": "Parquet",
 }
-VECTORS = ("points", "lines", "polygons")
-"""Kinds of vector files that an option may read or write."""
+VECTORS = ("points", "lines", "polygons", "features")
+"""Kinds of vector files that an option may read or write; features have geometries of any kind."""
 SUFFIXES = {"raster": (".tif", ".tiff"), "page": (".html", ".htm"), "table": (".csv",), "model": (".safetensors",)}
 """Suffixes of the other files that an option may write; case does not matter."""
 _KEY = "option"
@@ -184,6 +184,73 @@ def option(default: Any = MISSING, *, factory: Callable[[], Any] | None = None, 
 def scheme_option(title: str = "Class scheme") -> Any:
     """Return the field for the classes of a classified raster that the user chooses, see :data:`SCHEME_HELP`."""
     return option(None, advanced=True, title=title, help=SCHEME_HELP, reads="scheme", metavar="FILE")
+
+
+def polygons_option(proposed: bool = False) -> Any:
+    """Return the field for the polygons of all classes; ``proposed`` as for :class:`Option`."""
+    return option(
+        None,
+        proposed=proposed,
+        title="Polygons",
+        help="The classes as polygons: GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet.",
+        writes="polygons",
+    )
+
+
+def buildings_option() -> Any:
+    """Return the field for regular buildings of a classified raster."""
+    return option(
+        None,
+        title="Buildings",
+        help="Buildings with right angles, as Regularize Buildings makes them with its defaults.",
+        writes="polygons",
+    )
+
+
+def roads_option() -> Any:
+    """Return the field for the road network of a classified raster."""
+    return option(
+        None,
+        title="Road network",
+        help="Centre lines with widths, as Extract Road Network makes them with its defaults.",
+        writes="lines",
+    )
+
+
+def building_class_option(owner: str) -> Any:
+    """Return the field for the class of buildings; ``owner`` has the classes."""
+    return option(
+        "Building",
+        filled=True,
+        advanced=True,
+        title="Class of buildings",
+        help=f"Name or id of the {owner}'s class whose polygons become buildings.",
+        metavar="CLASS",
+        example="Building",
+    )
+
+
+def road_class_option(owner: str) -> Any:
+    """Return the field for the class of roads; ``owner`` has the classes."""
+    return option(
+        "Road",
+        filled=True,
+        advanced=True,
+        title="Class of roads",
+        help=f"Name or id of the {owner}'s class of the road network. Buildings do not grow into it.",
+        metavar="CLASS",
+        example="Road",
+    )
+
+
+def min_area_option(advanced: bool = False) -> Any:
+    """Return the field for the smallest polygon."""
+    return option(20.0, low=0, unit="m²", advanced=advanced, title="Minimum mapping unit", help=MIN_AREA_HELP)
+
+
+def simplify_option(advanced: bool = False) -> Any:
+    """Return the field for the simplification of polygons."""
+    return option(2.0, low=0, unit="m", advanced=advanced, title="Simplification tolerance", help=SIMPLIFY_HELP)
 
 
 def description_of(metadata: Mapping[Any, Any]) -> Option | None:

@@ -12,12 +12,12 @@ from dubai_landcover_plugin.protocol.requests.options import (
     CLASSIFIED_HELP,
     CONFIDENCE_HELP,
     CORNERS_HELP,
-    MIN_AREA_HELP,
     OVERWRITE_HELP,
-    SIMPLIFY_HELP,
     VECTOR_SUFFIXES,
+    min_area_option,
     option,
     scheme_option,
+    simplify_option,
 )
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
@@ -26,8 +26,8 @@ from dubai_landcover_plugin.protocol.requests.request import Request, Result
 class PolygonFields(Request):
     """Options of polygons that do not depend on the kind of output; the base of both requests."""
 
-    min_area: float = option(20.0, low=0, unit="m²", title="Minimum mapping unit", help=MIN_AREA_HELP)
-    simplify: float = option(2.0, low=0, unit="m", title="Simplification tolerance", help=SIMPLIFY_HELP)
+    min_area: float = min_area_option()
+    simplify: float = simplify_option()
     corners: bool = option(False, advanced=True, title="Join pixels that touch at a corner", help=CORNERS_HELP)
     confidence: str | None = option(
         None,

@@ -10,11 +10,16 @@ from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import (
-    MIN_AREA_HELP,
     OVERWRITE_HELP,
-    SIMPLIFY_HELP,
     VECTOR_SUFFIXES,
+    building_class_option,
+    buildings_option,
+    min_area_option,
     option,
+    polygons_option,
+    road_class_option,
+    roads_option,
+    simplify_option,
 )
 from dubai_landcover_plugin.protocol.requests.request import Request, Result, nested
 
@@ -193,8 +198,8 @@ class SegmentOptions(Request):
         help="Classify a raster that has ground control points and no transform in pixel coordinates; the result has "
         "no CRS and no areas. Without this option such a raster is refused.",
     )
-    min_area: float = option(20.0, low=0, unit="m²", advanced=True, title="Minimum mapping unit", help=MIN_AREA_HELP)
-    simplify: float = option(2.0, low=0, unit="m", advanced=True, title="Simplification tolerance", help=SIMPLIFY_HELP)
+    min_area: float = min_area_option(advanced=True)
+    simplify: float = simplify_option(advanced=True)
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
     cog: bool = option(
         False,
@@ -232,25 +237,9 @@ class SegmentationRequest(Request):
         help="Part of the raster to classify, in the raster's CRS. By default all of it.",
         metavar="XMIN YMIN XMAX YMAX",
     )
-    polygons: str | None = option(
-        None,
-        proposed=True,
-        title="Polygons",
-        help="The classes as polygons: GeoPackage, shapefile, GeoJSON, FlatGeobuf or GeoParquet.",
-        writes="polygons",
-    )
-    buildings: str | None = option(
-        None,
-        title="Buildings",
-        help="Buildings with right angles, as Regularize Buildings makes them with its defaults.",
-        writes="polygons",
-    )
-    roads: str | None = option(
-        None,
-        title="Road network",
-        help="Centre lines with widths, as Extract Road Network makes them with its defaults.",
-        writes="lines",
-    )
+    polygons: str | None = polygons_option(proposed=True)
+    buildings: str | None = buildings_option()
+    roads: str | None = roads_option()
     confidence: str | None = option(
         None,
         title="Confidence",
@@ -260,24 +249,8 @@ class SegmentationRequest(Request):
     report: str | None = option(
         None, title="Report", help="Web page with areas of the classes, a chart and the run record.", writes="page"
     )
-    building_class: str = option(
-        "Building",
-        filled=True,
-        advanced=True,
-        title="Class of buildings",
-        help="Name or id of the model's class whose polygons become buildings.",
-        metavar="CLASS",
-        example="Building",
-    )
-    road_class: str = option(
-        "Road",
-        filled=True,
-        advanced=True,
-        title="Class of roads",
-        help="Name or id of the model's class of the road network. Buildings do not grow into it.",
-        metavar="CLASS",
-        example="Road",
-    )
+    building_class: str = building_class_option("model")
+    road_class: str = road_class_option("model")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,6 +12,7 @@ from typing import Any
 from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest, AccuracySampleRequest
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
+from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
 from dubai_landcover_plugin.protocol.requests.options import VECTORS
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
@@ -78,6 +79,8 @@ TASKS = {
     "draw_accuracy_sample": Task(AccuracySampleRequest),
     "assess_accuracy": Task(AccuracyRequest),
     "map_change": Task(ChangeRequest),
+    "apply_corrections": Task(CorrectionsRequest),
+    "recode_classes": Task(RecodeRequest),
     "teach_model": Task(TeachRequest),
 }
 """Tasks by name; each is the function of that name in :mod:`dubai_landcover_plugin.core`."""

@@ -19,26 +19,25 @@ class TeachRequest(Request):
     """Teaching of a model with the labels of a layer."""
 
     input: str = option(
-        key=None,
         title="Raster",
         help="Image that the labels were drawn on: any raster that GDAL reads.",
         reads="raster",
     )
     labels: str = option(
-        key=None,
         title="Labels",
-        help="Points, lines or polygons with a class, on the raster; any vector file.",
-        reads="polygons",
+        help="Points, lines or polygons with a class, on the raster; any vector file. The attribute brush, if there is "
+        "one, is the width of points and lines, px. Corrections are labels of the class that they set.",
+        reads="features",
     )
     output: str = option(
-        key=None, title="Taught model", help="The model file to write, for --model of all commands.", writes="model"
+        title="Taught model", help="The model file to write, which all tools run like any other.", writes="model"
     )
-    class_field: str = option(
-        "class",
+    class_field: str | None = option(
+        None,
         filled=True,
-        key=None,
         title="Attribute with the class",
-        help="Attribute of the labels with the name or id of a class of the model; labels without one are left out.",
+        help="Attribute of the labels with the name or id of a class of the model; labels without one are left out. By "
+        "default class, or to where there is no class, as in a layer of corrections.",
         metavar="NAME",
         example="class",
     )
@@ -47,16 +46,23 @@ class TeachRequest(Request):
         low=0,
         high=MAX_BRUSH,
         unit="px",
-        key=None,
         title="Width of points and lines",
-        help="Points and lines cover the pixels within half of this width; 0 takes those that they touch.",
+        help="Points and lines without the attribute brush cover the pixels within half of this width; 0 takes those "
+        "that they touch.",
     )
     model_title: str | None = option(
         None,
-        key=None,
+        advanced=True,
         title="Title of the model",
         help="Description of the taught model in one sentence. By default that of the source model with a note.",
         metavar="TEXT",
+    )
+    new_classes: tuple[str, ...] = option(
+        (),
+        title="New classes",
+        help="Names of classes that the model does not have, with a colour if wanted, such as Lawn=#7CFC00.",
+        metavar="NAME",
+        example="Lawn",
     )
     options: SegmentOptions = field(default_factory=SegmentOptions)
 

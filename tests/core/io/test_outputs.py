@@ -16,6 +16,7 @@ from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest, AccuracySampleRequest
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
+from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
@@ -42,6 +43,14 @@ REQUESTS = {
     "map_change": ChangeRequest(
         "a.tif", "b.tif", "o.tif", polygons="p.shp", csv="m.csv", report="r.html",
         earlier_confidence="ac.tif", later_confidence="bc.tif", earlier_scheme="as.qml", later_scheme="bs.qml",
+    ),
+    "apply_corrections": CorrectionsRequest(
+        "in.tif", "c.gpkg", "o.tif", polygons="p.shp", buildings="b.gpkg", roads="r.fgb", confidence="c.tif",
+        scheme="s.qml",
+    ),
+    "recode_classes": RecodeRequest(
+        "in.tif", "o.tif", ("Land=Road",), within="z.gpkg", polygons="p.shp", buildings="b.gpkg", roads="r.fgb",
+        confidence="c.tif", scheme="s.qml",
     ),
     "teach_model": TeachRequest("in.tif", "labels.gpkg", "own.safetensors"),
 }  # fmt: skip

@@ -12,6 +12,7 @@ import shapely
 from dubai_landcover_plugin.cli.main import main
 from dubai_landcover_plugin.core import segment_raster, teach_model
 from dubai_landcover_plugin.core.teaching import teach
+from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import (
     BundleError,
     ClassSchemeError,
@@ -94,6 +95,48 @@ def test_labels_in_another_crs_and_some_that_do_not_count(files, tmp_path):
         "1 labels without class or geometry were left out.",
         "2 labels are outside of the raster or on pixels without data and were left out.",
     )
+
+
+def test_corrections_are_labels_of_the_class_that_they_set(files, tmp_path):
+    texts = [np.array(values, object) for values in (["", "Land", "", "Land", ""], [*CLASSES, "Unlabeled"])]
+    shapes = [*GEOMETRIES, shapely.Point(place(30, 60))]
+    fields = {"from": texts[0], "to": texts[1], "brush": np.array([np.nan, 3, 3, 9, 3])}
+    corrections = write_layer(tmp_path / "corrections.gpkg", shapes, **fields)
+    result = teach_model(request(files, tmp_path / "own.safetensors", corrections), MONITOR)
+    assert result.samples == {"Water": 1, "Building": 2, "Vegetation": 1}
+    assert result.warnings == ("1 labels without class or geometry were left out.",)
+    pixels = read_metadata(result.output).training["teaching"]["pixels"]
+    teach_model(request(files, tmp_path / "plain.safetensors"), MONITOR)
+    narrow = read_metadata(tmp_path / "plain.safetensors").training["teaching"]["pixels"]
+    assert pixels > narrow + 40  # the last point is 9 px wide, not 3
+
+
+def test_new_classes_get_an_output_and_a_free_id(files, tmp_path):
+    values = np.array(["Lawn", "lawn", "Pool", "Building"], object)
+    labels = write_layer(tmp_path / "l.gpkg", GEOMETRIES, **{"class": values})
+    changes = {"new_classes": ("Lawn=#7cfc00", "Pool")}
+    result = teach_model(request(files, tmp_path / "own.safetensors", labels, **changes), MONITOR)
+    assert result.samples == {"Lawn": 2, "Pool": 1, "Building": 1}
+    *_, lawn, pool = read_metadata(result.output).scheme.classes
+    assert (lawn.id, lawn.name, lawn.colour) == (7, "Lawn", "#7CFC00")
+    assert (pool.id, pool.name) == (8, "Pool")
+    options = SegmentOptions(model=result.output, runtime="torch", precision="float32")
+    found = segment_raster(SegmentationRequest(str(files[1]), str(tmp_path / "o.tif"), options), MONITOR)
+    assert found.pixels["Lawn"] > 0
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        (["road"], "There is a class 'road' already"),
+        (["Lawn", " lawn"], "There is a class 'lawn' already"),
+        (["Lawn=green"], "#RRGGBB"),
+        (["=#000000"], "needs a name"),
+    ],
+)
+def test_new_classes_that_cannot_be_added(texts, message):
+    with pytest.raises(ClassSchemeError, match=message):
+        teach.new_classes(texts, DUBAI)
 
 
 def test_a_single_label_has_no_cross_validation(files, tmp_path):

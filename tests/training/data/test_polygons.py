@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.grid.windows import Window
+from tests.factories import write_layer
 from tests.training.dataset import make_image, write_polygons, write_raster
 from training.config import DataConfig, SplitConfig
 from training.data.layers import read_layer
@@ -73,6 +74,13 @@ def test_polygons_become_labels_and_the_rest_is_ignored(tmp_path: Path, suffix: 
     assert any("The pixel size is" in note for note in dataset.notes)
 
 
+def test_corrections_are_labels_of_the_class_that_they_set(tmp_path: Path) -> None:
+    write_raster(tmp_path / "images" / "a.tif", PIXELS)
+    corrections = {"from": np.array(["", "Land"], object), "to": np.array(["Road", "Water"], object)}
+    write_layer(tmp_path / "labels.gpkg", [ROAD, LAKE], "EPSG:32640", **corrections)
+    np.testing.assert_array_equal(opened(tmp_path).entries[0].load().labels, wanted())
+
+
 def test_polygons_in_another_crs_are_moved(tmp_path: Path) -> None:
     degrees = [
         shapely.transform(
@@ -124,7 +132,7 @@ def test_classes_are_names_or_ids(tmp_path: Path, field: str, values: list[objec
 
 def test_the_field_can_be_named(tmp_path: Path) -> None:
     write(tmp_path, [ROAD, LAKE], ["Road", "Water"], field="use")
-    with pytest.raises(DatasetError, match=r"no field 'class, class_id, name'; its fields: use") as caught:
+    with pytest.raises(DatasetError, match=r"no field 'class, class_id, name, to'; its fields: use") as caught:
         opened(tmp_path)
     assert "data.field" in caught.value.remedy
     np.testing.assert_array_equal(labels_of(tmp_path, field="use"), wanted())

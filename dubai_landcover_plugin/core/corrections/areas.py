@@ -1,0 +1,197 @@
+"""Areas of drawn features on a raster: the pixels that they cover, independent of the window that is asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import shapely
+
+from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.placement import feature_transform
+from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
+from dubai_landcover_plugin.core.teaching.samples import to_pixels
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+
+Edges = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Place = tuple[slice, slice]
+
+_CROSSINGS = 1 << 20  # of edges with rows, computed at once
+_LEAST_BRUSH = 1.5  # px: a narrower brush would leave gaps between the pixels of a line
+_SURFACES = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+
+
+@dataclass(frozen=True)
+class Area:
+    """The pixels with their centre in a polygon.
+
+    Args:
+        edges: Outline in pixel coordinates, see :func:`polygon_edges`.
+        bounds: Left, top, right, bottom, px.
+    """
+
+    edges: Edges
+    bounds: tuple[float, float, float, float]
+
+    def window(self, whole: Window) -> Window | None:
+        """Return the part of a window that the bounds touch; None if there is none."""
+        left, top, right, bottom = self.bounds
+        # Bounds may be far outside: they are limited before they are rounded.
+        first_row, last_row = math.floor(max(top, whole.row)), math.ceil(min(bottom, whole.rows.stop))
+        first_col, last_col = math.floor(max(left, whole.col)), math.ceil(min(right, whole.cols.stop))
+        if first_row >= last_row or first_col >= last_col:
+            return None
+        return Window(first_row, first_col, last_row - first_row, last_col - first_col)
+
+
+class Areas:
+    """Areas with a spatial index.
+
+    Args:
+        areas: The areas.
+    """
+
+    def __init__(self, areas: Sequence[Area]) -> None:
+        self._areas = tuple(areas)
+        self._tree = shapely.STRtree([shapely.box(*one.bounds) for one in areas])
+
+    def masks(self, window: Window) -> Iterator[tuple[int, Place, Mask]]:
+        """Yield the areas that touch a window, in their order.
+
+        Yields:
+            Number of the area, the rows and columns of its part of the window, and its pixels there, (h, w) bool.
+        """
+        box = shapely.box(window.col, window.row, window.cols.stop, window.rows.stop)
+        for index in np.sort(self._tree.query(box)).tolist():
+            part = self._areas[index].window(window)
+            if part is not None:
+                top, left = part.row - window.row, part.col - window.col
+                place = slice(top, top + part.height), slice(left, left + part.width)
+                yield index, place, filled(self._areas[index].edges, part)
+
+
+def polygon_edges(shape: Any) -> Edges:
+    """Return the edges of a polygon or multipolygon that are not horizontal, (M, 4): x and y of both ends, upper first.
+
+    Both polygons at a shared edge have it in the same direction, so that rounding gives no gap or overlap.
+
+    Args:
+        shape: Shapely geometry in pixel coordinates (column, row).
+    """
+    points, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts([shape])), return_index=True)
+    edges: Edges = np.hstack([points[:-1], points[1:]])[ring[1:] == ring[:-1]]  # (M, 4)
+    edges = edges[edges[:, 1] != edges[:, 3]]
+    upwards = edges[:, 1] > edges[:, 3]
+    edges[upwards] = edges[upwards][:, [2, 3, 0, 1]]
+    return edges
+
+
+def filled(edges: Edges, window: Window) -> Mask:
+    """Return the pixels of a window with their centre inside a polygon, (height, width) bool; even-odd rule.
+
+    A pixel is the same in every window, because no result of arithmetic depends on the window. Of polygons that share
+    an edge, exactly one contains a centre on it.
+
+    Args:
+        edges: See :func:`polygon_edges`.
+        window: Pixels of the raster.
+    """
+    x0, y0, x1, y1 = edges.T
+    # Rows whose line of centres an edge crosses: y0 <= row + 0.5 < y1.
+    first = np.clip(np.ceil(y0 - 0.5), window.row, window.rows.stop).astype(np.int64)
+    last = np.clip(np.ceil(y1 - 0.5), window.row, window.rows.stop).astype(np.int64)
+    counts = last - first
+    ends = np.cumsum(counts)
+    # A crossing toggles all pixels of its row with their centre at its right.
+    toggles = np.zeros((window.height, window.width + 1), np.uint8)
+    start = 0
+    while start < len(edges):
+        before = int(ends[start - 1]) if start else 0
+        stop = max(int(np.searchsorted(ends, before + _CROSSINGS, side="right")), start + 1)
+        edge = np.repeat(np.arange(start, stop), counts[start:stop])  # one entry for each crossing
+        rows = first[edge] + np.arange(before, before + len(edge)) - (ends - counts)[edge]
+        x = x0[edge] + (rows + 0.5 - y0[edge]) * (x1 - x0)[edge] / (y1 - y0)[edge]
+        cols = np.clip(np.ceil(x - 0.5), window.col, window.cols.stop).astype(np.int64)
+        np.bitwise_xor.at(toggles, (rows - window.row, cols - window.col), np.uint8(1))
+        start = stop
+    inside: Mask = np.bitwise_xor.accumulate(toggles, axis=1)[:, : window.width].astype(bool)
+    return inside
+
+
+def covered(shape: Any, brush: float) -> Any:
+    """Return the polygon or multipolygon that a geometry in pixel coordinates covers.
+
+    Args:
+        shape: Shapely geometry of any kind.
+        brush: Width of points and lines, px; at least 1.5.
+    """
+    if shapely.get_type_id(shape) in _SURFACES:
+        return shape
+    parts = shapely.get_parts(shapely.get_parts([shape]))  # of collections too
+    drawn = ~np.isin(shapely.get_type_id(parts), _SURFACES)
+    parts[drawn] = shapely.buffer(parts[drawn], max(brush, _LEAST_BRUSH) / 2)
+    return shapely.union_all(parts)
+
+
+def areas_of(layer: VectorLayer, widths: Sequence[float], grid: Grid) -> list[Area | None]:
+    """Return the area of each feature of a layer; None for features without geometry.
+
+    Args:
+        layer: The features, in any CRS.
+        widths: (N,) width of points and lines, px.
+        grid: Grid of the raster.
+
+    Raises:
+        GeoreferenceError: if a coordinate cannot be transformed.
+    """
+    moved = layer.to_crs(grid.crs)
+    transform = feature_transform(grid, moved.geometries)
+    found: list[Area | None] = []
+    for geometry, width in zip(moved.geometries, widths, strict=True):
+        shape = None if geometry is None else covered(to_pixels(geometry, transform), width)
+        found.append(None if shape is None or shape.is_empty else Area(polygon_edges(shape), shape.bounds))
+    return found
+
+
+def crs_warnings(layer: VectorLayer, grid: Grid, name: str) -> list[str]:
+    """Return a warning if the layer or the raster has no CRS.
+
+    Args:
+        layer: The layer.
+        grid: Grid of the raster.
+        name: Name of the features, for messages, such as ``corrections``.
+    """
+    if layer.crs is None and grid.crs is not None:
+        return [f"The {name} have no CRS: the CRS of the raster was assumed."]
+    if layer.crs is not None and grid.crs is None:
+        return [f"The raster has no CRS: the coordinates of the {name} were used unchanged."]
+    return []
+
+
+def touches_raster(areas: Sequence[Area], grid: Grid, name: str) -> list[bool]:
+    """Return for each area whether its bounds touch the raster.
+
+    Args:
+        areas: At least one.
+        grid: Grid of the raster.
+        name: Name of the features, for messages.
+
+    Raises:
+        GeoreferenceError: if none does.
+    """
+    whole = Window(0, 0, grid.height, grid.width)
+    inside = [one.window(whole) is not None for one in areas]
+    if not any(inside):
+        left, top, right, bottom = np.array([one.bounds for one in areas]).T
+        raise GeoreferenceError(
+            f"None of the {len(areas):,} {name} is on the raster: they cover columns {left.min():.0f} to "
+            f"{right.max():.0f} and rows {top.min():.0f} to {bottom.max():.0f} of {grid.width}×{grid.height} px.",
+            f"Choose {name} that were drawn on this raster, and check the CRS of both.",
+        )
+    return inside
