@@ -1,4 +1,4 @@
-"""Styles of results in QGIS: colours and names of classes and changes, a ramp for confidence, the order of layers.
+"""Styles of results in QGIS: colours and names of classes and changes, ramps for percents, the order of layers.
 
 QGIS 3.32 and newer sort layers by a key. Older ones load in the order of file names, so there the layer tree is put
 right.
@@ -33,11 +33,13 @@ from qgis.PyQt.QtGui import QColor
 from dubai_landcover_plugin.protocol.classes import ClassScheme, naturally_coloured
 
 CLASS_FIELD, CODE_FIELD = "class_id", "code"
-SORT_KEYS = {"confidence": 1, "classes": 2, "polygons": 3, "buildings": 4, "roads": 5}
+SORT_KEYS = {"novelty": 0, "confidence": 1, "classes": 2, "polygons": 3, "buildings": 4, "roads": 5}
 """Results with a larger key are drawn above those with a smaller one."""
 
 _CONFIDENCE_STOPS = ((0, "#440154"), (25, "#3B528B"), (50, "#21918C"), (75, "#5EC962"), (100, "#FDE725"))
 """Percent and colour: the viridis ramp, which reads well in print and for the colour-blind."""
+_NOVELTY_STOPS = ((0, "#F7F7F7"), (50, "#F7F7F7"), (75, "#FDDBC7"), (90, "#EF8A62"), (95, "#D6604D"), (100, "#67001F"))
+"""Percent and colour: pale up to the value of ordinary ground, then the reds of ColorBrewer's RdGy."""
 _POLYGON_ALPHA, _CHANGE_ALPHA = 140, 190
 _UNCHANGED_ALPHA = 150  # what did not change lets the image below through
 _RUN = "dubai_landcover/run"
@@ -64,9 +66,18 @@ def style_classes(layer: QgsRasterLayer, scheme: ClassScheme, natural: bool = Fa
 
 def style_confidence(layer: QgsRasterLayer) -> None:
     """Style a confidence raster (percent) with a ramp from dark to bright."""
+    _style_percents(layer, _CONFIDENCE_STOPS)
+
+
+def style_novelty(layer: QgsRasterLayer) -> None:
+    """Style a novelty raster (percent): usual ground pale, ground unlike the training images red."""
+    _style_percents(layer, _NOVELTY_STOPS)
+
+
+def _style_percents(layer: QgsRasterLayer, stops: Sequence[tuple]) -> None:
     ramp = QgsColorRampShader(0, 100, None, QgsColorRampShader.Type.Interpolated)
     ramp.setColorRampItemList(
-        [QgsColorRampShader.ColorRampItem(value, QColor(colour), f"{value} %") for value, colour in _CONFIDENCE_STOPS]
+        [QgsColorRampShader.ColorRampItem(value, QColor(colour), f"{value} %") for value, colour in stops]
     )
     shader = QgsRasterShader(0, 100)
     shader.setRasterShaderFunction(ramp)
@@ -237,6 +248,8 @@ class ResultStyle:
             style_polygons(layer, self.scheme, self.natural)
         elif kind == "confidence" and isinstance(layer, QgsRasterLayer):
             style_confidence(layer)
+        elif kind == "novelty" and isinstance(layer, QgsRasterLayer):
+            style_novelty(layer)
         elif kind == "classes" and isinstance(layer, QgsRasterLayer):
             style_classes(layer, self.scheme, self.natural)
 
@@ -248,7 +261,7 @@ def set_sort_key(details: QgsProcessingContext.LayerDetails, kind: str) -> None:
 
 
 def sort_layers(project: QgsProject, layer: QgsMapLayer, kind: str, run: str) -> None:
-    """Sort the layers of one run, as far as they are in the layer tree; a confidence raster starts hidden.
+    """Sort the layers of one run, as far as they are in the layer tree; rasters of percents start hidden.
 
     Args:
         project: Holds the layers.
@@ -261,7 +274,7 @@ def sort_layers(project: QgsProject, layer: QgsMapLayer, kind: str, run: str) ->
     node = project.layerTreeRoot().findLayer(layer.id())
     if node is None:
         return  # a newer QGIS adds it to the tree afterwards, by its key
-    if kind == "confidence":
+    if kind in ("confidence", "novelty"):
         node.setItemVisibilityChecked(False)
         node.setExpanded(False)
     parent = node.parent()

@@ -15,8 +15,9 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
-from dubai_landcover_plugin.processing.destinations import check_destinations, destination_text
+from dubai_landcover_plugin.processing.destinations import check_destinations, destination_text, is_skipped
 from dubai_landcover_plugin.processing.inputs import engine_path
+from dubai_landcover_plugin.processing.message_bar import warn_in_message_bar
 from dubai_landcover_plugin.processing.parameters import label, option_values
 from dubai_landcover_plugin.protocol.errors import BandError, BundleError, RequestError
 from dubai_landcover_plugin.protocol.model_folders import readable_models, user_model_folder
@@ -138,6 +139,8 @@ def check_parameters(
     options = segment_options(algorithm, parameters, context)
     model = read_metadata(options.model)
     layer = algorithm.parameterAsRasterLayer(parameters, "INPUT", context)
+    if not is_skipped(parameters.get("NOVELTY_RASTER"), context):
+        model.require_ground()
     if options.bands and len(options.bands) != len(model.bands):
         raise BandError(
             tr("The model reads {n} bands ({names}), {given} are chosen.").format(
@@ -153,7 +156,7 @@ def check_parameters(
             tr("Choose among those."),
         )
     path = engine_path(layer)
-    for name in ("OUTPUT", "CONFIDENCE"):
+    for name in ("OUTPUT", "CONFIDENCE", "NOVELTY_RASTER"):
         if path and _same_file(destination_text(parameters.get(name)), path):
             raise RequestError(
                 tr("The result would replace the raster {path}.").format(path=path), tr("Choose another file.")
@@ -176,6 +179,23 @@ def outputs(result: SegmentationResult, paths: Mapping[str, str]) -> dict[str, A
         "MODEL_HASH": result.model_hash,
         "RECORD": result.record,
     }
+
+
+def warn_of_novelty(result: SegmentationResult, model: str, source: str) -> None:
+    """Show in the message bar that the ground is unlike the training images, where the run found it so.
+
+    Args:
+        result: The result; the log has its warnings.
+        model: Name of the model.
+        source: Name of the raster.
+    """
+    if not result.is_novel:
+        return
+    text = tr(
+        "{share:.0f} % of the ground is unlike the training images of the model {model}: expect more errors than the "
+        "confidence says. Choose another model, teach this one, or train one with labels of this area."
+    )
+    warn_in_message_bar(source, text.format(model=model, share=result.unlike_ground or 0))
 
 
 def report_areas(result: SegmentationResult, feedback: QgsProcessingFeedback) -> None:

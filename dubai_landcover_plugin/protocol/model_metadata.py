@@ -134,6 +134,20 @@ class BundleMetadata:
     values: ValueStatistics | None = None
     ground: GroundSamples | None = None
 
+    def require_ground(self) -> GroundSamples:
+        """Return the ground samples.
+
+        Raises:
+            BundleError: if the model has none.
+        """
+        if self.ground is None:
+            raise BundleError(
+                f"The model {self.name} has no samples of its training images: the novelty of the ground is not known.",
+                "Leave out the novelty raster, choose another model, or add samples with: python -m training "
+                "statistics.",
+            )
+        return self.ground
+
     def __post_init__(self) -> None:
         lengths = {len(self.bands), len(self.mean), len(self.std), self.spec.in_channels}
         lengths |= {len(self.band_numbers)} - {0}

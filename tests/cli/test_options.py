@@ -26,8 +26,8 @@ SEGMENT_OPTIONS = (
     "--workers --scheduler "
 )
 OPTIONS = {
-    "segment": SEGMENT_OPTIONS + "--request --extent --confidence --polygons --buildings --roads --report",
-    "batch": SEGMENT_OPTIONS + "--pattern --recursive --polygons --confidence --report --redo",
+    "segment": SEGMENT_OPTIONS + "--request --extent --confidence --novelty --polygons --buildings --roads --report",
+    "batch": SEGMENT_OPTIONS + "--pattern --recursive --polygons --confidence --novelty --report --redo",
     "polygons": "--classes --format --confidence --corners --min-area --simplify --overwrite",
     "buildings": "--tolerance --min-iou --diagonals --split --min-part --obstacles --overwrite",
     "roads": "--nodes --class --confidence --barriers --max-gap --spur --min-length --max-width --max-hole --simplify "

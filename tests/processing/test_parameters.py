@@ -12,6 +12,7 @@ from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition, Qg
 from dubai_landcover_plugin.processing.parameters import stretch_limits
 from dubai_landcover_plugin.processing.segment_request import chosen_model, segment_options
 from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.runner.settings import available_models
 
 pytestmark = pytest.mark.qgis
 NAMES = [
@@ -60,7 +61,7 @@ def test_what_is_rarely_needed_is_advanced(algorithm: MAKE):
     plain = [p.name() for p in made.parameterDefinitions() if not p.flags() & advanced]
     assert plain == [
         "INPUT", "MODEL", "BANDS", "EXTENT", "MIN_CONFIDENCE",
-        "OUTPUT", "POLYGONS", "BUILDINGS", "ROADS", "CONFIDENCE", "REPORT",
+        "OUTPUT", "POLYGONS", "BUILDINGS", "ROADS", "CONFIDENCE", "NOVELTY_RASTER", "REPORT",
     ]  # fmt: skip
 
 
@@ -120,6 +121,19 @@ def test_bad_values_are_refused_with_the_reason(
 def test_the_input_is_never_the_output(algorithm: MAKE, context: QgsProcessingContext, raster: str):
     assert raster in refused(algorithm("segmentlandcover"), context, INPUT=raster, OUTPUT=raster)
     assert raster in refused(algorithm("segmentlandcover"), context, INPUT=raster, CONFIDENCE=raster)
+    assert raster in refused(algorithm("segmentlandcover"), context, INPUT=raster, NOVELTY_RASTER=raster)
+
+
+def test_novelty_needs_a_model_with_ground_samples(
+    algorithm: MAKE, context: QgsProcessingContext, raster: str, tmp_path: Path
+):
+    made, older = algorithm("segmentlandcover"), tmp_path / "older.safetensors"
+    older.write_bytes(available_models()["dubai"].read_bytes().replace(b"landcover:ground", b"landcover:unread"))
+    values = {"INPUT": raster, "MODEL_FILE": str(older), "NOVELTY_RASTER": "TEMPORARY_OUTPUT"}
+    assert "no samples of its training images" in refused(made, context, **values)
+    given = {**values, "OUTPUT": "TEMPORARY_OUTPUT"}
+    assert made.checkParameterValues({**given, "NOVELTY_RASTER": None}, context) == (True, "")
+    assert made.checkParameterValues({**given, "MODEL_FILE": None}, context) == (True, "")
 
 
 def test_a_missing_layer_is_named(algorithm: MAKE, context: QgsProcessingContext):

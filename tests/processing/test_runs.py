@@ -46,12 +46,20 @@ def features(path: str) -> list[dict[str, Any]]:
 def test_segment_gives_every_output_on_the_inputs_grid(
     raster: str, tmp_path: Path, feedback: RecordingFeedback, grid_of: GRID, values_of: VALUES
 ):
-    names = {"OUTPUT": "o.tif", "POLYGONS": "o.gpkg", "CONFIDENCE": "c.tif", "REPORT": "r.html"}
+    names = {
+        "OUTPUT": "o.tif",
+        "POLYGONS": "o.gpkg",
+        "CONFIDENCE": "c.tif",
+        "NOVELTY_RASTER": "n.tif",
+        "REPORT": "r.html",
+    }
     paths = {key: str(tmp_path / "results" / name) for key, name in names.items()}
     (tmp_path / "results").mkdir()
     result = run("segmentlandcover", {"INPUT": raster, **paths, **FAST}, feedback)
     assert {key: result[key] for key in paths} == paths
-    assert grid_of(paths["OUTPUT"]) == grid_of(paths["CONFIDENCE"]) == grid_of(raster)
+    assert (
+        grid_of(paths["OUTPUT"]) == grid_of(paths["CONFIDENCE"]) == grid_of(paths["NOVELTY_RASTER"]) == grid_of(raster)
+    )
     classes = values_of(paths["OUTPUT"])
     assert set(np.unique(classes)) <= set(DUBAI.ids)
     assert result["VALID_PIXELS"] == classes.size
@@ -60,6 +68,7 @@ def test_segment_gives_every_output_on_the_inputs_grid(
         assert pixels[entry.name] == np.count_nonzero(classes == entry.id)
     assert sum(json.loads(result["AREAS"]).values()) == pytest.approx(classes.size, rel=2e-3)
     assert 0 < values_of(paths["CONFIDENCE"]).max() <= 100
+    assert result["NOVELTY"] == pytest.approx(values_of(paths["NOVELTY_RASTER"])[:64].mean(), abs=3)
     assert features(paths["POLYGONS"])
     assert "<html" in Path(paths["REPORT"]).read_text(encoding="utf-8")
     assert json.loads(Path(result["RECORD"]).read_text(encoding="utf-8"))
@@ -70,10 +79,10 @@ def test_segment_gives_every_output_on_the_inputs_grid(
 
 
 def test_results_load_named_and_styled(raster: str):
-    values = dict.fromkeys(("OUTPUT", "POLYGONS", "CONFIDENCE"), "TEMPORARY_OUTPUT")
+    values = dict.fromkeys(("OUTPUT", "POLYGONS", "CONFIDENCE", "NOVELTY_RASTER"), "TEMPORARY_OUTPUT")
     processing.runAndLoadResults("dubailandcover:segmentlandcover", {"INPUT": raster, **values, **FAST})
     layers = {layer.name(): layer for layer in QgsProject.instance().mapLayers().values()}
-    assert set(layers) == {"Land cover: town", "Polygons: town", "Confidence: town"}
+    assert set(layers) == {"Land cover: town", "Polygons: town", "Confidence: town", "Novelty: town"}
     renderer = layers["Land cover: town"].renderer()
     assert isinstance(renderer, QgsPalettedRasterRenderer)
     shown = {(int(c.value), c.label, c.color.name().upper()) for c in renderer.classes()}
@@ -84,10 +93,13 @@ def test_results_load_named_and_styled(raster: str):
     assert {c.label() for c in polygons.categories()} <= {c.name for c in DUBAI.entries}
     assert polygons.categories()
     shown = [node.name().split(":")[0] for node in QgsProject.instance().layerTreeRoot().findLayers()]
-    assert shown == ["Polygons", "Land cover", "Confidence"]
-    hidden = QgsProject.instance().layerTreeRoot().findLayer(layers["Confidence: town"].id())
-    assert not hidden.itemVisibilityChecked()
-    del hidden
+    assert shown == ["Polygons", "Land cover", "Confidence", "Novelty"]
+    ramp = layers["Novelty: town"].renderer().shader().rasterShaderFunction().colorRampItemList()
+    assert [(item.value, item.color.name()) for item in ramp][-1] == (100, "#67001f")
+    for name in ("Confidence: town", "Novelty: town"):
+        hidden = QgsProject.instance().layerTreeRoot().findLayer(layers[name].id())
+        assert not hidden.itemVisibilityChecked()
+    del hidden, ramp
     del renderer, polygons
     layers.clear()
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from dubai_landcover_plugin.core.segmentation.novelty import Cells, NoveltyMeter, cell_statistics, nearer_percent
+from dubai_landcover_plugin.core.segmentation.novelty import Cells, NoveltyMeter, cell_statistics, nearer_percents
 from dubai_landcover_plugin.protocol.ground_samples import DISTANCES, MAX_CELLS, GroundSamples
 
 from .dataset import LabelledImage
@@ -53,7 +53,7 @@ def ground_samples(
         for index in np.flatnonzero(units == unit):
             distances[index] = meter.distances(found[index])
     quantiles = np.percentile(np.concatenate(distances), np.linspace(0, 100, DISTANCES))
-    novelties = [nearer_percent(one, quantiles.tolist()) for one in distances]
+    novelties = [float(nearer_percents(one, quantiles.tolist()).mean()) for one in distances]
     usual = max(float(np.percentile(novelties, _COMMON)), _LEAST_USUAL)
     return GroundSamples(
         cells=tuple(map(tuple, samples.round(1).tolist())),

@@ -20,8 +20,8 @@ from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
 from dubai_landcover_plugin.protocol.requests.tasks import Task, paths, task_of
 
-CLASSES_ENDING, CONFIDENCE_ENDING = "_landcover", "_confidence"
-"""Endings of the names of classified and confidence rasters that a batch writes."""
+CLASSES_ENDING, CONFIDENCE_ENDING, NOVELTY_ENDING = "_landcover", "_confidence", "_novelty"
+"""Endings of the names of classified, confidence and novelty rasters that a batch writes."""
 
 _SHAPEFILE_PARTS = (".dbf", ".shx", ".prj", ".cpg")
 _SHAPEFILE_INDICES = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qpj")  # the last one is a CRS that QGIS reads
@@ -190,7 +190,7 @@ def class_files(folder: str | Path, suffix: str, scheme: ClassScheme) -> dict[La
 
 def is_batch_output(path: Path) -> bool:
     """Return whether a raster is named as a batch names its results."""
-    return path.stem.endswith((CLASSES_ENDING, CONFIDENCE_ENDING))
+    return path.stem.endswith((CLASSES_ENDING, CONFIDENCE_ENDING, NOVELTY_ENDING))
 
 
 def raster_requests(request: FolderRequest, rasters: Sequence[Path]) -> Iterator[SegmentationRequest]:
@@ -201,6 +201,7 @@ def raster_requests(request: FolderRequest, rasters: Sequence[Path]) -> Iterator
             output=f"{base}{CLASSES_ENDING}.tif",
             options=replace(request.options, overwrite=request.options.overwrite or request.redo),
             confidence=f"{base}{CONFIDENCE_ENDING}.tif" if request.confidence else None,
+            novelty=f"{base}{NOVELTY_ENDING}.tif" if request.novelty else None,
             polygons=f"{base}{CLASSES_ENDING}{request.polygons}" if request.polygons else None,
             report=f"{base}{CLASSES_ENDING}.html" if request.report else None,
         )

@@ -75,9 +75,14 @@ def _key_figures(raster: AreaStatistics, unit: AreaUnit) -> list[tuple[str, str]
     figures = [(f"{unit.text(raster.area)} {unit.sign}", "classified")]
     if raster.largest is not None:
         figures.append((percent(raster.largest.share), f"{raster.largest.entry.name}, the largest class"))
-    if raster.confidence is not None and raster.wrong_share is not None:
+    if raster.confidence is not None:
+        wrong = raster.wrong_share
         figures.append((f"{raster.confidence:.0f} %", "mean confidence"))
-        figures.append((f"≈ {percent(raster.wrong_share)}", "of it probably another class"))
+        figures.append(
+            ("unknown", "how much of it is another class")
+            if wrong is None
+            else (f"≈ {percent(wrong)}", "of it probably another class")
+        )
     return figures
 
 
@@ -124,10 +129,13 @@ def _confidence_row(source: Provenance, one: ClassStatistics, error: ErrorEstima
     edges = [0.0, *error.below, one.area]
     shares = [(high - low) / one.area for low, high in pairwise(edges)]
     parts = [Part(colour, share, percent(share)) for colour, share in zip(_CONFIDENCE_COLOURS, shares, strict=True)]
+    wrong, figures = error.wrong, (MISSING, MISSING, MISSING)
+    if wrong is not None:
+        range_text = f"{unit.text(wrong.low)} – {unit.text(wrong.high)}"
+        figures = (unit.text(wrong.expected), range_text, percent(wrong.expected / one.area))
     return (
         _name(source, one), Stack(tuple(parts)), f"{error.confidence:.0f} %",
-        *(percent(area / one.area) for area in error.below), unit.text(error.wrong),
-        f"{unit.text(error.low)} – {unit.text(error.high)}", percent(error.wrong / one.area),
+        *(percent(area / one.area) for area in error.below), *figures,
     )  # fmt: skip
 
 

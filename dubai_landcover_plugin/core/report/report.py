@@ -146,8 +146,9 @@ def _provenance(
     notes += _notes_on_thin_zones(counted.zones)
     if source.is_novel:
         notes.append(
-            "The ground is unlike the training images of the model: more may be wrong than the confidence says, so the "
-            "ranges have no upper limit."
+            "The ground is unlike the training images of the model: its confidence does not say how much is wrong, so "
+            "no wrong area is given. Look at the result, and estimate the areas from labelled reference points "
+            "(Accuracy Assessment)."
         )
     gsd = grid.gsd()
     return Provenance(
@@ -214,7 +215,11 @@ def _result(request: ReportRequest, provenance: Provenance, counted: Statistics)
         pixels={one.entry.name: one.pixels for one in raster.classes},
         areas={one.entry.name: round(one.area, 3) for one in raster.classes},
         shares={one.entry.name: round(one.share, 6) for one in raster.classes},
-        wrong={one.entry.name: round(one.error.wrong, 3) for one in raster.classes if one.error},
+        wrong={
+            one.entry.name: round(one.error.wrong.expected, 3)
+            for one in raster.classes
+            if one.error and one.error.wrong
+        },
         mean_confidence=None if raster.confidence is None else round(raster.confidence, 2),
         zones=len(counted.zones),
         warnings=provenance.notes,

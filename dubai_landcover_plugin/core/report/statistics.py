@@ -29,22 +29,33 @@ _Z95 = 1.96
 
 
 @dataclass(frozen=True)
-class ErrorEstimate:
-    """Confidence of one class, and the area that is expected to be wrong. Areas are m² (px without a CRS).
+class WrongArea:
+    """Area of one class that is expected to be wrong, m² (px without a CRS).
 
     Args:
-        confidence: Mean, percent.
-        below: Area with a confidence below each of ``THRESHOLDS``.
-        wrong: Expected area that belongs to other classes.
+        expected: Area that belongs to other classes.
         low: Lower end of its 95 % range.
         high: Upper end.
     """
 
-    confidence: float
-    below: tuple[float, ...]
-    wrong: float
+    expected: float
     low: float
     high: float
+
+
+@dataclass(frozen=True)
+class ErrorEstimate:
+    """Confidence of one class, and what it says about errors. Areas are m² (px without a CRS).
+
+    Args:
+        confidence: Mean, percent.
+        below: Area with a confidence below each of ``THRESHOLDS``.
+        wrong: None on ground unlike the training images, where confidence does not say how much is wrong.
+    """
+
+    confidence: float
+    below: tuple[float, ...]
+    wrong: WrongArea | None
 
 
 @dataclass(frozen=True)
@@ -105,8 +116,9 @@ class AreaStatistics:
     @property
     def wrong_share(self) -> float | None:
         """Expected share of the labelled area that belongs to another class, 0..1; None if unknown."""
-        labelled = sum(one.area for one in self.classes if one.error)
-        return sum(one.error.wrong for one in self.classes if one.error) / labelled if labelled else None
+        known = [(one.area, one.error.wrong.expected) for one in self.classes if one.error and one.error.wrong]
+        labelled = sum(area for area, _ in known)
+        return sum(wrong for _, wrong in known) / labelled if labelled else None
 
     @property
     def largest(self) -> ClassStatistics | None:
@@ -134,7 +146,7 @@ def area_statistics(
         inside: Share of the zone that is inside the raster.
         thin: Whether the zone is thinner than a pixel.
         error_ratios: By class id, the measured wrong share relative to that expected from confidence; 1 if missing.
-        is_novel: Whether the ground is unlike that of the training: the range of wrong areas has no upper limit.
+        is_novel: Whether the ground is unlike that of the training: how much is wrong is then not estimated.
     """
     ratios = error_ratios or {}
     pixels = counts.pixels.sum(axis=1)  # (slots,)
@@ -146,7 +158,9 @@ def area_statistics(
             int(pixels[slot]),
             float(areas[slot]),
             float(areas[slot]) / total if total else 0.0,
-            None if entry == scheme.unlabeled else _error_estimate(counts, slot, ratios.get(entry.id, 1.0), is_novel),
+            None
+            if entry == scheme.unlabeled
+            else _error_estimate(counts, slot, None if is_novel else ratios.get(entry.id, 1.0)),
         )
         for slot, entry in enumerate(scheme.entries, 1)
     )
@@ -175,29 +189,37 @@ def _remark(inside: float, pixels: int, classified: int, thin: bool) -> str:
     return THIN if thin else ""
 
 
-def _error_estimate(counts: ClassCounts, slot: int, ratio: float, is_novel: bool) -> ErrorEstimate | None:
-    """Return the expected wrong area of a class, E = r Σ a (1 - p), with a range for correlated errors.
-
-    The ratio r corrects classes that are wrong more or less often than their confidence says. Where the share of all
-    pixels would be wrong, E is the whole area. On ground unlike that of the training, confidence limits nothing: the
-    upper end is the whole area.
-
-    The variance has two parts. Within squares of 100 m the pixels of a class are right or wrong together (see
-    :attr:`.ClassCounts.variance`). And in a scene, a class as a whole is wrong more or less often than its confidence
-    says (``CLASS_BIAS``). If pixels were taken as independent, the range would be far too narrow: a few thousandths.
-    """
+def _error_estimate(counts: ClassCounts, slot: int, ratio: float | None) -> ErrorEstimate | None:
+    """Return the confidence of a class and its wrong area; the latter only with a ratio, see :func:`_wrong_area`."""
     known = counts.areas[slot, :UNKNOWN]  # (101,) area by percent
     area = float(known.sum())
     if not area:
         return None
-    percents = np.arange(UNKNOWN)
-    confidence = float(known @ percents) / area
-    wrong = min(ratio * area * (1 - confidence / 100), area)
-    half_range = _Z95 * math.sqrt(ratio**2 * float(counts.variance[slot]) + (CLASS_BIAS * wrong) ** 2)
+    confidence = float(known @ np.arange(UNKNOWN)) / area
+    variance = float(counts.variance[slot])
     return ErrorEstimate(
         confidence=confidence,
         below=tuple(float(known[:threshold].sum()) for threshold in THRESHOLDS),
-        wrong=wrong,
-        low=max(wrong - half_range, 0.0),
-        high=area if is_novel else min(wrong + half_range, area),
+        wrong=None if ratio is None else _wrong_area(area, confidence, variance, ratio),
     )
+
+
+def _wrong_area(area: float, confidence: float, variance: float, ratio: float) -> WrongArea:
+    """Return the expected wrong area of a class, E = r Σ a (1 - p), with a range for correlated errors.
+
+    The ratio r corrects classes that are wrong more or less often than their confidence says. Where the share of all
+    pixels would be wrong, E is the whole area.
+
+    The variance has two parts. Within squares of 100 m the pixels of a class are right or wrong together (see
+    :attr:`.ClassCounts.variance`). And in a scene, a class as a whole is wrong more or less often than its confidence
+    says (``CLASS_BIAS``). If pixels were taken as independent, the range would be far too narrow: a few thousandths.
+
+    Args:
+        area: Of the class, m² (px without a CRS).
+        confidence: Its mean, percent.
+        variance: Of its wrong area within squares.
+        ratio: The ratio r.
+    """
+    wrong = min(ratio * area * (1 - confidence / 100), area)
+    half_range = _Z95 * math.sqrt(ratio**2 * variance + (CLASS_BIAS * wrong) ** 2)
+    return WrongArea(wrong, max(wrong - half_range, 0.0), min(wrong + half_range, area))

@@ -42,8 +42,10 @@ def _error_cells(one: ClassStatistics) -> list[str]:
     error = one.error
     if error is None:
         return [""] * (len(THRESHOLDS) + 4)
-    areas = (*error.below, error.wrong, error.low, error.high)
-    return [f"{error.confidence:.2f}", *(f"{area:.3f}" for area in areas)]
+    wrong = error.wrong
+    areas = (*error.below, *((wrong.expected, wrong.low, wrong.high) if wrong else ()))
+    unknown = [] if wrong else [""] * 3
+    return [f"{error.confidence:.2f}", *(f"{area:.3f}" for area in areas), *unknown]
 
 
 def write_zones_layer(

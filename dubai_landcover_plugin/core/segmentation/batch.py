@@ -251,6 +251,8 @@ def run_folder(
     monitor = monitor or LoggingMonitor()
     jobs = list(requests_of(request))
     bundle = bundle or open_bundle(request.options.model)
+    if request.novelty:
+        bundle.metadata.require_ground()
     folder = Path(request.output_folder)
     make_folder(folder)
     manifest = Manifest(folder, request)

@@ -66,7 +66,9 @@ def make_budget(
     lean = memory < _ENGINE + _HEADROOM + tile_row
     readers = 1 if lean else _readers(request.input, plan, source, threads)
     # Block cache: the blocks that one tile row touches and a quarter more, so that none is decoded twice.
+    # The novelty raster reads them once more, through a second dataset with blocks of its own.
     blocks = source.block_bytes(plan.tiles.window_shape[0] * plan.work.scale[0]) * 5 // 4
+    blocks *= 2 if request.novelty else 1
     cache = _CACHE[0] if lean else min(max(blocks, _CACHE[0]), _CACHE[1])
     # Queue: windows in flight (8-bit bands and float32 probabilities), and one tile row of windows read ahead by each
     # reader (3 bytes for each pixel).
@@ -86,7 +88,7 @@ def _readers(path: str, plan: Plan, source: RasterSource, threads: int) -> int:
 def _tile_row_bytes(request: SegmentationRequest, plan: Plan, metadata: BundleMetadata) -> int:
     """Return the size of the buffers that grow with the raster's width, bytes."""
     tiles = plan.tiles
-    maps = 2 if request.confidence else 1
+    maps = 1 + bool(request.confidence) + bool(request.novelty)
     # Rows of raster pixels, 1 byte each: validity and output maps of a tile row, and a row of blocks of each writer.
     rows = tiles.window_shape[0] * (1 + maps) + BLOCK * maps
     # float32 sums shared by two tile rows, held twice.

@@ -17,6 +17,7 @@ from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter
 from dubai_landcover_plugin.core.segmentation.blending import FinishedBlock, Floats
 from dubai_landcover_plugin.core.segmentation.journal import Journal
+from dubai_landcover_plugin.core.segmentation.novelty_rows import NoveltyRows
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 CONFIDENCE_NODATA = 255
@@ -108,6 +109,7 @@ class MapOutputs:
         area_m2: (256,) area by class id, m².
         row: Index of the next row.
         journal: Also receives the rows, or None.
+        novelty: Writes the novelty of the ground for the same rows, or None.
     """
 
     grid: Grid
@@ -118,6 +120,7 @@ class MapOutputs:
     area_m2: npt.NDArray[np.float64] = field(default_factory=lambda: np.zeros(256))
     row: int = 0
     journal: Journal | None = None
+    novelty: NoveltyRows | None = None
 
     @property
     def with_confidence(self) -> bool:
@@ -136,6 +139,8 @@ class MapOutputs:
         self.classes.write_rows(labels)
         if self.confidence is not None and confidence is not None:
             self.confidence.write_rows(confidence)
+        if self.novelty is not None:
+            self.novelty.write_rows(self.row, labels)
         if self.journal is not None:
             self.journal.add_rows(labels, confidence)
         self.row += len(labels)

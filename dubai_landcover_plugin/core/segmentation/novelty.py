@@ -94,10 +94,12 @@ class Novelty:
         percent: Mean over cells of the share of cells of the training images, among those of other places, that are
             nearer. 50 for ground like that of the training.
         usual: Largest value of nearly all training images.
+        unlike: Share of cells whose own value is larger than that, percent.
     """
 
     percent: float
     usual: float
+    unlike: float
 
     @property
     def is_high(self) -> bool:
@@ -109,18 +111,18 @@ def novelty_of(cells: Cells, samples: GroundSamples) -> Novelty | None:
     """Return the novelty of cells; None if there are too few."""
     if len(cells) < _LEAST:
         return None
-    distances = NoveltyMeter(np.array(samples.cells)).distances(cells)
-    return Novelty(nearer_percent(distances, samples.distances), samples.usual)
+    percents = nearer_percents(NoveltyMeter(np.array(samples.cells)).distances(cells), samples.distances)
+    return Novelty(float(percents.mean()), samples.usual, 100 * float((percents > samples.usual).mean()))
 
 
-def nearer_percent(distances: npt.NDArray[np.float64], quantiles: Sequence[float]) -> float:
-    """Return the mean over distances of the share of a distribution that is below them, percent.
+def nearer_percents(distances: npt.NDArray[np.float64], quantiles: Sequence[float]) -> npt.NDArray[np.float64]:
+    """Return the share of a distribution that is below each distance, percent, (N,).
 
     Args:
         distances: (N,).
         quantiles: Those of the distribution, evenly spaced from 0 to 100 %.
     """
-    return float(np.interp(distances, quantiles, np.linspace(0, 100, len(quantiles))).mean())
+    return np.interp(distances, quantiles, np.linspace(0, 100, len(quantiles)))
 
 
 def measure_novelty(plan: Plan, source: RasterSource, metadata: BundleMetadata) -> Novelty | None:
@@ -142,7 +144,8 @@ def measure_novelty(plan: Plan, source: RasterSource, metadata: BundleMetadata) 
 def describe_novelty(novelty: Novelty, model: str) -> str:
     """Return a warning about ground that is unlike that of the training images."""
     return (
-        f"The ground is unlike the training images of the model {model}: novelty {novelty.percent:.0f} %, usual are at "
-        f"most {novelty.usual:.0f} %. Expect more errors than the confidence says. Look at the result, choose another "
-        "model, or fine-tune this one with labels of this area."
+        f"{novelty.unlike:.0f} % of the ground is unlike the training images of the model {model}: novelty "
+        f"{novelty.percent:.0f} %, usual are at most {novelty.usual:.0f} %. Expect more errors than the confidence "
+        "says. Look at the result, choose another model, teach this one (landcover teach), or fine-tune it with labels "
+        "of this area."
     )

@@ -16,7 +16,6 @@ from dubai_landcover_plugin.core.io.file_identity import FileIdentity
 from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import outputs_of, record_path
-from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.core.runtimes.selection import Candidate
 from dubai_landcover_plugin.core.runtimes.versions import versions
@@ -25,6 +24,7 @@ from dubai_landcover_plugin.core.segmentation.executor import Executor, Executor
 from dubai_landcover_plugin.core.segmentation.journal import DamagedJournalError, Journal, Progress
 from dubai_landcover_plugin.core.segmentation.locks import LockedError, locked
 from dubai_landcover_plugin.core.segmentation.novelty import Novelty, describe_novelty, measure_novelty
+from dubai_landcover_plugin.core.segmentation.novelty_rows import NOVELTY_NODATA, NoveltyRows
 from dubai_landcover_plugin.core.segmentation.run_record import OutputFiles, run_record
 from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, write_extras
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
@@ -107,6 +107,8 @@ def segment_locked(
     check_outputs(request)
     bundle = bundle or open_bundle(request.options.model)
     check_classes(request, bundle.metadata.scheme)
+    if request.novelty:
+        bundle.metadata.require_ground()
     inputs = identify_input(request.input)
     with OutputFiles(request) as outputs:
         result = _write_rasters(request, monitor, bundle, make_executor, inputs, started)
@@ -135,7 +137,7 @@ def _write_rasters(
         executor = stack.enter_context(make_executor(job, monitor))
         novelty = measure_novelty(job.plan, job.source, bundle.metadata)
         warnings = _log_plan(monitor, job, executor, novelty)
-        outputs = _open_outputs(stack, request, bundle, job.source)
+        outputs = _open_outputs(stack, job)
         journal = Journal(request.output, _key(job, executor, inputs))
         windows = _classify(job, executor, outputs, monitor, journal, inputs)
         if not outputs.pixels[1:].any():
@@ -176,19 +178,25 @@ def _log_plan(monitor: Monitor, job: Job, executor: Executor, novelty: Novelty |
     return warnings
 
 
-def _open_outputs(
-    stack: ExitStack, request: SegmentationRequest, bundle: ModelBundle, source: RasterSource
-) -> MapOutputs:
-    """Open the writers of the classified raster and, if requested, of the confidence raster."""
-    palette = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in bundle.metadata.scheme.entries}}
-    style = RasterStyle(NODATA_ID, LAND_COVER, palette, Resampling.mode)
+def _open_outputs(stack: ExitStack, job: Job) -> MapOutputs:
+    """Open the writers of the classified raster and, if requested, of confidence and novelty."""
+    request, source, metadata = job.request, job.source, job.bundle.metadata
     points, cog, overwrite = source.ground_control_points, request.options.cog, request.options.overwrite
-    classes = stack.enter_context(LandCoverWriter(request.output, source.grid, style, points, cog, overwrite))
-    confidence = None
+
+    def writer(path: str, style: RasterStyle) -> LandCoverWriter:
+        return stack.enter_context(LandCoverWriter(path, source.grid, style, points, cog, overwrite))
+
+    palette = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in metadata.scheme.entries}}
+    classes = writer(request.output, RasterStyle(NODATA_ID, LAND_COVER, palette, Resampling.mode))
+    outputs = MapOutputs(source.grid, [entry.id for entry in metadata.scheme.entries], classes, None)
     if request.confidence:
         grey = RasterStyle(CONFIDENCE_NODATA, "Confidence (percent)", None, Resampling.average)
-        confidence = stack.enter_context(LandCoverWriter(request.confidence, source.grid, grey, points, cog, overwrite))
-    return MapOutputs(source.grid, [entry.id for entry in bundle.metadata.scheme.entries], classes, confidence)
+        outputs.confidence = writer(request.confidence, grey)
+    if request.novelty:
+        grey = RasterStyle(NOVELTY_NODATA, "Novelty (percent)", None, Resampling.average)
+        again = stack.enter_context(source.reopen())
+        outputs.novelty = NoveltyRows(job.plan, again, metadata, writer(request.novelty, grey))
+    return outputs
 
 
 def _classify(
@@ -253,7 +261,7 @@ def _key(job: Job, executor: Executor, inputs: list[FileIdentity]) -> dict[str, 
     request = job.request.to_json()
     for name in ("overwrite", "keep", "cog", "batch", "memory", "min_area", "simplify"):
         del request["options"][name]
-    for name in ("output", "polygons", "buildings", "roads", "report", "building_class", "road_class"):
+    for name in ("output", "polygons", "buildings", "roads", "novelty", "report", "building_class", "road_class"):
         del request[name]
     return {
         "request": request,
@@ -305,6 +313,8 @@ def _result(
         stretch=None if stretch.is_identity else stretch.limits,
         novelty=None if novelty is None else round(novelty.percent, 1),
         usual_novelty=None if novelty is None else novelty.usual,
+        unlike_ground=None if novelty is None else round(novelty.unlike, 1),
+        novelty_raster=request.novelty,
     )
 
 
@@ -327,9 +337,10 @@ def _commit(
     counts = {i: int(n) for i, n in enumerate(outputs.pixels)}
     tags = {"LANDCOVER_RUN": record, **class_tags(scheme), **error_ratio_tags(scheme, bundle.metadata.error_ratios)}
     outputs.classes.finish(tags, partial(legend_xml, scheme, counts))
-    if outputs.confidence is not None:
-        outputs.confidence.finish({"LANDCOVER_RUN": record})
+    further = [outputs.confidence, None if outputs.novelty is None else outputs.novelty.writer]
+    beside = [writer for writer in further if writer is not None]
+    for writer in beside:
+        writer.finish({"LANDCOVER_RUN": record})
     _check_sources(inputs, bundle)
-    outputs.classes.place()
-    if outputs.confidence is not None:
-        outputs.confidence.place()
+    for writer in (outputs.classes, *beside):
+        writer.place()

@@ -37,6 +37,7 @@ from dubai_landcover_plugin.processing.segment_request import (
     outputs,
     report_areas,
     segment_options,
+    warn_of_novelty,
 )
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
@@ -61,12 +62,12 @@ class SegmentLandCover(LandCoverAlgorithm):
         "<p><b>Input</b>: any raster with red, green and blue bands; pixels of 0.3 to 2 m suit the shipped "
         "models. Web layers (WMS, XYZ) are first drawn to a temporary file: give an extent.</p>"
         "<p><b>Model</b>: <i>dubai</i> for arid Gulf cities, <i>world</i> for other places, or your own. "
-        "The log warns where the ground is unlike the images that taught the model.</p>"
+        "A warning appears where the ground is unlike the images that taught the model.</p>"
         "<p><b>Land cover</b>: GeoTIFF of class ids on exactly the pixels of the input, with colours and class "
         "names; 0 is no data. <b>Polygons</b>: one feature for each area, with class and size, without gaps and "
         "overlaps. <b>Buildings</b>: outlines of straight walls. <b>Road network</b>: centre lines with widths. "
-        "<b>Confidence</b>: highest probability of each pixel, in percent. <b>Report</b>: areas, chart and run "
-        "record as HTML.</p>"
+        "<b>Confidence</b>: highest probability of each pixel, in percent. <b>Novelty</b>: how far the ground is from "
+        "the images that taught the model, in percent. <b>Report</b>: areas, chart and run record as HTML.</p>"
         "<p>The computation runs in a separate process and can be cancelled at any time; a cancelled run leaves "
         "no file behind. The log shows the request, which <i>landcover segment --request</i> repeats on a "
         "server.</p>",
@@ -164,10 +165,9 @@ class SegmentLandCover(LandCoverAlgorithm):
                 raise QgsProcessingException(str(error)) from error
             result = SegmentationResult.from_json(self.run_engine("segment_raster", request.to_json(), feedback))
         report_areas(result, feedback)
+        warn_of_novelty(result, model.name, source.name)
         style = ResultStyle(model.scheme, natural_colours(), source.name)
-        kinds = {"OUTPUT": "classes", "CONFIDENCE": "confidence", "POLYGONS": "polygons", "BUILDINGS": "buildings",
-                 "ROADS": "roads"}  # fmt: skip
-        for key, kind in kinds.items():
-            title = tr(option_of(SegmentationRequest, key.lower()).option.title)
-            style.on_load(context, paths.get(key), kind, title, paths["OUTPUT"])
+        for name in ("output", "confidence", "novelty", "polygons", "buildings", "roads"):
+            item, kind = option_of(SegmentationRequest, name), "classes" if name == "output" else name
+            style.on_load(context, paths.get(str(item.key)), kind, tr(item.option.title), paths["OUTPUT"])
         return outputs(result, paths)

@@ -85,7 +85,8 @@ class ReportResult(Result):
         pixels: Pixels by class name.
         areas: Areas by class name.
         shares: Shares of the valid area by class name, 0..1.
-        wrong: Expected area of other classes, by class name; empty without a confidence raster.
+        wrong: Expected area of other classes, by class name; empty without a confidence raster and on ground unlike
+            the training images.
         mean_confidence: Percent; None without a confidence raster.
         zones: Number of zones reported.
         warnings: Messages for the user.

@@ -246,6 +246,14 @@ class SegmentationRequest(Request):
         help="Confidence raster: the highest probability of each pixel, in percent.",
         writes="raster",
     )
+    novelty: str | None = option(
+        None,
+        key="NOVELTY_RASTER",
+        title="Novelty",
+        help="Novelty raster: how far the ground is from the training images of the model, in percent, in cells of "
+        "32 px at the model's ground sampling distance. 50 is ground like that of the training.",
+        writes="raster",
+    )
     report: str | None = option(
         None, title="Report", help="Web page with areas of the classes, a chart and the run record.", writes="page"
     )
@@ -293,6 +301,7 @@ class FolderRequest(Request):
     confidence: bool = option(
         False, title="Confidence rasters", help="Write a confidence raster, in percent, for each raster."
     )
+    novelty: bool = option(False, title="Novelty rasters", help="Write a novelty raster, in percent, for each raster.")
     report: bool = option(False, title="HTML reports", help="Write a web page with areas and a chart for each raster.")
     redo: bool = option(
         False,
@@ -338,6 +347,8 @@ class SegmentationResult(Result):
         stretch: Values of each band that became 0 and 255; None where 8-bit values were not changed.
         novelty: How far the ground is from the training images, percent; None where it is not known.
         usual_novelty: Largest value of nearly all training images; above it, :attr:`warnings` says so.
+        unlike_ground: Share of the ground whose own novelty is larger than the usual one, percent.
+        novelty_raster: The novelty GeoTIFF, or None.
     """
 
     output: str
@@ -363,6 +374,13 @@ class SegmentationResult(Result):
     stretch: tuple[tuple[float, float], ...] | None = None
     novelty: float | None = None
     usual_novelty: float | None = None
+    unlike_ground: float | None = None
+    novelty_raster: str | None = None
+
+    @property
+    def is_novel(self) -> bool:
+        """Whether the ground is unlike the training images, so that the run warned of it."""
+        return self.novelty is not None and self.usual_novelty is not None and self.novelty > self.usual_novelty
 
 
 @dataclass(frozen=True)

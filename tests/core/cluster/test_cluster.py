@@ -28,6 +28,7 @@ from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.errors import ClusterError, LandCoverError, RasterReadError, RunCancelled
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
+from tests.core.segmentation.cases import GROUND_SAMPLES
 from tests.factories import random_pixels, write_raster
 
 distributed = pytest.importorskip("distributed")
@@ -108,6 +109,19 @@ class TestShards:
         alone, shared, plain = confidence
         assert (alone == shared).all()
         assert (alone != plain).any()
+
+    def test_the_novelty_raster_is_that_of_one_process(self, cluster, tmp_path, tiny_model):
+        source = write_raster(tmp_path / "in.tif", random_pixels(420, 150))
+        bundle = load_bundle(tiny_model)
+        bundle.metadata = replace(bundle.metadata, ground=GROUND_SAMPLES)
+        found = []
+        for name, further in (("alone", ()), ("shared", (cluster_executors(cluster, 3),))):
+            outputs = {"output": str(tmp_path / f"{name}.tif"), "novelty": str(tmp_path / f"{name}_novelty.tif")}
+            request = SegmentationRequest(str(source), options=options(tiny_model), **outputs)
+            run_segmentation(request, Listener(), bundle, *further)
+            found.append(rasterio.open(outputs["novelty"]).read(1))
+        assert (found[0] == found[1]).all()
+        assert (found[0] > 95).all()
 
     def test_progress_and_notes_arrive(self, cluster, tmp_path, tiny_model):
         source = write_raster(tmp_path / "in.tif", random_pixels(300, 150))

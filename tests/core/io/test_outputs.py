@@ -26,7 +26,8 @@ from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest
 
 REQUESTS = {
     "segment_raster": SegmentationRequest(
-        "in.tif", "o.tif", confidence="c.tif", polygons="p.gpkg", buildings="b.shp", roads="r.fgb", report="r.html"
+        "in.tif", "o.tif", confidence="c.tif", novelty="n.tif", polygons="p.gpkg", buildings="b.shp", roads="r.fgb",
+        report="r.html",
     ),
     "segment_folder": FolderRequest("in", "out"),
     "polygonize": PolygonizeRequest("in.tif", "p.gpkg", confidence="c.tif", scheme="s.qml"),
@@ -68,10 +69,10 @@ def test_every_path_of_every_request_is_an_input_or_an_output(name):
 
 def test_files_of_a_segmentation():
     outputs = outputs_of(REQUESTS["segment_raster"])
-    names = ["o.tif", "c.tif", "r.html", "o.run.json", "p.gpkg", "p.gpkg-wal", "p.gpkg-shm", "p.gpkg-journal"]
+    names = ["o.tif", "c.tif", "n.tif", "r.html", "o.run.json", "p.gpkg", "p.gpkg-wal", "p.gpkg-shm", "p.gpkg-journal"]
     names += ["b.shp", "b.dbf", "b.shx", "b.prj", "b.cpg", "b.qml", "r.fgb", "r.qml"]
     assert [str(path) for path in outputs.written] == names
-    sides = {f"{raster}.tif{suffix}": f"{raster}.tif" for raster in "oc" for suffix in (".aux.xml", ".ovr", ".msk")}
+    sides = {f"{raster}.tif{suffix}": f"{raster}.tif" for raster in "ocn" for suffix in (".aux.xml", ".ovr", ".msk")}
     sides |= {f"p.gpkg-{suffix}": "p.gpkg" for suffix in ("wal", "shm", "journal")}
     parts = ["dbf", "shx", "prj", "cpg", "qml", "qix", "sbn", "sbx", "idm", "ind", "qpj"]
     sides |= {f"b.{suffix}": "b.shp" for suffix in parts}
@@ -83,9 +84,14 @@ def test_files_of_a_folder():
     assert outputs_of(REQUESTS["segment_folder"]) == Outputs(
         updated=(Path("out/landcover_manifest.csv"), Path("out/landcover_manifest.json"))
     )
-    (job,) = raster_requests(FolderRequest("in", "out", polygons=".shp", report=True), [Path("in/a/b.tif")])
-    named = [job.output, job.confidence, job.polygons, job.report]
-    assert named == ["out/a/b_landcover.tif", None, "out/a/b_landcover.shp", "out/a/b_landcover.html"]
+    (job,) = raster_requests(
+        FolderRequest("in", "out", polygons=".shp", novelty=True, report=True), [Path("in/a/b.tif")]
+    )
+    named = [job.output, job.confidence, job.novelty, job.polygons, job.report]
+    start = "out/a/b"
+    assert named == [
+        f"{start}_landcover.tif", None, f"{start}_novelty.tif", f"{start}_landcover.shp", f"{start}_landcover.html"
+    ]  # fmt: skip
 
 
 def test_files_of_classes():

@@ -11,14 +11,20 @@ import shapely
 from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.report.provenance import Provenance
-from dubai_landcover_plugin.core.report.statistics import THRESHOLDS, AreaStatistics, ClassStatistics, ErrorEstimate
+from dubai_landcover_plugin.core.report.statistics import (
+    THRESHOLDS,
+    AreaStatistics,
+    ClassStatistics,
+    ErrorEstimate,
+    WrongArea,
+)
 from dubai_landcover_plugin.core.report.tables import csv_text, write_zones_layer
 from dubai_landcover_plugin.core.report.zones import Zone, Zones
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from tests.factories import read_layer
 
 SQUARE = shapely.box(300_000, 2_700_000, 300_010, 2_700_010)
-ERROR = ErrorEstimate(81.256, tuple(range(len(THRESHOLDS))), 12.5, 3.25, 21)
+ERROR = ErrorEstimate(81.256, tuple(range(len(THRESHOLDS))), WrongArea(12.5, 3.25, 21))
 
 
 def provenance(crs="EPSG:32640", confidence="c.tif", scheme=DUBAI):

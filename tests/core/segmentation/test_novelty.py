@@ -5,33 +5,12 @@ import json
 import numpy as np
 import pytest
 
-from dubai_landcover_plugin.core.segmentation.novelty import (
-    NEIGHBOURS,
-    NoveltyMeter,
-    cell_statistics,
-    novelty_of,
-)
-from dubai_landcover_plugin.protocol.ground_samples import CELL, DISTANCES, GroundSamples
-from tests.core.segmentation.cases import Listener, run
+from dubai_landcover_plugin.core.segmentation.novelty import NEIGHBOURS, NoveltyMeter, cell_statistics, novelty_of
+from dubai_landcover_plugin.protocol.ground_samples import CELL
+from tests.core.segmentation.cases import GROUND_CELLS, GROUND_SAMPLES, SAND, Listener, ground, run
 from tests.factories import stub_bundle, write_raster
 
-DRAW = np.random.default_rng(0)
-
-
-def ground(height, width, colour, texture, seed=0):
-    """Return (3, H, W) uint8 pixels of a mean colour and a standard deviation."""
-    noise = np.random.default_rng(seed).normal(0, texture, (3, height, width))
-    return np.clip(np.array(colour)[:, None, None] + noise, 0, 255).astype(np.uint8)
-
-
-SAND = [ground(256, 256, (200 + 5 * i, 180 + 5 * i, 150), 10 + i, i) for i in range(6)]
-CELLS = np.concatenate([cell_statistics(image) for image in SAND])
-METER = NoveltyMeter(CELLS)
-SAMPLES = GroundSamples(
-    tuple(map(tuple, CELLS.tolist())),
-    tuple(np.percentile(METER.distances(CELLS + DRAW.normal(0, 1, CELLS.shape)), np.linspace(0, 100, DISTANCES))),
-    75.0,
-)
+METER = NoveltyMeter(GROUND_CELLS)
 
 
 def test_cells_have_mean_and_deviation_of_each_band():
@@ -47,29 +26,30 @@ def test_cells_have_mean_and_deviation_of_each_band():
 
 
 def test_distances_are_those_to_the_nearest_samples():
-    cells = np.concatenate([CELLS[:7] + 3, np.full((1, 6), 20.0)])
-    centred = (CELLS - CELLS.mean(0)) / (CELLS.std(0) + 1e-6)
+    cells = np.concatenate([GROUND_CELLS[:7] + 3, np.full((1, 6), 20.0)])
+    centred = (GROUND_CELLS - GROUND_CELLS.mean(0)) / (GROUND_CELLS.std(0) + 1e-6)
     values, vectors = np.linalg.eigh(np.cov(centred.T, bias=True))
     transform = vectors / np.sqrt(values + 0.05)
-    own = (cells - CELLS.mean(0)) / (CELLS.std(0) + 1e-6) @ transform
+    own = (cells - GROUND_CELLS.mean(0)) / (GROUND_CELLS.std(0) + 1e-6) @ transform
     all_distances = np.linalg.norm(own[:, None] - (centred @ transform)[None], axis=2)
     expected = np.sort(all_distances, axis=1)[:, :NEIGHBOURS].mean(axis=1)
     assert METER.distances(cells) == pytest.approx(expected, rel=1e-6)
 
 
 def test_ground_of_the_training_is_usual_and_other_ground_is_not():
-    same = novelty_of(cell_statistics(ground(256, 256, (207, 187, 150), 11.5, 9)), SAMPLES)
-    field = novelty_of(cell_statistics(ground(256, 256, (90, 110, 60), 6)), SAMPLES)
+    same = novelty_of(cell_statistics(ground(256, 256, (207, 187, 150), 11.5, 9)), GROUND_SAMPLES)
+    field = novelty_of(cell_statistics(ground(256, 256, (90, 110, 60), 6)), GROUND_SAMPLES)
     assert same is not None
     assert not same.is_high
     assert field is not None
     assert field.is_high
     assert field.percent > 95
-    assert novelty_of(CELLS[:3], SAMPLES) is None
+    assert (same.unlike < 40, field.unlike) == (True, 100)
+    assert novelty_of(GROUND_CELLS[:3], GROUND_SAMPLES) is None
 
 
 class TestRuns:
-    BUNDLE = stub_bundle(ground=SAMPLES)
+    BUNDLE = stub_bundle(ground=GROUND_SAMPLES)
 
     def novelty(self, tmp_path, pixels, **options):
         listener = Listener()
@@ -82,6 +62,7 @@ class TestRuns:
         result, warned = self.novelty(tmp_path, ground(200, 300, (90, 110, 60), 6))
         assert result.novelty > 95
         assert result.usual_novelty == 75
+        assert (result.unlike_ground, result.is_novel) == (100, True)
         assert len(warned) == 1
         assert "unlike the training images of the model stub" in warned[0]
         record = json.loads((tmp_path / "classes.run.json").read_text(encoding="utf-8"))
@@ -91,6 +72,7 @@ class TestRuns:
     def test_ground_of_the_training_is_not_warned_of(self, tmp_path):
         result, warned = self.novelty(tmp_path, SAND[2])
         assert 0 < result.novelty < 75
+        assert not result.is_novel
         assert not warned
 
     def test_models_without_samples_and_rasters_without_cells_have_none(self, tmp_path):

@@ -126,6 +126,6 @@ class TestTasks:
     def test_kinds_of_outputs(self):
         task = TASKS["segment_raster"]
         assert isinstance(task, Task)
-        assert (task.rasters, task.pages) == (("output", "confidence"), ("report",))
+        assert (task.rasters, task.pages) == (("output", "confidence", "novelty"), ("report",))
         assert set(task.vectors) == {"polygons", "buildings", "roads"}
         assert (TASKS["segment_folder"].tree, TASKS["segment_folder"].outputs) == (True, ())
