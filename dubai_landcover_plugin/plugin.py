@@ -1,11 +1,11 @@
-"""Registers the Processing provider, the settings page and the menu in QGIS, and unregisters them."""
+"""Registers the Processing provider, the panel, the settings page and the menu in QGIS, and unregisters them."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import QCoreApplication, QLocale, QTranslator
+from qgis.PyQt.QtCore import QCoreApplication, QLocale, Qt, QTranslator
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QAction
 
@@ -28,6 +28,7 @@ class DubaiLandCoverPlugin:
         self._translator: QTranslator | None = None
         self._options_factory: Any = None
         self._actions: list[QAction] = []
+        self._dock: Any = None
 
     def initProcessing(self) -> None:
         """Register the provider; ``qgis_process`` calls only this."""
@@ -36,12 +37,13 @@ class DubaiLandCoverPlugin:
         QgsApplication.processingRegistry().addProvider(self._provider)
 
     def initGui(self) -> None:
-        """Register provider, settings page and menu."""
+        """Register provider, settings page, menu and panel."""
         from dubai_landcover_plugin.gui.settings_page import SettingsPageFactory  # qgis_process has no GUI
 
         self.initProcessing()
         self._options_factory = SettingsPageFactory()
         self._iface.registerOptionsWidgetFactory(self._options_factory)
+        self._add_panel()
         self._add_action(self._translated("Segment Land Cover…"), self._open_algorithm)
         self._add_action(self._translated("Set up the engine…"), self._open_engine_dialog)
 
@@ -49,8 +51,14 @@ class DubaiLandCoverPlugin:
         """Unregister everything."""
         for action in self._actions:
             self._iface.removePluginMenu(MENU, action)
+            self._iface.removeToolBarIcon(action)
             action.deleteLater()
         self._actions.clear()
+        if self._dock is not None:
+            self._dock.close_session()
+            self._iface.removeDockWidget(self._dock)
+            self._dock.deleteLater()
+            self._dock = None
         if self._options_factory is not None:
             self._iface.unregisterOptionsWidgetFactory(self._options_factory)
             self._options_factory = None
@@ -60,6 +68,20 @@ class DubaiLandCoverPlugin:
         if self._translator is not None:
             QCoreApplication.removeTranslator(self._translator)
             self._translator = None
+
+    def _add_panel(self) -> None:
+        """Make the panel, hidden until the user or the last session shows it, and its toggle in menu and toolbar."""
+        from dubai_landcover_plugin.gui.panel.dock import LandCoverDock  # qgis_process has no GUI
+
+        self._dock = LandCoverDock(self._iface, self._iface.mainWindow())
+        self._iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._dock)
+        self._dock.hide()
+        action = QAction(QIcon(resource("icons/landcover.svg")), self._translated("Land Cover panel"), self._dock)
+        action.setCheckable(True)
+        self._dock.setToggleVisibilityAction(action)
+        self._iface.addPluginToMenu(MENU, action)
+        self._iface.addToolBarIcon(action)
+        self._actions.append(action)
 
     def _add_action(self, text: str, called: Any) -> None:
         action = QAction(QIcon(resource("icons/landcover.svg")), text, self._iface.mainWindow())

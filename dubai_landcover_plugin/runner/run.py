@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import LandCoverError, ProtocolError, RunCancelled
-from dubai_landcover_plugin.protocol.messages import ERROR, HELLO, LOG, PROGRESS, PROTOCOL, RESULT
+from dubai_landcover_plugin.protocol.messages import ERROR, LOG, PROGRESS, PROTOCOL, RESULT
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.runner.environment import engine_environment
-from dubai_landcover_plugin.runner.errors import WorkerDiedError, WorkerError
-from dubai_landcover_plugin.runner.exit_codes import explain_exit
+from dubai_landcover_plugin.runner.errors import WorkerError
 from dubai_landcover_plugin.runner.temporaries import output_folders, remove_temporaries
-from dubai_landcover_plugin.runner.worker_process import END, WorkerProcess, worker_command
+from dubai_landcover_plugin.runner.worker_messages import MessageReader, error_of, integer
+from dubai_landcover_plugin.runner.worker_process import WorkerProcess, worker_command
 
 POLL_SECONDS = 0.1
 CANCEL_GRACE_SECONDS = 1.2
 EXIT_GRACE_SECONDS = 5.0
 SLOW_START_SECONDS = 20.0
-MAX_FOREIGN_LINES = 50
 
 
 def run_task(
@@ -64,10 +62,9 @@ class _Exchange:
     def __init__(self, worker: WorkerProcess, monitor: Monitor) -> None:
         self._worker = worker
         self._monitor = monitor
+        self._messages = MessageReader(worker, monitor.log)
         self._started = time.monotonic()
-        self._greeted = False
         self._slow_start_logged = False
-        self._foreign_lines = 0
         self._cancelled_at: float | None = None
 
     def result(self) -> dict[str, Any]:
@@ -75,13 +72,12 @@ class _Exchange:
         while True:
             self._watch_cancel()
             try:
-                line = self._worker.read(POLL_SECONDS)
+                message = self._messages.read(POLL_SECONDS)
             except queue.Empty:
                 self._log_slow_start()
                 continue
-            if line is END:
-                raise self._early_end()
-            message = self._parsed(line)
+            except EOFError:
+                raise self._early_end() from None
             if message is not None and message["type"] == RESULT:
                 return self._value(message)
             if message is not None:
@@ -98,32 +94,9 @@ class _Exchange:
 
     def _log_slow_start(self) -> None:
         elapsed = time.monotonic() - self._started
-        if not self._greeted and not self._slow_start_logged and elapsed > SLOW_START_SECONDS:
+        if not self._messages.greeted and not self._slow_start_logged and elapsed > SLOW_START_SECONDS:
             self._slow_start_logged = True
             self._monitor.log("info", "Still waiting for the engine to start; the first start can take a minute.")
-
-    def _parsed(self, line: bytes) -> dict[str, Any] | None:
-        """Return the message in a line. Other lines are logged.
-
-        Raises:
-            ProtocolError: after more than ``MAX_FOREIGN_LINES`` lines that are not messages.
-        """
-        try:
-            message = json.loads(line)
-        except ValueError:
-            message = None
-        if isinstance(message, dict) and isinstance(message.get("type"), str):
-            return message
-        text = line.decode("utf-8", errors="replace").strip()[:200]
-        self._foreign_lines += 1
-        if self._foreign_lines <= 3 and text:
-            self._monitor.log("warning", f"The engine printed a line that is not a message: {text}")
-        if self._foreign_lines > MAX_FOREIGN_LINES:
-            raise ProtocolError(
-                f"The engine printed more than {MAX_FOREIGN_LINES} lines that are not messages, the last: {text}",
-                "Check that the engine's Python prints nothing when it starts.",
-            )
-        return None
 
     def _handle(self, message: Mapping[str, Any]) -> None:
         """Process one message other than a result.
@@ -132,32 +105,12 @@ class _Exchange:
             LandCoverError: the error in an error message.
         """
         kind = message["type"]
-        if kind == HELLO:
-            self._check_hello(message)
-        elif kind == PROGRESS:
-            self._monitor.report(_integer(message, "done"), _integer(message, "total"), str(message.get("text", "")))
+        if kind == PROGRESS:
+            self._monitor.report(integer(message, "done"), integer(message, "total"), str(message.get("text", "")))
         elif kind == LOG:
             self._monitor.log(str(message.get("level", "info")), str(message.get("text", "")))
         elif kind == ERROR:
             raise self._error(message)
-
-    def _check_hello(self, message: Mapping[str, Any]) -> None:
-        """Check the worker's protocol version and log its software versions.
-
-        Raises:
-            ProtocolError: if the protocol version differs.
-        """
-        if message.get("protocol") != PROTOCOL:
-            raise ProtocolError(
-                f"The engine uses protocol {message.get('protocol')}, the plugin {PROTOCOL}.",
-                "Restart QGIS after an update of the plugin; if the error persists, install the plugin again.",
-            )
-        self._greeted = True
-        versions = message.get("versions")
-        listed = (
-            ", ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, dict) else ""
-        )
-        self._monitor.log("info", f"Engine started: {listed}")
 
     def _value(self, message: Mapping[str, Any]) -> dict[str, Any]:
         """Return the value of a result once the worker has exited."""
@@ -174,23 +127,10 @@ class _Exchange:
         """Return the error of an error message once the worker has exited, or the grace period is over."""
         self._worker.close_input()
         self._worker.wait(POLL_SECONDS if self._cancelled_at is not None else EXIT_GRACE_SECONDS)
-        code = str(message.get("code", "error"))
-        text, remedy = str(message.get("message", "")), str(message.get("remedy", ""))
-        if code == RunCancelled.code:
-            return RunCancelled(text or "The run was cancelled.", remedy)
-        return WorkerError(code, text or f"The engine failed with code '{code}' and without a message.", remedy)
+        return error_of(message)
 
     def _early_end(self) -> LandCoverError:
         """Return the error for a worker that exited without a result."""
         if self._cancelled_at is not None:
             return RunCancelled("The run was cancelled; unfinished files were removed.")
-        code = self._worker.wait(POLL_SECONDS * 10)
-        tail = self._worker.log_tail()
-        reason, remedy = explain_exit(code, tail)
-        log = f"\nLast lines of the engine's log:\n{tail}\n" if tail else ""
-        return WorkerDiedError(f"The engine exited without a result: {reason}.{log}", remedy)
-
-
-def _integer(message: Mapping[str, Any], key: str) -> int:
-    value = message.get(key, 0)
-    return int(value) if isinstance(value, (int, float)) else 0
+        return self._messages.died()

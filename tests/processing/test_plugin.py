@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from qgis.core import QgsApplication
@@ -37,9 +38,28 @@ ALGORITHMS = {
 class FakeInterface:
     """What the plugin asks of QGIS's interface."""
 
-    def __init__(self) -> None:
+    def __init__(self, canvas: object = None) -> None:
         self.menu: list = []
         self.factories: list = []
+        self.toolbar: list = []
+        self.docks: list = []
+        self._canvas = canvas
+
+    def mapCanvas(self) -> object:  # noqa: N802
+        return self._canvas
+
+    def addDockWidget(self, _: object, dock: object) -> None:  # noqa: N802
+        self.docks.append(dock)
+
+    def removeDockWidget(self, dock: object) -> None:  # noqa: N802
+        self.docks.remove(dock)
+
+    def addToolBarIcon(self, action: object) -> None:  # noqa: N802
+        self.toolbar.append(action)
+
+    def removeToolBarIcon(self, action: object) -> None:  # noqa: N802
+        if action in self.toolbar:
+            self.toolbar.remove(action)
 
     def mainWindow(self) -> None:  # noqa: N802
         return None
@@ -62,18 +82,19 @@ def test_these_tests_run_the_folder_that_users_get():
     assert (PACKAGE / "metadata.txt").is_file()
 
 
-def test_load_and_unload_are_symmetric(qgis_app: QgsApplication, qgis_processing: object):
-    interface = FakeInterface()
+def test_load_and_unload_are_symmetric(qgis_app: QgsApplication, qgis_iface: Any, qgis_processing: object):
+    interface = FakeInterface(qgis_iface.mapCanvas())
     for _ in range(2):
         plugin = DubaiLandCoverPlugin(interface)
         plugin.initGui()
         provider = qgis_app.processingRegistry().providerById("dubailandcover")
         assert {algorithm.name() for algorithm in provider.algorithms()} == ALGORITHMS
-        assert len(interface.menu) == 2
+        assert len(interface.menu) == 3
+        assert len(interface.toolbar) == len(interface.docks) == 1
         assert len(interface.factories) == 1
         plugin.unload()
         assert qgis_app.processingRegistry().providerById("dubailandcover") is None
-        assert interface.menu == []
+        assert interface.menu == interface.toolbar == interface.docks == []
         assert interface.factories == []
 
 

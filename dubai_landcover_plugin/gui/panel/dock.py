@@ -1,0 +1,337 @@
+"""The dock panel Land Cover."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Any
+
+from qgis.core import Qgis, QgsPointXY, QgsProject, QgsRasterLayer
+from qgis.gui import QgsDockWidget
+from qgis.PyQt.QtCore import QCoreApplication, QTimer
+from qgis.PyQt.QtWidgets import QLabel, QMessageBox, QProgressBar, QTabWidget, QVBoxLayout, QWidget
+
+from dubai_landcover_plugin.gui.panel.client import SessionClient
+from dubai_landcover_plugin.gui.panel.drawing import Drawing
+from dubai_landcover_plugin.gui.panel.header import Header
+from dubai_landcover_plugin.gui.panel.keep import (
+    KeepBar,
+    ask_model_file,
+    open_run_dialog,
+    proposed_model_file,
+    refresh_algorithms,
+    run_parameters,
+)
+from dubai_landcover_plugin.gui.panel.look import Look
+from dubai_landcover_plugin.gui.panel.look_tab import LookTab
+from dubai_landcover_plugin.gui.panel.notice import Notice, log
+from dubai_landcover_plugin.gui.panel.samples import Sample
+from dubai_landcover_plugin.gui.panel.subject import Subject, make_subject
+from dubai_landcover_plugin.gui.panel.teach_tab import TeachTab
+from dubai_landcover_plugin.gui.panel.teaching import Teaching
+from dubai_landcover_plugin.gui.panel.view_layer import ViewLayer
+from dubai_landcover_plugin.processing.algorithm import tr
+from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.requests.session import Agreement, Opened, Saved, SaveModel, ViewResult
+
+_JUDGE_MS = 1500  # after the last sample, the agreement is computed
+_READ_MS = 40  # between two readings of the class under the cursor
+_WORK = {
+    "open": "Opening raster and model…",
+    "view": "Classifying the view…",
+    "teach": "Learning the samples…",
+    "agreement": "Testing by cross-validation…",
+    "save": "Saving the model…",
+}
+
+
+class LandCoverDock(QgsDockWidget):
+    """Look at classes, teach them with samples, keep the model.
+
+    Args:
+        iface: QGIS's interface.
+        parent: The main window.
+    """
+
+    def __init__(self, iface: Any, parent: QWidget | None = None) -> None:
+        super().__init__(tr("Land Cover"), parent)
+        self.setObjectName("LandCoverDock")
+        self._canvas = iface.mapCanvas()
+        self._subject: Subject | None = None
+        self._saved: tuple[dict[str, Sample], str] | None = None  # samples and their model file
+        self._run_after_saving = False
+        self._saving: dict[str, Sample] = {}
+        self.client = SessionClient(self)
+        self.look = Look(self._canvas, self.client, ViewLayer(self))
+        self.teaching = Teaching(self.client)
+        self.header, self.look_tab, self.teach_tab, self.keep = Header(), LookTab(), TeachTab(), KeepBar()
+        self.notice, self.work, self.progress = Notice(), QLabel(), QProgressBar()
+        self.tabs = QTabWidget()
+        self.drawing = Drawing(self._canvas, self.teach_tab, self.teaching, self.look)
+        self._judging, self._reading = _single_shot(self, _JUDGE_MS), _single_shot(self, _READ_MS)
+        self._place: QgsPointXY | None = None
+        self._lay_out()
+        self._connect()
+        self.look.view_layer.set_opacity(self.header.opacity.value() / 100)
+        self.choose()
+
+    def add_tab(self, widget: QWidget, title: str) -> None:
+        """Add a tab after those of the panel."""
+        self.tabs.addTab(widget, title)
+
+    def _lay_out(self) -> None:
+        self.tabs.addTab(self.look_tab, tr("Look"))
+        self.tabs.addTab(self.teach_tab, tr("Teach"))
+        self.progress.setTextVisible(False)
+        self.progress.setFixedHeight(5)
+        self.work.setText(" ")
+        content = QWidget()
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(8, 8, 8, 6)
+        layout.addWidget(self.header)
+        layout.addWidget(self.tabs, 1)
+        for widget in (self.notice, self.keep, self.work, self.progress):
+            layout.addWidget(widget)
+        self.setWidget(content)
+
+    def _connect(self) -> None:
+        client, header = self.client, self.header
+        header.changed.connect(self.choose)
+        header.switched.connect(self.switch)
+        header.opacity_changed.connect(self.look.view_layer.set_opacity)
+        self.keep.save.clicked.connect(self._save_clicked)
+        self.keep.run.clicked.connect(self.run)
+        client.opened.connect(self._show_opened)
+        client.failed.connect(self._show_failure)
+        client.said.connect(self.notice.show_message)
+        client.logged.connect(_log)
+        client.working.connect(self._show_work)
+        client.judged.connect(self._show_agreement)
+        client.saved.connect(self._show_saved)
+        self.look.shown.connect(self._show_view)
+        self.look.missed.connect(lambda text: self.notice.show_message("info", text))
+        self.teaching.taught.connect(self._follow_samples)
+        self.teaching.changed.connect(self._show_classes)
+        self.teaching.said.connect(self.notice.show_message)
+        self.drawing.said.connect(self.notice.show_message)
+        self.drawing.acted.connect(self.notice.clear)
+        self._judging.timeout.connect(self._judge)
+        self._reading.timeout.connect(self._read_place)
+        self._canvas.xyCoordinates.connect(self._move)
+        project = QgsProject.instance()
+        project.layersWillBeRemoved.connect(self._lose_layers)
+        project.layersAdded.connect(self._hide_own_layer)
+        QCoreApplication.instance().aboutToQuit.connect(self.client.stop)
+
+    def close_session(self) -> None:
+        """End the engine and take everything off canvas and project; the plugin is unloaded."""
+        with suppress(TypeError):
+            QCoreApplication.instance().aboutToQuit.disconnect(self.client.stop)
+        project = QgsProject.instance()
+        project.layersWillBeRemoved.disconnect(self._lose_layers)
+        project.layersAdded.disconnect(self._hide_own_layer)
+        self._canvas.xyCoordinates.disconnect(self._move)
+        for timer in (self._judging, self._reading):
+            timer.stop()
+        self.look.close()
+        self.drawing.close()
+        self.client.stop()
+
+    def choose(self) -> None:
+        """Work on the raster and the model that are chosen."""
+        layer, model = self.header.layer, self.header.model_path
+        if self._is_own(layer):
+            return
+        self.notice.clear()
+        subject = None
+        try:
+            if layer is not None and model:
+                subject = make_subject(layer, model)
+        except LandCoverError as error:
+            self.notice.show_message("error", str(error))
+        if subject == self._subject and subject is not None:
+            return
+        self.look.stop()
+        self._subject, self._saved = subject, None
+        self.client.stop()
+        if subject is not None:
+            self.client.open(subject.opening)
+        self.drawing.set_subject(subject)
+        self.look_tab.show_result(None)
+        for widget in (self.header.look, self.keep):
+            widget.setEnabled(subject is not None)
+        if subject is None:
+            self.header.look.setChecked(False)
+        elif self.header.look.isChecked():
+            self.look.start(subject)
+
+    def switch(self, on: bool) -> None:
+        """Classify the view, or stop."""
+        self.notice.clear()
+        if on and self._subject is not None:
+            self.look.start(self._subject)
+        else:
+            self.look.stop()
+            self.look_tab.show_result(None)
+            self.teach_tab.change.setText("")
+
+    def _save_clicked(self, *_: object) -> None:
+        self.ask_save()
+
+    def ask_save(self, run: bool = False) -> None:
+        """Ask for a file and save the model; ``run`` opens Segment Land Cover with it afterwards."""
+        if self._subject is None:
+            return
+        if not self.teaching.usable():
+            self.notice.show_message("info", tr("There are no samples yet, so there is nothing to save."))
+            return
+        path = ask_model_file(self, proposed_model_file(self._subject))
+        if path is not None:
+            self._run_after_saving = run
+            self.save(str(path))
+
+    def save(self, path: str) -> None:
+        """Save the taught model."""
+        self.notice.clear()
+        self._saving = dict(self.teaching.samples)
+        self.client.save(SaveModel(path, overwrite=True))
+
+    def run(self) -> None:
+        """Open Segment Land Cover with raster and model; samples that are in no model file are asked about."""
+        if self._subject is None:
+            return
+        model = self.header.model_path
+        if self._saved is not None and self._saved[0] == self.teaching.samples:
+            model = self._saved[1]
+        elif self.teaching.usable():
+            answer = self._ask_about_samples()
+            if answer == QMessageBox.StandardButton.Save:
+                self.ask_save(run=True)
+            if answer != QMessageBox.StandardButton.Ignore:
+                return
+        open_run_dialog(run_parameters(self._subject, model))
+
+    def _ask_about_samples(self) -> Any:
+        box = QMessageBox(self)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle(tr("Run on whole raster"))
+        box.setText(tr("The samples are not in a model file yet."))
+        box.setInformativeText(tr("Save the taught model first, or run the model as it was before teaching?"))
+        buttons = QMessageBox.StandardButton
+        box.setStandardButtons(buttons.Save | buttons.Ignore | buttons.Cancel)
+        box.button(buttons.Save).setText(tr("Save as model…"))
+        box.button(buttons.Ignore).setText(tr("Run without the samples"))
+        box.setDefaultButton(buttons.Save)
+        return box.exec()
+
+    def _show_opened(self, opened: Opened) -> None:
+        for text in opened.notes:
+            log(text)
+        if opened.warnings:
+            self.notice.show_message("warning", "\n".join(opened.warnings))
+
+    def _show_failure(self, name: str, error: LandCoverError) -> None:
+        text = str(error)
+        if error.code == "raster-read":
+            text = f"{text} {tr('Switch Classify the view on again to read the raster anew.')}"
+        if name in ("engine", "open", "teach") or error.code == "raster-read":
+            self.header.look.blockSignals(True)
+            self.header.look.setChecked(False)
+            self.header.look.blockSignals(False)
+            self.look.stop()
+            self.client.stop()
+        self.notice.show_message("info" if name == "agreement" else "error", text)
+
+    def _show_work(self, name: str, done: int, total: int) -> None:
+        if name == "view" and not total and self.client.is_new:
+            self.work.setText(tr("Loading the model; the first time takes longer…"))
+        else:
+            self.work.setText(tr(_WORK[name]) if name in _WORK else " ")
+        self.progress.setRange(0, total if name else 1)
+        self.progress.setValue(done if name else 0)
+
+    def _show_view(self, result: ViewResult) -> None:
+        if self.notice.level == "error":
+            self.notice.clear()
+        self.look_tab.show_result(result)
+        self._read_place()
+        taught = self.teaching.usable() > 0
+        self.teach_tab.change.setText(
+            tr("{share} of the view changed").format(share=f"{100 * result.changed:.1f} %") if taught else ""
+        )
+
+    def _show_classes(self) -> None:
+        entries, colours = self.teaching.entries, self.teaching.colours
+        if entries:
+            self.look_tab.set_classes(entries, colours)
+            self.look.set_classes(entries, colours)
+        self.keep.save.setEnabled(self.teaching.usable() > 0)
+
+    def _show_agreement(self, found: Agreement) -> None:
+        self.teach_tab.show_agreement(found)
+
+    def _show_saved(self, saved: Saved) -> None:
+        self._saved = self._saving, saved.output
+        refresh_algorithms()
+        self.header.load_models()
+        text = tr("Saved as {path}. The tools list it as '{name}'.")
+        self.notice.show_message("info", text.format(path=saved.output, name=_stem(saved.output)))
+        if self._run_after_saving and self._subject is not None:
+            self._run_after_saving = False
+            open_run_dialog(run_parameters(self._subject, saved.output))
+
+    def _follow_samples(self) -> None:
+        """Classify the view anew after a change of the samples."""
+        self.teach_tab.show_agreement(None)
+        if self._subject is None:
+            return
+        if self.look.is_on:
+            self.look.refresh()
+        elif self.teaching.usable() and self.teaching.history.can_undo:
+            self.header.look.setChecked(True)  # the first sample of an evening
+        self._judging.start()
+
+    def _judge(self) -> None:
+        if self.look.is_on and self.teaching.usable() > 1:
+            self.client.judge()
+
+    def _move(self, point: QgsPointXY) -> None:
+        self._place = point
+        if not self._reading.isActive():
+            self._reading.start()
+
+    def _read_place(self) -> None:
+        if self.isVisible() and self._place is not None:
+            self.look_tab.show_reading(self.look.read(self._place))
+
+    def _is_own(self, layer: QgsRasterLayer | None) -> bool:
+        return layer is not None and layer is self.look.view_layer.layer
+
+    def _hide_own_layer(self, *_: object) -> None:
+        """Do not offer the classified view as a raster to classify."""
+        own = self.look.view_layer.layer
+        self.header.raster.setExceptedLayerList([] if own is None else [own])
+
+    def _lose_layers(self, names: list[str]) -> None:
+        """Stop if the raster is removed, or the project is closed."""
+        if self._subject is not None and self._subject.layer_id in names:
+            self.header.look.setChecked(False)
+            self.look.stop()
+            self.client.stop()
+            self._subject, self._saved = None, None
+            self.drawing.set_subject(None)
+
+
+def _single_shot(parent: QWidget, milliseconds: int) -> QTimer:
+    timer = QTimer(parent)
+    timer.setSingleShot(True)
+    timer.setInterval(milliseconds)
+    return timer
+
+
+def _log(level: str, text: str) -> None:
+    log(text, Qgis.MessageLevel.Warning if level == "warning" else Qgis.MessageLevel.Info)
+
+
+def _stem(path: str) -> str:
+    return os.path.splitext(os.path.basename(path))[0]

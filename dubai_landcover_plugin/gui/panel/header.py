@@ -1,0 +1,134 @@
+"""Upper part of the panel: raster, model, the switch of the view and its opacity."""
+
+from __future__ import annotations
+
+from qgis.core import QgsMapLayerProxyModel, QgsRasterLayer
+from qgis.gui import QgsMapLayerComboBox
+from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QSizePolicy,
+    QSlider,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from dubai_landcover_plugin.processing.algorithm import tr
+from dubai_landcover_plugin.protocol.model_folders import readable_models
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
+from dubai_landcover_plugin.protocol.requests.segmentation import DEFAULT_MODEL
+from dubai_landcover_plugin.runner.settings import available_models
+
+_DEFAULT_OPACITY = 60
+
+
+class Header(QWidget):
+    """Choice of raster and model, and the switch that keeps the view classified."""
+
+    changed = pyqtSignal()
+    """Another raster or model was chosen."""
+    switched = pyqtSignal(bool)
+    opacity_changed = pyqtSignal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.raster = QgsMapLayerComboBox()
+        self.raster.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
+        self.raster.setToolTip(tr("The image that is classified"))
+        self.model = QComboBox()
+        self.model.setToolTip(tr("The model that classifies"))
+        for box in (self.raster, self.model):
+            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            box.setMinimumContentsLength(8)
+            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self._browse = QToolButton()
+        self._browse.setText("…")
+        self._browse.setToolTip(tr("Choose a model file"))
+        self._browse.clicked.connect(self._choose_file)
+        self.look = QCheckBox(tr("Classify the view"))
+        self.look.setToolTip(tr("Keeps what the map shows classified, again after each move"))
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setValue(_DEFAULT_OPACITY)
+        self.opacity.setToolTip(tr("Opacity of the classes"))
+        self.opacity.setMinimumWidth(60)
+        self._files: dict[str, str] = {}
+        self._lay_out()
+        self.load_models()
+        self.raster.layerChanged.connect(self._emit_changed)
+        self.model.currentIndexChanged.connect(self._emit_changed)
+        self.look.toggled.connect(self.switched)
+        self.opacity.valueChanged.connect(lambda value: self.opacity_changed.emit(value / 100))
+
+    def _lay_out(self) -> None:
+        models = QHBoxLayout()
+        models.addWidget(self.model, 1)
+        models.addWidget(self._browse)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow(tr("Raster"), self.raster)
+        form.addRow(tr("Model"), models)
+        switch = QHBoxLayout()
+        switch.addWidget(self.look)
+        switch.addStretch(1)
+        switch.addWidget(QLabel(tr("Opacity")))
+        switch.addWidget(self.opacity, 2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addLayout(switch)
+
+    @property
+    def layer(self) -> QgsRasterLayer | None:
+        """The chosen raster layer."""
+        found = self.raster.currentLayer()
+        return found if isinstance(found, QgsRasterLayer) else None
+
+    @property
+    def model_path(self) -> str:
+        """Path of the chosen model; empty without one."""
+        return str(self.model.currentData() or "")
+
+    def load_models(self, chosen: str = "") -> None:
+        """List the installed models and files chosen before.
+
+        Args:
+            chosen: Path of the model to select; by default the one selected now.
+        """
+        chosen = chosen or self.model_path
+        found = available_models()
+        readable, _ = readable_models(found)
+        self.model.blockSignals(True)
+        self.model.clear()
+        for name, metadata in readable.items():
+            self.model.addItem(name, str(found[name]))
+            self.model.setItemData(self.model.count() - 1, metadata.title, Qt.ItemDataRole.ToolTipRole)
+        for path, name in self._files.items():
+            if self.model.findData(path) < 0:
+                self.model.addItem(name, path)
+        position = self.model.findData(chosen) if chosen else self.model.findText(DEFAULT_MODEL)
+        self.model.setCurrentIndex(max(position, 0) if self.model.count() else -1)
+        self.model.blockSignals(False)
+
+    def add_file(self, path: str) -> None:
+        """Choose a model file."""
+        self._files[path] = path.replace("\\", "/").rsplit("/", 1)[-1]
+        self.load_models(path)
+        self.changed.emit()
+
+    def _choose_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(
+            self, tr("Choose a model file"), "", f"{tr('Models')} (*{BUNDLE_SUFFIX} *.onnx)"
+        )
+        if path:
+            self.add_file(path)
+
+    def _emit_changed(self, *_: object) -> None:
+        self.changed.emit()

@@ -1,0 +1,261 @@
+"""The panel from raster to model, with events of mouse and keyboard and a real engine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from osgeo import gdal
+from qgis.core import QgsProject, QgsRasterLayer
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtWidgets import QMessageBox
+
+from dubai_landcover_plugin.gui.panel import dock as dock_module
+from dubai_landcover_plugin.gui.panel.keep import run_parameters
+from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.runner.settings import available_models
+from tests.gui.panel.conftest import is_running
+from tests.processing.conftest import ROOT
+from tests.processing.qgis_fixtures import town, write_raster
+
+pytestmark = pytest.mark.qgis
+
+
+def test_from_the_raster_to_a_model(hand, dock, town_layer, monkeypatch):
+    hand.look()
+    view = dock.look.view_layer
+    assert view.layer.extent() == town_layer.extent()
+    shares = [dock.look_tab.classes.topLevelItem(row).text(1) for row in range(5)]
+    assert sum(float(share.split()[0]) for share in shares if share) == pytest.approx(100, abs=0.3)
+    reading = dock.look.read(town_layer.extent().center())
+    assert 1 <= reading.class_id <= 5
+    assert 20 <= reading.confidence <= 100
+
+    hand.tool("line")
+    hand.choose("Building")
+    hand.drag((8, 8), (16, 16), (24, 8))
+    hand.wait_until_idle()
+    assert list(hand.stored().values()) == ["Building"]
+    assert view.read(town_layer.extent().center()) is not None
+    assert dock.look.read(dock.teaching.extent_of(*dock.teaching.samples).center()) is not None
+    assert float(dock.teach_tab.change.text().split()[0]) > 0
+
+    hand.tool("point")
+    hand.choose("Water")
+    hand.click(60, 60)
+    hand.tool("polygon")
+    hand.choose("Road")
+    for corner in ((70, 10), (90, 10), (90, 20), (70, 20)):
+        hand.click(*corner)
+    hand.click(70, 20, Qt.MouseButton.RightButton)
+    hand.wait_until_idle()
+    assert sorted(hand.stored().values()) == ["Building", "Road", "Water"]
+    assert [sample.tool for sample in dock.teaching.samples.values()] == ["line", "point", "polygon"]
+    assert dock.teach_tab.classes.topLevelItem(0).text(2) == "1"
+    assert dock.client._known.samples.keys() == dock.teaching.samples.keys()
+
+    path = Path(os.environ["HOME"]) / "taught.safetensors"
+    path.parent.mkdir()
+    monkeypatch.setattr(dock_module, "ask_model_file", lambda parent, proposed: path)
+    dock.keep.save.click()
+    hand.wait(path.is_file)
+    hand.wait_until_idle()
+    counts = read_metadata(path).training["teaching"]["samples"]
+    assert {name for name, count in counts.items() if count == 1} == {"Water", "Road", "Building"}
+    assert "taught" in dock.notice.text
+
+
+def test_undo_redo_and_changes_of_samples(hand, dock):
+    hand.tool("point")
+    for name, place in (("Water", (10, 10)), ("Land", (40, 30)), ("Road", (70, 60))):
+        hand.choose(name)
+        hand.click(*place)
+    hand.wait_until_idle()
+    assert dock.look.is_on  # the first sample switched it on
+    first, second, third = dock.teaching.samples
+    hand.undo()
+    assert list(hand.stored()) == [first, second]
+    hand.undo()
+    hand.redo()
+    assert list(hand.stored()) == [first, second]
+    hand.redo()
+    assert list(hand.stored()) == [first, second, third]
+    dock.teach_tab.class_asked.emit([second], "Vegetation")
+    assert hand.stored()[second] == "Vegetation"
+    dock.teach_tab.delete_asked.emit([first, third])
+    assert hand.stored() == {second: "Vegetation"}
+    hand.undo()
+    hand.undo()
+    assert hand.stored() == {first: "Water", second: "Land", third: "Road"}
+    hand.wait_until_idle()
+    assert {one.id: one.class_id for one in dock.client._known.samples.values()} == {first: 1, second: 2, third: 3}
+
+
+def test_a_new_class_is_taught_and_saved(hand, dock, tmp_path):
+    hand.look()
+    hand.tool("line")
+    dock.drawing.add_class("Solar panel", "#112233")
+    assert dock.teach_tab.chosen_class() == "Solar panel"
+    hand.drag((8, 8), (16, 16))
+    hand.choose("Land")
+    hand.click(60, 30)
+    hand.wait_until_idle()
+    dock.drawing.add_class("solar PANEL", "")
+    assert "already" in dock.notice.text
+    dock.save(str(tmp_path / "own.safetensors"))
+    hand.wait((tmp_path / "own.safetensors").is_file)
+    hand.wait_until_idle()
+    scheme = read_metadata(tmp_path / "own.safetensors").scheme
+    assert scheme.by_name("Solar panel").colour == "#112233"
+
+
+def test_a_killed_engine_is_started_again_with_all_samples(hand, dock):
+    hand.look()
+    hand.tool("point")
+    hand.click(10, 10)
+    hand.wait_until_idle()
+    os.kill(dock.client.pid, signal.SIGKILL)
+    hand.click(50, 50)
+    hand.wait_until_idle()
+    assert len(hand.pids) == 2
+    assert len(dock.client._known.samples) == len(hand.stored()) == 2
+    assert "engine" in dock.notice.text
+
+
+def test_samples_that_cannot_be_used_are_named(hand, dock, town_layer, canvas):
+    canvas.zoomByFactor(1.5)
+    hand.tool("point")
+    hand.click(-10, 20)
+    assert "outside of the raster 'town'" in dock.notice.text
+    assert not dock.teaching.samples
+    hand.click(20, 20)
+    hand.wait_until_idle()
+    layer = dock.teaching.layer
+    assert layer.startEditing()
+    hand.click(40, 20)
+    assert "edit mode" in dock.notice.text
+    layer.rollBack()
+    os.chmod(layer.source().split("|")[0], 0o444)
+    layer.setReadOnly(True)
+    hand.click(40, 20)
+    assert "read-only" in dock.notice.text
+    assert len(hand.stored()) == 1
+    assert dock.client.pid is not None
+
+
+def test_pixels_without_data(hand, dock, town_layer):
+    raster = gdal.Open(town_layer.source(), gdal.GA_Update)
+    for number in (1, 2, 3):
+        band = raster.GetRasterBand(number)
+        values = band.ReadAsArray()
+        values[:, :30] = 0
+        band.WriteArray(values)
+        band.SetNoDataValue(0)
+    del band, raster
+    hand.look()
+    hand.tool("point")
+    hand.click(10, 10)
+    hand.wait_until_idle()
+    assert "without data" in dock.notice.text
+    hand.click(60, 60)
+    hand.wait_until_idle()
+    assert len(dock.client._known.samples) == 1
+    assert len(dock.teaching.problems) == 1
+    assert len(hand.stored()) == 2
+    hand.undo()
+    hand.undo()
+    assert not dock.teaching.problems
+
+
+def test_a_raster_replaced_on_disk(hand, dock, town_layer):
+    hand.look()
+    path = town_layer.source()
+    os.replace(write_raster(f"{path}.new", town(seed=9)), path)
+    dock.look.refresh()
+    hand.wait(lambda: dock.notice.level == "error")
+    assert "Switch Classify the view on again" in dock.notice.text
+    assert not dock.header.look.isChecked()
+    hand.look()
+    assert dock.notice.level != "error"
+
+
+def test_a_model_that_cannot_be_taught(hand, dock, engine, clean_environment, tmp_path):
+    code = "import sys, pathlib; from tests.factories import write_tiny_model as w; w(pathlib.Path(sys.argv[1]))"
+    path = tmp_path / "stub.safetensors"
+    subprocess.run([engine, "-c", code, str(path)], check=True, cwd=ROOT, env=clean_environment, timeout=120)
+    dock.header.add_file(str(path))
+    dock.header.look.setChecked(True)
+    hand.wait(lambda: dock.notice.level == "error")
+    assert "cannot be taught" in dock.notice.text
+    assert not dock.header.look.isChecked()
+    assert dock.client.pid is None
+
+
+def test_without_an_engine_the_remedy_is_shown(hand, dock, monkeypatch, tmp_path):
+    monkeypatch.setenv("DUBAI_LANDCOVER_PYTHON", str(tmp_path / "gone"))
+    dock.header.look.setChecked(True)
+    assert "Set up the engine" in dock.notice.text
+    assert not dock.header.look.isChecked()
+
+
+def test_closing_the_project_ends_the_engine(hand, dock, tmp_path):
+    hand.look()
+    hand.tool("point")
+    hand.click(10, 10)
+    hand.wait_until_idle()
+    pid = dock.client.pid
+    gpkg = Path(dock.teaching.layer.source().split("|")[0])
+    QgsProject.instance().clear()
+    assert not is_running(pid)
+    assert dock.look.view_layer.layer is None
+    assert not dock.header.look.isEnabled()
+    assert gdal.OpenEx(str(gpkg), gdal.OF_VECTOR).GetLayerByName("samples").GetFeatureCount() == 1
+
+
+def test_another_raster_keeps_its_own_samples(hand, dock, town_layer, tmp_path, tiny_model):
+    hand.tool("point")
+    hand.click(10, 10)
+    hand.wait_until_idle()
+    shutil.copy(town_layer.source(), tmp_path / "other.tif")
+    other = QgsRasterLayer(str(tmp_path / "other.tif"), "other")
+    QgsProject.instance().addMapLayer(other)
+    dock.header.raster.setLayer(other)
+    assert not dock.teaching.samples
+    assert dock.teaching.layer is None
+    dock.header.raster.setLayer(town_layer)
+    assert len(dock.teaching.samples) == 1
+
+
+def test_run_on_whole_raster(hand, dock, monkeypatch, tiny_model, tmp_path):
+    opened = []
+    monkeypatch.setattr(dock_module, "open_run_dialog", opened.append)
+    dock.keep.run.click()
+    assert opened == [{"INPUT": dock._subject.layer_id, "MODEL_FILE": tiny_model}]
+    shipped = str(available_models()["world"])
+    assert run_parameters(dock._subject, shipped) == {"INPUT": dock._subject.layer_id, "MODEL": "world"}
+    hand.tool("point")
+    hand.click(10, 10)
+    hand.wait_until_idle()
+    monkeypatch.setattr(dock, "_ask_about_samples", lambda: QMessageBox.StandardButton.Cancel)
+    dock.keep.run.click()
+    assert len(opened) == 1
+    monkeypatch.setattr(dock, "_ask_about_samples", lambda: QMessageBox.StandardButton.Save)
+    monkeypatch.setattr(dock_module, "ask_model_file", lambda parent, proposed: tmp_path / "own.safetensors")
+    dock.keep.run.click()
+    hand.wait(lambda: len(opened) == 2)
+    assert opened[1]["MODEL_FILE"] == str(tmp_path / "own.safetensors")
+    dock.keep.run.click()  # nothing was drawn since
+    assert opened[2] == opened[1]
+
+
+def test_where_to_label_next(hand, dock, canvas, town_layer):
+    dock.drawing.go_to_uncertain()
+    assert "no classified view" in dock.notice.text
+    hand.look()
+    dock.teach_tab.next.click()
+    assert "Confidence here" in dock.notice.text
+    assert town_layer.extent().contains(canvas.center())
