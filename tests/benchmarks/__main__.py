@@ -27,6 +27,8 @@ from tests.benchmarks.rasters import ROOT, base_raster, repeated
 from tests.benchmarks.robustness import robustness
 from tests.benchmarks.segment import HEAD, Run, run_beside_bare, run_engine
 from tests.benchmarks.teach import measure_session
+from tests.benchmarks.vectors import HEAD as HEAD_OF_VECTORS
+from tests.benchmarks.vectors import measure_vectors
 
 LARGER = ((2, 2), (4, 4))  # copies: 114 and 458 Mpx
 
@@ -91,6 +93,9 @@ def measure_speed() -> None:
             for run in measure_polygons(raster, size, folder):
                 polygons.append(run)
                 print(run, flush=True)
+        print(f"\nPolygons, buildings and roads of a classified raster\n\n{HEAD_OF_VECTORS}")
+        vectors = measure_vectors(folder / "landcover.tif", mpx, folder)
+        print(*vectors, sep="\n", flush=True)
         print("\nA teaching session, views of 1 Mpx\n")
         session = measure_session(source, folder)
         for message in session:
@@ -107,6 +112,7 @@ def measure_speed() -> None:
         "forward": [row.to_json() for row in forward],
         "runs": [run.to_json() for run in runs],
         "polygons": [run.to_json() for run in polygons],
+        "vectors": [run.to_json() for run in vectors],
         "teaching": [message.to_json() for message in session],
         "parts": parts,
     }

@@ -19,7 +19,7 @@ from dubai_landcover_plugin.core.buildings.outlines import align_to_walls, regul
 from dubai_landcover_plugin.core.buildings.tolerance import default_tolerance
 from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.io.qml import shipped_style
-from dubai_landcover_plugin.core.io.vector_reader import read_vector
+from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.protocol.errors import OutputError, RasterOpenError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
@@ -78,14 +78,25 @@ def regularize_buildings(request: BuildingsRequest, monitor: Monitor | None = No
     return regularize_checked(request, monitor or LoggingMonitor())
 
 
-def regularize_checked(request: BuildingsRequest, monitor: Monitor) -> BuildingsResult:
-    """Do as :func:`regularize_buildings` where :func:`.check_outputs` has accepted the output."""
+def regularize_checked(
+    request: BuildingsRequest, monitor: Monitor, layer: VectorLayer | None = None, obstacles: VectorLayer | None = None
+) -> BuildingsResult:
+    """Do as :func:`regularize_buildings` where :func:`.check_outputs` has accepted the output.
+
+    Args:
+        request: Input, output and options.
+        monitor: Receives progress and messages; may cancel.
+        layer: The input where it is in memory already; the one of the request names it in messages.
+        obstacles: The obstacles where they are in memory already.
+    """
     monitor.report(0, 1, "reading")
-    buildings = read_buildings(request.input, request.class_name)
+    buildings = read_buildings(request.input, request.class_name, layer)
     _check_names(request.output, buildings.fields)
     if not len(buildings.polygons):
         return _write_empty(request, buildings, monitor)
-    obstacles = _read_obstacles(request.obstacles, buildings) if request.obstacles else None
+    if obstacles is None and request.obstacles:
+        obstacles = read_vector(request.obstacles, may_be_empty=True)
+    to_avoid = None if obstacles is None else _polygons_to_avoid(obstacles, request.obstacles or "", buildings)
     local = local_frames(buildings.polygons, buildings.crs)
     tolerance = request.tolerance or default_tolerance(buildings.polygons, local)
     if request.split > 0:
@@ -95,8 +106,8 @@ def regularize_checked(request: BuildingsRequest, monitor: Monitor) -> Buildings
     monitor.log("info", f"Tolerance {tolerance:.3g} {unit}, {len(buildings.polygons):,} polygons.")
     outlines, shares = _regularize_all(buildings.polygons, local, tolerance, request, monitor)
     monitor.report(19, 20, "overlaps")
-    if obstacles is not None:
-        resolve_obstacle_overlaps(outlines, obstacles, tolerance, request.min_iou)
+    if to_avoid is not None:
+        resolve_obstacle_overlaps(outlines, to_avoid, tolerance, request.min_iou)
     resolve_mutual_overlaps(outlines, tolerance, request.min_iou, monitor)
     regular = outlines.regular & (shares >= _REGULAR_SHARE)
     geometries, fields = _features(buildings, outlines, regular, request.split > 0)
@@ -132,18 +143,19 @@ def _write_empty(request: BuildingsRequest, buildings: Buildings, monitor: Monit
     )
 
 
-def read_buildings(source: str, class_name: str | None = None) -> Buildings:
+def read_buildings(source: str, class_name: str | None = None, layer: VectorLayer | None = None) -> Buildings:
     """Read the polygons of a layer; invalid geometries are repaired, other geometry types are skipped.
 
     Args:
         source: Path, optionally with a layer, as for :func:`.read_vector`.
         class_name: Name or id of the only class to take, see :func:`.polygons_of_class`; None takes all.
+        layer: The layer where it is in memory already.
 
     Raises:
         RasterOpenError: if it cannot be read, or has features but no polygons.
         ClassSchemeError: if it has no polygons of the class.
     """
-    layer = read_vector(source, may_be_empty=True)
+    layer = layer or read_vector(source, may_be_empty=True)
     note = note_on_classes(layer) if class_name is None else ""
     if class_name is not None:
         layer = polygons_of_class(layer, class_name, source)
@@ -203,9 +215,9 @@ def _check_names(output: str, fields: Mapping[str, Any]) -> None:
         )
 
 
-def _read_obstacles(source: str, buildings: Buildings) -> Polygons:
+def _polygons_to_avoid(layer: VectorLayer, source: str, buildings: Buildings) -> Polygons:
     """Return the polygons of a layer in the CRS of the buildings."""
-    layer = read_vector(source, may_be_empty=True).to_crs(buildings.crs)
+    layer = layer.to_crs(buildings.crs)
     parts = shapely.get_parts(_make_valid(layer.geometries)[0])
     polygons: Polygons = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
     if not len(layer.geometries):

@@ -206,14 +206,31 @@ def _perpendicular(direction: int, point: Array) -> Line:
 
 
 class _LineRing(LinkedRing):
-    """Ring of lines, from which lines are removed."""
+    """Ring of lines, from which lines are removed; the length of an edge is measured once until a line changes."""
 
     def __init__(self, lines: list[Line]) -> None:
         super().__init__(len(lines))
         self.lines = lines
+        self._lengths: list[float | None] = [None] * len(lines)
+
+    def unlink(self, i: int) -> None:
+        """Remove line i."""
+        super().unlink(i)
+        self._lengths[i] = self._lengths[self.previous[i]] = self._lengths[self.next[i]] = None
+
+    def replace(self, i: int, line: Line) -> None:
+        """Replace line i."""
+        self.lines[i] = line
+        self._lengths[i] = self._lengths[self.previous[i]] = self._lengths[self.next[i]] = None
 
     def length(self, i: int) -> float:
         """Return the length of the edge on line i, between its intersections with the lines beside it."""
+        length = self._lengths[i]
+        if length is None:
+            length = self._lengths[i] = self._measure(i)
+        return length
+
+    def _measure(self, i: int) -> float:
         line, previous, following = self.lines[i], self.lines[self.previous[i]], self.lines[self.next[i]]
         if previous[0] == following[0] and abs(previous[0] - line[0]) == 2:  # perpendicular to two parallel lines
             return abs(following[1] - previous[1])
@@ -317,7 +334,7 @@ def _remove_edge(ring: _LineRing, i: int) -> bool:
         if ring.count < 6:
             return False
         a, b = ring.length(previous), ring.length(following)
-        ring.lines[previous] = (direction, (one * a + other * b) / (a + b) if a + b else one)
+        ring.replace(previous, (direction, (one * a + other * b) / (a + b) if a + b else one))
         ring.unlink(following)
     ring.unlink(i)
     return True

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.io.confidence import ConfidenceSource
 from dubai_landcover_plugin.core.io.files import make_folder
+from dubai_landcover_plugin.core.io.memory_layer import MemoryLayer
 from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.io.outputs import class_files
 from dubai_landcover_plugin.core.io.qml import class_style
@@ -33,7 +34,7 @@ Floats = npt.NDArray[np.float64]
 
 
 class _ClassFiles:
-    """Open vector files, each for the polygons of some classes."""
+    """Open vector files and layers in memory, each for the polygons of some classes."""
 
     def __init__(
         self,
@@ -42,6 +43,7 @@ class _ClassFiles:
         options: PolygonOptions,
         files: Mapping[Path, set[int]],
         overwrite: bool,
+        layers: Mapping[int, MemoryLayer],
     ) -> None:
         self._source, self._names = source, {entry.id: entry.name for entry in source.scheme.entries}
         self._name = Path(source.path).name.encode("utf-8", "replace").decode()  # names may have other bytes
@@ -49,10 +51,11 @@ class _ClassFiles:
         self._options = options
         kind = "MultiPolygon" if options.corners else "Polygon"
         style, kinds = class_style(source.scheme), self._field_types()
-        self._files = [
+        self._files: list[tuple[VectorWriter, set[int]]] = [
             (stack.enter_context(VectorWriter(path, kind, source.grid.crs, kinds, style, overwrite)), class_ids)
             for path, class_ids in files.items()
         ]
+        self._layers = [(layer, {class_id}) for class_id, layer in layers.items()]
 
     def _field_types(self) -> dict[str, Any]:
         confidence = {"conf_mean": np.float64, "conf_p10": np.float64} if self._options.confidence else {}
@@ -80,7 +83,8 @@ class _ClassFiles:
         if polygons.confidence is not None:
             columns += [polygons.confidence.mean, polygons.confidence.p10]
         columns += [np.full(count, self._name, object), np.full(count, self._source.model, object)]
-        for file, class_ids in self._files:
+        outputs: list[tuple[VectorWriter | MemoryLayer, set[int]]] = [*self._files, *self._layers]
+        for file, class_ids in outputs:
             chosen = np.isin(polygons.class_ids, list(class_ids))
             fields = {name: column[chosen] for name, column in zip(self._field_types(), columns, strict=True)}
             file.write(polygons.geometries[chosen], fields)
@@ -102,6 +106,7 @@ def write_polygons(
     options: PolygonOptions,
     monitor: Monitor | None = None,
     overwrite: bool = True,
+    layers: Mapping[int, MemoryLayer] | None = None,
 ) -> dict[str, Any]:
     """Write the polygons of a classified raster to vector files.
 
@@ -111,6 +116,7 @@ def write_polygons(
         options: See :class:`.PolygonOptions`.
         monitor: Receives progress; may cancel.
         overwrite: Whether existing files may be replaced.
+        layers: Layers in memory that get the polygons of one class id each, too.
 
     Returns:
         Fields of the result: ``counts`` and ``area_m2`` (None without a CRS) by class name, ``conservation``,
@@ -125,7 +131,7 @@ def write_polygons(
         confidence = None
         if options.confidence:
             confidence = stack.enter_context(ConfidenceSource(options.confidence, source.grid))
-        writer = _ClassFiles(stack, source, options, files, overwrite)
+        writer = _ClassFiles(stack, source, options, files, overwrite, layers or {})
         polygonizer = Polygonizer(source, options, confidence, monitor=monitor)
         for polygons in polygonizer:
             counts += np.bincount(polygons.class_ids, minlength=ID_COUNT)

@@ -55,6 +55,21 @@ class RoadNetwork:
     bridged: int
 
 
+@dataclass(frozen=True)
+class Extraction:
+    """The road network of a raster, before it is written.
+
+    Args:
+        network: The network.
+        crs: CRS of the raster.
+        notes: Warnings for the user.
+    """
+
+    network: RoadNetwork
+    crs: CRS | None
+    notes: list[str]
+
+
 def extract_roads(request: RoadsRequest, monitor: Monitor | None = None) -> RoadsResult:
     """Write the road network of a classified raster.
 
@@ -78,21 +93,31 @@ def extract_roads(request: RoadsRequest, monitor: Monitor | None = None) -> Road
 
 def extract_checked(request: RoadsRequest, monitor: Monitor) -> RoadsResult:
     """Do as :func:`extract_roads` where :func:`.check_outputs` has accepted the outputs."""
+    return write_network(extract_network(request, monitor), request, monitor)
+
+
+def extract_network(request: RoadsRequest, monitor: Monitor) -> Extraction:
+    """Extract the road network of the request's raster; nothing is written."""
     with ClassifiedSource(request.input, request.scheme) as source:
         network = find_network(source, request, monitor)
-        grid, road = source.grid, source.scheme.find(request.class_name)
+        crs, road = source.grid.crs, source.scheme.find(request.class_name)
     notes = source.notes
-    if grid.crs is None:
+    if crs is None:
         notes.append("The raster has no CRS: lengths and widths are in pixels.")
     if not len(network.lines):
-        unit = "m" if grid.crs is not None else "px"
+        unit = "m" if crs is not None else "px"
         notes.append(f"No network of class {road.name} reaches the minimum length of {request.min_length:g} {unit}.")
-    for note in notes:
+    return Extraction(network, crs, notes)
+
+
+def write_network(extraction: Extraction, request: RoadsRequest, monitor: Monitor) -> RoadsResult:
+    """Write an extracted network."""
+    for note in extraction.notes:
         monitor.log("warning", note)
     raise_if_cancelled(monitor)
-    _write(network, grid.crs, request, monitor)
+    _write(extraction.network, extraction.crs, request, monitor)
     monitor.report(1, 1, "")
-    return _result(request, network, grid, notes)
+    return _result(request, extraction)
 
 
 def find_network(
@@ -275,8 +300,8 @@ def _write(network: RoadNetwork, crs: CRS | None, request: RoadsRequest, monitor
             file.finish(monitor)
 
 
-def _result(request: RoadsRequest, network: RoadNetwork, grid: Grid, notes: list[str]) -> RoadsResult:
-    unit = "m" if grid.crs is not None else "px"
+def _result(request: RoadsRequest, extraction: Extraction) -> RoadsResult:
+    network, unit = extraction.network, "m" if extraction.crs is not None else "px"
     degree = network.node_fields["degree"]
     return RoadsResult(
         output=request.output,
@@ -288,5 +313,5 @@ def _result(request: RoadsRequest, network: RoadNetwork, grid: Grid, notes: list
         bridged=network.bridged,
         length=round(float(network.line_fields[f"length_{unit}"].sum()), 2),
         unit=unit,
-        warnings=tuple(notes),
+        warnings=tuple(extraction.notes),
     )

@@ -55,6 +55,11 @@ def free_memory() -> int:
     return max(free, 0)
 
 
+def used_memory() -> int:
+    """Return the memory that this process occupies, bytes."""
+    return int(psutil.Process().memory_info().rss)
+
+
 def may_have_gpu() -> bool:
     """Return whether there may be a GPU; only then PyTorch is loaded to query it."""
     if sys.platform == "darwin":

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
-from dubai_landcover_plugin.core.io.files import temporary_folder, write_text
+import rasterio
+
+from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.report.run_page import run_page
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, OutputError
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
-from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
+
+if TYPE_CHECKING:
+    from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
+    from dubai_landcover_plugin.core.roads.process import NetworkProcess
 
 # Packages are imported inside the functions: most runs need none of them.
 
 _WATER = "Water"
+_MB = 1 << 20
+_LEAST_PIXELS = 4_000_000  # a smaller raster takes no longer than the start of a process
+_PROCESS, _BYTES_PER_PIXEL = 250 * _MB, 8  # memory of the process, at most: 28.6 Mpx with 286 km of roads took 343 MB
 
 
 class ChosenOutputs(Protocol):
@@ -57,6 +67,7 @@ class VectorSteps:
         min_area: Smallest polygon, m².
         simplify: Simplification tolerance, m.
         overwrite: Whether existing files may be replaced.
+        memory: Memory limit, MB; None for half of the free memory.
     """
 
     classified: str
@@ -65,6 +76,7 @@ class VectorSteps:
     min_area: float
     simplify: float
     overwrite: bool
+    memory: int | None = None
 
 
 def check_classes(chosen: ChosenOutputs, scheme: ClassScheme, owner: str = "model") -> None:
@@ -106,7 +118,13 @@ def write_extras(request: SegmentationRequest, scheme: ClassScheme, record: dict
     """
     options = request.options
     steps = VectorSteps(
-        request.output, request, request.confidence, options.min_area, options.simplify, options.overwrite
+        request.output,
+        request,
+        request.confidence,
+        options.min_area,
+        options.simplify,
+        options.overwrite,
+        options.memory,
     )
     write_vectors(steps, scheme, monitor)
     if request.report:
@@ -126,12 +144,19 @@ def write_vectors(steps: VectorSteps, scheme: ClassScheme, monitor: Monitor) -> 
         LandCoverError: if a file cannot be written; the finished raster is kept.
     """
     with _raster_is_complete(steps.classified):
-        if steps.chosen.polygons:
-            write_polygons(steps, steps.chosen.polygons, monitor)
-        if steps.chosen.buildings:
-            write_buildings(steps, steps.chosen.buildings, scheme, monitor)
-        if steps.chosen.roads:
-            write_roads(steps, steps.chosen.roads, scheme, monitor)
+        chosen = steps.chosen
+        with ExitStack() as stack:
+            network = None
+            if chosen.roads and (chosen.polygons or chosen.buildings) and _may_start_process(steps):
+                from dubai_landcover_plugin.core.roads.process import NetworkProcess
+
+                network = stack.enter_context(NetworkProcess(_roads_request(steps, chosen.roads, scheme)))
+            if chosen.polygons or chosen.buildings:
+                layers = write_polygons(steps, scheme, monitor)
+                if chosen.buildings:
+                    write_buildings(steps, chosen.buildings, scheme, layers, monitor)
+            if chosen.roads:
+                write_roads(_roads_request(steps, chosen.roads, scheme), monitor, network)
 
 
 @contextmanager
@@ -145,67 +170,100 @@ def _raster_is_complete(path: str) -> Iterator[None]:
         ) from error
 
 
-def write_polygons(steps: VectorSteps, output: str, monitor: Monitor) -> None:
-    """Write the polygons of all classes."""
-    from dubai_landcover_plugin.core.polygons.polygonize import polygonize_checked
+def _may_start_process(steps: VectorSteps) -> bool:
+    """Return whether the road network may be extracted in a process beside polygons and buildings.
 
-    asked = PolygonizeRequest(
-        input=steps.classified,
-        output=output,
-        min_area=steps.min_area,
-        simplify=steps.simplify,
-        confidence=steps.confidence,
-        overwrite=steps.overwrite,
-    )
-    polygonize_checked(asked, monitor)
+    It takes as long as both. Small rasters are not worth the start of a process.
+    """
+    from dubai_landcover_plugin.core.runtimes.hardware import cores, free_memory, used_memory
+
+    with rasterio.open(steps.classified) as dataset:
+        pixels = dataset.width * dataset.height
+    room = free_memory() // 2 if steps.memory is None else steps.memory * _MB - used_memory()
+    needed = _PROCESS + _BYTES_PER_PIXEL * pixels
+    return bool(sys.executable) and cores() > 1 and pixels >= _LEAST_PIXELS and room >= needed
 
 
-def write_buildings(steps: VectorSteps, output: str, scheme: ClassScheme, monitor: Monitor) -> None:
-    """Write regularized buildings; the polygons of roads are obstacles that they do not grow into."""
+def write_polygons(steps: VectorSteps, scheme: ClassScheme, monitor: Monitor) -> dict[int, VectorLayer]:
+    """Trace the raster once; write the polygons of all classes, if requested.
+
+    Returns:
+        The polygons that buildings are made from, by class id: those of buildings and roads; none if no buildings are
+        requested.
+    """
+    from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
+    from dubai_landcover_plugin.core.io.memory_layer import MemoryLayer
+    from dubai_landcover_plugin.core.polygons.polygonize import write_polygons as write_files
+    from dubai_landcover_plugin.core.polygons.polygonizer import PolygonOptions
+
+    chosen = steps.chosen
+    kept = (scheme.find(chosen.building_class), _find(scheme, chosen.road_class)) if chosen.buildings else ()
+    with ClassifiedSource(steps.classified) as source:
+        for note in source.notes:
+            monitor.log("warning", note)
+        layers = {entry.id: MemoryLayer(source.grid.crs) for entry in kept if entry is not None}
+        write_files(
+            source,
+            {Path(chosen.polygons): {entry.id for entry in source.scheme.entries}} if chosen.polygons else {},
+            PolygonOptions(steps.min_area, steps.simplify, confidence=steps.confidence),
+            monitor,
+            steps.overwrite,
+            layers,
+        )
+    monitor.report(1, 1, "")
+    return {class_id: layer.layer() for class_id, layer in layers.items()}
+
+
+def write_buildings(
+    steps: VectorSteps, output: str, scheme: ClassScheme, layers: Mapping[int, VectorLayer], monitor: Monitor
+) -> None:
+    """Write regularized buildings; the polygons of roads are obstacles that they do not grow into.
+
+    Args:
+        steps: The outputs.
+        output: The vector file.
+        scheme: Classes of the raster.
+        layers: See :func:`write_polygons`.
+        monitor: Receives progress and messages; may cancel.
+    """
     from dubai_landcover_plugin.core.buildings.regularize import regularize_checked
-    from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygons
 
     building, road = scheme.find(steps.chosen.building_class), _find(scheme, steps.chosen.road_class)
-    with temporary_folder(output) as folder:
-        asked = ClassFilesRequest(
-            input=steps.classified,
-            output_folder=str(folder),
-            classes=tuple(dict.fromkeys(str(entry.id) for entry in (building, road) if entry is not None)),
-            suffix=".gpkg",
-            min_area=steps.min_area,
-            simplify=steps.simplify,
-            confidence=steps.confidence,
-        )
-        made = export_class_polygons(asked, monitor)
-        has_obstacles = road is not None and road != building and made.counts[road.name]
-        regularize_checked(
-            BuildingsRequest(
-                made.files[building.name],
-                output,
-                obstacles=made.files[road.name] if road is not None and has_obstacles else None,
-                min_area=steps.min_area,
-                overwrite=steps.overwrite,
-            ),
-            monitor,
-        )
+    obstacles = layers[road.id] if road is not None and road != building else None
+    source = f"The class {building.name} of {steps.classified}"
+    regularize_checked(
+        BuildingsRequest(source, output, min_area=steps.min_area, overwrite=steps.overwrite),
+        monitor,
+        layers[building.id],
+        obstacles if obstacles is not None and len(obstacles.geometries) else None,
+    )
 
 
-def write_roads(steps: VectorSteps, output: str, scheme: ClassScheme, monitor: Monitor) -> None:
-    """Write the road network; bridges over gaps cross neither water nor buildings."""
-    from dubai_landcover_plugin.core.roads.extract import extract_checked
+def write_roads(request: RoadsRequest, monitor: Monitor, network: NetworkProcess | None = None) -> None:
+    """Write the road network.
 
+    Args:
+        request: The request.
+        monitor: Receives progress and messages; may cancel.
+        network: A process that extracts the network already, or None.
+    """
+    from dubai_landcover_plugin.core.roads.extract import extract_network, write_network
+
+    extraction = network.result(monitor) if network is not None else None
+    write_network(extraction or extract_network(request, monitor), request, monitor)
+
+
+def _roads_request(steps: VectorSteps, output: str, scheme: ClassScheme) -> RoadsRequest:
+    """Return the request of the road network; bridges over gaps cross neither water nor buildings."""
     road = scheme.find(steps.chosen.road_class)
     barriers = (_find(scheme, _WATER), _find(scheme, steps.chosen.building_class))
-    extract_checked(
-        RoadsRequest(
-            steps.classified,
-            output,
-            class_name=str(road.id),
-            barriers=tuple(str(entry.id) for entry in barriers if entry is not None and entry != road),
-            confidence=steps.confidence,
-            overwrite=steps.overwrite,
-        ),
-        monitor,
+    return RoadsRequest(
+        steps.classified,
+        output,
+        class_name=str(road.id),
+        barriers=tuple(str(entry.id) for entry in barriers if entry is not None and entry != road),
+        confidence=steps.confidence,
+        overwrite=steps.overwrite,
     )
 
 

@@ -9,10 +9,16 @@ import pytest
 import shapely
 from scipy.ndimage import gaussian_filter
 
+from dubai_landcover_plugin.core import export_class_polygons, polygonize, regularize_buildings
+from dubai_landcover_plugin.core.polygons import polygonize as polygonize_module
+from dubai_landcover_plugin.core.roads import process as process_module
+from dubai_landcover_plugin.core.segmentation import vector_outputs
 from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, write_extras
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, OutputError
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
+from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
+from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 from tests.factories import read_layer, write_class_map
 
@@ -118,3 +124,81 @@ def test_the_smallest_area_holds_for_buildings_too(tmp_path):
     _, fields = read_layer(tmp_path / "b.gpkg")
     assert len(fields["area_m2"]) > 10
     assert fields["area_m2"].min() >= 60
+
+
+def same_layers(one, other):
+    """Return whether two vector files have the same features."""
+    (geometries, fields), (others, other_fields) = read_layer(one), read_layer(other)
+    same = shapely.to_wkb(geometries).tolist() == shapely.to_wkb(others).tolist()
+    return same and all(
+        np.array_equal(values, other_fields[name], equal_nan=values.dtype.kind == "f")
+        for name, values in fields.items()
+    )
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """A classified raster of 150 × 150 m with ragged houses and roads."""
+    rng = np.random.default_rng(5)
+    ids = gaussian_filter(rng.normal(size=(3, 150, 150)), (0, 3, 3)).argmax(axis=0).astype(np.uint8) + 2
+    return write_class_map(tmp_path / "mixed.tif", ids)
+
+
+@pytest.mark.parametrize("with_polygons", [True, False])
+def test_one_tracing_gives_what_the_tools_give_one_by_one(mixed, tmp_path, monkeypatch, with_polygons):
+    tracings, trace = [], polygonize_module.Polygonizer
+    monkeypatch.setattr(polygonize_module, "Polygonizer", lambda *a, **k: tracings.append(1) or trace(*a, **k))
+    polygons, buildings = tmp_path / "p.gpkg", tmp_path / "b.gpkg"
+    request = SegmentationRequest(
+        "image.tif", mixed, polygons=str(polygons) if with_polygons else None, buildings=str(buildings)
+    )
+    write_extras(request, DUBAI, {}, SilentMonitor())
+    assert len(tracings) == 1
+    if with_polygons:
+        polygonize(PolygonizeRequest(mixed, str(tmp_path / "p2.gpkg")))
+        assert same_layers(polygons, tmp_path / "p2.gpkg")
+    assert polygons.exists() == with_polygons
+    made = export_class_polygons(ClassFilesRequest(mixed, str(tmp_path / "classes"), ("Building", "Road"), ".gpkg"))
+    files = made.files["Building"], made.files["Road"]
+    regularize_buildings(BuildingsRequest(files[0], str(tmp_path / "b2.gpkg"), obstacles=files[1], min_area=20.0))
+    assert len(read_layer(buildings)[0]) > 10
+    assert same_layers(buildings, tmp_path / "b2.gpkg")
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_roads_are_the_same_from_a_process_beside(mixed, tmp_path, monkeypatch, fails):
+    request = SegmentationRequest("image.tif", mixed, roads=str(tmp_path / "alone.gpkg"))
+    write_extras(request, DUBAI, {}, SilentMonitor())
+    found = []
+
+    class Observed(process_module.NetworkProcess):
+        def result(self, monitor):
+            if fails:
+                self._process.kill()
+            found.append(super().result(monitor))
+            return found[-1]
+
+    monkeypatch.setattr(process_module, "NetworkProcess", Observed)
+    monkeypatch.setattr(vector_outputs, "_may_start_process", lambda steps: True)
+    beside = replace(request, roads=str(tmp_path / "beside.gpkg"), buildings=str(tmp_path / "b.gpkg"))
+    write_extras(beside, DUBAI, {}, SilentMonitor())
+    assert [extraction is None for extraction in found] == [fails]
+    assert same_layers(tmp_path / "alone.gpkg", tmp_path / "beside.gpkg")
+
+
+def test_a_process_needs_cores_memory_and_a_raster_that_is_worth_it(mixed, monkeypatch):
+    hardware = "dubai_landcover_plugin.core.runtimes.hardware"
+    chosen = SegmentationRequest("image.tif", mixed)
+    steps = vector_outputs.VectorSteps(mixed, chosen, None, 20.0, 2.0, True, memory=1000)
+
+    def may(**changes):
+        with monkeypatch.context() as patch:
+            patch.setattr(vector_outputs, "_LEAST_PIXELS", changes.get("least", 1))
+            patch.setattr(f"{hardware}.cores", lambda: changes.get("cores", 2))
+            patch.setattr(f"{hardware}.used_memory", lambda: changes.get("used", 400) << 20)
+            return vector_outputs._may_start_process(steps)
+
+    assert may()
+    assert not may(cores=1)
+    assert not may(used=900)
+    assert not may(least=150 * 150 + 1)
