@@ -34,6 +34,7 @@ TOOLS = {
     "apply_corrections": ("Apply Corrections", "landcover correct"),
     "recode_classes": ("Recode Classes", "landcover recode"),
     "teach_model": ("Model from Samples", "landcover teach"),
+    "preview_land_cover": ("Preview Land Cover", "landcover preview"),
 }
 """By function in Python: name in QGIS and command."""
 INTRODUCTION = """# Options
@@ -48,8 +49,8 @@ SEGMENTATION = """
 ## Options of both segmentations
 
 In Python they are the fields of `SegmentOptions`, the request's `options`. They apply to `landcover segment` and
-`landcover batch`, Segment Land Cover and Segment Folder (which has no `BANDS`). `landcover teach` has those about
-reading and the network.
+`landcover batch`, Segment Land Cover and Segment Folder (which has no `BANDS`). `landcover teach` and
+`landcover preview` have those about reading and the network.
 """
 
 

@@ -7,11 +7,15 @@ from qgis.PyQt.QtGui import QIcon
 
 from dubai_landcover_plugin.processing.algorithms.accuracy_assessment import AccuracyAssessment
 from dubai_landcover_plugin.processing.algorithms.accuracy_sample import AccuracySample
+from dubai_landcover_plugin.processing.algorithms.apply_corrections import ApplyCorrections
 from dubai_landcover_plugin.processing.algorithms.change_between_dates import ChangeBetweenDates
 from dubai_landcover_plugin.processing.algorithms.export_class_polygons import ExportClassPolygons
 from dubai_landcover_plugin.processing.algorithms.extract_road_network import ExtractRoadNetwork
 from dubai_landcover_plugin.processing.algorithms.land_cover_report import LandCoverReport
+from dubai_landcover_plugin.processing.algorithms.model_from_samples import ModelFromSamples
 from dubai_landcover_plugin.processing.algorithms.polygonize_land_cover import PolygonizeLandCover
+from dubai_landcover_plugin.processing.algorithms.preview_land_cover import PreviewLandCover
+from dubai_landcover_plugin.processing.algorithms.recode_classes import RecodeClasses
 from dubai_landcover_plugin.processing.algorithms.regularize_buildings import RegularizeBuildings
 from dubai_landcover_plugin.processing.algorithms.segment_folder import SegmentFolder
 from dubai_landcover_plugin.processing.algorithms.segment_land_cover import SegmentLandCover
@@ -44,6 +48,8 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
         for algorithm in (
             SegmentLandCover,
             SegmentFolder,
+            PreviewLandCover,
+            ModelFromSamples,
             PolygonizeLandCover,
             ExportClassPolygons,
             RegularizeBuildings,
@@ -52,6 +58,8 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
             AccuracySample,
             AccuracyAssessment,
             ChangeBetweenDates,
+            ApplyCorrections,
+            RecodeClasses,
         ):
             self.addAlgorithm(algorithm())
         for problem in readable_models(available_models())[1]:

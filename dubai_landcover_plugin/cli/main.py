@@ -14,6 +14,7 @@ from dubai_landcover_plugin.cli import (
     corrections,
     installation,
     polygons,
+    preview,
     report,
     roads,
     segment,
@@ -53,6 +54,7 @@ for _command in (
     corrections.CORRECT,
     corrections.RECODE,
     teach.TEACH,
+    preview.PREVIEW,
     installation.MODELS,
     installation.DOCTOR,
 ):

@@ -7,10 +7,7 @@ from typing import Any
 
 from dubai_landcover_plugin.cli.options import Outcome, command, parameters_of, request_of
 from dubai_landcover_plugin.cli.terminal import TerminalMonitor
-from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest, TeachResult
-
-_OF_RUNS = ("device", "tta", "min_confidence", "min_area", "simplify", "cog", "keep")
-"""Options of a segmentation that teaching does not have."""
+from dubai_landcover_plugin.protocol.requests.teaching import UNUSED_OPTIONS, TeachRequest, TeachResult
 
 
 def _teach(values: dict[str, Any], monitor: TerminalMonitor) -> Outcome:
@@ -37,6 +34,6 @@ TEACH = command(
     "teach",
     "Correct a model with labels.\n\nThe labels are points, lines or polygons drawn on a raster, with a class. The "
     "taught model is a file for --model of the other commands.",
-    parameters_of(TeachRequest, skip=_OF_RUNS),
+    parameters_of(TeachRequest, skip=UNUSED_OPTIONS),
     _teach,
 )

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dubai_landcover_plugin.core.roads.extract import extract_roads
     from dubai_landcover_plugin.core.segmentation.batch import segment_folder
     from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+    from dubai_landcover_plugin.core.teaching.preview import preview_land_cover
     from dubai_landcover_plugin.core.teaching.teach import teach_model
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "extract_roads",
     "map_change",
     "polygonize",
+    "preview_land_cover",
     "recode_classes",
     "regularize_buildings",
     "segment_folder",
@@ -62,6 +64,7 @@ _MODULES = {
     "apply_corrections": "corrections.correct",
     "recode_classes": "corrections.recode",
     "teach_model": "teaching.teach",
+    "preview_land_cover": "teaching.preview",
 }
 
 

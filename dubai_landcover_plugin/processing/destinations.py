@@ -56,6 +56,24 @@ def check_destinations(algorithm: LandCoverAlgorithm, request: type[Request], pa
             _check_suffix(str(item.key), target, allowed)
 
 
+def check_not_input(parameters: Mapping[str, Any], key: str, path: str) -> None:
+    """Refuse a destination that is the raster which is read.
+
+    Args:
+        parameters: Values of the parameters.
+        key: Name of the destination parameter.
+        path: File of the raster; empty where it has none.
+
+    Raises:
+        RequestError: if both are the same file.
+    """
+    target = destination_text(parameters.get(key))
+    if path and target and os.path.realpath(target) == os.path.realpath(path):
+        raise RequestError(
+            tr("The result would replace the raster {path}.").format(path=path), tr("Choose another file.")
+        )
+
+
 def destination_text(value: Any) -> str:
     """Return the path in the value of a destination parameter, as far as it is known before the run."""
     sink = getattr(value, "sink", None)  # QgsProcessingOutputLayerDefinition

@@ -154,8 +154,12 @@ def _output(item: Described, name: str, title: str) -> QgsProcessingParameterDef
         return QgsProcessingParameterRasterDestination(name, title, optional=item.optional)
     if kind in _GEOMETRIES:
         return QgsProcessingParameterVectorDestination(name, title, _GEOMETRIES[kind], optional=item.optional)
-    files = tr("HTML files (*.html)") if kind == "page" else tr("CSV files (*.csv)")
-    return QgsProcessingParameterFileDestination(name, title, files, optional=item.optional)
+    files = {
+        "page": tr("HTML files (*.html)"),
+        "table": tr("CSV files (*.csv)"),
+        "model": tr("Models (*.safetensors)"),
+    }
+    return QgsProcessingParameterFileDestination(name, title, files[kind], optional=item.optional)
 
 
 def _number(item: Described, name: str, title: str) -> QgsProcessingParameterNumber:

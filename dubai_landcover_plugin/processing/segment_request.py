@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,18 +14,17 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
-from dubai_landcover_plugin.processing.destinations import check_destinations, destination_text, is_skipped
+from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, is_skipped
 from dubai_landcover_plugin.processing.inputs import engine_path
 from dubai_landcover_plugin.processing.message_bar import warn_in_message_bar
 from dubai_landcover_plugin.processing.parameters import label, option_values
-from dubai_landcover_plugin.protocol.errors import BandError, BundleError, RequestError
+from dubai_landcover_plugin.protocol.errors import BandError, BundleError
 from dubai_landcover_plugin.protocol.model_folders import readable_models, user_model_folder
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
 from dubai_landcover_plugin.protocol.requests.options import Described
-from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.requests.request import Request, dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import (
-    SegmentationRequest,
     SegmentationResult,
     SegmentOptions,
 )
@@ -128,14 +126,17 @@ def segment_options(
 
 
 def check_parameters(
-    algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext
+    algorithm: LandCoverAlgorithm,
+    request: type[Request],
+    parameters: Mapping[str, Any],
+    context: QgsProcessingContext,
 ) -> None:
     """Refuse what the engine would refuse later.
 
     Raises:
         LandCoverError: naming the value, the limit and the remedy.
     """
-    check_destinations(algorithm, SegmentationRequest, parameters)
+    check_destinations(algorithm, request, parameters)
     options = segment_options(algorithm, parameters, context)
     model = read_metadata(options.model)
     layer = algorithm.parameterAsRasterLayer(parameters, "INPUT", context)
@@ -156,15 +157,8 @@ def check_parameters(
             tr("Choose among those."),
         )
     path = engine_path(layer)
-    for name in ("OUTPUT", "CONFIDENCE", "NOVELTY_RASTER"):
-        if path and _same_file(destination_text(parameters.get(name)), path):
-            raise RequestError(
-                tr("The result would replace the raster {path}.").format(path=path), tr("Choose another file.")
-            )
-
-
-def _same_file(first: str, second: str) -> bool:
-    return bool(first) and os.path.realpath(first) == os.path.realpath(second)
+    for name in (str(item.key) for item in request.described() if item.option.writes == "raster"):
+        check_not_input(parameters, name, path)
 
 
 def outputs(result: SegmentationResult, paths: Mapping[str, str]) -> dict[str, Any]:

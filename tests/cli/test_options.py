@@ -42,6 +42,7 @@ OPTIONS = {
     "recode": "--classes --within --polygons --buildings --roads --confidence --building-class --road-class --min-area "
     "--simplify --scheme --overwrite",
     "teach": "--new-classes --class-field --brush --model-title --model --bands --gsd --overwrite",
+    "preview": "--extent --confidence --model --bands --min-confidence --gsd --stretch --overwrite",
     "models": "",
     "doctor": "",
 }

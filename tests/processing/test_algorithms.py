@@ -27,12 +27,18 @@ from dubai_landcover_plugin.protocol.requests import (
     BuildingsRequest,
     ChangeRequest,
     ClassFilesRequest,
+    CorrectionsRequest,
     FolderRequest,
     PolygonizeRequest,
+    PreviewRequest,
+    RecodeRequest,
     ReportRequest,
     Request,
     RoadsRequest,
     SegmentationRequest,
+    TeachRequest,
+    preview,
+    teaching,
 )
 from dubai_landcover_plugin.protocol.requests.options import option
 
@@ -50,8 +56,16 @@ REQUESTS = {
     "accuracysample": AccuracySampleRequest,
     "accuracyassessment": AccuracyRequest,
     "changebetweendates": ChangeRequest,
+    "applycorrections": CorrectionsRequest,
+    "recodeclasses": RecodeRequest,
+    "modelfromsamples": TeachRequest,
+    "previewlandcover": PreviewRequest,
 }
-WITHOUT_PARAMETER = {("segmentfolder", "bands")}
+WITHOUT_PARAMETER = {
+    ("segmentfolder", "bands"),
+    *(("modelfromsamples", name) for name in teaching.UNUSED_OPTIONS),
+    *(("previewlandcover", name) for name in preview.UNUSED_OPTIONS),
+}
 FLAGS = QgsProcessingParameterDefinition.Flag
 MAKE = Callable[[str], Any]
 

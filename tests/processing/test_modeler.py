@@ -27,7 +27,7 @@ from qgis.core import (
 from qgis.PyQt import sip
 
 from tests.processing.conftest import BUILD
-from tests.processing.qgis_fixtures import RecordingFeedback, town, write_raster
+from tests.processing.qgis_fixtures import RecordingFeedback, town, write_classes, write_raster
 
 pytestmark = pytest.mark.qgis
 PROGRAM = shutil.which("qgis_process.bin") or shutil.which("qgis_process")
@@ -163,6 +163,32 @@ def test_qgis_process(qgis_process: Callable, raster: str, tmp_path: Path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert (gdal.Open(str(tmp_path / "classes.tif")).ReadAsArray() > 0).all()
     assert (tmp_path / "polygons.gpkg").is_file()
+
+
+def test_corrections_in_qgis_process(qgis_process: Callable, tmp_path: Path):
+    classes = write_classes(tmp_path / "classes.tif")
+    corrections = {
+        "type": "FeatureCollection",
+        "crs": {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::32640"}},
+        "features": [
+            {
+                "type": "Feature",
+                "properties": {"from": "Building", "to": "Land"},
+                "geometry": {
+                    "type": "Polygon",
+                    "coordinates": [[[3e5, 2779980], [300030, 2779980], [300030, 278e4], [3e5, 278e4], [3e5, 2779980]]],
+                },
+            }
+        ],
+    }
+    (tmp_path / "corrections.geojson").write_text(json.dumps(corrections))
+    done = qgis_process(
+        "--json", "run", "dubailandcover:applycorrections", "--", f"INPUT={classes}",
+        "CORRECTIONS=corrections.geojson", "OUTPUT=corrected.tif",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert json.loads(json.loads(done.stdout)["results"]["CHANGES"]) == {"Building → Land": 200}
+    assert not (gdal.Open(str(tmp_path / "corrected.tif")).ReadAsArray() == 4).any()
 
 
 def test_qgis_process_without_an_engine_fails_with_the_remedy(qgis_process: Callable, raster: str, tmp_path: Path):

@@ -26,6 +26,10 @@ NAMES = [
     "accuracysample",
     "accuracyassessment",
     "changebetweendates",
+    "applycorrections",
+    "recodeclasses",
+    "modelfromsamples",
+    "previewlandcover",
 ]
 MAKE = Callable[[str], Any]
 

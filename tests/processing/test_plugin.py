@@ -32,6 +32,10 @@ ALGORITHMS = {
     "accuracysample",
     "accuracyassessment",
     "changebetweendates",
+    "applycorrections",
+    "recodeclasses",
+    "modelfromsamples",
+    "previewlandcover",
 }
 
 

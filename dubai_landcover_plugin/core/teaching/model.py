@@ -26,6 +26,11 @@ _LEVELS = 4
 _OF_OLD_WEIGHTS = ("int8", "parity")  # entries of the provenance that a taught model does not inherit
 
 
+def is_teachable(bundle: ModelBundle) -> bool:
+    """Return whether a session can use the features of a model."""
+    return bundle.metadata.spec.architecture in TEACHABLE and bundle.path is not None
+
+
 def check_teachable(bundle: ModelBundle) -> None:
     """Refuse a model whose features a session cannot use.
 
@@ -33,7 +38,7 @@ def check_teachable(bundle: ModelBundle) -> None:
         BundleError: naming the architecture.
     """
     metadata = bundle.metadata
-    if metadata.spec.architecture not in TEACHABLE or bundle.path is None:
+    if not is_teachable(bundle):
         kind = "an ONNX file" if bundle.is_onnx else f"a network of the type {metadata.spec.architecture}"
         raise BundleError(
             f"The model '{metadata.name}' cannot be taught: it is {kind}.",

@@ -56,7 +56,8 @@ def view_windows(job: Job, weights: WindowWeights, window: Window) -> tuple[Wind
         area = Window(rows[0], cols[0], rows[1] - rows[0], cols[1] - cols[0])
     if area.height * area.width > MAX_VIEW:
         raise RequestError(
-            f"The view has {area.height * area.width / 1e6:.0f} Mpx; the limit is {MAX_VIEW / 1e6:.0f} Mpx.", "Zoom in."
+            f"The view has {area.height * area.width / 1e6:.0f} Mpx; the limit is {MAX_VIEW / 1e6:.0f} Mpx.",
+            "Zoom in, or choose a smaller extent.",
         )
     height, width = tiles.window_shape
     indices = [

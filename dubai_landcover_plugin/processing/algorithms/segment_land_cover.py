@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 from qgis.core import (
@@ -13,42 +11,29 @@ from qgis.core import (
     QgsProcessingOutputFile,
     QgsProcessingOutputNumber,
     QgsProcessingOutputString,
-    QgsProcessingParameterBand,
-    QgsProcessingParameterNumber,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
 from dubai_landcover_plugin.processing.destinations import destinations, output_values
-from dubai_landcover_plugin.processing.inputs import opened_for_engine, raster_input
-from dubai_landcover_plugin.processing.layer_nodata import user_nodata
+from dubai_landcover_plugin.processing.image_input import ImageAlgorithm
 from dubai_landcover_plugin.processing.layer_styles import ResultStyle
 from dubai_landcover_plugin.processing.parameters import (
-    add_inputs,
     add_outputs,
-    add_parameter,
-    label,
-    make_parameter,
     option_of,
 )
-from dubai_landcover_plugin.processing.raster_copies import RasterInput
 from dubai_landcover_plugin.processing.segment_request import (
-    add_model,
-    check_parameters,
     outputs,
     report_areas,
-    segment_options,
     warn_of_novelty,
 )
 from dubai_landcover_plugin.protocol.errors import LandCoverError
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
-from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentationResult
 from dubai_landcover_plugin.runner.settings import natural_colours
 
 CLASS_CHOICES = ("building_class", "road_class")
 
 
-class SegmentLandCover(LandCoverAlgorithm):
+class SegmentLandCover(ImageAlgorithm):
     """Assigns a land-cover class to every pixel of a raster."""
 
     INFO = AlgorithmInfo(
@@ -73,17 +58,12 @@ class SegmentLandCover(LandCoverAlgorithm):
         "server.</p>",
     )
 
-    _source: RasterInput | None = None
+    REQUEST = SegmentationRequest
+    FIRST = ("input", "model", "bands", "extent")
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
-        add_inputs(
-            self,
-            SegmentationRequest,
-            first=("input", "model", "bands", "extent"),
-            own={"model": partial(add_model, self), "bands": self._add_bands, "extent": self._add_extent},
-        )
-        self._add_drawing()
+        self.add_image_inputs()
         add_outputs(self, SegmentationRequest)
         self.addOutput(QgsProcessingOutputString("AREAS", tr("Areas in m² by class, as JSON")))
         self.addOutput(QgsProcessingOutputString("PIXELS", tr("Pixels by class, as JSON")))
@@ -95,66 +75,14 @@ class SegmentLandCover(LandCoverAlgorithm):
         self.addOutput(QgsProcessingOutputString("MODEL_HASH", tr("SHA-256 of the model")))
         self.addOutput(QgsProcessingOutputFile("RECORD", tr("Run record (JSON)")))
 
-    def _add_bands(self, item: Described) -> None:
-        parameter = QgsProcessingParameterBand(
-            item.key, label(item), parentLayerParameterName="INPUT", optional=True, allowMultiple=True
-        )
-        add_parameter(self, item, parameter)
-
-    def _add_extent(self, item: Described) -> None:
-        self.add(make_parameter(item), f"{tr(item.option.help)} {tr('Web layers (WMS, XYZ) need an extent.')}")
-
-    def _add_drawing(self) -> None:
-        parameter = QgsProcessingParameterNumber(
-            "DRAWING_GSD",
-            tr("Resolution for web layers (m/px)"),
-            QgsProcessingParameterNumber.Type.Double,
-            optional=True,
-        )
-        parameter.setMinimum(0.001)
-        parameter.setMetadata({"widget_wrapper": {"decimals": 3}})
-        self.add(
-            parameter,
-            tr(
-                "Resolution at which a web layer is drawn before it is classified. By default that of the model's "
-                "training data."
-            ),
-            advanced=True,
-        )
-
-    def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
-        """Refuse formats, bands, models and paths that no run can use."""
-        super().check(parameters, context)
-        check_parameters(self, parameters, context)
-
-    def prepareAlgorithm(
-        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
-    ) -> bool:
-        """Take the layer's path or provider; layers belong to the main thread."""
-        layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
-        if layer is None or not layer.isValid():
-            raise QgsProcessingException(self.invalidRasterError(parameters, "INPUT"))
-        # The request has one further no data value: the parameter's or the layer's.
-        given = parameters.get("NODATA") not in (None, "")
-        self._source = raster_input(layer, has_options=not (given and user_nodata(layer.dataProvider())))
-        return True
-
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Run the engine and return the results; QGIS styles those that it loads."""
-        source = self._source
-        if source is None:
-            raise QgsProcessingException("The algorithm was not prepared.")
-        try:
-            options = segment_options(self, parameters, context, source.crs_override, source.nodata)
-            model = read_metadata(options.model)
-        except LandCoverError as error:
-            raise QgsProcessingException(str(error)) from error
+        options, model = self.options(parameters, context)
         paths = destinations(self, SegmentationRequest, parameters, context)
-        extent = self.parameterAsExtent(parameters, "EXTENT", context, source.crs)
-        gsd = self.parameterAsDouble(parameters, "DRAWING_GSD", context) or model.gsd
-        with opened_for_engine(source, extent, gsd, context.transformContext(), feedback) as (path, engine_extent):
+        extent = self.parameterAsExtent(parameters, "EXTENT", context, self.source.crs)
+        with self.opened(extent, model, parameters, context, feedback) as (path, engine_extent):
             try:
                 values = {
                     **output_values(SegmentationRequest, paths),
@@ -165,8 +93,8 @@ class SegmentLandCover(LandCoverAlgorithm):
                 raise QgsProcessingException(str(error)) from error
             result = SegmentationResult.from_json(self.run_engine("segment_raster", request.to_json(), feedback))
         report_areas(result, feedback)
-        warn_of_novelty(result, model.name, source.name)
-        style = ResultStyle(model.scheme, natural_colours(), source.name)
+        warn_of_novelty(result, model.name, self.source.name)
+        style = ResultStyle(model.scheme, natural_colours(), self.source.name)
         for name in ("output", "confidence", "novelty", "polygons", "buildings", "roads"):
             item, kind = option_of(SegmentationRequest, name), "classes" if name == "output" else name
             style.on_load(context, paths.get(str(item.key)), kind, tr(item.option.title), paths["OUTPUT"])

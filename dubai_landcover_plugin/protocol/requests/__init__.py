@@ -20,6 +20,7 @@ from dubai_landcover_plugin.protocol.requests.polygons import (
     PolygonizeRequest,
     PolygonizeResult,
 )
+from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest, PreviewResult
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest, ReportResult
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest, RoadsResult
@@ -49,6 +50,8 @@ __all__ = [
     "FolderResult",
     "PolygonizeRequest",
     "PolygonizeResult",
+    "PreviewRequest",
+    "PreviewResult",
     "RecodeRequest",
     "ReportRequest",
     "ReportResult",

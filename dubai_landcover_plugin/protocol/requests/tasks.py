@@ -15,6 +15,7 @@ from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
 from dubai_landcover_plugin.protocol.requests.options import VECTORS
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
+from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
@@ -82,6 +83,7 @@ TASKS = {
     "apply_corrections": Task(CorrectionsRequest),
     "recode_classes": Task(RecodeRequest),
     "teach_model": Task(TeachRequest),
+    "preview_land_cover": Task(PreviewRequest),
 }
 """Tasks by name; each is the function of that name in :mod:`dubai_landcover_plugin.core`."""
 

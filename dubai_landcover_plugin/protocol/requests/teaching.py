@@ -13,6 +13,9 @@ from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from dubai_landcover_plugin.protocol.requests.session import MAX_BRUSH
 
+UNUSED_OPTIONS = ("device", "tta", "min_confidence", "min_area", "simplify", "cog", "keep")
+"""Options of a segmentation that teaching does not have."""
+
 
 @dataclass(frozen=True)
 class TeachRequest(Request):

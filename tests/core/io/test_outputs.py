@@ -18,6 +18,7 @@ from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
+from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
@@ -53,6 +54,7 @@ REQUESTS = {
         "in.tif", "o.tif", ("Land=Road",), within="z.gpkg", polygons="p.shp", buildings="b.gpkg", roads="r.fgb",
         confidence="c.tif", scheme="s.qml",
     ),
+    "preview_land_cover": PreviewRequest("in.tif", "p.tif", confidence="c.tif"),
     "teach_model": TeachRequest("in.tif", "labels.gpkg", "own.safetensors"),
 }  # fmt: skip
 """A request of each task that names every file it can."""

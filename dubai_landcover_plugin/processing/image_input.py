@@ -1,0 +1,144 @@
+"""Base class of algorithms that classify an image with a model: its raster, model, bands and options."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from typing import Any, ClassVar, Optional
+
+from qgis.core import (
+    QgsProcessingContext,
+    QgsProcessingException,
+    QgsProcessingFeedback,
+    QgsProcessingParameterBand,
+    QgsProcessingParameterNumber,
+    QgsRectangle,
+)
+
+from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.inputs import opened_for_engine, raster_input
+from dubai_landcover_plugin.processing.layer_nodata import user_nodata
+from dubai_landcover_plugin.processing.parameters import add_inputs, add_parameter, label, make_parameter
+from dubai_landcover_plugin.processing.raster_copies import RasterInput
+from dubai_landcover_plugin.processing.segment_request import add_model, check_parameters, segment_options
+from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, read_metadata
+from dubai_landcover_plugin.protocol.requests.options import Described
+from dubai_landcover_plugin.protocol.requests.request import Request
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
+
+Extent = Optional[tuple[float, float, float, float]]
+
+
+class ImageAlgorithm(LandCoverAlgorithm):
+    """Classifies an image with a model; subclasses set the request."""
+
+    REQUEST: ClassVar[type[Request]]
+    FIRST: ClassVar[tuple[str, ...]]
+    """Options that come first in the dialog."""
+    UNUSED: ClassVar[tuple[str, ...]] = ()
+    """Options without a parameter."""
+
+    _source: RasterInput | None = None
+
+    def add_image_inputs(self, **own: Any) -> None:
+        """Add the inputs of the request and the resolution for web layers.
+
+        Args:
+            **own: By option name, functions that add another parameter than the general one; they take the option.
+        """
+        general = {"model": partial(add_model, self), "bands": self._add_bands, "extent": self._add_extent}
+        add_inputs(self, self.REQUEST, first=self.FIRST, own={**general, **own}, skip=self.UNUSED)
+        self._add_drawing()
+
+    def _add_bands(self, item: Described) -> None:
+        parameter = QgsProcessingParameterBand(
+            item.key, label(item), parentLayerParameterName="INPUT", optional=True, allowMultiple=True
+        )
+        add_parameter(self, item, parameter)
+
+    def _add_extent(self, item: Described) -> None:
+        self.add(make_parameter(item), f"{tr(item.option.help)} {tr('Web layers (WMS, XYZ) need an extent.')}")
+
+    def _add_drawing(self) -> None:
+        parameter = QgsProcessingParameterNumber(
+            "DRAWING_GSD",
+            tr("Resolution for web layers (m/px)"),
+            QgsProcessingParameterNumber.Type.Double,
+            optional=True,
+        )
+        parameter.setMinimum(0.001)
+        parameter.setMetadata({"widget_wrapper": {"decimals": 3}})
+        self.add(
+            parameter,
+            tr(
+                "Resolution at which a web layer is drawn before it is classified. By default that of the model's "
+                "training data."
+            ),
+            advanced=True,
+        )
+
+    def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
+        """Refuse formats, bands, models and paths that no run can use."""
+        super().check(parameters, context)
+        check_parameters(self, self.REQUEST, parameters, context)
+
+    def prepareAlgorithm(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Take the layer's path or provider; layers belong to the main thread."""
+        layer = self.parameterAsRasterLayer(parameters, "INPUT", context)
+        if layer is None or not layer.isValid():
+            raise QgsProcessingException(self.invalidRasterError(parameters, "INPUT"))
+        # The request has one further no data value: the parameter's or the layer's.
+        given = parameters.get("NODATA") not in (None, "")
+        self._source = raster_input(layer, has_options=not (given and user_nodata(layer.dataProvider())))
+        return True
+
+    @property
+    def source(self) -> RasterInput:
+        """The raster.
+
+        Raises:
+            QgsProcessingException: if the algorithm was not prepared.
+        """
+        if self._source is None:
+            raise QgsProcessingException("The algorithm was not prepared.")
+        return self._source
+
+    def options(
+        self, parameters: Mapping[str, Any], context: QgsProcessingContext
+    ) -> tuple[SegmentOptions, BundleMetadata]:
+        """Return the engine's options and the metadata of the model.
+
+        Raises:
+            QgsProcessingException: for values that no run can use.
+        """
+        try:
+            options = segment_options(self, parameters, context, self.source.crs_override, self.source.nodata)
+            return options, read_metadata(options.model)
+        except LandCoverError as error:
+            raise QgsProcessingException(str(error)) from error
+
+    @contextmanager
+    def opened(
+        self,
+        extent: QgsRectangle,
+        model: BundleMetadata,
+        parameters: Mapping[str, Any],
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+    ) -> Iterator[tuple[str, Extent]]:
+        """Yield the path and the extent for the request; a copy of the layer is deleted afterwards.
+
+        Args:
+            extent: Part of the raster, in its CRS; an empty one takes all.
+            model: Its ground sampling distance is that of drawn web layers by default.
+            parameters: Values of the parameters.
+            context: Processing's context.
+            feedback: Receives progress; may cancel.
+        """
+        gsd = self.parameterAsDouble(parameters, "DRAWING_GSD", context) or model.gsd
+        with opened_for_engine(self.source, extent, gsd, context.transformContext(), feedback) as found:
+            yield found
