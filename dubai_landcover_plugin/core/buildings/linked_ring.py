@@ -2,6 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+Item = TypeVar("Item", bound=np.generic)
+
+
+def rolled(values: npt.NDArray[Item], by: int) -> npt.NDArray[Item]:
+    """Roll the elements of a ring, (N, ...), as ``numpy.roll`` along the first axis, which is slow for short rings.
+
+    Args:
+        values: One element for each vertex or edge.
+        by: Number of places, at most N forwards or backwards.
+    """
+    return np.concatenate([values[-by:], values[:-by]])
+
 
 class LinkedRing:
     """Elements 0 to n - 1 in a ring.

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import shapely
 
 from dubai_landcover_plugin.core.buildings.direction import main_direction
+from dubai_landcover_plugin.core.buildings.linked_ring import rolled
 from dubai_landcover_plugin.core.buildings.local_frame import LocalFrame
 from dubai_landcover_plugin.core.buildings.rings import (
     corner_indices,
@@ -137,11 +138,11 @@ def _has_saw_teeth(polygon: shapely.Polygon, tolerance: float) -> bool:
     """Return whether four short edges in a row turn alternately to the left and to the right."""
     for ring in shapely.get_rings(polygon):
         points = shapely.get_coordinates(ring)[:-1]
-        step = np.roll(points, -1, axis=0) - points
-        following = np.roll(step, -1, axis=0)
+        step = rolled(points, -1) - points
+        following = rolled(step, -1)
         left = step[:, 0] * following[:, 1] - step[:, 1] * following[:, 0] > 0  # turn at the end of each edge
-        tooth = (left != np.roll(left, 1)) & (np.hypot(*step.T) < _TOOTH * tolerance)
-        if np.all([np.roll(tooth, shift) for shift in range(_TEETH)], axis=0).any():
+        tooth = (left != rolled(left, 1)) & (np.hypot(*step.T) < _TOOTH * tolerance)
+        if np.all([rolled(tooth, shift) for shift in range(_TEETH)], axis=0).any():
             return True
     return False
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
+from dubai_landcover_plugin.core.buildings.linked_ring import rolled
 from dubai_landcover_plugin.core.buildings.outlines import largest_polygon
 
 Array = npt.NDArray[np.float64]
@@ -63,7 +64,7 @@ def without_spikes(polygon: shapely.Polygon) -> shapely.Polygon:
         points, count = shapely.get_coordinates(ring)[:-1], 0
         while count != len(points) > 3:
             count = len(points)
-            before, after = points - np.roll(points, 1, axis=0), np.roll(points, -1, axis=0) - points
+            before, after = points - rolled(points, 1), rolled(points, -1) - points
             cosine = (before * after).sum(axis=1) / (np.hypot(*before.T) * np.hypot(*after.T))
             points = points[cosine > -_SPIKE]
         if len(points) > 2:
@@ -80,7 +81,7 @@ def _choose_walls(
         Number of the wall, distance, number of the area, for each that has a wall beside it; numbers of the others.
     """
     starts, inner = np.concatenate(rings), np.concatenate(normals)
-    ends = np.concatenate([np.roll(ring, -1, axis=0) for ring in rings])
+    ends = np.concatenate([rolled(ring, -1) for ring in rings])
     lengths = np.hypot(*(ends - starts).T)
     tree = shapely.STRtree(shapely.linestrings(np.stack([starts, ends], axis=1)))
     touch = _TOUCH * float(np.ptp(starts, axis=0).max())
@@ -126,7 +127,7 @@ def _moved(rings: list[Array], normals: list[Array], moves: list[Move]) -> shape
 
 def _inner_normals(ring: Array, is_shell: bool) -> Array:
     """Return unit normals of the edges of an open ring, (N, 2), to the inner side of its polygon."""
-    steps = np.roll(ring, -1, axis=0) - ring
+    steps = rolled(ring, -1) - ring
     sign = 1.0 if shapely.is_ccw(shapely.linearrings(ring)) == is_shell else -1.0
     normals: Array = (
         np.column_stack([-steps[:, 1], steps[:, 0]]) * (sign / np.maximum(np.hypot(*steps.T), 1e-12))[:, None]
@@ -139,16 +140,16 @@ def _shift(ring: Array, normals: Array, depths: Array) -> Array | None:
     if not depths.any():
         return ring
     offsets = (ring * normals).sum(axis=1) + depths
-    before, normals_before = np.roll(offsets, 1), np.roll(normals, 1, axis=0)
+    before, normals_before = rolled(offsets, 1), rolled(normals, 1)
     cross = normals_before[:, 0] * normals[:, 1] - normals_before[:, 1] * normals[:, 0]
     flat = np.abs(cross) < _FLAT
     safe = np.where(flat, 1.0, cross)
     x = (before * normals[:, 1] - offsets * normals_before[:, 1]) / safe
     y = (offsets * normals_before[:, 0] - before * normals[:, 0]) / safe
     # Where walls are parallel, the vertex moves along the normal by the larger distance.
-    along = ring + normals * np.maximum(depths, np.roll(depths, 1))[:, None]
+    along = ring + normals * np.maximum(depths, rolled(depths, 1))[:, None]
     moved = np.where(flat[:, None], along, np.column_stack([x, y]))
-    unmoved = (depths == 0) & (np.roll(depths, 1) == 0)
+    unmoved = (depths == 0) & (rolled(depths, 1) == 0)
     moved[unmoved] = ring[unmoved]
-    steps, given = np.roll(moved, -1, axis=0) - moved, np.roll(ring, -1, axis=0) - ring
+    steps, given = rolled(moved, -1) - moved, rolled(ring, -1) - ring
     return moved if ((steps * given).sum(axis=1) > 0).all() else None

@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.buildings.linked_ring import LinkedRing
+from dubai_landcover_plugin.core.buildings.linked_ring import LinkedRing, rolled
 from dubai_landcover_plugin.core.buildings.walls import FREE, Wall, fit_walls
 
 Array = npt.NDArray[np.float64]
@@ -55,7 +55,7 @@ def wall_ring(
     if len(walls) < 3:
         return None
     vertices = np.array([ring.vertex[i] for i in walls])
-    lengths = np.hypot(*(vertices - np.roll(vertices, 1, axis=0)).T)
+    lengths = np.hypot(*(vertices - rolled(vertices, 1)).T)
     along = np.array([ring.walls[i].code != FREE for i in walls])
     return vertices, float(lengths[along].sum() / max(lengths.sum(), 1e-12))
 

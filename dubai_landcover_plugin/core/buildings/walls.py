@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dubai_landcover_plugin.core.buildings.linked_ring import rolled
+
 Array = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
@@ -182,7 +184,7 @@ def _choose_axes(chords: Array, angles: Array, tolerance: float, diagonals: bool
         found = trial[candidates & (trial != FREE)]
         if len(np.unique(found)) == 2:
             # Short walls between two of this pair belong to it too.
-            between = (np.roll(trial, 1) // 2 == len(pairs)) & (np.roll(trial, -1) // 2 == len(pairs))
+            between = (rolled(trial, 1) // 2 == len(pairs)) & (rolled(trial, -1) // 2 == len(pairs))
             trial[between & (lengths < _LONG * tolerance)] = FREE
             _follow(trial, chords, len(pairs), angle, _SNAP * tolerance)
             codes = trial

@@ -11,13 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
-import shapely
 from scipy.ndimage import median_filter
 
 from dubai_landcover_plugin.core.grid.ground import Floats, Points
 from dubai_landcover_plugin.core.roads.area import RoadArea
 from dubai_landcover_plugin.core.roads.filters import gaussian_of_lines, median
-from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
+from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph, line_strings
 from dubai_landcover_plugin.core.roads.smooth import standard_deviation
 from dubai_landcover_plugin.core.roads.topology import find_intersecting
 
@@ -72,7 +71,7 @@ def centre_lines(graph: RoadGraph, area: RoadArea) -> None:
         for index in changed.tolist():
             number = numbers[index]
             graph.set_line(number, _centred(graph, traced[number], None if number in kept else cuts[number]))
-            shapes[index] = shapely.linestrings(graph.lines[number].points)
+        shapes[changed] = line_strings([graph.lines[numbers[index]].points for index in changed.tolist()])
         invalid = {numbers[index] for index in find_intersecting(shapes, changed).tolist()} - kept
         if not invalid:
             return

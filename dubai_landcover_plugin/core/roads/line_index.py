@@ -7,7 +7,7 @@ import numpy.typing as npt
 import shapely
 
 from dubai_landcover_plugin.core.grid.ground import Points
-from dubai_landcover_plugin.core.roads.graph import RoadGraph
+from dubai_landcover_plugin.core.roads.graph import RoadGraph, line_strings
 
 
 class LineIndex:
@@ -15,7 +15,7 @@ class LineIndex:
 
     def __init__(self, graph: RoadGraph) -> None:
         self._numbers = list(graph.lines)
-        self._shapes = np.array([shapely.linestrings(line.points) for line in graph.lines.values()], object)
+        self._shapes = line_strings([line.points for line in graph.lines.values()])
         self._tree = shapely.STRtree(self._shapes)
 
     def first_hits(self, rays: npt.NDArray[np.object_], own: list[int]) -> list[tuple[int, int, Points]]:

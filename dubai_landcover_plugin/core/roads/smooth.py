@@ -10,7 +10,7 @@ import shapely
 
 from dubai_landcover_plugin.core.grid.ground import Points
 from dubai_landcover_plugin.core.roads.filters import TRUNCATE, gaussian
-from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
+from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph, line_strings
 from dubai_landcover_plugin.core.roads.topology import find_intersecting
 
 _MIN_SIGMA, _MAX_SIGMA = 2.0, 12.0  # standard deviation of the Gaussian, in points of the traced line
@@ -73,12 +73,12 @@ def _smooth_lines(
     kept: set[int],
 ) -> npt.NDArray[np.object_]:
     """Return some lines, (N,): smoothed and simplified, except those that keep their traced course."""
-    shapes = []
+    courses = []
     for number in numbers:
         line = graph.lines[number]
         points = line.points if number in kept else _smoothed(number, line, traced, partners, sigmas[number])
-        shapes.append(shapely.linestrings(_drop_repeated(points)))
-    lines = np.array(shapes, object)
+        courses.append(_drop_repeated(points))
+    lines = line_strings(courses)
     if tolerance > 0 and len(lines):
         smoothed = np.array([number not in kept for number in numbers])
         lines[smoothed] = shapely.simplify(lines[smoothed], tolerance / graph.metric.gsd, preserve_topology=False)

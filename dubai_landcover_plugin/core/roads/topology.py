@@ -8,7 +8,7 @@ import shapely
 from scipy.spatial import cKDTree
 
 from dubai_landcover_plugin.core.grid.ground import Points
-from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
+from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph, line_strings
 
 _ROUNDS = 3
 _MEET_AT_ENDS = "FF*F*****"  # DE-9IM: the interior of neither line intersects the other line
@@ -53,7 +53,7 @@ def planarize(graph: RoadGraph) -> None:
     """Add nodes wherever lines intersect, and merge coincident lines (noding)."""
     for _ in range(_ROUNDS):
         numbers = list(graph.lines)
-        shapes = np.array([shapely.linestrings(line.points) for line in graph.lines.values()], object)
+        shapes = line_strings([line.points for line in graph.lines.values()])
         invalid = find_intersecting(shapes)
         if not len(invalid):
             return

@@ -1,6 +1,8 @@
 """Ring of elements with removals."""
 
-from dubai_landcover_plugin.core.buildings.linked_ring import LinkedRing
+import numpy as np
+
+from dubai_landcover_plugin.core.buildings.linked_ring import LinkedRing, rolled
 
 
 def test_neighbours_are_linked_round_the_ring():
@@ -24,3 +26,11 @@ def test_the_first_and_the_last_can_be_removed():
     assert (ring.next[2], ring.previous[1]) == (1, 2)
     ring.unlink(2)
     assert (ring.next[1], ring.previous[1], ring.remaining()) == (1, 1, [1])
+
+
+def test_rolled_rings_are_those_of_numpy():
+    for size in range(3, 6):
+        ring = np.arange(2.0 * size).reshape(size, 2)
+        for by in range(-3, 4):
+            assert (rolled(ring, by) == np.roll(ring, by, axis=0)).all()
+            assert (rolled(ring[:, 0], by) == np.roll(ring[:, 0], by)).all()

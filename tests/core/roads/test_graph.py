@@ -5,13 +5,14 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import shapely
 from affine import Affine
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import Metric
-from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
+from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph, line_strings
 
 METRIC = Metric(Grid(100, 100, Affine.identity(), None))
 
@@ -141,3 +142,10 @@ def test_the_width_at_a_node_is_the_largest_and_ignores_unknown_ones(graph):
     assert graph.half_width(a) == 0
     graph.add(Line(b, a, np.array([[9.0, 0], [0, 0]]), np.array([7, 3], np.float32), np.zeros(2, np.float32)))
     assert (graph.half_width(a), graph.half_width(b)) == (3, 7)
+
+
+def test_lines_of_different_lengths_become_line_strings():
+    courses = [np.array([(0.0, 0), (1, 0)]), np.array([(5.0, 5), (6, 5), (6, 7), (0, 7)])]
+    made = line_strings(courses)
+    assert [shapely.get_coordinates(line).tolist() for line in made] == [course.tolist() for course in courses]
+    assert len(line_strings([])) == 0
