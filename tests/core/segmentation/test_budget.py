@@ -22,8 +22,8 @@ from tests.factories import random_pixels, stub_bundle, write_raster
 MB = 1 << 20
 
 
-def planned(path, threads=2, **options) -> Budget:
-    request = SegmentationRequest(str(path), str(path.with_name("o.tif")), SegmentOptions(**options))
+def planned(path, threads=2, novelty=None, **options) -> Budget:
+    request = SegmentationRequest(str(path), str(path.with_name("o.tif")), SegmentOptions(**options), novelty=novelty)
     with ExitStack() as stack:
         job = open_job(stack, request, stub_bundle())
         return make_budget(request, job.plan, job.source, job.bundle.metadata, threads)
@@ -53,6 +53,13 @@ def test_one_thread_decodes_for_few_cores_and_what_needs_no_decoding(source, tmp
     assert planned(source, 2, memory=4000).readers == 1
     plain = write_raster(tmp_path / "plain.tif", random_pixels(300, 400))
     assert planned(plain, 32, memory=4000).readers == 1
+
+
+def test_the_novelty_raster_takes_a_row_of_blocks_and_the_blocks_of_a_second_reading(tmp_path):
+    wide = write_raster(tmp_path / "wide.tif", np.zeros((3, 300, 20_000), np.uint8), tiled=True, blockysize=64)
+    plain, further = planned(wide, memory=4000), planned(wide, memory=4000, novelty="n.tif")
+    assert further.cache > 1.5 * plain.cache
+    assert further.needed - plain.needed > further.cache - plain.cache
 
 
 def test_memory_grows_with_the_width_and_not_with_the_height(tmp_path):
