@@ -1,0 +1,96 @@
+"""The layer of corrections, and what Apply Corrections makes of it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import processing
+import pytest
+from qgis.core import QgsCoordinateReferenceSystem, QgsVectorLayer
+
+from dubai_landcover_plugin.gui.panel.correction_layer import (
+    CorrectionLayer,
+    create_corrections,
+    open_corrections,
+    style_corrections,
+)
+from dubai_landcover_plugin.gui.panel.corrections import Correction, CorrectionEdits
+from dubai_landcover_plugin.gui.panel.samples import create_samples
+from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.errors import OutputError
+from tests.processing.qgis_fixtures import RecordingFeedback, write_class_map
+
+pytestmark = pytest.mark.qgis
+UTM = QgsCoordinateReferenceSystem("EPSG:32640")
+SQUARE = "Polygon ((300010 2779990, 300020 2779990, 300020 2779980, 300010 2779980, 300010 2779990))"
+LAND = Correction("Land", SQUARE, "Building", "2026-01-02T03:04:05")
+ROAD = Correction("Road", SQUARE, "", "2026-01-01T00:00:00")
+
+
+@pytest.fixture
+def layer(qgis_app: object, tmp_path: Path) -> QgsVectorLayer:
+    return create_corrections(tmp_path / "town_corrections.gpkg", UTM)
+
+
+def test_corrections_are_stored_at_once_and_found_again(layer: QgsVectorLayer, tmp_path: Path):
+    edits = CorrectionEdits(CorrectionLayer(layer))
+    edits.add({"a": LAND, "b": ROAD})
+    edits.set_classes(["b"], target="Water")
+    again = CorrectionLayer(open_corrections(tmp_path / "town_corrections.gpkg")).read()
+    assert (again["a"].target, again["a"].source, again["a"].time) == ("Land", "Building", LAND.time)
+    assert (again["b"].target, again["b"].source) == ("Water", "")
+    assert again["a"].geometry.startswith("MultiPolygon")
+    edits.undo()
+    edits.undo()
+    assert CorrectionLayer(open_corrections(tmp_path / "town_corrections.gpkg")).read() == {}
+    assert not layer.isEditable()
+
+
+def test_a_layer_beside_samples_in_one_file(qgis_app: object, tmp_path: Path):
+    samples = create_samples(tmp_path / "town.gpkg", UTM)
+    layer = create_corrections(tmp_path / "town.gpkg", UTM)
+    assert samples.isValid()
+    assert layer.crs() == UTM
+    CorrectionLayer(layer).write({"a": LAND})
+    assert len(CorrectionLayer(open_corrections(tmp_path / "town.gpkg")).read()) == 1
+
+
+def test_what_cannot_be_written_is_said(layer: QgsVectorLayer, tmp_path: Path):
+    store = CorrectionLayer(layer)
+    store.write({"a": LAND})
+    layer.startEditing()
+    with pytest.raises(OutputError, match="is in edit mode"):
+        store.write({"b": ROAD})
+    assert layer.isEditable()
+    layer.rollBack()
+    layer.setReadOnly(True)
+    with pytest.raises(OutputError, match="cannot be stored"):
+        store.write({"b": ROAD})
+    assert set(store.read()) == {"a"}
+    with pytest.raises(OutputError, match="cannot be created"):
+        create_corrections(tmp_path / "missing" / "c.gpkg", UTM)
+    create_samples(tmp_path / "samples.gpkg", UTM)
+    with pytest.raises(OutputError, match="has no layer of corrections"):
+        open_corrections(tmp_path / "samples.gpkg")
+
+
+def test_the_form_offers_the_classes(layer: QgsVectorLayer):
+    style_corrections(layer, DUBAI.classes)
+    assert [category.label() for category in layer.renderer().categories()] == [one.name for one in DUBAI.classes]
+    offered = layer.editorWidgetSetup(layer.fields().indexOf("from")).config()["map"]
+    assert len(offered) == 6
+
+
+@pytest.mark.usefixtures("provider")
+def test_apply_corrections_reads_the_layer(layer: QgsVectorLayer, tmp_path: Path):
+    ids = np.full((40, 60), 4, np.uint8)
+    ids[:, 15:] = 2
+    edits = CorrectionEdits(CorrectionLayer(layer))
+    edits.add({"later": LAND, "earlier": ROAD})
+    values = {"INPUT": write_class_map(tmp_path / "map.tif", ids), "OUTPUT": str(tmp_path / "o.tif")}
+    source = {"CORRECTIONS": f"{tmp_path / 'town_corrections.gpkg'}|layername=corrections"}
+    result = processing.run("dubailandcover:applycorrections", {**values, **source}, feedback=RecordingFeedback())
+    assert json.loads(result["CHANGES"]) == {"Building → Road": 50, "Land → Road": 50}
+    assert result["UNUSED"] == 1  # the later one is for Building, which is Road by then
