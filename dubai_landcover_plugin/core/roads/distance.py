@@ -11,6 +11,7 @@ Source:
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ Mask = npt.NDArray[np.bool_]
 Steps = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
+Bits = TypeVar("Bits", np.bool_, np.uint64)
 
 FAR = 1 << 30  # rows: there is no target in the column
 
@@ -105,8 +107,13 @@ def _fewest_rows(step: int, radius: float, size: tuple[float, float]) -> int:
     return rows
 
 
-def runs_of(mask: Mask, size: int) -> Mask:
-    """Return where ``size`` cells from each cell on along the last axis are all True, (..., W - size + 1)."""
+def runs_of(mask: npt.NDArray[Bits], size: int) -> npt.NDArray[Bits]:
+    """Return where ``size`` cells from each cell on along the last axis are all True, (..., W - size + 1).
+
+    Args:
+        mask: bool, or words of bits, each bit a mask.
+        size: Length of the runs.
+    """
     length = 1
     while length < size and mask.shape[-1]:
         step = min(length, size - length)
