@@ -17,7 +17,7 @@ from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.io import ogr
 from dubai_landcover_plugin.core.io.vector_reader import READ_ERRORS, geometries_of, layer_crs
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
-from dubai_landcover_plugin.protocol.drawn_layers import TO
+from dubai_landcover_plugin.protocol.drawn_layers import FROM, TO
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError
 
 from ..errors import DatasetError
@@ -112,8 +112,11 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
     try:
         name = ogr.gdal_name(str(path))
         layer = layer or _only_layer(path, name)
-        field = _class_field(list(ogr.read_info(name, layer=layer)["fields"]), field, path)
-        meta, _, wkb, columns = ogr.read(name, layer=layer, columns=[field], force_2d=True)
+        known = list(ogr.read_info(name, layer=layer)["fields"])
+        field = _class_field(known, field, path)
+        replaced = [one for one in known if one.casefold() == FROM] if field.casefold() == TO else []
+        meta, _, wkb, values = ogr.read(name, layer=layer, columns=[field, *replaced], force_2d=True)
+        columns = dict(zip(meta["fields"].tolist(), values, strict=True))
         geometries = geometries_of(wkb, str(path))
         crs = layer_crs(name, layer, meta["crs"], geometries)
     except DatasetError:
@@ -130,10 +133,22 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
     usable = np.isin(shapely.get_type_id(geometries), _POLYGONS)
     if not usable.any():
         raise DatasetError(f"{path} has {len(geometries)} features but no polygon.", "Draw or export polygons.")
-    channels, without = _channels(columns[0][usable], scheme, path, field)
-    notes = [f"Polygons: {usable.sum()} of {path.name}, classes in its field '{field}'."]
+    notes: list[str] = []
     if not usable.all():
         notes.append(f"{path}: {(~usable).sum()} features are not polygons and are not used; buffer lines and points.")
+    for limit in replaced:
+        # They say nothing about pixels of other classes, and which pixels had the class is not known here.
+        limited = usable & np.array([not _is_missing(value) for value in columns[limit]])
+        if limited.any():
+            notes.append(f"{path}: {limited.sum()} corrections of one class only (field '{limit}') are not used.")
+            usable &= ~limited
+    if not usable.any():
+        raise DatasetError(
+            f"{path} has no label: all corrections are limited to one class.",
+            f"Add polygons whose field '{FROM}' is empty: they hold for all their pixels.",
+        )
+    channels, without = _channels(columns[field][usable], scheme, path, field)
+    notes.insert(0, f"Polygons: {usable.sum()} of {path.name}, classes in its field '{field}'.")
     if without:
         notes.append(f"{path}: {without} polygons have no class; their area counts as unlabelled.")
     broken = ~shapely.is_valid(geometries[usable])

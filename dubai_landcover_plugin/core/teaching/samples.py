@@ -37,17 +37,19 @@ class Sample:
         class_id: Raster id of its class.
         geometry: Its geometry in pixel coordinates of the raster: columns and rows, from the upper-left corner.
         brush: Width of points and lines, px; 0 for the pixels that they touch.
+        only: Raster id of the class that the model gives the pixels that count; 0 for all pixels.
     """
 
     id: str
     class_id: int
     geometry: BaseGeometry
     brush: float = 0.0
+    only: int = 0
 
     @property
     def key(self) -> str:
         """Sorts samples by content, so that neither their order nor their ids matter."""
-        return f"{self.class_id} {self.brush} {self.geometry.wkt}"
+        return f"{self.class_id} {self.brush} {self.geometry.wkt} {self.only}"
 
 
 def to_pixels(geometry: BaseGeometry, transform: Affine) -> BaseGeometry:

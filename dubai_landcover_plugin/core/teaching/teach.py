@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -12,13 +13,14 @@ from dubai_landcover_plugin.core.grid.placement import feature_transform
 from dubai_landcover_plugin.core.io.class_legend import generated_colour
 from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
+from dubai_landcover_plugin.core.teaching.fit import Pixels
 from dubai_landcover_plugin.core.teaching.labels import brush_widths, class_ids
 from dubai_landcover_plugin.core.teaching.lesson import PlacedSample
 from dubai_landcover_plugin.core.teaching.model import check_new_file
 from dubai_landcover_plugin.core.teaching.samples import MAX_PIXELS, Sample, to_pixels
 from dubai_landcover_plugin.core.teaching.session import TeachingSession
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
-from dubai_landcover_plugin.protocol.drawn_layers import BRUSH, CLASS, TO
+from dubai_landcover_plugin.protocol.drawn_layers import BRUSH, CLASS, FROM, TO
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.session import OpenSession, SaveModel, TeachState
@@ -63,10 +65,15 @@ def teach_model(request: TeachRequest, monitor: Monitor | None = None) -> TeachR
         samples, warnings = label_samples(layer, request, session, classes)
         warnings = [*described.warnings, *warnings]
         session.add_anchors(_ANCHOR_WINDOWS, monitor)
-        placed, outside = _place(session, samples, monitor)
+        placed, outside, others = _place(session, samples, monitor)
         if outside:
             warnings.append(
                 f"{outside:,} labels are outside of the raster or on pixels without data and were left out."
+            )
+        if others:
+            warnings.append(
+                f"{others:,} corrections of one class have no pixel to which the model gives this class; they were "
+                "left out."
             )
         state = session.teach_placed(placed, (), classes, time.perf_counter())
         warnings += state.warnings[:10]
@@ -89,7 +96,15 @@ def label_samples(
         warnings.append("The labels have no CRS: the CRS of the raster was assumed.")
     if layer.crs is not None and grid.crs is None:
         warnings.append("The raster has no CRS: the coordinates of the labels were used unchanged.")
-    values = attribute(layer, request.class_field or _class_field(layer)).tolist()
+    field = request.class_field or _class_field(layer)
+    values = attribute(layer, field).tolist()
+    # A correction of one class says nothing about pixels of other classes.
+    replaced = find_attribute(layer, FROM) if field.strip().casefold() == TO else None
+    only = (
+        [0] * len(values)
+        if replaced is None
+        else class_ids(replaced.tolist(), session.scheme.entries, "labels", "model")
+    )
     brushes = find_attribute(layer, BRUSH)
     widths = brush_widths([None] * len(values) if brushes is None else brushes.tolist(), request.brush)
     layer = layer.to_crs(grid.crs)
@@ -97,8 +112,10 @@ def label_samples(
     classes = (*session.scheme.classes, *added)
     ids = class_ids(values, classes, "labels", "model", left_out=[session.scheme.unlabeled])
     samples = [
-        Sample(str(number + 1), class_id, to_pixels(geometry, transform), width)
-        for number, (class_id, geometry, width) in enumerate(zip(ids, layer.geometries, widths, strict=True))
+        Sample(str(number + 1), class_id, to_pixels(geometry, transform), width, limit)
+        for number, (class_id, geometry, width, limit) in enumerate(
+            zip(ids, layer.geometries, widths, only, strict=True)
+        )
         if class_id and geometry is not None
     ]
     if not samples:
@@ -144,8 +161,11 @@ def new_classes(texts: Sequence[str], scheme: ClassScheme) -> tuple[LandCoverCla
 
 def _place(
     session: TeachingSession, samples: Sequence[Sample], monitor: Monitor
-) -> tuple[dict[str, PlacedSample], int]:
-    """Return samples with their features by id, and the number of those that are not on the raster's data.
+) -> tuple[dict[str, PlacedSample], int, int]:
+    """Return samples with their features by id, and two numbers of samples that were left out.
+
+    The first is that of samples that are not on the raster's data, the second that of samples of one class without a
+    pixel of this class.
 
     Raises:
         RequestError: if none is.
@@ -158,21 +178,47 @@ def _place(
         return middle.y // height, middle.x // width
 
     placed = {}
+    outside = others = 0
     first_error: RequestError | None = None
     for done, sample in enumerate(sorted(samples, key=place)):  # by window, so that each is computed once
         raise_if_cancelled(monitor)
         monitor.report(done, len(samples), "labels")
         try:
-            placed[sample.id] = session.place(sample, monitor, most)
+            found = session.place(sample, monitor, MAX_PIXELS if sample.only else most)
         except RequestError as error:
             first_error = first_error or error
+            outside += 1
+            continue
+        limited = _limited(session, found, most)
+        if limited is None:
+            others += 1
+        else:
+            placed[sample.id] = limited
+    if not placed and not outside:
+        raise RequestError(
+            f"None of the {others:,} corrections has a pixel to which the model gives the class that they replace.",
+            "Choose the model with which the raster was classified, or leave the attribute from empty.",
+        )
     if not placed:
         reason = first_error.message if first_error else ""
         raise RequestError(
             f"None of the {len(samples):,} labels is on the raster. {reason}".strip(),
             "Choose labels that were drawn on this raster, and check the CRS of both.",
         )
-    return placed, len(samples) - len(placed)
+    return placed, outside, others
+
+
+def _limited(session: TeachingSession, placed: PlacedSample, most: int) -> PlacedSample | None:
+    """Return a sample with at most ``most`` pixels of the class :attr:`.Sample.only`; None if it has no such pixel."""
+    if not placed.sample.only:
+        return placed
+    features = placed.pixels.features
+    channels = session.history.current.head.of_pixels(features).argmax(axis=1)
+    features = features[np.array(session.scheme.ids)[channels] == placed.sample.only]
+    if not len(features):
+        return None
+    picked = np.unique(np.linspace(0, len(features) - 1, min(most, len(features))).round().astype(int))
+    return replace(placed, pixels=Pixels(features[picked]))
 
 
 def _save(

@@ -29,7 +29,8 @@ class TeachRequest(Request):
     labels: str = option(
         title="Labels",
         help="Points, lines or polygons with a class, on the raster; any vector file. The attribute brush, if there is "
-        "one, is the width of points and lines, px. Corrections are labels of the class that they set.",
+        "one, is the width of points and lines, px. Corrections are labels of the class that they set; those of one "
+        "class count for the pixels to which the model gives that class.",
         reads="features",
     )
     output: str = option(

@@ -98,9 +98,9 @@ def test_labels_in_another_crs_and_some_that_do_not_count(files, tmp_path):
 
 
 def test_corrections_are_labels_of_the_class_that_they_set(files, tmp_path):
-    texts = [np.array(values, object) for values in (["", "Land", "", "Land", ""], [*CLASSES, "Unlabeled"])]
+    texts = np.array([*CLASSES, "Unlabeled"], object)
     shapes = [*GEOMETRIES, shapely.Point(place(30, 60))]
-    fields = {"from": texts[0], "to": texts[1], "brush": np.array([np.nan, 3, 3, 9, 3])}
+    fields = {"from": np.full(5, "", object), "to": texts, "brush": np.array([np.nan, 3, 3, 9, 3])}
     corrections = write_layer(tmp_path / "corrections.gpkg", shapes, **fields)
     result = teach_model(request(files, tmp_path / "own.safetensors", corrections), MONITOR)
     assert result.samples == {"Water": 1, "Building": 2, "Vegetation": 1}
@@ -109,6 +109,29 @@ def test_corrections_are_labels_of_the_class_that_they_set(files, tmp_path):
     teach_model(request(files, tmp_path / "plain.safetensors"), MONITOR)
     narrow = read_metadata(tmp_path / "plain.safetensors").training["teaching"]["pixels"]
     assert pixels > narrow + 40  # the last point is 9 px wide, not 3
+
+
+def test_corrections_of_one_class_teach_its_pixels_alone(files, tmp_path):
+    options = files[2]
+    segment_raster(SegmentationRequest(str(files[1]), str(tmp_path / "before.tif"), options), MONITOR)
+    with rasterio.open(tmp_path / "before.tif") as dataset:
+        before = dataset.read(1)
+    names = {entry.id: entry.name for entry in DUBAI.classes}
+    common, *_ = sorted(names, key=lambda number: -int((before == number).sum()))
+    missing = next(number for number in names if not (before == number).any())
+    target = "Water" if common != 1 else "Road"
+    box = shapely.box(*place(0, 96), *place(128, 0))
+    fields = {"from": np.array([names[common], names[missing]], object), "to": np.array([target] * 2, object)}
+    layer = write_layer(tmp_path / "c.gpkg", [box, box], **fields)
+    result = teach_model(request(files, tmp_path / "own.safetensors", layer), MONITOR)
+    assert result.samples == {target: 1}
+    assert result.warnings == (
+        "1 corrections of one class have no pixel to which the model gives this class; they were left out.",
+    )
+    assert result.before == 0  # by definition: all its pixels have another class
+    alone = write_layer(tmp_path / "d.gpkg", [box], **{name: values[1:] for name, values in fields.items()})
+    with pytest.raises(RequestError, match="None of the 1 corrections has a pixel to which the model gives"):
+        teach_model(request(files, tmp_path / "none.safetensors", alone), MONITOR)
 
 
 def test_new_classes_get_an_output_and_a_free_id(files, tmp_path):

@@ -76,9 +76,19 @@ def test_polygons_become_labels_and_the_rest_is_ignored(tmp_path: Path, suffix: 
 
 def test_corrections_are_labels_of_the_class_that_they_set(tmp_path: Path) -> None:
     write_raster(tmp_path / "images" / "a.tif", PIXELS)
-    corrections = {"from": np.array(["", "Land"], object), "to": np.array(["Road", "Water"], object)}
-    write_layer(tmp_path / "labels.gpkg", [ROAD, LAKE], "EPSG:32640", **corrections)
-    np.testing.assert_array_equal(opened(tmp_path).entries[0].load().labels, wanted())
+    corrections = {
+        "from": np.array(["", None, "Land"], object),
+        "to": np.array(["Road", "Water", "Building"], object),
+    }
+    write_layer(tmp_path / "labels.gpkg", [ROAD, LAKE, ROAD], "EPSG:32640", **corrections)
+    dataset = opened(tmp_path)
+    np.testing.assert_array_equal(dataset.entries[0].load().labels, wanted())
+    assert any("1 corrections of one class only (field 'from') are not used" in note for note in dataset.notes)
+    (tmp_path / "labels.gpkg").unlink()
+    limited = {name: values[2:] for name, values in corrections.items()}
+    write_layer(tmp_path / "labels.gpkg", [ROAD], "EPSG:32640", **limited)
+    with pytest.raises(DatasetError, match="all corrections are limited to one class"):
+        opened(tmp_path)
 
 
 def test_polygons_in_another_crs_are_moved(tmp_path: Path) -> None:
