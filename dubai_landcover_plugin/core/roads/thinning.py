@@ -55,7 +55,7 @@ def thin(mask: Mask) -> Mask:
     offsets = [row * padded.shape[1] + col for row, col in _NEIGHBOURS]
     step, idle = _FIRST, 0
     while idle < 2:
-        chosen = (_REMOVABLE[codes[queue]] & step) > 0
+        chosen = (_REMOVABLE.take(codes.take(queue)) & step) > 0
         removed, waiting = queue[chosen], queue[~chosen]
         flags[removed], codes[removed] = 0, 0
         queue = _queue(waiting, _update_codes(removed, offsets, codes), codes, flags)
@@ -86,10 +86,10 @@ def _update_codes(removed: Indices, offsets: list[int], codes: Codes) -> list[In
     changed = []
     for bit, offset in enumerate(offsets):
         cells = removed - offset  # the removed cell is their neighbour of this bit
-        code = codes[cells] & (255 - (1 << bit))
+        code = codes.take(cells) & (255 - (1 << bit))
         inside = np.flatnonzero(code)
-        cells = cells[inside]
-        codes[cells] = code[inside]
+        cells = cells.take(inside)
+        codes[cells] = code.take(inside)
         changed.append(cells)
     return changed
 
@@ -98,7 +98,8 @@ def _queue(waiting: Indices, changed: list[Indices], codes: Codes, flags: Codes)
     """Return the cells to examine in the next pass, each once: those that a pass can remove."""
     parts = []
     for cells in (waiting, *changed):
-        new = cells[(_REMOVABLE[codes[cells]] > 0) & (flags[cells] == _IN_MASK)]
+        cells = cells[_REMOVABLE.take(codes.take(cells)) > 0]
+        new = cells[flags.take(cells) == _IN_MASK]
         flags[new] = _IN_MASK | _QUEUED
         parts.append(new)
     queue = np.concatenate(parts)
