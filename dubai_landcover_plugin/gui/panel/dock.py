@@ -33,6 +33,7 @@ from dubai_landcover_plugin.gui.panel.view_layer import ViewLayer
 from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.requests.session import Agreement, Opened, Saved, SaveModel, ViewResult
+from dubai_landcover_plugin.runner.settings import available_models
 
 _JUDGE_MS = 1500  # after the last sample, the agreement is computed
 _READ_MS = 40  # between two readings of the class under the cursor
@@ -103,13 +104,13 @@ class LandCoverDock(QgsDockWidget):
         self.keep.run.clicked.connect(self.run)
         client.opened.connect(self._show_opened)
         client.failed.connect(self._show_failure)
-        client.said.connect(self.notice.show_message)
+        client.said.connect(lambda level, text: self.notice.show_message(level, text, passing=level == "info"))
         client.logged.connect(_log)
         client.working.connect(self._show_work)
         client.judged.connect(self._show_agreement)
         client.saved.connect(self._show_saved)
         self.look.shown.connect(self._show_view)
-        self.look.missed.connect(lambda text: self.notice.show_message("info", text))
+        self.look.missed.connect(lambda text: self.notice.show_message("info", text, passing=True))
         self.teaching.taught.connect(self._follow_samples)
         self.teaching.changed.connect(self._show_classes)
         self.teaching.said.connect(self.notice.show_message)
@@ -240,7 +241,7 @@ class LandCoverDock(QgsDockWidget):
             self.header.look.blockSignals(False)
             self.look.stop()
             self.client.stop()
-        self.notice.show_message("info" if name == "agreement" else "error", text)
+        self.notice.show_message("info" if name == "agreement" else "error", text, passing=name == "view")
 
     def _show_work(self, name: str, done: int, total: int) -> None:
         if name == "view" and not total and self.client.is_new:
@@ -251,7 +252,7 @@ class LandCoverDock(QgsDockWidget):
         self.progress.setValue(done if name else 0)
 
     def _show_view(self, result: ViewResult) -> None:
-        if self.notice.level == "error":
+        if self.notice.is_passing:
             self.notice.clear()
         self.look_tab.show_result(result)
         self._read_place()
@@ -273,9 +274,11 @@ class LandCoverDock(QgsDockWidget):
     def _show_saved(self, saved: Saved) -> None:
         self._saved = self._saving, saved.output
         refresh_algorithms()
-        self.header.load_models()
-        text = tr("Saved as {path}. The tools list it as '{name}'.")
-        self.notice.show_message("info", text.format(path=saved.output, name=_stem(saved.output)))
+        self.header.add_file(saved.output, choose=False)
+        name = os.path.splitext(os.path.basename(saved.output))[0]
+        listed = str(available_models().get(name, "")) == saved.output
+        text = tr("Saved as {path}. The tools list it as '{name}'." if listed else "Saved as {path}.")
+        self.notice.show_message("info", text.format(path=saved.output, name=name))
         if self._run_after_saving and self._subject is not None:
             self._run_after_saving = False
             open_run_dialog(run_parameters(self._subject, saved.output))
@@ -331,7 +334,3 @@ def _single_shot(parent: QWidget, milliseconds: int) -> QTimer:
 
 def _log(level: str, text: str) -> None:
     log(text, Qgis.MessageLevel.Warning if level == "warning" else Qgis.MessageLevel.Info)
-
-
-def _stem(path: str) -> str:
-    return os.path.splitext(os.path.basename(path))[0]

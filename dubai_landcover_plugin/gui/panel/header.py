@@ -117,11 +117,12 @@ class Header(QWidget):
         self.model.setCurrentIndex(max(position, 0) if self.model.count() else -1)
         self.model.blockSignals(False)
 
-    def add_file(self, path: str) -> None:
-        """Choose a model file."""
+    def add_file(self, path: str, choose: bool = True) -> None:
+        """List a model file, and choose it."""
         self._files[path] = path.replace("\\", "/").rsplit("/", 1)[-1]
-        self.load_models(path)
-        self.changed.emit()
+        self.load_models(path if choose else "")
+        if choose:
+            self.changed.emit()
 
     def _choose_file(self) -> None:
         path, _ = QFileDialog.getOpenFileName(

@@ -21,7 +21,9 @@ def swatch(colour: str) -> QIcon:
     """Return a square of a colour."""
     picture = QPixmap(_SWATCH_PX, _SWATCH_PX)
     picture.fill(QColor(colour))
-    return QIcon(picture)
+    icon = QIcon(picture)
+    icon.addPixmap(picture, QIcon.Mode.Selected)  # not tinted
+    return icon
 
 
 class LookTab(QWidget):

@@ -38,6 +38,8 @@ class Notice(QFrame):
         layout.addWidget(self._text, 1)
         layout.addWidget(close, 0, Qt.AlignmentFlag.AlignTop)
         self.level = ""
+        self.is_passing = False
+        """Whether the next view answers the message."""
         self.hide()
 
     @property
@@ -45,8 +47,15 @@ class Notice(QFrame):
         """The message; empty without one."""
         return self._text.text() if self.level else ""
 
-    def show_message(self, level: str, text: str) -> None:
-        """Show a message of the level ``info``, ``warning`` or ``error``, and log it."""
+    def show_message(self, level: str, text: str, passing: bool = False) -> None:
+        """Show a message of the level ``info``, ``warning`` or ``error``, and log it.
+
+        Args:
+            level: Level.
+            text: The message.
+            passing: Whether the next view answers it.
+        """
+        self.is_passing = passing
         self.level = level if level in _BARS else "info"
         self._text.setText(text)
         self._icon.setPixmap(self.style().standardIcon(_ICONS[self.level]).pixmap(_ICON_PX, _ICON_PX))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -11,6 +13,7 @@ from dubai_landcover_plugin.gui.panel.client import SessionClient
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from dubai_landcover_plugin.protocol.requests.session import OpenSession, SampleSpec, ViewRequest
 from tests.gui.panel.conftest import SECONDS, is_running
+from tests.processing.conftest import BUILD
 
 pytestmark = pytest.mark.qgis
 EXTENT = (300000.0, 2779920.0, 300096.0, 2780000.0)
@@ -102,3 +105,22 @@ def test_an_engine_that_always_dies_is_given_up(client, tmp_path, monkeypatch):
     assert "exit code was 3" in failed[0][1]
     assert client.pid is None
     assert not client.is_busy
+
+
+def test_no_engine_survives_qgis(engine, clean_environment, tmp_path):
+    code = (
+        f"import sys, time; sys.path.insert(0, {str(BUILD)!r})\n"
+        "from dubai_landcover_plugin.runner.session import EngineSession\n"
+        "session = EngineSession(sys.argv[1], print)\n"
+        "while not session.is_ready: session.poll(); time.sleep(0.05)\n"
+        "print(session.pid, flush=True); time.sleep(600)\n"
+    )
+    program = subprocess.Popen([sys.executable, "-c", code, engine], stdout=subprocess.PIPE, env=clean_environment)
+    try:
+        pid = int(next(line for line in iter(program.stdout.readline, b"") if line.strip().isdigit()))
+        assert is_running(pid)
+    finally:
+        program.kill()
+        program.wait()
+        program.stdout.close()
+    wait(lambda: not is_running(pid), 20)
