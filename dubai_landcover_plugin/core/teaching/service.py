@@ -15,6 +15,7 @@ from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.session import (
     MESSAGES,
     OpenSession,
+    ProbeRequest,
     SaveModel,
     TeachSamples,
     ViewRequest,
@@ -109,6 +110,8 @@ class TeachService:
         raise_if_cancelled(monitor)
         if isinstance(request, ViewRequest):
             return session.view(request, monitor)
+        if isinstance(request, ProbeRequest):
+            return session.probe(request, monitor)
         if isinstance(request, TeachSamples):
             return session.teach(request, monitor)
         if isinstance(request, SaveModel):

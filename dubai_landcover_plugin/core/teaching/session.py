@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import tempfile
 import time
@@ -46,7 +47,7 @@ from dubai_landcover_plugin.core.teaching.samples import (
     sample_of,
     work_cells,
 )
-from dubai_landcover_plugin.core.teaching.view import View, classify
+from dubai_landcover_plugin.core.teaching.view import View, blended_probabilities, classify
 from dubai_landcover_plugin.core.teaching.view_raster import write_view
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
@@ -56,6 +57,8 @@ from dubai_landcover_plugin.protocol.requests.session import (
     Agreement,
     Opened,
     OpenSession,
+    Probed,
+    ProbeRequest,
     SampleSpec,
     Saved,
     SaveModel,
@@ -180,6 +183,25 @@ class TeachingSession:
             windows=view.windows,
             seconds=round(time.perf_counter() - started, 3),
         )
+
+    def probe(self, request: ProbeRequest, monitor: Monitor) -> Probed:
+        """Return the probabilities of the classes at a place; none outside of the raster and without data.
+
+        Raises:
+            RunCancelled: if the monitor cancels.
+        """
+        job, grid = self.job, self.job.source.grid
+        col, row = (math.floor(value) for value in ~drawn_transform(grid) @ (request.x, request.y))
+        if not (0 <= row < grid.height and 0 <= col < grid.width):
+            return Probed({})
+        head = self.history.current.head
+        found, valid, _ = blended_probabilities(
+            job, self._features(), self._weights, head, Window(row, col, 1, 1), monitor
+        )
+        if not valid[0, 0]:
+            return Probed({})
+        shares = found[:, 0, 0] / found[:, 0, 0].sum()
+        return Probed({entry.name: round(float(share), 4) for entry, share in zip(self.scheme.classes, shares)})
 
     def teach(self, request: TeachSamples, monitor: Monitor) -> TeachState:
         """Add, replace and remove samples, and fit the last layers to all of them.

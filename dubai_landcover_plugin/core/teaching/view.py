@@ -94,12 +94,23 @@ def classify(
         RequestError: if the part is too large.
         RunCancelled: if the monitor cancels.
     """
+    probabilities, valid, windows = blended_probabilities(job, store, weights, head, window, monitor)
+    classes, confidence = decision(probabilities, valid, True)
+    return View(window, classes, confidence if confidence is not None else np.zeros_like(classes), windows)
+
+
+def blended_probabilities(
+    job: Job, store: FeatureStore, weights: WindowWeights, head: Head, window: Window, monitor: Monitor
+) -> tuple[Floats, Bools, int]:
+    """Return the probabilities of a part of the raster, (K, H, W), its validity, and the number of its windows.
+
+    Args and errors are those of :func:`classify`. The sum of the probabilities is 1 up to a factor of each pixel.
+    """
     area, indices = view_windows(job, weights, window)
     probabilities, valid = _blend(job, store, weights, head, area, indices, monitor)
     if not job.plan.work.is_native:
         probabilities, valid = _resample(job, probabilities, area, window)
-    classes, confidence = decision(probabilities, valid, True)
-    return View(window, classes, confidence if confidence is not None else np.zeros_like(classes), len(indices))
+    return probabilities, valid, len(indices)
 
 
 def _part(values: Floats, start: int, size: int, area: slice) -> Floats:

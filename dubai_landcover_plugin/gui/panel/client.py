@@ -22,6 +22,8 @@ from dubai_landcover_plugin.protocol.requests.session import (
     NoOptions,
     Opened,
     OpenSession,
+    Probed,
+    ProbeRequest,
     SampleSpec,
     Saved,
     SaveModel,
@@ -44,6 +46,7 @@ _BATCH = 200  # samples in one message
 _RESULTS: dict[str, type[Result]] = {
     "open": Opened,
     "view": ViewResult,
+    "probe": Probed,
     "teach": TeachState,
     "agreement": Agreement,
     "save": Saved,
@@ -79,6 +82,8 @@ class SessionClient(QObject):
     """:class:`.ViewResult`"""
     taught = pyqtSignal(object)
     """:class:`.TeachState`"""
+    probed = pyqtSignal(object)
+    """:class:`.Probed`"""
     judged = pyqtSignal(object)
     """:class:`.Agreement`"""
     saved = pyqtSignal(object)
@@ -103,6 +108,7 @@ class SessionClient(QObject):
         self._classes: dict[int, dict[str, Any]] = {}
         self._refused: dict[str, tuple[SampleSpec, str]] = {}
         self._view: ViewRequest | None = None
+        self._probe: ProbeRequest | None = None
         self._save: SaveModel | None = None
         self._judge = False
         self._sent: _Sent | None = None
@@ -160,9 +166,14 @@ class SessionClient(QObject):
         self._cancel_sent("view", "agreement")
         self._next()
 
+    def probe(self, request: ProbeRequest) -> None:
+        """Ask for the probabilities at a place; nothing happens before the first view."""
+        self._probe = request if self._known.is_warm else None
+        self._next()
+
     def forget_view(self) -> None:
         """Ask for no view any more."""
-        self._view = None
+        self._view, self._probe = None, None
         self._cancel_sent("view")
 
     def judge(self) -> None:
@@ -178,16 +189,19 @@ class SessionClient(QObject):
 
     def stop(self) -> None:
         """End the engine and drop what was asked for; samples and opening are kept."""
-        self._view, self._save, self._judge = None, None, False
+        self._forget_wishes()
         self._refused.clear()
         self._deaths = 0
         self._end_engine()
         self.working.emit("", 0, 0)
 
+    def _forget_wishes(self) -> None:
+        self._view, self._probe, self._save, self._judge = None, None, None, False
+
     def _has_work(self) -> bool:
         if self._opening is None:
             return False
-        wishes = self._view is not None or self._save is not None or self._judge
+        wishes = self._judge or any(one is not None for one in (self._view, self._probe, self._save))
         return wishes or (self._known.is_open and self._difference() is not None)
 
     def _next(self) -> None:
@@ -206,6 +220,8 @@ class SessionClient(QObject):
             self._send("save", self._save)
         elif self._view is not None:
             self._send("view", self._view)
+        elif self._probe is not None:
+            self._send("probe", self._probe)
         elif self._judge:
             self._send("agreement", NoOptions())
 
@@ -241,12 +257,15 @@ class SessionClient(QObject):
         self._sent = _Sent(self._engine.send(name, request.to_json()), name, request)
         if name == "view":
             self._view = None
+        elif name == "probe":
+            self._probe = None
         elif name == "save":
             self._save = None
         elif name == "agreement":
             self._judge = False
         self._timer.start()
-        self.working.emit(name, 0, 0)
+        if name != "probe":  # too short to be shown
+            self.working.emit(name, 0, 0)
 
     def _cancel_sent(self, *names: str) -> None:
         sent = self._sent
@@ -309,6 +328,8 @@ class SessionClient(QObject):
             self._known.is_warm = True
             if not sent.cancelled:
                 self.viewed.emit(result)
+        elif sent.name == "probe":
+            self.probed.emit(result)
         elif sent.name == "agreement":
             if not sent.cancelled:
                 self.judged.emit(result)
@@ -326,7 +347,7 @@ class SessionClient(QObject):
         self._known.classes.update({int(entry["id"]): entry for entry in request.classes})
 
     def _take_error(self, sent: _Sent, error: LandCoverError) -> None:
-        if isinstance(error, RunCancelled):
+        if isinstance(error, RunCancelled) or sent.name == "probe":
             return
         if isinstance(sent.request, TeachSamples) and error.code in ("request", "classes") and sent.request.samples:
             if len(sent.request.samples) > 1:
@@ -341,7 +362,7 @@ class SessionClient(QObject):
     def _fail(self, name: str, error: LandCoverError) -> None:
         """Report an error; the engine would fail in the same way again, so nothing more is asked for."""
         if name in ("engine", "open", "teach"):
-            self._view, self._save, self._judge = None, None, False
+            self._forget_wishes()
             self._end_engine()
         self.working.emit("", 0, 0)
         self.failed.emit(name, error)

@@ -36,6 +36,7 @@ from dubai_landcover_plugin.protocol.requests.session import Agreement, Opened, 
 from dubai_landcover_plugin.runner.settings import available_models
 
 _JUDGE_MS = 1500  # after the last sample, the agreement is computed
+_REST_MS = 200  # after which a resting cursor is read with the probabilities of all classes
 _READ_MS = 40  # between two readings of the class under the cursor
 _WORK = {
     "open": "Opening raster and model…",
@@ -70,6 +71,7 @@ class LandCoverDock(QgsDockWidget):
         self.tabs = QTabWidget()
         self.drawing = Drawing(self._canvas, self.teach_tab, self.teaching, self.look)
         self._judging, self._reading = _single_shot(self, _JUDGE_MS), _single_shot(self, _READ_MS)
+        self._resting = _single_shot(self, _REST_MS)
         self._place: QgsPointXY | None = None
         self._lay_out()
         self._connect()
@@ -118,6 +120,8 @@ class LandCoverDock(QgsDockWidget):
         self.drawing.acted.connect(self.notice.clear)
         self._judging.timeout.connect(self._judge)
         self._reading.timeout.connect(self._read_place)
+        self._resting.timeout.connect(self._probe_place)
+        client.probed.connect(lambda found: self.look_tab.show_probabilities(found.probabilities))
         self._canvas.xyCoordinates.connect(self._move)
         project = QgsProject.instance()
         project.layersWillBeRemoved.connect(self._lose_layers)
@@ -132,7 +136,7 @@ class LandCoverDock(QgsDockWidget):
         project.layersWillBeRemoved.disconnect(self._lose_layers)
         project.layersAdded.disconnect(self._hide_own_layer)
         self._canvas.xyCoordinates.disconnect(self._move)
-        for timer in (self._judging, self._reading):
+        for timer in (self._judging, self._reading, self._resting):
             timer.stop()
         self.look.close()
         self.drawing.close()
@@ -256,6 +260,7 @@ class LandCoverDock(QgsDockWidget):
             self.notice.clear()
         self.look_tab.show_result(result)
         self._read_place()
+        self._probe_place()
         taught = self.teaching.usable() > 0
         self.teach_tab.change.setText(
             tr("{share} of the view changed").format(share=f"{100 * result.changed:.1f} %") if taught else ""
@@ -300,12 +305,17 @@ class LandCoverDock(QgsDockWidget):
 
     def _move(self, point: QgsPointXY) -> None:
         self._place = point
+        self._resting.start()
         if not self._reading.isActive():
             self._reading.start()
 
     def _read_place(self) -> None:
         if self.isVisible() and self._place is not None:
             self.look_tab.show_reading(self.look.read(self._place))
+
+    def _probe_place(self) -> None:
+        if self.look_tab.isVisible() and self._place is not None:
+            self.look.probe(self._place)
 
     def _is_own(self, layer: QgsRasterLayer | None) -> bool:
         return layer is not None and layer is self.look.view_layer.layer

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from qgis.core import QgsCoordinateTransform, QgsCsException, QgsPointXY, QgsProject, QgsRasterLayer, QgsRectangle
 from qgis.gui import QgsMapCanvas
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
@@ -11,7 +13,7 @@ from dubai_landcover_plugin.gui.panel.subject import Subject
 from dubai_landcover_plugin.gui.panel.view_layer import Reading, ViewLayer
 from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
-from dubai_landcover_plugin.protocol.requests.session import ViewRequest, ViewResult
+from dubai_landcover_plugin.protocol.requests.session import ProbeRequest, ViewRequest, ViewResult
 
 DELAY_MS = 350
 """Time after the last move of the canvas before a view is computed, ms."""
@@ -87,6 +89,14 @@ class Look(QObject):
             return self.view_layer.read(self._to_raster(self._subject).transform(point))
         except QgsCsException:
             return None
+
+    def probe(self, point: QgsPointXY) -> None:
+        """Ask for the probabilities at a place of the canvas."""
+        if self._subject is None or not self._is_on:
+            return
+        with suppress(QgsCsException):
+            place = self._to_raster(self._subject).transform(point)
+            self._client.probe(ProbeRequest(place.x(), place.y()))
 
     def _wait(self) -> None:
         if self._is_on:

@@ -14,6 +14,7 @@ from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.requests.session import ViewResult
 
 _SWATCH_PX = 14
+_COLUMN_PX = 70
 _MOST_ROWS = 12  # without scrolling
 
 
@@ -32,12 +33,16 @@ class LookTab(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.classes = QTreeWidget()
-        self.classes.setHeaderLabels([tr("Class"), tr("Share of the view")])
+        self.classes.setHeaderLabels([tr("Class"), tr("View"), tr("Cursor")])
+        self.classes.headerItem().setToolTip(1, tr("Share of the view"))
+        self.classes.headerItem().setToolTip(2, tr("Probability where the cursor rests"))
         self.classes.setRootIsDecorated(False)
         self.classes.setSelectionMode(QTreeWidget.SelectionMode.NoSelection)
         self.classes.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self.classes.header().setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        self.classes.header().setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
+        for column in (1, 2):
+            self.classes.header().setSectionResizeMode(column, QHeaderView.ResizeMode.Fixed)
+            self.classes.header().resizeSection(column, _COLUMN_PX)
         self.classes.header().setStretchLastSection(False)
         self._entries: dict[int, LandCoverClass] = {}
         self._colours: Mapping[str, str] = {}
@@ -58,9 +63,10 @@ class LookTab(QWidget):
         self._entries, self._colours = {entry.id: entry for entry in entries}, colours
         self.classes.clear()
         for entry in entries[:-1]:
-            item = QTreeWidgetItem([entry.name, ""])
+            item = QTreeWidgetItem([entry.name, "", ""])
             item.setIcon(0, swatch(colours[entry.name]))
-            item.setTextAlignment(1, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+            for column in (1, 2):
+                item.setTextAlignment(column, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
             self.classes.addTopLevelItem(item)
         rows = min(self.classes.topLevelItemCount(), _MOST_ROWS)
         row = max(self.classes.sizeHintForRow(0), _SWATCH_PX)
@@ -78,6 +84,13 @@ class LookTab(QWidget):
             if result is None
             else tr("{size} Mpx in {seconds} s").format(size=f"{total / 1e6:.2f}", seconds=f"{result.seconds:.1f}")
         )
+
+    def show_probabilities(self, found: Mapping[str, float]) -> None:
+        """Show the probabilities of the classes at a place; none empties the column."""
+        for number in range(self.classes.topLevelItemCount()):
+            item = self.classes.topLevelItem(number)
+            share = found.get(item.text(0))
+            item.setText(2, "" if share is None else f"{100 * share:.0f} %")
 
     def show_reading(self, reading: Reading | None) -> None:
         """Show the class under the cursor; None for no class."""

@@ -65,6 +65,19 @@ class ViewRequest(Request):
 
 
 @dataclass(frozen=True)
+class ProbeRequest(Request):
+    """``probe``: probabilities at a place.
+
+    Args:
+        x: Easting in the raster's CRS.
+        y: Northing in the raster's CRS.
+    """
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
 class SampleSpec(Request):
     """A sample in a ``teach`` message.
 
@@ -124,6 +137,7 @@ class NoOptions(Request):
 MESSAGES: dict[str, type[Request]] = {
     "open": OpenSession,
     "view": ViewRequest,
+    "probe": ProbeRequest,
     "teach": TeachSamples,
     "undo": NoOptions,
     "redo": NoOptions,
@@ -184,6 +198,17 @@ class ViewResult(Result):
     computed: int
     windows: int
     seconds: float
+
+
+@dataclass(frozen=True)
+class Probed(Result):
+    """Result of ``probe``.
+
+    Args:
+        probabilities: By class name, 0..1; empty outside of the raster and without data.
+    """
+
+    probabilities: dict[str, float]
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,13 @@ from dubai_landcover_plugin.protocol.errors import (
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
-from dubai_landcover_plugin.protocol.requests.session import OpenSession, SaveModel, TeachSamples, ViewRequest
+from dubai_landcover_plugin.protocol.requests.session import (
+    OpenSession,
+    ProbeRequest,
+    SaveModel,
+    TeachSamples,
+    ViewRequest,
+)
 from tests.factories import random_pixels, write_raster, write_teachable_model
 
 WHOLE = (300_000.0, 2_779_900.0, 300_130.0, 2_780_000.0)
@@ -373,3 +379,22 @@ def test_anchors_leave_out_the_pixels_of_samples(session):
     everywhere = lesson.anchor_pixels(session._anchors, {}, width)
     assert len(lesson.anchor_pixels(session._anchors, samples, width)) < len(everywhere)
     assert len(everywhere) <= feature_store.ANCHORS * len(session._anchors)
+
+
+@pytest.mark.parametrize("gsd", [None, 0.4])
+def test_probabilities_of_a_place_are_those_of_the_view(files, options, tmp_path, gsd):
+    with TeachingSession(OpenSession(str(files[0]), replace(options, gsd=gsd)), MONITOR) as session:
+        session.teach(TeachSamples((sample("a", 4, 30, 30), sample("b", 1, 90, 40))), MONITOR)
+        paths = str(tmp_path / "view.tif"), str(tmp_path / "confidence.tif")
+        session.view(ViewRequest(WHOLE, paths[0], None, paths[1]), MONITOR)
+        with rasterio.open(paths[0]) as classes, rasterio.open(paths[1]) as confidence:
+            ids, percents = classes.read(1), confidence.read(1)
+        for col, row in ((0, 0), (30, 30), (64, 50), (129, 99)):
+            place = ProbeRequest(WHOLE[0] + col + 0.5, WHOLE[3] - row - 0.5)
+            found = session.probe(place, MONITOR).probabilities
+            assert sum(found.values()) == pytest.approx(1, abs=0.001)
+            best = max(found, key=found.get)
+            assert session.scheme.by_name(best).id == ids[row, col]
+            assert 100 * found[best] == pytest.approx(percents[row, col], abs=1)
+        assert session.probe(ProbeRequest(WHOLE[0] + 5, WHOLE[1] + 5), MONITOR).probabilities == {}  # no data
+        assert session.probe(ProbeRequest(0, 0), MONITOR).probabilities == {}

@@ -34,6 +34,10 @@ def test_from_the_raster_to_a_model(hand, dock, town_layer, monkeypatch):
     reading = dock.look.read(town_layer.extent().center())
     assert 1 <= reading.class_id <= 5
     assert 20 <= reading.confidence <= 100
+    dock._canvas.xyCoordinates.emit(town_layer.extent().center())
+    hand.wait(lambda: dock.look_tab.classes.topLevelItem(0).text(2))
+    here = [dock.look_tab.classes.topLevelItem(row).text(2) for row in range(5)]
+    assert max(int(text.split()[0]) for text in here) == pytest.approx(reading.confidence, abs=1)
 
     hand.tool("line")
     hand.choose("Building")
@@ -59,7 +63,7 @@ def test_from_the_raster_to_a_model(hand, dock, town_layer, monkeypatch):
     assert dock.client._known.samples.keys() == dock.teaching.samples.keys()
 
     path = Path(os.environ["HOME"]) / "taught.safetensors"
-    path.parent.mkdir()
+    path.parent.mkdir(exist_ok=True)
     monkeypatch.setattr(dock_module, "ask_model_file", lambda parent, proposed: path)
     dock.keep.save.click()
     hand.wait(path.is_file)
