@@ -69,13 +69,26 @@ class Interpolation:
         shape = [1] * values.ndim
         shape[axis] = last - first
         if self._coarser:
-            begin, end = self.needed(first, last)
-            held = np.take(values, np.arange(begin - offset, end - offset), axis)
-            edges = self._edges[first : last + 1]
-            means = cell_sums(held, edges - begin, axis) / np.diff(edges).reshape(shape)
-            return means.astype(np.float32)
+            return self._means(values, axis, first, last, offset)
         fraction = self._fraction[first:last].reshape(shape)
         lower = np.take(values, self._lower[first:last] - offset, axis)
         upper = np.take(values, self._upper[first:last] - offset, axis)
         between: Floats = lower + (upper - lower) * fraction
         return between
+
+    def _means(self, values: Floats, axis: int, first: int, last: int, offset: int) -> Floats:
+        """Return the area means of the working pixels in each raster pixel."""
+        lower, upper = self._edges[first:last], self._edges[first + 1 : last + 1]
+        begin = np.floor(lower).astype(np.int64)
+        shape = [1] * values.ndim
+        shape[axis] = last - first
+        total: npt.NDArray[np.float64] | None = None
+        # The first working pixel of each raster pixel, then the second, and so on: few passes over the smaller array.
+        for number in range(int((np.ceil(upper) - begin).max())):
+            pixel = begin + number
+            weight = (np.minimum(upper, pixel + 1) - np.maximum(lower, pixel)).clip(0) / (upper - lower)
+            taken = np.take(values, np.minimum(pixel - offset, values.shape[axis] - 1), axis)
+            part = taken * weight.reshape(shape)
+            total = part if total is None else np.add(total, part, out=total)
+        means: Floats = (np.zeros(0) if total is None else total).astype(np.float32)
+        return means
