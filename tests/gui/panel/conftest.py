@@ -24,7 +24,7 @@ if IN_QGIS:
 
     from tests.processing.qgis_fixtures import town, write_raster
 
-SECONDS = 150  # for an engine to answer on a busy machine
+SECONDS = 90  # for an engine to answer on a busy machine
 
 
 def is_running(pid: int) -> bool:
@@ -43,9 +43,16 @@ class Hand:
     def wait(self, condition: Callable[[], Any], seconds: float = SECONDS) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
-            assert time.monotonic() < deadline, f"not within {seconds} s; the panel says: {self.dock.notice.text!r}"
+            assert time.monotonic() < deadline, self._state(seconds)
             QgsApplication.processEvents()
             time.sleep(0.005)
+
+    def _state(self, seconds: float) -> str:
+        dock, client = self.dock, self.dock.client
+        return (
+            f"not within {seconds:.0f} s; the panel says {dock.notice.text!r}, look {dock.look.is_on}, "
+            f"engine {client.pid}, subject {dock._subject is not None}, sent {client._sent}, view {client._view}"
+        )
 
     def wait_until_idle(self) -> None:
         self.wait(lambda: not self.dock.client.is_busy)
