@@ -237,6 +237,7 @@ def calibrate(
 ) -> None:
     """Fit temperature and class bias of a model and store them in the model file."""
     from dubai_landcover_plugin.core.bundle.bundle import load_bundle
+    from dubai_landcover_plugin.core.bundle.graphs import FLOAT, INT8
     from dubai_landcover_plugin.core.bundle.save import replace_metadata
     from dubai_landcover_plugin.protocol.model_folders import find_model
 
@@ -262,13 +263,14 @@ def calibrate(
         error_ratios=tuple(record.get("error_ratios", ())),
         training={**bundle.metadata.training, "calibration": record},
     )
-    had_int8 = bundle.graph("int8") is not None
+    had = {name for name in (FLOAT, INT8) if bundle.has_graph(name)}
     replace_metadata(path, metadata)
     bias = f"the class bias {bias_list(metadata)}" if metadata.class_bias else "no class bias"
     print(f"{path} now has temperature {record['temperature']:.4g} and {bias}.")
     program = f"python -m {__package__.rpartition('.')[0]}"
-    if had_int8 and load_bundle(path).graph("int8") is None:
-        print(f"Its int8 graph was removed; add a new one with: {program} quantize {path} --data FOLDER")
+    if any(not load_bundle(path).has_graph(name) for name in had):
+        data = " --data FOLDER" if INT8 in had else ""
+        print(f"Its graphs for OpenVINO were removed; add new ones with: {program} graphs {path}{data}")
     print(f"Update its card with: {program} card {path}")
 
 

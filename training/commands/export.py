@@ -1,4 +1,4 @@
-"""The commands ``export``, ``quantize``, ``statistics`` and ``card``."""
+"""The commands ``export``, ``graphs``, ``quantize``, ``statistics`` and ``card``."""
 
 from __future__ import annotations
 
@@ -43,6 +43,12 @@ if TYPE_CHECKING:
     show_default=True,
     help="How a model file stores weights. int8 halves its size again; it is computed as the others are.",
 )
+@click.option(
+    "--graphs/--no-graphs",
+    default=True,
+    show_default=True,
+    help="Add the graphs that OpenVINO reads to a model file, so that runs need no PyTorch.",
+)
 @click.option("--stac", is_flag=True, help="Also write the STAC item as a JSON file next to the model.")
 @click.option("--overwrite", is_flag=True, help="Replace an existing file.")
 def export(
@@ -57,6 +63,7 @@ def export(
     data: str | None,
     fixed_window: int | None,
     storage: Storage,
+    graphs: bool,
     stac: bool,
     overwrite: bool,
 ) -> None:
@@ -64,7 +71,22 @@ def export(
     from ..exports.export import Remarks, export_model
 
     remarks = Remarks(title=title, figures=figures, split=split, command=command, notes=notes, licence=licence)
-    export_model(source, output, remarks, data, fixed_window, stac, overwrite=overwrite, storage=storage)
+    export_model(source, output, remarks, data, fixed_window, stac, overwrite=overwrite, storage=storage, graphs=graphs)
+
+
+@click.command(cls=Command, context_settings=CONTEXT)
+@argument("model", "A .safetensors model file, modified in place.")
+@click.option(
+    "--data", metavar="FOLDER", help="Data folder, whose labels are not used; with it, the int8 graph is made anew."
+)
+def graphs(model: str, data: str | None) -> None:
+    """Add the graphs that OpenVINO reads to a model file: runs need no PyTorch, and the first one starts sooner."""
+    from ..exports.graphs import add_float_graphs
+    from ..exports.quantize import quantize_model
+
+    if data is not None:
+        print(quantize_model(model, data))
+    print(add_float_graphs(model))
 
 
 @click.command(cls=Command, context_settings=CONTEXT)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -13,8 +13,10 @@ from typing import Any
 import torch
 
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle
+from dubai_landcover_plugin.core.bundle.graphs import INT8, Array
 from dubai_landcover_plugin.core.bundle.save import Storage, save_bundle
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
+from dubai_landcover_plugin.core.runtimes.openvino_runtime import is_installed
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
 
 from ..bands import MEAN, STD
@@ -24,6 +26,7 @@ from ..loop.checkpoint import Checkpoint, load_checkpoint, load_weights, with_mo
 from ..loop.comparison import describe_comparison
 from ..loop.provenance import current_commit, describe_machine
 from .card import check_card, write_card
+from .graphs import float_graphs, pack_for, read_int8
 from .onnx_file import ONNX_SUFFIX, export_onnx
 from .parity import Parity, ProbabilityNetwork, compare, random_chips, require
 from .stac import check_name, write_stac_item
@@ -60,12 +63,12 @@ class Remarks:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A network to export and its metadata."""
+    """A network to export, its metadata and configuration, and XML and constants of its int8 graph, if it has one."""
 
     metadata: BundleMetadata
     model: SegmentationModel
     config: TrainingConfig
-    graphs: dict[str, bytes] = field(default_factory=dict)
+    quantized: tuple[bytes, Array] | None = None
 
 
 def load_average(path: str | Path) -> tuple[Checkpoint, SegmentationModel]:
@@ -90,8 +93,7 @@ def load_source(path: str | Path, name: str, remarks: Remarks) -> Source:
     if Path(path).suffix == BUNDLE_SUFFIX:
         bundle = load_bundle(path)
         metadata = _remarked(replace(bundle.metadata, name=name), remarks)
-        int8 = bundle.graph("int8")
-        return Source(metadata, bundle.model, config_of(metadata), {} if int8 is None else {"int8": int8})
+        return Source(metadata, bundle.model, config_of(metadata), read_int8(bundle))
     checkpoint, model = load_average(path)
     return Source(_remarked(describe(name, checkpoint, model), remarks), model, checkpoint.config)
 
@@ -114,6 +116,7 @@ def export_model(
     report: Callable[[str], None] = print,
     overwrite: bool = False,
     storage: Storage = "float16",
+    graphs: bool = True,
 ) -> BundleMetadata:
     """Write a bundle with its card, or an ONNX file; return its metadata.
 
@@ -128,6 +131,7 @@ def export_model(
         report: Receives lines of text on the written files and the comparison with the source.
         overwrite: Replace an existing file; a bundle may always replace itself.
         storage: How a bundle stores weights, see :func:`.save_bundle`.
+        graphs: Add float32 graphs to a bundle, see :func:`.float_graphs`, if OpenVINO is installed.
 
     Raises:
         TrainingError: if a file cannot be read or written, ``output`` exists, or the result does not agree with the
@@ -154,7 +158,7 @@ def export_model(
     if output.suffix == ONNX_SUFFIX:
         parity = export_onnx(output, metadata, loaded.model, window, pixels)
     else:
-        metadata, parity = _export_bundle(output, loaded, pixels, storage)
+        metadata, parity = _export_bundle(output, loaded, pixels, storage, graphs)
         write_card(output.with_suffix(".md"), metadata, output.stat().st_size)
     report(f"{output}: {metadata.title}, {metadata.parameters:,} weights, {output.stat().st_size / 1e6:.1f} MB")
     report(f"Agreement with {source}: {parity}")
@@ -167,7 +171,7 @@ def export_model(
 
 
 def _export_bundle(
-    output: Path, source: Source, pixels: torch.Tensor | None, storage: Storage
+    output: Path, source: Source, pixels: torch.Tensor | None, storage: Storage, graphs: bool
 ) -> tuple[BundleMetadata, Parity]:
     """Write a bundle after comparing a stored copy with the network; return its metadata with the parity."""
     metadata, model = source.metadata, source.model
@@ -180,14 +184,17 @@ def _export_bundle(
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / output.name
         save_bundle(trial, metadata, model, storage)
-        stored = load_bundle(trial).model
-    candidate = ProbabilityNetwork(stored, metadata.mean, metadata.std, metadata.temperature).eval()
+        stored = load_bundle(trial)
+        packed = float_graphs(trial, stored) if graphs and is_installed() else {}
+        if source.quantized is not None:
+            packed[INT8] = pack_for(trial, stored, *source.quantized)
+    candidate = ProbabilityNetwork(stored.model, metadata.mean, metadata.std, metadata.temperature).eval()
     parity = require(compare(reference, candidate, batches, chips))
     # a copy of a bundle with the same weights keeps the parity measured against the checkpoint
     measured = {"parity": parity.to_json()}
     changed = measured if parity.deviation > 0 else {}
     metadata = replace(metadata, training={**measured, **metadata.training, **changed})
-    save_bundle(output, metadata, model, storage, source.graphs)
+    save_bundle(output, metadata, model, storage, packed)
     return metadata, parity
 
 

@@ -16,15 +16,17 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle
+from dubai_landcover_plugin.core.bundle.graphs import INT8
 from dubai_landcover_plugin.core.bundle.save import add_graphs
 from dubai_landcover_plugin.core.io.files import temporary_folder
-from dubai_landcover_plugin.core.runtimes.openvino_runtime import convert_network, pack_graph
+from dubai_landcover_plugin.core.runtimes.openvino_runtime import convert_network, serialize_graph
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 
 from ..data.dataset import Dataset
 from ..data.sources import open_data_of
 from ..errors import DatasetError, TrainingError
 from .export import config_of
+from .graphs import pack_for
 from .parity import Parity
 
 LEAST_AGREEMENT = 0.98
@@ -62,19 +64,19 @@ def quantize_model(path: str | Path, root: str | Path) -> str:
     measured, compared = chips[::2], chips[1::2]
     graph = convert_network(bundle)
     graph.reshape([1, len(metadata.bands), -1, -1])
-    packed = pack_graph(_quantize(graph, measured))
+    packed = pack_for(path, bundle, *serialize_graph(_quantize(graph, measured)))
     with temporary_folder(path) as folder:
         trial = folder / path.name
         trial.write_bytes(path.read_bytes())
-        add_graphs(trial, metadata, {"int8": packed})
+        add_graphs(trial, metadata, {INT8: packed})
         parity = _compare(path, trial, compared)
     if parity.agreement < LEAST_AGREEMENT:
         raise TrainingError(
             f"The classes of the 8-bit model differ: {parity}. At least {100 * LEAST_AGREEMENT:g} % are required.",
             "The file is unchanged; use bfloat16 or float32.",
         )
-    add_graphs(path, replace(metadata, training={**metadata.training, "int8": parity.to_json()}), {"int8": packed})
-    return f"{path}: int8 added, {len(packed) / 1e6:.1f} MB; {parity}"
+    add_graphs(path, replace(metadata, training={**metadata.training, "int8": parity.to_json()}), {INT8: packed})
+    return f"{path}: {INT8} added, {len(packed) / 1e6:.1f} MB; {parity}"
 
 
 def _draw(dataset: Dataset, side: int, count: int) -> Iterator[Chips]:

@@ -93,11 +93,22 @@ class ModelBundle:
                 "Run it again once no other program writes the file.",
             )
 
+    def has_graph(self, name: str) -> bool:
+        """Return whether the file has a graph of the network for OpenVINO, see :meth:`graph`.
+
+        Raises:
+            BundleError: if the file is damaged.
+        """
+        if self.path is None or self.is_onnx:
+            return False
+        with reading_weights(self.path), safe_open(self.path, framework="numpy") as stored:
+            return GRAPH_PREFIX + name in stored.keys()  # noqa: SIM118
+
     def graph(self, name: str) -> bytes | None:
-        """Return a stored graph of the network, packed by :func:`.pack_graph`; None if the file does not have it.
+        """Return a stored graph of the network for OpenVINO, see :func:`.unpack`; None if the file does not have it.
 
         Args:
-            name: ``int8``, the quantized graph for OpenVINO.
+            name: ``float32``, ``float32_tta``, ``features`` or ``int8``, see :mod:`.graphs`.
 
         Raises:
             BundleError: if the file is damaged.

@@ -79,15 +79,34 @@ def fold_norms(model: nn.Module) -> nn.Module:
     Source: Jacob et al. 2018, https://doi.org/10.1109/CVPR.2018.00286, section 3.2.
 
     Args:
-        model: The network, in evaluation mode. Its modules must apply convolution and norm in the order in which they
-            define them, as all networks of this project do.
+        model: The network, in evaluation mode.
     """
-    before: tuple[str, nn.Conv2d] | None = None
-    for name, child in list(model.named_children()):
-        if isinstance(child, nn.BatchNorm2d) and before is not None:
-            setattr(model, before[0], fuse_conv_bn_eval(before[1], child))
-            setattr(model, name, nn.Identity())
-        else:
-            fold_norms(child)
-        before = (name, child) if isinstance(child, nn.Conv2d) else None
+    for layer, norm, _ in norms_to_fold(model):
+        convolution, batch_norm = model.get_submodule(layer), model.get_submodule(norm)
+        _replace(model, layer, fuse_conv_bn_eval(convolution, batch_norm))  # type: ignore[type-var, arg-type]
+        _replace(model, norm, nn.Identity())
     return model
+
+
+def norms_to_fold(model: nn.Module, prefix: str = "") -> list[tuple[str, str, float]]:
+    """Return the names of each convolution and the batch norm directly after it, and the eps of the norm.
+
+    Args:
+        model: The network. Its modules must apply convolution and norm in the order in which they define them, as all
+            networks of this project do.
+        prefix: Of the names.
+    """
+    found: list[tuple[str, str, float]] = []
+    before: str | None = None
+    for name, child in model.named_children():
+        if isinstance(child, nn.BatchNorm2d) and before is not None:
+            found.append((before, prefix + name, child.eps))
+        else:
+            found += norms_to_fold(child, f"{prefix}{name}.")
+        before = prefix + name if isinstance(child, nn.Conv2d) else None
+    return found
+
+
+def _replace(model: nn.Module, name: str, module: nn.Module) -> None:
+    parent, _, last = name.rpartition(".")
+    setattr(model.get_submodule(parent), last, module)

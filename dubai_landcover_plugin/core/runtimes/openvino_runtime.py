@@ -1,18 +1,19 @@
 """Backend on OpenVINO, up to three times as fast as PyTorch on CPUs.
 
-Converting a network takes a second and needs PyTorch, which takes longer to load. The converted graph, for windows of
-any size, and the network compiled for windows of one size are therefore cached in the user's cache folder.
+Converting a network takes seconds and needs PyTorch. Model files therefore hold graphs for windows of any size, see
+:mod:`.graphs`; graphs of files without them, and networks compiled for windows of one size, are cached in the user's
+cache folder.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import io
 import queue
 import sys
 import tempfile
 import warnings
-import zlib
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -23,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+from dubai_landcover_plugin.core.bundle.graphs import AUGMENTED, FEATURES, FLOAT, INT8, pack_whole, unpack
 from dubai_landcover_plugin.core.runtimes.cache import read_cached, write_cached
 from dubai_landcover_plugin.core.runtimes.hardware import processor
 from dubai_landcover_plugin.core.runtimes.onnx_runtime import OnnxAdapter
@@ -37,7 +39,6 @@ from dubai_landcover_plugin.core.runtimes.runtime import (
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 
 _TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
-_MAX_GRAPH_BYTES = 64 << 20  # of the XML; those of the known networks have less than 1 MB
 _DEVICES = {"cpu": "CPU", "intel-gpu": "GPU"}
 
 
@@ -183,6 +184,13 @@ class Graph:
     features: bool = False
 
     @property
+    def name(self) -> str:
+        """Name of the graph in model files."""
+        if self.features:
+            return FEATURES
+        return INT8 if self.int8 else AUGMENTED if self.tta else FLOAT
+
+    @property
     def key(self) -> tuple[object, ...]:
         """Key for the cache."""
         kind = ("features",) if self.features else ()
@@ -210,22 +218,25 @@ def compile_graph(
 
 
 def _read_graph(openvino: Any, source: Graph) -> Any:
-    """Return the graph from chips to probabilities, from the cache if possible."""
+    """Return the graph from chips to probabilities: that of the model file, a cached one, or a converted one."""
     bundle = source.bundle
     if bundle.is_onnx:
         return openvino.Core().read_model(bundle.path)
     if source.int8:
         return _read_int8(openvino, source)
+    in_file = bundle.graph(source.name)
+    if in_file is not None:
+        with contextlib.suppress(RuntimeError, ValueError):  # damaged, or of a later version: convert
+            return _unpack(openvino, in_file, bundle.path)
     key = (*source.key, version("torch"))
     stored = read_cached("graphs", key)
     if stored is not None:
-        try:
+        with contextlib.suppress(RuntimeError, ValueError):  # damaged: convert again
             return _unpack(openvino, stored)
-        except (RuntimeError, ValueError):  # damaged: convert again
-            stored = None
-    graph = convert_network(bundle, source.tta, source.features)
-    write_cached("graphs", key, pack_graph(graph))
-    return graph
+    packed = pack_graph(convert_network(bundle, source.tta, source.features))
+    write_cached("graphs", key, packed)
+    # As it is read later: OpenVINO rounds a graph that has not been written differently, by one unit in the last place.
+    return _unpack(openvino, packed)
 
 
 def _read_int8(openvino: Any, source: Graph) -> Any:
@@ -234,18 +245,18 @@ def _read_int8(openvino: Any, source: Graph) -> Any:
     Raises:
         RuntimeUnavailableError: if the model has none, or with test-time augmentation.
     """
-    name = source.bundle.metadata.name
+    bundle = source.bundle
     if source.tta:
         raise RuntimeUnavailableError(
             "Test-time augmentation is not available in int8.", "Choose another precision or switch it off."
         )
-    stored = source.bundle.graph("int8")
+    stored = bundle.graph(source.name)
     if stored is None:
         raise RuntimeUnavailableError(
-            f"The model {name} has no int8 graph.",
-            "Add one with python -m training quantize, or choose another precision.",
+            f"The model {bundle.metadata.name} has no int8 graph.",
+            "Add one with python -m training graphs MODEL --data FOLDER, or choose another precision.",
         )
-    return _unpack(openvino, stored)
+    return _unpack(openvino, stored, bundle.path)
 
 
 def convert_network(bundle: ModelBundle, tta: bool = False, features: bool = False) -> Any:
@@ -272,27 +283,31 @@ def convert_network(bundle: ModelBundle, tta: bool = False, features: bool = Fal
         return openvino.convert_model(traced, example_input=example)
 
 
-def pack_graph(graph: Any) -> bytes:
-    """Return a graph as bytes: length of the compressed XML (8 bytes, little-endian), compressed XML, weights."""
+def serialize_graph(graph: Any) -> tuple[bytes, bytes]:
+    """Return XML and constants of a graph."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "graph.xml"
         load_openvino().save_model(graph, path, compress_to_fp16=False)
-        text, weights = zlib.compress(path.read_bytes()), path.with_suffix(".bin").read_bytes()
-    return len(text).to_bytes(8, "little") + text + weights
+        return path.read_bytes(), path.with_suffix(".bin").read_bytes()
 
 
-def _unpack(openvino: Any, stored: bytes) -> Any:
-    """Return the graph packed by :func:`pack_graph`.
+def pack_graph(graph: Any) -> bytes:
+    """Return a graph as bytes, with all of its constants."""
+    return pack_whole(*serialize_graph(graph))
+
+
+def _unpack(openvino: Any, stored: bytes, path: Path | None = None) -> Any:
+    """Return a graph of a model file or of :func:`pack_graph`.
+
+    Args:
+        openvino: The package.
+        stored: The graph.
+        path: The model file with its weights.
 
     Raises:
         ValueError: if it is damaged.
+        RuntimeError: if OpenVINO cannot read it.
     """
-    start = 8 + int.from_bytes(stored[:8], "little")
-    unpacker = zlib.decompressobj()
-    try:
-        text = unpacker.decompress(stored[8:start], _MAX_GRAPH_BYTES)
-    except zlib.error as error:
-        raise ValueError(f"The graph is damaged: {error}.") from error
-    if not unpacker.eof:
-        raise ValueError(f"The graph is cut short or larger than {_MAX_GRAPH_BYTES >> 20} MB.")
-    return openvino.Core().read_model(model=text, weights=stored[start:])
+    text, constants = unpack(stored, path)
+    # A copy in memory of OpenVINO, which the compiled network may go on using.
+    return openvino.Core().read_model(text.decode(), openvino.Tensor(constants))

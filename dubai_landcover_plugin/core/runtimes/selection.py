@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+from dubai_landcover_plugin.core.bundle.graphs import FLOAT
 from dubai_landcover_plugin.core.runtimes import hardware, onnx_runtime, openvino_runtime
 from dubai_landcover_plugin.core.runtimes.cache import read_cached, write_cached
 from dubai_landcover_plugin.core.runtimes.runtime import Chips, Runtime, RuntimeUnavailableError
@@ -69,12 +70,26 @@ class Trial:
         return f"{self.candidate}: {self.speed:.2f} Mpx/s, {self.agreement:.2%} agreement with float32"
 
 
-def reference(bundle: ModelBundle) -> Candidate:
-    """Return the reference that other candidates are compared with: float32 on the CPU."""
-    return Candidate("onnxruntime" if bundle.is_onnx else "torch", "cpu", "float32")
+def reference(bundle: ModelBundle, runtime: str = "auto") -> Candidate:
+    """Return the reference that other candidates are compared with: float32 on the CPU.
+
+    Args:
+        bundle: The model.
+        runtime: The requested runtime.
+    """
+    if bundle.is_onnx:
+        return Candidate("onnxruntime", "cpu", "float32")
+    return Candidate("openvino" if runtime != "torch" and needs_no_torch(bundle) else "torch", "cpu", "float32")
 
 
-def list_candidates(requested: Candidate, tried: bool, onnx: bool = False) -> list[Candidate]:
+def needs_no_torch(bundle: ModelBundle) -> bool:
+    """Return whether OpenVINO reads the network from the model file, so that PyTorch need not be loaded."""
+    return openvino_runtime.is_installed() and bundle.has_graph(FLOAT)
+
+
+def list_candidates(
+    requested: Candidate, tried: bool, onnx: bool = False, without_torch: bool = False
+) -> list[Candidate]:
     """Return the candidates for a run, by expected speed, the fastest first.
 
     Args:
@@ -82,6 +97,7 @@ def list_candidates(requested: Candidate, tried: bool, onnx: bool = False) -> li
         tried: Whether the candidates will be compared with the reference; only then ``auto`` includes precisions below
             float32 on CPUs.
         onnx: Whether the model is an ONNX file. PyTorch does not support those, ONNX Runtime only those.
+        without_torch: Whether ``auto`` leaves PyTorch out on CPUs in the precisions that OpenVINO computes there.
 
     Raises:
         DeviceError: if the device is not available.
@@ -102,13 +118,14 @@ def list_candidates(requested: Candidate, tried: bool, onnx: bool = False) -> li
         if "openvino" not in names or requested.device not in ("auto", "cpu"):
             raise RuntimeUnavailableError("Only OpenVINO supports int8, on CPUs.", "Choose another precision.")
         own = Candidate("openvino", "cpu", "int8")
-        return [own, *list_candidates(replace(requested, precision="auto"), tried, onnx)]
+        return [own, *list_candidates(replace(requested, precision="auto"), tried, onnx, without_torch)]
     found = [
         Candidate(name, device, precision)
         for device in _devices(requested.device, onnx)
         for precision in _precisions(requested.precision, device, tried)
         for name in names
-        if _is_supported(name, device, precision, requested)
+        if not (without_torch and (name, device) == ("torch", "cpu") and precision != "float16")
+        and _is_supported(name, device, precision, requested)
     ]
     if not found:
         raise RuntimeUnavailableError(
@@ -209,6 +226,7 @@ class RuntimeSelector:
                 "Test-time augmentation is not available for ONNX models.",
                 "Switch it off, or use a model of this project.",
             )
+        self._exact = reference(bundle, requested.runtime)
         self._left: list[Candidate] = []
         self.speed: float | None = None
 
@@ -231,7 +249,7 @@ class RuntimeSelector:
         Raises:
             LandCoverError: see :func:`list_candidates`.
         """
-        model = (self._bundle.digest, self._tta, self._requested, self._limits.threads)
+        model = (self._bundle.digest, self._tta, self._requested, self._exact, self._limits.threads)
         key = (*model, hardware.processor(), *versions().values())
         trials, suffix = _stored_trials(read_cached("trials", key)), ", as measured earlier"
         if not trials:
@@ -240,6 +258,8 @@ class RuntimeSelector:
         for trial in trials:
             self._log("info", f"{trial}{suffix}")
         self._left = [trial.candidate for trial in trials]
+        if self._without_torch:
+            self._left.append(Candidate("torch", "cpu", "float32"))  # if all others fail
         self.speed = trials[0].speed
 
     def next(self) -> Runtime:
@@ -258,6 +278,11 @@ class RuntimeSelector:
                 self._log("warning", f"{candidate} cannot be used: {error} {self._left[0]} is used instead.")
 
     @property
+    def _without_torch(self) -> bool:
+        """Whether PyTorch is only used if all other runtimes fail."""
+        return self._requested.runtime == "auto" and self._exact.runtime == "openvino"
+
+    @property
     def is_exhausted(self) -> bool:
         """Whether no candidate is left."""
         return not self._left
@@ -273,19 +298,21 @@ class RuntimeSelector:
 
     def _try_all(self, chips: Chips) -> list[Trial]:
         """Compute the classes of the reference, then try each candidate against them."""
-        exact = reference(self._bundle)
-        runtime = self._load(exact)
+        runtime = self._load_reference()
         expected = _classes(runtime, chips)
+        found = list_candidates(self._requested, True, self._bundle.is_onnx, self._without_torch)
+        trials, known = [], {}
+        if self._exact in found:
+            known[self._exact] = Trial(self._exact, _speed(runtime, chips), 1.0)
         runtime.close()
-        trials = []
-        for candidate in list_candidates(self._requested, tried=True, onnx=self._bundle.is_onnx):
+        for candidate in found:
             try:
-                trial = _try(candidate, self._load(candidate), chips, expected)
+                trial = known.get(candidate) or _try(candidate, self._load(candidate), chips, expected)
             except (LandCoverError, RuntimeError) as error:
                 self._log("warning", f"{candidate} cannot be used: {error}")
                 continue
             is_requested = candidate.precision == self._requested.precision
-            if trial.agreement >= MIN_AGREEMENT or is_requested or candidate == exact:
+            if trial.agreement >= MIN_AGREEMENT or is_requested or candidate == self._exact:
                 trials.append(trial)
             if trial.agreement < MIN_AGREEMENT:
                 use = "used because it was requested" if is_requested else "not used"
@@ -293,6 +320,17 @@ class RuntimeSelector:
         if not trials:
             raise RuntimeUnavailableError(f"No runtime for {self._requested} can compute this model.", "Choose auto.")
         return trials
+
+    def _load_reference(self) -> Runtime:
+        """Load the reference; PyTorch if OpenVINO cannot compute the network."""
+        try:
+            return self._load(self._exact)
+        except LandCoverError as error:
+            if self._exact.runtime != "openvino":
+                raise
+            self._log("warning", f"{self._exact} cannot be used: {error}")
+            self._exact = replace(self._exact, runtime="torch")
+            return self._load(self._exact)
 
     def _load(self, candidate: Candidate) -> Runtime:
         bundle, limits = self._bundle, self._limits
@@ -312,18 +350,23 @@ class RuntimeSelector:
 
 
 def _try(candidate: Candidate, runtime: Runtime, chips: Chips, expected: Any) -> Trial:
-    """Measure agreement on all chips, then speed on copies of the first one, with all batches in flight."""
+    """Measure agreement on all chips, then speed, and close the runtime."""
     try:
         agreement = float((_classes(runtime, chips) == expected).mean())
-        batches = [np.repeat(chips[:1], runtime.batch, axis=0)] * (runtime.in_flight * _ROUNDS)
-        started = time.perf_counter()
-        for future in [runtime.submit(batch) for batch in batches]:
-            future.result()
-        seconds = time.perf_counter() - started
+        return Trial(candidate, _speed(runtime, chips), agreement)
     finally:
         runtime.close()
+
+
+def _speed(runtime: Runtime, chips: Chips) -> float:
+    """Return the speed on copies of the first chip, with all batches in flight, Mpx/s."""
+    batches = [np.repeat(chips[:1], runtime.batch, axis=0)] * (runtime.in_flight * _ROUNDS)
+    started = time.perf_counter()
+    for future in [runtime.submit(batch) for batch in batches]:
+        future.result()
+    seconds = time.perf_counter() - started
     pixels = sum(batch.shape[0] * batch.shape[2] * batch.shape[3] for batch in batches)
-    return Trial(candidate, pixels / seconds / 1e6, agreement)
+    return float(pixels / seconds / 1e6)
 
 
 def _classes(runtime: Runtime, chips: Chips) -> Any:

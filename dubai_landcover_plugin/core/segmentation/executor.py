@@ -13,7 +13,7 @@ from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.io.raster_references import is_remote
 from dubai_landcover_plugin.core.io.raster_source import RasterSource, SourceOptions
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
-from dubai_landcover_plugin.core.runtimes.selection import WORTH_TRYING, Candidate
+from dubai_landcover_plugin.core.runtimes.selection import WORTH_TRYING, Candidate, needs_no_torch
 from dubai_landcover_plugin.core.segmentation.blending import Floats
 from dubai_landcover_plugin.core.segmentation.budget import make_budget
 from dubai_landcover_plugin.core.segmentation.class_rows import (
@@ -115,7 +115,7 @@ class LocalExecutor:
     """Computes in this process; a context manager.
 
     From :data:`WORTH_TRYING` working pixels on, ``runtime="auto"`` times the runtimes on a few windows and takes the
-    fastest; smaller rasters use the default one.
+    fastest; smaller rasters use the default one, OpenVINO where the model file holds a graph for it.
 
     Args:
         job: The job.
@@ -130,7 +130,7 @@ class LocalExecutor:
         self._job = job
         options, metadata, plan = job.request.options, job.bundle.metadata, job.plan
         self._budget = make_budget(job.request, plan, job.source, metadata, threads)
-        fixed = options.runtime != "auto" or options.precision == "int8"
+        fixed = options.runtime != "auto" or options.precision == "int8" or needs_no_torch(job.bundle)
         choose = options.runtime == "auto" and plan.work.height * plan.work.width >= WORTH_TRYING
         self._predictor = Predictor(
             job.bundle,

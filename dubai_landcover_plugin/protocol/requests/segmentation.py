@@ -115,7 +115,7 @@ class SegmentOptions(Request):
         advanced=True,
         title="Runtime",
         help="Library that computes the network. auto tries the installed ones on a few windows of the raster and "
-        "takes the fastest whose classes equal those of PyTorch in float32.",
+        "takes the fastest whose classes agree with those in float32.",
     )
     precision: str = option(
         "auto",

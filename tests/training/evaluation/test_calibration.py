@@ -220,7 +220,8 @@ class TestCommand:
         model = trained()
         add_graphs(model, load_bundle(model).metadata, {"int8": b"graph"})
         assert main(["calibrate", str(model), "--temperature", "1.5"]) == 0
-        assert "int8 graph was removed; add a new one with" in capsys.readouterr().out
+        expected = f"graphs for OpenVINO were removed; add new ones with: python -m training graphs {model} --data"
+        assert expected in capsys.readouterr().out
 
     def test_a_temperature_can_be_given(self, trained: Callable[[], Path], capsys: pytest.CaptureFixture[str]) -> None:
         model = trained()

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle, open_bundle
+from dubai_landcover_plugin.core.bundle.graphs import pack_whole, unpack
 from dubai_landcover_plugin.core.bundle.save import add_graphs, replace_metadata
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
@@ -58,11 +59,15 @@ def test_other_remarks_keep_it_and_another_temperature_drops_it(
 ) -> None:
     model = trained()
     metadata = read_metadata(model)
-    add_graphs(model, metadata, {"int8": b"any"})
+    whole = pack_whole(b"<net><layers/><edges/></net>", b"constants")
+    add_graphs(model, metadata, {"int8": whole})
     replace_metadata(model, replace(metadata, title="Another"))
-    assert open_bundle(model).graph("int8") == b"any"
-    assert main(["export", str(model), str(tmp_path / "copy.safetensors")]) == 0
-    assert open_bundle(tmp_path / "copy.safetensors").graph("int8") == b"any"
+    assert open_bundle(model).graph("int8") == whole
+    copy = tmp_path / "copy.safetensors"
+    assert main(["export", str(model), str(copy), "--storage", "int8", "--no-graphs"]) == 0
+    stored = open_bundle(copy).graph("int8")
+    assert stored is not None
+    assert [bytes(part) for part in unpack(stored, copy)] == [bytes(part) for part in unpack(whole)]
     replace_metadata(model, replace(metadata, temperature=1.5))
     assert open_bundle(model).graph("int8") is None
 
