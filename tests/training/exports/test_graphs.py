@@ -15,9 +15,10 @@ from safetensors import safe_open
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle, open_bundle
 from dubai_landcover_plugin.core.bundle.graphs import MAGIC, open_weights, pack_whole, unpack
 from dubai_landcover_plugin.core.bundle.save import add_graphs, replace_metadata, save_bundle
-from dubai_landcover_plugin.core.runtimes import openvino_runtime
+from dubai_landcover_plugin.core.runtimes import openvino_runtime, torch_runtime
 from dubai_landcover_plugin.core.runtimes.openvino_runtime import OpenVinoRuntime, convert_network, serialize_graph
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
+from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from tests.core.runtimes.test_selection import SPECS, make_bundle
 from tests.factories import random_pixels, write_raster
@@ -110,6 +111,32 @@ def test_a_graph_of_other_weights_is_refused(packed: tuple[Path, bytes], tmp_pat
     save_bundle(other, bundle.metadata, bundle.model, "int8")
     with pytest.raises(ValueError, match=r"the weight .* is missing"):
         unpack(packed[1], other)
+
+
+def test_pytorch_is_not_tried_but_used_if_openvino_fails(
+    packed: tuple[Path, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(shutil.copy(packed[0], tmp_path / "m.safetensors"))
+    add_graphs(path, open_bundle(path).metadata, {"float32": packed[1]})
+    lines: list[tuple[str, str]] = []
+    chips = random_pixels(*SHAPE[1:])[None]
+
+    def predictor() -> Predictor:
+        return Predictor(open_bundle(path), "cpu", shape=SHAPE, sample=chips, log=lambda *line: lines.append(line))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch_runtime, "TorchRuntime", lambda *arguments: pytest.fail("loaded"))
+        assert predictor().runtime == "openvino"
+    assert lines
+    assert not [text for _, text in lines if "torch" in text]
+
+    def fail(*arguments: object) -> None:
+        raise RuntimeUnavailableError("OpenVINO cannot compute this network.")
+
+    monkeypatch.setattr(openvino_runtime, "OpenVinoRuntime", fail)
+    assert predictor().runtime == "torch"  # the trial is stored; its candidates fail
+    shutil.rmtree(tmp_path / "cache")
+    assert predictor().runtime == "torch"  # the reference fails
 
 
 def test_another_temperature_drops_the_graphs(packed: tuple[Path, bytes], tmp_path: Path) -> None:
