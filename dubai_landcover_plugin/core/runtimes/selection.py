@@ -298,16 +298,14 @@ class RuntimeSelector:
 
     def _try_all(self, chips: Chips) -> list[Trial]:
         """Compute the classes of the reference, then try each candidate against them."""
-        runtime = self._load_reference()
-        expected = _classes(runtime, chips)
-        found = list_candidates(self._requested, True, self._bundle.is_onnx, self._without_torch)
-        trials, known = [], {}
-        if self._exact in found:
-            known[self._exact] = Trial(self._exact, _speed(runtime, chips), 1.0)
-        runtime.close()
-        for candidate in found:
+        expected, measured = self._try_reference(chips)
+        trials = []
+        for candidate in list_candidates(self._requested, True, self._bundle.is_onnx, self._without_torch):
             try:
-                trial = known.get(candidate) or _try(candidate, self._load(candidate), chips, expected)
+                if candidate == self._exact:
+                    trial = measured
+                else:
+                    trial = _try(candidate, self._load(candidate), chips, expected)
             except (LandCoverError, RuntimeError) as error:
                 self._log("warning", f"{candidate} cannot be used: {error}")
                 continue
@@ -320,6 +318,14 @@ class RuntimeSelector:
         if not trials:
             raise RuntimeUnavailableError(f"No runtime for {self._requested} can compute this model.", "Choose auto.")
         return trials
+
+    def _try_reference(self, chips: Chips) -> tuple[Any, Trial]:
+        """Return classes, (N, H, W), and speed of the reference."""
+        runtime = self._load_reference()
+        try:
+            return _classes(runtime, chips), Trial(self._exact, _speed(runtime, chips), 1.0)
+        finally:
+            runtime.close()
 
     def _load_reference(self) -> Runtime:
         """Load the reference; PyTorch if OpenVINO cannot compute the network."""
