@@ -159,7 +159,8 @@ def test_a_damaged_int8_graph_is_named(tmp_path: Path) -> None:
 RUN = """
 import sys
 from dubai_landcover_plugin.core import segment_raster
-result = segment_raster(sys.argv[1], sys.argv[2], sys.argv[3], precision=sys.argv[4])
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
+result = segment_raster(SegmentationRequest(sys.argv[1], sys.argv[2], options=SegmentOptions(model=sys.argv[3])))
 print(result.runtime, "torch" in sys.modules)
 """
 
@@ -172,7 +173,7 @@ def raster(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_a_run_of_a_shipped_model_does_not_load_pytorch(path: Path, raster: Path, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(raster), str(tmp_path / "out.tif"), str(path), "auto"],
+        [sys.executable, "-c", RUN, str(raster), str(tmp_path / "out.tif"), str(path)],
         capture_output=True, text=True, cwd=ROOT, check=False,
     )  # fmt: skip
     assert done.stdout.split() == ["openvino", "False"], done.stderr
