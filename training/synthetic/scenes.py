@@ -57,8 +57,7 @@ def draw_scene(seed: int, size: int = 1024, gsd: float = 1.0) -> Scene:
     Raises:
         ValueError: if the size or the ground sampling distance is out of range.
     """
-    if not 64 <= size <= 8192 or not 0.2 <= gsd <= 5:
-        raise ValueError(f"size must be in 64..8192 px and gsd in 0.2..5 m, got {size} and {gsd}.")
+    check_size(size, gsd)
     rng = np.random.default_rng([20, seed])
     terrain = draw_terrain(rng, size, gsd)
     canvas = Canvas(rng, size, gsd, terrain.sand, terrain.shore)
@@ -74,7 +73,13 @@ def draw_scene(seed: int, size: int = 1024, gsd: float = 1.0) -> Scene:
     _draw_crossings(canvas, columns, rows, plan, highway)
     canvas.lay_water(terrain.water, causeway=canvas.mask([band(highway.line(), highway.width + 8)]))
     picture, truth = canvas.finish()
-    return Scene(_photograph(rng, picture, truth, gsd), truth)
+    return Scene(photograph(rng, picture, truth, gsd), truth)
+
+
+def check_size(size: int, gsd: float) -> None:
+    """Raise a ValueError for a size in px or a ground sampling distance in m that cannot be drawn."""
+    if not 64 <= size <= 8192 or not 0.2 <= gsd <= 5:
+        raise ValueError(f"size must be in 64..8192 px and gsd in 0.2..5 m, got {size} and {gsd}.")
 
 
 def write_scene(path: str | Path, seed: int = 7, size: int = 1024, gsd: float = 1.0) -> tuple[Path, Path]:
@@ -173,7 +178,7 @@ def _draw_crossings(
                 draw_junction(canvas, u, v, 19, 19, highway.colour)
 
 
-def _photograph(
+def photograph(
     rng: np.random.Generator, picture: NDArray[np.float32], truth: NDArray[np.uint8], gsd: float
 ) -> NDArray[np.uint8]:
     """Add texture of each cover, haze, the lens and the sensor; return (H, W, 3) uint8."""
