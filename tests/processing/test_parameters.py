@@ -192,7 +192,7 @@ def test_nothing_given_leaves_the_choice_to_the_engine(algorithm: MAKE, context:
         assert options.limits is None
         assert (options.tta, options.cog, options.keep) == (False, False, False)
         assert options.gsd_mode == options.device == options.runtime == options.precision == options.stretch == "auto"
-        assert Path(options.model).stem == "dubai"
+        assert Path(options.model).stem == "world"
 
 
 def test_a_model_file_wins(algorithm: MAKE, context: QgsProcessingContext, tmp_path: Path):

@@ -30,7 +30,7 @@ GSD_MODES = ("auto", "never")
 STRETCHES = ("auto", "match", "percentiles", "none")
 ALPHAS = ("auto", "yes", "no")
 LEAST_MEMORY = 256  # MB
-DEFAULT_MODEL = "dubai"
+DEFAULT_MODEL = "world"
 
 
 @nested
