@@ -33,10 +33,10 @@ LEAST_AGREEMENT = 0.98
 _FLOAT_LAYERS = 12
 """Number of convolutions, counted from the input, that are not quantized.
 
-They work at high resolution, where quantization costs most of the agreement and saves little time. Measured with the first
-shipped model on 64 windows of Dubai, two cores: all layers in 8 bit agree in 98.8 % of the pixels at 9.3 Mpx/s, without
-the first six in 99.4 % at 9.1 Mpx/s; bfloat16 runs at 6.2 Mpx/s. With `world`, on 64 windows of all its sources: 97.84 %
-without the first six, 98.14 % without the first twelve; symmetric ranges of activations 97.72 % without the first six.
+They work at high resolution, where quantization costs most of the agreement and saves little time. Measured with the
+first shipped model on 64 windows of Dubai, two cores: all layers in 8 bit agree in 98.8 % of the pixels at 9.3 Mpx/s,
+without the first six in 99.4 % at 9.1 Mpx/s; bfloat16 runs at 6.2 Mpx/s. With `world`, on 64 windows of its sources:
+97.84 % without the first six, 98.14 % without the first twelve; 97.72 % without the first six, with symmetric ranges.
 """
 _CHIPS = 64  # number of chips for the ranges, and the same number for the comparison
 _SEED = 20241125

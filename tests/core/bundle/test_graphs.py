@@ -1,4 +1,4 @@
-"""Stored graphs: what is packed comes back, and damage is named. Graphs of networks: tests/training/exports/test_graphs.py."""
+"""Stored graphs come back as packed, damage is named. Those of networks: tests/training/exports/test_graphs.py."""
 
 from __future__ import annotations
 
