@@ -169,6 +169,10 @@ def load_openvino() -> Any:
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
         import openvino
+
+        # Fills OpenVINO's table of data types. Threads that did it at the same time would wait for each other for ever:
+        # one holds the table and waits for the interpreter's lock, the other holds the lock and waits for the table.
+        openvino.Type.f32.to_dtype()
     except (ImportError, OSError) as error:
         raise RuntimeUnavailableError(f"OpenVINO cannot be loaded: {error}.", "Choose runtime torch.") from error
     return openvino
