@@ -13,14 +13,14 @@ import pytest
 from safetensors import safe_open
 
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle, open_bundle
-from dubai_landcover_plugin.core.bundle.graphs import MAGIC, open_weights, pack_whole, unpack
+from dubai_landcover_plugin.core.bundle.graphs import MAGIC, pack_whole, unpack
 from dubai_landcover_plugin.core.bundle.save import add_graphs, replace_metadata, save_bundle
 from dubai_landcover_plugin.core.runtimes import openvino_runtime, torch_runtime
 from dubai_landcover_plugin.core.runtimes.openvino_runtime import OpenVinoRuntime, convert_network, serialize_graph
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
 from dubai_landcover_plugin.protocol.errors import LandCoverError
-from tests.core.runtimes.test_selection import SPECS, make_bundle
+from tests.core.runtimes.test_selection import make_bundle
 from tests.factories import random_pixels, write_raster
 from training.errors import TrainingError
 from training.exports.graphs import add_float_graphs, float_graphs, pack_for
@@ -41,15 +41,6 @@ def write(kind: str, path: Path, storage: str = "int8") -> Path:
     bundle = make_bundle(kind)
     save_bundle(path, bundle.metadata, bundle.model, storage)
     return path
-
-
-@pytest.mark.parametrize("kind", SPECS)
-@pytest.mark.parametrize("storage", ["int8", "float32"])
-def test_weights_read_without_pytorch_are_those_of_the_network(kind: str, storage: str, tmp_path: Path) -> None:
-    path = write(kind, tmp_path / "m.safetensors", storage)
-    with open_weights(path) as weight:
-        for name, value in load_bundle(path).model.state_dict().items():
-            np.testing.assert_array_equal(weight(name), value.numpy())
 
 
 @pytest.mark.parametrize("kind", ["unet", "unet_efficientnet"])
@@ -99,18 +90,6 @@ def test_a_damaged_graph_is_refused_and_the_network_converted(
     add_graphs(path, open_bundle(path).metadata, {"float32": damage(packed[1])})
     given = Predictor(open_bundle(path), "cpu", "float32", shape=SHAPE)
     assert (given.runtime, given(chips).tobytes()) == ("openvino", expected.tobytes())
-
-
-def test_a_graph_of_other_weights_is_refused(packed: tuple[Path, bytes], tmp_path: Path) -> None:
-    bundle = make_bundle("unet", seed=1)
-    other = tmp_path / "other.safetensors"
-    save_bundle(other, bundle.metadata, bundle.model, "int8")
-    with pytest.raises(ValueError, match="not those of the weights"):
-        unpack(packed[1], other)
-    bundle = make_bundle("vit")
-    save_bundle(other, bundle.metadata, bundle.model, "int8")
-    with pytest.raises(ValueError, match=r"the weight .* is missing"):
-        unpack(packed[1], other)
 
 
 def test_pytorch_is_not_tried_but_used_if_openvino_fails(
