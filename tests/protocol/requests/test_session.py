@@ -25,6 +25,7 @@ def test_requests_are_json_in_and_out(name):
         "open": {"input": "a.tif", "options": {"model": "dubai", "memory": 2000}},
         "view": {"extent": list(EXTENT), "output": "v.tif", "pixel_size": 2.0},
         "teach": {"samples": [{"id": "a"}], "remove": ["b"], "classes": []},
+        "probe": {"x": 1.0, "y": 2.0},
         "save": {"output": "own.safetensors"},
     }.get(name, {})
     request = MESSAGES[name].from_json(needed)
