@@ -127,7 +127,8 @@ def test_an_extent_beside_the_layer_is_refused(web_layer: QgsRasterLayer):
 
 def test_segment_a_web_layer(web_layer: QgsRasterLayer, tmp_path: Path, grid_of: Callable, values_of: Callable):
     values = {
-        "INPUT": web_layer.id(), "EXTENT": "6146000,6146110,2895000,2895088", "OUTPUT": str(tmp_path / "o.tif"), **FAST,
+        "INPUT": web_layer.id(), "EXTENT": "6146000,6146110,2895000,2895088", "OUTPUT": str(tmp_path / "o.tif"),
+        "MODEL": "dubai", **FAST,
     }  # fmt: skip
     result = run("segmentlandcover", values)
     assert grid_of(result["OUTPUT"])[3] == "3857"

@@ -50,7 +50,7 @@ def test_a_run_in_the_background_on_other_ground_warns_in_the_main_thread(
     field = np.random.default_rng(0).normal((45, 75, 40), 5, (80, 96, 3)).clip(0, 255).astype(np.uint8)
     raster = write_raster(tmp_path / "field.tif", field.transpose(2, 0, 1))
     made, feedback = algorithm("segmentlandcover"), RecordingFeedback()
-    values = {"INPUT": raster, "OUTPUT": str(tmp_path / "o.tif"), "WINDOW": 64, "DEVICE": "cpu"}
+    values = {"INPUT": raster, "OUTPUT": str(tmp_path / "o.tif"), "MODEL": "dubai", "WINDOW": 64}
     task, results = QgsProcessingAlgRunnerTask(made, values, context, feedback), []
     task.executed.connect(lambda successful, result: results.append((successful, result)))
     QgsApplication.taskManager().addTask(task)
