@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-import pickle
+import pickle  # only between the engine and a process that it has started  # nosec B403
 import queue
-import subprocess
+import subprocess  # the same interpreter  # nosec B404
 import sys
 import threading
 from contextlib import suppress
@@ -48,7 +48,9 @@ class NetworkProcess:
         """Start the process."""
         command = [sys.executable, "-c", _CODE, json.dumps(sys.path)]
         window = getattr(subprocess, "CREATE_NO_WINDOW", 0)  # Windows opens a console otherwise
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, creationflags=window)
+        self._process = subprocess.Popen(  # no shell, the same interpreter  # nosec B603
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, creationflags=window
+        )
         with suppress(OSError):  # a process that has ended answers nothing
             self._stdin.write(pickle.dumps(self._request))
             self._stdin.flush()
@@ -74,7 +76,8 @@ class NetworkProcess:
         """Queue the messages of the process, until it ends."""
         with suppress(EOFError, OSError, pickle.UnpicklingError):
             while True:
-                self._messages.put(pickle.load(self._process.stdout))  # type: ignore[arg-type]  # noqa: S301
+                message = pickle.load(self._process.stdout)  # type: ignore[arg-type]  # noqa: S301  # nosec B301
+                self._messages.put(message)
         self._messages.put((_END, ()))
 
     def result(self, monitor: Monitor) -> Extraction | None:
@@ -132,7 +135,7 @@ def serve() -> None:
     """Extract the network of the request on standard input; called in the process alone."""
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)  # what libraries print must not come between the messages
-    request = pickle.load(sys.stdin.buffer)  # noqa: S301
+    request = pickle.load(sys.stdin.buffer)  # noqa: S301  # nosec B301
     threading.Thread(target=_exit_with_engine, daemon=True).start()
     monitor = _PipeMonitor(stream)
     try:
