@@ -269,6 +269,20 @@ def vector_path(name: str, path: str | None) -> None:
         raise RequestError(f"{name} must end in {', '.join(VECTOR_SUFFIXES)}, got '{path}'.")
 
 
+def ordered_extent(extent: tuple[float, float, float, float] | None) -> None:
+    """Refuse an extent xmin, ymin, xmax, ymax that is empty or reversed; None passes.
+
+    Raises:
+        RequestError: with the four values.
+    """
+    if extent is not None:
+        west, south, east, north = extent
+        if not (west < east and south < north):
+            raise RequestError(
+                f"The extent must be xmin < xmax and ymin < ymax, got {west:g}, {south:g}, {east:g}, {north:g}."
+            )
+
+
 def number_text(value: float) -> str:
     """Return a number without superfluous digits: 1000000, 0.02, 1e-10."""
     return str(int(value)) if value == int(value) and abs(value) < 1e15 else f"{value:g}"

@@ -8,8 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.options import option
+from dubai_landcover_plugin.protocol.requests.options import option, ordered_extent
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 
@@ -38,12 +37,7 @@ class PreviewRequest(Request):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.extent is not None:
-            west, south, east, north = self.extent
-            if not (west < east and south < north):
-                raise RequestError(
-                    f"The extent must be xmin < xmax and ymin < ymax, got {west:g}, {south:g}, {east:g}, {north:g}."
-                )
+        ordered_extent(self.extent)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from dubai_landcover_plugin.protocol.requests.options import (
     buildings_option,
     min_area_option,
     option,
+    ordered_extent,
     polygons_option,
     road_class_option,
     roads_option,
@@ -262,12 +263,7 @@ class SegmentationRequest(Request):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.extent is not None:
-            west, south, east, north = self.extent
-            if not (west < east and south < north):
-                raise RequestError(
-                    f"The extent must be xmin < xmax and ymin < ymax, got {west:g}, {south:g}, {east:g}, {north:g}."
-                )
+        ordered_extent(self.extent)
 
 
 @dataclass(frozen=True)

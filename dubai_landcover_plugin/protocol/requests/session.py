@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.requests.options import ordered_extent
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 
@@ -55,11 +56,7 @@ class ViewRequest(Request):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        west, south, east, north = self.extent
-        if not (west < east and south < north):
-            raise RequestError(
-                f"The extent must be xmin < xmax and ymin < ymax, got {west:g}, {south:g}, {east:g}, {north:g}."
-            )
+        ordered_extent(self.extent)
         if self.pixel_size is not None and not self.pixel_size > 0:
             raise RequestError(f"pixel_size must be above 0, got {self.pixel_size:g}.")
 
