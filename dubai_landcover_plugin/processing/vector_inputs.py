@@ -70,6 +70,26 @@ def vector_source(
     return _copy(source, context, feedback)
 
 
+def optional_vector_source(
+    algorithm: QgsProcessingAlgorithm,
+    parameters: Mapping[str, Any],
+    name: str,
+    context: QgsProcessingContext,
+    feedback: QgsProcessingFeedback,
+) -> str | None:
+    """Return an optional vector parameter as :func:`vector_source` does; None where none was chosen.
+
+    Call it in the main thread.
+
+    Raises:
+        QgsProcessingException: if the layer cannot be found, or must be copied and cannot be.
+    """
+    source = vector_source(algorithm, parameters, name, context, feedback)
+    if parameters.get(name) not in (None, "") and not source:
+        raise QgsProcessingException(algorithm.invalidSourceError(parameters, name))
+    return source or None
+
+
 def check_saved(value: Any, context: QgsProcessingContext) -> None:
     """Refuse a layer with edits that are not saved: labels belong into the file.
 

@@ -16,10 +16,15 @@ from osgeo import gdal, ogr
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsCoordinateReferenceSystem,
+    QgsCoordinateTransform,
+    QgsFeature,
+    QgsGeometry,
     QgsPalettedRasterRenderer,
     QgsProcessingException,
+    QgsProcessingFeatureSourceDefinition,
     QgsProject,
     QgsRasterLayer,
+    QgsRectangle,
     QgsSingleBandPseudoColorRenderer,
     QgsVectorLayer,
 )
@@ -113,6 +118,34 @@ def test_an_extent_cuts_and_another_crs_of_the_layer_counts(tmp_path: Path, grid
     run("segmentlandcover", values)
     assert grid_of(str(tmp_path / "o.tif")) == (40, 40, (300010, 1, 0, 2779970, 0, -1), "32639")
     del layer
+
+
+def test_only_selected_polygons_in_another_crs_are_classified(tmp_path: Path, values_of: VALUES):
+    layer = QgsVectorLayer("Polygon?crs=EPSG:4326", "areas", "memory")
+    into_degrees = QgsCoordinateTransform(
+        QgsCoordinateReferenceSystem("EPSG:32640"), QgsCoordinateReferenceSystem("EPSG:4326"), QgsProject.instance()
+    )
+    for left, top in ((10, 10), (40, 40)):
+        box = QgsGeometry.fromRect(QgsRectangle(300_000 + left, 2_779_984 - top, 300_016 + left, 2_780_000 - top))
+        box.transform(into_degrees)
+        feature = QgsFeature()
+        feature.setGeometry(box)
+        layer.dataProvider().addFeature(feature)
+    QgsProject.instance().addMapLayer(layer)
+    layer.selectByIds([next(layer.getFeatures()).id()])
+    raster = write_raster(tmp_path / "in.tif", town(64, 64))
+    selected = QgsProcessingFeatureSourceDefinition(layer.id(), True)
+    whole = values_of(run("segmentlandcover", {"INPUT": raster, "OUTPUT": str(tmp_path / "w.tif"), **FAST})["OUTPUT"])
+    for given, boxes in ((selected, [(10, 10)]), (layer.id(), [(10, 10), (40, 40)])):
+        values = {"INPUT": raster, "OUTPUT": str(tmp_path / "o.tif"), "WITHIN": given, **FAST}
+        result = run("segmentlandcover", values)
+        expected = np.zeros_like(whole)
+        for left, top in boxes:
+            expected[top : top + 16, left : left + 16] = whole[top : top + 16, left : left + 16]
+        assert (values_of(result["OUTPUT"]) == expected).all()
+        assert result["VALID_PIXELS"] == 256 * len(boxes)
+    with pytest.raises(QgsProcessingException, match="WITHIN"):
+        run("segmentlandcover", {"INPUT": raster, "OUTPUT": str(tmp_path / "n.tif"), "WITHIN": "missing", **FAST})
 
 
 def test_an_extent_on_a_raster_without_georeference_means_the_pixels_seen(tmp_path: Path, values_of: VALUES):

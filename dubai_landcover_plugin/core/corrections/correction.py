@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.assessment.reference_labels import find_attribute, value_text
-from dubai_landcover_plugin.core.corrections.areas import Area, Areas, areas_of, crs_warnings, touches_raster
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.areas import Area, Areas, areas_of, crs_warnings, touches_raster
 from dubai_landcover_plugin.core.io.class_map import Ids
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.core.teaching.labels import brush_widths, class_ids

@@ -5,22 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import shapely
 
-from dubai_landcover_plugin.core.corrections.areas import Areas, areas_of, crs_warnings, touches_raster
 from dubai_landcover_plugin.core.corrections.edited_raster import write_edited
-from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.areas import Areas, read_areas
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, Ids, limited_cache
 from dubai_landcover_plugin.core.io.output_check import check_outputs
-from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.core.teaching.labels import class_ids
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
-from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
 from dubai_landcover_plugin.protocol.requests.corrections import EditResult, RecodeRequest
-
-_NAME = "polygons"
 
 
 def recode_classes(request: RecodeRequest, monitor: Monitor | None = None) -> EditResult:
@@ -49,7 +44,7 @@ def recode_classes(request: RecodeRequest, monitor: Monitor | None = None) -> Ed
     check_outputs(request)
     with limited_cache(), ClassifiedSource(request.input, request.scheme) as source:
         pairs = _pairs(request, source.scheme)
-        areas, warnings = _areas(request.within, source.grid) if request.within else (None, [])
+        areas, warnings = read_areas(request.within, source.grid) if request.within else (None, [])
         return write_edited(request, source, Recoding(pairs, areas), "recode_classes", warnings, monitor)
 
 
@@ -101,25 +96,3 @@ def _pairs(request: RecodeRequest, scheme: ClassScheme) -> list[tuple[int, int]]
             f"The pairs {', '.join(request.classes)} replace a class twice.", "Give one pair for each class."
         )
     return list(zip(old, new))
-
-
-def _areas(source: str, grid: Grid) -> tuple[Areas, list[str]]:
-    """Return the polygons of a layer, and warnings.
-
-    Raises:
-        RequestError: if there are none.
-        GeoreferenceError: if none is on the raster.
-    """
-    layer = read_vector(source)
-    surfaces = np.isin(
-        shapely.get_type_id(layer.geometries), (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
-    )
-    if not surfaces.any():
-        raise RequestError(f"{source} has no polygons.", "Choose a layer of polygons.")
-    warnings = crs_warnings(layer, grid, _NAME)
-    if not surfaces.all():
-        warnings.append(f"{(~surfaces).sum():,} features are not polygons and were left out.")
-    kept = VectorLayer(layer.geometries[surfaces], {}, layer.crs)
-    areas = [area for area in areas_of(kept, [0.0] * len(kept.geometries), grid) if area is not None]
-    touches_raster(areas, grid, _NAME)
-    return Areas(areas), warnings

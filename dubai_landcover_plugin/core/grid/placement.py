@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 from affine import Affine
+from shapely.geometry.base import BaseGeometry
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 
@@ -42,3 +43,16 @@ def feature_transform(grid: Grid, geometries: npt.NDArray[Any]) -> Affine:
     middles = (bounds[:, 1] + bounds[:, 3]) / 2
     middles = middles[np.isfinite(middles)]
     return drawn_transform(grid) if len(middles) and np.median(middles) <= 0 else grid.transform
+
+
+def to_pixels(geometry: BaseGeometry, transform: Affine) -> BaseGeometry:
+    """Return a geometry in pixel coordinates (column, row).
+
+    Args:
+        geometry: The geometry in map coordinates.
+        transform: From pixel corners to map coordinates.
+    """
+    inverse = ~transform
+    matrix = np.array([[inverse.a, inverse.d], [inverse.b, inverse.e]])
+    moved: BaseGeometry = shapely.transform(geometry, lambda xy: xy @ matrix + (inverse.c, inverse.f))
+    return moved

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity, holds_only_statistics, identify_files
+from dubai_landcover_plugin.core.io.layer_source import file_of
 from dubai_landcover_plugin.core.io.outputs import raster_sidecars
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.core.io.raster_references import is_remote
@@ -51,6 +52,12 @@ def identify_input(path: str) -> list[FileIdentity]:
         raise RasterOpenError(f"{path} cannot be read: {error}.", "Check the file and its permissions.") from error
 
 
+def identify_layer(source: str) -> list[FileIdentity]:
+    """Return the identity of the file of a vector layer; none if it is not a local file, which reading it tells."""
+    path = file_of(source)
+    return identify_files([path]) if os.path.isfile(path) else []
+
+
 def is_same_input(path: str, files: Sequence[FileIdentity]) -> bool:
     """Return whether the files behind a raster are those identified earlier, unchanged.
 
@@ -70,7 +77,7 @@ def check_unchanged(files: Iterable[FileIdentity]) -> None:
     for file in files:
         if not file.is_unchanged():
             raise RasterReadError(
-                f"{file.path} was changed or replaced while it was read; the result would mix old and new pixels.",
+                f"{file.path} was changed or replaced while it was read; the result would mix old and new content.",
                 "Run it again once no other program writes the file.",
             )
 

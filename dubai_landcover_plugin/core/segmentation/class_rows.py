@@ -15,6 +15,7 @@ from dubai_landcover_plugin.core.grid.resampling import Interpolation
 from dubai_landcover_plugin.core.grid.windows import TileGrid, Window
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter
+from dubai_landcover_plugin.core.segmentation.area_of_interest import AreaOfInterest
 from dubai_landcover_plugin.core.segmentation.blending import FinishedBlock, Floats
 from dubai_landcover_plugin.core.segmentation.journal import Journal
 from dubai_landcover_plugin.core.segmentation.novelty_rows import NoveltyRows
@@ -47,6 +48,9 @@ class ClassDecision:
             valid: (H, W) true where the raster has data.
             with_confidence: Whether to return the confidence.
         """
+        if not valid.any():
+            confidence = np.full(valid.shape, CONFIDENCE_NODATA, np.uint8) if with_confidence else None
+            return np.zeros(valid.shape, np.uint8), confidence
         highest, labels = most_probable(probabilities, self.scheme.ids)
         if self.min_confidence:
             labels[highest < self.min_confidence] = self.scheme.unlabeled.id
@@ -216,9 +220,18 @@ class ResampledMaps:
         decision: Assigns the classes.
         outputs: Receives the rows.
         source: The raster, opened separately to read the validity of its own pixels.
+        area: The polygons outside of which is no data; None: the whole raster.
     """
 
-    def __init__(self, tiles: TileGrid, decision: ClassDecision, outputs: RowSink, source: RasterSource) -> None:
+    def __init__(
+        self,
+        tiles: TileGrid,
+        decision: ClassDecision,
+        outputs: RowSink,
+        source: RasterSource,
+        area: AreaOfInterest | None = None,
+    ) -> None:
+        self._area = area
         self._decision = decision
         self._outputs = outputs
         self._source = source
@@ -272,10 +285,17 @@ class ResampledMaps:
 
     def _write(self, first: int, last: int) -> None:
         """Resample and write raster rows ``first`` to ``last`` (excluded)."""
+        window = Window(first, 0, last - first, self._outputs.grid.width)
+        wanted = None if self._area is None else self._area.mask(window)
+        if wanted is not None and not wanted.any():
+            nothing = np.zeros((len(self._held), 0, 0), np.float32)
+            self._outputs.write_rows(*self._decision(nothing, wanted, self._outputs.with_confidence))
+            return
         rows = self._rows(self._held, 1, first, last, self._first)
         probabilities = self._cols(rows, 2, 0, self._cols.native)
         # Next to windows without data the interpolation mixes in zeros: dividing by the sum normalizes again.
         total = probabilities.sum(axis=0)
         probabilities /= np.maximum(total, 1e-6)
-        valid = self._source.read(Window(first, 0, last - first, self._outputs.grid.width)).valid & (total > 1e-6)
+        valid = self._source.read(window).valid & (total > 1e-6)
+        valid = valid if wanted is None else valid & wanted
         self._outputs.write_rows(*self._decision(probabilities, valid, self._outputs.with_confidence))

@@ -108,7 +108,7 @@ def make_class_maps(stack: ExitStack, job: Job, sink: RowSink) -> ClassMaps:
     decision = ClassDecision(job.bundle.metadata.scheme, job.request.options.min_confidence)
     if job.plan.work.is_native:
         return NativeMaps(job.plan.tiles, decision, sink)
-    return ResampledMaps(job.plan.tiles, decision, sink, stack.enter_context(job.source.reopen()))
+    return ResampledMaps(job.plan.tiles, decision, sink, stack.enter_context(job.source.reopen()), job.plan.area)
 
 
 class LocalExecutor:
@@ -131,7 +131,7 @@ class LocalExecutor:
         options, metadata, plan = job.request.options, job.bundle.metadata, job.plan
         self._budget = make_budget(job.request, plan, job.source, metadata, threads)
         fixed = options.runtime != "auto" or options.precision == "int8" or needs_no_torch(job.bundle)
-        choose = options.runtime == "auto" and plan.work.height * plan.work.width >= WORTH_TRYING
+        choose = options.runtime == "auto" and _pixels(plan) >= WORTH_TRYING
         self._predictor = Predictor(
             job.bundle,
             options.device,
@@ -161,7 +161,7 @@ class LocalExecutor:
         """Estimated time of the network for all windows, s; None without a trial."""
         height, width = self._job.plan.tiles.window_shape
         speed = self._predictor.speed
-        return None if speed is None else len(self._job.plan.tiles) * height * width / 1e6 / speed
+        return None if speed is None else self._job.plan.windows * height * width / 1e6 / speed
 
     @property
     def computed(self) -> Candidate:
@@ -196,6 +196,11 @@ class LocalExecutor:
             reader = stack.enter_context(WindowReader(job.plan, [job.source, *further], metadata))
             pipeline = Pipeline(job.plan, reader, self._predictor, maps, metadata, monitor, finished)
             return pipeline.run(first, last, batch), pipeline.carry
+
+
+def _pixels(plan: Plan) -> int:
+    """Return the working pixels to compute, overlaps of neighbouring windows counted once."""
+    return plan.work.height * plan.work.width * plan.windows // len(plan.tiles)
 
 
 def _open_source(request: SegmentationRequest, bundle: ModelBundle) -> RasterSource:

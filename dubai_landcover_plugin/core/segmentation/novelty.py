@@ -8,12 +8,12 @@ images of different places.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.grid.windows import spread_windows
+from dubai_landcover_plugin.core.grid.windows import Window, spread_windows
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.segmentation.plan import Plan
 from dubai_landcover_plugin.core.segmentation.window_reader import read_window
@@ -128,17 +128,29 @@ def nearer_percents(distances: npt.NDArray[np.float64], quantiles: Sequence[floa
 def measure_novelty(plan: Plan, source: RasterSource, metadata: BundleMetadata) -> Novelty | None:
     """Return the novelty of a raster from 6 × 6 small windows; None for models without samples or too few valid pixels.
 
-    It depends on raster, extent and model, not on the machine.
+    It depends on raster, extent, area of interest and model, not on the machine.
 
     Raises:
         RasterReadError: if a block is damaged.
     """
     if metadata.ground is None:
         return None
-    windows = spread_windows(plan.work.height, plan.work.width, SIDE, _WINDOW)
-    read = (read_window(plan, source, window, metadata.mean) for window in windows)
-    found = [cell_statistics(item.chip, item.valid) for item in read if item.chip is not None]
+    found = []
+    for window in _probes(plan):
+        item = read_window(plan, source, window, metadata.mean)
+        valid = item.valid if plan.area is None else item.valid & plan.area.work_mask(window)
+        if item.chip is not None and valid.any():
+            found.append(cell_statistics(item.chip, valid))
     return novelty_of(np.concatenate(found), metadata.ground) if found else None
+
+
+def _probes(plan: Plan) -> list[Window]:
+    """Return 6 × 6 small windows spread over the raster, or over the bounds of the area of interest."""
+    if plan.area is None:
+        return spread_windows(plan.work.height, plan.work.width, SIDE, _WINDOW)
+    bounds = plan.area.bounds()
+    windows = spread_windows(bounds.height, bounds.width, SIDE, _WINDOW)
+    return [replace(one, row=one.row + bounds.row, col=one.col + bounds.col) for one in windows]
 
 
 def describe_novelty(novelty: Novelty, model: str) -> str:

@@ -11,6 +11,7 @@ from dubai_landcover_plugin.core.grid.windows import TileGrid, fitting_side
 from dubai_landcover_plugin.core.grid.work_grid import MAX_UPSAMPLING, WorkGrid, is_near, is_too_coarse, work_grid
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.runtimes.runtime import VIEWS
+from dubai_landcover_plugin.core.segmentation.area_of_interest import AreaOfInterest, area_of_interest
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.core.segmentation.stretch_choice import choose_stretch
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
@@ -38,6 +39,7 @@ class Plan:
         stretch: Stretch of pixel values to 8 bits.
         notes: Messages for the log.
         warnings: Warnings for the user.
+        area: The polygons that are classified; None: the whole raster.
     """
 
     work: WorkGrid
@@ -45,6 +47,12 @@ class Plan:
     stretch: Stretch
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+    area: AreaOfInterest | None = None
+
+    @property
+    def windows(self) -> int:
+        """Number of windows to compute, where the raster has data."""
+        return len(self.tiles) if self.area is None else self.area.windows
 
 
 @dataclass
@@ -64,7 +72,8 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
         metadata: Metadata of the model.
 
     Raises:
-        RequestError: if window, overlap or stretch do not fit the raster.
+        RequestError: if window, overlap or stretch do not fit the raster, or the area of interest has no valid polygon.
+        GeoreferenceError: if the area of interest is not on the raster.
         TilingError: if the overlap is not smaller than the window.
         RasterReadError: if the sample for the stretch cannot be read.
     """
@@ -72,6 +81,11 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
     messages = PlanMessages()
     work = _work_grid(source.grid, metadata.gsd, options, messages)
     tiles = _tiles(work, metadata, options)
+    area = None
+    if request.within:
+        area, notes, warnings = area_of_interest(request.within, source.grid, work, tiles)
+        messages.notes += notes
+        messages.warnings += warnings
     chosen = choose_stretch(source, options, metadata.values)
     messages.notes += chosen.notes
     messages.warnings += chosen.warnings
@@ -88,7 +102,7 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
     looks_empty = source.nodata_warning()
     if looks_empty is not None:
         messages.warnings.append(looks_empty)
-    return Plan(work, tiles, chosen.stretch, tuple(messages.notes), tuple(messages.warnings))
+    return Plan(work, tiles, chosen.stretch, tuple(messages.notes), tuple(messages.warnings), area)
 
 
 def _tiles(work: WorkGrid, metadata: BundleMetadata, options: SegmentOptions) -> TileGrid:

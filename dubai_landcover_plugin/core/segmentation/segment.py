@@ -13,7 +13,7 @@ from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.io.attribute_table import LAND_COVER, legend_xml
 from dubai_landcover_plugin.core.io.class_tags import class_tags, error_ratio_tags
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity
-from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input
+from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input, identify_layer
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import outputs_of, record_path
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
@@ -131,6 +131,7 @@ def _write_rasters(
     started: float,
 ) -> SegmentationResult:
     """Compute the rasters and move them into place."""
+    area_files = identify_layer(request.within) if request.within else []  # workers of a cluster read it again
     with ExitStack() as stack:
         job = open_job(stack, request, bundle)
         refuse_inputs(outputs_of(request), job.source.files)
@@ -139,14 +140,15 @@ def _write_rasters(
         warnings = _log_plan(monitor, job, executor, novelty)
         outputs = _open_outputs(stack, job)
         journal = Journal(request.output, _key(job, executor, inputs))
-        windows = _classify(job, executor, outputs, monitor, journal, inputs)
+        watched = [*inputs, *area_files]
+        windows = _classify(job, executor, outputs, monitor, journal, watched)
         if not outputs.pixels[1:].any():
             warnings.append("The raster has no valid pixels: the result is all nodata.")
             monitor.log("warning", warnings[-1])
         monitor.report(1, 1, "verifying")
         result = _result(request, job, executor.computed, outputs, windows, started, warnings, novelty)
         try:
-            _commit(request, bundle, outputs, result, inputs)
+            _commit(request, bundle, outputs, result, inputs, watched)
         except (RasterReadError, BundleError):
             journal.remove()
             raise
@@ -205,7 +207,7 @@ def _classify(
     outputs: MapOutputs,
     monitor: Monitor,
     journal: Journal,
-    inputs: list[FileIdentity],
+    watched: list[FileIdentity],
 ) -> int:
     """Compute all tile rows, resuming an interrupted run; return the number of windows with valid pixels."""
     tile_rows = len(job.plan.tiles.row_starts)
@@ -213,7 +215,7 @@ def _classify(
 
     def finished(done: int, windows: int) -> None:
         if journal.is_due() and done < tile_rows:
-            _check_sources(inputs, job.bundle)
+            _check_sources(watched, job.bundle)
             _save(journal, Progress(done, before.windows + windows), monitor)
 
     try:
@@ -225,9 +227,9 @@ def _classify(
     return before.windows + windows
 
 
-def _check_sources(inputs: list[FileIdentity], bundle: ModelBundle) -> None:
-    """Check that input and model are the files that were opened."""
-    check_unchanged(inputs)
+def _check_sources(watched: list[FileIdentity], bundle: ModelBundle) -> None:
+    """Check that input, area of interest and model are the files that were opened."""
+    check_unchanged(watched)
     bundle.check_unchanged()
 
 
@@ -261,11 +263,13 @@ def _key(job: Job, executor: Executor, inputs: list[FileIdentity]) -> dict[str, 
     request = job.request.to_json()
     for name in ("overwrite", "keep", "cog", "batch", "memory", "min_area", "simplify"):
         del request["options"][name]
-    for name in ("output", "polygons", "buildings", "roads", "novelty", "report", "building_class", "road_class"):
+    vectors = ("polygons", "buildings", "roads", "building_class", "road_class")
+    for name in ("output", "novelty", "report", "within", *vectors):
         del request[name]
     return {
         "request": request,
         "input": [(file.path, *file.key) for file in inputs],
+        "area": None if job.plan.area is None else job.plan.area.digest,
         "model": job.bundle.digest,
         "computed": str(executor.computed),
         "plan": repr((job.plan.work, job.plan.tiles, job.plan.stretch)),
@@ -315,6 +319,8 @@ def _result(
         usual_novelty=None if novelty is None else novelty.usual,
         unlike_ground=None if novelty is None else round(novelty.unlike, 1),
         novelty_raster=request.novelty,
+        area_polygons=None if job.plan.area is None else job.plan.area.polygons,
+        area_hash=None if job.plan.area is None else job.plan.area.digest,
     )
 
 
@@ -324,11 +330,12 @@ def _commit(
     outputs: MapOutputs,
     result: SegmentationResult,
     inputs: list[FileIdentity],
+    watched: list[FileIdentity],
 ) -> None:
     """Verify the rasters and move them into place, the classified one first.
 
     Raises:
-        RasterReadError: if the input was changed during the run.
+        RasterReadError: if the input or the area of interest was changed during the run.
         BundleError: if the model was.
         OutputError: if a raster cannot be written.
     """
@@ -341,6 +348,6 @@ def _commit(
     beside = [writer for writer in further if writer is not None]
     for writer in beside:
         writer.finish({"LANDCOVER_RUN": record})
-    _check_sources(inputs, bundle)
+    _check_sources(watched, bundle)
     for writer in (outputs.classes, *beside):
         writer.place()

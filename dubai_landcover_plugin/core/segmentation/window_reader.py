@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -89,7 +89,7 @@ class WindowReader:
     def _submit(self, window: Window) -> Future[WindowData]:
         """Queue a window on the thread of its range of columns."""
         index = self._column_index[window.col] * len(self._sources) // len(self._column_index)
-        return self._threads[index].submit(read_window, self._plan, self._sources[index], window, self._mean)
+        return self._threads[index].submit(_read_needed, self._plan, self._sources[index], window, self._mean)
 
 
 def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -> npt.NDArray[np.uint8] | None:
@@ -105,6 +105,17 @@ def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -
         if len(found) == _SAMPLES:
             break
     return np.stack(list(found.values())) if found else None
+
+
+def _read_needed(plan: Plan, source: RasterSource, window: Window, mean: Sequence[float]) -> WindowData:
+    """Read a window of the plan with :func:`read_window`; one outside of the area of interest is not read."""
+    if plan.area is None:
+        return read_window(plan, source, window, mean)
+    if not plan.area.needs(window):
+        return WindowData(window, np.zeros((window.height, window.width), bool), None)
+    item = read_window(plan, source, window, mean)
+    # The network sees the ground around the polygons; resampled runs mask the raster's own pixels.
+    return replace(item, valid=item.valid & plan.area.mask(window)) if plan.work.is_native else item
 
 
 def read_window(plan: Plan, source: RasterSource, window: Window, mean: Sequence[float]) -> WindowData:

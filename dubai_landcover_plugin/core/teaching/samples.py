@@ -16,6 +16,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.grid.placement import to_pixels
 from dubai_landcover_plugin.core.grid.work_grid import WorkGrid
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
@@ -50,19 +51,6 @@ class Sample:
     def key(self) -> str:
         """Sorts samples by content, so that neither their order nor their ids matter."""
         return f"{self.class_id} {self.brush} {self.geometry.wkt} {self.only}"
-
-
-def to_pixels(geometry: BaseGeometry, transform: Affine) -> BaseGeometry:
-    """Return a geometry in pixel coordinates (column, row).
-
-    Args:
-        geometry: The geometry in map coordinates.
-        transform: From pixel corners to map coordinates.
-    """
-    inverse = ~transform
-    matrix = np.array([[inverse.a, inverse.d], [inverse.b, inverse.e]])
-    moved: BaseGeometry = shapely.transform(geometry, lambda xy: xy @ matrix + (inverse.c, inverse.f))
-    return moved
 
 
 def sample_of(spec: SampleSpec, transform: Affine) -> Sample:

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from dubai_landcover_plugin.core.assessment.reference_labels import attribute, find_attribute
-from dubai_landcover_plugin.core.grid.placement import feature_transform
+from dubai_landcover_plugin.core.grid.placement import feature_transform, to_pixels
 from dubai_landcover_plugin.core.io.class_legend import generated_colour
 from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
@@ -17,7 +17,7 @@ from dubai_landcover_plugin.core.teaching.fit import Pixels
 from dubai_landcover_plugin.core.teaching.labels import brush_widths, class_ids
 from dubai_landcover_plugin.core.teaching.lesson import PlacedSample
 from dubai_landcover_plugin.core.teaching.model import check_new_file
-from dubai_landcover_plugin.core.teaching.samples import MAX_PIXELS, Sample, to_pixels
+from dubai_landcover_plugin.core.teaching.samples import MAX_PIXELS, Sample
 from dubai_landcover_plugin.core.teaching.session import TeachingSession
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.drawn_layers import BRUSH, CLASS, FROM, TO

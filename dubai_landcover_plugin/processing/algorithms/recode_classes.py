@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from qgis.core import QgsProcessingContext, QgsProcessingException, QgsProcessingFeedback
+from qgis.core import QgsProcessingContext, QgsProcessingFeedback
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.edited_raster import EditAlgorithm
-from dubai_landcover_plugin.processing.vector_inputs import vector_source
+from dubai_landcover_plugin.processing.vector_inputs import optional_vector_source
 from dubai_landcover_plugin.protocol.requests.corrections import RecodeRequest
 
 
@@ -40,8 +40,5 @@ class RecodeClasses(EditAlgorithm):
     ) -> bool:
         """Take the layers' paths; layers belong to the main thread."""
         super().prepareAlgorithm(parameters, context, feedback)
-        within = vector_source(self, parameters, "WITHIN", context, feedback)
-        if parameters.get("WITHIN") not in (None, "") and not within:
-            raise QgsProcessingException(self.invalidSourceError(parameters, "WITHIN"))
-        self.vectors = {"within": within or None}
+        self.vectors = {"within": optional_vector_source(self, parameters, "WITHIN", context, feedback)}
         return True

@@ -26,6 +26,7 @@ from dubai_landcover_plugin.processing.segment_request import (
     report_areas,
     warn_of_novelty,
 )
+from dubai_landcover_plugin.processing.vector_inputs import optional_vector_source
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentationResult
 from dubai_landcover_plugin.runner.settings import natural_colours
@@ -46,6 +47,8 @@ class SegmentLandCover(ImageAlgorithm):
         "a neural network, and draws the classes as polygons.</p>"
         "<p><b>Input</b>: any raster with red, green and blue bands; pixels of 0.3 to 2 m suit the shipped "
         "models. Web layers (WMS, XYZ) are first drawn to a temporary file: give an extent.</p>"
+        "<p><b>Area of interest</b>: polygons in any CRS, all or the selected ones. Outside is no data, and windows "
+        "outside are not computed.</p>"
         "<p><b>Model</b>: <i>dubai</i> for arid Gulf cities, <i>world</i> for other places, or your own. "
         "A warning appears where the ground is unlike the images that taught the model.</p>"
         "<p><b>Land cover</b>: GeoTIFF of class ids on exactly the pixels of the input, with colours and class "
@@ -59,7 +62,8 @@ class SegmentLandCover(ImageAlgorithm):
     )
 
     REQUEST = SegmentationRequest
-    FIRST = ("input", "model", "bands", "extent")
+    FIRST = ("input", "model", "bands", "extent", "within")
+    _within: str | None = None
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
@@ -75,6 +79,13 @@ class SegmentLandCover(ImageAlgorithm):
         self.addOutput(QgsProcessingOutputString("MODEL_HASH", tr("SHA-256 of the model")))
         self.addOutput(QgsProcessingOutputFile("RECORD", tr("Run record (JSON)")))
 
+    def prepareAlgorithm(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Take the layers' paths; layers belong to the main thread."""
+        self._within = optional_vector_source(self, parameters, "WITHIN", context, feedback)
+        return super().prepareAlgorithm(parameters, context, feedback)
+
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
@@ -88,7 +99,9 @@ class SegmentLandCover(ImageAlgorithm):
                     **output_values(SegmentationRequest, paths),
                     **{name: self.parameterAsString(parameters, name.upper(), context) for name in CLASS_CHOICES},
                 }
-                request = SegmentationRequest(path, options=options, extent=engine_extent, **values)
+                request = SegmentationRequest(
+                    path, options=options, extent=engine_extent, within=self._within, **values
+                )
             except LandCoverError as error:
                 raise QgsProcessingException(str(error)) from error
             result = SegmentationResult.from_json(self.run_engine("segment_raster", request.to_json(), feedback))

@@ -238,6 +238,13 @@ class SegmentationRequest(Request):
         help="Part of the raster to classify, in the raster's CRS. By default all of it.",
         metavar="XMIN YMIN XMAX YMAX",
     )
+    within: str | None = option(
+        None,
+        title="Area of interest",
+        help="Only pixels with their centre in one of these polygons are classified, the others become no data. "
+        "Windows without such a pixel are not computed. By default the whole raster.",
+        reads="polygons",
+    )
     polygons: str | None = polygons_option(proposed=True)
     buildings: str | None = buildings_option()
     roads: str | None = roads_option()
@@ -345,6 +352,8 @@ class SegmentationResult(Result):
         usual_novelty: Largest value of nearly all training images; above it, :attr:`warnings` says so.
         unlike_ground: Share of the ground whose own novelty is larger than the usual one, percent.
         novelty_raster: The novelty GeoTIFF, or None.
+        area_polygons: Number of polygons of the area of interest; None without.
+        area_hash: SHA-256 of their outlines on the raster, hexadecimal; None without.
     """
 
     output: str
@@ -372,6 +381,8 @@ class SegmentationResult(Result):
     usual_novelty: float | None = None
     unlike_ground: float | None = None
     novelty_raster: str | None = None
+    area_polygons: int | None = None
+    area_hash: str | None = None
 
     @property
     def is_novel(self) -> bool:

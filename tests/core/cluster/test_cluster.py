@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+import rasterio.features
+import shapely
 from rasterio._err import CPLE_FileIOError
 
 from dubai_landcover_plugin.cli.main import main
@@ -29,7 +31,7 @@ from dubai_landcover_plugin.protocol.errors import ClusterError, LandCoverError,
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 from tests.core.segmentation.cases import GROUND_SAMPLES
-from tests.factories import random_pixels, write_raster
+from tests.factories import ONE_METRE, random_pixels, write_layer, write_raster
 
 distributed = pytest.importorskip("distributed")
 
@@ -122,6 +124,24 @@ class TestShards:
             found.append(rasterio.open(outputs["novelty"]).read(1))
         assert (found[0] == found[1]).all()
         assert (found[0] > 95).all()
+
+    @pytest.mark.parametrize("gsd", [None, 2.5])
+    def test_an_area_of_interest_is_that_of_one_process(self, cluster, tmp_path, tiny_model, gsd):
+        source = write_raster(tmp_path / "in.tif", random_pixels(420, 150), nodata=0)
+        areas = [shapely.Point(300_070, 2_779_800).buffer(60), shapely.box(300_000, 2_779_590, 300_030, 2_779_610)]
+        asked = options(tiny_model, gsd=gsd)
+        whole, _ = segment(source, "whole", asked)
+        found = []
+        for name, further in (("alone", ()), ("shared", (cluster_executors(cluster, 3),))):
+            output = str(tmp_path / f"{name}.tif")
+            within = write_layer(tmp_path / "areas.gpkg", areas)
+            request = SegmentationRequest(str(source), output, asked, within=within)
+            result = run_segmentation(request, Listener(), None, *further)
+            found.append((rasterio.open(output).read(1), result.windows, result.area_hash))
+        inside = rasterio.features.rasterize(areas, whole[0].shape, transform=ONE_METRE)
+        assert (found[0][0] == np.where(inside, whole[0], 0)).all()
+        assert (found[0][0] == found[1][0]).all()
+        assert found[0][1:] == found[1][1:]
 
     def test_progress_and_notes_arrive(self, cluster, tmp_path, tiny_model):
         source = write_raster(tmp_path / "in.tif", random_pixels(300, 150))

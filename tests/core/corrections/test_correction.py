@@ -14,10 +14,10 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dubai_landcover_plugin.core.corrections.areas import Area, polygon_edges
 from dubai_landcover_plugin.core.corrections.correction import ANY, Correction, Corrections, read_corrections
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.areas import Area, polygon_edges
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import (
     ClassSchemeError,

@@ -5,7 +5,7 @@ from affine import Affine
 from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.grid.grid import Grid
-from dubai_landcover_plugin.core.grid.placement import drawn_transform, feature_transform
+from dubai_landcover_plugin.core.grid.placement import drawn_transform, feature_transform, to_pixels
 
 UNREFERENCED = Grid(100, 80, Affine.identity(), None)
 DOWN, UP = Affine.scale(1, -1), Affine.identity()
@@ -43,3 +43,8 @@ def test_points_drawn_on_an_unreferenced_raster_come_back():
     points = shapely.points([drawn_transform(UNREFERENCED) @ (col + 0.5, row + 0.5) for col, row in ((0, 0), (79, 99))])
     inverse = ~feature_transform(UNREFERENCED, points)
     assert [inverse @ (point.x, point.y) for point in points] == [(0.5, 0.5), (79.5, 99.5)]
+
+
+def test_geometries_in_pixel_coordinates():
+    moved = to_pixels(shapely.from_wkt("POINT (1003.2 1992.1)"), Affine(1, 0, 1000, 0, -1, 2000))
+    assert moved.equals_exact(shapely.from_wkt("POINT (3.2 7.9)"), 1e-9)

@@ -9,7 +9,7 @@ from affine import Affine
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.work_grid import WorkGrid
-from dubai_landcover_plugin.core.teaching.samples import MAX_PIXELS, Sample, chosen, to_pixels, work_cells
+from dubai_landcover_plugin.core.teaching.samples import MAX_PIXELS, Sample, chosen, work_cells
 from dubai_landcover_plugin.protocol.errors import RequestError
 
 GRID = Grid(40, 60, Affine(1, 0, 1000, 0, -1, 2000), None)
@@ -59,11 +59,6 @@ def test_large_polygons_are_drawn_on_coarser_cells():
     picked = chosen(found)
     assert len(picked) == MAX_PIXELS
     assert np.array_equal(picked, chosen(found))
-
-
-def test_geometries_in_pixel_coordinates():
-    moved = to_pixels(shapely.from_wkt("POINT (1003.2 1992.1)"), GRID.transform)
-    assert moved.equals_exact(shapely.from_wkt("POINT (3.2 7.9)"), 1e-9)
 
 
 def test_the_key_depends_on_content_alone():

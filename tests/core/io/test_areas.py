@@ -9,9 +9,9 @@ import shapely
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dubai_landcover_plugin.core.corrections.areas import Area, Areas, areas_of, covered, filled, polygon_edges
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.areas import Area, Areas, areas_of, covered, filled, polygon_edges
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
 from tests.factories import ONE_METRE
 
@@ -62,7 +62,7 @@ def test_holes_and_parts_are_kept():
 def test_many_edges_are_computed_in_parts(monkeypatch):
     circle = shapely.Point(12, 12).buffer(9, quad_segs=64)
     whole = filled(polygon_edges(circle), WHOLE)
-    monkeypatch.setattr("dubai_landcover_plugin.core.corrections.areas._CROSSINGS", 5)
+    monkeypatch.setattr("dubai_landcover_plugin.core.io.areas._CROSSINGS", 5)
     assert (filled(polygon_edges(circle), WHOLE) == whole).all()
     assert whole.sum() == pytest.approx(254, abs=6)
 

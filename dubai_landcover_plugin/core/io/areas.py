@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,11 +13,10 @@ import numpy.typing as npt
 import shapely
 
 from dubai_landcover_plugin.core.grid.grid import Grid
-from dubai_landcover_plugin.core.grid.placement import feature_transform
+from dubai_landcover_plugin.core.grid.placement import feature_transform, to_pixels
 from dubai_landcover_plugin.core.grid.windows import Window
-from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
-from dubai_landcover_plugin.core.teaching.samples import to_pixels
-from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 
 Edges = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -74,6 +74,31 @@ class Areas:
                 top, left = part.row - window.row, part.col - window.col
                 place = slice(top, top + part.height), slice(left, left + part.width)
                 yield index, place, filled(self._areas[index].edges, part)
+
+    def __len__(self) -> int:
+        return len(self._areas)
+
+    def mask(self, window: Window) -> Mask:
+        """Return the pixels of a window with their centre in any of the areas, (height, width) bool."""
+        found = np.zeros((window.height, window.width), bool)
+        for _, place, inside in self.masks(window):
+            found[place] |= inside
+        return found
+
+    def touch(self, window: Window) -> bool:
+        """Return whether a pixel of a window has its centre in one of the areas."""
+        return any(inside.any() for _, _, inside in self.masks(window))
+
+    def bounds(self, whole: Window) -> Window | None:
+        """Return the part of a window that the bounds of all areas touch; None if there is none."""
+        left, top, right, bottom = np.array([one.bounds for one in self._areas]).T
+        return Area(np.empty((0, 4)), (left.min(), top.min(), right.max(), bottom.max())).window(whole)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the outlines in pixel coordinates, hexadecimal; the order of the areas does not matter."""
+        parts = sorted(hashlib.sha256(np.ascontiguousarray(one.edges).data).digest() for one in self._areas)
+        return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 def polygon_edges(shape: Any) -> Edges:
@@ -157,6 +182,53 @@ def areas_of(layer: VectorLayer, widths: Sequence[float], grid: Grid) -> list[Ar
         shape = None if geometry is None else covered(to_pixels(geometry, transform), width)
         found.append(None if shape is None or shape.is_empty else Area(polygon_edges(shape), shape.bounds))
     return found
+
+
+def read_areas(
+    source: str, grid: Grid, name: str = "polygons", refuse_invalid: bool = False
+) -> tuple[Areas, list[str]]:
+    """Return the polygons of a layer as areas of a raster, and warnings.
+
+    Args:
+        source: The layer, see :func:`.read_vector`; in any CRS.
+        grid: Grid of the raster.
+        name: Name of the features, for messages.
+        refuse_invalid: Whether polygons that cross themselves are an error; otherwise the even-odd rule fills them.
+
+    Raises:
+        RasterOpenError: if the layer cannot be read.
+        RequestError: if it has no polygons, or an invalid one that is refused.
+        GeoreferenceError: if none is on the raster.
+    """
+    layer = read_vector(source)
+    surfaces = np.isin(shapely.get_type_id(layer.geometries), _SURFACES)
+    if not surfaces.any():
+        raise RequestError(f"{source} has no polygons.", "Choose a layer of polygons.")
+    if refuse_invalid:
+        _refuse_invalid(layer, surfaces, source)
+    warnings = crs_warnings(layer, grid, name)
+    if not surfaces.all():
+        warnings.append(f"{(~surfaces).sum():,} features are not polygons and were left out.")
+    kept = VectorLayer(layer.geometries[surfaces], {}, layer.crs)
+    areas = [area for area in areas_of(kept, [0.0] * len(kept.geometries), grid) if area is not None]
+    touches_raster(areas, grid, name)
+    return Areas(areas), warnings
+
+
+def _refuse_invalid(layer: VectorLayer, surfaces: Mask, source: str) -> None:
+    """Refuse polygons that cross themselves: which side is inside is not defined.
+
+    Raises:
+        RequestError: naming the first one.
+    """
+    wrong = np.flatnonzero(surfaces & ~shapely.is_valid(layer.geometries))
+    if len(wrong):
+        first = int(wrong[0])
+        raise RequestError(
+            f"{source}: {len(wrong):,} of {surfaces.sum():,} polygons are not valid; feature {first + 1}: "
+            f"{shapely.is_valid_reason(layer.geometries[first])}.",
+            "Repair the layer with Fix Geometries in QGIS.",
+        )
 
 
 def crs_warnings(layer: VectorLayer, grid: Grid, name: str) -> list[str]:
