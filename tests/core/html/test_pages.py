@@ -57,9 +57,10 @@ def make_run(text, *_):
     result = {
         "width": 64, "height": 64, "seconds": 1.5, "device": text, "precision": text, "warnings": [text],
         "valid_pixels": 60, "pixels": dict.fromkeys(names, 10), "area_m2": dict.fromkeys(names, 10.0),
+        "area_polygons": 2,
     }  # fmt: skip
     record = {
-        "request": {"input": text}, "result": result, "finished": text, "model": {"name": text, "architecture": text},
+        "request": {"input": text, "within": text}, "result": result, "finished": text, "model": {"name": text, "architecture": text},
     }  # fmt: skip
     return run_page(record, scheme)
 
