@@ -23,8 +23,8 @@ from torch import nn
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.bundle.save import save_bundle
-from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.networks import build_model
+from dubai_landcover_plugin.protocol.class_tags import class_tags
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
 

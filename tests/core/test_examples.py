@@ -14,8 +14,8 @@ import shapely
 from rasterio.transform import from_origin
 
 from dubai_landcover_plugin import core
-from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygons
+from dubai_landcover_plugin.protocol.class_tags import class_tags
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests import ClassFilesRequest

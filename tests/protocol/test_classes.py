@@ -1,7 +1,7 @@
 import pytest
 
 from dubai_landcover_plugin.core.io.attribute_table import legend_xml
-from dubai_landcover_plugin.core.io.class_tags import class_tags, scheme_from_tags
+from dubai_landcover_plugin.protocol.class_tags import class_tags, scheme_from_tags
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 

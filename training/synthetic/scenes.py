@@ -87,8 +87,8 @@ def write_scene(path: str | Path, seed: int = 7, size: int = 1024, gsd: float = 
     import rasterio
     from rasterio.transform import from_origin
 
-    from dubai_landcover_plugin.core.io.class_tags import class_tags
     from dubai_landcover_plugin.core.io.files import atomic_path
+    from dubai_landcover_plugin.protocol.class_tags import class_tags
     from dubai_landcover_plugin.protocol.classes import DUBAI, NODATA_ID
 
     path = Path(path)

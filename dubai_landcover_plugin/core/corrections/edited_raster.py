@@ -18,12 +18,12 @@ from rasterio.enums import Resampling
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.attribute_table import LAND_COVER, legend_xml
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, Ids
-from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.io.output_check import refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import outputs_of
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.core.segmentation.class_rows import MapOutputs
 from dubai_landcover_plugin.core.segmentation.vector_outputs import VectorSteps, check_classes, write_vectors
+from dubai_landcover_plugin.protocol.class_tags import class_tags
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, EditResult, RecodeRequest

@@ -13,9 +13,9 @@ from rasterio.enums import ColorInterp
 
 from dubai_landcover_plugin.core.io.class_legend import Named, gdal_legend, legend_scheme, qml_legend
 from dubai_landcover_plugin.core.io.class_table import read_class_table
-from dubai_landcover_plugin.core.io.class_tags import scheme_from_tags
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.raster_access import open_raster
+from dubai_landcover_plugin.protocol.class_tags import scheme_from_tags
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, naturally_coloured
 from dubai_landcover_plugin.protocol.errors import BundleError, ClassSchemeError, LandCoverError, RasterOpenError
 from dubai_landcover_plugin.protocol.model_folders import find_model, installed_models

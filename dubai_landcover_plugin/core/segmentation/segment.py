@@ -11,7 +11,7 @@ from rasterio.enums import Resampling
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.io.attribute_table import LAND_COVER, legend_xml
-from dubai_landcover_plugin.core.io.class_tags import class_tags, error_ratio_tags
+from dubai_landcover_plugin.core.io.class_tags import error_ratio_tags
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity
 from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input, identify_layer
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
@@ -27,6 +27,7 @@ from dubai_landcover_plugin.core.segmentation.novelty import Novelty, describe_n
 from dubai_landcover_plugin.core.segmentation.novelty_rows import NOVELTY_NODATA, NoveltyRows
 from dubai_landcover_plugin.core.segmentation.run_record import OutputFiles, run_record
 from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, write_extras
+from dubai_landcover_plugin.protocol.class_tags import class_tags
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import (
     BandError,

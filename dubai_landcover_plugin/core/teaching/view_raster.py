@@ -8,9 +8,9 @@ import rasterio
 from affine import Affine
 
 from dubai_landcover_plugin.core.grid.grid import Grid
-from dubai_landcover_plugin.core.io.class_tags import class_tags
 from dubai_landcover_plugin.core.io.files import write_bytes
 from dubai_landcover_plugin.core.segmentation.class_rows import CONFIDENCE_NODATA
+from dubai_landcover_plugin.protocol.class_tags import class_tags
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 
 

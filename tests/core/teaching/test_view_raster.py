@@ -6,8 +6,8 @@ import numpy as np
 import rasterio
 
 from dubai_landcover_plugin.core.grid.grid import Grid
-from dubai_landcover_plugin.core.io.class_tags import scheme_from_tags
 from dubai_landcover_plugin.core.teaching.view_raster import write_view
+from dubai_landcover_plugin.protocol.class_tags import scheme_from_tags
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from tests.factories import ONE_METRE
 
