@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,25 @@ from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsCoordinateReferenceSystem,
     QgsEditorWidgetSetup,
-    QgsFeature,
+    QgsFeatureRequest,
     QgsFillSymbol,
-    QgsGeometry,
+    QgsProperty,
     QgsRendererCategory,
+    QgsSymbolLayer,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QDateTime, Qt
-from qgis.PyQt.QtGui import QColor
+from qgis.PyQt.QtCore import QDateTime
 
 from dubai_landcover_plugin.gui.panel.corrections import Changes, Correction
+from dubai_landcover_plugin.gui.panel.drawn_layer import (
+    check_writable,
+    has_layer,
+    has_polygons,
+    id_of,
+    polygon_feature,
+    store_features,
+    text_of,
+)
 from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.drawn_layers import FROM, TIME, TO
@@ -30,11 +40,18 @@ LAYER_NAME = "corrections"
 ID = "correction"
 """Attribute with the id of a correction; the others are those of :mod:`.protocol.drawn_layers`."""
 _TYPES = {ID: ogr.OFTString, FROM: ogr.OFTString, TO: ogr.OFTString, TIME: ogr.OFTDateTime}
-_FILL_ALPHA = 120
+TIME_FORMAT = "yyyy-MM-ddTHH:mm:ss"
+_RASTER_ITEM = "LANDCOVER_RASTER"
+"""Metadata of the layer in the file: path of the raster, relative to the file."""
 
 
-def create_corrections(path: Path, crs: QgsCoordinateReferenceSystem) -> QgsVectorLayer:
+def create_corrections(path: Path, crs: QgsCoordinateReferenceSystem, raster: str = "") -> QgsVectorLayer:
     """Create a layer of corrections in a GeoPackage, which may have other layers, and return it.
+
+    Args:
+        path: The GeoPackage.
+        crs: CRS of the layer.
+        raster: Path of the raster that is corrected; it is noted in the file.
 
     Raises:
         OutputError: if it cannot be written.
@@ -50,6 +67,8 @@ def create_corrections(path: Path, crs: QgsCoordinateReferenceSystem) -> QgsVect
         layer = dataset.CreateLayer(LAYER_NAME, reference if crs.isValid() else None, ogr.wkbMultiPolygon)
         for name, kind in _TYPES.items():
             layer.CreateField(ogr.FieldDefn(name, kind))
+        if raster:
+            layer.SetMetadataItem(_RASTER_ITEM, _relative(raster, path.parent))
         layer = dataset = None  # closes the file
     except (RuntimeError, AttributeError) as error:  # GDAL returns None where it raises no exceptions
         raise OutputError(
@@ -66,11 +85,40 @@ def open_corrections(path: Path) -> QgsVectorLayer:
         OutputError: if there is none.
     """
     layer = QgsVectorLayer(f"{path}|layername={LAYER_NAME}", path.stem.replace("_", " "), "ogr")
-    if not layer.isValid() or any(layer.fields().indexOf(name) < 0 for name in _TYPES):
+    if not is_correction_layer(layer):
         raise OutputError(
             tr("{path} has no layer of corrections.").format(path=path), tr("Choose another file for the corrections.")
         )
     return layer
+
+
+def has_corrections(path: Path) -> bool:
+    """Return whether a GeoPackage has a layer of corrections."""
+    return has_layer(path, LAYER_NAME)
+
+
+def is_correction_layer(layer: Any) -> bool:
+    """Return whether corrections can be kept in a layer: polygons with their attributes."""
+    return has_polygons(layer, list(_TYPES))
+
+
+def noted_raster(path: Path) -> str:
+    """Return the path of the raster that the corrections of a GeoPackage are for; empty where none is noted."""
+    try:
+        dataset = gdal.OpenEx(str(path), gdal.OF_VECTOR)
+        layer = None if dataset is None else dataset.GetLayerByName(LAYER_NAME)
+        found = "" if layer is None else str(layer.GetMetadataItem(_RASTER_ITEM) or "")
+    except RuntimeError:
+        found = ""
+    return os.path.normpath(path.parent / found) if found else ""
+
+
+def _relative(raster: str, folder: Path) -> str:
+    """Return a path relative to a folder, so that both can be moved together."""
+    try:
+        return Path(os.path.relpath(raster, folder)).as_posix()
+    except ValueError:  # another drive
+        return raster
 
 
 class CorrectionLayer:
@@ -89,11 +137,11 @@ class CorrectionLayer:
         for feature in self.layer.getFeatures():
             if not feature.geometry().isEmpty():
                 time = feature[TIME]
-                found[_id_of(feature)] = Correction(
-                    target=_text(feature[TO]),
+                found[id_of(feature, ID)] = Correction(
+                    target=text_of(feature[TO]),
                     geometry=feature.geometry().asWkt(),
-                    source=_text(feature[FROM]),
-                    time=time.toString(Qt.DateFormat.ISODate) if isinstance(time, QDateTime) else "",
+                    source=text_of(feature[FROM]),
+                    time=time.toString(TIME_FORMAT) if isinstance(time, QDateTime) else "",
                 )
         return found
 
@@ -101,43 +149,46 @@ class CorrectionLayer:
         """Store corrections at once; None removes one.
 
         Raises:
-            OutputError: if the layer cannot be changed; nothing has changed then.
+            RequestError: if the layer cannot be changed.
+            OutputError: if its file cannot be written.
         """
-        stale = [feature.id() for feature in self.layer.getFeatures() if _id_of(feature) in changes]
-        added = [self._feature(name, one) for name, one in changes.items() if one is not None]
         layer = self.layer
-        own = not layer.isEditable()  # edits of the user stay
-        done = own and layer.startEditing() and layer.deleteFeatures(stale) and layer.addFeatures(added)
-        if not (done and layer.commitChanges()):
-            problem = "; ".join(layer.commitErrors()) if own else tr("It is in edit mode.")
-            if own:
-                layer.rollBack()
-            raise OutputError(
-                tr("The corrections cannot be stored in '{name}'. {problem}").format(
-                    name=layer.name(), problem=problem
-                ),
-                tr("End the edit mode of the layer, and close other programs that use its file."),
-            )
-        self.layer.triggerRepaint()
-
-    def _feature(self, name: str, correction: Correction) -> QgsFeature:
-        feature = QgsFeature(self.layer.fields())
-        geometry = QgsGeometry.fromWkt(correction.geometry)
-        geometry.convertToMultiType()
-        feature.setGeometry(geometry)
-        time = QDateTime.fromString(correction.time, Qt.DateFormat.ISODate)
-        feature[ID], feature[FROM], feature[TO] = name, correction.source, correction.target
-        feature[TIME] = time if time.isValid() else QDateTime.currentDateTime()
-        return feature
+        check_writable(layer)
+        present = {id_of(feature, ID): feature.id() for feature in layer.getFeatures()}
+        index = layer.fields().indexOf
+        added, changed, removed = [], {}, []
+        for name, one in changes.items():
+            if one is None:
+                removed += [present[name]] if name in present else []
+            elif name in present:
+                changed[present[name]] = {index(FROM): one.source, index(TO): one.target}
+            else:
+                added.append(polygon_feature(layer, one.geometry, _values(name, one)))
+        store_features(layer, added, changed, removed)
 
 
-def style_corrections(layer: QgsVectorLayer, classes: Sequence[LandCoverClass]) -> None:
-    """Draw corrections in the colours of the classes that they set, and offer the classes in the form."""
-    layer.setRenderer(
-        QgsCategorizedSymbolRenderer(
-            TO, [QgsRendererCategory(entry.name, _symbol(entry.colour), entry.name) for entry in classes]
-        )
+def _values(name: str, correction: Correction) -> dict[str, Any]:
+    """Return the attributes of a correction."""
+    time = QDateTime.fromString(correction.time, TIME_FORMAT)
+    return {
+        ID: name,
+        FROM: correction.source,
+        TO: correction.target,
+        TIME: time if time.isValid() else QDateTime.currentDateTime(),
+    }
+
+
+def style_corrections(layer: QgsVectorLayer, classes: Sequence[LandCoverClass], colours: Mapping[str, str]) -> None:
+    """Draw corrections in the colours of the classes that they set, and offer the classes in the form.
+
+    Later ones are drawn above earlier ones; those of one class only are hatched.
+    """
+    renderer = QgsCategorizedSymbolRenderer(
+        TO, [QgsRendererCategory(entry.name, _symbol(colours[entry.name]), entry.name) for entry in classes]
     )
+    renderer.setOrderBy(QgsFeatureRequest.OrderBy([QgsFeatureRequest.OrderByClause(f'"{TIME}"')]))
+    renderer.setOrderByEnabled(True)
+    layer.setRenderer(renderer)
     index = layer.fields().indexOf
     choices = [{entry.name: entry.name} for entry in classes]
     layer.setEditorWidgetSetup(index(TO), QgsEditorWidgetSetup("ValueMap", {"map": choices}))
@@ -148,16 +199,11 @@ def style_corrections(layer: QgsVectorLayer, classes: Sequence[LandCoverClass]) 
 
 
 def _symbol(colour: str) -> QgsFillSymbol:
-    fill = QColor(colour)
-    rgb = f"{fill.red()},{fill.green()},{fill.blue()}"
-    return QgsFillSymbol.createSimple(
-        {"color": f"{rgb},{_FILL_ALPHA}", "outline_color": "0,0,0,255", "outline_style": "dash", "outline_width": "0.3"}
+    symbol = QgsFillSymbol.createSimple(
+        {"color": colour, "outline_color": "#000000", "outline_style": "dash", "outline_width": "0.3"}
     )
-
-
-def _id_of(feature: QgsFeature) -> str:
-    return _text(feature[ID]) or f"feature {feature.id()}"
-
-
-def _text(value: Any) -> str:
-    return value if isinstance(value, str) else ""
+    pattern = f"if(coalesce(\"{FROM}\", '') = '', 'solid', 'b_diagonal')"
+    symbol.symbolLayer(0).setDataDefinedProperty(
+        QgsSymbolLayer.Property.PropertyFillStyle, QgsProperty.fromExpression(pattern)
+    )
+    return symbol

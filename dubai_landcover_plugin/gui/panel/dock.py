@@ -9,14 +9,27 @@ from typing import Any
 from qgis.core import Qgis, QgsPointXY, QgsProject, QgsRasterLayer
 from qgis.gui import QgsDockWidget
 from qgis.PyQt.QtCore import QCoreApplication, QTimer
-from qgis.PyQt.QtWidgets import QLabel, QMessageBox, QProgressBar, QTabWidget, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import (
+    QLabel,
+    QMessageBox,
+    QProgressBar,
+    QSizePolicy,
+    QStackedWidget,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from dubai_landcover_plugin.gui.panel.client import SessionClient
+from dubai_landcover_plugin.gui.panel.correct_drawing import CorrectDrawing
+from dubai_landcover_plugin.gui.panel.correct_tab import CorrectBar, CorrectHeader, CorrectTab
 from dubai_landcover_plugin.gui.panel.drawing import Drawing
 from dubai_landcover_plugin.gui.panel.header import Header
 from dubai_landcover_plugin.gui.panel.keep import (
+    SAMPLES_ALGORITHM,
     KeepBar,
     ask_model_file,
+    open_dialog,
     open_run_dialog,
     proposed_model_file,
     refresh_algorithms,
@@ -48,7 +61,7 @@ _WORK = {
 
 
 class LandCoverDock(QgsDockWidget):
-    """Look at classes, teach them with samples, keep the model.
+    """Look at classes, teach them with samples, keep the model; correct a finished classified raster.
 
     Args:
         iface: QGIS's interface.
@@ -68,7 +81,11 @@ class LandCoverDock(QgsDockWidget):
         self.teaching = Teaching(self.client)
         self.header, self.look_tab, self.teach_tab, self.keep = Header(), LookTab(), TeachTab(), KeepBar()
         self.notice, self.work, self.progress = Notice(), QLabel(), QProgressBar()
-        self.tabs = QTabWidget()
+        self.correct_header, self.correct_tab, self.correct_bar = CorrectHeader(), CorrectTab(), CorrectBar()
+        self.tabs, self._headers, self._bars = QTabWidget(), QStackedWidget(), QStackedWidget()
+        self.correct_drawing = CorrectDrawing(
+            self._canvas, self.correct_header, self.correct_tab, self.correct_bar, iface.activeLayer
+        )
         self.drawing = Drawing(self._canvas, self.teach_tab, self.teaching, self.look)
         self._judging, self._reading = _single_shot(self, _JUDGE_MS), _single_shot(self, _READ_MS)
         self._resting = _single_shot(self, _REST_MS)
@@ -78,22 +95,26 @@ class LandCoverDock(QgsDockWidget):
         self.look.view_layer.set_opacity(self.header.opacity.value() / 100)
         self.choose()
 
-    def add_tab(self, widget: QWidget, title: str) -> None:
-        """Add a tab after those of the panel."""
-        self.tabs.addTab(widget, title)
-
     def _lay_out(self) -> None:
         self.tabs.addTab(self.look_tab, tr("Look"))
         self.tabs.addTab(self.teach_tab, tr("Teach"))
+        self.tabs.addTab(self.correct_tab, tr("Correct"))
+        for stack, widgets in (
+            (self._headers, (self.header, self.correct_header)),
+            (self._bars, (self.keep, self.correct_bar)),
+        ):
+            stack.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Maximum)
+            for widget in widgets:
+                stack.addWidget(widget)
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(5)
         self.work.setText(" ")
         content = QWidget()
         layout = QVBoxLayout(content)
         layout.setContentsMargins(8, 8, 8, 6)
-        layout.addWidget(self.header)
+        layout.addWidget(self._headers)
         layout.addWidget(self.tabs, 1)
-        for widget in (self.notice, self.keep, self.work, self.progress):
+        for widget in (self.notice, self._bars, self.work, self.progress):
             layout.addWidget(widget)
         self.setWidget(content)
 
@@ -118,6 +139,11 @@ class LandCoverDock(QgsDockWidget):
         self.teaching.said.connect(self.notice.show_message)
         self.drawing.said.connect(self.notice.show_message)
         self.drawing.acted.connect(self.notice.clear)
+        self.correct_drawing.said.connect(self.notice.show_message)
+        self.correct_drawing.acted.connect(self.notice.clear)
+        self.correct_bar.teach.triggered.connect(self._teach_corrections)
+        self.correct_bar.model.triggered.connect(self._model_from_corrections)
+        self.tabs.currentChanged.connect(self._show_tab)
         self._judging.timeout.connect(self._judge)
         self._reading.timeout.connect(self._read_place)
         self._resting.timeout.connect(self._probe_place)
@@ -140,6 +166,7 @@ class LandCoverDock(QgsDockWidget):
             timer.stop()
         self.look.close()
         self.drawing.close()
+        self.correct_drawing.close()
         self.client.stop()
 
     def choose(self) -> None:
@@ -179,6 +206,36 @@ class LandCoverDock(QgsDockWidget):
             self.look.stop()
             self.look_tab.show_result(None)
             self.teach_tab.change.setText("")
+
+    def _show_tab(self, *_: object) -> None:
+        """Show what belongs to a tab; the other tab stops drawing."""
+        corrects = self.tabs.currentWidget() is self.correct_tab
+        for stack in (self._headers, self._bars):
+            stack.setCurrentIndex(int(corrects))
+        self.notice.clear()
+        (self.drawing if corrects else self.correct_drawing).choose_tool("")
+        if corrects:
+            self.correct_drawing.choose_default()
+
+    def _teach_corrections(self, *_: object) -> None:
+        """Add corrections to the samples of the tab Teach."""
+        self.notice.clear()
+        try:
+            areas = self.correct_drawing.areas()
+            raster = self.correct_drawing.correcting.checked_raster()
+            added = self.teaching.add(areas, raster.crs)
+        except LandCoverError as error:
+            self.notice.show_message("error", str(error))
+            return
+        self.tabs.setCurrentWidget(self.teach_tab)
+        self.notice.show_message("info", tr("{n} corrections were added to the samples.").format(n=added))
+
+    def _model_from_corrections(self, *_: object) -> None:
+        """Open Model from Samples with the image, the model and the layer of the corrections."""
+        layer = self.correct_drawing.correcting.layer
+        image = {} if self._subject is None else run_parameters(self._subject, self.header.model_path)
+        if layer is not None:
+            open_dialog(SAMPLES_ALGORITHM, {**image, "LABELS": layer.id()})
 
     def _save_clicked(self, *_: object) -> None:
         self.ask_save()
@@ -323,7 +380,8 @@ class LandCoverDock(QgsDockWidget):
     def _hide_own_layer(self, *_: object) -> None:
         """Do not offer the classified view as a raster to classify."""
         own = self.look.view_layer.layer
-        self.header.raster.setExceptedLayerList([] if own is None else [own])
+        for box in (self.header.raster, self.correct_header.raster):
+            box.setExceptedLayerList([] if own is None else [own])
 
     def _lose_layers(self, names: list[str]) -> None:
         """Stop if the raster is removed, or the project is closed."""

@@ -15,6 +15,7 @@ from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 from dubai_landcover_plugin.runner.settings import MODEL_FOLDER, available_models, text_setting
 
 ALGORITHM = "dubailandcover:segmentlandcover"
+SAMPLES_ALGORITHM = "dubailandcover:modelfromsamples"
 
 
 class KeepBar(QWidget):
@@ -60,9 +61,14 @@ def run_parameters(subject: Subject, model: str) -> dict[str, Any]:
 
 def open_run_dialog(parameters: dict[str, Any]) -> Any:
     """Open Segment Land Cover with parameters filled in, and return its dialog."""
+    return open_dialog(ALGORITHM, parameters)
+
+
+def open_dialog(algorithm: str, parameters: dict[str, Any]) -> Any:
+    """Open an algorithm of the toolbox with parameters filled in, and return its dialog."""
     import processing  # a plugin of QGIS that is loaded after this module
 
-    dialog = processing.createAlgorithmDialog(ALGORITHM, parameters)
+    dialog = processing.createAlgorithmDialog(algorithm, parameters)
     dialog.show()
     return dialog
 

@@ -1,4 +1,4 @@
-"""Map tool that draws samples: click, brushed line or polygon."""
+"""Map tool that draws samples and corrections: click, brushed line or polygon."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qgis.PyQt.QtGui import QColor
 
 from dubai_landcover_plugin.gui.panel.keys import SampleKeys
 
-POINT, LINE, POLYGON = "point", "line", "polygon"
+POINT, LINE, POLYGON, PLACE = "point", "line", "polygon", "place"
 _SEGMENTS = 8  # of a quarter of a circle
 _LEAST_MOVE = 3  # px of the screen between the vertices of a line
 _FILL_ALPHA = 80
@@ -19,7 +19,8 @@ class SampleTool(QgsMapTool):
     """Draws samples on the canvas.
 
     A click gives a circle of the brush's width, a drag a line of that width; vertices of a polygon are clicked, a right
-    click or a double click closes it, Backspace removes the last one, Escape all of them.
+    click or a double click closes it, Backspace removes the last one, Escape all of them. The kind ``place`` draws
+    nothing and reports where a click was.
 
     Args:
         canvas: The map canvas.
@@ -28,6 +29,8 @@ class SampleTool(QgsMapTool):
 
     drawn = pyqtSignal(QgsGeometry, str)
     """Polygon in the CRS of the canvas, and the kind of the sample."""
+    picked = pyqtSignal(QgsPointXY)
+    """Place in the CRS of the canvas that was clicked with the kind ``place``."""
 
     def __init__(self, canvas: QgsMapCanvas, keys: SampleKeys) -> None:
         super().__init__(canvas)
@@ -46,7 +49,7 @@ class SampleTool(QgsMapTool):
         self.setCursor(Qt.CursorShape.CrossCursor)
 
     def set_kind(self, kind: str) -> None:
-        """Choose ``point``, ``line`` or ``polygon``."""
+        """Choose ``point``, ``line``, ``polygon`` or ``place``."""
         self._kind = kind
         self._clear()
 
@@ -107,9 +110,12 @@ class SampleTool(QgsMapTool):
                 self._finish_polygon()
             return
         if event.button() == Qt.MouseButton.LeftButton and self._dragging:
-            shape, kind = self._stroke(), LINE if len(self._points) > 1 else POINT
+            shape, kind, first = self._stroke(), LINE if len(self._points) > 1 else POINT, self._points[0]
             self._clear()
-            self.drawn.emit(shape, kind)
+            if self._kind == PLACE:
+                self.picked.emit(first)
+            else:
+                self.drawn.emit(shape, kind)
 
     def canvasDoubleClickEvent(self, event: QgsMapMouseEvent) -> None:
         """Close the polygon."""
@@ -142,6 +148,8 @@ class SampleTool(QgsMapTool):
     def _show(self, event: QgsMapMouseEvent) -> None:
         """Draw what is there so far, and the brush."""
         place = self._place(event)
+        if self._kind == PLACE:
+            return
         if self._kind == POLYGON:
             self._brush.reset(QgsWkbTypes.GeometryType.PolygonGeometry)
             self._band.setToGeometry(QgsGeometry.fromPolygonXY([[*self._points, place]]), None)

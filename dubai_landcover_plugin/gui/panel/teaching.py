@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Callable
 
@@ -11,14 +10,13 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsGeometry, QgsProject, Qgs
 from qgis.PyQt.QtCore import QDateTime, QObject, pyqtSignal
 
 from dubai_landcover_plugin.gui.panel.client import SessionClient
+from dubai_landcover_plugin.gui.panel.drawn_layer import add_on_top, chosen_file, moved, new_id
 from dubai_landcover_plugin.gui.panel.history import Changes, History, Step
 from dubai_landcover_plugin.gui.panel.samples import (
     Sample,
     create_samples,
     has_samples,
     is_sample_layer,
-    moved,
-    new_id,
     open_samples,
     read_samples,
     store_style,
@@ -173,6 +171,42 @@ class Teaching(QObject):
         time = QDateTime.currentDateTime().toString("yyyy-MM-ddTHH:mm:ss")
         self._change({new_id(): Sample(entry.name, stored, tool, width, time, entry.colour)})
 
+    def add(self, areas: Mapping[str, tuple[str, QgsGeometry]], crs: QgsCoordinateReferenceSystem) -> int:
+        """Add areas as samples, in one step; return how many were added.
+
+        Args:
+            areas: Class name and polygon by id; ids of samples that there are already are left out.
+            crs: CRS of the polygons.
+
+        Raises:
+            LandCoverError: if there is no raster, all are outside of it, or they cannot be stored.
+        """
+        subject = self._subject
+        if subject is None:
+            raise RequestError(
+                tr("There is no image to teach on."), tr("Choose image and model in the tab Teach, and try again.")
+            )
+        new = {name: area for name, area in areas.items() if name not in self.samples}
+        there = {name: moved(shape.asWkt(), crs, subject.crs) for name, (_, shape) in new.items()}
+        inside = [name for name, shape in there.items() if shape.intersects(subject.extent)]
+        if new and not inside:
+            raise RequestError(
+                tr("They are outside of the raster '{name}'.").format(name=subject.name),
+                tr("Choose the image of the classified raster in the tab Teach."),
+            )
+        if not inside:
+            return 0
+        layer = self._layer or self._make_layer(subject)
+        time = QDateTime.currentDateTime().toString("yyyy-MM-ddTHH:mm:ss")
+        colours = {entry.name: entry.colour for entry in self.classes}
+        added = {}
+        for name in inside:
+            stored = moved(there[name].asWkt(), subject.crs, layer.crs()).asWkt()
+            class_name = new[name][0]
+            added[name] = Sample(class_name, stored, "polygon", 0.0, time, colours.get(class_name, ""))
+        self._change(added)
+        return len(added)
+
     def delete(self, names: Iterable[str]) -> None:
         """Remove samples.
 
@@ -243,15 +277,7 @@ class Teaching(QObject):
 
     def _make_layer(self, subject: Subject) -> QgsVectorLayer:
         """Return the layer for the first sample: an existing file is continued."""
-        path = sample_file(subject)
-        if not os.access(path.parent, os.W_OK):
-            chosen = self.ask_path(path)
-            if chosen is None:
-                raise RequestError(
-                    tr("The folder {folder} is read-only.").format(folder=path.parent),
-                    tr("Choose a layer or a file for the samples."),
-                )
-            path = chosen
+        path = chosen_file(sample_file(subject), self.ask_path)
         layer = open_samples(path) if has_samples(path) else create_samples(path, subject.crs)
         self.add_layer(layer)
         if self.samples:
@@ -264,9 +290,7 @@ class Teaching(QObject):
 
     def add_layer(self, layer: QgsVectorLayer) -> None:
         """Add a layer of samples to the project, on top, and keep the samples there."""
-        project = QgsProject.instance()
-        project.addMapLayer(layer, False)
-        project.layerTreeRoot().insertLayer(0, layer)
+        add_on_top(layer)
         self.set_layer(layer)
         store_style(layer)
 

@@ -65,8 +65,11 @@ class Hand:
     def pixel(self, x: float, y: float) -> Any:
         """The place on the screen of a place in map units, counted from the raster's upper left corner."""
         extent = self.dock._subject.extent
-        place = QgsPointXY(extent.xMinimum() + x, extent.yMaximum() - y)
-        return QPoint(self.dock.drawing.tool.toCanvasCoordinates(place))
+        return self.screen(extent.xMinimum() + x, extent.yMaximum() - y, self.dock.drawing.tool)
+
+    def screen(self, x: float, y: float, tool: Any) -> Any:
+        """The place on the screen of a place of the canvas."""
+        return QPoint(tool.toCanvasCoordinates(QgsPointXY(x, y)))
 
     def click(self, x: float, y: float, button: Any = None) -> None:
         QTest.mouseClick(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -13,20 +14,22 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsVectorLayer
 from dubai_landcover_plugin.gui.panel.correction_layer import (
     CorrectionLayer,
     create_corrections,
+    has_corrections,
+    noted_raster,
     open_corrections,
     style_corrections,
 )
 from dubai_landcover_plugin.gui.panel.corrections import Correction, CorrectionEdits
 from dubai_landcover_plugin.gui.panel.samples import create_samples
 from dubai_landcover_plugin.protocol.classes import DUBAI
-from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.errors import OutputError, RequestError
 from tests.processing.qgis_fixtures import RecordingFeedback, write_class_map
 
 pytestmark = pytest.mark.qgis
 UTM = QgsCoordinateReferenceSystem("EPSG:32640")
 SQUARE = "Polygon ((300010 2779990, 300020 2779990, 300020 2779980, 300010 2779980, 300010 2779990))"
 LAND = Correction("Land", SQUARE, "Building", "2026-01-02T03:04:05")
-ROAD = Correction("Road", SQUARE, "", "2026-01-01T00:00:00")
+ROAD = Correction("Road", SQUARE, "", "2026-01-02T03:04:04")
 
 
 @pytest.fixture
@@ -61,12 +64,12 @@ def test_what_cannot_be_written_is_said(layer: QgsVectorLayer, tmp_path: Path):
     store = CorrectionLayer(layer)
     store.write({"a": LAND})
     layer.startEditing()
-    with pytest.raises(OutputError, match="is in edit mode"):
+    with pytest.raises(RequestError, match="is in edit mode"):
         store.write({"b": ROAD})
     assert layer.isEditable()
     layer.rollBack()
     layer.setReadOnly(True)
-    with pytest.raises(OutputError, match="cannot be stored"):
+    with pytest.raises(RequestError, match="is read-only"):
         store.write({"b": ROAD})
     assert set(store.read()) == {"a"}
     with pytest.raises(OutputError, match="cannot be created"):
@@ -76,11 +79,41 @@ def test_what_cannot_be_written_is_said(layer: QgsVectorLayer, tmp_path: Path):
         open_corrections(tmp_path / "samples.gpkg")
 
 
-def test_the_form_offers_the_classes(layer: QgsVectorLayer):
-    style_corrections(layer, DUBAI.classes)
-    assert [category.label() for category in layer.renderer().categories()] == [one.name for one in DUBAI.classes]
+def test_a_file_that_refuses_loses_nothing(layer: QgsVectorLayer, tmp_path: Path):
+    store = CorrectionLayer(layer)
+    store.write({"a": LAND})
+    with sqlite3.connect(tmp_path / "town_corrections.gpkg") as file:
+        file.execute("create trigger full before insert on corrections begin select raise(abort, 'disk is full'); end")
+    with pytest.raises(OutputError, match=r"Nothing can be stored in 'town corrections'.*disk is full"):
+        store.write({"b": ROAD})
+    assert set(store.read()) == {"a"}
+
+
+def test_the_form_offers_the_classes_and_later_corrections_are_drawn_above(layer: QgsVectorLayer):
+    style_corrections(layer, DUBAI.entries, {entry.name: entry.colour for entry in DUBAI.entries})
+    renderer = layer.renderer()
+    assert [category.label() for category in renderer.categories()] == [one.name for one in DUBAI.entries]
+    assert renderer.categories()[3].symbol().color().name() == "#3c1098"
+    assert renderer.orderByEnabled()
     offered = layer.editorWidgetSetup(layer.fields().indexOf("from")).config()["map"]
-    assert len(offered) == 6
+    assert len(offered) == 7
+
+
+def test_the_file_notes_its_raster_relative_to_itself(qgis_app: object, tmp_path: Path):
+    (tmp_path / "a").mkdir()
+    path = tmp_path / "a" / "c.gpkg"
+    assert noted_raster(path) == ""
+    create_corrections(path, UTM, str(tmp_path / "map.tif"))
+    assert noted_raster(path) == str(tmp_path / "map.tif")
+    (tmp_path / "b").mkdir()
+    path.rename(tmp_path / "b" / "c.gpkg")
+    assert noted_raster(tmp_path / "b" / "c.gpkg") == str(tmp_path / "map.tif")
+    create_corrections(tmp_path / "d.gpkg", UTM)
+    assert noted_raster(tmp_path / "d.gpkg") == ""
+    assert has_corrections(tmp_path / "d.gpkg")
+    (tmp_path / "e.gpkg").write_text("text")
+    assert noted_raster(tmp_path / "e.gpkg") == ""
+    assert not has_corrections(tmp_path / "e.gpkg")
 
 
 @pytest.mark.usefixtures("provider")

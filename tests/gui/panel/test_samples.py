@@ -14,7 +14,6 @@ from dubai_landcover_plugin.gui.panel.samples import (
     create_samples,
     has_samples,
     is_sample_layer,
-    moved,
     open_samples,
     read_samples,
     store_style,
@@ -97,13 +96,6 @@ def test_a_locked_file_gives_an_error_and_loses_nothing(layer, tmp_path):
     other.rollback()
     write_samples(layer, {"c": BUILDING})
     assert list(read_samples(layer)) == ["a", "c"]
-
-
-def test_samples_in_another_crs_are_transformed(qgis_app):
-    there = moved(SQUARE, UTM, QgsCoordinateReferenceSystem("EPSG:4326"))
-    assert there.boundingBox().xMinimum() == pytest.approx(55.02, abs=0.2)
-    back = moved(there.asWkt(), QgsCoordinateReferenceSystem("EPSG:4326"), UTM).boundingBox()
-    assert (back.xMinimum(), back.yMaximum()) == pytest.approx((300010, 2779990), abs=0.01)
 
 
 def test_other_layers_cannot_keep_samples(qgis_app):

@@ -1,0 +1,331 @@
+"""What the user does in the tab Correct and on the canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Callable
+
+from qgis.core import (
+    QgsCoordinateTransform,
+    QgsCsException,
+    QgsGeometry,
+    QgsMapLayer,
+    QgsPointXY,
+    QgsProject,
+    QgsRasterLayer,
+    QgsVectorLayer,
+)
+from qgis.gui import QgsMapCanvas
+from qgis.PyQt.QtCore import QTimer
+
+from dubai_landcover_plugin.gui.panel.classified import Classified, is_classified, read_classified
+from dubai_landcover_plugin.gui.panel.correct_tab import CorrectBar, CorrectHeader, CorrectTab
+from dubai_landcover_plugin.gui.panel.correcting import Correcting
+from dubai_landcover_plugin.gui.panel.correction_files import corrected_file, correction_file
+from dubai_landcover_plugin.gui.panel.correction_layer import is_correction_layer
+from dubai_landcover_plugin.gui.panel.coverage import part_of_class
+from dubai_landcover_plugin.gui.panel.keep import open_dialog
+from dubai_landcover_plugin.gui.panel.region_task import RegionTask
+from dubai_landcover_plugin.gui.panel.tab_drawing import TabDrawing, ask_geopackage, reported
+from dubai_landcover_plugin.processing.algorithm import tr
+from dubai_landcover_plugin.protocol.classes import LandCoverClass
+from dubai_landcover_plugin.protocol.errors import RequestError
+
+ALGORITHM = "dubailandcover:applycorrections"
+
+
+class CorrectDrawing(TabDrawing):
+    """Links the tab Correct, its header and buttons, the map tool and the corrections.
+
+    Args:
+        canvas: The map canvas.
+        header: Choice of raster and layer.
+        tab: The widgets.
+        bar: The buttons below.
+        active_layer: Returns the active layer of QGIS.
+    """
+
+    def __init__(
+        self,
+        canvas: QgsMapCanvas,
+        header: CorrectHeader,
+        tab: CorrectTab,
+        bar: CorrectBar,
+        active_layer: Callable[[], QgsMapLayer | None],
+    ) -> None:
+        super().__init__(canvas, tab)
+        self._tab: CorrectTab = tab
+        self._header, self._bar, self._active_layer = header, bar, active_layer
+        self.correcting = Correcting()
+        self._tasks: list[RegionTask] = []
+        tab.feature_shown.connect(lambda name: self.go_to(self.correcting.extent_of(name)))
+        tab.delete_asked.connect(self.delete)
+        tab.class_asked.connect(self.set_class)
+        header.raster.layerChanged.connect(self.choose_raster)
+        header.layer.layerChanged.connect(self._choose_layer)
+        header.new_layer.clicked.connect(self._ask_layer)
+        header.shown_changed.connect(self._set_visible)
+        header.opacity_changed.connect(self._set_opacity)
+        bar.apply.clicked.connect(self.apply)
+        self.tool.drawn.connect(self.draw)
+        self.tool.picked.connect(self.pick)
+        self.correcting.changed.connect(self.refresh)
+        self.correcting.said.connect(self.said)
+        self.correcting.ask_path = self._ask_path
+        project = QgsProject.instance()
+        project.layersAdded.connect(self._limit_layers)
+        project.layersWillBeRemoved.connect(self._lose_layers)
+        self._use(None)
+
+    def close(self) -> None:
+        """Take tool and marks off the canvas for good."""
+        project = QgsProject.instance()
+        project.layersAdded.disconnect(self._limit_layers)
+        project.layersWillBeRemoved.disconnect(self._lose_layers)
+        self._stop_tasks()
+        super().close()
+        self.correcting.close()
+
+    def choose_default(self) -> None:
+        """Choose a raster if there is none yet: that of the active layer, or else the first of the project."""
+        if self.correcting.raster is not None:
+            return
+        project = QgsProject.instance()
+        ordered = [self._active_layer(), *project.layerTreeRoot().layerOrder()]
+        found = next((layer for layer in ordered if is_classified(layer) and project.mapLayer(layer.id())), None)
+        if found is None:
+            return
+        if self._header.raster.currentLayer() is found:
+            self.choose_raster(found)
+        else:
+            self._header.raster.setLayer(found)
+
+    @reported
+    def choose_raster(self, layer: Any) -> None:
+        """Correct the raster of a layer; None for none."""
+        self.acted.emit()
+        try:
+            raster = read_classified(layer) if isinstance(layer, QgsRasterLayer) else None
+        except RequestError:
+            self._use(None)
+            raise
+        self._use(raster)
+
+    def refresh(self) -> None:
+        """Show corrections and classes."""
+        tab, header, correcting = self._tab, self._header, self.correcting
+        colours = {} if correcting.raster is None else correcting.raster.colours
+        tab.set_classes(correcting.classes, colours, correcting.counts())
+        tab.set_corrections(correcting.corrections, correcting.problems, colours)
+        tab.undo.setEnabled(correcting.can_undo)
+        tab.redo.setEnabled(correcting.can_redo)
+        layer = correcting.layer
+        node = None if layer is None else QgsProject.instance().layerTreeRoot().findLayer(layer.id())
+        header.show_layer(None if layer is None else layer.opacity(), node is not None and node.isVisible())
+        if header.layer.currentLayer() is not layer:
+            header.layer.blockSignals(True)
+            self._limit_layers()
+            header.layer.setLayer(layer)
+            header.layer.blockSignals(False)
+        self._bar.setEnabled(bool(correcting.corrections))
+        self.show_colour()
+
+    @reported
+    def draw(self, geometry: QgsGeometry, _: str) -> None:
+        """Add what was drawn as a correction."""
+        self.acted.emit()
+        self.forget_spot()
+        crs = self._canvas.mapSettings().destinationCrs()
+        self.correcting.draw(geometry, crs, self._target(), self._only())
+
+    @reported
+    def pick(self, place: QgsPointXY) -> None:
+        """Search the region at a place of the canvas; when it is found, it becomes a correction."""
+        self.acted.emit()
+        self.forget_spot()
+        raster, target, only = self.correcting.checked_raster(), self._target(), self._only()
+        source = self._canvas.mapSettings().destinationCrs()
+        try:
+            there = QgsCoordinateTransform(source, raster.crs, QgsProject.instance()).transform(place)
+        except QgsCsException as error:
+            raise RequestError(tr("The place is outside of the raster."), tr("Click on the raster.")) from error
+        task = RegionTask(
+            raster.source, there.x(), there.y(), lambda found: self._take_region(found, raster, target, only)
+        )
+        self._tasks.append(task)
+        task.start()
+
+    @property
+    def is_searching(self) -> bool:
+        """Whether regions are searched."""
+        return bool(self._tasks)
+
+    @reported
+    def undo(self, *_: object) -> None:
+        """Take back the last change."""
+        self.acted.emit()
+        self.correcting.undo()
+
+    @reported
+    def redo(self, *_: object) -> None:
+        """Do a change again."""
+        self.acted.emit()
+        self.correcting.redo()
+
+    @reported
+    def delete(self, names: Sequence[str]) -> None:
+        """Remove corrections."""
+        self.acted.emit()
+        self.correcting.delete(names)
+
+    @reported
+    def set_class(self, names: Sequence[str], class_name: str) -> None:
+        """Let corrections set another class."""
+        self.acted.emit()
+        self.correcting.set_class(names, self._entry(class_name))
+
+    @reported
+    def apply(self, *_: object) -> None:
+        """Open Apply Corrections with raster, corrections and a new file filled in."""
+        self.acted.emit()
+        raster, layer = self.correcting.checked_raster(), self.correcting.layer
+        if layer is None or not self.correcting.corrections:
+            raise RequestError(tr("There are no corrections yet."), tr("Draw some first."))
+        open_dialog(
+            ALGORITHM, {"INPUT": raster.layer_id, "CORRECTIONS": layer.id(), "OUTPUT": str(corrected_file(raster))}
+        )
+
+    def areas(self) -> dict[str, tuple[str, QgsGeometry]]:
+        """Return class and area, in the CRS of the raster, of the corrections that are selected in the list, or of all.
+
+        Raises:
+            LandCoverError: if the raster cannot be read.
+        """
+        raster, found = self.correcting.checked_raster(), {}
+        for name in self._tab.selected() or list(self.correcting.corrections):
+            one, area = self.correcting.corrections[name], self.correcting.area_of(name)
+            if one.source:
+                area = part_of_class(raster.source, area, raster.scheme.find(one.source).id)
+            if not area.isEmpty():
+                found[name] = (one.target, area)
+        return found
+
+    def colour(self) -> str:
+        """Return the colour of the chosen class; empty without one."""
+        raster = self.correcting.raster
+        return "" if raster is None else raster.colours.get(self._tab.chosen_class(), "")
+
+    def _use(self, raster: Classified | None) -> None:
+        self._stop_tasks()
+        self.correcting.set_raster(raster)
+        self.set_ground(raster)
+        self._limit_layers()
+
+    def _target(self) -> LandCoverClass:
+        return self._entry(self._tab.chosen_class())
+
+    def _only(self) -> LandCoverClass | None:
+        name = self._tab.only_class()
+        return self._entry(name) if name else None
+
+    def _entry(self, name: str) -> LandCoverClass:
+        found = next((entry for entry in self.correcting.classes if entry.name == name), None)
+        if found is None:
+            raise RequestError(tr("Choose a class first."))
+        return found
+
+    @reported
+    def _take_region(
+        self, task: RegionTask, raster: Classified, target: LandCoverClass, only: LandCoverClass | None
+    ) -> None:
+        """Make a correction of a region that was found."""
+        if task in self._tasks:
+            self._tasks.remove(task)
+        now = self.correcting.raster
+        if now is None or now.layer_id != raster.layer_id:
+            return
+        if now.stamp != raster.stamp or raster.is_changed():
+            self.correcting.checked_raster()
+            raise RequestError(tr("The raster was replaced while the region was searched."), tr("Click it again."))
+        if task.problem:
+            raise RequestError(task.problem)
+        there = raster.by_id(task.class_id)
+        name = str(task.class_id) if there is None else there.name
+        if there == target:
+            raise RequestError(tr("The region is '{name}' already.").format(name=name), tr("Choose another class."))
+        if only is not None and there != only:
+            raise RequestError(
+                tr("The region is '{name}', not '{only}'.").format(name=name, only=only.name),
+                tr("Click another region, or choose another class below 'Only where it is'."),
+            )
+        self.correcting.draw(task.area, raster.crs, target, only)
+        if task.is_cut:
+            self.said.emit(
+                "warning",
+                tr(
+                    "The region goes on beyond the 4096 pixels around the click that are searched; it was cut there. "
+                    "Click the rest, too."
+                ),
+            )
+
+    def _stop_tasks(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+
+    def _limit_layers(self, *_: object) -> None:
+        """Offer only layers that can keep corrections."""
+        others = [
+            layer
+            for layer in QgsProject.instance().mapLayers().values()
+            if isinstance(layer, QgsVectorLayer) and not is_correction_layer(layer)
+        ]
+        self._header.layer.setExceptedLayerList(others)
+
+    def _lose_layers(self, names: list[str]) -> None:
+        """Stop if the raster is removed, or the project is closed."""
+        raster = self.correcting.raster
+        if raster is not None and raster.layer_id in names:
+            self._use(None)
+
+    def _choose_layer(self, layer: Any) -> None:
+        """Keep the corrections in another layer, a moment later: the box chooses one, too, if its layer is removed."""
+        before = self.correcting.layer
+        if layer is not before:
+            known = "" if before is None else before.id()
+            QTimer.singleShot(0, partial(self._use_layer, "" if layer is None else layer.id(), known))
+
+    @reported
+    def _use_layer(self, name: str, before: str) -> None:
+        """Keep the corrections in the layer with an id, unless that before was removed."""
+        layer = QgsProject.instance().mapLayer(name)
+        if before and QgsProject.instance().mapLayer(before) is None:
+            self.refresh()
+            return
+        self.acted.emit()
+        self.correcting.set_layer(layer if isinstance(layer, QgsVectorLayer) else None)
+
+    @reported
+    def _ask_layer(self, *_: object) -> None:
+        """Choose or make the GeoPackage of the corrections."""
+        self.acted.emit()
+        path = self._ask_path(correction_file(self.correcting.checked_raster()))
+        if path is not None:
+            self.correcting.use_file(path)
+
+    def _ask_path(self, proposed: Path) -> Path | None:
+        return ask_geopackage(self._tab, tr("GeoPackage for the corrections"), proposed)
+
+    def _set_visible(self, is_visible: bool) -> None:
+        layer = self.correcting.layer
+        node = None if layer is None else QgsProject.instance().layerTreeRoot().findLayer(layer.id())
+        if node is not None:
+            node.setItemVisibilityChecked(is_visible)
+
+    def _set_opacity(self, opacity: float) -> None:
+        layer = self.correcting.layer
+        if layer is not None:
+            layer.setOpacity(opacity)
+            layer.triggerRepaint()

@@ -1,0 +1,200 @@
+"""The tab Correct, what stands above it, and the buttons below it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from qgis.core import QgsMapLayerProxyModel
+from qgis.gui import QgsMapLayerComboBox
+from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QSlider,
+    QSplitter,
+    QToolButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from dubai_landcover_plugin.gui.panel.corrections import Correction
+from dubai_landcover_plugin.gui.panel.draw_tab import DrawTab, Row, ToolButton, narrow, polygon_layer_box
+from dubai_landcover_plugin.gui.panel.look_tab import swatch
+from dubai_landcover_plugin.gui.panel.sample_tool import LINE, PLACE, POLYGON
+from dubai_landcover_plugin.processing.algorithm import tr
+from dubai_landcover_plugin.protocol.classes import LandCoverClass
+
+_TIME_LETTERS = slice(11, 19)  # of a date with time
+
+
+class CorrectHeader(QWidget):
+    """Choice of the classified raster and of the layer of its corrections; as high as the panel's other header."""
+
+    shown_changed = pyqtSignal(bool)
+    """Whether the corrections should be visible."""
+    opacity_changed = pyqtSignal(float)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.raster = QgsMapLayerComboBox()
+        self.raster.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
+        self.raster.setAllowEmptyLayer(True, tr("Choose a classified raster"))
+        self.raster.setLayer(None)
+        self.raster.setToolTip(tr("The classified raster that is corrected; its file stays as it is"))
+        narrow(self.raster)
+        self.layer = polygon_layer_box(tr("New with the first correction"), tr("Layer that keeps the corrections"))
+        self.new_layer = QToolButton()
+        self.new_layer.setText("…")
+        self.new_layer.setToolTip(tr("Choose or make a GeoPackage for the corrections"))
+        self.shown = QCheckBox(tr("Show corrections"))
+        self.shown.setToolTip(tr("Without a tick, the map shows the raster as it was"))
+        self.shown.toggled.connect(self.shown_changed)
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setToolTip(tr("Opacity of the corrections"))
+        self.opacity.setMinimumWidth(60)
+        self.opacity.valueChanged.connect(lambda value: self.opacity_changed.emit(value / 100))
+        self.show_layer(None, False)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        layers = QHBoxLayout()
+        layers.addWidget(self.layer, 1)
+        layers.addWidget(self.new_layer)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow(tr("Classified"), self.raster)
+        form.addRow(tr("Corrections"), layers)
+        switch = QHBoxLayout()
+        switch.addWidget(self.shown)
+        switch.addStretch(1)
+        switch.addWidget(QLabel(tr("Opacity")))
+        switch.addWidget(self.opacity, 2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addLayout(switch)
+
+    def show_layer(self, opacity: float | None, is_visible: bool) -> None:
+        """Show opacity and visibility of the layer of the corrections; an opacity of None for no layer."""
+        for widget in (self.shown, self.opacity):
+            widget.setEnabled(opacity is not None)
+            widget.blockSignals(True)
+        self.shown.setChecked(is_visible)
+        self.opacity.setValue(100 if opacity is None else round(100 * opacity))
+        for widget in (self.shown, self.opacity):
+            widget.blockSignals(False)
+
+
+class CorrectBar(QWidget):
+    """Buttons below the tab: what is done with the corrections."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.use = QPushButton(tr("Use as samples"))
+        self.use.setToolTip(tr("Teaches a model with the corrections: those selected in the list, or all"))
+        menu = QMenu(self.use)
+        self.teach = menu.addAction(tr("Add to the samples of Teach"))
+        self.model = menu.addAction(tr("Model from Samples…"))
+        self.use.setMenu(menu)
+        self.apply = QPushButton(tr("Apply Corrections…"))
+        self.apply.setToolTip(tr("Writes a new raster with the corrections"))
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.use)
+        layout.addWidget(self.apply)
+
+
+class CorrectTab(DrawTab):
+    """Widgets of correcting; what they do is up to the panel."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(
+            (
+                ToolButton(
+                    PLACE,
+                    "/mActionSelect.svg",
+                    tr("Region"),
+                    tr("Click a region of one class; all of it gets the class that is chosen below"),
+                ),
+                ToolButton(
+                    LINE,
+                    "/mActionCaptureLine.svg",
+                    tr("Brush"),
+                    tr("Drag over what gets the class that is chosen below; a click takes a circle"),
+                ),
+                ToolButton(
+                    POLYGON,
+                    "/mActionCapturePolygon.svg",
+                    tr("Polygon"),
+                    tr("Click the corners of an area; a right click closes it"),
+                ),
+            ),
+            (tr("Key"), tr("New class"), tr("Corrections")),
+            ("", tr("Correction"), tr("Time")),
+            parent,
+        )
+        self.classes.setToolTip(tr("Class that the next corrections set; number keys choose, too"))
+        self.only = QComboBox()
+        self.only.setToolTip(tr("The only class that the next corrections replace"))
+        narrow(self.only)
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        class_part, list_part = QWidget(), QWidget()
+        upper, lower = QVBoxLayout(class_part), QVBoxLayout(list_part)
+        for part in (upper, lower):
+            part.setContentsMargins(0, 0, 0, 0)
+        upper.addWidget(self.classes, 1)
+        limit = QHBoxLayout()
+        limit.addWidget(QLabel(tr("Only where it is")))
+        limit.addWidget(self.only, 1)
+        upper.addLayout(limit)
+        buttons = QHBoxLayout()
+        for button in (self.undo, self.redo, self.delete):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        lower.addLayout(buttons)
+        lower.addWidget(self.features, 1)
+        parts = QSplitter(Qt.Orientation.Vertical)
+        parts.setChildrenCollapsible(False)
+        for number, part in enumerate((class_part, list_part)):
+            parts.addWidget(part)
+            parts.setStretchFactor(number, number)  # messages take space from the corrections
+        layout = QVBoxLayout(self)
+        layout.addLayout(self.tool_row)
+        layout.addWidget(parts, 1)
+
+    def set_classes(
+        self, entries: Sequence[LandCoverClass], colours: Mapping[str, str], counts: Mapping[str, int]
+    ) -> None:
+        """List the classes, with the number of corrections that set them; what is chosen stays."""
+        self.show_classes(entries, colours, counts)
+        only = self.only_class()
+        self.only.clear()
+        self.only.addItem(tr("any class"), "")
+        for entry in entries:
+            self.only.addItem(swatch(colours[entry.name]), entry.name, entry.name)
+        self.only.setCurrentIndex(max(self.only.findData(only), 0))
+
+    def only_class(self) -> str:
+        """Return the name of the only class that is replaced; empty for all classes."""
+        return str(self.only.currentData() or "")
+
+    def set_corrections(
+        self, corrections: Mapping[str, Correction], problems: Mapping[str, str], colours: Mapping[str, str]
+    ) -> None:
+        """List the corrections, the newest first."""
+        ordered = sorted(enumerate(corrections.items(), 1), key=lambda one: (one[1][1].time, one[0]))
+        rows = {}
+        for number, (_, (name, one)) in reversed(list(enumerate(ordered, 1))):
+            text = f"{one.source} → {one.target}" if one.source else f"→ {one.target}"
+            colour = colours.get(one.target, "#808080")
+            rows[name] = Row((str(number), text, one.time[_TIME_LETTERS]), colour, problems.get(name, ""))
+        self.show_rows(rows)
