@@ -46,6 +46,13 @@ def _home() -> Path:
     return home
 
 
+def is_cached(kind: str, key: Iterable[object]) -> bool:
+    """Return whether bytes are stored under a key; they may be damaged."""
+    with contextlib.suppress(OSError):
+        return _path(kind, key).is_file()
+    return False
+
+
 def read_cached(kind: str, key: Iterable[object]) -> bytes | None:
     """Return the bytes stored under a key; None if there are none or they are damaged.
 

@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.bundle.graphs import AUGMENTED, FEATURES, FLOAT, INT8, pack_whole, unpack
-from dubai_landcover_plugin.core.runtimes.cache import read_cached, write_cached
+from dubai_landcover_plugin.core.runtimes.cache import is_cached, read_cached, write_cached
 from dubai_landcover_plugin.core.runtimes.hardware import processor
 from dubai_landcover_plugin.core.runtimes.onnx_runtime import OnnxAdapter
 from dubai_landcover_plugin.core.runtimes.runtime import (
@@ -36,6 +36,7 @@ from dubai_landcover_plugin.core.runtimes.runtime import (
     join,
     out_of_memory,
 )
+from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 
 _TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
@@ -200,6 +201,11 @@ class Graph:
         kind = ("features",) if self.features else ()
         return self.bundle.digest, self.tta, self.int8, *kind, version("openvino")
 
+    @property
+    def converted_key(self) -> tuple[object, ...]:
+        """Key for a converted graph in the cache."""
+        return *self.key, versions().get("torch")
+
 
 def compile_graph(
     openvino: Any, source: Graph, shape: tuple[int, int, int], device: str, settings: dict[str, Any]
@@ -221,6 +227,11 @@ def compile_graph(
     return compiled
 
 
+def has_graph(source: Graph) -> bool:
+    """Return whether a float graph need not be converted: the model file or the cache has it."""
+    return source.bundle.has_graph(source.name) or is_cached("graphs", source.converted_key)
+
+
 def _read_graph(openvino: Any, source: Graph) -> Any:
     """Return the graph from chips to probabilities: that of the model file, a cached one, or a converted one."""
     bundle = source.bundle
@@ -232,7 +243,7 @@ def _read_graph(openvino: Any, source: Graph) -> Any:
     if in_file is not None:
         with contextlib.suppress(RuntimeError, ValueError):  # damaged, or of a later version: convert
             return _unpack(openvino, in_file, bundle.path)
-    key = (*source.key, version("torch"))
+    key = source.converted_key
     stored = read_cached("graphs", key)
     if stored is not None:
         with contextlib.suppress(RuntimeError, ValueError):  # damaged: convert again

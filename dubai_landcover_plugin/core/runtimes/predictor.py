@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
 
@@ -41,8 +42,10 @@ class Predictor:
         tta: Test-time augmentation: average the probabilities of a chip rotated by 0, 90, 180 and 270 degrees.
         runtime: ``auto``, ``torch``, ``openvino`` or ``onnxruntime``.
         shape: (C, H, W) of all chips; None if it varies, which OpenVINO does not support.
-        sample: (N, C, H, W) uint8 chips for a trial of the runtimes, of which the fastest accurate one is selected;
-            None selects by the expected speed.
+        sample: Returns (N, C, H, W) uint8 chips for a trial of the runtimes, of which the fastest accurate one is
+            selected, or None. Without chips, the runtime is selected by the expected speed.
+        worth_trying: Returns whether a trial pays off if there is a choice and none was made earlier; otherwise a
+            runtime is selected that need not convert the network.
         log: Receives messages as level and text.
         limits: Resources of the runtime; None allows all cores.
 
@@ -60,20 +63,34 @@ class Predictor:
         tta: bool = False,
         runtime: str = "auto",
         shape: tuple[int, int, int] | None = None,
-        sample: Chips | None = None,
+        sample: Callable[[], Chips | None] | None = None,
         log: Log = lambda level, text: None,
         limits: Limits | None = None,
+        worth_trying: Callable[[], bool] = lambda: True,
     ) -> None:
         self._stride, self._log = bundle.metadata.stride, log
         if shape is not None:
             shape = (shape[0], *(length + -length % self._stride for length in shape[1:]))  # type: ignore[assignment]
         requested = Candidate(runtime, device, precision)
         self._selector = RuntimeSelector(bundle, requested, shape, tta, limits or Limits(cores()), log)
-        if sample is not None:
-            self._selector.list_by_trial(self._pad(sample))
+        self._list(sample, worth_trying)
+        self._runtime = self._selected = self._selector.next()
+
+    def _list(self, sample: Callable[[], Chips | None] | None, worth_trying: Callable[[], bool]) -> None:
+        """List the runtimes to use, one after the other if they fail."""
+        selector = self._selector
+        if sample is None or not selector.has_choice:
+            selector.list_all()
+        elif selector.list_stored():
+            return
+        elif not worth_trying():
+            selector.list_at_once()
         else:
-            self._selector.list_all()
-        self._runtime = self._selector.next()
+            chips = sample()
+            if chips is None:
+                selector.list_all()
+            else:
+                selector.list_by_trial(self._pad(chips))
 
     @property
     def speed(self) -> float | None:
@@ -94,6 +111,16 @@ class Predictor:
     def precision(self) -> str:
         """Precision in use."""
         return self._runtime.precision
+
+    @property
+    def is_as_selected(self) -> bool:
+        """Whether no runtime has failed during the computation."""
+        return self._runtime is self._selected
+
+    def log_to(self, log: Log) -> None:
+        """Send further messages elsewhere."""
+        self._log = log
+        self._selector.log_to(log)
 
     @property
     def batch(self) -> int:

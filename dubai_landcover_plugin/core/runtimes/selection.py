@@ -230,6 +230,10 @@ class RuntimeSelector:
         self._left: list[Candidate] = []
         self.speed: float | None = None
 
+    def log_to(self, log: Log) -> None:
+        """Send further messages elsewhere."""
+        self._log = log
+
     def list_all(self) -> None:
         """List all candidates by expected speed.
 
@@ -241,26 +245,66 @@ class RuntimeSelector:
         if not self._left:
             raise RuntimeUnavailableError("OpenVINO needs windows of one shape.", "Choose another runtime.")
 
-    def list_by_trial(self, chips: Chips) -> None:
-        """Try all candidates on (N, C, H, W) uint8 chips, drop inaccurate ones and list the others by speed.
+    def list_at_once(self) -> None:
+        """List the candidates by expected speed, without those that would first have to convert the network."""
+        self.list_all()
+        requested = self._requested
+        if requested.runtime == "auto" and requested.precision != "int8" and not self._is_converted:
+            self._left = [one for one in self._left if one.runtime != "openvino"] or self._left
 
-        The results are cached for later runs of this model, independent of the shape of their windows.
+    @property
+    def _is_converted(self) -> bool:
+        """Whether OpenVINO can read the network as it is stored, in the file or in the cache."""
+        if self._bundle.is_onnx or not openvino_runtime.is_installed():
+            return False
+        return openvino_runtime.has_graph(openvino_runtime.Graph(self._bundle, self._tta))
+
+    @property
+    def has_choice(self) -> bool:
+        """Whether there are several candidates to try.
 
         Raises:
             LandCoverError: see :func:`list_candidates`.
         """
+        return len(list_candidates(self._requested, True, self._bundle.is_onnx, self._without_torch)) > 1
+
+    def list_stored(self) -> bool:
+        """List the candidates of an earlier trial of this model; return whether there was one.
+
+        The results hold for windows of any shape.
+        """
+        return self._take(_stored_trials(read_cached("trials", self._key)), ", as measured earlier")
+
+    def list_by_trial(self, chips: Chips) -> None:
+        """Try all candidates on (N, C, H, W) uint8 chips, drop inaccurate ones and list the others by speed.
+
+        The results are stored for later runs.
+
+        Raises:
+            LandCoverError: see :func:`list_candidates`.
+        """
+        key = self._key  # the trial may replace the reference
+        trials = sorted(self._try_all(chips), key=self._rank)
+        write_cached("trials", key, json.dumps([asdict(trial) for trial in trials]).encode())
+        self._take(trials, "")
+
+    @property
+    def _key(self) -> tuple[object, ...]:
+        """Key of the trials in the cache."""
         model = (self._bundle.digest, self._tta, self._requested, self._exact, self._limits.threads)
-        key = (*model, hardware.processor(), *versions().values())
-        trials, suffix = _stored_trials(read_cached("trials", key)), ", as measured earlier"
+        return (*model, hardware.processor(), *versions().values())
+
+    def _take(self, trials: list[Trial], suffix: str) -> bool:
+        """List the candidates of trials; return whether there are any."""
         if not trials:
-            trials, suffix = sorted(self._try_all(chips), key=self._rank), ""
-            write_cached("trials", key, json.dumps([asdict(trial) for trial in trials]).encode())
+            return False
         for trial in trials:
             self._log("info", f"{trial}{suffix}")
         self._left = [trial.candidate for trial in trials]
         if self._without_torch:
             self._left.append(Candidate("torch", "cpu", "float32"))  # if all others fail
         self.speed = trials[0].speed
+        return True
 
     def next(self) -> Runtime:
         """Return the next candidate that can be loaded; log those that cannot.

@@ -36,6 +36,7 @@ from dubai_landcover_plugin.core.segmentation.run_record import (
     resolved,
 )
 from dubai_landcover_plugin.core.segmentation.segment import segment_locked
+from dubai_landcover_plugin.core.segmentation.series import Series
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
@@ -281,18 +282,20 @@ def run_folder(
 def _run_here(
     bundle: ModelBundle, folder: str, jobs: list[SegmentationRequest], redo: bool, monitor: Monitor
 ) -> Iterator[BatchItem]:
-    """Process one raster after the other."""
+    """Process one raster after the other, with one network for all of them."""
     waiting = []
-    for index, job in enumerate(jobs):
-        raise_if_cancelled(monitor)
-        name = str(Path(job.input).relative_to(folder))
-        raster_monitor = _RasterMonitor(monitor, name, index, len(jobs))
-        try:
-            yield run_one(job, bundle, raster_monitor, redo, wait=False)
-        except LockedError:  # other rasters first
-            waiting.append((job, raster_monitor))
-    for job, raster_monitor in waiting:
-        yield run_one(job, bundle, raster_monitor, redo)
+    with Series([job.input for job in jobs]) as series:
+        make_executor = partial(LocalExecutor, series=series)
+        for index, job in enumerate(jobs):
+            raise_if_cancelled(monitor)
+            name = str(Path(job.input).relative_to(folder))
+            raster_monitor = _RasterMonitor(monitor, name, index, len(jobs))
+            try:
+                yield run_one(job, bundle, raster_monitor, redo, make_executor, wait=False)
+            except LockedError:  # other rasters first
+                waiting.append((job, raster_monitor))
+        for job, raster_monitor in waiting:
+            yield run_one(job, bundle, raster_monitor, redo, make_executor)
 
 
 def run_one(

@@ -13,7 +13,7 @@ from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.io.raster_references import is_remote
 from dubai_landcover_plugin.core.io.raster_source import RasterSource, SourceOptions
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
-from dubai_landcover_plugin.core.runtimes.selection import WORTH_TRYING, Candidate, needs_no_torch
+from dubai_landcover_plugin.core.runtimes.selection import WORTH_TRYING, Candidate
 from dubai_landcover_plugin.core.segmentation.blending import Floats
 from dubai_landcover_plugin.core.segmentation.budget import make_budget
 from dubai_landcover_plugin.core.segmentation.class_rows import (
@@ -25,6 +25,7 @@ from dubai_landcover_plugin.core.segmentation.class_rows import (
 )
 from dubai_landcover_plugin.core.segmentation.pipeline import Pipeline
 from dubai_landcover_plugin.core.segmentation.plan import Plan, make_plan
+from dubai_landcover_plugin.core.segmentation.series import Series
 from dubai_landcover_plugin.core.segmentation.window_reader import WindowReader, sample_windows
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
@@ -114,34 +115,42 @@ def make_class_maps(stack: ExitStack, job: Job, sink: RowSink) -> ClassMaps:
 class LocalExecutor:
     """Computes in this process; a context manager.
 
-    From :data:`WORTH_TRYING` working pixels on, ``runtime="auto"`` times the runtimes on a few windows and takes the
-    fastest; smaller rasters use the default one, OpenVINO where the model file holds a graph for it.
+    ``runtime="auto"`` takes the fastest accurate runtime of an earlier trial with this model. Without one, it times the
+    runtimes on a few windows if the rasters of the series have :data:`WORTH_TRYING` working pixels or more; else it
+    takes the default one, OpenVINO where the network need not be converted for it.
 
     Args:
         job: The job.
         monitor: Receives messages.
         threads: Number of cores to use; None for all cores available to the process.
+        series: What the rasters of the same run share; None for a single raster.
 
     Raises:
         LandCoverError: if no runtime can compute the network.
     """
 
-    def __init__(self, job: Job, monitor: Monitor, threads: int | None = None) -> None:
+    def __init__(self, job: Job, monitor: Monitor, threads: int | None = None, series: Series | None = None) -> None:
         self._job = job
+        self._series = series or Series()
         options, metadata, plan = job.request.options, job.bundle.metadata, job.plan
         self._budget = make_budget(job.request, plan, job.source, metadata, threads)
-        fixed = options.runtime != "auto" or options.precision == "int8" or needs_no_torch(job.bundle)
-        choose = options.runtime == "auto" and _pixels(plan) >= WORTH_TRYING
-        self._predictor = Predictor(
-            job.bundle,
-            options.device,
-            options.precision,
-            options.tta,
-            options.runtime,
-            (len(metadata.bands), *plan.tiles.window_shape) if choose or fixed else None,
-            sample_windows(plan, job.source, metadata) if choose else None,
+        shape = (len(metadata.bands), *plan.tiles.window_shape)
+        named = (job.bundle.digest, options.device, options.precision, options.tta, options.runtime)
+        self._predictor = self._series.predictor(
+            (*named, shape, self._budget.limits),
             monitor.log,
-            self._budget.limits,
+            lambda: Predictor(
+                job.bundle,
+                options.device,
+                options.precision,
+                options.tta,
+                options.runtime,
+                shape,
+                (lambda: sample_windows(plan, job.source, metadata)) if options.runtime == "auto" else None,
+                monitor.log,
+                self._budget.limits,
+                self._is_worth_trying,
+            ),
         )
         self.notes: list[str] = [str(self._budget)]
         self.warnings: list[str] = []
@@ -150,11 +159,18 @@ class LocalExecutor:
         if self._budget.needed > self._budget.memory:
             self.warnings.append(f"{self._budget} If the run fails, lower the window.")
 
+    def _is_worth_trying(self) -> bool:
+        work, grid = self._job.plan.work, self._job.source.grid
+        pixels = _pixels(self._job.plan)
+        scale = grid.height * grid.width / (work.height * work.width)
+        missing = (WORTH_TRYING - pixels) * scale  # raster pixels
+        return missing <= 0 or self._series.pixels_after(self._job.request.input, missing) >= missing
+
     def __enter__(self) -> LocalExecutor:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._predictor.close()
+        self._series.give_back(self._predictor, failed=error[0] is not None)
 
     @property
     def seconds(self) -> float | None:

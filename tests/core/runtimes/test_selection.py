@@ -212,10 +212,8 @@ def only_cpu(monkeypatch):
 
 
 def predictor_of(fakes, lines, sample=True):
-    chips = random_pixels(32, 32)[None]
-    return Predictor(
-        stub_bundle(), shape=(3, 32, 32), sample=chips if sample else None, log=lambda *line: lines.append(line)
-    )
+    read = (lambda: random_pixels(32, 32)[None]) if sample else None
+    return Predictor(stub_bundle(), shape=(3, 32, 32), sample=read, log=lambda *line: lines.append(line))
 
 
 class TestChoice:
@@ -282,7 +280,7 @@ class TestChoice:
         monkeypatch.setitem(sys.modules, "openvino", None)
         lines, chips = [], random_pixels(*SHAPE[1:])[None]
         bundle = make_bundle("unet")
-        predictor = Predictor(bundle, "cpu", shape=SHAPE, sample=chips, log=lambda *line: lines.append(line))
+        predictor = Predictor(bundle, "cpu", shape=SHAPE, sample=lambda: chips, log=lambda *line: lines.append(line))
         assert predictor.runtime == "torch"
         assert any(level == "warning" and "OpenVINO cannot be loaded" in text for level, text in lines)
         np.testing.assert_allclose(predictor(chips), plain(bundle, chips), atol=0.05)
