@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qgis.core import QgsApplication
+from qgis.PyQt import sip
 from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from dubai_landcover_plugin.gui.panel.subject import Subject
@@ -16,6 +17,8 @@ from dubai_landcover_plugin.runner.settings import MODEL_FOLDER, available_model
 
 ALGORITHM = "dubailandcover:segmentlandcover"
 SAMPLES_ALGORITHM = "dubailandcover:modelfromsamples"
+_OPEN: list[Any] = []
+"""Open dialogs: without their Python half, their buttons would do nothing."""
 
 
 class KeepBar(QWidget):
@@ -70,6 +73,8 @@ def open_dialog(algorithm: str, parameters: dict[str, Any]) -> Any:
 
     dialog = processing.createAlgorithmDialog(algorithm, parameters)
     dialog.show()
+    _OPEN[:] = [one for one in _OPEN if not sip.isdeleted(one) and one.isVisible()]
+    _OPEN.append(dialog)
     return dialog
 
 
