@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 from torch import nn
 
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
-from dubai_landcover_plugin.core.networks.unet_efficientnet import UNetEfficientNet
+from dubai_landcover_plugin.core.networks.efficientnet import EfficientNetLite
 
 from ..config import RunConfig, TrainingConfig
 from ..errors import TrainingError
@@ -61,10 +63,16 @@ def make_model(config: TrainingConfig, classes: int, pretrained: bool) -> Segmen
             f"Set model.window = {above}.",
         )
     if pretrained:
-        if not isinstance(model, UNetEfficientNet):
+        encoder = _convolutions(model)
+        if encoder is None:
             raise TrainingError(f"{config.model.architecture} has no ImageNet weights.", "Set pretrained = false.")
-        load_imagenet_weights(model.encoder)
+        load_imagenet_weights(encoder)
     return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _convolutions(model: SegmentationModel) -> EfficientNetLite | None:
+    """Return the part of a network that has ImageNet weights; None if it has none."""
+    return cast(EfficientNetLite, model.get_submodule(model.convolutions)) if model.convolutions else None
 
 
 def set_training_mode(model: SegmentationModel, frozen: int, freeze_norms: bool = False) -> None:
@@ -85,8 +93,9 @@ def set_training_mode(model: SegmentationModel, frozen: int, freeze_norms: bool 
                 module.eval()
     if not frozen:
         return
-    if not isinstance(model, UNetEfficientNet) or frozen > len(model.encoder.blocks):
-        blocks = len(model.encoder.blocks) if isinstance(model, UNetEfficientNet) else 0
+    encoder = _convolutions(model)
+    if encoder is None or frozen > len(encoder.blocks):
+        blocks = len(encoder.blocks) if encoder else 0
         raise TrainingError(f"model.frozen is {frozen}, the encoder has {blocks} blocks.", "Set frozen = 0.")
-    for part in (model.encoder.stem, *model.encoder.blocks[:frozen]):
+    for part in (encoder.stem, *encoder.blocks[:frozen]):
         part.eval().requires_grad_(False)  # eval() keeps the statistics of the norms

@@ -20,7 +20,7 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
     """
     groups: dict[tuple[float, float], list[nn.Parameter]] = {}
     for name, parameter in model.named_parameters():
-        encoder = config.model.pretrained and name.startswith("encoder.")
+        encoder = config.model.pretrained and name.startswith(f"{model.convolutions}.")
         rate = config.optimizer.encoder_rate if encoder else config.optimizer.rate
         if name.startswith("head.") and config.optimizer.head_rate:
             rate = config.optimizer.head_rate

@@ -10,9 +10,11 @@ import importlib
 
 import torch
 
-from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetLite
+from dubai_landcover_plugin.core.networks.efficientnet import EfficientNetLite
 
 from ..errors import TrainingError
+
+_BLOCKS = 100  # more than any variant has
 
 
 def load_imagenet_weights(encoder: EfficientNetLite) -> None:
@@ -31,10 +33,9 @@ def load_imagenet_weights(encoder: EfficientNetLite) -> None:
         ) from error
     path = getattr(package, f"Efficientnet{variant.capitalize()}ModelFile").get_model_file_path()
     published = torch.load(path, map_location="cpu", weights_only=True)
-    weights = {}
-    for key, value in published.items():
-        if not key.startswith(("_conv_head", "_bn1", "_fc")):
-            weights[_our_key(key)] = value
+    # the classification head, and deeper blocks of an encoder with fewer levels
+    omitted = ("_conv_head", "_bn1", "_fc", *(f"_blocks.{index}." for index in range(len(encoder.blocks), _BLOCKS)))
+    weights = {_our_key(key): value for key, value in published.items() if not key.startswith(omitted)}
     try:
         encoder.load_state_dict(weights, strict=True)
     except RuntimeError as error:

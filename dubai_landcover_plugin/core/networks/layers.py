@@ -26,12 +26,15 @@ class SegmentationModel(nn.Module):
         output_stride: Stride of :meth:`logits`, px; they are upsampled bilinearly.
         receptive_radius: Largest distance at which an input pixel affects an output pixel, px; None if unlimited.
         level_channels: Channels of each level of :meth:`levels`; empty if the network cannot be taught.
+        convolutions: Name of the :class:`.EfficientNetLite` in the network, which can be initialised from ImageNet
+            weights; empty if it has none.
     """
 
     stride: int = 1
     output_stride: int = 1
     receptive_radius: int | None = None
     level_channels: tuple[int, ...] = ()
+    convolutions: str = ""
 
     def logits(self, chips: torch.Tensor) -> torch.Tensor:
         """Return (N, K, H, W) logits for (N, C, H, W) chips whose sides are multiples of ``stride``.

