@@ -14,6 +14,7 @@ from dubai_landcover_plugin.core.networks.efficientnet import EfficientNetLite
 
 from ..config import RunConfig, TrainingConfig
 from ..errors import TrainingError
+from ..memory_format import memory_format
 from .pretrained import load_imagenet_weights
 
 
@@ -43,7 +44,7 @@ def make_fabric(config: RunConfig) -> Fabric:
 
 
 def make_model(config: TrainingConfig, classes: int, pretrained: bool) -> SegmentationModel:
-    """Return the network of a configuration, in channels-last memory format.
+    """Return the network of a configuration, in its memory format.
 
     Args:
         config: Network and window.
@@ -67,7 +68,7 @@ def make_model(config: TrainingConfig, classes: int, pretrained: bool) -> Segmen
         if encoder is None:
             raise TrainingError(f"{config.model.architecture} has no ImageNet weights.", "Set pretrained = false.")
         load_imagenet_weights(encoder)
-    return model.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return model.to(memory_format=memory_format(model))  # type: ignore[call-overload, no-any-return]
 
 
 def _convolutions(model: SegmentationModel) -> EfficientNetLite | None:

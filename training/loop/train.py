@@ -29,6 +29,7 @@ from ..data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
 from ..data.dataset import LabelledImage
 from ..data.splits import Split
 from ..errors import ConfigError, TrainingError
+from ..memory_format import memory_format
 from ..monitoring.curves import draw_curves
 from ..monitoring.logs import LOG, Clock, Row, RunLog
 from ..monitoring.snapshots import choose_places, draw_snapshot
@@ -253,7 +254,7 @@ class Run:
             names += batch.names
             torch.manual_seed(_seed(self.config.run.seed, self.step, part))  # dropout
             chips, labels = self.fabric.to_device((batch.chips, batch.labels))
-            chips = self.standardize(chips).contiguous(memory_format=torch.channels_last)
+            chips = self.standardize(chips).contiguous(memory_format=memory_format(self.model))
             with self.fabric.no_backward_sync(self._wrapped, enabled=turn + 1 < config.accumulate):
                 loss = self._loss(chips, labels)
                 self.fabric.backward(loss / config.accumulate)

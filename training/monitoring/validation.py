@@ -18,6 +18,7 @@ from dubai_landcover_plugin.core.segmentation.blending import TileRowBlender
 from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 
 from ..data.dataset import NOT_CLASS, LabelledImage, is_partial
+from ..memory_format import memory_format
 
 _WHOLE = 4_000_000  # largest image that is predicted in one window, px
 _LARGE = 2048  # side of the windows of larger images, px
@@ -59,7 +60,7 @@ def _probabilities(model: SegmentationModel, standardize: Standardize, pixels: n
     """Return class probabilities, (K, H, W) float32, on the device of the model."""
     device = next(model.parameters()).device
     chip = torch.tensor(pixels).permute(2, 0, 1)[None].to(device)  # (1, 3, H, W)
-    logits: torch.Tensor = model(standardize(chip).contiguous(memory_format=torch.channels_last))
+    logits: torch.Tensor = model(standardize(chip).contiguous(memory_format=memory_format(model)))
     return logits[0].float().softmax(dim=0)
 
 
