@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentOptions,
 )
 from dubai_landcover_plugin.runner.settings import available_models
+
+_NAMES = 3  # of rasters in a message
 
 
 def add_model(algorithm: LandCoverAlgorithm, item: Described) -> None:
@@ -190,6 +193,25 @@ def warn_of_novelty(result: SegmentationResult, model: str, source: str) -> None
         "confidence says. Choose another model, teach this one, or train one with labels of this area."
     )
     warn_in_message_bar(source, text.format(model=model, share=result.unlike_ground or 0))
+
+
+def warn_of_novel_rasters(items: Sequence[Mapping[str, Any]], model: str, folder: str) -> None:
+    """Show in the message bar how many rasters of a folder are unlike the training images.
+
+    Args:
+        items: Outcome of each raster, see :class:`.FolderResult`.
+        model: Name of the model.
+        folder: Name of the folder.
+    """
+    novel = [os.path.basename(item["input"]) for item in items if item["is_novel"]]
+    if not novel:
+        return
+    text = tr(
+        "{count} of {all} rasters are unlike the training images of the model {model}: expect more errors than the "
+        "confidence says ({names}). Choose another model, teach this one, or train one with labels of this area."
+    )
+    names = ", ".join(novel[:_NAMES]) + (", …" if len(novel) > _NAMES else "")
+    warn_in_message_bar(folder, text.format(count=len(novel), all=len(items), model=model, names=names))
 
 
 def report_areas(result: SegmentationResult, feedback: QgsProcessingFeedback) -> None:

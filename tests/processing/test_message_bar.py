@@ -15,7 +15,7 @@ from qgis.core import Qgis, QgsApplication, QgsProcessingAlgRunnerTask, QgsProce
 from qgis.PyQt.QtCore import QCoreApplication, QThread
 
 from dubai_landcover_plugin.processing.message_bar import warn_in_message_bar
-from dubai_landcover_plugin.processing.segment_request import warn_of_novelty
+from dubai_landcover_plugin.processing.segment_request import warn_of_novel_rasters, warn_of_novelty
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationResult
 from tests.processing.qgis_fixtures import RecordingFeedback, write_raster
 
@@ -86,4 +86,18 @@ def test_usual_and_unknown_ground_is_not_warned_of(messages: list, novelty: floa
         novelty=novelty, usual_novelty=usual,
     )  # fmt: skip
     warn_of_novelty(result, "dubai", "field")
+    assert not messages
+
+
+@pytest.mark.parametrize(("count", "listed"), [(1, "tile0.tif"), (4, "tile0.tif, tile1.tif, tile2.tif, …")])
+def test_a_folder_names_rasters_on_other_ground(messages: list, count: int, listed: str):
+    items = [{"input": f"images/tile{number}.tif", "is_novel": number < count} for number in range(5)]
+    warn_of_novel_rasters(items, "dubai", "images")
+    ((text, _),) = messages
+    assert text.startswith(f"images: {count} of 5 rasters are unlike the training images of the model dubai")
+    assert f"({listed})" in text
+
+
+def test_a_folder_on_usual_ground_is_not_warned_of(messages: list):
+    warn_of_novel_rasters([{"input": "tile.tif", "is_novel": False}], "dubai", "images")
     assert not messages

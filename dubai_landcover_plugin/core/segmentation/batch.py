@@ -345,4 +345,13 @@ def _run_locked(
 
 def _item(job: SegmentationRequest, status: str, result: SegmentationResult) -> BatchItem:
     message = " ".join(result.warnings)
-    return BatchItem(job.input, job.output, status, message, result.seconds, result.area_m2 or {}, result.pixels)
+    return BatchItem(
+        job.input,
+        job.output,
+        status,
+        message,
+        result.seconds,
+        result.area_m2 or {},
+        result.pixels,
+        result.is_novel,
+    )

@@ -36,6 +36,7 @@ class BatchItem:
         seconds: Duration, s.
         area_m2: Area by class name, m².
         pixels: Pixels by class name.
+        is_novel: Whether the ground is unlike the training images of the model, see :class:`.SegmentationResult`.
     """
 
     input: str
@@ -45,6 +46,7 @@ class BatchItem:
     seconds: float = 0.0
     area_m2: dict[str, float] = field(default_factory=dict)
     pixels: dict[str, int] = field(default_factory=dict)
+    is_novel: bool = False
 
 
 class Manifest:

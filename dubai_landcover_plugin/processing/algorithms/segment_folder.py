@@ -18,7 +18,12 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request
-from dubai_landcover_plugin.processing.segment_request import add_model, chosen_model, segment_options
+from dubai_landcover_plugin.processing.segment_request import (
+    add_model,
+    chosen_model,
+    segment_options,
+    warn_of_novel_rasters,
+)
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest
@@ -85,5 +90,6 @@ class SegmentFolder(LandCoverAlgorithm):
                 done=value["done"], skipped=value["skipped"], failed=value["failed"], manifest=value["manifest_csv"]
             )
         )
+        warn_of_novel_rasters(value["items"], read_metadata(model).name, os.path.basename(folder))
         figures = ("manifest_csv", "manifest_json", "done", "skipped", "failed")
         return {**paths, **{name.upper(): value[name] for name in figures}}

@@ -400,7 +400,8 @@ class FolderResult(Result):
         done: Number of rasters segmented.
         skipped: Number of rasters skipped because they were already processed.
         failed: Number of rasters that failed.
-        items: Each raster: ``input``, ``output``, ``status``, ``message``, ``seconds``, ``area_m2``, ``pixels``.
+        items: Each raster: ``input``, ``output``, ``status``, ``message``, ``seconds``, ``area_m2``, ``pixels``,
+            ``is_novel``.
     """
 
     manifest_csv: str

@@ -5,8 +5,10 @@ import json
 import numpy as np
 import pytest
 
+from dubai_landcover_plugin.core.segmentation.batch import run_folder
 from dubai_landcover_plugin.core.segmentation.novelty import NEIGHBOURS, NoveltyMeter, cell_statistics, novelty_of
 from dubai_landcover_plugin.protocol.ground_samples import CELL
+from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentOptions
 from tests.core.segmentation.cases import GROUND_CELLS, GROUND_SAMPLES, SAND, Listener, ground, run
 from tests.factories import stub_bundle, write_raster
 
@@ -57,6 +59,16 @@ class TestRuns:
         _, result = run(path, options.pop("bundle", self.BUNDLE), listener, overwrite=True, **options)
         warned = [text for level, text in listener.lines if level == "warning" and "novelty" in text]
         return result, warned
+
+    def test_a_folder_says_which_rasters_are_on_other_ground(self, tmp_path):
+        folder = tmp_path / "images"
+        folder.mkdir()
+        write_raster(folder / "field.tif", ground(200, 300, (90, 110, 60), 6))
+        write_raster(folder / "usual.tif", ground(200, 300, (207, 187, 150), 11.5, 9))
+        request = FolderRequest(str(folder), str(tmp_path / "out"), options=SegmentOptions(device="cpu"))
+        for status in ("done", "skipped"):
+            result = run_folder(request, bundle=self.BUNDLE)
+            assert [(item["status"], item["is_novel"]) for item in result.items] == [(status, True), (status, False)]
 
     def test_other_ground_is_in_log_result_and_record(self, tmp_path):
         result, warned = self.novelty(tmp_path, ground(200, 300, (90, 110, 60), 6))
