@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..config import TrainingConfig
     from ..data.dataset import Dataset
+    from ..data_config import SourceConfig
     from ..evaluation.cross_calibration import Calibration
     from ..evaluation.figures import Evaluation
     from ..evaluation.selection import Selection
@@ -190,6 +191,8 @@ def choose_images(choice: Choice, bundle: ModelBundle) -> tuple[TrainingConfig, 
         config = load_config(choice.config, choice.settings)
     elif choice.validation:
         config = _own_config(bundle)
+    else:
+        config = replace(config, sources=_own_sources(bundle, Path(choice.data)))
     config = replace(config, model=replace(config.model, gsd=bundle.metadata.gsd))
     dataset = open_data(config, choice.data, bands_of(config, bundle.metadata))
     split = config.split if choice.config or choice.validation else None
@@ -211,6 +214,18 @@ def _own_config(bundle: ModelBundle) -> TrainingConfig:
             f"The model '{bundle.metadata.name}' does not record which images its training held out: {error}.",
             "Give its configuration with --config, or select images by --groups or --names.",
         ) from error
+
+
+def _own_sources(bundle: ModelBundle, data: Path) -> tuple[SourceConfig, ...]:
+    """Return the sources of the training of a model if the data folder has them all; otherwise none.
+
+    Without sources the data folder itself is read as a dataset.
+    """
+    try:
+        sources = _own_config(bundle).sources
+    except ConfigError:
+        return ()
+    return sources if all((data / source.folder).is_dir() for source in sources) else ()
 
 
 @click.command(cls=Command, context_settings=CONTEXT)
