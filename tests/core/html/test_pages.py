@@ -60,7 +60,8 @@ def make_run(text, *_):
         "area_polygons": 2,
     }  # fmt: skip
     record = {
-        "request": {"input": text, "within": text}, "result": result, "finished": text, "model": {"name": text, "architecture": text},
+        "request": {"input": text, "within": text}, "result": result, "finished": text,
+        "model": {"name": text, "architecture": text},
     }  # fmt: skip
     return run_page(record, scheme)
 
