@@ -9,12 +9,13 @@ from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from dubai_landcover_plugin.gui.engine_dialog import EngineDialog
+from dubai_landcover_plugin.protocol.classes import DATASET, NATURAL
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.runner.settings import (
+    COLOURS,
     INTERPRETER,
     MODEL_FOLDER,
-    NATURAL_COLOURS,
     engine_interpreter,
     natural_colours,
     text_setting,
@@ -38,7 +39,8 @@ class SettingsPage(QgsOptionsPageWidget):
         self._models.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
         self._models.setFilePath(text_setting(MODEL_FOLDER))
         self._models.lineEdit().setPlaceholderText(_tr("Empty: only the shipped models and ~/.dubai_landcover/models"))
-        self._natural = QCheckBox(_tr("Style results in natural colours"))
+        self._natural = QCheckBox(_tr("Natural colours: water blue, land sand, vegetation green…"))
+        self._natural.setToolTip(_tr("Otherwise results have the colours of the Dubai dataset."))
         self._natural.setChecked(natural_colours())
         self._state = QLabel()
         self._state.setWordWrap(True)
@@ -61,7 +63,7 @@ class SettingsPage(QgsOptionsPageWidget):
         settings = QgsSettings()
         settings.setValue(INTERPRETER, self._python.filePath().strip())
         settings.setValue(MODEL_FOLDER, self._models.filePath().strip())
-        settings.setValue(NATURAL_COLOURS, self._natural.isChecked())
+        settings.setValue(COLOURS, NATURAL if self._natural.isChecked() else DATASET)
 
     def _open_engine_dialog(self) -> None:
         EngineDialog(self).exec()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from qgis.core import (
@@ -18,8 +20,24 @@ from qgis.core import (
 
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.inputs import opened_for_engine, raster_input
+from dubai_landcover_plugin.processing.layer_nodata import open_source
 from dubai_landcover_plugin.processing.raster_copies import RasterInput, has_pixels
 from dubai_landcover_plugin.protocol.errors import RequestError
+
+
+def image_name(layer: QgsRasterLayer) -> str:
+    """Return the name of the image that a classified raster was made from; that of the layer where it is not known.
+
+    Temporary results are called OUTPUT, whatever the image.
+    """
+    dataset = open_source(layer.source()) if layer.providerType() == "gdal" else None
+    text = dataset.GetMetadataItem("LANDCOVER_RUN") if dataset is not None else None
+    try:
+        request = json.loads(text or "{}")["request"]
+        name = request.get("source") or Path(request["input"].replace("\\", "/")).stem
+    except (ValueError, KeyError, TypeError, AttributeError):
+        name = ""
+    return str(name or layer.name())
 
 
 class ClassifiedRasterAlgorithm(LandCoverAlgorithm):
@@ -32,6 +50,8 @@ class ClassifiedRasterAlgorithm(LandCoverAlgorithm):
         super().__init__()
         self.inputs: dict[str, str] = {}
         """Paths of the rasters by option name, while the algorithm computes."""
+        self.names: dict[str, str] = {}
+        """Names of the images that the rasters were made from, by option name."""
         self._sources: dict[str, RasterInput] = {}
 
     def shortHelpString(self) -> str:
@@ -81,6 +101,7 @@ class ClassifiedRasterAlgorithm(LandCoverAlgorithm):
         for name, layer in layers.items():
             chosen = parameters.get("SCHEME") or parameters.get(f"{name}_SCHEME")
             source = raster_input(layer, has_options=False)
+            self.names[name.lower()] = image_name(layer)
             self._sources[name.lower()] = replace(source, has_names=not chosen)
         return True
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, ClassVar
 
 from qgis.core import (
@@ -17,8 +16,8 @@ from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, destinations
 from dubai_landcover_plugin.processing.inputs import engine_path
-from dubai_landcover_plugin.processing.layer_styles import ResultStyle
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request, option_of
+from dubai_landcover_plugin.processing.result_layers import ResultStyle
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
@@ -70,10 +69,10 @@ class EditAlgorithm(ClassifiedRasterAlgorithm):
                 n=value["edits"], unused=value["unused"], changed=value["changed"]
             )
         )
-        style = ResultStyle(ClassScheme.from_json(value["scheme"]), natural_colours(), Path(request.input).stem)
-        for key, kind in _KINDS.items():
-            title = tr(option_of(self.REQUEST, key.lower()).option.title)
-            style.on_load(context, paths.get(key), kind, title, paths["OUTPUT"])
+        style = ResultStyle(ClassScheme.from_json(value["scheme"]), natural_colours(), self.names["input"])
+        titles = {key: tr(option_of(self.REQUEST, key.lower()).option.title) for key in _KINDS}
+        results = [(paths.get(key), kind, titles[key]) for key, kind in _KINDS.items()]
+        style.on_load(context, results, paths["OUTPUT"])
         return {
             **paths,
             "CHANGES": dumps(value["changes"]),

@@ -16,6 +16,7 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
     QgsProcessingFeedback,
+    QgsProcessingUtils,
     QgsProviderRegistry,
     QgsRasterLayer,
     QgsRectangle,
@@ -99,6 +100,12 @@ def engine_path(layer: QgsRasterLayer) -> str:
     if parts.get("vsiPrefix") or parts.get("layerName") or not os.path.exists(path):
         return source  # inside an archive, on the web, a subdataset or a connection string
     return os.path.abspath(path)
+
+
+def path_is_temporary(path: str) -> bool:
+    """Return whether a file is in QGIS's folder of temporary files, where its name means nothing."""
+    folder = os.path.realpath(QgsProcessingUtils.tempFolder())
+    return os.path.realpath(path).startswith(folder + os.sep)
 
 
 def _engine_reads(source: str) -> bool:

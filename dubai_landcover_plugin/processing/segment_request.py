@@ -29,7 +29,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentationResult,
     SegmentOptions,
 )
-from dubai_landcover_plugin.runner.settings import available_models
+from dubai_landcover_plugin.runner.settings import available_models, colours
 
 _NAMES = 3  # of rasters in a message
 
@@ -123,6 +123,7 @@ def segment_options(
             "model": str(chosen_model(algorithm, parameters, context)),
             "bands": bands or None,
             "crs": crs_override or None,
+            "colours": colours(),
             "overwrite": True,  # Processing has asked the user
         }
     )

@@ -140,14 +140,30 @@ DUBAI = ClassScheme(
     ),
     unlabeled=LandCoverClass(6, "Unlabeled", "#9B9B9B"),
 )
-"""Classes of the Dubai dataset (Humans in the Loop, Mohammed Bin Rashid Space Centre)."""
+"""Classes of the Dubai dataset (Humans in the Loop, Mohammed Bin Rashid Space Centre), in its colours."""
 NATURAL_COLOURS = {1: "#3F7FB5", 2: "#E3CFA4", 3: "#6B6F76", 4: "#B5533C", 5: "#5B9A46", 6: "#C9C9C9"}
 """Natural colours of the Dubai dataset's classes, by class id."""
+NATURAL, DATASET = "natural", "dataset"
+COLOURS = (NATURAL, DATASET)
+"""Colours that the Dubai dataset's classes can have."""
 
 
-def naturally_coloured(scheme: ClassScheme) -> ClassScheme:
-    """Return the scheme in natural colours; schemes other than the Dubai dataset's are returned unchanged."""
-    if scheme != DUBAI:
-        return scheme
-    *classes, unlabeled = (LandCoverClass(entry.id, entry.name, NATURAL_COLOURS[entry.id]) for entry in scheme.entries)
+def coloured(scheme: ClassScheme, colours: str = NATURAL) -> ClassScheme:
+    """Return the scheme with the classes of the Dubai dataset in other colours; other classes stay as they are.
+
+    A class is known by its name and colour, whatever its id, so that models with further classes, and classes that
+    have a colour of the user's, are treated rightly.
+
+    Args:
+        scheme: The classes.
+        colours: ``natural`` (water blue, land sand, …) or ``dataset``.
+    """
+    pairs = [(entry.name, entry.colour, NATURAL_COLOURS[entry.id]) for entry in DUBAI.entries]
+    if colours == DATASET:
+        pairs = [(name, natural, own) for name, own, natural in pairs]
+    new = {(name.casefold(), before): after for name, before, after in pairs}
+    *classes, unlabeled = (
+        LandCoverClass(entry.id, entry.name, new.get((entry.name.casefold(), entry.colour), entry.colour))
+        for entry in scheme.entries
+    )
     return ClassScheme(tuple(classes), unlabeled)

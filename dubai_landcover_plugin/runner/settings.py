@@ -6,13 +6,14 @@ from pathlib import Path
 
 from qgis.core import QgsApplication, QgsSettings
 
+from dubai_landcover_plugin.protocol.classes import DATASET, NATURAL
 from dubai_landcover_plugin.protocol.model_folders import installed_models
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 from dubai_landcover_plugin.runner.interpreter import Interpreter, find_interpreter
 
 INTERPRETER = "dubai_landcover/interpreter"
 MODEL_FOLDER = "dubai_landcover/model_folder"
-NATURAL_COLOURS = "dubai_landcover/natural_colours"
+COLOURS = "dubai_landcover/colours"
 
 
 def text_setting(key: str) -> str:
@@ -20,9 +21,14 @@ def text_setting(key: str) -> str:
     return str(QgsSettings().value(key, "") or "")
 
 
+def colours() -> str:
+    """Return the colours of results: ``natural``, or ``dataset`` for those of the Dubai dataset."""
+    return DATASET if text_setting(COLOURS) == DATASET else NATURAL
+
+
 def natural_colours() -> bool:
-    """Return whether results are styled in natural colours instead of the dataset's."""
-    return bool(QgsSettings().value(NATURAL_COLOURS, False, type=bool))
+    """Return whether results have natural colours."""
+    return colours() == NATURAL
 
 
 def profile_folder() -> str:

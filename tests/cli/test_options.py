@@ -32,7 +32,7 @@ OPTIONS = {
     "buildings": "--tolerance --min-iou --diagonals --split --min-part --obstacles --overwrite",
     "roads": "--nodes --class --confidence --barriers --max-gap --spur --min-length --max-width --max-hole --simplify "
     "--overwrite",
-    "report": "--csv --zones --zone-field --zones-layer --confidence --title --natural-colours --overwrite",
+    "report": "--csv --zones --zone-field --zones-layer --confidence --title --colours --overwrite",
     "accuracy": "--field --report --table --overwrite",
     "sample": "--standard-error --expected-accuracy --expected --size --allocation --min-per-class --seed --overwrite",
     "change": "--polygons --csv --report --earlier-confidence --later-confidence --min-confidence --min-area "

@@ -113,7 +113,7 @@ def test_obstacles_and_options_reach_the_engine(tmp_path: Path):
 def test_the_result_loads_styled(tmp_path: Path):
     processing.runAndLoadResults(ALGORITHM, {"INPUT": memory_layer(), "OUTPUT": "TEMPORARY_OUTPUT"})
     (layer,) = QgsProject.instance().mapLayers().values()
-    assert layer.name() == "Regular buildings"
+    assert layer.name().startswith("Regular buildings: ")
     assert isinstance(layer.renderer(), QgsCategorizedSymbolRenderer)
     labels = [category.label() for category in layer.renderer().categories()]
     assert labels == ["Mostly right angles", "Other directions, or given outline"]

@@ -29,7 +29,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI, coloured
 from tests.processing.qgis_fixtures import RecordingFeedback, town, write_classes, write_raster
 
 pytestmark = [pytest.mark.qgis, pytest.mark.usefixtures("provider")]
@@ -91,7 +91,7 @@ def test_results_load_named_and_styled(raster: str):
     renderer = layers["Land cover: town"].renderer()
     assert isinstance(renderer, QgsPalettedRasterRenderer)
     shown = {(int(c.value), c.label, c.color.name().upper()) for c in renderer.classes()}
-    assert shown == {(c.id, c.name, c.colour) for c in DUBAI.entries}
+    assert shown == {(c.id, c.name, c.colour) for c in coloured(DUBAI).entries}
     assert isinstance(layers["Confidence: town"].renderer(), QgsSingleBandPseudoColorRenderer)
     polygons = layers["Polygons: town"].renderer()
     assert isinstance(polygons, QgsCategorizedSymbolRenderer)
@@ -101,7 +101,8 @@ def test_results_load_named_and_styled(raster: str):
     assert shown == ["Polygons", "Land cover", "Confidence", "Novelty"]
     ramp = layers["Novelty: town"].renderer().shader().rasterShaderFunction().colorRampItemList()
     assert [(item.value, item.color.name()) for item in ramp][-1] == (100, "#67001f")
-    for name in ("Confidence: town", "Novelty: town"):
+    assert [node.name() for node in QgsProject.instance().layerTreeRoot().children()] == ["town"]
+    for name in ("Land cover: town", "Confidence: town", "Novelty: town"):
         hidden = QgsProject.instance().layerTreeRoot().findLayer(layers[name].id())
         assert not hidden.itemVisibilityChecked()
     del hidden, ramp
@@ -247,6 +248,21 @@ def test_buildings_and_roads_in_the_same_run(tmp_path: Path):
     order = [node.name() for node in QgsProject.instance().layerTreeRoot().findLayers()]
     assert order == ["Road network: town", "Buildings: town", "Land cover: town"]
     del layers
+
+
+def test_second_steps_are_named_after_the_image(tmp_path: Path):
+    source = write_raster(tmp_path / "town.tif", town(200, 240))
+    classified = run("segmentlandcover", {"INPUT": source, "OUTPUT": "TEMPORARY_OUTPUT", **FAST})["OUTPUT"]
+    assert Path(classified).stem == "OUTPUT"
+    processing.runAndLoadResults(
+        "dubailandcover:polygonizelandcover", {"INPUT": classified, "OUTPUT": "TEMPORARY_OUTPUT"}
+    )
+    (layer,) = QgsProject.instance().mapLayers().values()
+    assert layer.name() == "Polygons: town"
+    feature = next(layer.getFeatures())
+    assert feature["source"] == "town.tif"
+    assert feature["area_m2"] == round(feature["area_m2"], 2)
+    del layer, feature
 
 
 @pytest.mark.parametrize("suffix", ["shp", "gpkg", "geojson", "fgb"])

@@ -2,7 +2,7 @@ import pytest
 
 from dubai_landcover_plugin.core.io.attribute_table import legend_xml
 from dubai_landcover_plugin.protocol.class_tags import class_tags, scheme_from_tags
-from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.classes import DUBAI, NATURAL_COLOURS, ClassScheme, LandCoverClass, coloured
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 
 
@@ -49,3 +49,22 @@ def test_legend_escapes_names():
 def test_unlabeled_need_not_be_the_last_id():
     low = ClassScheme((LandCoverClass(2, "Salt", "#FFFFFF"),), LandCoverClass(1, "Unlabeled", "#999999"))
     assert scheme_from_tags(class_tags(low)) == low
+
+
+class TestColours:
+    def test_natural_ones_and_those_of_the_dataset_lead_to_each_other(self):
+        natural = coloured(DUBAI)
+        assert [entry.colour for entry in natural.entries] == list(NATURAL_COLOURS.values())
+        assert coloured(natural) == natural
+        assert coloured(natural, "dataset") == DUBAI == coloured(DUBAI, "dataset")
+
+    def test_further_classes_and_own_colours_stay(self):
+        own = LandCoverClass(9, "Water", "#0000AA")
+        taught = ClassScheme((*DUBAI.classes[1:], own, LandCoverClass(7, "Pool", "#40A0E0")), DUBAI.unlabeled)
+        colours = {entry.name: entry.colour for entry in coloured(taught).entries}
+        assert (colours["Water"], colours["Pool"]) == ("#0000AA", "#40A0E0")
+        assert colours["Building"] == NATURAL_COLOURS[4]
+
+    def test_a_class_is_known_by_its_name_whatever_its_id(self):
+        moved = ClassScheme((LandCoverClass(40, "building", "#3C1098"),), DUBAI.unlabeled)
+        assert coloured(moved).classes[0].colour == NATURAL_COLOURS[4]

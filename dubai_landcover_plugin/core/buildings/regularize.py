@@ -316,11 +316,11 @@ def _features(
     fields = {name: values[buildings.feature[firsts]] for name, values in buildings.fields.items()}
     fields.update(
         {
-            unit[0]: total(area),
-            unit[1]: total(perimeter),
-            "iou": total(shared) / total(area + original_area - shared),
+            unit[0]: total(area).round(2),
+            unit[1]: total(perimeter).round(2),
+            "iou": (total(shared) / total(area + original_area - shared)).round(3),
             "regular": (total(~regular) == 0).astype(np.int32),
-            "angle": azimuths[largest],
+            "angle": azimuths[largest].round(1) % 90,
         }
     )
     order = np.argsort(group, kind="stable")

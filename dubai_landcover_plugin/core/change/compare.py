@@ -25,6 +25,7 @@ from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.input_files import check_unchanged
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import outputs_of
+from dubai_landcover_plugin.core.io.qml import raster_style_beside
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
@@ -195,7 +196,7 @@ def _compare(
             tuple(warnings),
         )
         legend = partial(entries_xml, comparison.legend(), comparison.pixels_by_code(), description=_BAND)
-        raster.finish(comparison.tags(), legend)
+        raster.finish(comparison.tags(), legend, raster_style_beside(request, comparison.legend()))
         raise_if_cancelled(monitor)
         check_unchanged(dates.inputs)
         _place(comparison, raster, polygons, monitor)

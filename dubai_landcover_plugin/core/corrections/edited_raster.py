@@ -20,6 +20,7 @@ from dubai_landcover_plugin.core.io.attribute_table import LAND_COVER, legend_xm
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, Ids
 from dubai_landcover_plugin.core.io.output_check import refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import outputs_of
+from dubai_landcover_plugin.core.io.qml import raster_style_beside
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.core.segmentation.class_rows import MapOutputs
 from dubai_landcover_plugin.core.segmentation.vector_outputs import VectorSteps, check_classes, write_vectors
@@ -92,7 +93,8 @@ def write_edited(
         monitor.report(1, 1, "verifying")
         result = _result(request, source, edit, outputs, counts, found)
         pixels = {number: int(count) for number, count in enumerate(outputs.pixels)}
-        writer.finish(_tags(request, source, tool, result), partial(legend_xml, source.scheme, pixels))
+        legend = partial(legend_xml, source.scheme, pixels)
+        writer.finish(_tags(request, source, tool, result), legend, raster_style_beside(request, source.scheme.entries))
         raise_if_cancelled(monitor)
         source.check_unchanged()
         writer.place()

@@ -196,6 +196,14 @@ class ClassifiedSource:
         """Name of the model of the run; empty if unknown."""
         return str(self.run.get("model", {}).get("name", ""))
 
+    @property
+    def image_name(self) -> str:
+        """Name of the image that the raster was made from; that of the raster itself where it does not say so."""
+        request = self.run.get("request")
+        found = request if isinstance(request, dict) else {}
+        name = found.get("source") or _file_name(found.get("input")) or Path(self.path).name
+        return str(name).encode("utf-8", "replace").decode()  # names of files may have other bytes
+
     def read(self, first: int, last: int) -> Ids:
         """Return rows ``first`` to ``last`` (excluded) as class ids, (last - first, W) uint8; 0 is nodata.
 
@@ -286,6 +294,11 @@ def _as_bytes(values: npt.NDArray[Any]) -> tuple[Ids, Mask | None]:
     largest = 255 if values.dtype.kind == "f" else min(255, int(np.iinfo(values.dtype).max))
     codes: Ids = np.nan_to_num(np.clip(values, 0, largest), copy=False).astype(np.uint8)
     return codes, codes == values
+
+
+def _file_name(path: Any) -> str:
+    """Return the last part of a path or address of any system; empty where it is not a text."""
+    return path.replace("\\", "/").rstrip("/").rpartition("/")[2] if isinstance(path, str) else ""
 
 
 def _json(text: str | None) -> dict[str, Any]:

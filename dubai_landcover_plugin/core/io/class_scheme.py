@@ -16,7 +16,7 @@ from dubai_landcover_plugin.core.io.class_table import read_class_table
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.class_tags import scheme_from_tags
-from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, naturally_coloured
+from dubai_landcover_plugin.protocol.classes import COLOURS, DUBAI, ClassScheme, coloured
 from dubai_landcover_plugin.protocol.errors import BundleError, ClassSchemeError, LandCoverError, RasterOpenError
 from dubai_landcover_plugin.protocol.model_folders import find_model, installed_models
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata
@@ -81,9 +81,11 @@ def choose_scheme(dataset: rasterio.DatasetReader, given: str | None = None) -> 
         return found, ""
     name = Path(dataset.name).name
     colours = _palette(dataset)
-    if not colours or any(_has_colours(scheme, colours) for scheme in (DUBAI, naturally_coloured(DUBAI))):
-        listed = ", ".join(f"{entry.id} {entry.name}" for entry in DUBAI.entries)
-        return DUBAI, f"{name} does not name its classes; assumed: {listed}. {_CHOOSE}"
+    known = [coloured(DUBAI, one) for one in COLOURS]  # natural first, for rasters without colours
+    assumed = next((scheme for scheme in known if _has_colours(scheme, colours)), None)
+    if assumed is not None:
+        listed = ", ".join(f"{entry.id} {entry.name}" for entry in assumed.entries)
+        return assumed, f"{name} does not name its classes; assumed: {listed}. {_CHOOSE}"
     scheme = legend_scheme(Named(value, f"Class {value}", colour) for value, colour in colours.items())
     return scheme, f"{name} does not name its classes; they are named by their values. {_CHOOSE}"
 

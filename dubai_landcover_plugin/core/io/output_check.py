@@ -23,7 +23,7 @@ from dubai_landcover_plugin.core.io.outputs import (
     stale_vector_files,
     vector_files,
 )
-from dubai_landcover_plugin.core.io.qml import is_generated
+from dubai_landcover_plugin.core.io.qml import is_generated, is_raster_style
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_partial
 from dubai_landcover_plugin.protocol.requests.request import Request
@@ -61,6 +61,8 @@ def check_outputs(request: Request, class_files: Iterable[Path] = ()) -> None:
     for path in map(Path, paths(vars(request), task.vectors)):
         _check_beside_link(path)
     for path in everything:
+        if path in outputs.sides and is_style_of_raster(path):
+            continue
         _check_file(path, overwrite or path in outputs.updated)
     for path in outputs.records:
         _check_record(path, outputs.rasters)
@@ -136,13 +138,18 @@ def _belongs(side: Path, path: Path, written: Sequence[Path]) -> bool:
     if not side.is_file():
         return True  # a folder is refused elsewhere
     if not path.exists():
-        return side.name.endswith(".aux.xml") and is_legend(_text(side))
+        return (side.name.endswith(".aux.xml") and is_legend(_text(side))) or is_style_of_raster(side)
     others = [other for other in data_sets_with(side) if other != path and other not in written]
     if side.suffix == ".qml" and is_generated(_text(side)):
         others = [other for other in others if other.suffix != ".gpkg"]  # GeoPackages contain their styles
     if others:
         return False
-    return side.suffix != ".qml" or "<rasterrenderer" not in _text(side)
+    return side.suffix != ".qml" or "<rasterrenderer" not in _text(side) or is_style_of_raster(side)
+
+
+def is_style_of_raster(path: Path) -> bool:
+    """Return whether a file is the style of a raster that the engine has written; it is not replaced by others."""
+    return path.suffix == ".qml" and is_raster_style(_text(path))
 
 
 def _recorded(records: Iterable[Path]) -> set[str]:

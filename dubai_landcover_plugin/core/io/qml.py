@@ -8,7 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dubai_landcover_plugin.core.html.environment import render
+from dubai_landcover_plugin.core.io.attribute_table import LegendEntry
+from dubai_landcover_plugin.core.io.outputs import outputs_of, vector_files
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.resources import resource
 
 _FILL_ALPHA = 140
@@ -27,6 +30,21 @@ def shipped_style(name: str) -> str:
 def class_style(scheme: ClassScheme) -> str:
     """Return a QML document that draws polygons in the colours of their classes, half transparent."""
     return category_style("class_id", [(entry.id, entry.name, entry.rgb) for entry in scheme.entries])
+
+
+def raster_style(entries: Sequence[LegendEntry]) -> str:
+    """Return a QML document that draws a raster of codes in the colours and names of its values, and of no others.
+
+    QGIS 3.22 lists all 256 entries of a palette otherwise.
+    """
+    return render("raster_categories.qml.j2", entries=entries)
+
+
+def raster_style_beside(request: Request, entries: Sequence[LegendEntry]) -> str:
+    """Return the style to write beside the raster of a request, empty where a vector file needs its name."""
+    name = Path(vars(request)["output"]).with_suffix(".qml")
+    taken = any(name in vector_files(path) for path in outputs_of(request).vectors)
+    return "" if taken else raster_style(entries)
 
 
 def category_style(
@@ -61,6 +79,11 @@ def is_generated(qml: str) -> bool:
     if found := _MARKED.fullmatch(qml):
         return int(found[2], 16) == _checksum(found[1])
     return _EARLIER.match(qml) is not None
+
+
+def is_raster_style(qml: str) -> bool:
+    """Return whether a style is for a raster, as this package wrote it."""
+    return "<rasterrenderer" in qml and is_generated(qml)
 
 
 def is_user_style(path: Path) -> bool:

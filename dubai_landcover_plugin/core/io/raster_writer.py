@@ -38,7 +38,8 @@ from dubai_landcover_plugin.core.io.files import (
 )
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.georeference import is_same_place
-from dubai_landcover_plugin.core.io.outputs import legend_path, raster_sidecars
+from dubai_landcover_plugin.core.io.outputs import data_sets_with, legend_path, raster_sidecars
+from dubai_landcover_plugin.core.io.qml import is_raster_style, with_mark
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import remove_partial, remove_quietly
 
@@ -114,7 +115,7 @@ class LandCoverWriter:
         self._checksums: list[int] = []
         self._folder = partial_folder(self.path)
         self._partial = self._folder / self.path.name
-        self._legend = ""
+        self._legend = self._qml = ""
         self._errors = _GdalErrors()
         logging.getLogger("rasterio").addHandler(self._errors)
         self._environment = rasterio.Env(GDAL_TIFF_OVR_BLOCKSIZE=str(BLOCK), COMPRESS_OVERVIEW="DEFLATE")
@@ -153,13 +154,15 @@ class LandCoverWriter:
             if self._pending == len(self._block):
                 self._write_blocks()
 
-    def finish(self, tags: Mapping[str, str], legend: Callable[[str], str] | None = None) -> None:
+    def finish(self, tags: Mapping[str, str], legend: Callable[[str], str] | None = None, style: str = "") -> None:
         """Write the last rows, overviews, tags and legend, and verify the file.
 
         Args:
             tags: GeoTIFF tags.
             legend: Returns the content of the side file (``.aux.xml``), see :func:`.entries_xml`. Its argument is the
                 element with the CRS that the side file must contain; empty where the GeoTIFF itself holds the CRS.
+            style: QGIS style (QML) to write beside the raster; empty for none. It is left out where it would be read
+                with another layer of the same name, or replace a style of the user's.
 
         Raises:
             OutputError: if rows are missing, the disk is full or the file reads back differently.
@@ -168,6 +171,7 @@ class LandCoverWriter:
             self._write_blocks()
         if self._written != self._grid.height or self._dataset is None:
             raise OutputError(f"{self.path}: {self._written} of {self._grid.height} rows were written.")
+        self._qml = style
         try:
             self._dataset.close()
             self._dataset = None
@@ -201,6 +205,8 @@ class LandCoverWriter:
                 remove_quietly(sidecar)
             if self._legend:
                 write_text(legend_path(self._given), self._legend)
+        for path in {self.path, self._given}:
+            place_raster_style(path.with_suffix(".qml"), self._qml)
 
     def _crs_beside(self) -> str:
         """Return the element with the CRS in the side file that GDAL wrote; empty where the GeoTIFF itself holds it."""
@@ -331,3 +337,19 @@ class LandCoverWriter:
     def _raise_gdal_errors(self) -> None:
         if self._errors.texts:
             raise OutputError(f"{self.path} could not be written: {self._errors.texts[0]}.", DISK_REMEDY)
+
+
+def place_raster_style(path: Path, qml: str) -> None:
+    """Write the style of a raster that is in place, or remove an earlier one if there is none now.
+
+    A style that was saved in QGIS, or is read with a layer of another format, is left alone. A style that cannot be
+    written is no error: the raster has its colours and names itself.
+    """
+    with suppress(OSError):  # OutputError among them
+        others = data_sets_with(path)
+        if path.exists() and not is_raster_style(path.read_text(encoding="utf-8", errors="replace")):
+            return
+        if qml and not [other for other in others if other.suffix.lower() != ".gpkg"]:
+            write_text(path, with_mark(qml))
+        elif path.exists():
+            path.unlink()

@@ -27,7 +27,7 @@ from dubai_landcover_plugin.core.io.geopackage import has_styles, kept_styles, l
 from dubai_landcover_plugin.core.io.geoparquet import GeoParquetFile
 from dubai_landcover_plugin.core.io.layer_checksum import LayerChecksum, checksum_of_file
 from dubai_landcover_plugin.core.io.outputs import data_sets_with, stale_vector_files
-from dubai_landcover_plugin.core.io.qml import is_user_style, with_mark
+from dubai_landcover_plugin.core.io.qml import is_raster_style, is_user_style, with_mark
 from dubai_landcover_plugin.core.io.sound_geometries import RESOLUTION, rounded_resolution, sound_geometries
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.monitor import Monitor
@@ -330,7 +330,9 @@ class VectorWriter:
             beside = self._path.with_suffix(".qml")
             others = [path for path in data_sets_with(beside) if path != self._path and not has_styles(path)]
             shared = [] if beside.exists() else others
-            if shared:
+            if beside.exists() and is_raster_style(beside.read_text(encoding="utf-8", errors="replace")):
+                self._notes.append(f"No style is written: {beside.name} is that of a raster.")
+            elif shared:
                 self._notes.append(f"No style is written: {shared[0].name} would be shown with {beside.name}, too.")
             elif is_user_style(beside):
                 self._notes.append(f"The style {beside.name} is kept: it was saved in QGIS or edited.")

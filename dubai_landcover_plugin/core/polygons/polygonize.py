@@ -46,7 +46,7 @@ class _ClassFiles:
         layers: Mapping[int, MemoryLayer],
     ) -> None:
         self._source, self._names = source, {entry.id: entry.name for entry in source.scheme.entries}
-        self._name = Path(source.path).name.encode("utf-8", "replace").decode()  # names may have other bytes
+        self._name = source.image_name
         self._unit = "px" if source.grid.crs is None else "m"
         self._options = options
         kind = "MultiPolygon" if options.corners else "Polygon"
@@ -76,12 +76,12 @@ class _ClassFiles:
         columns = [
             polygons.class_ids.astype(np.int32),
             np.array([self._names.get(value, "") for value in polygons.class_ids.tolist()], object),
-            polygons.areas,
-            polygons.perimeters,
-            polygons.compactness,
+            polygons.areas.round(2),
+            polygons.perimeters.round(2),
+            polygons.compactness.round(3),
         ]
         if polygons.confidence is not None:
-            columns += [polygons.confidence.mean, polygons.confidence.p10]
+            columns += [polygons.confidence.mean.round(1), polygons.confidence.p10]
         columns += [np.full(count, self._name, object), np.full(count, self._source.model, object)]
         outputs: list[tuple[VectorWriter | MemoryLayer, set[int]]] = [*self._files, *self._layers]
         for file, class_ids in outputs:

@@ -25,7 +25,7 @@ from dubai_landcover_plugin.core.report.provenance import Provenance
 from dubai_landcover_plugin.core.report.statistics import NO_CENTRE, THIN, AreaStatistics, area_statistics
 from dubai_landcover_plugin.core.report.tables import csv_text, write_zones_layer
 from dubai_landcover_plugin.core.report.zones import Zone, Zones, read_zones
-from dubai_landcover_plugin.protocol.classes import ClassScheme, naturally_coloured
+from dubai_landcover_plugin.protocol.classes import ClassScheme, coloured
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest, ReportResult
 
@@ -67,7 +67,7 @@ def write_report(request: ReportRequest, monitor: Monitor | None = None) -> Repo
         zones = None if request.zones is None else read_zones(request.zones, request.zone_field, source.grid)
         counted = _count(source, confidence, zones, monitor)
         raise_if_cancelled(monitor)
-        scheme = naturally_coloured(source.scheme) if request.natural_colours else source.scheme
+        scheme = coloured(source.scheme, request.colours)
         maps = draw_maps(source, confidence, zones, scheme)
         provenance = _provenance(request, source, scheme, zones, counted)
     for note in provenance.notes:

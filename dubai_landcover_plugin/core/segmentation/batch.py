@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity
 from dubai_landcover_plugin.core.io.files import make_folder, sweep
 from dubai_landcover_plugin.core.io.input_files import is_same_input
-from dubai_landcover_plugin.core.io.output_check import check_outputs
+from dubai_landcover_plugin.core.io.output_check import check_outputs, is_style_of_raster
 from dubai_landcover_plugin.core.io.outputs import (
     is_batch_output,
     named_outputs,
@@ -155,7 +155,8 @@ def _may_replace(job: SegmentationRequest) -> SegmentationRequest:
     outputs = outputs_of(job)
     for path in outputs.written:
         place = place_of(path)
-        if os.path.lexists(path) and place not in known and path != record_path(job.output):
+        own = path == record_path(job.output) or is_style_of_raster(path)
+        if os.path.lexists(path) and place not in known and not own:
             return job  # a file of the user
     changed = [path for path in outputs.everything if os.path.lexists(path) and _is_changed(path, known)]
     if any(os.path.isfile(path) and os.path.getsize(path) for path in changed):

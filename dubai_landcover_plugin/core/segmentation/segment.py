@@ -16,6 +16,7 @@ from dubai_landcover_plugin.core.io.file_identity import FileIdentity
 from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input, identify_layer
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import outputs_of, record_path
+from dubai_landcover_plugin.core.io.qml import raster_style_beside
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.core.runtimes.selection import Candidate
 from dubai_landcover_plugin.core.runtimes.versions import versions
@@ -28,7 +29,7 @@ from dubai_landcover_plugin.core.segmentation.novelty_rows import NOVELTY_NODATA
 from dubai_landcover_plugin.core.segmentation.run_record import OutputFiles, run_record
 from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, write_extras
 from dubai_landcover_plugin.protocol.class_tags import class_tags
-from dubai_landcover_plugin.protocol.classes import NODATA_ID
+from dubai_landcover_plugin.protocol.classes import NODATA_ID, coloured
 from dubai_landcover_plugin.protocol.errors import (
     BandError,
     BundleError,
@@ -116,7 +117,7 @@ def segment_locked(
         record = run_record(request, bundle.metadata, result, inputs)
         complete = False
         try:
-            write_extras(request, bundle.metadata.scheme, record, monitor)
+            write_extras(request, coloured(bundle.metadata.scheme, request.options.colours), record, monitor)
             complete = True
         finally:
             outputs.write_record(record, inputs, complete)
@@ -189,9 +190,10 @@ def _open_outputs(stack: ExitStack, job: Job) -> MapOutputs:
     def writer(path: str, style: RasterStyle) -> LandCoverWriter:
         return stack.enter_context(LandCoverWriter(path, source.grid, style, points, cog, overwrite))
 
-    palette = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in metadata.scheme.entries}}
+    entries = coloured(metadata.scheme, request.options.colours).entries
+    palette = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in entries}}
     classes = writer(request.output, RasterStyle(NODATA_ID, LAND_COVER, palette, Resampling.mode))
-    outputs = MapOutputs(source.grid, [entry.id for entry in metadata.scheme.entries], classes, None)
+    outputs = MapOutputs(source.grid, [entry.id for entry in entries], classes, None)
     if request.confidence:
         grey = RasterStyle(CONFIDENCE_NODATA, "Confidence (percent)", None, Resampling.average)
         outputs.confidence = writer(request.confidence, grey)
@@ -262,9 +264,9 @@ def _resume(journal: Journal, outputs: MapOutputs, monitor: Monitor, tile_rows: 
 def _key(job: Job, executor: Executor, inputs: list[FileIdentity]) -> dict[str, object]:
     """Return everything that the pixels of the result depend on, JSON-ready."""
     request = job.request.to_json()
-    for name in ("overwrite", "keep", "cog", "batch", "memory", "min_area", "simplify"):
+    for name in ("overwrite", "keep", "cog", "batch", "memory", "min_area", "simplify", "colours"):
         del request["options"][name]
-    vectors = ("polygons", "buildings", "roads", "building_class", "road_class")
+    vectors = ("polygons", "buildings", "roads", "building_class", "road_class", "source")
     for name in ("output", "novelty", "report", "within", *vectors):
         del request[name]
     return {
@@ -341,10 +343,10 @@ def _commit(
         OutputError: if a raster cannot be written.
     """
     record = dumps(run_record(request, bundle.metadata, result, inputs))
-    scheme = bundle.metadata.scheme
+    scheme = coloured(bundle.metadata.scheme, request.options.colours)
     counts = {i: int(n) for i, n in enumerate(outputs.pixels)}
     tags = {"LANDCOVER_RUN": record, **class_tags(scheme), **error_ratio_tags(scheme, bundle.metadata.error_ratios)}
-    outputs.classes.finish(tags, partial(legend_xml, scheme, counts))
+    outputs.classes.finish(tags, partial(legend_xml, scheme, counts), raster_style_beside(request, scheme.entries))
     further = [outputs.confidence, None if outputs.novelty is None else outputs.novelty.writer]
     beside = [writer for writer in further if writer is not None]
     for writer in beside:

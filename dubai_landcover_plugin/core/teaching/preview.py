@@ -15,6 +15,7 @@ from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.core.teaching.model import is_teachable
 from dubai_landcover_plugin.core.teaching.session import TeachingSession
+from dubai_landcover_plugin.protocol.classes import coloured
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
 from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest, PreviewResult
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
@@ -62,7 +63,7 @@ def _view(request: PreviewRequest, monitor: Monitor) -> PreviewResult:
             monitor.log("info", note)
         extent = request.extent or _bounds(session.job.source.grid)
         view = session.view(ViewRequest(extent, request.output, confidence=request.confidence), monitor)
-        scheme = session.scheme.to_json()
+        scheme = coloured(session.scheme, request.options.colours).to_json()
     return PreviewResult(
         view.output, view.confidence, view.height, view.width, view.pixels, scheme, 0.0, described.warnings
     )
@@ -92,7 +93,7 @@ def _run(request: PreviewRequest, bundle: ModelBundle, monitor: Monitor) -> Prev
         result.height,
         result.width,
         result.pixels,
-        bundle.metadata.scheme.to_json(),
+        coloured(bundle.metadata.scheme, request.options.colours).to_json(),
         0.0,
         (note,),
     )

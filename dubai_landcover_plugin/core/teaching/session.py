@@ -49,7 +49,7 @@ from dubai_landcover_plugin.core.teaching.samples import (
 )
 from dubai_landcover_plugin.core.teaching.view import View, blended_probabilities, classify
 from dubai_landcover_plugin.core.teaching.view_raster import write_view
-from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass, coloured
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
@@ -169,7 +169,8 @@ class TeachingSession:
         size = None if request.pixel_size is None else request.pixel_size
         step = 1 if size is None else max(round(size / abs(grid.transform.a or grid.transform.b)), 1)
         part = Grid(window.height, window.width, grid.transform @ Affine.translation(window.col, window.row), grid.crs)
-        height, width = write_view(request.output, view.classes, part, step, self.scheme)
+        shown = coloured(self.scheme, self._options.colours)
+        height, width = write_view(request.output, view.classes, part, step, shown)
         if request.confidence is not None:
             write_view(request.confidence, view.confidence, part, step, None)
         return ViewResult(

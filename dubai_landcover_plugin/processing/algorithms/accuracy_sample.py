@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -16,8 +15,8 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations
-from dubai_landcover_plugin.processing.layer_styles import style_on_load
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request, option_values
+from dubai_landcover_plugin.processing.result_layers import style_on_load
 from dubai_landcover_plugin.protocol.requests.assessment import AccuracySampleRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
 
@@ -70,5 +69,5 @@ class AccuracySample(ClassifiedRasterAlgorithm):
                 tr("{name}: {points} points, {share:.1f} % of the map").format(name=name, points=points, share=share)
             )
         title = tr("Points to label")
-        style_on_load(context, paths["OUTPUT"], title, f"{title}: {Path(request.input).stem}")
+        style_on_load(context, paths["OUTPUT"], title, f"{title}: {self.names['input']}")
         return {**paths, "COUNT": value["size"], "POINTS": dumps(value["points"])}

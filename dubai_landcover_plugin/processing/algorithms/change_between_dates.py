@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -18,8 +17,9 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import check_destinations, destinations
-from dubai_landcover_plugin.processing.layer_styles import style_change, style_on_load
+from dubai_landcover_plugin.processing.layer_styles import style_change
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request
+from dubai_landcover_plugin.processing.result_layers import load_styled
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
@@ -91,13 +91,14 @@ class ChangeBetweenDates(ClassifiedRasterAlgorithm):
         request = build_request(self, ChangeRequest, parameters, context, paths, **self.inputs)
         value = self.run_engine("map_change", request.to_json(), feedback)
         _log_areas(value, feedback)
-        title = f"{Path(request.earlier).stem} → {Path(request.later).stem}"
-        style = partial(style_change, legend=value["legend"])
-        for key, kind, name in (
-            ("OUTPUT", "classes", tr("Change")),
-            ("POLYGONS", "polygons", tr("Polygons of change")),
-        ):
-            style_on_load(context, paths.get(key), name, f"{name}: {title}", style, kind, paths["OUTPUT"])
+        results = [
+            (paths.get("OUTPUT"), "classes", tr("Change")),
+            (paths.get("POLYGONS"), "polygons", tr("Polygons of change")),
+        ]
+        title = f"{self.names['earlier']} → {self.names['later']}"
+        load_styled(
+            context, results, title, paths["OUTPUT"], lambda kind: partial(style_change, legend=value["legend"])
+        )
         return {
             **paths,
             "AREAS": dumps({code["name"]: code["area"] for code in value["legend"]}),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -22,7 +21,6 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations
-from dubai_landcover_plugin.processing.layer_styles import ResultStyle
 from dubai_landcover_plugin.processing.parameters import (
     add_inputs,
     add_outputs,
@@ -31,6 +29,7 @@ from dubai_landcover_plugin.processing.parameters import (
     label,
     text_list,
 )
+from dubai_landcover_plugin.processing.result_layers import ResultStyle
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import Described
@@ -137,13 +136,15 @@ class ExportClassPolygons(ClassifiedRasterAlgorithm):
         """Add the polygons to the project, with style; do nothing without a project."""
         if context.project() is None:
             return
-        style = ResultStyle(scheme, natural_colours(), Path(self.inputs["input"]).stem)
+        style = ResultStyle(scheme, natural_colours(), self.names["input"])
         for name, path in files.items():
             details = QgsProcessingContext.LayerDetails(
                 name, context.project(), output_key(name), QgsProcessingUtils.LayerHint.Vector
             )
             context.addLayerToLoadOnCompletion(path, details)
-            style.on_load(context, path, "polygons", name)
+        style.on_load(
+            context, [(path, "polygons", name) for name, path in files.items()], next(iter(files.values()), "")
+        )
 
 
 def output_key(class_name: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -16,7 +15,7 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations
-from dubai_landcover_plugin.processing.layer_styles import style_on_load
+from dubai_landcover_plugin.processing.layer_styles import style_as_stored
 from dubai_landcover_plugin.processing.parameters import (
     add_inputs,
     add_outputs,
@@ -25,6 +24,7 @@ from dubai_landcover_plugin.processing.parameters import (
     label,
     text_list,
 )
+from dubai_landcover_plugin.processing.result_layers import load_styled
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
@@ -110,9 +110,8 @@ class ExtractRoadNetwork(ClassifiedRasterAlgorithm):
         value = self.run_engine("extract_roads", request.to_json(), feedback)
         for warning in value.get("warnings", []):
             feedback.pushWarning(warning)
-        source = Path(request.input).stem
-        for key, title in (("OUTPUT", tr("Road network")), ("NODES", tr("Nodes"))):
-            style_on_load(context, paths.get(key), title, f"{title}: {source}")
+        results = [(paths["OUTPUT"], "roads", tr("Road network")), (paths.get("NODES"), "nodes", tr("Nodes"))]
+        load_styled(context, results, self.names["input"], paths["OUTPUT"], lambda kind: style_as_stored)
         return {**paths, **{name.upper(): value[name] for name in COUNTS}, "LENGTH": value["length"]}
 
     def _barriers(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[str, ...] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -19,7 +18,6 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations, is_skipped
-from dubai_landcover_plugin.processing.layer_styles import ResultStyle
 from dubai_landcover_plugin.processing.parameters import (
     add_inputs,
     add_outputs,
@@ -27,8 +25,9 @@ from dubai_landcover_plugin.processing.parameters import (
     build_request,
     label,
 )
+from dubai_landcover_plugin.processing.result_layers import ResultStyle
 from dubai_landcover_plugin.processing.vector_inputs import vector_source
-from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI, NATURAL
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
@@ -65,7 +64,7 @@ class LandCoverReport(ClassifiedRasterAlgorithm):
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
-        own = {"zone_field": self._add_zone_field, "natural_colours": self._add_natural_colours}
+        own = {"zone_field": self._add_zone_field, "colours": self._add_colours}
         add_inputs(self, ReportRequest, first=("input", "confidence", "zones", "zone_field"), own=own)
         add_outputs(self, ReportRequest)
         for name, text in (
@@ -87,7 +86,7 @@ class LandCoverReport(ClassifiedRasterAlgorithm):
         parameter = QgsProcessingParameterField(item.key, label(item), parentLayerParameterName="ZONES", optional=True)
         add_parameter(self, item, parameter)
 
-    def _add_natural_colours(self, item: Described) -> None:
+    def _add_colours(self, item: Described) -> None:
         parameter = QgsProcessingParameterBoolean(item.key, label(item), defaultValue=natural_colours(), optional=True)
         add_parameter(self, item, parameter)
 
@@ -119,8 +118,8 @@ class LandCoverReport(ClassifiedRasterAlgorithm):
         request = build_request(self, ReportRequest, parameters, context, paths, **values)
         value = self.run_engine("write_report", request.to_json(), feedback)
         _log_areas(value, feedback)
-        style = ResultStyle(DUBAI, request.natural_colours, Path(request.input).stem)
-        style.on_load(context, paths.get("ZONES_LAYER"), "polygons", tr("Zones with areas"))
+        style = ResultStyle(DUBAI, request.colours == NATURAL, self.names["input"])
+        style.on_load(context, [(paths.get("ZONES_LAYER"), "polygons", tr("Zones with areas"))], paths["REPORT"])
         return _outputs(value, paths)
 
 

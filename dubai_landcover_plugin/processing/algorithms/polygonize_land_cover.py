@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -15,8 +14,8 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations
-from dubai_landcover_plugin.processing.layer_styles import ResultStyle
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request
+from dubai_landcover_plugin.processing.result_layers import ResultStyle
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.polygons import PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
@@ -59,8 +58,8 @@ class PolygonizeLandCover(ClassifiedRasterAlgorithm):
         request = build_request(self, PolygonizeRequest, parameters, context, paths, **self.inputs)
         value = self.run_engine("polygonize", request.to_json(), feedback)
         _log_areas(value, feedback)
-        style = ResultStyle(ClassScheme.from_json(value["scheme"]), natural_colours(), Path(request.input).stem)
-        style.on_load(context, paths["OUTPUT"], "polygons", tr("Polygons"))
+        style = ResultStyle(ClassScheme.from_json(value["scheme"]), natural_colours(), self.names["input"])
+        style.on_load(context, [(paths["OUTPUT"], "polygons", tr("Polygons"))], paths["OUTPUT"])
         return {
             **paths,
             "COUNT": sum(value["counts"].values()),

@@ -14,8 +14,8 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
 from dubai_landcover_plugin.processing.destinations import destinations, output_values
 from dubai_landcover_plugin.processing.image_input import ImageAlgorithm
-from dubai_landcover_plugin.processing.layer_styles import ResultStyle
 from dubai_landcover_plugin.processing.parameters import add_outputs, option_of
+from dubai_landcover_plugin.processing.result_layers import ResultStyle
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.requests.preview import UNUSED_OPTIONS, PreviewRequest
@@ -68,7 +68,7 @@ class PreviewLandCover(ImageAlgorithm):
         for name, pixels in value["pixels"].items():
             feedback.pushInfo(f"{name:<12} {pixels:>12,d} px {100 * pixels / total:6.2f} %")
         style = ResultStyle(ClassScheme.from_json(value["scheme"]), natural_colours(), self.source.name)
-        for key, kind in (("OUTPUT", "classes"), ("CONFIDENCE", "confidence")):
-            title = tr(option_of(PreviewRequest, key.lower()).option.title)
-            style.on_load(context, paths.get(key), kind, title, paths["OUTPUT"])
+        kinds = {"OUTPUT": "classes", "CONFIDENCE": "confidence"}
+        titles = {key: tr(option_of(PreviewRequest, key.lower()).option.title) for key in kinds}
+        style.on_load(context, [(paths.get(key), kind, titles[key]) for key, kind in kinds.items()], paths["OUTPUT"])
         return {**paths, "PIXELS": dumps(value["pixels"])}

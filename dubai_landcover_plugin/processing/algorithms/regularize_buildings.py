@@ -14,8 +14,8 @@ from qgis.core import (
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.destinations import check_destinations, destinations
-from dubai_landcover_plugin.processing.layer_styles import style_on_load
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request
+from dubai_landcover_plugin.processing.result_layers import style_on_load
 from dubai_landcover_plugin.processing.vector_inputs import vector_source
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 
@@ -43,7 +43,7 @@ class RegularizeBuildings(LandCoverAlgorithm):
         "tolerance of 0.</p>",
     )
 
-    _input = ""
+    _input = _name = ""
     _obstacles = ""
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
@@ -65,6 +65,7 @@ class RegularizeBuildings(LandCoverAlgorithm):
     ) -> bool:
         """Take the layers' files; layers belong to the main thread."""
         self._input = self._source(parameters, "INPUT", context, feedback)
+        self._name = self.parameterAsSource(parameters, "INPUT", context).sourceName()
         given = parameters.get("OBSTACLES") not in (None, "")
         self._obstacles = self._source(parameters, "OBSTACLES", context, feedback) if given else ""
         return True
@@ -90,7 +91,8 @@ class RegularizeBuildings(LandCoverAlgorithm):
                 n=value["buildings"], regular=value["regular"]
             )
         )
-        style_on_load(context, paths["OUTPUT"], tr("Regular buildings"), tr("Regular buildings"))
+        title = tr("Regular buildings")
+        style_on_load(context, paths["OUTPUT"], title, f"{title}: {self._name}")
         return {
             **paths,
             "BUILDINGS": value["buildings"],

@@ -16,11 +16,12 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
 from dubai_landcover_plugin.processing.destinations import destinations, output_values
 from dubai_landcover_plugin.processing.image_input import ImageAlgorithm
-from dubai_landcover_plugin.processing.layer_styles import ResultStyle
+from dubai_landcover_plugin.processing.inputs import path_is_temporary
 from dubai_landcover_plugin.processing.parameters import (
     add_outputs,
     option_of,
 )
+from dubai_landcover_plugin.processing.result_layers import ResultStyle
 from dubai_landcover_plugin.processing.segment_request import (
     outputs,
     report_areas,
@@ -99,8 +100,9 @@ class SegmentLandCover(ImageAlgorithm):
                     **output_values(SegmentationRequest, paths),
                     **{name: self.parameterAsString(parameters, name.upper(), context) for name in CLASS_CHOICES},
                 }
+                name = self.source.name if path_is_temporary(path) else ""
                 request = SegmentationRequest(
-                    path, options=options, extent=engine_extent, within=self._within, **values
+                    path, options=options, extent=engine_extent, within=self._within, source=name, **values
                 )
             except LandCoverError as error:
                 raise QgsProcessingException(str(error)) from error
@@ -108,7 +110,9 @@ class SegmentLandCover(ImageAlgorithm):
         report_areas(result, feedback)
         warn_of_novelty(result, model.name, self.source.name)
         style = ResultStyle(model.scheme, natural_colours(), self.source.name)
+        results = []
         for name in ("output", "confidence", "novelty", "polygons", "buildings", "roads"):
             item, kind = option_of(SegmentationRequest, name), "classes" if name == "output" else name
-            style.on_load(context, paths.get(str(item.key)), kind, tr(item.option.title), paths["OUTPUT"])
+            results.append((paths.get(str(item.key)), kind, tr(item.option.title)))
+        style.on_load(context, results, paths["OUTPUT"])
         return outputs(result, paths)

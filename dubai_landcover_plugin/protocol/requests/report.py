@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dubai_landcover_plugin.protocol.classes import COLOURS, DATASET, NATURAL
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import (
     CLASSIFIED_HELP,
@@ -55,11 +56,14 @@ class ReportRequest(Request):
         reads="raster",
     )
     title: str = option("Land cover report", title="Title", help="Heading of the page.", metavar="TEXT")
-    natural_colours: bool = option(
-        False,
+    colours: str = option(
+        NATURAL,
+        choices=COLOURS,
+        key="NATURAL_COLOURS",
+        checkbox=(DATASET, NATURAL),
         advanced=True,
         title="Natural colours",
-        help="Draw water blue, vegetation green and so on instead of the colours of the dataset.",
+        help="Whether water is blue, vegetation green and so on, or the classes of the Dubai dataset have its colours.",
     )
     scheme: str | None = scheme_option()
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from dubai_landcover_plugin.protocol.classes import COLOURS, NATURAL
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import (
     OVERWRITE_HELP,
@@ -201,6 +202,14 @@ class SegmentOptions(Request):
     )
     min_area: float = min_area_option(advanced=True)
     simplify: float = simplify_option(advanced=True)
+    colours: str = option(
+        NATURAL,
+        choices=COLOURS,
+        key=None,
+        title="Colours",
+        help="Colours of the classes in all files of the result: natural (water blue, land sand, road grey, building "
+        "red, vegetation green) or those of the Dubai dataset. Classes with colours of their own keep them.",
+    )
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
     cog: bool = option(
         False,
@@ -267,6 +276,13 @@ class SegmentationRequest(Request):
     )
     building_class: str = building_class_option("model")
     road_class: str = road_class_option("model")
+    source: str = option(
+        "",
+        key=None,
+        title="Name of the image",
+        help="Name of the image in the attributes of polygons. By default the name of its file.",
+        metavar="TEXT",
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -1,5 +1,6 @@
 """Classified rasters: what is one, and reading it in strips."""
 
+import json
 import math
 import os
 import re
@@ -262,3 +263,31 @@ def test_statistics_that_are_stored_while_it_is_read_change_nothing(tmp_path):
         (tmp_path / "m.tif.aux.xml").write_text("<PAMDataset />")
         os.chmod(path, 0o600)
         assert (source.read(0, 11) == IDS).all()
+
+
+class TestImageName:
+    """Temporary results have no name of their own: polygons are named after the image."""
+
+    def named(self, path, run):
+        tags = {} if run is None else {"LANDCOVER_RUN": run if isinstance(run, str) else json.dumps(run)}
+        write_class_map(path, np.ones((4, 4)))
+        with rasterio.open(path, "r+") as dataset:
+            dataset.update_tags(**tags)
+        with ClassifiedSource(path) as source:
+            return source.image_name
+
+    @pytest.mark.parametrize(
+        ("run", "name"),
+        [
+            ({"request": {"input": "/data/town.jp2", "source": "Sharjah 2024"}}, "Sharjah 2024"),
+            ({"request": {"input": "/data/town.jp2", "source": ""}}, "town.jp2"),
+            ({"request": {"input": "C:\\data\\town.tif"}}, "town.tif"),
+            ({"request": {"input": "/vsicurl/https://example.org/a/town.tif"}}, "town.tif"),
+            ({"request": ["damaged"]}, "OUTPUT.tif"),
+            ({"request": {"input": 3}}, "OUTPUT.tif"),
+            ("damaged", "OUTPUT.tif"),
+            (None, "OUTPUT.tif"),
+        ],
+    )
+    def test_it_is_that_of_the_run(self, tmp_path, run, name):
+        assert self.named(tmp_path / "OUTPUT.tif", run) == name

@@ -12,7 +12,7 @@ from dubai_landcover_plugin.core.io.attribute_table import entries_xml, legend_x
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.class_scheme import choose_scheme, read_scheme
 from dubai_landcover_plugin.core.io.qml import class_style
-from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass, naturally_coloured
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass, coloured
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError
 from tests.factories import ONE_METRE, write_class_map, write_raster, write_tiny_model
 
@@ -101,13 +101,13 @@ def test_parts_without_names_or_files_do_not_matter(tmp_path):
     assert chosen(mosaic(tmp_path / "both.vrt", ["plain.tif", "missing.tif", "b.tif"])) == (OWN, "")
 
 
-@pytest.mark.parametrize("scheme", [DUBAI, naturally_coloured(DUBAI)], ids=["dataset", "natural"])
+@pytest.mark.parametrize("scheme", [DUBAI, coloured(DUBAI)], ids=["dataset", "natural"])
 def test_a_palette_of_the_dataset_is_recognized(tmp_path, scheme):
     path = write_raster(tmp_path / "m.tif", IDS[None])
     with rasterio.open(path, "r+") as dataset:
         dataset.write_colormap(1, {entry.id: entry.rgb for entry in scheme.entries})
     found, note = chosen(path)
-    assert found == DUBAI
+    assert found == scheme
     assert "assumed: 1 Water, 2 Land" in note
 
 
@@ -127,7 +127,7 @@ def test_the_palette_of_an_image_says_nothing(tmp_path):
     path = write_raster(tmp_path / "m.tif", IDS[None])
     with rasterio.open(path, "r+") as dataset:
         dataset.write_colormap(1, {value: (value, 9, 9) for value in range(256)})
-    assert chosen(path)[0] == DUBAI
+    assert chosen(path)[0] == coloured(DUBAI)
 
 
 def test_a_palette_colours_the_names_of_a_sidecar(tmp_path):

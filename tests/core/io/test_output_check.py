@@ -13,7 +13,7 @@ from dubai_landcover_plugin.core.io import output_check
 from dubai_landcover_plugin.core.io.attribute_table import legend_xml
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import Outputs, outputs_of
-from dubai_landcover_plugin.core.io.qml import with_mark
+from dubai_landcover_plugin.core.io.qml import raster_style, with_mark
 from dubai_landcover_plugin.protocol import placement
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import OutputError
@@ -165,6 +165,13 @@ class TestCheck:
         with pytest.raises(OutputError, match=r"o\.tif\.aux\.xml exists"):
             check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif")))
         check_outputs(SegmentationRequest("in.tif", str(tmp_path / "o.tif"), SegmentOptions(overwrite=True)))
+
+    def test_the_style_of_a_raster_is_not_in_the_way_of_polygons_of_its_name(self, tmp_path):
+        (tmp_path / "town.tif").touch()
+        (tmp_path / "town.qml").write_text(with_mark(raster_style(DUBAI.entries)))
+        check_outputs(request(tmp_path / "town.shp"))
+        (tmp_path / "town.geojson").touch()
+        check_outputs(request(tmp_path / "town.geojson", overwrite=True))
 
     @pytest.mark.parametrize("named", [True, False])
     def test_side_files_of_a_recorded_output_may_be_replaced(self, tmp_path, named):

@@ -6,7 +6,9 @@ from dubai_landcover_plugin.core.io.qml import (
     category_style,
     class_style,
     is_generated,
+    is_raster_style,
     is_user_style,
+    raster_style,
     shipped_style,
     with_mark,
 )
@@ -34,6 +36,15 @@ def test_each_class_has_a_category_in_its_colour_and_a_darker_outline():
     building = symbols[categories[4].get("symbol")]  # #3C1098
     assert building["color"] == "60,16,152,140"
     assert building["outline_color"] == "37,10,95,255"
+
+
+def test_a_raster_style_lists_the_classes_and_nothing_else():
+    style = parse(raster_style(DUBAI.entries))
+    entries = [(int(one.get("value")), one.get("color"), one.get("label")) for one in style.iter("paletteEntry")]
+    assert entries == [(entry.id, entry.colour.lower(), entry.name) for entry in DUBAI.entries]
+    assert is_raster_style(with_mark(raster_style(DUBAI.entries)))
+    assert not is_raster_style(raster_style(DUBAI.entries))  # as a user may have saved it
+    assert not is_raster_style(with_mark(class_style(DUBAI)))
 
 
 def test_names_are_escaped():

@@ -16,6 +16,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io import raster_writer as writer_module
 from dubai_landcover_plugin.core.io.attribute_table import is_legend, legend_xml
 from dubai_landcover_plugin.core.io.outputs import legend_path
+from dubai_landcover_plugin.core.io.qml import is_raster_style, raster_style, with_mark
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.protocol import placement
 from dubai_landcover_plugin.protocol.classes import DUBAI
@@ -174,6 +175,7 @@ KILLED = """
 import sys, time
 import numpy as np
 sys.path.insert(0, sys.argv[2])
+from dubai_landcover_plugin.core.io.qml import is_raster_style, raster_style, with_mark
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter
 from tests.core.io.test_raster_writer import STYLE, grid
 with LandCoverWriter(sys.argv[1], grid(4096, 512), STYLE) as writer:
@@ -240,6 +242,44 @@ def test_a_raster_gets_its_legend_or_is_not_there(tmp_path, monkeypatch, earlier
     writer.abort()
     assert sorted(os.listdir(tmp_path)) == (["o.tif", "o.tif.aux.xml"] if earlier else [])
     assert not earlier or path.read_bytes() != b"earlier"
+
+
+def write_styled(path, style=None):
+    """A raster with the style of its classes beside it."""
+    with LandCoverWriter(path, grid(12, 10), STYLE) as writer:
+        writer.write_rows(np.ones((12, 10), np.uint8))
+        writer.finish({}, style=raster_style(DUBAI.entries) if style is None else style)
+        writer.place()
+    beside = path.with_suffix(".qml")
+    return beside.read_text(encoding="utf-8") if beside.exists() else None
+
+
+class TestStyle:
+    def test_it_is_beside_the_raster_and_replaced_with_it(self, tmp_path):
+        text = write_styled(tmp_path / "o.tif")
+        assert is_raster_style(text)
+        (tmp_path / "o.qml").write_text(with_mark(raster_style(DUBAI.entries[:2])))
+        assert write_styled(tmp_path / "o.tif") == text
+        assert write_styled(tmp_path / "o.tif", style="") is None
+
+    @pytest.mark.parametrize("style", ["<qgis version='3.40.6-Bratislava'/>", with_mark("<qgis/>")])
+    def test_styles_of_users_and_of_vector_layers_are_kept(self, tmp_path, style):
+        (tmp_path / "o.qml").write_text(style)
+        assert write_styled(tmp_path / "o.tif") == style
+
+    def test_it_is_left_out_where_polygons_would_be_read_with_it(self, tmp_path):
+        (tmp_path / "o.gpkg").touch()  # has its style inside
+        assert write_styled(tmp_path / "o.tif") is not None
+        (tmp_path / "o.geojson").touch()
+        assert write_styled(tmp_path / "o.tif") is None
+
+    def test_a_style_that_cannot_be_written_is_no_error(self, tmp_path):
+        (tmp_path / "o.qml").mkdir()
+        with LandCoverWriter(tmp_path / "o.tif", grid(12, 10), STYLE) as writer:
+            writer.write_rows(np.ones((12, 10), np.uint8))
+            writer.finish({}, style=raster_style(DUBAI.entries))
+            writer.place()
+        assert sorted(os.listdir(tmp_path)) == ["o.qml", "o.tif"]
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs symbolic links")

@@ -4,7 +4,7 @@ import numpy as np
 import rasterio
 from affine import Affine
 
-from dubai_landcover_plugin.protocol.classes import DUBAI, naturally_coloured
+from dubai_landcover_plugin.protocol.classes import DUBAI, coloured
 from tests.core.report.cases import NORTH, WEST, box, page, report
 from tests.factories import write_class_map, write_layer
 
@@ -25,11 +25,13 @@ class TestPage:
         for words in ("Land & water", "<b>Marina</b>", "جميرا", "Probably", "Method and limits", "sure.tif"):
             assert words in found.text
 
-    def test_natural_colours(self, tmp_path, town):
-        report(tmp_path, town, natural_colours=True)
+    def test_a_raster_in_colours_of_the_dataset_is_reported_in_natural_ones_unless_asked(self, tmp_path, town):
+        report(tmp_path, town)
         text = (tmp_path / "r.html").read_text(encoding="utf-8")
-        assert naturally_coloured(DUBAI).classes[0].colour in text
+        assert coloured(DUBAI).classes[0].colour in text
         assert DUBAI.classes[0].colour not in text
+        report(tmp_path, town, colours="dataset", overwrite=True)
+        assert DUBAI.classes[0].colour in (tmp_path / "r.html").read_text(encoding="utf-8")
 
     def test_the_picture_is_north_up(self, tmp_path):
         import base64

@@ -36,8 +36,8 @@ def test_folder_is_mirrored_and_one_failure_stops_nobody(folder, tmp_path):
     )
     assert (outcome.done, outcome.skipped, outcome.failed) == (2, 0, 1)
     assert sorted(os.listdir(tmp_path / "out" / "north")) == [
-        "b_confidence.tif", "b_landcover.gpkg", "b_landcover.html", "b_landcover.run.json", "b_landcover.tif",
-        "b_landcover.tif.aux.xml",
+        "b_confidence.tif", "b_landcover.gpkg", "b_landcover.html", "b_landcover.qml",
+        "b_landcover.run.json", "b_landcover.tif", "b_landcover.tif.aux.xml",
     ]  # fmt: skip
     assert not (tmp_path / "out" / "broken_landcover.tif").exists()
     with open(outcome.manifest_csv, encoding="utf-8", newline="") as stream:

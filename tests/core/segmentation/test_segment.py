@@ -16,6 +16,7 @@ from rasterio.enums import ColorInterp
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
+from dubai_landcover_plugin.protocol.classes import DUBAI, coloured
 from dubai_landcover_plugin.protocol.errors import BandError
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 from tests.core.segmentation.cases import Listener, run
@@ -225,3 +226,29 @@ class TestBandsOfTheModel:
         with pytest.raises(BandError, match="band 4"):
             run(path, stub_bundle(**CIR))
         assert sorted(file.name for file in path.parent.iterdir()) == ["input.tif"]
+
+
+class TestColours:
+    """The stub's model has the colours of the Dubai dataset, as the shipped ones."""
+
+    @pytest.mark.parametrize("colours", ["natural", "dataset"])
+    def test_they_are_in_palette_tags_style_and_report(self, tmp_path, colours):
+        write_raster(tmp_path / "input.tif", random_pixels(40, 60))
+        given = {} if colours == "natural" else {"colours": colours}
+        report = str(tmp_path / "r.html")
+        run(tmp_path / "input.tif", stub_bundle(1), window=32, report=report, **given)
+        building = coloured(DUBAI, colours).by_name("Building")
+        with rasterio.open(tmp_path / "classes.tif") as dataset:
+            assert dataset.colormap(1)[4][:3] == building.rgb
+            assert dataset.tags()["CLASS_4"] == f"Building {building.colour}"
+        assert f'color="{building.colour.lower()}"' in (tmp_path / "classes.qml").read_text()
+        assert building.colour in Path(report).read_text()
+
+    def test_polygons_keep_the_style_where_both_have_one_name(self, tmp_path):
+        write_raster(tmp_path / "input.tif", random_pixels(40, 60))
+        for _ in range(2):  # the second run replaces all files
+            run(tmp_path / "input.tif", stub_bundle(1), window=32, polygons=str(tmp_path / "classes.shp"))
+            text = (tmp_path / "classes.qml").read_text()
+            assert "class_id" in text
+            assert "rasterrenderer" not in text
+        run(tmp_path / "input.tif", stub_bundle(1), window=32, polygons=str(tmp_path / "classes.gpkg"))

@@ -38,12 +38,12 @@
         <stdDevFactor>2</stdDevFactor>
       </minMaxOrigin>
       <colorPalette>
-        <paletteEntry alpha="255" value="1" color="#3f7fb5" label="Water"/>
-        <paletteEntry alpha="255" value="2" color="#e3cfa4" label="Land"/>
-        <paletteEntry alpha="255" value="3" color="#6b6f76" label="Road"/>
-        <paletteEntry alpha="255" value="4" color="#b5533c" label="Building"/>
-        <paletteEntry alpha="255" value="5" color="#5b9a46" label="Vegetation"/>
-        <paletteEntry alpha="255" value="6" color="#c9c9c9" label="Unlabeled"/>
+        <paletteEntry alpha="255" value="1" color="#e2a929" label="Water"/>
+        <paletteEntry alpha="255" value="2" color="#8429f6" label="Land"/>
+        <paletteEntry alpha="255" value="3" color="#6ec1e4" label="Road"/>
+        <paletteEntry alpha="255" value="4" color="#3c1098" label="Building"/>
+        <paletteEntry alpha="255" value="5" color="#fedd3a" label="Vegetation"/>
+        <paletteEntry alpha="255" value="6" color="#9b9b9b" label="Unlabeled"/>
       </colorPalette>
     </rasterrenderer>
     <brightnesscontrast brightness="0" contrast="0" gamma="1"/>
