@@ -46,7 +46,7 @@ def test_a_geopackage_brings_its_style(tmp_path: Path):
     assert layer.renderer().type() == "categorizedSymbol"
     labels = [category.label() for category in layer.renderer().categories()]
     assert labels == ["Water", "Land", "Road", "Building", "Vegetation", "Unlabeled"]
-    assert layer.renderer().categories()[3].symbol().color().name().upper() == "#B5533C"
+    assert layer.renderer().categories()[3].symbol().color().name().upper() == "#3C1098"  # as in the raster
 
 
 def test_a_shapefile_has_its_style_beside_it(tmp_path: Path):

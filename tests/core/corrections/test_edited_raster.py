@@ -163,4 +163,4 @@ def test_a_killed_run_leaves_no_result_and_the_next_one_removes_the_rest(files, 
     assert all(name.startswith(".") for name in left)
     time.sleep(0.1)
     apply_corrections(request(files, tmp_path / "o.tif"), MONITOR)
-    assert sorted(os.listdir(tmp_path)) == ["in", "o.tif", "o.tif.aux.xml"]
+    assert sorted(os.listdir(tmp_path)) == ["in", "o.qml", "o.tif", "o.tif.aux.xml"]

@@ -9,7 +9,7 @@ import rasterio
 from dubai_landcover_plugin.cli.main import main
 from dubai_landcover_plugin.core import preview_land_cover, segment_raster
 from dubai_landcover_plugin.core.teaching import view
-from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI, coloured
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests import PreviewRequest, SegmentationRequest, SegmentOptions
@@ -51,7 +51,7 @@ def test_a_preview_equals_the_run(files, tmp_path):
     assert (classes_of(paths[1]) == classes_of(tmp_path / "oc.tif")[PART]).all()
     assert (result.height, result.width) == (50, 50)
     assert sum(result.pixels.values()) == np.count_nonzero(classes_of(paths[0]))
-    assert result.scheme == DUBAI.to_json()
+    assert result.scheme == coloured(DUBAI).to_json()
     assert sorted(path.name for path in tmp_path.glob("[pc]*")) == ["c.tif", "p.tif"]
 
 
