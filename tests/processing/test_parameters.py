@@ -64,7 +64,7 @@ def test_what_is_rarely_needed_is_advanced(algorithm: MAKE):
     made = algorithm("segmentlandcover")
     plain = [p.name() for p in made.parameterDefinitions() if not p.flags() & advanced]
     assert plain == [
-        "INPUT", "MODEL", "BANDS", "EXTENT", "MIN_CONFIDENCE",
+        "INPUT", "MODEL", "BANDS", "EXTENT", "WITHIN", "MIN_CONFIDENCE",
         "OUTPUT", "POLYGONS", "BUILDINGS", "ROADS", "CONFIDENCE", "NOVELTY_RASTER", "REPORT",
     ]  # fmt: skip
 
