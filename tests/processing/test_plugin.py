@@ -52,6 +52,9 @@ class FakeInterface:
     def mapCanvas(self) -> object:  # noqa: N802
         return self._canvas
 
+    def activeLayer(self) -> None:  # noqa: N802
+        return None
+
     def addDockWidget(self, _: object, dock: object) -> None:  # noqa: N802
         self.docks.append(dock)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Callable
 
@@ -18,7 +17,7 @@ from qgis.core import (
     QgsVectorLayer,
 )
 from qgis.gui import QgsMapCanvas
-from qgis.PyQt.QtCore import QTimer
+from qgis.PyQt.QtCore import QTimer, pyqtSignal
 
 from dubai_landcover_plugin.gui.panel.classified import Classified, is_classified, read_classified
 from dubai_landcover_plugin.gui.panel.correct_tab import CorrectBar, CorrectHeader, CorrectTab
@@ -27,6 +26,7 @@ from dubai_landcover_plugin.gui.panel.correction_files import corrected_file, co
 from dubai_landcover_plugin.gui.panel.correction_layer import is_correction_layer
 from dubai_landcover_plugin.gui.panel.coverage import part_of_class
 from dubai_landcover_plugin.gui.panel.keep import open_dialog
+from dubai_landcover_plugin.gui.panel.layer_choice import LayerChoice
 from dubai_landcover_plugin.gui.panel.region_task import RegionTask
 from dubai_landcover_plugin.gui.panel.tab_drawing import TabDrawing, ask_geopackage, reported
 from dubai_landcover_plugin.processing.algorithm import tr
@@ -47,6 +47,9 @@ class CorrectDrawing(TabDrawing):
         active_layer: Returns the active layer of QGIS.
     """
 
+    searching = pyqtSignal(bool)
+    """Whether regions are searched."""
+
     def __init__(
         self,
         canvas: QgsMapCanvas,
@@ -63,8 +66,9 @@ class CorrectDrawing(TabDrawing):
         tab.feature_shown.connect(lambda name: self.go_to(self.correcting.extent_of(name)))
         tab.delete_asked.connect(self.delete)
         tab.class_asked.connect(self.set_class)
-        header.raster.layerChanged.connect(self.choose_raster)
-        header.layer.layerChanged.connect(self._choose_layer)
+        self._rasters, self._layers = LayerChoice(header.raster), LayerChoice(header.layer)
+        self._rasters.chosen.connect(self.choose_raster)
+        self._layers.chosen.connect(self._choose_layer)
         header.new_layer.clicked.connect(self._ask_layer)
         header.shown_changed.connect(self._set_visible)
         header.opacity_changed.connect(self._set_opacity)
@@ -75,14 +79,14 @@ class CorrectDrawing(TabDrawing):
         self.correcting.said.connect(self.said)
         self.correcting.ask_path = self._ask_path
         project = QgsProject.instance()
-        project.layersAdded.connect(self._limit_layers)
+        project.layersAdded.connect(self._add_layers)
         project.layersWillBeRemoved.connect(self._lose_layers)
         self._use(None)
 
     def close(self) -> None:
         """Take tool and marks off the canvas for good."""
         project = QgsProject.instance()
-        project.layersAdded.disconnect(self._limit_layers)
+        project.layersAdded.disconnect(self._add_layers)
         project.layersWillBeRemoved.disconnect(self._lose_layers)
         self._stop_tasks()
         super().close()
@@ -90,17 +94,17 @@ class CorrectDrawing(TabDrawing):
 
     def choose_default(self) -> None:
         """Choose a raster if there is none yet: that of the active layer, or else the first of the project."""
-        if self.correcting.raster is not None:
+        if self._rasters.layer is not None:
             return
         project = QgsProject.instance()
         ordered = [self._active_layer(), *project.layerTreeRoot().layerOrder()]
         found = next((layer for layer in ordered if is_classified(layer) and project.mapLayer(layer.id())), None)
-        if found is None:
-            return
-        if self._header.raster.currentLayer() is found:
+        if found is not None:
+            self._rasters.show(found)
             self.choose_raster(found)
         else:
-            self._header.raster.setLayer(found)
+            text = tr("There is no classified raster in the project. Add one, or run Segment Land Cover first.")
+            self.said.emit("info", text)
 
     @reported
     def choose_raster(self, layer: Any) -> None:
@@ -124,11 +128,9 @@ class CorrectDrawing(TabDrawing):
         layer = correcting.layer
         node = None if layer is None else QgsProject.instance().layerTreeRoot().findLayer(layer.id())
         header.show_layer(None if layer is None else layer.opacity(), node is not None and node.isVisible())
-        if header.layer.currentLayer() is not layer:
-            header.layer.blockSignals(True)
+        if self._layers.layer is not layer:
             self._limit_layers()
-            header.layer.setLayer(layer)
-            header.layer.blockSignals(False)
+        self._layers.show(layer)
         self._bar.setEnabled(bool(correcting.corrections))
         self.show_colour()
 
@@ -156,6 +158,7 @@ class CorrectDrawing(TabDrawing):
         )
         self._tasks.append(task)
         task.start()
+        self.searching.emit(True)
 
     @property
     def is_searching(self) -> bool:
@@ -243,6 +246,7 @@ class CorrectDrawing(TabDrawing):
         """Make a correction of a region that was found."""
         if task in self._tasks:
             self._tasks.remove(task)
+        self.searching.emit(bool(self._tasks))
         now = self.correcting.raster
         if now is None or now.layer_id != raster.layer_id:
             return
@@ -274,6 +278,7 @@ class CorrectDrawing(TabDrawing):
         for task in self._tasks:
             task.cancel()
         self._tasks.clear()
+        self.searching.emit(False)
 
     def _limit_layers(self, *_: object) -> None:
         """Offer only layers that can keep corrections."""
@@ -284,26 +289,19 @@ class CorrectDrawing(TabDrawing):
         ]
         self._header.layer.setExceptedLayerList(others)
 
+    def _add_layers(self, *_: object) -> None:
+        self._limit_layers()
+        if self._tab.isVisible() and self._rasters.layer is None:
+            QTimer.singleShot(0, self.choose_default)  # when they are in the layer tree
+
     def _lose_layers(self, names: list[str]) -> None:
         """Stop if the raster is removed, or the project is closed."""
         raster = self.correcting.raster
         if raster is not None and raster.layer_id in names:
             self._use(None)
 
-    def _choose_layer(self, layer: Any) -> None:
-        """Keep the corrections in another layer, a moment later: the box chooses one, too, if its layer is removed."""
-        before = self.correcting.layer
-        if layer is not before:
-            known = "" if before is None else before.id()
-            QTimer.singleShot(0, partial(self._use_layer, "" if layer is None else layer.id(), known))
-
     @reported
-    def _use_layer(self, name: str, before: str) -> None:
-        """Keep the corrections in the layer with an id, unless that before was removed."""
-        layer = QgsProject.instance().mapLayer(name)
-        if before and QgsProject.instance().mapLayer(before) is None:
-            self.refresh()
-            return
+    def _choose_layer(self, layer: Any) -> None:
         self.acted.emit()
         self.correcting.set_layer(layer if isinstance(layer, QgsVectorLayer) else None)
 

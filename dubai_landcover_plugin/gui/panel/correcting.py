@@ -24,6 +24,7 @@ from dubai_landcover_plugin.gui.panel.correction_layer import (
     CorrectionLayer,
     has_corrections,
     open_corrections,
+    store_style,
     style_corrections,
 )
 from dubai_landcover_plugin.gui.panel.corrections import Correction, CorrectionEdits
@@ -309,6 +310,8 @@ class Correcting(QObject):
         layer.setName(tr("Corrections of {name}").format(name=raster.name))
         add_on_top(layer)
         self.set_layer(layer)
+        if not self.corrections:
+            store_style(layer)
 
     def _next_time(self) -> str:
         """Return the time for a new correction, later than that of all others."""

@@ -181,7 +181,7 @@ def _values(name: str, correction: Correction) -> dict[str, Any]:
 def style_corrections(layer: QgsVectorLayer, classes: Sequence[LandCoverClass], colours: Mapping[str, str]) -> None:
     """Draw corrections in the colours of the classes that they set, and offer the classes in the form.
 
-    Later ones are drawn above earlier ones; those of one class only are hatched.
+    Later ones are drawn above earlier ones; those of one class only are dotted.
     """
     renderer = QgsCategorizedSymbolRenderer(
         TO, [QgsRendererCategory(entry.name, _symbol(colours[entry.name]), entry.name) for entry in classes]
@@ -198,11 +198,16 @@ def style_corrections(layer: QgsVectorLayer, classes: Sequence[LandCoverClass], 
     layer.triggerRepaint()
 
 
+def store_style(layer: QgsVectorLayer) -> None:
+    """Store style and form in the GeoPackage, for other projects; a file that cannot be written stays as it is."""
+    layer.saveStyleToDatabase(LAYER_NAME, tr("Corrections of land cover"), True, "")
+
+
 def _symbol(colour: str) -> QgsFillSymbol:
     symbol = QgsFillSymbol.createSimple(
         {"color": colour, "outline_color": "#000000", "outline_style": "dash", "outline_width": "0.3"}
     )
-    pattern = f"if(coalesce(\"{FROM}\", '') = '', 'solid', 'b_diagonal')"
+    pattern = f"if(coalesce(\"{FROM}\", '') = '', 'solid', 'dense3')"
     symbol.symbolLayer(0).setDataDefinedProperty(
         QgsSymbolLayer.Property.PropertyFillStyle, QgsProperty.fromExpression(pattern)
     )

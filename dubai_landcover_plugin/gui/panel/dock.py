@@ -141,6 +141,7 @@ class LandCoverDock(QgsDockWidget):
         self.drawing.acted.connect(self.notice.clear)
         self.correct_drawing.said.connect(self.notice.show_message)
         self.correct_drawing.acted.connect(self.notice.clear)
+        self.correct_drawing.searching.connect(self._show_search)
         self.correct_bar.teach.triggered.connect(self._teach_corrections)
         self.correct_bar.model.triggered.connect(self._model_from_corrections)
         self.tabs.currentChanged.connect(self._show_tab)
@@ -311,6 +312,10 @@ class LandCoverDock(QgsDockWidget):
             self.work.setText(tr(_WORK[name]) if name in _WORK else " ")
         self.progress.setRange(0, total if name else 1)
         self.progress.setValue(done if name else 0)
+
+    def _show_search(self, is_on: bool) -> None:
+        self.work.setText(tr("Finding the region…") if is_on else " ")
+        self.progress.setRange(0, 0 if is_on else 1)
 
     def _show_view(self, result: ViewResult) -> None:
         if self.notice.is_passing:

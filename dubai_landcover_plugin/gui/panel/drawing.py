@@ -11,6 +11,7 @@ from qgis.gui import QgsMapCanvas
 from qgis.PyQt.QtWidgets import QDialog
 
 from dubai_landcover_plugin.gui.panel.class_dialog import ClassDialog
+from dubai_landcover_plugin.gui.panel.layer_choice import LayerChoice
 from dubai_landcover_plugin.gui.panel.look import Look
 from dubai_landcover_plugin.gui.panel.samples import create_samples, has_samples, is_sample_layer, open_samples
 from dubai_landcover_plugin.gui.panel.subject import NEW_COLOURS, Subject
@@ -46,7 +47,8 @@ class Drawing(TabDrawing):
         tab.class_asked.connect(self.set_class)
         tab.new_class.clicked.connect(self._ask_class)
         tab.next.clicked.connect(self.go_to_uncertain)
-        tab.layer.layerChanged.connect(self._choose_layer)
+        self._layers = LayerChoice(tab.layer)
+        self._layers.chosen.connect(self._choose_layer)
         tab.new_layer.clicked.connect(self._ask_layer)
         self.tool.drawn.connect(self.draw)
         teaching.changed.connect(self.refresh)
@@ -74,11 +76,9 @@ class Drawing(TabDrawing):
         tab.set_samples(teaching.samples, teaching.problems, teaching.colours)
         tab.undo.setEnabled(teaching.history.can_undo)
         tab.redo.setEnabled(teaching.history.can_redo)
-        if tab.layer.currentLayer() is not teaching.layer:
-            tab.layer.blockSignals(True)
+        if self._layers.layer is not teaching.layer:
             self._limit_layers()
-            tab.layer.setLayer(teaching.layer)
-            tab.layer.blockSignals(False)
+        self._layers.show(teaching.layer)
         self.show_colour()
 
     @reported
@@ -169,8 +169,7 @@ class Drawing(TabDrawing):
     @reported
     def _choose_layer(self, layer: Any) -> None:
         self.acted.emit()
-        if layer is not self._teaching.layer:
-            self._teaching.set_layer(layer if isinstance(layer, QgsVectorLayer) else None)
+        self._teaching.set_layer(layer if isinstance(layer, QgsVectorLayer) else None)
 
     @reported
     def _ask_layer(self, *_: object) -> None:

@@ -40,6 +40,10 @@ class Corrector(Hand):
         names = [entry.name for entry in self.dock.correct_drawing.correcting.classes]
         self.key(Qt.Key.Key_1 + names.index(class_name))
 
+    def choose_layer(self, box: Any, layer: Any) -> None:
+        box.setLayer(layer)
+        QgsApplication.processEvents()
+
     def only(self, class_name: str) -> None:
         box = self.dock.correct_tab.only
         box.setCurrentIndex(box.findData(class_name))
@@ -183,21 +187,49 @@ def test_a_region_that_is_too_large_is_cut_and_said(hand: Corrector, dock: Any, 
 def test_a_raster_that_is_not_classified(hand: Corrector, dock: Any, tmp_path: Path, map_layer: Any):
     image = QgsRasterLayer(write_raster(tmp_path / "town.tif", town()), "town")
     QgsProject.instance().addMapLayer(image)
-    dock.correct_header.raster.setLayer(image)
+    hand.choose_layer(dock.correct_header.raster, image)
     assert "'town' is not a classified raster" in dock.notice.text
     assert not dock.correct_tab.isEnabled()
-    dock.correct_header.raster.setLayer(map_layer)
+    hand.choose_layer(dock.correct_header.raster, map_layer)
     assert dock.correct_tab.isEnabled()
     assert not dock.notice.text
 
 
-def test_the_raster_of_the_active_layer_is_chosen(dock: Any, map_layer: Any, qgis_iface: Any, tmp_path: Path):
+def test_without_a_classified_raster_the_way_is_shown(dock: Any, canvas: Any, tmp_path: Path):
+    dock.tabs.setCurrentWidget(dock.correct_tab)
+    assert "no classified raster in the project" in dock.notice.text
+    assert not dock.correct_tab.isEnabled()
+    layer = QgsRasterLayer(write_class_map(tmp_path / "map.tif", class_ids()), "map")
+    QgsProject.instance().addMapLayer(layer)
+    QgsApplication.processEvents()
+    assert dock.correct_drawing.correcting.raster.name == "map"
+    assert dock.correct_tab.isEnabled()
+
+
+def test_no_other_raster_is_taken_when_the_raster_is_removed(
+    hand: Corrector, dock: Any, tmp_path: Path, map_layer: Any
+):
+    image = QgsRasterLayer(write_raster(tmp_path / "town.tif", town()), "aaa")
+    QgsProject.instance().addMapLayer(image)
+    QgsProject.instance().addMapLayer(QgsRasterLayer(write_class_map(tmp_path / "z.tif", class_ids()), "zzz"))
+    QgsProject.instance().removeMapLayer(map_layer.id())
+    QgsApplication.processEvents()
+    assert dock.correct_drawing.correcting.raster is None
+    assert dock.correct_header.raster.currentLayer() is None
+    assert not dock.notice.text
+
+
+def test_the_raster_of_the_active_layer_is_chosen(
+    hand: Corrector, dock: Any, map_layer: Any, qgis_iface: Any, tmp_path: Path
+):
+    hand.choose_layer(dock.correct_header.raster, None)
+    dock.tabs.setCurrentWidget(dock.teach_tab)
     other = QgsRasterLayer(write_class_map(tmp_path / "other.tif", class_ids()), "other")
     QgsProject.instance().addMapLayer(other)
     qgis_iface.setActiveLayer(other)
     dock.tabs.setCurrentWidget(dock.correct_tab)
     assert dock.correct_header.raster.currentLayer() is other
-    dock.correct_header.raster.setLayer(map_layer)
+    hand.choose_layer(dock.correct_header.raster, map_layer)
     assert dock.correct_drawing.correcting.raster.name == "map"
     dock.tabs.setCurrentWidget(dock.teach_tab)
     dock.tabs.setCurrentWidget(dock.correct_tab)
@@ -270,7 +302,7 @@ def test_the_project_is_closed_in_the_middle(hand: Corrector, dock: Any, tmp_pat
     assert gdal.OpenEx(str(path), gdal.OF_VECTOR).GetLayerByName("corrections").GetFeatureCount() == 1
     layer = QgsRasterLayer(str(tmp_path / "map.tif"), "map")
     QgsProject.instance().addMapLayer(layer)
-    dock.correct_header.raster.setLayer(layer)
+    hand.choose_layer(dock.correct_header.raster, layer)
     assert len(dock.correct_drawing.correcting.corrections) == 1
     assert "were found in map_corrections.gpkg" in dock.notice.text
 
@@ -298,12 +330,12 @@ def test_two_rasters(hand: Corrector, dock: Any, tmp_path: Path, map_layer: Any)
     hand.region(12, 12)
     other = QgsRasterLayer(write_class_map(tmp_path / "other.tif", class_ids()), "other")
     QgsProject.instance().addMapLayer(other)
-    dock.correct_header.raster.setLayer(other)
+    hand.choose_layer(dock.correct_header.raster, other)
     assert not dock.correct_drawing.correcting.corrections
     hand.choose("Water")
     hand.region(52, 12)
     assert [row[1] for row in hand.stored()] == ["Water"]
-    dock.correct_header.raster.setLayer(map_layer)
+    hand.choose_layer(dock.correct_header.raster, map_layer)
     assert [row[1] for row in hand.stored()] == ["Land"]
     # Without its own layer, a raster does not take that of the other one.
     QgsProject.instance().removeMapLayer(dock.correct_drawing.correcting.layer.id())
@@ -317,11 +349,9 @@ def test_another_layer_can_be_chosen(hand: Corrector, dock: Any, tmp_path: Path,
     hand.choose("Land")
     hand.region(12, 12)
     first = dock.correct_drawing.correcting.layer
-    dock.correct_header.layer.setLayer(None)
-    QgsApplication.processEvents()
+    hand.choose_layer(dock.correct_header.layer, None)
     assert not dock.correct_drawing.correcting.corrections
-    dock.correct_header.layer.setLayer(first)
-    QgsApplication.processEvents()
+    hand.choose_layer(dock.correct_header.layer, first)
     assert len(dock.correct_drawing.correcting.corrections) == 1
     monkeypatch.setattr(module, "ask_geopackage", lambda *_: tmp_path / "mine.gpkg")
     dock.correct_header.new_layer.click()

@@ -85,7 +85,8 @@ def test_the_first_correction_makes_a_layer_beside_the_raster(correcting: Correc
     (top, _) = QgsProject.instance().layerTreeRoot().findLayers()
     assert top.layer() is correcting.layer
     assert top.name() == "Corrections of map"
-    assert correcting.layer.renderer().categories()[1].symbol().color().name() == "#8429f6"
+    for one in (correcting.layer, open_corrections(path)):  # the style is in the file, too
+        assert one.renderer().categories()[1].symbol().color().name() == "#8429f6"
 
 
 def test_changes_are_taken_back_and_done_again(correcting: Correcting, tmp_path: Path):
