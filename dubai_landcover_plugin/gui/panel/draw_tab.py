@@ -30,6 +30,7 @@ from dubai_landcover_plugin.protocol.classes import LandCoverClass
 
 _ID = Qt.ItemDataRole.UserRole
 _LEAST_HEIGHT = 130  # of a list, px
+_BOX_WIDTH = 105  # px
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,7 @@ class DrawTab(QWidget):
         self.tools.setExclusive(False)
         self.width_box = QDoubleSpinBox()
         self.width_box.setToolTip(tr("Width of the brush, map units"))
+        self.width_box.setMinimumWidth(_BOX_WIDTH)  # the widest number would widen the panel
         self.width_box.valueChanged.connect(self.width_changed)
         self.classes = _tree(class_titles)
         self.classes.currentItemChanged.connect(self._choose_class)
