@@ -15,7 +15,7 @@ help:
 	@echo "make demo                  install what is missing, segment a synthetic town in QGIS, show the result"
 	@echo "make demo RASTER=own.tif   the same with a raster of your own"
 	@echo "make test                  install what is missing, run all tests"
-	@echo "make faults                kills, full disks, damaged files and unusual inputs: about ten minutes"
+	@echo "make faults                kills, full disks, damaged files, unusual inputs, random sequences: about an hour"
 	@echo "make lint                  ruff, mypy, bandit, detect-secrets, vermin"
 	@echo "make docs                  the site of the documentation, in build/site"
 	@echo "make package               build/dubai_landcover_plugin and its zip"
@@ -45,9 +45,11 @@ test: setup package
 	exit $$failed
 
 # Trials run in as many processes as there are processors, each on one thread.
-faults:
-	@.ci/setup.sh engine
-	@$(PY) -m pytest -q --timeout 1200 -m faults tests/faults
+faults: setup package
+	@failed=0; \
+	$(PY) -m pytest -q --timeout 1200 -m faults tests/faults || failed=1; \
+	$(QGIS_ENV) .venv-qgis/bin/python -m pytest -q -m faults tests/gui || failed=1; \
+	exit $$failed
 
 lint:
 	@.ci/setup.sh engine

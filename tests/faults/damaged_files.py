@@ -15,12 +15,15 @@ from pathlib import Path
 
 from tests.faults.contents import contents, files_of
 from tests.faults.damage import damaged_bytes, damaged_json, damaged_onnx, damaged_safetensors
-from tests.faults.jobs import JOBS, NAMES, Job, segment_words
+from tests.faults.jobs import JOBS, NAMES, SESSION, Job, segment_words
 from tests.faults.system_calls import Fault
 from tests.faults.trials import BESIDE, judge_end, prepare, run_job
 
 MEMORY = 3 << 30  # bytes beside those of the engine's libraries
-COUNTS = {"onnx": 600, "onnx in openvino": 300, "safetensors": 600, "checkpoint": 300, "compiled": 200, "journal": 200}
+COUNTS = {
+    "onnx": 600, "onnx in openvino": 300, "safetensors": 600, "session": 300, "checkpoint": 300, "compiled": 200,
+    "journal": 200,
+}  # fmt: skip
 """Files of each kind in the full campaign."""
 
 
@@ -77,6 +80,10 @@ def run_damaged(base: Path, case: DamagedFile) -> list[str]:
         return _judge(folder, ("export", "in/last.ckpt", "out/model.safetensors"), program="training.__main__")
     if case.kind in ("compiled", "journal"):
         return _run_own(base, case.kind, folder, chosen)
+    if case.kind == "session":
+        model = folder / "in" / "teachable.safetensors"
+        model.write_bytes(damaged_safetensors(model.read_bytes(), chosen))
+        return _judge(folder, SESSION, program="tests.faults.session_program")
     model = "tiny.safetensors" if case.kind == "safetensors" else "town.onnx"
     damage = damaged_safetensors if case.kind == "safetensors" else damaged_onnx
     runtime = {"onnx": "onnxruntime", "onnx in openvino": "openvino", "safetensors": "torch"}[case.kind]

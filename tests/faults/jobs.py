@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import shapely
 
-from tests.factories import write_class_map, write_confidence, write_layer, write_raster
+from tests.factories import write_class_map, write_confidence, write_layer, write_raster, write_teachable_model
 
 WATER, LAND, ROAD, BUILDING, VEGETATION = range(1, 6)
 COLOURS = np.array([[20, 60, 200], [220, 190, 140], [110, 110, 110], [200, 40, 40], [40, 160, 50]], np.uint8)
@@ -55,6 +55,7 @@ def write_inputs(folder: Path, new: bool) -> None:
     corrections = {"from": np.array(["Building", ""], object), "to": np.array(["Land", "Road"], object)}
     write_layer(folder / "corrections.gpkg", zones, **corrections)
     write_model(folder / "town.onnx")
+    write_teachable_model(folder / "teachable.safetensors")
 
 
 def write_model(path: Path) -> None:
@@ -117,6 +118,9 @@ def _save_every_row() -> None:
     Journal.is_due = lambda self: True  # type: ignore[method-assign]
 
 
+SESSION = ("in/image.tif", "in/teachable.safetensors", "out/view.tif", "out/taught.tif", "out/confidence.tif",
+           "out/own.safetensors")  # fmt: skip
+"""Words of :mod:`tests.faults.session_program`."""
 _POLYGONS = ("polygons", "in/map.tif", "--confidence", "in/confidence.tif")
 JOBS = (
     Job(
@@ -161,4 +165,5 @@ JOBS = (
          "--runtime", "onnxruntime", "--precision", "float32"),
         replaces=True,
     ),
+    Job("session", SESSION, program="tests.faults.session_program"),
 )  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Callable
 
-from qgis.core import QgsCoordinateReferenceSystem, QgsGeometry, QgsProject, QgsRectangle, QgsVectorLayer
+from qgis.core import QgsCoordinateReferenceSystem, QgsGeometry, QgsMapLayer, QgsProject, QgsRectangle, QgsVectorLayer
 from qgis.PyQt.QtCore import QDateTime, QObject, pyqtSignal
 
 from dubai_landcover_plugin.gui.panel.client import SessionClient
@@ -61,6 +61,7 @@ class Teaching(QObject):
         self.ask_path: Callable[[Path], Path | None] = lambda proposed: None
         """Asks for the file of the samples where the proposed one cannot be written."""
         client.refused.connect(self._refuse)
+        QgsProject.instance().layersAdded.connect(self._find_layer)
 
     @property
     def layer(self) -> QgsVectorLayer | None:
@@ -105,8 +106,7 @@ class Teaching(QObject):
         if same_raster:
             self.reload()
             return
-        raster = None if subject is None else QgsProject.instance().mapLayer(subject.layer_id)
-        known = None if raster is None else QgsProject.instance().mapLayer(str(raster.customProperty(_PROPERTY, "")))
+        known = QgsProject.instance().mapLayer(self._layer_id())
         self.set_layer(known if is_sample_layer(known) else None)
 
     def set_layer(self, layer: QgsVectorLayer | None) -> None:
@@ -258,9 +258,22 @@ class Teaching(QObject):
 
     def close(self) -> None:
         """Let go of the layer."""
+        QgsProject.instance().layersAdded.disconnect(self._find_layer)
         if self._layer is not None:
             self._disconnect(self._layer)
         self._layer = None
+
+    def _layer_id(self) -> str:
+        """Return the id of the layer that was used with the raster last; empty without one."""
+        raster = None if self._subject is None else QgsProject.instance().mapLayer(self._subject.layer_id)
+        return "" if raster is None else str(raster.customProperty(_PROPERTY, ""))
+
+    def _find_layer(self, layers: list[QgsMapLayer]) -> None:
+        """Use the samples of a raster that a project has before them."""
+        name = self._layer_id() if self._layer is None else ""
+        found = next((layer for layer in layers if name and layer.id() == name), None)
+        if is_sample_layer(found):
+            self.set_layer(found)
 
     def _change(self, changes: Changes) -> None:
         if not changes:

@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,15 @@ if IN_QGIS:
     from tests.processing.qgis_fixtures import town, write_raster
 
 SECONDS = 90  # for an engine to answer on a busy machine
+random_actions: Counter[str] = Counter()
+"""Actions of random sequences, see ``test_random.py``."""
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what random sequences did."""
+    if random_actions:
+        figures = ", ".join(f"{count:,} {action}" for action, count in random_actions.most_common())
+        terminalreporter.write_line(f"Random sequences: {figures}")
 
 
 def is_running(pid: int) -> bool:

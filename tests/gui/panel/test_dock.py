@@ -220,6 +220,21 @@ def test_closing_the_project_ends_the_engine(hand, dock, tmp_path):
     assert gdal.OpenEx(str(gpkg), gdal.OF_VECTOR).GetLayerByName("samples").GetFeatureCount() == 1
 
 
+def test_an_opened_project_has_its_samples(hand, dock, tmp_path):
+    hand.tool("point")
+    hand.click(10, 10)
+    project = QgsProject.instance()
+    assert project.write(str(tmp_path / "project.qgs"))
+    project.clear()
+    assert not dock.teaching.samples
+    assert project.read(str(tmp_path / "project.qgs"))
+    raster = next(layer for layer in project.mapLayers().values() if layer.name() == "town")
+    dock.header.raster.setLayer(raster)
+    assert dock.teaching.samples.keys() == hand.stored().keys()
+    assert len(dock.teaching.samples) == 1
+    assert dock.teach_tab.samples.topLevelItemCount() == 1
+
+
 def test_another_raster_keeps_its_own_samples(hand, dock, town_layer, tmp_path, tiny_model):
     hand.tool("point")
     hand.click(10, 10)
