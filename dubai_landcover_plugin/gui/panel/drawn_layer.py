@@ -21,6 +21,7 @@ from qgis.core import (
     QgsWkbTypes,
 )
 
+from dubai_landcover_plugin.gui.panel.geopackage import cause_of
 from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError
 
@@ -121,11 +122,11 @@ def store_features(
         and (not removed or provider.deleteFeatures(list(removed)))
     )
     if not done:
-        problem = provider.lastError() or "; ".join(map(str, provider.errors()))
+        problem = cause_of(provider.lastError(), *map(str, provider.errors()), gdal.GetLastErrorMsg())
         provider.clearErrors()
         raise OutputError(
-            tr("Nothing can be stored in '{name}': {problem}").format(name=layer.name(), problem=problem),
-            tr("Close other programs that use the file, or choose another layer."),
+            tr("Nothing can be stored in '{name}': {problem}.").format(name=layer.name(), problem=problem.rstrip(".")),
+            tr("Free some space, close other programs that use the file, or choose another layer."),
         )
     layer.updateExtents()
     layer.triggerRepaint()

@@ -33,6 +33,7 @@ from dubai_landcover_plugin.gui.panel.drawn_layer import (
     store_features,
     text_of,
 )
+from dubai_landcover_plugin.gui.panel.geopackage import cause_of, new_geopackage
 from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import OutputError
@@ -83,6 +84,21 @@ def create_samples(path: Path, crs: QgsCoordinateReferenceSystem) -> QgsVectorLa
     Raises:
         OutputError: if it cannot be written.
     """
+    if path.exists():
+        _add_layer(path, crs)
+    else:
+        with new_geopackage(path) as made:
+            _add_layer(made, crs)
+            _check_complete(made, path)
+    return open_samples(path)
+
+
+def _add_layer(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
+    """Write an empty layer for samples into a GeoPackage.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
     fields = QgsFields()
     for name, kind in FIELDS:
         fields.append(QgsField(name, kind))
@@ -98,10 +114,31 @@ def create_samples(path: Path, crs: QgsCoordinateReferenceSystem) -> QgsVectorLa
     del writer  # closes the file
     if failed:
         raise OutputError(
-            tr("The layer for samples cannot be created: {problem}").format(problem=problem or str(path)),
+            tr("The layer for samples cannot be created: {problem}.").format(
+                problem=cause_of(problem, str(path)).rstrip(".")
+            ),
             tr("Choose another file for the samples."),
         )
-    return open_samples(path)
+
+
+def _check_complete(made: Path, path: Path) -> None:
+    """Refuse a new file without the layer: the writer does not report errors that occur when it closes the file.
+
+    Raises:
+        OutputError: naming the file.
+    """
+    try:
+        dataset = gdal.OpenEx(str(made), gdal.OF_VECTOR)
+        layer = None if dataset is None else dataset.GetLayerByName(LAYER_NAME)
+    except RuntimeError:  # where GDAL raises exceptions
+        layer = None
+    if layer is None or any(layer.GetLayerDefn().GetFieldIndex(name) < 0 for name, _ in FIELDS):
+        raise OutputError(
+            tr("The layer for samples cannot be created: {path} is incomplete, the disk may be full.").format(
+                path=path
+            ),
+            tr("Free some space, or choose another file for the samples."),
+        )
 
 
 def open_samples(path: Path) -> QgsVectorLayer:
