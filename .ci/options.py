@@ -33,6 +33,7 @@ TOOLS = {
     "map_change": ("Change Between Dates", "landcover change"),
     "apply_corrections": ("Apply Corrections", "landcover correct"),
     "recode_classes": ("Recode Classes", "landcover recode"),
+    "reclassify_probabilities": ("Reclassify Probabilities", "landcover reclassify"),
     "teach_model": ("Model from Samples", "landcover teach"),
     "preview_land_cover": ("Preview Land Cover", "landcover preview"),
 }

@@ -15,6 +15,7 @@ from dubai_landcover_plugin.processing.algorithms.land_cover_report import LandC
 from dubai_landcover_plugin.processing.algorithms.model_from_samples import ModelFromSamples
 from dubai_landcover_plugin.processing.algorithms.polygonize_land_cover import PolygonizeLandCover
 from dubai_landcover_plugin.processing.algorithms.preview_land_cover import PreviewLandCover
+from dubai_landcover_plugin.processing.algorithms.reclassify_probabilities import ReclassifyProbabilities
 from dubai_landcover_plugin.processing.algorithms.recode_classes import RecodeClasses
 from dubai_landcover_plugin.processing.algorithms.regularize_buildings import RegularizeBuildings
 from dubai_landcover_plugin.processing.algorithms.segment_folder import SegmentFolder
@@ -49,6 +50,7 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
             SegmentLandCover,
             SegmentFolder,
             PreviewLandCover,
+            ReclassifyProbabilities,
             ModelFromSamples,
             PolygonizeLandCover,
             ExportClassPolygons,

@@ -53,6 +53,7 @@ for _command in (
     change.CHANGE,
     corrections.CORRECT,
     corrections.RECODE,
+    corrections.RECLASSIFY,
     teach.TEACH,
     preview.PREVIEW,
     installation.MODELS,

@@ -64,7 +64,7 @@ def _lines(result: SegmentationResult) -> Iterator[str]:
     megapixels = result.height * result.width / 1e6
     yield f"{megapixels:.1f} Mpx in {result.seconds:.1f} s ({megapixels / result.seconds:.2f} Mpx/s)"
     vectors = (result.polygons, result.buildings, result.roads)
-    rasters = (result.output, result.record, result.confidence, result.novelty_raster)
+    rasters = (result.output, result.record, result.confidence, result.novelty_raster, result.probabilities)
     yield from (path for path in (*rasters, *vectors, result.report) if path)
 
 

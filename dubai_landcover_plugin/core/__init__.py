@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dubai_landcover_plugin.core.buildings.regularize import regularize_buildings
     from dubai_landcover_plugin.core.change.compare import map_change
     from dubai_landcover_plugin.core.corrections.correct import apply_corrections
+    from dubai_landcover_plugin.core.corrections.reclassify import reclassify_probabilities
     from dubai_landcover_plugin.core.corrections.recode import recode_classes
     from dubai_landcover_plugin.core.polygons.polygonize import export_class_polygons, polygonize
     from dubai_landcover_plugin.core.report.report import write_report
@@ -42,6 +43,7 @@ __all__ = [
     "map_change",
     "polygonize",
     "preview_land_cover",
+    "reclassify_probabilities",
     "recode_classes",
     "regularize_buildings",
     "segment_folder",
@@ -62,6 +64,7 @@ _MODULES = {
     "assess_accuracy": "assessment.assess",
     "map_change": "change.compare",
     "apply_corrections": "corrections.correct",
+    "reclassify_probabilities": "corrections.reclassify",
     "recode_classes": "corrections.recode",
     "teach_model": "teaching.teach",
     "preview_land_cover": "teaching.preview",

@@ -21,6 +21,7 @@ from qgis.core import (
     QgsProcessingParameterFile,
     QgsProcessingParameterFileDestination,
     QgsProcessingParameterFolderDestination,
+    QgsProcessingParameterMultipleLayers,
     QgsProcessingParameterNumber,
     QgsProcessingParameterRasterDestination,
     QgsProcessingParameterRasterLayer,
@@ -100,7 +101,7 @@ def add_parameter(
 ) -> None:
     """Add the parameter of an option, or ``parameter`` instead, with the option's help."""
     text = tr(item.option.help)
-    if item.kind in _LIST_FORMS and parameter is None:
+    if item.kind in _LIST_FORMS and parameter is None and not item.option.reads:
         text = f"{text} {tr(_LIST_FORMS[item.kind])}"
     created = item.required or item.option.proposed
     algorithm.add(parameter or make_parameter(item), text, item.option.advanced, created)
@@ -141,6 +142,9 @@ def _input(item: Described, name: str, title: str) -> QgsProcessingParameterDefi
         files = " ".join(f"*{suffix}" for suffix in _SCHEME_SUFFIXES)
         filters = ";;".join((f"{tr('Class schemes')} ({files})", f"{tr('All files')} (*)"))
         return QgsProcessingParameterFile(name, title, optional=True, fileFilter=filters)
+    if item.option.reads == "raster" and item.kind == "tuple[str, ...]":
+        rasters = QgsProcessing.SourceType.TypeRaster
+        return QgsProcessingParameterMultipleLayers(name, title, rasters, optional=True)
     if item.option.reads == "raster":
         return QgsProcessingParameterRasterLayer(name, title, optional=item.optional)
     return QgsProcessingParameterFeatureSource(name, title, [_GEOMETRIES[item.option.reads]], optional=item.optional)

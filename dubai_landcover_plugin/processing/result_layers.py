@@ -33,9 +33,12 @@ from dubai_landcover_plugin.processing.layer_styles import (
 )
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
-SORT_KEYS = {"novelty": 0, "confidence": 1, "classes": 2, "polygons": 3, "nodes": 4, "buildings": 5, "roads": 6}
+SORT_KEYS = {
+    "probabilities": -2, "uncertainty": -1, "novelty": 0, "confidence": 1, "classes": 2, "polygons": 3, "nodes": 4,
+    "buildings": 5, "roads": 6,
+}  # fmt: skip
 """Results with a larger key are drawn above those with a smaller one."""
-_PERCENTS = ("novelty", "confidence")
+_PERCENTS = ("novelty", "confidence", "probabilities", "uncertainty")
 _RUN = "dubai_landcover/run"
 _KEY = "dubai_landcover/sort_key"
 _TRIES, _WAIT = 20, 50  # ms
@@ -169,7 +172,7 @@ class ResultStyle:
             style_as_stored(layer)
         elif kind == "polygons" and isinstance(layer, QgsVectorLayer):
             style_polygons(layer, self.scheme, self.natural)
-        elif kind == "confidence" and isinstance(layer, QgsRasterLayer):
+        elif kind in ("confidence", "probabilities", "uncertainty") and isinstance(layer, QgsRasterLayer):
             style_confidence(layer)
         elif kind == "novelty" and isinstance(layer, QgsRasterLayer):
             style_novelty(layer)

@@ -63,11 +63,14 @@ class _Rows:
     """Keeps rows, as a run's outputs would take them."""
 
     with_confidence = False
+    with_probabilities = False
 
     def __init__(self, grid: object, rows: list[np.ndarray]) -> None:
         self.grid, self.row, self._rows = grid, 0, rows
 
-    def write_rows(self, labels: np.ndarray, confidence: np.ndarray | None) -> None:
+    def write_rows(
+        self, labels: np.ndarray, confidence: np.ndarray | None, probabilities: np.ndarray | None = None
+    ) -> None:
         self._rows.append(labels.copy())
         self.row += len(labels)
 

@@ -15,6 +15,7 @@ from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
+from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
@@ -23,10 +24,11 @@ from tests.factories import ROOT
 SEGMENT_OPTIONS = (
     "--model --bands --min-confidence --window --overlap --batch --memory --device --runtime --precision --cog --keep "
     "--tta --gsd-mode --gsd --crs --nodata --stretch --limits --pixel-space --min-area --simplify --overwrite "
-    "--workers --scheduler "
+    "--workers --scheduler --probabilities "
 )
 OPTIONS = {
-    "segment": SEGMENT_OPTIONS + "--request --extent --confidence --novelty --polygons --buildings --roads --report",
+    "segment": SEGMENT_OPTIONS
+    + "--request --extent --within --confidence --novelty --polygons --buildings --roads --report",
     "batch": SEGMENT_OPTIONS + "--pattern --recursive --polygons --confidence --novelty --report --redo",
     "polygons": "--classes --format --confidence --corners --min-area --simplify --overwrite",
     "buildings": "--tolerance --min-iou --diagonals --split --min-part --obstacles --overwrite",
@@ -41,6 +43,8 @@ OPTIONS = {
     "--simplify --scheme --overwrite",
     "recode": "--classes --within --polygons --buildings --roads --confidence --building-class --road-class --min-area "
     "--simplify --scheme --overwrite",
+    "reclassify": "--weights --minimums --min-confidence --average --confidence --uncertainty --measure --polygons "
+    "--buildings --roads --building-class --road-class --min-area --simplify --overwrite",
     "teach": "--new-classes --class-field --brush --model-title --model --bands --gsd --overwrite",
     "preview": "--extent --confidence --model --bands --min-confidence --gsd --stretch --overwrite",
     "models": "",
@@ -59,6 +63,7 @@ REQUESTS = {
     "change": [ChangeRequest],
     "correct": [CorrectionsRequest],
     "recode": [RecodeRequest],
+    "reclassify": [ReclassifyRequest],
 }
 
 

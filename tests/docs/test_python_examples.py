@@ -154,6 +154,11 @@ def test_a_corrected_map(outcome):
     assert names["recoded"].pixels["Vegetation"] == 0
 
 
+def test_other_classes_from_the_same_run(outcome):
+    names, _ = outcome
+    assert names["weighted"].pixels["Building"] > names["result"].pixels["Building"]
+
+
 def test_a_taught_model_is_used(outcome, folder):
     names, _ = outcome
     assert names["taught"].before < 1

@@ -157,6 +157,7 @@ JOBS = (
          "out/co.shp"),
     ),
     Job("recode", ("recode", "in/map.tif", "out/re.tif", "--classes", "Land=Vegetation", "--within", "in/zones.gpkg")),
+    Job("segment, probabilities", segment_words("--probabilities", "out/p.tif", "--within", "in/zones.gpkg")),
     Job("accuracy", ("accuracy", "in/other.tif", "in/map.tif", "--report", "out/a.html", "--table", "out/a.csv")),
     Job("sample", ("sample", "in/map.tif", "out/points.gpkg", "--size", "40")),
     Job(

@@ -31,6 +31,7 @@ from dubai_landcover_plugin.protocol.requests import (
     FolderRequest,
     PolygonizeRequest,
     PreviewRequest,
+    ReclassifyRequest,
     RecodeRequest,
     ReportRequest,
     Request,
@@ -58,6 +59,7 @@ REQUESTS = {
     "changebetweendates": ChangeRequest,
     "applycorrections": CorrectionsRequest,
     "recodeclasses": RecodeRequest,
+    "reclassifyprobabilities": ReclassifyRequest,
     "modelfromsamples": TeachRequest,
     "previewlandcover": PreviewRequest,
 }
@@ -198,5 +200,5 @@ def test_values_follow_from_parameters(example: Example, context: QgsProcessingC
         "count": None, "share": 0.5, "fast": True, "mode": "never", "suffix": None, "names": (), "table": {},
         "text": None,
     }  # fmt: skip
-    with pytest.raises(RequestError, match="not a class with an accuracy"):
+    with pytest.raises(RequestError, match="not a class with a number"):
         option_values(example, ExampleRequest, {"TABLE": "x"}, context)

@@ -158,6 +158,35 @@ def test_classes_are_recoded_everywhere_and_within_polygons(
         run("recodeclasses", {**values, "CLASSES": "Land", "OUTPUT": str(tmp_path / "bad.tif")})
 
 
+def test_probabilities_are_classified_anew_and_averaged(
+    image: str, tmp_path: Path, values_of: Callable[[str], np.ndarray]
+):
+    paths = {name: str(tmp_path / f"{name.lower()}.tif") for name in ("OUTPUT", "PROBABILITIES", "CONFIDENCE")}
+    run("segmentlandcover", {"INPUT": image, "WINDOW": 64, "DEVICE": "cpu", **paths})
+    classes = values_of(paths["OUTPUT"])
+    bands = gdal.Open(paths["PROBABILITIES"])
+    assert [bands.GetRasterBand(number).GetDescription() for number in range(1, 6)] == [
+        "Water", "Land", "Road", "Building", "Vegetation",
+    ]  # fmt: skip
+    assert (bands.ReadAsArray().argmax(axis=0) + 1 == classes).all()
+    values = {"INPUT": paths["PROBABILITIES"], "OUTPUT": str(tmp_path / "again.tif")}
+    result = run("reclassifyprobabilities", {**values, "AVERAGE": [paths["PROBABILITIES"]]})
+    assert (values_of(result["OUTPUT"]) == classes).all()
+    assert result["CHANGED"] == 0
+    rules = {"WEIGHTS": "Building=3; 3=0", "MINIMUMS": "Vegetation=0.9", "UNCERTAINTY": str(tmp_path / "u.tif")}
+    result = run("reclassifyprobabilities", {**values, **rules})
+    new = values_of(result["OUTPUT"])
+    assert result["CHANGED"] == int((new != classes).sum()) > 0
+    assert not (new == ROAD).any()
+    assert values_of(result["UNCERTAINTY"]).max() <= 100
+    with pytest.raises(QgsProcessingException, match="not a class with a number"):
+        run("reclassifyprobabilities", {**values, "WEIGHTS": "Building"})
+    with pytest.raises(QgsProcessingException, match="is not a probability raster"):
+        run("reclassifyprobabilities", {**values, "INPUT": paths["CONFIDENCE"]})
+    with pytest.raises(QgsProcessingException, match="would replace the raster"):
+        run("reclassifyprobabilities", {**values, "OUTPUT": paths["PROBABILITIES"]})
+
+
 @pytest.fixture
 def image(tmp_path: Path) -> str:
     return write_raster(tmp_path / "town.tif", town(96, 128))

@@ -28,6 +28,7 @@ NAMES = [
     "changebetweendates",
     "applycorrections",
     "recodeclasses",
+    "reclassifyprobabilities",
     "modelfromsamples",
     "previewlandcover",
 ]
@@ -65,7 +66,7 @@ def test_what_is_rarely_needed_is_advanced(algorithm: MAKE):
     plain = [p.name() for p in made.parameterDefinitions() if not p.flags() & advanced]
     assert plain == [
         "INPUT", "MODEL", "BANDS", "EXTENT", "WITHIN", "MIN_CONFIDENCE",
-        "OUTPUT", "POLYGONS", "BUILDINGS", "ROADS", "CONFIDENCE", "NOVELTY_RASTER", "REPORT",
+        "OUTPUT", "POLYGONS", "BUILDINGS", "ROADS", "CONFIDENCE", "NOVELTY_RASTER", "PROBABILITIES", "REPORT",
     ]  # fmt: skip
 
 

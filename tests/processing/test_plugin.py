@@ -34,6 +34,7 @@ ALGORITHMS = {
     "changebetweendates",
     "applycorrections",
     "recodeclasses",
+    "reclassifyprobabilities",
     "modelfromsamples",
     "previewlandcover",
 }

@@ -98,8 +98,8 @@ class ClusterExecutor:
                 shard = computed_shards.pop(number)
                 if shard.head is not None and carry is not None:
                     shard.head.finish(carry, decision, sink)
-                for labels, confidence in unpack_rows(io.BytesIO(shard.rows)):
-                    sink.write_rows(labels, confidence)
+                for rows in unpack_rows(io.BytesIO(shard.rows)):
+                    sink.write_rows(*rows)
                 windows, carry = windows + shard.windows, shard.carry
                 finished(end, windows)
         return windows

@@ -37,7 +37,8 @@ class ShardHead:
     def finish(self, carry: Floats, decision: ClassDecision, sink: RowSink) -> None:
         """Add the carry of the shard above, (K, n or more, W), and write the rows."""
         rows = self.sums.shape[1]
-        sink.write_rows(*decision(self.sums + carry[:, :rows], self.valid, sink.with_confidence))
+        asked = sink.with_confidence, sink.with_probabilities
+        sink.write_rows(*decision(self.sums + carry[:, :rows], self.valid, *asked))
 
 
 def shared_rows(tiles: TileGrid, tile_row: int) -> int:

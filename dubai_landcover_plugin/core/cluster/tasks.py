@@ -106,17 +106,21 @@ class _WorkerMonitor:
 class _PackedRows:
     """Stores rows compressed in memory; a :class:`~dubai_landcover_plugin.core.segmentation.class_rows.RowSink`."""
 
-    def __init__(self, grid: Grid, with_confidence: bool) -> None:
+    def __init__(self, grid: Grid, with_confidence: bool, with_probabilities: bool) -> None:
         self.grid, self.row = grid, 0
-        self._with_confidence = with_confidence
+        self._with_confidence, self._with_probabilities = with_confidence, with_probabilities
         self.parts: list[bytes] = []
 
     @property
     def with_confidence(self) -> bool:
         return self._with_confidence
 
-    def write_rows(self, labels: Bytes, confidence: Bytes | None) -> None:
-        self.parts.append(pack_rows(labels, confidence))
+    @property
+    def with_probabilities(self) -> bool:
+        return self._with_probabilities
+
+    def write_rows(self, labels: Bytes, confidence: Bytes | None, probabilities: Bytes | None = None) -> None:
+        self.parts.append(pack_rows(labels, confidence, probabilities))
         self.row += len(labels)
 
 
@@ -169,7 +173,7 @@ def compute_shard(
         tiles = job.plan.tiles
         columns = len(tiles.col_starts)
         monitor = _WarningsMonitor(topic, task, "", first * columns, (last - first) * columns)
-        sink = _PackedRows(job.source.grid, parsed.confidence is not None)
+        sink = _PackedRows(job.source.grid, parsed.confidence is not None, parsed.probabilities is not None)
         maps = make_class_maps(stack, job, sink)
         # First row to write: the first that is not complete without this shard. Rows shared with the shard above go
         # into the head instead.

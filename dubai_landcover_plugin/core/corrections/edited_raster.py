@@ -135,7 +135,7 @@ def _result(
         edits=len(edit.used),
         unused=int((~edit.used).sum()),
         changed=int(counts.sum()),
-        changes=_by_pair(counts, source.scheme),
+        changes=by_pair(counts, source.scheme),
         pixels={entry.name: int(outputs.pixels[entry.id]) for entry in entries},
         area_m2=(
             None
@@ -151,7 +151,7 @@ def _result(
     )
 
 
-def _by_pair(counts: Counts, scheme: ClassScheme) -> dict[str, int]:
+def by_pair(counts: Counts, scheme: ClassScheme) -> dict[str, int]:
     """Return the changed pixels by ``OLD → NEW``, most first."""
     names = {entry.id: entry.name for entry in scheme.entries}
     pairs = [(int(counts[old, new]), old, new) for old, new in zip(*np.nonzero(counts))]

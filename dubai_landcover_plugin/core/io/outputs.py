@@ -21,7 +21,8 @@ from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest,
 from dubai_landcover_plugin.protocol.requests.tasks import Task, paths, task_of
 
 CLASSES_ENDING, CONFIDENCE_ENDING, NOVELTY_ENDING = "_landcover", "_confidence", "_novelty"
-"""Endings of the names of classified, confidence and novelty rasters that a batch writes."""
+PROBABILITIES_ENDING = "_probabilities"
+"""Endings of the names of classified, confidence, novelty and probability rasters that a batch writes."""
 
 _SHAPEFILE_PARTS = (".dbf", ".shx", ".prj", ".cpg")
 _SHAPEFILE_INDICES = (".qix", ".sbn", ".sbx", ".idm", ".ind", ".qpj")  # the last one is a CRS that QGIS reads
@@ -190,7 +191,7 @@ def class_files(folder: str | Path, suffix: str, scheme: ClassScheme) -> dict[La
 
 def is_batch_output(path: Path) -> bool:
     """Return whether a raster is named as a batch names its results."""
-    return path.stem.endswith((CLASSES_ENDING, CONFIDENCE_ENDING, NOVELTY_ENDING))
+    return path.stem.endswith((CLASSES_ENDING, CONFIDENCE_ENDING, NOVELTY_ENDING, PROBABILITIES_ENDING))
 
 
 def raster_requests(request: FolderRequest, rasters: Sequence[Path]) -> Iterator[SegmentationRequest]:
@@ -202,6 +203,7 @@ def raster_requests(request: FolderRequest, rasters: Sequence[Path]) -> Iterator
             options=replace(request.options, overwrite=request.options.overwrite or request.redo),
             confidence=f"{base}{CONFIDENCE_ENDING}.tif" if request.confidence else None,
             novelty=f"{base}{NOVELTY_ENDING}.tif" if request.novelty else None,
+            probabilities=f"{base}{PROBABILITIES_ENDING}.tif" if request.probabilities else None,
             polygons=f"{base}{CLASSES_ENDING}{request.polygons}" if request.polygons else None,
             report=f"{base}{CLASSES_ENDING}.html" if request.report else None,
         )

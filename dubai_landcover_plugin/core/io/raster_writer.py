@@ -49,21 +49,26 @@ _SMALLEST_OVERVIEW = 256  # px
 
 @dataclass(frozen=True)
 class RasterStyle:
-    """Metadata of the written band.
+    """Metadata of the written bands.
 
     Args:
         nodata: Value of pixels without data.
-        description: Name of the band.
+        description: Name of the band, or of each of several bands.
         colours: Palette, red, green and blue of each value; None writes a grey band.
         overviews: Resampling of the overviews.
         dtype: ``uint8`` or ``uint16``.
     """
 
     nodata: int
-    description: str
+    description: str | tuple[str, ...]
     colours: Mapping[int, tuple[int, int, int]] | None = None
     overviews: Resampling = Resampling.mode
     dtype: str = "uint8"
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """Names of the bands."""
+        return (self.description,) if isinstance(self.description, str) else self.description
 
 
 class _GdalErrors(logging.Handler):
@@ -78,7 +83,7 @@ class _GdalErrors(logging.Handler):
 
 
 class LandCoverWriter:
-    """Writes one band in strips of rows from the top; a context manager.
+    """Writes bands in strips of rows from the top; a context manager.
 
     Call :meth:`finish`, then :meth:`place`. Without them the temporary file is removed when the block ends.
 
@@ -106,9 +111,8 @@ class LandCoverWriter:
         self._style = style
         self._cog = cog
         self._overwrite = overwrite
-        self._block = np.empty(
-            (min(BLOCK, grid.height), grid.width), style.dtype
-        )  # rows that do not fill a row of blocks yet
+        # Rows that do not fill a row of blocks yet: (bands, rows, width).
+        self._block = np.empty((len(style.bands), min(BLOCK, grid.height), grid.width), style.dtype)
         self._pending = 0  # rows in it
         self._written = 0  # rows on disk
         self._control_points = len(control_points[0]) if grid.crs is None else 0
@@ -136,22 +140,24 @@ class LandCoverWriter:
         self.abort()
 
     def write_rows(self, rows: npt.NDArray[Any]) -> None:
-        """Append rows, (n, width) of the style's type.
+        """Append rows, (n, width) of the style's type, or (bands, n, width).
 
         Raises:
             OutputError: if they do not fit or the disk is full.
         """
         room = self._grid.height - self._written - self._pending
-        if rows.dtype != self._block.dtype or rows.shape[1:] != (self._grid.width,) or len(rows) > room:
+        bands = rows[None] if rows.ndim == 2 else rows
+        count, height, width = self._block.shape
+        if bands.dtype != self._block.dtype or bands.shape != (count, bands.shape[1], width) or bands.shape[1] > room:
             raise OutputError(
                 f"{rows.dtype} rows of shape {rows.shape} do not fit: {room} rows of {self._grid.width} px are missing."
             )
-        while len(rows):
-            fitting = rows[: len(self._block) - self._pending]
-            self._block[self._pending : self._pending + len(fitting)] = fitting
-            self._pending += len(fitting)
-            rows = rows[len(fitting) :]
-            if self._pending == len(self._block):
+        while bands.shape[1]:
+            fitting = bands[:, : height - self._pending]
+            self._block[:, self._pending : self._pending + fitting.shape[1]] = fitting
+            self._pending += fitting.shape[1]
+            bands = bands[:, fitting.shape[1] :]
+            if self._pending == height:
                 self._write_blocks()
 
     def finish(self, tags: Mapping[str, str], legend: Callable[[str], str] | None = None, style: str = "") -> None:
@@ -241,7 +247,7 @@ class LandCoverWriter:
                     driver="GTiff",
                     height=grid.height,
                     width=grid.width,
-                    count=1,
+                    count=len(self._style.bands),
                     dtype=self._style.dtype,
                     nodata=self._style.nodata,
                     tiled=True,
@@ -250,27 +256,29 @@ class LandCoverWriter:
                     compress="deflate",
                     bigtiff="if_safer",
                     **place,
+                    **({"interleave": "band", "photometric": "minisblack"} if len(self._style.bands) > 1 else {}),
                 )
         except GDAL_ERRORS as error:
             raise OutputError(f"{self.path} could not be created: {error}.", DISK_REMEDY) from error
         if self._style.colours is not None:
             dataset.write_colormap(1, dict(self._style.colours))
-        dataset.set_band_description(1, self._style.description)
+        for number, name in enumerate(self._style.bands, 1):
+            dataset.set_band_description(number, name)
         return dataset
 
     def _write_blocks(self) -> None:
         if self._dataset is None:
             raise OutputError(f"{self.path} is closed.")
-        rows = self._block[: self._pending]
-        window = RasterioWindow(0, self._written, self._grid.width, len(rows))
+        rows = np.ascontiguousarray(self._block[:, : self._pending])
+        window = RasterioWindow(0, self._written, self._grid.width, self._pending)
         try:
-            self._dataset.write(rows, 1, window=window)
+            self._dataset.write(rows, window=window)
         except GDAL_ERRORS as error:
             raise OutputError(f"{self.path} could not be written: {error}.", DISK_REMEDY) from error
         self._raise_gdal_errors()
         # CRC-32 of each row of blocks as given; _verify() compares it with the pixels of the closed file.
         self._checksums.append(zlib.crc32(rows.data))
-        self._written += len(rows)
+        self._written += self._pending
         self._pending = 0
 
     def _overview_factors(self) -> list[int]:
@@ -301,13 +309,14 @@ class LandCoverWriter:
         with rasterio.open(self._partial) as dataset:
             if self._cog and dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") != "COG":
                 raise OutputError(f"{self.path} did not become a cloud-optimised GeoTIFF.", "Make it without --cog.")
-            if dataset.shape != (self._grid.height, self._grid.width):
-                raise OutputError(f"{self.path} was written with the wrong shape {dataset.shape}.", DISK_REMEDY)
+            if dataset.count != len(self._style.bands) or dataset.shape != (self._grid.height, self._grid.width):
+                shape = (dataset.count, *dataset.shape)
+                raise OutputError(f"{self.path} was written with the wrong shape {shape}.", DISK_REMEDY)
             self._verify_place(dataset)
             for index, checksum in enumerate(self._checksums):
                 row = index * BLOCK
                 height = min(BLOCK, self._grid.height - row)
-                rows = dataset.read(1, window=RasterioWindow(0, row, self._grid.width, height))
+                rows = dataset.read(window=RasterioWindow(0, row, self._grid.width, height))
                 if zlib.crc32(rows.data) != checksum:
                     raise OutputError(
                         f"{self.path} reads back differently at rows {row}–{row + height - 1}.", DISK_REMEDY
@@ -319,7 +328,7 @@ class LandCoverWriter:
         for level in range(len(levels)):
             with rasterio.open(self._partial, overview_level=level) as overview:
                 for _, window in overview.block_windows(1):
-                    overview.read(1, window=window)
+                    overview.read(window=window)
 
     def _verify_place(self, dataset: rasterio.DatasetReader) -> None:
         """Compare CRS, transform and control points with those that were given."""

@@ -89,6 +89,7 @@ def _tile_row_bytes(request: SegmentationRequest, plan: Plan, metadata: BundleMe
     """Return the size of the buffers that grow with the raster's width, bytes."""
     tiles = plan.tiles
     maps = 1 + bool(request.confidence) + bool(request.novelty)
+    maps += metadata.spec.classes if request.probabilities else 0
     # Rows of raster pixels, 1 byte each: validity and output maps of a tile row, and a row of blocks of each writer.
     rows = tiles.window_shape[0] * (1 + maps) + BLOCK * maps
     # float32 sums shared by two tile rows, held twice.

@@ -22,6 +22,7 @@ from dubai_landcover_plugin.core.segmentation.novelty_rows import NoveltyRows
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 CONFIDENCE_NODATA = 255
+"""Value without data in rasters of confidence and probabilities."""
 _CHUNK_VALUES = 1 << 23  # probabilities resampled at once
 
 Bytes = npt.NDArray[np.uint8]
@@ -40,25 +41,57 @@ class ClassDecision:
     scheme: ClassScheme
     min_confidence: float = 0.0
 
-    def __call__(self, probabilities: Floats, valid: Bools, with_confidence: bool) -> tuple[Bytes, Bytes | None]:
-        """Return class ids and confidence (percent), (H, W) uint8 each; confidence is None without the flag.
+    def __call__(
+        self, probabilities: Floats, valid: Bools, with_confidence: bool, with_probabilities: bool = False
+    ) -> tuple[Bytes, Bytes | None, Bytes | None]:
+        """Return class ids, confidence and probabilities.
+
+        The first two are (H, W), the last (K, H, W), uint8, percent; None without their flags.
 
         Args:
             probabilities: (K, H, W) float32.
             valid: (H, W) true where the raster has data.
             with_confidence: Whether to return the confidence.
+            with_probabilities: Whether to return the probabilities, see :func:`percents_of`.
         """
+        shape, no = valid.shape, CONFIDENCE_NODATA
         if not valid.any():
-            confidence = np.full(valid.shape, CONFIDENCE_NODATA, np.uint8) if with_confidence else None
-            return np.zeros(valid.shape, np.uint8), confidence
+            confidence = np.full(shape, no, np.uint8) if with_confidence else None
+            percents = np.full((len(probabilities), *shape), no, np.uint8) if with_probabilities else None
+            return np.zeros(shape, np.uint8), confidence, percents
         highest, labels = most_probable(probabilities, self.scheme.ids)
+        percents = percents_of(probabilities, labels, self.scheme.ids) if with_probabilities else None
         if self.min_confidence:
             labels[highest < self.min_confidence] = self.scheme.unlabeled.id
         confidence = np.rint(highest * 100.0).clip(0, 100).astype(np.uint8) if with_confidence else None
         labels *= valid  # NODATA_ID is 0
         if confidence is not None:
-            confidence[~valid] = CONFIDENCE_NODATA
-        return labels, confidence
+            confidence[~valid] = no
+        if percents is not None:
+            percents[:, ~valid] = no
+        return labels, confidence, percents
+
+
+def percents_of(probabilities: Floats, labels: Bytes, ids: Sequence[int]) -> Bytes:
+    """Return probabilities in whole percent, (K, H, W) uint8, whose first maximum is the class of the pixel.
+
+    Rounding keeps the order of probabilities, but can make two of them equal. Where a channel before that of the class
+    has the same percentage, it gets one less.
+
+    Args:
+        probabilities: (K, H, W) float32.
+        labels: (H, W) class id of the highest probability, see :func:`most_probable`.
+        ids: Class id of each channel.
+    """
+    percents = np.empty(probabilities.shape, np.uint8)
+    for channel, target in zip(probabilities, percents, strict=True):
+        target[...] = np.rint(channel * 100.0).clip(0, 100)
+    highest = percents.max(axis=0)
+    after = np.zeros(labels.shape, bool)  # the class is that of a later channel
+    for number in range(len(ids) - 2, -1, -1):
+        after |= labels == ids[number + 1]
+        percents[number] -= after & (percents[number] == highest) & (highest > 0)
+    return percents
 
 
 def most_probable(probabilities: Floats, ids: Sequence[int]) -> tuple[Floats, Bytes]:
@@ -95,8 +128,16 @@ class RowSink(Protocol):
         """Whether the sink takes confidence besides the class ids."""
         ...
 
-    def write_rows(self, labels: Bytes, confidence: Bytes | None) -> None:
-        """Append rows of class ids and confidence, (n, W) uint8 each; the caller may reuse the arrays afterwards."""
+    @property
+    def with_probabilities(self) -> bool:
+        """Whether the sink takes the probabilities of all classes."""
+        ...
+
+    def write_rows(self, labels: Bytes, confidence: Bytes | None, probabilities: Bytes | None = None) -> None:
+        """Append rows of class ids and confidence, (n, W) uint8 each, and probabilities, (K, n, W) uint8.
+
+        The caller may reuse the arrays afterwards.
+        """
         ...
 
 
@@ -114,6 +155,7 @@ class MapOutputs:
         row: Index of the next row.
         journal: Also receives the rows, or None.
         novelty: Writes the novelty of the ground for the same rows, or None.
+        probabilities: Writer of the probabilities of all classes, or None.
     """
 
     grid: Grid
@@ -125,13 +167,19 @@ class MapOutputs:
     row: int = 0
     journal: Journal | None = None
     novelty: NoveltyRows | None = None
+    probabilities: LandCoverWriter | None = None
 
     @property
     def with_confidence(self) -> bool:
         """See :class:`RowSink`."""
         return self.confidence is not None
 
-    def write_rows(self, labels: Bytes, confidence: Bytes | None) -> None:
+    @property
+    def with_probabilities(self) -> bool:
+        """See :class:`RowSink`."""
+        return self.probabilities is not None
+
+    def write_rows(self, labels: Bytes, confidence: Bytes | None, probabilities: Bytes | None = None) -> None:
         """See :meth:`RowSink.write_rows`."""
         counts = np.zeros(256, np.int64)
         for number in self.ids:  # comparisons of uint8 are faster than numpy.bincount for a few classes
@@ -143,10 +191,12 @@ class MapOutputs:
         self.classes.write_rows(labels)
         if self.confidence is not None and confidence is not None:
             self.confidence.write_rows(confidence)
+        if self.probabilities is not None and probabilities is not None:
+            self.probabilities.write_rows(probabilities)
         if self.novelty is not None:
             self.novelty.write_rows(self.row, labels)
         if self.journal is not None:
-            self.journal.add_rows(labels, confidence)
+            self.journal.add_rows(labels, confidence, probabilities)
         self.row += len(labels)
 
 
@@ -185,6 +235,8 @@ class NativeMaps:
         self._valid = np.zeros((height, width), bool)  # of the current tile row
         self._labels = np.zeros((height, width), np.uint8)
         self._confidence = np.zeros((height, width), np.uint8) if outputs.with_confidence else None
+        shape = (len(decision.scheme.classes), height, width)
+        self._percents = np.zeros(shape, np.uint8) if outputs.with_probabilities else None
 
     def set_validity(self, window: Window, valid: Bools) -> None:
         """See :meth:`ClassMaps.set_validity`."""
@@ -194,14 +246,17 @@ class NativeMaps:
         """See :meth:`ClassMaps.add_block`."""
         _, rows, cols = block.probabilities.shape
         area = slice(0, rows), slice(block.col, block.col + cols)
-        with_confidence = self._confidence is not None
-        self._labels[area], confidence = self._decision(block.probabilities, self._valid[area], with_confidence)
+        asked = self._confidence is not None, self._percents is not None
+        self._labels[area], confidence, percents = self._decision(block.probabilities, self._valid[area], *asked)
         if self._confidence is not None and confidence is not None:
             self._confidence[area] = confidence
+        if self._percents is not None and percents is not None:
+            self._percents[(slice(None), *area)] = percents
         first = self._outputs.row - block.row  # first row of the block to write; the rows above are discarded
         if block.col + cols == self._labels.shape[1] and first < rows:
             confidence = None if self._confidence is None else self._confidence[first:rows]
-            self._outputs.write_rows(self._labels[first:rows], confidence)
+            percents = None if self._percents is None else self._percents[:, first:rows]
+            self._outputs.write_rows(self._labels[first:rows], confidence, percents)
 
     def complete_rows(self, available: int) -> int:
         """See :meth:`ClassMaps.complete_rows`."""
@@ -289,7 +344,7 @@ class ResampledMaps:
         wanted = None if self._area is None else self._area.mask(window)
         if wanted is not None and not wanted.any():
             nothing = np.zeros((len(self._held), 0, 0), np.float32)
-            self._outputs.write_rows(*self._decision(nothing, wanted, self._outputs.with_confidence))
+            self._write_decided(nothing, wanted)
             return
         rows = self._rows(self._held, 1, first, last, self._first)
         probabilities = self._cols(rows, 2, 0, self._cols.native)
@@ -298,4 +353,8 @@ class ResampledMaps:
         probabilities /= np.maximum(total, 1e-6)
         valid = self._source.read(window).valid & (total > 1e-6)
         valid = valid if wanted is None else valid & wanted
-        self._outputs.write_rows(*self._decision(probabilities, valid, self._outputs.with_confidence))
+        self._write_decided(probabilities, valid)
+
+    def _write_decided(self, probabilities: Floats, valid: Bools) -> None:
+        outputs = self._outputs
+        outputs.write_rows(*self._decision(probabilities, valid, outputs.with_confidence, outputs.with_probabilities))

@@ -29,20 +29,28 @@ from dubai_landcover_plugin.protocol.partial_files import remove_quietly, sweep_
 
 EVERY = 20.0  # s between saves; shorter runs write no journal
 _CHUNK = 1 << 20  # bytes
-_HEADER = struct.Struct("<IIIIII")  # rows, columns, bytes of classes, of confidence, their checksums
+# Rows, columns, channels; bytes of classes, of confidence, of probabilities; their checksums.
+_HEADER = struct.Struct("<9I")
 
 Bytes = npt.NDArray[np.uint8]
 
 
-def pack_rows(labels: Bytes, confidence: Bytes | None) -> bytes:
-    """Return rows of class ids and, if given, confidence, (n, W) uint8 each, compressed and with checksums."""
-    given = [np.ascontiguousarray(part) for part in (labels, confidence) if part is not None]
-    parts = [*(zlib.compress(part.data, 1) for part in given), b""][:2]
-    return _HEADER.pack(*labels.shape, *map(len, parts), *map(zlib.crc32, parts)) + b"".join(parts)
+def pack_rows(labels: Bytes, confidence: Bytes | None, probabilities: Bytes | None = None) -> bytes:
+    """Return rows, compressed and with checksums.
+
+    Args:
+        labels: (n, W) uint8 class ids.
+        confidence: (n, W) uint8, or None.
+        probabilities: (K, n, W) uint8, or None.
+    """
+    given = (labels, confidence, probabilities)
+    parts = [b"" if part is None else zlib.compress(np.ascontiguousarray(part).data, 1) for part in given]
+    channels = 0 if probabilities is None else len(probabilities)
+    return _HEADER.pack(*labels.shape, channels, *map(len, parts), *map(zlib.crc32, parts)) + b"".join(parts)
 
 
-def unpack_rows(stream: IO[bytes]) -> Iterator[tuple[Bytes, Bytes | None]]:
-    """Yield class ids and confidence, (n, W) uint8 each, from concatenated outputs of :func:`pack_rows`.
+def unpack_rows(stream: IO[bytes]) -> Iterator[tuple[Bytes, Bytes | None, Bytes | None]]:
+    """Yield class ids, confidence and probabilities from concatenated outputs of :func:`pack_rows`.
 
     Raises:
         ValueError: if the rows are truncated or a checksum does not match.
@@ -50,17 +58,17 @@ def unpack_rows(stream: IO[bytes]) -> Iterator[tuple[Bytes, Bytes | None]]:
     while header := stream.read(_HEADER.size):
         if len(header) < _HEADER.size:
             raise ValueError("The rows are truncated.")
-        rows, columns, *stored = _HEADER.unpack(header)
+        rows, columns, channels, *stored = _HEADER.unpack(header)
+        shapes = ((rows, columns), (rows, columns), (channels, rows, columns))
         parts: list[Bytes | None] = []
-        for size, checksum in zip(stored[:2], stored[2:], strict=True):
+        for shape, size, checksum in zip(shapes, stored[:3], stored[3:], strict=True):
             packed = stream.read(size)
             if zlib.crc32(packed) != checksum:
                 raise ValueError("The rows are damaged.")
-            unpacked = np.frombuffer(zlib.decompress(packed), np.uint8).reshape(rows, columns) if size else None
-            parts.append(unpacked)
-        labels, confidence = parts
+            parts.append(np.frombuffer(zlib.decompress(packed), np.uint8).reshape(shape) if size else None)
+        labels, confidence, probabilities = parts
         if labels is not None:
-            yield labels, confidence
+            yield labels, confidence, probabilities
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,9 +112,9 @@ class Journal:
         """Whether rows are on disk."""
         return self._length > 0
 
-    def add_rows(self, labels: Bytes, confidence: Bytes | None) -> None:
-        """Add finished rows, (n, W) uint8 each; they are on disk after the next :meth:`save`."""
-        self._waiting.append(pack_rows(labels, confidence))
+    def add_rows(self, labels: Bytes, confidence: Bytes | None, probabilities: Bytes | None = None) -> None:
+        """Add finished rows, see :func:`pack_rows`; they are on disk after the next :meth:`save`."""
+        self._waiting.append(pack_rows(labels, confidence, probabilities))
 
     def is_due(self) -> bool:
         """Return whether ``every`` seconds have passed since the last :meth:`save`."""
@@ -154,8 +162,8 @@ class Journal:
         self._length, self._checksum = length, checksum
         return Progress(tile_rows, windows)
 
-    def rows(self) -> Iterator[tuple[Bytes, Bytes | None]]:
-        """Yield the saved rows, class ids and confidence, in the order in which they were added.
+    def rows(self) -> Iterator[tuple[Bytes, Bytes | None, Bytes | None]]:
+        """Yield the saved rows, see :func:`unpack_rows`, in the order in which they were added.
 
         Raises:
             ValueError: if the rows are damaged.

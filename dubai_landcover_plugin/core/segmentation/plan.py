@@ -96,7 +96,7 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
     )
     if options.tta:
         messages.notes.append(f"Test-time augmentation: every window is computed {VIEWS} times.")
-    _check_disk(request, source.grid, messages)
+    _check_disk(request, source.grid, metadata.spec.classes, messages)
     if not work.is_native:
         source.check_overviews(min(work.scale))
     looks_empty = source.nodata_warning()
@@ -170,11 +170,12 @@ def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, messages: 
     return work
 
 
-def _check_disk(request: SegmentationRequest, grid: Grid, messages: PlanMessages) -> None:
+def _check_disk(request: SegmentationRequest, grid: Grid, classes: int, messages: PlanMessages) -> None:
     """Compare the expected size of the outputs with the free disk space."""
     folder = os.path.dirname(os.path.abspath(request.output))
     free = shutil.disk_usage(folder).free
-    need = grid.height * grid.width * _BYTES_PER_PIXEL * (2 if request.confidence else 1)
+    bands = 1 + bool(request.confidence) + (classes if request.probabilities else 0)
+    need = grid.height * grid.width * _BYTES_PER_PIXEL * bands
     text = f"about {need / 1e6:,.0f} MB for the results, {free / 1e6:,.0f} MB free in {folder}"
     if free < need:
         messages.warnings.append(f"The disk may be too small: {text}.")

@@ -11,7 +11,7 @@ from rasterio.enums import Resampling
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.io.attribute_table import LAND_COVER, legend_xml
-from dubai_landcover_plugin.core.io.class_tags import error_ratio_tags
+from dubai_landcover_plugin.core.io.class_tags import error_ratio_tags, probability_tags
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity
 from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input, identify_layer
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
@@ -197,6 +197,11 @@ def _open_outputs(stack: ExitStack, job: Job) -> MapOutputs:
     if request.confidence:
         grey = RasterStyle(CONFIDENCE_NODATA, "Confidence (percent)", None, Resampling.average)
         outputs.confidence = writer(request.confidence, grey)
+    if request.probabilities:
+        names = tuple(entry.name for entry in metadata.scheme.classes)
+        outputs.probabilities = writer(
+            request.probabilities, RasterStyle(CONFIDENCE_NODATA, names, None, Resampling.average)
+        )
     if request.novelty:
         grey = RasterStyle(NOVELTY_NODATA, "Novelty (percent)", None, Resampling.average)
         again = stack.enter_context(source.reopen())
@@ -254,8 +259,8 @@ def _resume(journal: Journal, outputs: MapOutputs, monitor: Monitor, tile_rows: 
         journal.remove()
         progress = Progress(0, 0)
     else:
-        for labels, confidence in journal.rows():
-            outputs.write_rows(labels, confidence)
+        for rows in journal.rows():
+            outputs.write_rows(*rows)
         monitor.log("info", f"Resuming an interrupted run: {progress.tile_rows} of {tile_rows} tile rows are finished.")
     outputs.journal = journal
     return progress
@@ -322,6 +327,7 @@ def _result(
         usual_novelty=None if novelty is None else novelty.usual,
         unlike_ground=None if novelty is None else round(novelty.unlike, 1),
         novelty_raster=request.novelty,
+        probabilities=request.probabilities,
         area_polygons=None if job.plan.area is None else job.plan.area.polygons,
         area_hash=None if job.plan.area is None else job.plan.area.digest,
     )
@@ -351,6 +357,9 @@ def _commit(
     beside = [writer for writer in further if writer is not None]
     for writer in beside:
         writer.finish({"LANDCOVER_RUN": record})
+    if outputs.probabilities is not None:
+        outputs.probabilities.finish({"LANDCOVER_RUN": record, **class_tags(scheme), **probability_tags(scheme)})
+        beside.append(outputs.probabilities)
     _check_sources(watched, bundle)
     for writer in (outputs.classes, *beside):
         writer.place()

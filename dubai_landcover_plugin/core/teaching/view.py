@@ -95,7 +95,7 @@ def classify(
         RunCancelled: if the monitor cancels.
     """
     probabilities, valid, windows = blended_probabilities(job, store, weights, head, window, monitor)
-    classes, confidence = decision(probabilities, valid, True)
+    classes, confidence, _ = decision(probabilities, valid, True)
     return View(window, classes, confidence if confidence is not None else np.zeros_like(classes), windows)
 
 

@@ -56,7 +56,8 @@ class SegmentLandCover(ImageAlgorithm):
         "names; 0 is no data. <b>Polygons</b>: one feature for each area, with class and size, without gaps and "
         "overlaps. <b>Buildings</b>: outlines of straight walls. <b>Road network</b>: centre lines with widths. "
         "<b>Confidence</b>: highest probability of each pixel, in percent. <b>Novelty</b>: how far the ground is from "
-        "the images that taught the model, in percent. <b>Report</b>: areas, chart and run record as HTML.</p>"
+        "the images that taught the model, in percent. <b>Probabilities</b>: a band in percent for each class, for "
+        "<i>Reclassify Probabilities</i>. <b>Report</b>: areas, chart and run record as HTML.</p>"
         "<p>The computation runs in a separate process and can be cancelled at any time; a cancelled run leaves "
         "no file behind. The log shows the request, which <i>landcover segment --request</i> repeats on a "
         "server.</p>",
@@ -111,7 +112,7 @@ class SegmentLandCover(ImageAlgorithm):
         warn_of_novelty(result, model.name, self.source.name)
         style = ResultStyle(model.scheme, natural_colours(), self.source.name)
         results = []
-        for name in ("output", "confidence", "novelty", "polygons", "buildings", "roads"):
+        for name in ("output", "confidence", "probabilities", "novelty", "polygons", "buildings", "roads"):
             item, kind = option_of(SegmentationRequest, name), "classes" if name == "output" else name
             results.append((paths.get(str(item.key)), kind, tr(item.option.title)))
         style.on_load(context, results, paths["OUTPUT"])

@@ -21,6 +21,7 @@ from dubai_landcover_plugin.protocol.requests.polygons import (
     PolygonizeResult,
 )
 from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest, PreviewResult
+from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyRequest, ReclassifyResult
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest, ReportResult
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest, RoadsResult
@@ -52,6 +53,8 @@ __all__ = [
     "PolygonizeResult",
     "PreviewRequest",
     "PreviewResult",
+    "ReclassifyRequest",
+    "ReclassifyResult",
     "RecodeRequest",
     "ReportRequest",
     "ReportResult",

@@ -137,7 +137,7 @@ class AccuracyRequest(Request):
 
 
 def expected_accuracies(pairs: Iterable[str]) -> dict[str, float]:
-    """Parse expected accuracies of classes in the form ``Road=0.6``.
+    """Parse numbers of classes, such as expected accuracies, in the form ``Road=0.6``.
 
     Raises:
         RequestError: for a text of another form.
@@ -150,7 +150,7 @@ def expected_accuracies(pairs: Iterable[str]) -> dict[str, float]:
         except ValueError:
             name = ""
         if not name.strip():
-            raise RequestError(f"'{pair}' is not a class with an accuracy.", "Write it as Building=0.7.")
+            raise RequestError(f"'{pair}' is not a class with a number.", "Write it as Building=0.7.")
     return found
 
 

@@ -271,6 +271,13 @@ class SegmentationRequest(Request):
         "32 px at the model's ground sampling distance. 50 is ground like that of the training.",
         writes="raster",
     )
+    probabilities: str | None = option(
+        None,
+        title="Probabilities",
+        help="Probability raster: a band for each class, in percent, named like the class. Reclassify Probabilities "
+        "makes other classes of it, with weights and thresholds, without a new run.",
+        writes="raster",
+    )
     report: str | None = option(
         None, title="Report", help="Web page with areas of the classes, a chart and the run record.", writes="page"
     )
@@ -321,6 +328,9 @@ class FolderRequest(Request):
         False, title="Confidence rasters", help="Write a confidence raster, in percent, for each raster."
     )
     novelty: bool = option(False, title="Novelty rasters", help="Write a novelty raster, in percent, for each raster.")
+    probabilities: bool = option(
+        False, title="Probability rasters", help="Write a raster with the percentage of every class for each raster."
+    )
     report: bool = option(False, title="HTML reports", help="Write a web page with areas and a chart for each raster.")
     redo: bool = option(
         False,
@@ -368,6 +378,7 @@ class SegmentationResult(Result):
         usual_novelty: Largest value of nearly all training images; above it, :attr:`warnings` says so.
         unlike_ground: Share of the ground whose own novelty is larger than the usual one, percent.
         novelty_raster: The novelty GeoTIFF, or None.
+        probabilities: The GeoTIFF of probabilities, or None.
         area_polygons: Number of polygons of the area of interest; None without.
         area_hash: SHA-256 of their outlines on the raster, hexadecimal; None without.
     """
@@ -397,6 +408,7 @@ class SegmentationResult(Result):
     usual_novelty: float | None = None
     unlike_ground: float | None = None
     novelty_raster: str | None = None
+    probabilities: str | None = None
     area_polygons: int | None = None
     area_hash: str | None = None
 

@@ -16,6 +16,7 @@ from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequ
 from dubai_landcover_plugin.protocol.requests.options import VECTORS
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest
+from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
@@ -82,6 +83,7 @@ TASKS = {
     "map_change": Task(ChangeRequest),
     "apply_corrections": Task(CorrectionsRequest),
     "recode_classes": Task(RecodeRequest),
+    "reclassify_probabilities": Task(ReclassifyRequest),
     "teach_model": Task(TeachRequest),
     "preview_land_cover": Task(PreviewRequest),
 }
@@ -95,4 +97,8 @@ def task_of(request: Request) -> Task:
 
 def paths(request: Mapping[str, Any], fields: tuple[str, ...]) -> list[str]:
     """Return the paths that some fields of a request name; fields that are missing or empty are left out."""
-    return [request[field] for field in fields if request.get(field)]
+    found: list[str] = []
+    for name in fields:
+        value = request.get(name) or []
+        found += [value] if isinstance(value, str) else value
+    return found

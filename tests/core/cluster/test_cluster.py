@@ -65,9 +65,12 @@ def options(tiny_model, **changes) -> SegmentOptions:
 def segment(source: Path, name: str, asked: SegmentOptions, listener=None, make_executor=None):
     output = source.with_name(f"{name}.tif")
     confidence = source.with_name(f"{name}_confidence.tif")
-    request = SegmentationRequest(str(source), str(output), asked, confidence=str(confidence))
+    probabilities = source.with_name(f"{name}_probabilities.tif")
+    request = SegmentationRequest(
+        str(source), str(output), asked, confidence=str(confidence), probabilities=str(probabilities)
+    )
     result = run_segmentation(request, listener, **({"make_executor": make_executor} if make_executor else {}))
-    return [rasterio.open(path).read(1) for path in (output, confidence)], result
+    return [rasterio.open(path).read().squeeze() for path in (output, confidence, probabilities)], result
 
 
 @pytest.mark.parametrize("bands", [1, 2, 7, 36])

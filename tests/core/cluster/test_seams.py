@@ -21,17 +21,17 @@ class Rows:
     """Keeps rows."""
 
     with_confidence = True
+    with_probabilities = True
 
     def __init__(self, grid, row=0):
-        self.grid, self.row, self.labels, self.confidence = grid, row, [], []
+        self.grid, self.row, self.parts = grid, row, []
 
-    def write_rows(self, labels, confidence):
-        self.labels.append(labels.copy())
-        self.confidence.append(confidence.copy())
-        self.row += len(labels)
+    def write_rows(self, *rows):
+        self.parts.append([part.copy() for part in rows])
+        self.row += len(rows[0])
 
     def whole(self):
-        return np.concatenate(self.labels), np.concatenate(self.confidence)
+        return [np.concatenate(parts, axis=-2) for parts in zip(*self.parts, strict=True)]
 
 
 def nothing(band, windows):
@@ -69,8 +69,8 @@ def test_shards_give_the_whole(tmp_path_factory, height, width, window, overlap,
             held, next_rest = executor.compute_into(maps, first, last, SilentMonitor(), nothing)
             if keeper is not None:
                 keeper.head.finish(rest, decision, together)
-            for labels, confidence in zip(sink.labels, sink.confidence, strict=True):
-                together.write_rows(labels, confidence)
+            for rows in sink.parts:
+                together.write_rows(*rows)
             rest, counted = next_rest.copy(), counted + held
     assert counted == windows
     for one, other in zip(alone.whole(), together.whole(), strict=True):

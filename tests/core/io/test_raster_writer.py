@@ -58,6 +58,40 @@ def test_rows_come_back_with_place_palette_tags_and_overviews(tmp_path, shape, c
         assert (dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") == "COG") == cog
 
 
+@pytest.mark.parametrize("cog", [False, True])
+@pytest.mark.parametrize("shape", [(2, 1, 1), (5, 1300, 300)])
+def test_several_bands_have_names_and_are_verified(tmp_path, shape, cog, monkeypatch):
+    pixels = np.random.default_rng(0).integers(0, 101, shape, np.uint8)
+    path, names = tmp_path / "bands.tif", tuple(f"Class {number}" for number in range(shape[0]))
+    style = RasterStyle(255, names, None, rasterio.enums.Resampling.average)
+    with LandCoverWriter(path, grid(*shape[1:]), style, cog=cog) as writer:
+        for row in range(0, shape[1], 100):
+            writer.write_rows(pixels[:, row : row + 100])
+        with pytest.raises(OutputError, match="do not fit"):
+            writer.write_rows(pixels[0, :1])
+        writer.finish({"KEY": "value"})
+        writer.place()
+    with rasterio.open(path) as dataset:
+        assert (dataset.read() == pixels).all()
+        assert dataset.descriptions == names
+        assert dataset.nodata == 255
+        assert dataset.profile["tiled"]
+        assert rasterio.enums.ColorInterp.alpha not in dataset.colorinterp
+    verify = LandCoverWriter._verify
+
+    def damaged(self):
+        with rasterio.open(self._partial, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+            last = dataset.read(shape[0])
+            dataset.write(last ^ 1, shape[0])
+        verify(self)
+
+    monkeypatch.setattr(LandCoverWriter, "_verify", damaged)
+    with LandCoverWriter(tmp_path / "damaged.tif", grid(*shape[1:]), style) as writer:
+        writer.write_rows(pixels)
+        with pytest.raises(OutputError, match="reads back differently at rows 0"):
+            writer.finish({})
+
+
 def test_a_cloud_optimised_file_that_went_wrong_is_not_put_into_place(tmp_path, monkeypatch):
     def spoiled(source, target, **options):
         with rasterio.open(source) as dataset, rasterio.open(target, "w", **dataset.profile) as copy:

@@ -28,9 +28,8 @@ class Listener:
 
 def run(path, bundle, listener=None, extent=None, **options):
     output = path.with_name("classes.tif")
-    outputs = {
-        key: options.pop(key) for key in ("confidence", "novelty", "polygons", "report", "within") if key in options
-    }
+    paths = ("confidence", "novelty", "polygons", "report", "within", "probabilities")
+    outputs = {key: options.pop(key) for key in paths if key in options}
     request = SegmentationRequest(
         str(path), str(output), SegmentOptions(**{"overwrite": True, **options}), extent, **outputs
     )

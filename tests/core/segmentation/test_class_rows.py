@@ -10,14 +10,14 @@ from dubai_landcover_plugin.protocol.classes import DUBAI
 
 def test_decision_takes_the_highest_and_rounds_to_percent():
     probabilities = np.array([[0.1, 0.3], [0.9, 0.2], [0.0, 0.2], [0.0, 0.2], [0.0, 0.1]], np.float32)[:, None]
-    labels, confidence = ClassDecision(DUBAI, 0.5)(probabilities, np.array([[True, True]]), with_confidence=True)
+    labels, confidence, _ = ClassDecision(DUBAI, 0.5)(probabilities, np.array([[True, True]]), with_confidence=True)
     assert labels.tolist() == [[2, 6]]
     assert confidence.tolist() == [[90, 30]]
 
 
 def test_decision_leaves_invalid_pixels_out():
     probabilities = np.full((5, 1, 2), 0.2, np.float32)
-    labels, confidence = ClassDecision(DUBAI)(probabilities, np.array([[True, False]]), with_confidence=True)
+    labels, confidence, _ = ClassDecision(DUBAI)(probabilities, np.array([[True, False]]), with_confidence=True)
     assert labels.tolist() == [[1, 0]]
     assert confidence.tolist() == [[20, CONFIDENCE_NODATA]]
     assert ClassDecision(DUBAI)(probabilities, np.array([[True, False]]), with_confidence=False)[1] is None

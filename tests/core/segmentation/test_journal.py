@@ -17,7 +17,8 @@ KEY = {"model": "abc", "window": 512}
 
 def rows(seed, count=4, width=10):
     draw = np.random.default_rng(seed)
-    return draw.integers(0, 7, (2, count, width)).astype(np.uint8)
+    labels, confidence, *probabilities = draw.integers(0, 7, (5, count, width)).astype(np.uint8)
+    return labels, confidence, np.stack(probabilities)
 
 
 def saved(tmp_path, saves=2):
@@ -34,9 +35,19 @@ def test_the_same_run_finds_rows_and_state_again(tmp_path):
     saved(tmp_path)
     journal = Journal(tmp_path / "out.tif", KEY)
     assert journal.load() == Progress(1, 10)
-    found = [np.stack(pair) for pair in journal.rows()]
     wanted = [rows(0), rows(1, 3), rows(2), rows(3, 3)]
-    assert [(a == b).all() for a, b in zip(found, wanted, strict=True)] == [True] * 4
+    for found, expected in zip(journal.rows(), wanted, strict=True):
+        assert all((a == b).all() for a, b in zip(found, expected, strict=True))
+
+
+def test_what_was_not_given_is_none(tmp_path):
+    journal = Journal(tmp_path / "out.tif", KEY)
+    labels, confidence, probabilities = rows(0)
+    for given in ((labels, None, None), (labels, confidence, None), (labels, None, probabilities)):
+        journal.add_rows(*given)
+    journal.save(Progress(1, 1))
+    found = [[part is not None for part in parts] for parts in journal.rows()]
+    assert found == [[True, False, False], [True, True, False], [True, False, True]]
 
 
 def test_going_on_appends(tmp_path):

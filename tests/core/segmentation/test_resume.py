@@ -31,10 +31,15 @@ class TestGoingOn:
     @pytest.mark.parametrize(("gsd", "patience"), [(None, 7), (None, 16), (2.0, 30), (2.0, 70)])
     def test_the_result_is_bit_identical(self, source, patience, gsd):
         confidence = str(source.with_name("confidence.tif"))
-        asked = {"window": 32, "overlap": 8, "confidence": confidence, "gsd": gsd}
+        probabilities = str(source.with_name("probabilities.tif"))
+        asked = {
+            "window": 32, "overlap": 8, "confidence": confidence, "probabilities": probabilities, "gsd": gsd,
+        }  # fmt: skip
         whole, wanted = run(source, stub_bundle(3), **asked)
-        percent = rasterio.open(confidence).read(1)
-        self.stop(source, patience, confidence=confidence, gsd=gsd)
+        percent, bands = rasterio.open(confidence).read(1), rasterio.open(probabilities).read()
+        assert (bands.argmax(axis=0) + 1 == whole)[whole > 0].all()
+        assert (bands.max(axis=0) == percent).all()
+        self.stop(source, patience, confidence=confidence, probabilities=probabilities, gsd=gsd)
         listener = Listener()
         again, result = run(source, stub_bundle(3), listener, **asked)
         messages = [text for _, text in listener.lines if "Resuming an interrupted run" in text]
@@ -42,6 +47,7 @@ class TestGoingOn:
         assert listener.progress[0][0] > 0, "it began where the other had stopped"
         assert (again == whole).all()
         assert (rasterio.open(confidence).read(1) == percent).all()
+        assert (rasterio.open(probabilities).read() == bands).all()
         assert (result.pixels, result.area_m2, result.windows) == (wanted.pixels, wanted.area_m2, wanted.windows)
         assert not list(source.parent.glob(".*"))
 
