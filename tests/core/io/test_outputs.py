@@ -19,6 +19,7 @@ from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest
+from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
@@ -28,7 +29,7 @@ from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest
 REQUESTS = {
     "segment_raster": SegmentationRequest(
         "in.tif", "o.tif", confidence="c.tif", novelty="n.tif", polygons="p.gpkg", buildings="b.shp", roads="r.fgb",
-        report="r.html",
+        report="r.html", within="area.gpkg", probabilities="q.tif",
     ),
     "segment_folder": FolderRequest("in", "out"),
     "polygonize": PolygonizeRequest("in.tif", "p.gpkg", confidence="c.tif", scheme="s.qml"),
@@ -54,6 +55,10 @@ REQUESTS = {
         "in.tif", "o.tif", ("Land=Road",), within="z.gpkg", polygons="p.shp", buildings="b.gpkg", roads="r.fgb",
         confidence="c.tif", scheme="s.qml",
     ),
+    "reclassify_probabilities": ReclassifyRequest(
+        "p.tif", "o.tif", average=("q.tif", "r.tif"), confidence="c.tif", uncertainty="u.tif", polygons="p.shp",
+        buildings="b.gpkg", roads="r.fgb",
+    ),
     "preview_land_cover": PreviewRequest("in.tif", "p.tif", confidence="c.tif"),
     "teach_model": TeachRequest("in.tif", "labels.gpkg", "own.safetensors"),
 }  # fmt: skip
@@ -65,16 +70,29 @@ def test_every_path_of_every_request_is_an_input_or_an_output(name):
     request, task = REQUESTS[name], TASKS[name]
     assert task_of(request) is task
     listed = {*task.inputs, *task.outputs, *([task.folder] if task.folder else [])}
-    named = {item.name for item in fields(request) if re.search(r"\.[a-z]+(\||$)", str(getattr(request, item.name)))}
+    named = {
+        item.name for item in fields(request) if re.search(r"\.[a-z]+(\||',\)|'\)|$)", str(getattr(request, item.name)))
+    }
     assert listed - {"output_folder"} == named - {"suffix", "pattern"}
 
 
 def test_files_of_a_segmentation():
     outputs = outputs_of(REQUESTS["segment_raster"])
-    names = ["o.tif", "c.tif", "n.tif", "r.html", "o.run.json", "p.gpkg", "p.gpkg-wal", "p.gpkg-shm", "p.gpkg-journal"]
+    names = [
+        "o.tif",
+        "c.tif",
+        "n.tif",
+        "q.tif",
+        "r.html",
+        "o.run.json",
+        "p.gpkg",
+        "p.gpkg-wal",
+        "p.gpkg-shm",
+        "p.gpkg-journal",
+    ]
     names += ["b.shp", "b.dbf", "b.shx", "b.prj", "b.cpg", "b.qml", "r.fgb", "r.qml"]
     assert [str(path) for path in outputs.written] == names
-    sides = {f"{raster}.tif{suffix}": f"{raster}.tif" for raster in "ocn" for suffix in (".aux.xml", ".ovr", ".msk")}
+    sides = {f"{raster}.tif{suffix}": f"{raster}.tif" for raster in "ocnq" for suffix in (".aux.xml", ".ovr", ".msk")}
     sides |= {f"p.gpkg-{suffix}": "p.gpkg" for suffix in ("wal", "shm", "journal")}
     parts = ["dbf", "shx", "prj", "cpg", "qml", "qix", "sbn", "sbx", "idm", "ind", "qpj"]
     sides |= {f"b.{suffix}": "b.shp" for suffix in parts}
@@ -87,12 +105,13 @@ def test_files_of_a_folder():
         updated=(Path("out/landcover_manifest.csv"), Path("out/landcover_manifest.json"))
     )
     (job,) = raster_requests(
-        FolderRequest("in", "out", polygons=".shp", novelty=True, report=True), [Path("in/a/b.tif")]
+        FolderRequest("in", "out", polygons=".shp", novelty=True, probabilities=True, report=True), [Path("in/a/b.tif")]
     )
-    named = [job.output, job.confidence, job.novelty, job.polygons, job.report]
+    named = [job.output, job.confidence, job.novelty, job.probabilities, job.polygons, job.report]
     start = "out/a/b"
     assert named == [
-        f"{start}_landcover.tif", None, f"{start}_novelty.tif", f"{start}_landcover.shp", f"{start}_landcover.html"
+        f"{start}_landcover.tif", None, f"{start}_novelty.tif", f"{start}_probabilities.tif", f"{start}_landcover.shp",
+        f"{start}_landcover.html",
     ]  # fmt: skip
 
 

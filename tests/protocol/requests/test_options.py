@@ -121,11 +121,12 @@ class TestTasks:
         assert task_of(request) is TASKS["polygonize"]
 
     def test_paths_that_are_not_given_are_left_out(self):
-        assert paths({"a": "x", "b": None, "c": ""}, ("a", "b", "c", "d")) == ["x"]
+        assert paths({"a": "x", "b": None, "c": "", "e": ("y", "z")}, ("a", "b", "c", "d", "e")) == ["x", "y", "z"]
 
     def test_kinds_of_outputs(self):
         task = TASKS["segment_raster"]
         assert isinstance(task, Task)
-        assert (task.rasters, task.pages) == (("output", "confidence", "novelty"), ("report",))
+        assert task.rasters == ("output", "confidence", "novelty", "probabilities")
+        assert task.pages == ("report",)
         assert set(task.vectors) == {"polygons", "buildings", "roads"}
         assert (TASKS["segment_folder"].tree, TASKS["segment_folder"].outputs) == (True, ())
