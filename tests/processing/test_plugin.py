@@ -72,9 +72,6 @@ class FakeInterface:
     def mainWindow(self) -> None:  # noqa: N802
         return None
 
-    def activeLayer(self) -> None:  # noqa: N802
-        return None
-
     def addPluginToMenu(self, _: str, action: object) -> None:  # noqa: N802
         self.menu.append(action)
 

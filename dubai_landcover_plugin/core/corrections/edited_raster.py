@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import datetime, timezone
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +17,7 @@ from rasterio.enums import Resampling
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.attribute_table import LAND_COVER, legend_xml
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, Ids
+from dubai_landcover_plugin.core.io.edits import EDITS_TAG, earlier_edits
 from dubai_landcover_plugin.core.io.output_check import refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import outputs_of
 from dubai_landcover_plugin.core.io.qml import raster_style_beside
@@ -30,8 +30,6 @@ from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, EditResult, RecodeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
 
-EDITS_TAG = "LANDCOVER_EDITS"
-"""Tag with the edits of a raster as a JSON list, the earliest first."""
 _KEPT_TAGS = ("LANDCOVER_RUN", "ERROR_RATIOS")  # of the run that classified the raster
 _STRIP_PIXELS, _STRIP_ROWS = 1 << 22, 512
 
@@ -173,12 +171,3 @@ def _tags(
     }
     kept = {name: source.tags[name] for name in _KEPT_TAGS if name in source.tags}
     return {**kept, **class_tags(source.scheme), EDITS_TAG: dumps([*earlier_edits(source.tags), edit])}
-
-
-def earlier_edits(tags: Mapping[str, str]) -> list[Any]:
-    """Return the edits that the tags of a raster record, the earliest first; none if they are missing or damaged."""
-    try:
-        found = json.loads(tags.get(EDITS_TAG, "[]"))
-    except ValueError:
-        return []
-    return found if isinstance(found, list) else []

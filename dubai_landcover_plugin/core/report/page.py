@@ -9,6 +9,7 @@ from itertools import pairwise
 from dubai_landcover_plugin.core.html.environment import render
 from dubai_landcover_plugin.core.html.numbers import MISSING, AreaUnit, area_unit, percent, thousands
 from dubai_landcover_plugin.core.html.table import Bar, Cell, Column, Named, Part, Stack, Table
+from dubai_landcover_plugin.core.io.edits import EditRecord
 from dubai_landcover_plugin.core.report.counts import BLOCK_M
 from dubai_landcover_plugin.core.report.map_svg import CONFIDENCE_STOPS, Maps
 from dubai_landcover_plugin.core.report.provenance import Provenance
@@ -20,6 +21,8 @@ from dubai_landcover_plugin.core.report.statistics import (
 )
 
 _MOST_ZONES = 500  # listed on the page; the CSV table has all
+_MOST_EDITS, _MOST_PAIRS = 20, 6
+_TOOLS = {"apply_corrections": "Apply Corrections", "recode_classes": "Recode Classes"}
 _SURFACES = {"plane": "in the plane of the CRS", "ellipsoid": "on the WGS 84 ellipsoid"}
 _CONFIDENCE_COLOURS = ("#b2452c", "#e59a4c", "#a9c9a4", "#4f8a63")
 """From low to high: one for each interval between 0, the thresholds and 100 %."""
@@ -67,6 +70,7 @@ def report_page(source: Provenance, raster: AreaStatistics, zones: Sequence[Area
         ramp=", ".join(f"{colour} {percentage}%" for percentage, colour in CONFIDENCE_STOPS),
         zones=_zone_tables(source, raster, zones) if zones else None,
         block=f"{BLOCK_M:g} {'px' if source.crs is None else 'm'}",
+        edits=_edit_table(source.edits, sum(one.pixels for one in raster.classes)) if source.edits else None,
         sources=_sources(source),
     )
 
@@ -178,6 +182,31 @@ def _zone_tables(source: Provenance, raster: AreaStatistics, zones: Sequence[Are
         unit.sign,
         max(len(zones) - _MOST_ZONES, 0),
     )
+
+
+def _edit_table(edits: Sequence[EditRecord], pixels: int) -> Table:
+    """Return a row for each of the last runs of a tool, with the pixels that it changed by pair of classes."""
+    rows = []
+    for edit in edits[-_MOST_EDITS:]:
+        pairs = [f"{pair} {thousands(count)}" for pair, count in edit.changes[:_MOST_PAIRS]]
+        more = len(edit.changes) - len(pairs)
+        text = ", ".join([*pairs, *([f"{more} more"] if more > 0 else [])])
+        rows.append(
+            (
+                _TOOLS.get(edit.tool, edit.tool) or MISSING,
+                edit.finished[:16].replace("T", " ") or MISSING,
+                thousands(edit.edits) if edit.edits else MISSING,
+                thousands(edit.changed),
+                percent(edit.changed / pixels) if pixels else MISSING,
+                text or MISSING,
+            )
+        )
+    columns = (
+        Column("Tool"), Column("Time (UTC)"), Column("Corrections", number=True),
+        Column("Changed,\npixels", number=True), Column("Share", number=True),
+        Column("Changed pixels by classes", width="42%"),
+    )  # fmt: skip
+    return Table(columns, tuple(rows))
 
 
 def _sources(source: Provenance) -> list[tuple[str, str]]:

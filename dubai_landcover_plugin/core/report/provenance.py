@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from dubai_landcover_plugin.core.io.edits import EditRecord
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 
 
@@ -28,6 +29,7 @@ class Provenance:
         notes: Warnings for the reader.
         error_ratios: Measured wrong share of classes relative to the expected one, by name; empty if unknown.
         measured_on: Surface of the areas, see :attr:`.Grid.measured_on`.
+        edits: Corrections of the raster since it was classified, the earliest first.
     """
 
     title: str
@@ -46,6 +48,7 @@ class Provenance:
     notes: tuple[str, ...]
     error_ratios: tuple[tuple[str, float], ...] = ()
     measured_on: str | None = None
+    edits: tuple[EditRecord, ...] = ()
 
     @property
     def unit(self) -> str:

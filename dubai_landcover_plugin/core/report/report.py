@@ -16,6 +16,7 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.grid.ground import GroundScale
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
 from dubai_landcover_plugin.core.io.confidence import UNKNOWN, ConfidenceSource
+from dubai_landcover_plugin.core.io.edits import read_edits
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.core.report.counts import PERCENTS, Blocks, ClassCounts, Strip
@@ -170,6 +171,7 @@ def _provenance(
             (entry.name, source.error_ratios[entry.id]) for entry in scheme.classes if entry.id in source.error_ratios
         ),
         measured_on=grid.measured_on,
+        edits=read_edits(source.tags),
     )
 
 

@@ -1,5 +1,7 @@
 """The page of a report."""
 
+import json
+
 import numpy as np
 import rasterio
 from affine import Affine
@@ -49,3 +51,34 @@ class TestPage:
                 shown.append(picture.read(1))
         assert (shown[0] == shown[1]).all()
         assert shown[0][0, 0] == 4
+
+    def test_corrections_are_listed(self, tmp_path, town):
+        report(tmp_path, town)
+        assert "Corrections" not in page(tmp_path).text
+        edit = {
+            "tool": "apply_corrections", "finished": "2026-02-03T04:05:06+00:00", "request": {"input": "/secret/a.tif"},
+            "edits": 12, "unused": 1, "changed": 60, "changes": {"Land → Road": 50, "<Old> → Land": 10},
+        }  # fmt: skip
+        many = {"tool": "recode_classes", "changes": {f"A → {number}": 1 for number in range(9)}, "changed": 9}
+        with rasterio.open(town, "r+") as raster:
+            raster.update_tags(LANDCOVER_EDITS=json.dumps([edit, many]))
+        report(tmp_path, town, overwrite=True)
+        text = page(tmp_path).text
+        for words in ("Apply Corrections", "2026-02-03 04:05", "Land → Road 50, <Old> → Land 10", "Recode Classes"):
+            assert words in text
+        assert "A → 5 1, 3 more" in text
+        assert "secret" not in text
+
+    def test_a_long_history_is_cut_and_a_damaged_one_left_out(self, tmp_path, town):
+        edits = [{"tool": f"tool {number}", "changed": 1, "changes": {"Land → Road": 1}} for number in range(30)]
+        with rasterio.open(town, "r+") as raster:
+            raster.update_tags(LANDCOVER_EDITS=json.dumps(edits))
+        report(tmp_path, town)
+        text = page(tmp_path).text
+        assert "the last 20 of 30 runs" in text
+        assert "tool 29" in text
+        assert "tool 9<" not in text
+        with rasterio.open(town, "r+") as raster:
+            raster.update_tags(LANDCOVER_EDITS='[7, "x"]')
+        report(tmp_path, town, overwrite=True)
+        assert "Corrections" not in page(tmp_path).text
