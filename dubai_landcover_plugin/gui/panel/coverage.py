@@ -10,6 +10,7 @@ from typing import Callable
 from osgeo import gdal, ogr, osr
 from qgis.core import QgsGeometry
 
+from dubai_landcover_plugin.gui.panel.region import layer_transform
 from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.processing.layer_nodata import open_source
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
@@ -94,7 +95,7 @@ def part_of_class(source: str, area: QgsGeometry, class_id: int) -> QgsGeometry:
 
 def _strips(dataset: gdal.Dataset, area: QgsGeometry) -> Iterator[_Strip]:
     """Yield the parts of a raster around an area, from the top."""
-    transform = dataset.GetGeoTransform()
+    transform = layer_transform(dataset)
     inverse, box = gdal.InvGeoTransform(transform), area.boundingBox()
     corners = [
         gdal.ApplyGeoTransform(inverse, x, y)

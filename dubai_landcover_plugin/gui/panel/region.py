@@ -32,7 +32,8 @@ def region_at(path: str, x: float, y: float) -> tuple[int, QgsGeometry, bool]:
     dataset = open_source(path)
     if dataset is None:
         raise RequestError(tr("{path} cannot be read.").format(path=path), tr("Check the file."))
-    inverse = gdal.InvGeoTransform(dataset.GetGeoTransform())
+    transform = layer_transform(dataset)
+    inverse = gdal.InvGeoTransform(transform)
     col, row = (math.floor(value) for value in gdal.ApplyGeoTransform(inverse, x, y))
     width, height = dataset.RasterXSize, dataset.RasterYSize
     if not (0 <= col < width and 0 <= row < height):
@@ -47,9 +48,13 @@ def region_at(path: str, x: float, y: float) -> tuple[int, QgsGeometry, bool]:
         geometry = _polygon(dataset, (left, top, right, bottom), value, (col, row))
         is_cut = _touches(geometry, left, top, right, bottom, width, height)
         if not is_cut or size >= _LARGEST:
-            transform = dataset.GetGeoTransform()
             return value, _in_crs(geometry, transform), is_cut
         size *= 2
+
+
+def layer_transform(dataset: gdal.Dataset) -> tuple[float, ...]:
+    """Return the affine transform from pixels to the coordinates of a layer: QGIS counts rows without one downwards."""
+    return dataset.GetGeoTransform(can_return_null=True) or (0.0, 1.0, 0.0, 0.0, 0.0, -1.0)
 
 
 def _polygon(

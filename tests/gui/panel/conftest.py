@@ -23,7 +23,7 @@ if IN_QGIS:
     from qgis.PyQt.QtGui import QMouseEvent
     from qgis.PyQt.QtTest import QTest
 
-    from tests.processing.qgis_fixtures import town, write_raster
+    from tests.processing.qgis_fixtures import town, write_class_map, write_raster
 
 SECONDS = 90  # for an engine to answer on a busy machine
 random_actions: Counter[str] = Counter()
@@ -182,3 +182,26 @@ def hand(dock: Any, canvas: Any, town_layer: Any, tiny_model: str) -> Iterator[H
     yield found
     dock.client.stop()
     assert not [pid for pid in found.pids if is_running(pid)]
+
+
+@pytest.fixture
+def map_layer(canvas: Any, tmp_path: Path) -> Any:
+    """A classified raster in the project and on the canvas."""
+    from tests.gui.panel.correct_cases import class_ids
+
+    layer = QgsRasterLayer(write_class_map(tmp_path / "map.tif", class_ids()), "map")
+    QgsProject.instance().setCrs(layer.crs())
+    QgsProject.instance().addMapLayer(layer)
+    canvas.setDestinationCrs(layer.crs())
+    canvas.setLayers([layer])
+    canvas.setExtent(layer.extent())
+    return layer
+
+
+@pytest.fixture
+def corrector(dock: Any, canvas: Any, map_layer: Any) -> Any:
+    """A user in front of the tab Correct with the classified raster."""
+    from tests.gui.panel.correct_cases import Corrector
+
+    dock.tabs.setCurrentWidget(dock.correct_tab)
+    return Corrector(dock, canvas)

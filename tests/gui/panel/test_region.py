@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from qgis.core import QgsRasterLayer
 
 from dubai_landcover_plugin.gui.panel import region
 from dubai_landcover_plugin.gui.panel.region import region_at
@@ -55,6 +56,16 @@ def test_the_window_grows_with_the_region(raster: str, monkeypatch: pytest.Monke
 def test_places_without_a_region(raster: str, where: tuple[float, float], message: str):
     with pytest.raises(RequestError, match=message):
         region_at(raster, *place(*where))
+
+
+def test_without_georeference_rows_are_counted_downwards(tmp_path: Path, qgis_app: object):
+    ids = np.full((40, 60), 2, np.uint8)
+    ids[10:20, 30:50] = 4
+    path = write_class_map(tmp_path / "plain.tif", ids, epsg=None)
+    extent = QgsRasterLayer(path, "plain").extent()
+    value, polygon, _ = region_at(path, 31.5, -11.5)
+    assert (value, polygon.area()) == (4, 200)
+    assert extent.contains(polygon.boundingBox())
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path, qgis_app: object):
