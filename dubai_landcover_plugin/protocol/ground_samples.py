@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.json_values import array, mapping, number
+from dubai_landcover_plugin.protocol.json_values import array, mapping, number, numbers
 
 CELL = 32
 """Side of a cell, px at the ground sampling distance of the model."""
@@ -72,6 +72,6 @@ class GroundSamples:
             BundleError: if they are inconsistent.
         """
         fields = mapping(value)
-        cells = tuple(tuple(number(one, 0, 255) for one in array(cell)) for cell in array(fields["cells"]))
-        distances = tuple(number(one, 0, _MAX_DISTANCE) for one in array(fields["distances"]))
+        cells = tuple(numbers(cell, 0, 255) for cell in array(fields["cells"]))
+        distances = numbers(fields["distances"], 0, _MAX_DISTANCE)
         return cls(cells, distances, number(fields["usual"], 0, 100))

@@ -42,7 +42,8 @@ def _parts(value: Any) -> list[Any]:
         return list(value.values())
     if isinstance(value, str):
         value.encode()  # UnicodeEncodeError, a ValueError, for surrogates
-    return value if isinstance(value, list) else []
+    # Model files have many thousands of numbers, which need no check.
+    return [item for item in value if type(item) is not float] if isinstance(value, list) else []
 
 
 def number(value: Any, low: float = -math.inf, high: float = math.inf) -> float:
@@ -56,6 +57,18 @@ def number(value: Any, low: float = -math.inf, high: float = math.inf) -> float:
     if not (low <= value <= high and abs(value) <= 1e300):  # also for NaN and for integers that float cannot hold
         raise ValueError(f"a finite number in {low:g} to {high:g} is needed, got {value!r:.60}")
     return float(value)
+
+
+def numbers(value: Any, low: float, high: float) -> tuple[float, ...]:
+    """Return a list of finite numbers in ``low`` to ``high``, at most 1e300.
+
+    Raises:
+        ValueError: if ``value`` is not one.
+    """
+    values = array(value)
+    if {float, int}.issuperset(map(type, values)) and all(low <= item <= high for item in values):
+        return tuple(map(float, values))
+    return tuple(number(item, low, high) for item in values)  # names the one that does not fit
 
 
 def whole(value: Any, low: int, high: int) -> int:

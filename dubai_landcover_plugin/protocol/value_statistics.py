@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.json_values import array, mapping, number
+from dubai_landcover_plugin.protocol.json_values import array, mapping, numbers
 
 LEVELS = (2, 10, 25, 50, 75, 90, 98)
 """Percentages of the quantiles."""
@@ -70,10 +70,7 @@ class ValueStatistics:
             raise ValueError(f"quantiles at {list(LEVELS)} % are needed, got {fields['levels']!r:.60}")
         if not isinstance(fields["stretched"], bool):
             raise ValueError(f"stretched is true or false, got {fields['stretched']!r:.60}")
-        images = tuple(
-            tuple(tuple(number(quantile, 0, 255) for quantile in array(band)) for band in array(image))
-            for image in array(fields["images"])
-        )
+        images = tuple(tuple(numbers(band, 0, 255) for band in array(image)) for image in array(fields["images"]))
         return cls(images, fields["stretched"])
 
 

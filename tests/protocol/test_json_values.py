@@ -1,10 +1,20 @@
 """Values in JSON of unknown origin: what is read, and what is refused."""
 
 import json
+import math
 
 import pytest
 
-from dubai_landcover_plugin.protocol.json_values import MAX_DEPTH, array, mapping, number, parse_json, text, whole
+from dubai_landcover_plugin.protocol.json_values import (
+    MAX_DEPTH,
+    array,
+    mapping,
+    number,
+    numbers,
+    parse_json,
+    text,
+    whole,
+)
 
 
 @pytest.mark.parametrize("value", [None, 1, "a", [], {}, {"a": [1, {"b": "Wohngebäude"}]}, 10**30])
@@ -58,3 +68,12 @@ def test_types_are_not_converted():
     for check, wrong in ((text, 1), (text, "a" * 256), (array, "abc"), (array, {}), (mapping, [])):
         with pytest.raises(ValueError, match="needed"):
             check(wrong)
+
+
+def test_lists_of_numbers_are_checked_as_single_numbers_are():
+    assert numbers([0, 0.5, 255], 0, 255) == (0.0, 0.5, 255.0)
+    assert all(type(one) is float for one in numbers([1, 2], 0, 255))
+    assert numbers([], 0, 1) == ()
+    for wrong in ([1, True], [math.nan], [0.5, -1], [256], ["1"], [None], "12", {}, [10**400]):
+        with pytest.raises(ValueError, match=r"is needed, got"):
+            numbers(wrong, 0, 255)

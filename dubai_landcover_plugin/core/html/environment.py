@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
-
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from typing import TYPE_CHECKING, Any
 
 from dubai_landcover_plugin.core.html.numbers import decimals, hectares, percent, thousands
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -33,6 +34,9 @@ def render(template: str, folder: Path | None = None, **values: Any) -> str:
 @lru_cache
 def environment(folder: Path | None = None) -> Environment:
     """Return the environment of all templates; arguments as for :func:`render`."""
+    # Most runs write only a raster.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     made = Environment(
         loader=FileSystemLoader([TEMPLATES] if folder is None else [folder, TEMPLATES]),
         autoescape=True,

@@ -14,6 +14,7 @@ import queue
 import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -41,6 +42,7 @@ from dubai_landcover_plugin.protocol.errors import LandCoverError
 
 _TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
 _DEVICES = {"cpu": "CPU", "intel-gpu": "GPU"}
+_CONVERTER = "openvino.tools.ovc"
 
 
 def is_installed() -> bool:
@@ -165,11 +167,25 @@ class OpenVinoRuntime:
             self._idle.put(request)
 
 
+@contextlib.contextmanager
+def _left_out(module: str) -> Iterator[None]:
+    """Let imports of a module fail, unless it is already imported."""
+    if module in sys.modules:
+        yield
+        return
+    sys.modules[module] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules[module]
+
+
 def load_openvino() -> Any:
-    """Import and return OpenVINO, with its telemetry disabled."""
+    """Import and return OpenVINO, with its telemetry disabled and without its converter, which few runs need."""
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
     try:
-        import openvino
+        with _left_out(_CONVERTER):
+            import openvino
 
         # Fills OpenVINO's table of data types. Threads that did it at the same time would wait for each other for ever:
         # one holds the table and waits for the interpreter's lock, the other holds the lock and waits for the table.
@@ -284,7 +300,8 @@ def convert_network(bundle: ModelBundle, tta: bool = False, features: bool = Fal
     """
     import torch
 
-    openvino = load_openvino()
+    load_openvino()
+    from openvino.tools.ovc import convert_model
 
     from dubai_landcover_plugin.core.runtimes.network import FeatureNetwork, ProbabilityNetwork
 
@@ -295,7 +312,7 @@ def convert_network(bundle: ModelBundle, tta: bool = False, features: bool = Fal
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of the tracer, about sizes treated as constants; tests compare other sizes
         traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]
-        return openvino.convert_model(traced, example_input=example)
+        return convert_model(traced, example_input=example)
 
 
 def serialize_graph(graph: Any) -> tuple[bytes, bytes]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,10 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import TileGrid, Window
 from dubai_landcover_plugin.core.grid.work_grid import WorkGrid
-from dubai_landcover_plugin.core.io.areas import Areas, read_areas
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+
+if TYPE_CHECKING:
+    from dubai_landcover_plugin.core.io.areas import Areas
 
 Mask = npt.NDArray[np.bool_]
 
@@ -116,6 +119,8 @@ def area_of_interest(
         RequestError: if it has no polygons, or one that is not valid.
         GeoreferenceError: if no polygon is on the raster.
     """
+    from dubai_landcover_plugin.core.io.areas import read_areas  # loads GDAL a second time; most runs need no polygons
+
     areas, warnings = read_areas(source, grid, _NAME, refuse_invalid=True)
     found = AreaOfInterest(areas, grid, work, tiles)
     note = f"Area of interest: {found.polygons:,} {_NAME} of {source}, {found.windows:,} of {len(tiles):,} windows."
