@@ -11,7 +11,7 @@ from dubai_landcover_plugin import __version__
 from dubai_landcover_plugin.cli.program import Program, prepare_streams
 
 from .commands.evaluate import calibrate, evaluate
-from .commands.export import card, export, graphs, quantize, statistics
+from .commands.export import card, export, graphs, precisions, quantize, statistics
 from .commands.inspect import inspect
 from .commands.options import CONTEXT
 from .commands.reproduce import reproduce_published
@@ -36,7 +36,19 @@ def training() -> None:
     """Train, evaluate and export land-cover models."""
 
 
-for _command in (inspect, train, evaluate, calibrate, export, graphs, quantize, statistics, card, reproduce_published):
+for _command in (
+    inspect,
+    train,
+    evaluate,
+    calibrate,
+    export,
+    graphs,
+    quantize,
+    precisions,
+    statistics,
+    card,
+    reproduce_published,
+):
     training.add_command(_command)
 
 

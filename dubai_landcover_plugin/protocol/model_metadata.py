@@ -26,6 +26,10 @@ HEADER_KEY = "stac_item"
 GRAPH_PREFIX = "graph."
 SCALE_PREFIX = "scale."  # of the scales of weights that are stored in 8 bits
 """Prefix of tensors that hold alternative forms of the network, such as ``graph.int8``."""
+PRECISION_METRICS = "precisions"
+"""Key of the metrics in each precision, among the metrics of a model."""
+PRECISION_LOSS = 0.002
+"""Largest loss of mean IoU at which a precision is used without being requested."""
 BUNDLE_SUFFIX = ".safetensors"
 TEACHABLE = ("unet_efficientnet",)
 """Architectures whose decoder levels a teaching session can use."""
@@ -133,6 +137,20 @@ class BundleMetadata:
     band_numbers: tuple[int, ...] = ()
     values: ValueStatistics | None = None
     ground: GroundSamples | None = None
+
+    @property
+    def accurate_precisions(self) -> frozenset[str]:
+        """Precisions whose mean IoU on labelled images is at most :data:`PRECISION_LOSS` below that of float32.
+
+        Empty if that was not measured.
+        """
+        measured = self.metrics.get(PRECISION_METRICS)
+        if not isinstance(measured, dict):
+            return frozenset()
+        found = {name: row.get("miou") for name, row in measured.items() if isinstance(row, dict)}
+        values = {name: value for name, value in found.items() if isinstance(value, (int, float))}
+        least = values.get("float32", _INFINITY) - PRECISION_LOSS
+        return frozenset(name for name, value in values.items() if round(value - least, 9) >= 0)
 
     def require_ground(self) -> GroundSamples:
         """Return the ground samples.

@@ -63,3 +63,23 @@ def test_damaged_band_numbers_are_refused(numbers):
     item["properties"]["landcover:band_numbers"] = numbers
     with pytest.raises(BundleError):
         BundleMetadata.from_stac_item(item)
+
+
+@pytest.mark.parametrize(
+    ("precisions", "accurate"),
+    [
+        ({"float32": {"miou": 0.7}, "bfloat16": {"miou": 0.698}, "int8": {"miou": 0.6979}}, {"float32", "bfloat16"}),
+        (
+            {"float32": {"miou": 0.7}, "bfloat16": {"miou": 0.71}, "images": ["a"], "emulated": True},
+            {"float32", "bfloat16"},
+        ),
+        ({"bfloat16": {"miou": 0.7}}, set()),
+        ({"float32": {"miou": None}, "bfloat16": {"miou": 0.7}}, set()),
+        ({"float32": {"miou": "0.7"}, "bfloat16": [0.7]}, set()),
+        ([0.7], set()),
+        (None, set()),
+    ],
+)
+def test_precisions_are_accurate_within_a_limit(precisions, accurate):
+    assert replace(METADATA, metrics={"precisions": precisions}).accurate_precisions == accurate
+    assert METADATA.accurate_precisions == frozenset()

@@ -1,13 +1,14 @@
-"""The commands ``export``, ``graphs``, ``quantize``, ``statistics`` and ``card``."""
+"""The commands ``export``, ``graphs``, ``quantize``, ``precisions``, ``statistics`` and ``card``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dubai_landcover_plugin.cli.values import Command
 
+from .evaluate import Choice, choice_options, choose_images
 from .options import CONTEXT, argument
 
 if TYPE_CHECKING:
@@ -97,6 +98,20 @@ def quantize(model: str, data: str) -> None:
     from ..exports.quantize import quantize_model
 
     print(quantize_model(model, data))
+
+
+@click.command(cls=Command, context_settings=CONTEXT)
+@argument("model", "A .safetensors model file, modified in place.")
+@choice_options
+def precisions(model: str, **choice: Any) -> None:
+    """Measure a model in float32, bfloat16 and int8 on labelled images; runs then need no trial to choose one."""
+    from dubai_landcover_plugin.core.bundle.bundle import load_bundle
+
+    from ..exports.precisions import add_precisions
+
+    bundle = load_bundle(model)
+    _, dataset, selection = choose_images(Choice(**choice), bundle)
+    add_precisions(model, bundle, dataset, selection)
 
 
 @click.command(cls=Command, context_settings=CONTEXT)

@@ -123,3 +123,13 @@ def _rows(counts: Sequence[Sequence[int]], names: Sequence[str]) -> str:
         shares = " | ".join(f"{100 * count / labelled:.1f}" if labelled else "–" for count in row)
         lines.append(f"| {name} | {shares} |")
     return "\n".join(lines)
+
+
+def precision_rows(measured: dict[str, Any]) -> list[str]:
+    """Return accuracy and mean IoU in each precision as rows of a Markdown table."""
+    rows = ["| Precision | Accuracy | Mean IoU | Pixels with the class of float32 |", "|---|---|---|---|"]
+    return rows + [
+        f"| {precision} | {row['accuracy']:.4f} | {row['miou']:.4f} | {100 * row['agreement']:.2f} % |"
+        for precision, row in measured.items()
+        if isinstance(row, dict)
+    ]

@@ -6,10 +6,23 @@ from pathlib import Path
 from typing import Any
 
 from dubai_landcover_plugin.core.io.files import write_text
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import (
+    BUNDLE_SUFFIX,
+    PRECISION_METRICS,
+    BundleMetadata,
+    read_metadata,
+)
 
 from ..errors import TrainingError
-from ..evaluation.text import bias_list, class_table, headline_table, interval_note, intervals_of, with_interval
+from ..evaluation.text import (
+    bias_list,
+    class_table,
+    headline_table,
+    interval_note,
+    intervals_of,
+    precision_rows,
+    with_interval,
+)
 from ..loop.comparison import describe_comparison
 
 _CARD_HEAD = "# Model card:"
@@ -38,6 +51,7 @@ def write_card(path: Path, metadata: BundleMetadata, size: int) -> None:
         _metrics(metadata),
         _calibration(metadata),
         _int8(metadata.training.get("int8") or {}),
+        _precisions(metadata.metrics.get(PRECISION_METRICS) or {}),
         _confusions(metadata.metrics),
         _limits(metadata),
         _training(metadata.training),
@@ -203,6 +217,13 @@ def _int8(parity: dict[str, Any]) -> str:
         f"those of 32 bit on {100 * parity['agreement']:.2f} % of {parity['pixels'] / 1e6:.1f} million pixels "
         f"({parity['chips']})."
     )
+
+
+def _precisions(measured: dict[str, Any]) -> str:
+    if not measured:
+        return ""
+    emulated = " bfloat16 was computed by rounding to it in float32." if measured["emulated"] else ""
+    return f"## Precisions\n\nOn {', '.join(measured['images'])}.{emulated}\n\n" + "\n".join(precision_rows(measured))
 
 
 def _confusions(figures: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.bundle.save import add_graphs
 from dubai_landcover_plugin.core.io.files import temporary_folder
 from dubai_landcover_plugin.core.runtimes.openvino_runtime import convert_network, serialize_graph
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
+from dubai_landcover_plugin.protocol.model_metadata import PRECISION_METRICS
 
 from ..data.dataset import Dataset
 from ..data.sources import open_data_of
@@ -76,7 +77,11 @@ def quantize_model(path: str | Path, root: str | Path) -> str:
             f"The classes of the 8-bit model differ: {parity}. At least {100 * LEAST_AGREEMENT:g} % are required.",
             "The file is unchanged; use bfloat16 or float32.",
         )
-    add_graphs(path, replace(metadata, training={**metadata.training, "int8": parity.to_json()}), {INT8: packed})
+    metrics = dict(metadata.metrics)
+    if isinstance(measured_before := metrics.get(PRECISION_METRICS), dict):  # those of the earlier graph
+        metrics[PRECISION_METRICS] = {key: value for key, value in measured_before.items() if key != INT8}
+    described = replace(metadata, training={**metadata.training, "int8": parity.to_json()}, metrics=metrics)
+    add_graphs(path, described, {INT8: packed})
     return f"{path}: {INT8} added, {len(packed) / 1e6:.1f} MB; {parity}"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -88,7 +88,11 @@ def needs_no_torch(bundle: ModelBundle) -> bool:
 
 
 def list_candidates(
-    requested: Candidate, tried: bool, onnx: bool = False, without_torch: bool = False
+    requested: Candidate,
+    tried: bool,
+    onnx: bool = False,
+    without_torch: bool = False,
+    accurate: Set[str] = frozenset(),
 ) -> list[Candidate]:
     """Return the candidates for a run, by expected speed, the fastest first.
 
@@ -98,6 +102,7 @@ def list_candidates(
             float32 on CPUs.
         onnx: Whether the model is an ONNX file. PyTorch does not support those, ONNX Runtime only those.
         without_torch: Whether ``auto`` leaves PyTorch out on CPUs in the precisions that OpenVINO computes there.
+        accurate: See :attr:`.BundleMetadata.accurate_precisions`; if known, ``auto`` takes these on CPUs, and float32.
 
     Raises:
         DeviceError: if the device is not available.
@@ -118,11 +123,12 @@ def list_candidates(
         if "openvino" not in names or requested.device not in ("auto", "cpu"):
             raise RuntimeUnavailableError("Only OpenVINO supports int8, on CPUs.", "Choose another precision.")
         own = Candidate("openvino", "cpu", "int8")
-        return [own, *list_candidates(replace(requested, precision="auto"), tried, onnx, without_torch)]
+        further = list_candidates(replace(requested, precision="auto"), tried, onnx, without_torch, accurate)
+        return [own, *further]
     found = [
         Candidate(name, device, precision)
         for device in _devices(requested.device, onnx)
-        for precision in _precisions(requested.precision, device, tried)
+        for precision in _precisions(requested.precision, device, tried, accurate)
         for name in names
         if not (without_torch and (name, device) == ("torch", "cpu") and precision != "float16")
         and _is_supported(name, device, precision, requested)
@@ -161,12 +167,12 @@ def _devices(requested: str, onnx: bool) -> list[str]:
     return [requested, "cpu"]
 
 
-def _precisions(requested: str, device: str, tried: bool) -> Sequence[str]:
+def _precisions(requested: str, device: str, tried: bool, accurate: Set[str]) -> Sequence[str]:
     """Return the precisions to consider on a device, the fastest first."""
     if requested != "auto":
         return (requested,)
     if device == "cpu":
-        return ("bfloat16", "float32") if tried else ("float32",)
+        return ("bfloat16", "float32") if ("bfloat16" in accurate if accurate else tried) else ("float32",)
     return ("bfloat16", "float16", "float32")
 
 
@@ -240,7 +246,9 @@ class RuntimeSelector:
         Raises:
             LandCoverError: see :func:`list_candidates`.
         """
-        found = list_candidates(self._requested, tried=False, onnx=self._bundle.is_onnx)
+        found = self._candidates(tried=False)
+        if self._without_torch:
+            found = [*found, Candidate("torch", "cpu", "float32")]  # if all others fail
         self._left = [one for one in found if self._shape is not None or one.runtime != "openvino"]
         if not self._left:
             raise RuntimeUnavailableError("OpenVINO needs windows of one shape.", "Choose another runtime.")
@@ -261,12 +269,24 @@ class RuntimeSelector:
 
     @property
     def has_choice(self) -> bool:
-        """Whether there are several candidates to try.
+        """Whether there are several candidates of which a trial would have to find the fastest accurate one.
+
+        On CPUs OpenVINO is the faster the lower the precision; its precisions need no trial if their accuracy is known.
 
         Raises:
             LandCoverError: see :func:`list_candidates`.
         """
-        return len(list_candidates(self._requested, True, self._bundle.is_onnx, self._without_torch)) > 1
+        found = self._candidates(tried=True)
+        known = self._accurate | {"float32", self._requested.precision} if self._accurate else set()
+        is_known = all((one.runtime, one.device) == ("openvino", "cpu") and one.precision in known for one in found)
+        return len(found) > 1 and not is_known
+
+    @property
+    def _accurate(self) -> Set[str]:
+        return self._bundle.metadata.accurate_precisions
+
+    def _candidates(self, tried: bool) -> list[Candidate]:
+        return list_candidates(self._requested, tried, self._bundle.is_onnx, self._without_torch, self._accurate)
 
     def list_stored(self) -> bool:
         """List the candidates of an earlier trial of this model; return whether there was one.
@@ -344,7 +364,7 @@ class RuntimeSelector:
         """Compute the classes of the reference, then try each candidate against them."""
         expected, measured = self._try_reference(chips)
         trials = []
-        for candidate in list_candidates(self._requested, True, self._bundle.is_onnx, self._without_torch):
+        for candidate in self._candidates(tried=True):
             try:
                 if candidate == self._exact:
                     trial = measured

@@ -360,8 +360,10 @@ class TeachingSession:
             height, width = (length + -length % stride for length in job.plan.tiles.window_shape)
             shape = (len(job.bundle.metadata.bands), height, width)
             precision = options.precision if options.precision in ("float32", "bfloat16") else "auto"
-            if precision == "auto" and job.plan.work.height * job.plan.work.width < WORTH_TRYING:
-                precision = "float32"  # as in a run of so small a raster
+            accurate = job.bundle.metadata.accurate_precisions
+            is_small = job.plan.work.height * job.plan.work.width < WORTH_TRYING
+            if precision == "auto" and ("bfloat16" not in accurate if accurate else is_small):
+                precision = "float32"  # as in a run of this model or of so small a raster
             network = open_features(job.bundle, shape, options.runtime, precision, cores(), self._monitor.log)
             self._store = FeatureStore(job, network, self._limit, self._anchors)
         return self._store

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -252,6 +253,32 @@ class TestChoice:
     )
     def test_what_may_compute_on_a_cpu(self, only_cpu, wish, tried, names):
         assert list_candidates(Candidate(*wish.split()), tried) == [Candidate(*name.split()) for name in names]
+
+    @pytest.mark.parametrize(
+        ("accurate", "tried", "precisions"),
+        [
+            ({"float32", "bfloat16"}, False, ["bfloat16", "float32"]),
+            ({"float32"}, True, ["float32"]),
+            ((), False, ["float32"]),
+        ],
+    )
+    def test_measured_accuracy_decides_on_precisions(self, only_cpu, accurate, tried, precisions):
+        found = list_candidates(Candidate("auto", "cpu", "auto"), tried, False, True, frozenset(accurate))
+        assert found == [Candidate("openvino", "cpu", precision) for precision in precisions]
+
+    @pytest.mark.parametrize(("miou", "precision"), [(0.698, "bfloat16"), (0.6979, "float32")])
+    def test_a_model_with_measured_precisions_needs_no_trial(self, only_cpu, monkeypatch, miou, precision):
+        bundle = stub_bundle()
+        table = {"float32": {"miou": 0.7}, "bfloat16": {"miou": miou}, "emulated": False}
+        bundle.metadata = replace(bundle.metadata, metrics={"precisions": table})
+        loaded = []
+        monkeypatch.setattr(choice, "needs_no_torch", lambda bundle: True)
+        monkeypatch.setattr(
+            choice.RuntimeSelector, "_load", lambda self, one: loaded.append(one) or Fake(one, answers(0.9))
+        )
+        predictor = Predictor(bundle, shape=(3, 32, 32), sample=lambda: pytest.fail("tried"))
+        assert loaded == [Candidate("openvino", "cpu", precision)]
+        assert predictor._selector._left[-1] == Candidate("torch", "cpu", "float32")
 
     def test_a_graphics_card_comes_first_and_the_cpu_stands_in_for_it(self, only_cpu, monkeypatch):
         monkeypatch.setattr(choice.hardware, "may_have_gpu", lambda: True)

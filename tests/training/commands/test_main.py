@@ -19,7 +19,18 @@ def test_help_lists_the_commands_in_the_order_of_their_use(capsys: pytest.Captur
     assert main(["--help"]) == 0
     printed = capsys.readouterr().out
     listed = [line.split()[0] for line in printed.partition("Commands:\n")[2].splitlines()]
-    expected = ["inspect", "train", "evaluate", "calibrate", "export", "graphs", "quantize", "statistics", "card"]
+    expected = [
+        "inspect",
+        "train",
+        "evaluate",
+        "calibrate",
+        "export",
+        "graphs",
+        "quantize",
+        "precisions",
+        "statistics",
+        "card",
+    ]
     assert listed == [*expected, "reproduce-published"]
 
 
