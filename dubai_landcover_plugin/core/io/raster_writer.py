@@ -70,6 +70,16 @@ class RasterStyle:
         """Names of the bands."""
         return (self.description,) if isinstance(self.description, str) else self.description
 
+    @property
+    def predictor(self) -> int:
+        """TIFF predictor: differences of neighbours compress grey values better, and class ids worse."""
+        return 1 if self.colours is not None else 2
+
+    @property
+    def level(self) -> int:
+        """Level of DEFLATE: for grey values, which hardly repeat, higher ones take time and save nothing."""
+        return 6 if self.colours is not None else 1
+
 
 class _GdalErrors(logging.Handler):
     """Collects the errors that GDAL logs, because closing a dataset does not raise them."""
@@ -254,6 +264,8 @@ class LandCoverWriter:
                     blockxsize=BLOCK,
                     blockysize=BLOCK,
                     compress="deflate",
+                    predictor=self._style.predictor,
+                    zlevel=self._style.level,
                     bigtiff="if_safer",
                     **place,
                     **({"interleave": "band", "photometric": "minisblack"} if len(self._style.bands) > 1 else {}),
@@ -293,15 +305,16 @@ class LandCoverWriter:
             dataset.update_tags(**tags)
             factors = self._overview_factors()
             if factors:
-                with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS"):
+                predictor, level = str(self._style.predictor), str(self._style.level)
+                with rasterio.Env(GDAL_NUM_THREADS="ALL_CPUS", PREDICTOR_OVERVIEW=predictor, ZLEVEL_OVERVIEW=level):
                     dataset.build_overviews(factors, self._style.overviews)
 
     def _optimise(self) -> None:
         """Rewrite the file in the layout of a cloud-optimised GeoTIFF, overviews included."""
         ordered = self._folder / f"{self.path.stem}.cog.tif"
-        rasterio.shutil.copy(
-            self._partial, ordered, driver="COG", compress="DEFLATE", blocksize=BLOCK, bigtiff="IF_SAFER"
-        )
+        predictor = "STANDARD" if self._style.predictor == 2 else "NO"
+        options = {"compress": "DEFLATE", "predictor": predictor, "level": self._style.level}
+        rasterio.shutil.copy(self._partial, ordered, driver="COG", blocksize=BLOCK, bigtiff="IF_SAFER", **options)
         os.replace(ordered, self._partial)  # one temporary file by another; abort() removes what is left of either
 
     def _verify(self) -> None:

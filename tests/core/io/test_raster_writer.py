@@ -92,6 +92,22 @@ def test_several_bands_have_names_and_are_verified(tmp_path, shape, cog, monkeyp
             writer.finish({})
 
 
+@pytest.mark.parametrize("cog", [False, True])
+@pytest.mark.parametrize("colours", [None, {0: (0, 0, 0), 1: (10, 20, 30)}])
+def test_grey_bands_store_differences_and_those_with_a_palette_do_not(tmp_path, colours, cog):
+    slope = np.add.outer(np.arange(600), np.arange(700)).astype(np.uint8)
+    path = tmp_path / "band.tif"
+    with LandCoverWriter(path, grid(600, 700), RasterStyle(255, "Band", colours), cog=cog) as writer:
+        writer.write_rows(slope)
+        writer.finish({})
+        writer.place()
+    for level in (None, 0):
+        with rasterio.open(path, **({} if level is None else {"overview_level": level})) as dataset:
+            assert level is not None or (dataset.read(1) == slope).all()
+            found = dataset.tags(ns="IMAGE_STRUCTURE").get("PREDICTOR", "1")
+            assert found == ("2" if colours is None else "1")
+
+
 def test_a_cloud_optimised_file_that_went_wrong_is_not_put_into_place(tmp_path, monkeypatch):
     def spoiled(source, target, **options):
         with rasterio.open(source) as dataset, rasterio.open(target, "w", **dataset.profile) as copy:
