@@ -9,6 +9,7 @@ from qgis.PyQt.QtCore import QCoreApplication, QLocale, Qt, QTranslator
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QAction
 
+from dubai_landcover_plugin.processing.running import stop_runs
 from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.provider import DubaiLandCoverProvider
 
@@ -46,9 +47,11 @@ class DubaiLandCoverPlugin:
         self._add_panel()
         self._add_action(self._translated("Segment Land Cover…"), self._open_algorithm)
         self._add_action(self._translated("Set up the engine…"), self._open_engine_dialog)
+        self._offer_set_up()
 
     def unload(self) -> None:
-        """Unregister everything."""
+        """Cancel runs in progress and unregister everything."""
+        stop_runs()
         for action in self._actions:
             self._iface.removePluginMenu(MENU, action)
             self._iface.removeToolBarIcon(action)
@@ -88,6 +91,12 @@ class DubaiLandCoverPlugin:
         action.triggered.connect(called)
         self._iface.addPluginToMenu(MENU, action)
         self._actions.append(action)
+
+    def _offer_set_up(self) -> None:
+        """Offer the set-up in the message bar while there is no engine."""
+        from dubai_landcover_plugin.gui.set_up_message import offer_set_up
+
+        offer_set_up(self._iface.messageBar(), self._open_engine_dialog)
 
     def _open_algorithm(self) -> None:
         import processing  # a plugin of QGIS that is loaded after this module

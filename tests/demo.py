@@ -85,9 +85,8 @@ def print_areas(record: dict[str, Any], truth: dict[str, Any] | None) -> None:
         print(f"{name:12}{count / total:8.1%}{area:>14}{text}")
     if truth:
         print(f"\nAgreement with the truth: accuracy {truth['accuracy']:.3f}, mean IoU {truth['miou']:.3f}")
-        print(
-            "(The truth counts single roofs and trees; the labels that taught the model count whole plots and groves.)"
-        )
+        if record["model"]["name"] == "dubai":
+            print("(The truth counts single roofs and trees; the labels that taught this model count whole plots.)")
 
 
 def _legend_order(name: str) -> int:

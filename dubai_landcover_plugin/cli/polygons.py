@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from dubai_landcover_plugin.cli.options import Outcome, command, parameter, parameters_of
 from dubai_landcover_plugin.cli.terminal import TerminalMonitor
 from dubai_landcover_plugin.cli.values import Argument
+from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import VECTOR_SUFFIXES
 from dubai_landcover_plugin.protocol.requests.polygons import (
     ClassFilesRequest,
@@ -25,6 +27,12 @@ def _run(values: dict[str, Any], monitor: TerminalMonitor) -> Outcome:
     if values["output"].lower().endswith(tuple(VECTOR_SUFFIXES)):
         result = polygonize(PolygonizeRequest.from_options(values), monitor)
         return Outcome(result.to_json(), _lines(result, dict.fromkeys(result.counts, result.file)))
+    if suffix := Path(values["output"]).suffix:
+        raise RequestError(
+            f"{values['output']} is neither a folder nor a vector file that can be written: {suffix} is not among "
+            f"{', '.join(VECTOR_SUFFIXES)}.",
+            "Choose one of these, or a folder without a dot in its name.",
+        )
     request = ClassFilesRequest.from_options({**values, "output_folder": values["output"]})
     written = export_class_polygons(request, monitor)
     return Outcome(written.to_json(), _lines(written, written.files))

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+from dubai_landcover_plugin.protocol.remaining_time import RemainingTime
 from dubai_landcover_plugin.protocol.streams import write_text
 
 
@@ -22,6 +23,7 @@ class TerminalMonitor:
     def __init__(self) -> None:
         self._cancelled = False
         self._live = sys.stderr.isatty()
+        self._remaining = RemainingTime()
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -39,8 +41,10 @@ class TerminalMonitor:
 
     def report(self, done: int, total: int, text: str = "") -> None:
         """Redraw the progress line, if standard error is a terminal."""
+        left = self._remaining.words(done, total)
         if self._live:
-            self._write(f"\r\033[K{100 * done / max(total, 1):5.1f} %  {text}")
+            shown = "  ".join(part for part in (f"{100 * done / max(total, 1):5.1f} %", text, left) if part)
+            self._write(f"\r\033[K{shown}")
 
     def log(self, level: str, text: str) -> None:
         """Print a message on its own line."""

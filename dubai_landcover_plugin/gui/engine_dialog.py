@@ -10,13 +10,23 @@ from typing import Any
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QCloseEvent
-from qgis.PyQt.QtWidgets import QDialog, QHBoxLayout, QLabel, QProgressBar, QPushButton, QTextEdit, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+    QTextEdit,
+    QVBoxLayout,
+    QWidget,
+)
 
 from dubai_landcover_plugin.gui.engine_task import EngineTask
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import Monitor
-from dubai_landcover_plugin.runner.installer import NEEDED_MB, install_engine
-from dubai_landcover_plugin.runner.interpreter import engine_folder
+from dubai_landcover_plugin.runner.installer import NEEDED_MB, install_engine, is_outdated
+from dubai_landcover_plugin.runner.interpreter import engine_folder, installed_engine
 from dubai_landcover_plugin.runner.run import run_task
 from dubai_landcover_plugin.runner.settings import engine_interpreter, profile_folder
 
@@ -91,6 +101,7 @@ class EngineDialog(QDialog):
                     path=escape(found.path), origin=escape(found.origin)
                 )
                 + "</b>"
+                + self._update_note()
             )
             self._check.setEnabled(not running)
         except LandCoverError as error:
@@ -99,9 +110,32 @@ class EngineDialog(QDialog):
         self._set_up.setEnabled(not running)
         self._cancel.setEnabled(running)
 
+    def _update_note(self) -> str:
+        """Return a sentence where this version of the plugin has newer libraries; empty otherwise."""
+        folder = profile_folder()
+        outdated = is_outdated(folder, requirements_folder())
+        self._set_up.setText(_tr("Update") if outdated else _tr("Set up"))
+        if not outdated:
+            return ""
+        return "<br>" + _tr("This version of the plugin comes with other versions of its libraries: press Update.")
+
     def _start_set_up(self) -> None:
         folder, requirements = profile_folder(), requirements_folder()
+        if installed_engine(folder) is not None and not self._is_confirmed():
+            return
         self._start(_tr("Set up the land-cover engine"), lambda monitor: install_engine(folder, requirements, monitor))
+
+    def _is_confirmed(self) -> bool:
+        """Ask before an engine that works is replaced."""
+        answer = QMessageBox.question(
+            self,
+            self.windowTitle(),
+            _tr(
+                "There is an engine already. Build a new one? The present one stays in use until the new one is ready "
+                "and tested; if that fails, it is kept."
+            ),
+        )
+        return bool(answer == QMessageBox.StandardButton.Yes)
 
     def _start_check(self) -> None:
         try:

@@ -18,6 +18,7 @@ from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from dubai_landcover_plugin.processing.feedback import FeedbackMonitor
+from dubai_landcover_plugin.processing.running import running
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RunCancelled
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.requests.request import dumps
@@ -185,9 +186,9 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
         try:
             interpreter = engine_interpreter()
             feedback.pushDebugInfo(tr("Engine: {path} (from {origin})").format(**vars(interpreter)))
-            return run_task(interpreter.path, task, request, FeedbackMonitor(feedback))
+            with running(feedback):
+                return run_task(interpreter.path, task, request, FeedbackMonitor(feedback))
         except RunCancelled as error:
-            feedback.pushInfo(str(error))
             raise QgsProcessingException(str(error)) from error
         except LandCoverError as error:
             raise QgsProcessingException(str(error)) from error

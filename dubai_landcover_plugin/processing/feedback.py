@@ -6,6 +6,8 @@ import time
 
 from qgis.core import QgsProcessingFeedback
 
+from dubai_landcover_plugin.protocol.remaining_time import RemainingTime
+
 _SECONDS_BETWEEN_LINES = 5.0
 
 
@@ -19,11 +21,14 @@ class FeedbackMonitor:
         self._feedback = feedback
         self._last_line = 0.0
         self._last_stage = ""
+        self._remaining = RemainingTime()
 
     def report(self, done: int, total: int, text: str = "") -> None:
-        """Move the progress bar; show the throughput from time to time."""
+        """Move the progress bar; show the step and the time left from time to time."""
         if total > 0:
             self._feedback.setProgress(100.0 * min(done / total, 1.0))
+        left = self._remaining.words(done, total)
+        text = f"{text}, {left}" if text and left else text or left
         now = time.monotonic()
         if text and text != self._last_stage and now - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line, self._last_stage = now, text

@@ -102,6 +102,14 @@ def engine_path(layer: QgsRasterLayer) -> str:
     return os.path.abspath(path)
 
 
+def is_classified(layer: QgsRasterLayer) -> bool:
+    """Return whether a layer is a classified raster that the engine has written, by its tags."""
+    if layer.providerType() != "gdal" or layer.bandCount() != 1:
+        return False
+    dataset = open_source(layer.source())
+    return dataset is not None and bool(dataset.GetMetadataItem("UNLABELED_CLASS"))
+
+
 def path_is_temporary(path: str) -> bool:
     """Return whether a file is in QGIS's folder of temporary files, where its name means nothing."""
     folder = os.path.realpath(QgsProcessingUtils.tempFolder())

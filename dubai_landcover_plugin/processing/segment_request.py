@@ -16,10 +16,10 @@ from qgis.core import (
 
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, is_skipped
-from dubai_landcover_plugin.processing.inputs import engine_path
+from dubai_landcover_plugin.processing.inputs import engine_path, is_classified
 from dubai_landcover_plugin.processing.message_bar import warn_in_message_bar
 from dubai_landcover_plugin.processing.parameters import label, option_values
-from dubai_landcover_plugin.protocol.errors import BandError, BundleError
+from dubai_landcover_plugin.protocol.errors import BandError, BundleError, RequestError
 from dubai_landcover_plugin.protocol.model_folders import readable_models, user_model_folder
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
@@ -161,6 +161,11 @@ def check_parameters(
             tr("Choose among those."),
         )
     path = engine_path(layer)
+    if is_classified(layer):
+        raise RequestError(
+            tr("The layer '{name}' is a classified raster, a result, and no image.").format(name=layer.name()),
+            tr("Choose the image as input."),
+        )
     for name in (str(item.key) for item in request.described() if item.option.writes == "raster"):
         check_not_input(parameters, name, path)
 

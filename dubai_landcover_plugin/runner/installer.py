@@ -5,6 +5,7 @@ Started only by the user, from the menu: algorithms and headless runs install no
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import queue
@@ -12,6 +13,7 @@ import shutil
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.errors import LandCoverError
@@ -19,12 +21,19 @@ from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 from dubai_landcover_plugin.runner.environment import engine_environment
 from dubai_landcover_plugin.runner.errors import EngineSetupError
 from dubai_landcover_plugin.runner.exit_codes import explain_exit
-from dubai_landcover_plugin.runner.interpreter import COMPLETE_MARK, engine_folder, environment_python
+from dubai_landcover_plugin.runner.interpreter import (
+    COMPLETE_MARK,
+    engine_folder,
+    engine_folders,
+    environment_python,
+    installed_engine,
+)
 from dubai_landcover_plugin.runner.package_sources import installer_environment, uv_redirection, without_index
 from dubai_landcover_plugin.runner.worker_process import END, WorkerProcess
 
 NEEDED_MB = 3000
 NEEDED_WITH_CUDA_MB = 9000
+_LOCKS = ("engine.txt", "torch-cpu.txt", "torch.txt")
 _LOWEST, _BELOW = (3, 10), (3, 14)
 _PROBE = "import ensurepip, sys, venv; print('.'.join(map(str, sys.version_info[:2])))"
 
@@ -88,7 +97,10 @@ def find_installer(monitor: Monitor) -> Installer:
 
 
 def install_engine(profile_folder: str | Path, requirements: Path, monitor: Monitor) -> Path:
-    """Replace the engine's environment by a new one and return its interpreter.
+    """Build a new environment for the engine and return its interpreter.
+
+    It is built and tested beside the one in use, which is replaced by the mark of the new one, written last, and then
+    removed. Until then, and if anything fails, the earlier one works as before.
 
     Args:
         profile_folder: Folder of the QGIS profile.
@@ -99,7 +111,11 @@ def install_engine(profile_folder: str | Path, requirements: Path, monitor: Moni
         EngineSetupError: if a step fails; the unfinished environment is removed.
         RunCancelled: if the monitor cancels; the unfinished environment is removed.
     """
-    folder = engine_folder(profile_folder)
+    in_use = installed_engine(profile_folder)
+    for unfinished in engine_folders(profile_folder):
+        if unfinished != in_use:
+            _remove(unfinished)
+    folder = _free_folder(profile_folder)
     installer = find_installer(monitor)
     _check_space(folder, NEEDED_MB)
     redirection = uv_redirection(installer_environment()) if installer.uv else ""
@@ -107,7 +123,6 @@ def install_engine(profile_folder: str | Path, requirements: Path, monitor: Moni
         raise EngineSetupError(
             f"uv would install the packages elsewhere: {redirection}.", "Remove that setting, then try again."
         )
-    _remove(folder)
     folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         monitor.report(0, 4, "Creating the environment")
@@ -119,12 +134,62 @@ def install_engine(profile_folder: str | Path, requirements: Path, monitor: Moni
         monitor.report(3, 4, "Checking")
         python = environment_python(folder)
         _run([str(python), "-I", "-c", "import numpy, pyogrio, rasterio, safetensors, shapely, torch"], monitor)
-        (folder / COMPLETE_MARK).write_text(json.dumps({"python": str(python), "installer": installer.uv or "pip"}))
-        monitor.report(4, 4, "Done")
+        raise_if_cancelled(monitor)
+        _write_mark(
+            folder, {"python": str(python), "installer": installer.uv or "pip", "lock": lock_hash(requirements)}
+        )
     except BaseException:
         _remove(folder)
         raise
+    if in_use is not None:
+        _remove_replaced(in_use, monitor)
+    monitor.report(4, 4, "Done")
     return python
+
+
+def lock_hash(requirements: Path) -> str:
+    """Return the SHA-256 of the locked requirements, whatever their line ends."""
+    digest = hashlib.sha256()
+    for name in _LOCKS:
+        digest.update(b"\n".join((requirements / name).read_bytes().split()))
+    return digest.hexdigest()
+
+
+def is_outdated(profile_folder: str | Path, requirements: Path) -> bool:
+    """Return whether the environment in the profile has other libraries than the plugin's locked requirements.
+
+    False where there is none.
+    """
+    folder = installed_engine(profile_folder)
+    if folder is None:
+        return False
+    try:
+        mark = json.loads((folder / COMPLETE_MARK).read_text(encoding="utf-8"))
+        return bool(mark.get("lock") != lock_hash(requirements))
+    except (OSError, ValueError, AttributeError):
+        return True
+
+
+def _free_folder(profile_folder: str | Path) -> Path:
+    """Return the folder of a new environment."""
+    first = engine_folder(profile_folder)
+    names = (first.with_name(f"{first.name}-{number}") for number in count(2))
+    return next(path for path in chain([first], names) if not path.exists())
+
+
+def _write_mark(folder: Path, content: dict[str, str]) -> None:
+    """Make an environment the one in use, at once."""
+    new = folder / f"{COMPLETE_MARK}.new"
+    new.write_text(json.dumps(content), encoding="utf-8")
+    os.replace(new, folder / COMPLETE_MARK)
+
+
+def _remove_replaced(folder: Path, monitor: Monitor) -> None:
+    """Remove the earlier environment; what a running program holds is removed by the next set-up."""
+    try:
+        _remove(folder)
+    except (OSError, EngineSetupError) as error:
+        monitor.log("warning", f"The earlier engine in {folder} could not be removed completely: {error}")
 
 
 def _install_torch(installer: Installer, folder: Path, requirements: Path, monitor: Monitor) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ from dubai_landcover_plugin.runner.errors import EngineMissingError
 
 VARIABLE = "DUBAI_LANDCOVER_PYTHON"
 COMPLETE_MARK = "engine-complete.json"
+_ENGINE = re.compile(r"engine(-\d+)?")
 _REMEDY = (
-    "In QGIS choose Plugins > Dubai Land Cover > Set up the engine…; without a desktop, run 'make setup' in the source "
-    f"folder and set {VARIABLE} to .venv/bin/python there."
+    "In QGIS choose Plugins > Dubai Land Cover > Set up the engine…; without a desktop, install the engine with pip "
+    f"and set {VARIABLE} to its Python."
 )
 
 
@@ -27,8 +29,30 @@ class Interpreter:
 
 
 def engine_folder(profile_folder: str | Path) -> Path:
-    """Return the folder of the environment that the plugin installs in a QGIS profile."""
+    """Return the folder of the first environment that the plugin installs in a QGIS profile.
+
+    A later one gets a number, such as ``engine-2``: it is built beside the earlier one, which stays in use meanwhile.
+    """
     return Path(profile_folder) / "dubai_landcover" / "engine"
+
+
+def engine_folders(profile_folder: str | Path) -> list[Path]:
+    """Return the folders of all environments in a QGIS profile, finished or not."""
+    first = engine_folder(profile_folder)
+    return sorted(path for path in first.parent.glob(f"{first.name}*") if _ENGINE.fullmatch(path.name))
+
+
+def installed_engine(profile_folder: str | Path) -> Path | None:
+    """Return the folder of the environment to use: the one that was finished last; None if there is none."""
+    found = []
+    for folder in engine_folders(profile_folder):
+        try:
+            finished = (folder / COMPLETE_MARK).stat().st_mtime_ns
+        except OSError:
+            continue
+        if environment_python(folder).is_file():
+            found.append((finished, folder))
+    return max(found)[1] if found else None
 
 
 def environment_python(environment_folder: Path) -> Path:
@@ -56,10 +80,9 @@ def find_interpreter(
         if value.strip():
             return Interpreter(_checked(value.strip(), origin), origin)
     if profile_folder is not None:
-        folder = engine_folder(profile_folder)
-        python = environment_python(folder)
-        if python.is_file() and (folder / COMPLETE_MARK).is_file():
-            return Interpreter(str(python), "the QGIS profile")
+        folder = installed_engine(profile_folder)
+        if folder is not None:
+            return Interpreter(str(environment_python(folder)), "the QGIS profile")
     raise EngineMissingError("The engine that computes land cover is not set up yet.", _REMEDY)
 
 

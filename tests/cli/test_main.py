@@ -238,3 +238,9 @@ def test_names_that_are_no_utf8_are_printed_escaped(tmp_path, tiny_model, flags)
     assert "caf\\udce9" in printed[0]
     if flags:
         assert json.loads(printed[0])["items"][0]["input"] == os.path.join(folder, "a.tif")
+
+
+def test_polygons_in_a_format_that_is_not_written_make_no_folder(source, tmp_path, capsys):
+    assert main(["polygons", str(source), str(tmp_path / "out.kml")]) == 1
+    assert "out.kml is neither a folder nor a vector file that can be written: .kml" in capsys.readouterr().err
+    assert not (tmp_path / "out.kml").exists()

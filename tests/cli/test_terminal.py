@@ -35,7 +35,7 @@ def test_a_terminal_redraws_one_line(monkeypatch):
     monitor.log("info", "text")
     monitor.finish()
     parts = terminal.getvalue().split("\r\033[K")
-    assert parts == ["", " 25.0 %  windows", "  0.0 %  ", "text\n", ""]
+    assert parts == ["", " 25.0 %  windows", "  0.0 %", "text\n", ""]
 
 
 def test_a_closed_terminal_does_not_end_the_run(monkeypatch):

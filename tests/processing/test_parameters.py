@@ -83,7 +83,8 @@ def test_can_execute_names_menu_and_command(algorithm: MAKE, monkeypatch: pytest
     possible, text = made.canExecute()
     assert not possible
     assert "Set up the engine" in text
-    assert "make setup" in text
+    assert "make setup" not in text
+    assert "DUBAI_LANDCOVER_PYTHON" in text
     QgsSettings().setValue("dubai_landcover/interpreter", "/gone/python")
     assert "/gone/python" in made.canExecute()[1]
 

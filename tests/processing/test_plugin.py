@@ -12,9 +12,13 @@ from typing import Any
 
 import pytest
 from qgis.core import QgsApplication
+from qgis.gui import QgsMessageBar
+from qgis.PyQt.QtWidgets import QMessageBox, QPushButton
 
 import dubai_landcover_plugin
+from dubai_landcover_plugin.gui import engine_dialog
 from dubai_landcover_plugin.gui.engine_dialog import EngineDialog, requirements_folder
+from dubai_landcover_plugin.gui.set_up_message import offer_set_up
 from dubai_landcover_plugin.gui.settings_page import SettingsPage
 from dubai_landcover_plugin.plugin import DubaiLandCoverPlugin
 from dubai_landcover_plugin.runner.settings import available_models, natural_colours, text_setting
@@ -49,6 +53,7 @@ class FakeInterface:
         self.toolbar: list = []
         self.docks: list = []
         self._canvas = canvas
+        self.bar = QgsMessageBar()
 
     def mapCanvas(self) -> object:  # noqa: N802
         return self._canvas
@@ -71,6 +76,9 @@ class FakeInterface:
 
     def mainWindow(self) -> None:  # noqa: N802
         return None
+
+    def messageBar(self) -> QgsMessageBar:  # noqa: N802
+        return self.bar
 
     def addPluginToMenu(self, _: str, action: object) -> None:  # noqa: N802
         self.menu.append(action)
@@ -204,6 +212,37 @@ def test_the_engine_dialog_without_an_engine_says_so(qgis_app: object, monkeypat
     assert "does not exist" in dialog._state.text()
     assert not dialog._check.isEnabled()
     assert dialog._set_up.isEnabled()
+
+
+def test_without_an_engine_the_message_bar_offers_the_set_up(
+    qgis_app: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("DUBAI_LANDCOVER_PYTHON", sys.executable)
+    bar, asked = QgsMessageBar(), []
+    assert not offer_set_up(bar, lambda: asked.append(True))
+    assert bar.currentItem() is None
+    monkeypatch.setenv("DUBAI_LANDCOVER_PYTHON", str(tmp_path / "gone"))
+    assert offer_set_up(bar, lambda: asked.append(True))
+    (button,) = [one for one in bar.currentItem().findChildren(QPushButton) if one.text() == "Set up now"]
+    button.click()
+    assert asked == [True]
+
+
+@pytest.mark.parametrize("answer", ["Yes", "No"])
+def test_an_engine_is_replaced_only_if_the_user_says_so(
+    qgis_app: object, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
+):
+    monkeypatch.setenv("DUBAI_LANDCOVER_PYTHON", sys.executable)
+    monkeypatch.setattr(engine_dialog, "installed_engine", lambda folder: tmp_path)
+    monkeypatch.setattr(engine_dialog, "is_outdated", lambda *folders: True)
+    answers = getattr(QMessageBox.StandardButton, answer)
+    monkeypatch.setattr(QMessageBox, "question", lambda *arguments: answers)
+    dialog, started = EngineDialog(), []
+    assert dialog._set_up.text() == "Update"
+    assert "press Update" in dialog._state.text()
+    monkeypatch.setattr(dialog, "_start", lambda title, work: started.append(title))
+    dialog._set_up.click()
+    assert bool(started) == (answer == "Yes")
 
 
 def test_the_requirements_ship_with_the_plugin():

@@ -14,12 +14,14 @@ import processing
 import pytest
 from osgeo import gdal, ogr
 from qgis.core import (
+    QgsApplication,
     QgsCategorizedSymbolRenderer,
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransform,
     QgsFeature,
     QgsGeometry,
     QgsPalettedRasterRenderer,
+    QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeatureSourceDefinition,
     QgsProject,
@@ -248,6 +250,19 @@ def test_buildings_and_roads_in_the_same_run(tmp_path: Path):
     order = [node.name() for node in QgsProject.instance().layerTreeRoot().findLayers()]
     assert order == ["Road network: town", "Buildings: town", "Land cover: town"]
     del layers
+
+
+def test_a_result_is_no_input(raster: str, tmp_path: Path):
+    classified = run("segmentlandcover", {"INPUT": raster, "OUTPUT": str(tmp_path / "o.tif"), **FAST})["OUTPUT"]
+    for name in ("segmentlandcover", "previewlandcover"):
+        made = QgsApplication.processingRegistry().algorithmById(f"dubailandcover:{name}").create()
+        values = {"INPUT": classified, "OUTPUT": str(tmp_path / "again.tif"), **FAST}
+        context = QgsProcessingContext()
+        context.setProject(QgsProject.instance())
+        possible, text = made.checkParameterValues(values, context)
+        assert not possible
+        assert "The layer 'o' is a classified raster, a result, and no image. Choose the image as input." in text
+        assert made.checkParameterValues({**values, "INPUT": raster}, context)[0]
 
 
 def test_second_steps_are_named_after_the_image(tmp_path: Path):

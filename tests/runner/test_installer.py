@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -13,11 +14,12 @@ import pytest
 from dubai_landcover_plugin.protocol.errors import RunCancelled
 from dubai_landcover_plugin.runner import installer
 from dubai_landcover_plugin.runner.errors import EngineMissingError, EngineSetupError
-from dubai_landcover_plugin.runner.installer import Installer, install_engine
+from dubai_landcover_plugin.runner.installer import Installer, install_engine, is_outdated
 from dubai_landcover_plugin.runner.interpreter import (
     COMPLETE_MARK,
     VARIABLE,
     engine_folder,
+    engine_folders,
     environment_python,
     find_interpreter,
 )
@@ -115,6 +117,70 @@ def test_a_full_disk_is_noticed_before_the_old_engine_is_removed(tmp_path: Path,
     with pytest.raises(EngineSetupError, match="MB free"):
         install_engine(tmp_path / "profile", REQUIREMENTS, RecordingMonitor())
     assert python.is_file()
+
+
+@pytest.mark.parametrize(
+    "failing", ["venv", "engine.txt", "import numpy, pyogrio, rasterio, safetensors, shapely, torch"]
+)
+def test_a_set_up_that_fails_leaves_the_earlier_engine_working(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
+):
+    python = build(tmp_path, monkeypatch)
+    with pytest.raises(EngineSetupError):
+        build(tmp_path, monkeypatch, failing=failing)
+    assert find_interpreter("", tmp_path / "profile", {}).path == str(python)
+    assert [path.name for path in engine_folders(tmp_path / "profile")] == ["engine"]
+
+
+def test_a_cancelled_set_up_leaves_the_earlier_engine_working(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    python = build(tmp_path, monkeypatch)
+    with pytest.raises(RunCancelled):
+        build(tmp_path, monkeypatch, RecordingMonitor(cancel=True), slow="engine.txt")
+    assert find_interpreter("", tmp_path / "profile", {}).path == str(python)
+
+
+def test_a_new_engine_replaces_the_earlier_one_once_it_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    first, profile = build(tmp_path, monkeypatch), tmp_path / "profile"
+    (profile / "dubai_landcover" / "engine-7").mkdir()  # left by a set-up that was killed
+    (profile / "dubai_landcover" / "engine-notes").mkdir()
+    second = build(tmp_path, monkeypatch)
+    assert second != first
+    assert not first.exists()
+    assert find_interpreter("", profile, {}).path == str(second)
+    assert [path.name for path in engine_folders(profile)] == ["engine-2"]
+    assert (profile / "dubai_landcover" / "engine-notes").is_dir()
+    third = build(tmp_path, monkeypatch)
+    assert find_interpreter("", profile, {}).path == str(third) == str(first)
+
+
+def test_an_earlier_engine_that_cannot_be_removed_does_not_stop_the_new_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    first = build(tmp_path, monkeypatch)
+    with monkeypatch.context() as patch:
+        patch.setattr("shutil.rmtree", lambda *arguments, **options: None)
+        monitor = RecordingMonitor()
+        second = build(tmp_path, patch, monitor)
+    assert find_interpreter("", tmp_path / "profile", {}).path == str(second)
+    assert any("could not be removed" in text for level, text in monitor.lines if level == "warning")
+    assert first.exists()
+
+
+def test_a_newer_lock_makes_the_engine_outdated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    profile = tmp_path / "profile"
+    assert not is_outdated(profile, REQUIREMENTS)  # there is none
+    build(tmp_path, monkeypatch)
+    assert not is_outdated(profile, REQUIREMENTS)
+    newer = tmp_path / "requirements"
+    shutil.copytree(REQUIREMENTS, newer)
+    with (newer / "engine.txt").open("a") as stream:
+        stream.write("another==1.0\n")
+    assert is_outdated(profile, newer)
+    mark = engine_folder(profile) / COMPLETE_MARK
+    mark.write_text(json.dumps({"python": "x"}))  # of an earlier version of the plugin
+    assert is_outdated(profile, REQUIREMENTS)
+    mark.write_text("damaged")
+    assert is_outdated(profile, REQUIREMENTS)
 
 
 def test_every_locked_file_that_is_installed_ships():

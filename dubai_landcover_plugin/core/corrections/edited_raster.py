@@ -23,7 +23,13 @@ from dubai_landcover_plugin.core.io.outputs import outputs_of
 from dubai_landcover_plugin.core.io.qml import raster_style_beside
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.core.segmentation.class_rows import MapOutputs
-from dubai_landcover_plugin.core.segmentation.vector_outputs import VectorSteps, check_classes, write_vectors
+from dubai_landcover_plugin.core.segmentation.run_progress import CHECKING, EDITING, RunProgress
+from dubai_landcover_plugin.core.segmentation.vector_outputs import (
+    VectorSteps,
+    check_classes,
+    vector_names,
+    write_vectors,
+)
 from dubai_landcover_plugin.protocol.class_tags import class_tags
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
@@ -80,6 +86,8 @@ def write_edited(
         monitor.log("warning", text)
     colours = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in source.scheme.entries}}
     style = RasterStyle(NODATA_ID, LAND_COVER, colours, Resampling.mode)
+    progress = RunProgress(monitor, (EDITING, CHECKING, *vector_names(request)))
+    progress.measure(source.grid.height * source.grid.width)
     with ExitStack() as stack:
         writer = stack.enter_context(
             LandCoverWriter(
@@ -87,8 +95,9 @@ def write_edited(
             )
         )
         outputs = MapOutputs(source.grid, [entry.id for entry in source.scheme.entries], writer, None)
-        counts = _edit_strips(source, edit, outputs, monitor)
-        monitor.report(1, 1, "verifying")
+        progress.enter(EDITING)
+        counts = _edit_strips(source, edit, outputs, progress)
+        progress.enter(CHECKING)
         result = _result(request, source, edit, outputs, counts, found)
         pixels = {number: int(count) for number, count in enumerate(outputs.pixels)}
         legend = partial(legend_xml, source.scheme, pixels)
@@ -99,7 +108,8 @@ def write_edited(
     steps = VectorSteps(
         request.output, request, request.confidence, request.min_area, request.simplify, request.overwrite
     )
-    write_vectors(steps, source.scheme, monitor)
+    write_vectors(steps, source.scheme, progress)
+    progress.finish()
     return replace(result, seconds=round(time.perf_counter() - started, 3))
 
 

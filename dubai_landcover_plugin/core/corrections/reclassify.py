@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 from rasterio.enums import Resampling
 
-from dubai_landcover_plugin.core.corrections.edited_raster import EDITS_TAG, by_pair, earlier_edits
+from dubai_landcover_plugin.core.corrections.edited_raster import by_pair
 from dubai_landcover_plugin.core.io.attribute_table import LAND_COVER, legend_xml
 from dubai_landcover_plugin.core.io.class_map import limited_cache
+from dubai_landcover_plugin.core.io.edits import EDITS_TAG, earlier_edits
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import outputs_of
 from dubai_landcover_plugin.core.io.probabilities import CERTAIN, ProbabilitySource

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
@@ -51,19 +51,52 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, paths
 
 _TASK = TASKS["segment_raster"]
-_STEPS = 1000  # progress steps of one raster
+_STEPS = 100_000  # progress steps of a folder
 _CLOCK = 5.0  # s, tolerance for differing clocks of file systems
+
+
+class _FolderProgress:
+    """Progress of a folder: the sizes of the files that are done, of those that are to be done.
+
+    Args:
+        monitor: Receives it.
+        paths: The rasters.
+    """
+
+    def __init__(self, monitor: Monitor, paths: Sequence[str]) -> None:
+        self.monitor, self._sizes, self._done, self._share = monitor, [_size(path) for path in paths], 0, 0.0
+        self._to_do, self.count = sum(self._sizes), len(paths)
+
+    def report(self, index: int, share: float, text: str) -> None:
+        """Report the share of a raster that is done, 0..1."""
+        done = self._done + share * self._sizes[index]
+        self._share = max(self._share, done / max(self._to_do, 1))
+        self.monitor.report(int(_STEPS * self._share), _STEPS, text)
+
+    def end(self, index: int, is_skipped: bool) -> None:
+        """Count a raster as done; one that was skipped took no time, and leaves the reckoning."""
+        if is_skipped:
+            self._to_do -= self._sizes[index]
+        else:
+            self._done += self._sizes[index]
+
+
+def _size(path: str) -> int:
+    try:
+        return max(os.path.getsize(path), 1)
+    except OSError:
+        return 1
 
 
 class _RasterMonitor:
     """Monitor of one raster of a folder: scales its progress and prefixes its messages with its name."""
 
-    def __init__(self, monitor: Monitor, name: str, index: int, count: int) -> None:
-        self._monitor, self._name, self._index, self._count = monitor, name, index, count
+    def __init__(self, folder: _FolderProgress, name: str, index: int) -> None:
+        self._folder, self._monitor, self._name, self.index = folder, folder.monitor, name, index
 
     def report(self, done: int, total: int, text: str = "") -> None:
-        share = _STEPS * done // max(total, 1)
-        self._monitor.report(self._index * _STEPS + share, self._count * _STEPS, f"{self._name}: {text}")
+        name = f"{self._name} ({self.index + 1} of {self._folder.count})"
+        self._folder.report(self.index, done / total if total > 0 else 0.0, f"{name}: {text}" if text else name)
 
     def log(self, level: str, text: str) -> None:
         self._monitor.log(level, f"{self._name}: {text}")
@@ -285,18 +318,24 @@ def _run_here(
 ) -> Iterator[BatchItem]:
     """Process one raster after the other, with one network for all of them."""
     waiting = []
+    progress = _FolderProgress(monitor, [job.input for job in jobs])
     with Series([job.input for job in jobs]) as series:
         make_executor = partial(LocalExecutor, series=series)
         for index, job in enumerate(jobs):
             raise_if_cancelled(monitor)
             name = str(Path(job.input).relative_to(folder))
-            raster_monitor = _RasterMonitor(monitor, name, index, len(jobs))
+            raster_monitor = _RasterMonitor(progress, name, index)
             try:
-                yield run_one(job, bundle, raster_monitor, redo, make_executor, wait=False)
+                item = run_one(job, bundle, raster_monitor, redo, make_executor, wait=False)
             except LockedError:  # other rasters first
                 waiting.append((job, raster_monitor))
+                continue
+            progress.end(index, item.status == "skipped")
+            yield item
         for job, raster_monitor in waiting:
-            yield run_one(job, bundle, raster_monitor, redo, make_executor)
+            item = run_one(job, bundle, raster_monitor, redo, make_executor)
+            progress.end(raster_monitor.index, item.status == "skipped")
+            yield item
 
 
 def run_one(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -69,8 +68,7 @@ class Pipeline:
         tiles = self._plan.tiles
         start = self._first_to_compute(first)
         windows = tiles.windows_of(start, last)
-        count = (last - start) * len(tiles.col_starts)
-        meter = _Meter(self._monitor, first * len(tiles.col_starts), len(tiles), count, self._pixels_per_window())
+        meter = _Meter(self._monitor, first * len(tiles.col_starts), len(tiles))
         with ThreadPoolExecutor(1, "writer") as writer:
             # At most one batch is being blended and written; ``in_flight`` batches are being computed.
             written: Future[None] | None = None
@@ -135,28 +133,20 @@ class Pipeline:
 
 
 class _Meter:
-    """Reports progress and throughput.
+    """Reports progress.
 
     Args:
         monitor: Receives the progress.
         before: Windows finished before this run.
         total: Windows of the whole plan.
-        count: Windows of this run.
-        pixels: Raster pixels for each window.
     """
 
-    def __init__(self, monitor: Monitor, before: int, total: int, count: int, pixels: float) -> None:
-        self._monitor, self._count, self._pixels = monitor, count, pixels
-        self._before, self._total = before, total
+    def __init__(self, monitor: Monitor, before: int, total: int) -> None:
+        self._monitor, self._before, self._total = monitor, before, total
         self._done = 0
-        self._started = time.perf_counter()
         monitor.report(self._before, self._total, "")
 
     def add(self, windows: int) -> None:
-        """Count finished windows and report throughput (Mpx/s) and remaining time (s)."""
+        """Count finished windows."""
         self._done += windows
-        elapsed = max(time.perf_counter() - self._started, 1e-9)
-        rate = self._pixels * self._done / elapsed / 1e6
-        left = elapsed * (self._count - self._done) / self._done
-        done = min(self._before + self._done, self._total)
-        self._monitor.report(done, self._total, f"{rate:.2f} Mpx/s, {left:.0f} s left")
+        self._monitor.report(min(self._before + self._done, self._total), self._total, "")

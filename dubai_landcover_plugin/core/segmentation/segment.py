@@ -26,8 +26,9 @@ from dubai_landcover_plugin.core.segmentation.journal import DamagedJournalError
 from dubai_landcover_plugin.core.segmentation.locks import LockedError, locked
 from dubai_landcover_plugin.core.segmentation.novelty import Novelty, describe_novelty, measure_novelty
 from dubai_landcover_plugin.core.segmentation.novelty_rows import NOVELTY_NODATA, NoveltyRows
+from dubai_landcover_plugin.core.segmentation.run_progress import CHECKING, CLASSIFYING, RunProgress
 from dubai_landcover_plugin.core.segmentation.run_record import OutputFiles, run_record
-from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, write_extras
+from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, vector_names, write_extras
 from dubai_landcover_plugin.protocol.class_tags import class_tags
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, coloured
 from dubai_landcover_plugin.protocol.errors import (
@@ -106,6 +107,7 @@ def segment_locked(
         LandCoverError: see :func:`segment_raster`.
     """
     started = time.perf_counter()
+    progress = RunProgress(monitor, (CLASSIFYING, CHECKING, *vector_names(request)))
     check_outputs(request)
     bundle = bundle or open_bundle(request.options.model)
     check_classes(request, bundle.metadata.scheme)
@@ -113,20 +115,21 @@ def segment_locked(
         bundle.metadata.require_ground()
     inputs = identify_input(request.input)
     with OutputFiles(request) as outputs:
-        result = _write_rasters(request, monitor, bundle, make_executor, inputs, started)
+        result = _write_rasters(request, progress, bundle, make_executor, inputs, started)
         record = run_record(request, bundle.metadata, result, inputs)
         complete = False
         try:
-            write_extras(request, coloured(bundle.metadata.scheme, request.options.colours), record, monitor)
+            write_extras(request, coloured(bundle.metadata.scheme, request.options.colours), record, progress)
             complete = True
         finally:
             outputs.write_record(record, inputs, complete)
+    progress.finish()
     return result
 
 
 def _write_rasters(
     request: SegmentationRequest,
-    monitor: Monitor,
+    monitor: RunProgress,
     bundle: ModelBundle,
     make_executor: ExecutorFactory,
     inputs: list[FileIdentity],
@@ -137,6 +140,8 @@ def _write_rasters(
     with ExitStack() as stack:
         job = open_job(stack, request, bundle)
         refuse_inputs(outputs_of(request), job.source.files)
+        monitor.measure(job.source.grid.height * job.source.grid.width)
+        monitor.enter(CLASSIFYING)
         executor = stack.enter_context(make_executor(job, monitor))
         novelty = measure_novelty(job.plan, job.source, bundle.metadata)
         warnings = _log_plan(monitor, job, executor, novelty)
@@ -147,7 +152,7 @@ def _write_rasters(
         if not outputs.pixels[1:].any():
             warnings.append("The raster has no valid pixels: the result is all nodata.")
             monitor.log("warning", warnings[-1])
-        monitor.report(1, 1, "verifying")
+        monitor.enter(CHECKING)
         result = _result(request, job, executor.computed, outputs, windows, started, warnings, novelty)
         try:
             _commit(request, bundle, outputs, result, inputs, watched)

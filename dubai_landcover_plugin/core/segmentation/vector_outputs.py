@@ -13,6 +13,7 @@ import rasterio
 
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.core.report.run_page import run_page
+from dubai_landcover_plugin.core.segmentation.run_progress import BUILDINGS, POLYGONS, ROADS, RunProgress
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, OutputError
 from dubai_landcover_plugin.protocol.monitor import Monitor
@@ -104,6 +105,16 @@ def check_classes(chosen: ChosenOutputs, scheme: ClassScheme, owner: str = "mode
             )
 
 
+def vector_names(chosen: ChosenOutputs) -> tuple[str, ...]:
+    """Return the names of the steps that :func:`write_vectors` takes, see :class:`.RunProgress`."""
+    names = {
+        POLYGONS: bool(chosen.polygons or chosen.buildings),
+        BUILDINGS: bool(chosen.buildings),
+        ROADS: bool(chosen.roads),
+    }
+    return tuple(name for name, wanted in names.items() if wanted)
+
+
 def write_extras(request: SegmentationRequest, scheme: ClassScheme, record: dict[str, Any], monitor: Monitor) -> None:
     """Write the requested polygons, buildings, roads and report.
 
@@ -145,6 +156,7 @@ def write_vectors(steps: VectorSteps, scheme: ClassScheme, monitor: Monitor) -> 
     """
     with _raster_is_complete(steps.classified):
         chosen = steps.chosen
+        progress = monitor if isinstance(monitor, RunProgress) else RunProgress(monitor, vector_names(chosen))
         with ExitStack() as stack:
             network = None
             if chosen.roads and (chosen.polygons or chosen.buildings) and _may_start_process(steps):
@@ -152,11 +164,14 @@ def write_vectors(steps: VectorSteps, scheme: ClassScheme, monitor: Monitor) -> 
 
                 network = stack.enter_context(NetworkProcess(_roads_request(steps, chosen.roads, scheme)))
             if chosen.polygons or chosen.buildings:
-                layers = write_polygons(steps, scheme, monitor)
+                progress.enter(POLYGONS)
+                layers = write_polygons(steps, scheme, progress)
                 if chosen.buildings:
-                    write_buildings(steps, chosen.buildings, scheme, layers, monitor)
+                    progress.enter(BUILDINGS)
+                    write_buildings(steps, chosen.buildings, scheme, layers, progress)
             if chosen.roads:
-                write_roads(_roads_request(steps, chosen.roads, scheme), monitor, network)
+                progress.enter(ROADS)
+                write_roads(_roads_request(steps, chosen.roads, scheme), progress, network)
 
 
 @contextmanager

@@ -390,3 +390,34 @@ def test_records_of_versions_without_an_option_are_compared_with_its_default(fol
     assert run_folder(request(folder, tmp_path), bundle=stub_bundle()).skipped == 2
     changed = request(folder, tmp_path, options=SegmentOptions(alpha="no"))
     assert run_folder(changed, bundle=stub_bundle()).skipped == 0
+
+
+class Progress:
+    """Keeps the progress of a folder."""
+
+    def __init__(self):
+        self.reports = []
+
+    def report(self, done, total, text=""):
+        self.reports.append((done / total, text))
+
+    def log(self, level, text):
+        pass
+
+    def cancelled(self):
+        return False
+
+
+def test_the_progress_is_that_of_the_folder_and_skipped_rasters_take_no_time(folder, tmp_path):
+    (folder / "broken.tif").unlink()
+    run_folder(request(folder, tmp_path, recursive=False), bundle=stub_bundle())  # a.tif alone
+    write_raster(folder / "c.tif", random_pixels(40, 40, seed=2))
+    progress = Progress()
+    run_folder(request(folder, tmp_path), progress, bundle=stub_bundle())
+    shares = [share for share, _ in progress.reports]
+    assert shares == sorted(shares)
+    assert shares[0] < 0.05  # a.tif was skipped
+    names = dict.fromkeys(text.partition(":")[0] for _, text in progress.reports if text)
+    assert list(names) == ["c.tif (2 of 3)", f"{os.path.join('north', 'b.tif')} (3 of 3)"]
+    first = [share for share, text in progress.reports if text.startswith("c.tif")]
+    assert 0.5 < max(first) < 1  # c.tif is the larger one
