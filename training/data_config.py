@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .bands import InputBands, parse_bands
 from .config_parser import require
@@ -30,6 +31,7 @@ class DataConfig:
             ``name`` and ``to``.
         bands: Bands in the order of the network's inputs: numbers from 1, names such as ``nir``, or both
             (``nir=4``); empty selects red, green and blue as Segment Land Cover does.
+        values: Meaning of the values of masks, as ``labels`` of :class:`SourceConfig`; empty for class ids or colours.
         block: Side of the blocks into which rasters with polygons are cut, px.
         scenes: ``module:function`` that draws synthetic scenes, or empty; a leading dot means a module of this package.
         scene_share: Share of chips taken from synthetic scenes, 0..1.
@@ -45,6 +47,7 @@ class DataConfig:
     layer: str = ""
     field: str = ""
     bands: tuple[int | str, ...] = ()
+    values: dict[str, str] = dataclasses.field(default_factory=dict)
     block: int = 1024
     scenes: str = ""
     scene_share: float = 0.0
@@ -79,9 +82,9 @@ class SourceConfig:
         layout: ``auto``, ``dubai``, ``masks`` or ``polygons``; see :mod:`training.data.layouts`.
         images: Image folder of the layout ``masks``.
         masks: Mask folder of the layout ``masks``.
-        labels: Meaning of the mask values: ``{"4" = "Building", "14" = "not Building", "6" = ""}``. ``NAME`` is a
-            class, ``not NAME`` a partial label (any class except that one), an empty text an unlabelled pixel. An
-            empty table means that values are class ids.
+        labels: Meaning of the mask values, numbers or colours such as ``#FF0000``: ``{"4" = "Building", "14" = "not
+            Building", "6" = ""}``. ``NAME`` is a class, ``not NAME`` a partial label (any class except that one), an
+            empty text an unlabelled pixel. An empty table means that values are class ids.
         gsd: Ground sampling distance of the images, m/px; 0 for that of their georeference, or of their masks,
             and without any for that of the model.
         gsds: Ground sampling distance of individual places, m/px, by place; overrides ``gsd``.
@@ -97,9 +100,9 @@ class SourceConfig:
     layout: str = "auto"
     images: str = "images"
     masks: str = "masks"
-    labels: dict[str, str] = field(default_factory=dict)
+    labels: dict[str, str] = dataclasses.field(default_factory=dict)
     gsd: float = 0.0
-    gsds: dict[str, float] = field(default_factory=dict)
+    gsds: dict[str, float] = dataclasses.field(default_factory=dict)
     place: str = ""
     weight: float = 1.0
     exclude: tuple[str, ...] = ()

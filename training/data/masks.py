@@ -5,16 +5,18 @@ Subfolders of ``images`` and ``masks`` are places: ``images/PLACE/NAME.*`` with 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import rasterio.warp
+from rasterio.enums import Resampling
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.raster_source import Chip
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.protocol.classes import DUBAI, NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import BandError
@@ -24,7 +26,19 @@ from ..config import DataConfig
 from ..errors import DatasetError
 from .class_table import TABLE, find_scheme
 from .dataset import Dataset, Entry, LabelledImage, labelled
-from .pixels import grid_of, list_images, open_image, read_band, read_picture, to_pixels
+from .label_values import LabelValues, label_values
+from .layers import is_on_earth
+from .pixels import (
+    band_count,
+    grid_of,
+    list_images,
+    nodata_of,
+    open_image,
+    read_band,
+    read_grid,
+    read_picture,
+    to_pixels,
+)
 
 _BLACK = (0, 0, 0)
 
@@ -32,7 +46,7 @@ _BLACK = (0, 0, 0)
 def open_masks(
     config: DataConfig,
     root: Path,
-    codes: Mapping[int, int] | None = None,
+    codes: LabelValues | None = None,
     folders: tuple[str, str] = ("images", "masks"),
     scheme: ClassScheme | None = None,
     bands: InputBands | None = None,
@@ -42,7 +56,7 @@ def open_masks(
     Args:
         config: Class table and bands.
         root: Data folder.
-        codes: Label of each mask value; None for masks of class colours or ids.
+        codes: Meaning of the mask values; None for that of the configuration, else class colours or ids.
         folders: Names of the image folder and the mask folder.
         scheme: Classes; None for those of the class table.
         bands: Bands to read; None for those of the configuration.
@@ -54,6 +68,7 @@ def open_masks(
         scheme, source = find_scheme(root, config.classes)
     else:
         source = "those of the configuration"
+    codes = codes or label_values(config.values, scheme, "data.values")
     images, masks = (list_images(root / folder) for folder in folders)
     if not images:
         raise DatasetError(f"There are no images in {root / folders[0]}.", "Put .tif, .png or .jpg files there.")
@@ -63,6 +78,7 @@ def open_masks(
             _group(name),
             path,
             partial(load_pair, name, _group(name), path, masks[name], scheme, bands or config.input_bands, codes),
+            partial(_resampling_notes, path, masks[name]),
             grid=cache(partial(grid_of, path, masks[name])),
         )
         for name, path in images.items()
@@ -93,27 +109,70 @@ def load_pair(
     mask: Path,
     scheme: ClassScheme,
     bands: InputBands = RGB,
-    codes: Mapping[int, int] | None = None,
+    codes: LabelValues | None = None,
 ) -> LabelledImage:
     """Decode an image and its mask.
 
     Raises:
-        DatasetError: with the file names, if one is damaged, the image is not RGB, sizes or positions differ, or the
-            mask has an unknown colour or id.
+        DatasetError: with the file names, if one is damaged, the image is not RGB, sizes differ without a CRS, the mask
+            shows other ground, or it has an unknown colour or id.
     """
     picture = read_picture(image, bands)
     labels, grid = read_labels(mask, scheme) if codes is None else _read_codes(mask, codes)
-    if labels.shape != picture.valid.shape:
-        raise DatasetError(
-            f"{name}: the image has {_size(picture.grid)}, its mask {_size(grid)} ({image}, {mask}).",
-            "Export image and mask with the same size.",
-        )
-    if grid.crs and picture.grid.crs and not grid.transform.almost_equals(picture.grid.transform, 1e-6):
-        raise DatasetError(
-            f"{name}: image and mask have the same size but different positions ({image}, {mask}).",
-            "Export the mask with the extent and pixel size of the image.",
-        )
+    if not _is_same(grid, picture.grid):
+        if not (is_on_earth(grid.crs) and is_on_earth(picture.grid.crs)):
+            raise DatasetError(
+                f"{name}: the image has {_size(picture.grid)}, its mask {_size(grid)} ({image}, {mask}).",
+                "Export image and mask with the same size, or give both a CRS, so that the mask can be resampled.",
+            )
+        moved = _resampled(labels, grid, picture.grid)
+        if moved is None:
+            raise DatasetError(
+                f"{name}: image and mask have no ground in common ({image}, {mask}).", "Check the CRS of both."
+            )
+        labels = moved
     return labelled(name, picture.pixels, labels, group, picture.valid)
+
+
+def _is_same(grid: Grid, other: Grid) -> bool:
+    """Return whether a mask has the pixels of its image; one without a CRS has those of an image of its size."""
+    if (grid.height, grid.width) != (other.height, other.width):
+        return False
+    if not (grid.crs and other.crs):
+        return True
+    return grid.crs == other.crs and bool(grid.transform.almost_equals(other.transform, 1e-6))
+
+
+def _resampled(labels: npt.NDArray[np.uint8], own: Grid, target: Grid) -> npt.NDArray[np.uint8] | None:
+    """Return labels on the pixels of another grid, ``IGNORE`` where they have none; None if the grids do not meet.
+
+    A pixel gets the label at its centre.
+    """
+    found = np.full((target.height, target.width), IGNORE, np.uint8)
+    covered = np.zeros(found.shape, np.uint8)
+    places = {
+        "src_transform": own.transform,
+        "src_crs": own.crs,
+        "dst_transform": target.transform,
+        "dst_crs": target.crs,
+    }
+    rasterio.warp.reproject(np.ones_like(labels), covered, resampling=Resampling.nearest, **places)
+    if not covered.any():
+        return None
+    nearest = Resampling.nearest
+    rasterio.warp.reproject(labels, found, resampling=nearest, src_nodata=IGNORE, dst_nodata=IGNORE, **places)
+    return found
+
+
+def _resampling_notes(image: Path, mask: Path) -> tuple[str, ...]:
+    """Return a note if a mask is resampled to the pixels of its image."""
+    own, target = read_grid(mask), read_grid(image)
+    if _is_same(own, target) or not (is_on_earth(own.crs) and is_on_earth(target.crs)):
+        return ()
+    return (
+        f"{mask.name} has other pixels ({_size(own)}, {own.gsd() or 0:.3g} m) than its image ({_size(target)}, "
+        f"{target.gsd() or 0:.3g} m): it is resampled.",
+    )
 
 
 def _size(grid: Grid) -> str:
@@ -152,28 +211,62 @@ def _read_ids(path: Path, scheme: ClassScheme) -> tuple[npt.NDArray[np.uint8], G
     return labels_from_ids(chip.values[0], chip.valid, scheme, str(path)), grid
 
 
-def _read_codes(path: Path, codes: Mapping[int, int]) -> tuple[npt.NDArray[np.uint8], Grid]:
+def _read_codes(path: Path, codes: LabelValues) -> tuple[npt.NDArray[np.uint8], Grid]:
     """Return (H, W) uint8 labels of a mask with a configured meaning for each value.
 
+    A value with a meaning counts even if the file declares it as no data: 0 is background in many masks.
+
     Raises:
-        DatasetError: if it cannot be read, is not uint8, or has a value without a meaning.
+        DatasetError: if it cannot be read, or has a value without a meaning.
     """
-    chip, grid = read_band(path)
-    values = chip.values[0]
-    if values.dtype != np.uint8:
-        raise DatasetError(f"{path} has {values.dtype} values.", "Save masks as uint8.")
-    known = np.zeros(256, np.bool_)
-    known[list(codes)] = True
-    unknown = ~known[values] & chip.valid
+    if codes.are_colours:
+        chip, grid = _read_colours(path)
+        values, valid, form = _codes(to_pixels(chip, Stretch.identity(3))), chip.valid, "#{:06X}"
+    else:
+        chip, grid = _read_numbers(path)
+        values, form = chip.values[0], "{:g}"
+        valid = chip.valid | (values == nodata_of(path))
+    labels, known = codes.of(values)
+    unknown = ~known & chip.valid
     if unknown.any():
         raise DatasetError(
-            f"{path} has values without a meaning: {_listed(values[unknown], '{:g}')}.",
-            f"The source defines labels of {', '.join(map(str, sorted(codes)))}: add the others, "
-            "or an empty text to ignore a value.",
+            f"{path} has values without a meaning: {_listed(values[unknown], form)}.",
+            f"Labels are defined for {codes.listed}: add the others, or an empty text to ignore a value.",
         )
-    table = np.full(256, IGNORE, np.uint8)
-    table[list(codes)] = list(codes.values())
-    return np.where(chip.valid, table[values], IGNORE).astype(np.uint8), grid
+    return np.where(valid, labels, IGNORE).astype(np.uint8), grid
+
+
+def _read_colours(path: Path) -> tuple[Chip, Grid]:
+    """Return the colours of a mask, of RGB bands or a palette.
+
+    Raises:
+        DatasetError: if it has neither, or colours of more than 8 bits.
+    """
+    with open_image(path) as source:
+        chip, grid = source.read(Window(0, 0, source.grid.height, source.grid.width)), source.grid
+    if chip.values.dtype != np.uint8:
+        raise DatasetError(f"{path} has {chip.values.dtype} colours.", "Save masks as 8-bit colours.")
+    return chip, grid
+
+
+def _read_numbers(path: Path) -> tuple[Chip, Grid]:
+    """Return the numbers of a mask of one band, or of equal ones, as programs save grey masks in colour.
+
+    Raises:
+        DatasetError: if it has colours.
+    """
+    chip, grid = read_band(path)
+    if band_count(path) >= 3:
+        try:
+            colours, _ = _read_colours(path)
+        except DatasetError:
+            return chip, grid
+        if (colours.values[1:] != colours.values[:1]).any():
+            raise DatasetError(
+                f"{path} has colours, but its labels are defined for numbers.",
+                'Define them for colours, such as "#FF0000" = "Building".',
+            )
+    return chip, grid
 
 
 def labels_from_colours(
@@ -215,6 +308,12 @@ def labels_from_ids(
         hit = valid & (ids == value)
         labels[hit] = channel
         unknown &= ~hit
+    if (labels == IGNORE).all() and (ids == IGNORE).any():
+        raise DatasetError(
+            f"{source} has only {', '.join(f'{value:g}' for value in np.unique(ids)[:5])}, which are no labels.",
+            f"If it is a mask of one class, say what its values mean, such as [data.values] 255 = "
+            f'"{scheme.classes[0].name}", 0 = "not {scheme.classes[0].name}".',
+        )
     if unknown.any():
         raise DatasetError(
             f"{source} has unknown ids: {_listed(ids[unknown], '{:g}')}.",

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.core.io.raster_source import Chip, RasterSource, SourceOptions
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.protocol.errors import BandError, LandCoverError
@@ -127,6 +128,18 @@ def read_band(path: Path) -> tuple[Chip, Grid]:
     """
     with _open(path, ("value",), SourceOptions(bands=(1,))) as source:
         return source.read(Window(0, 0, source.grid.height, source.grid.width)), source.grid
+
+
+def band_count(path: Path) -> int:
+    """Return the number of bands of a file that opens."""
+    with open_raster(path) as dataset:
+        return int(dataset.count)
+
+
+def nodata_of(path: Path) -> float | None:
+    """Return the nodata value of a file that opens; None without."""
+    with open_raster(path) as dataset:
+        return None if dataset.nodata is None else float(dataset.nodata)
 
 
 def read_grid(path: Path) -> Grid:

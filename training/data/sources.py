@@ -8,21 +8,18 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
-from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 
 from ..bands import InputBands
 from ..config import SourceConfig, TrainingConfig
 from ..errors import ConfigError, DatasetError
 from .class_table import read_class_table
-from .dataset import NOT_CLASS, Dataset, Entry, LabelledImage
+from .dataset import Dataset, Entry, LabelledImage
+from .label_values import LabelValues, label_values
 from .layouts import open_dataset
 from .masks import open_masks
 from .resolution import at_gsd
-
-_NOT = "not "
 
 
 def open_data(config: TrainingConfig, root: str | Path, bands: InputBands | None = None) -> Dataset:
@@ -103,7 +100,7 @@ def _open_source(
     data, folder = config.data, root / source.folder
     codes = label_codes(source, scheme)
     if codes or source.layout == "masks":
-        part = open_masks(data, folder, codes or None, (source.images, source.masks), scheme, bands)
+        part = open_masks(data, folder, codes, (source.images, source.masks), scheme, bands)
     else:
         part = open_dataset(replace(data, classes=""), folder, bands)
         if part.scheme != scheme:
@@ -128,27 +125,13 @@ def _open_source(
     )
 
 
-def label_codes(source: SourceConfig, scheme: ClassScheme) -> dict[int, int]:
-    """Return the label of each mask value of a source: channel, ``NOT_CLASS`` plus channel, or ``IGNORE``.
+def label_codes(source: SourceConfig, scheme: ClassScheme) -> LabelValues | None:
+    """Return the meaning of the mask values of a source; None where values are class ids or colours.
 
     Raises:
-        ConfigError: if a value is not in 0..255 or a class is unknown.
+        ConfigError: if a value is not a number or colour, or a class is unknown.
     """
-    codes = {}
-    for text, meaning in source.labels.items():
-        if not text.isdecimal() or int(text) > 255:
-            raise ConfigError(f"Source '{source.name}': '{text}' is not a mask value.", "Mask values are 0..255.")
-        negative = meaning.casefold().startswith(_NOT)
-        name = meaning[len(_NOT) :] if negative else meaning
-        try:
-            channel = scheme.classes.index(scheme.by_name(name)) if name else IGNORE
-        except (ClassSchemeError, ValueError) as error:
-            raise ConfigError(
-                f"Source '{source.name}': value {text} means '{meaning}', but there is no class '{name}'.",
-                f"The classes are {_names(scheme)}. Partial labels are such as 'not {scheme.classes[0].name}'.",
-            ) from error
-        codes[int(text)] = channel + NOT_CLASS if negative and name else channel
-    return codes
+    return label_values(source.labels, scheme, f"Source '{source.name}'")
 
 
 def _names(scheme: ClassScheme) -> str:

@@ -7,16 +7,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import rasterio
+import rasterio.shutil
 from PIL import Image
+from rasterio.vrt import WarpedVRT
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from tests.training.dataset import colours_of, draw_labels, make_image, write_image, write_raster
 from training.config import DataConfig
 from training.data.class_table import read_class_table
+from training.data.dataset import NOT_CLASS
 from training.data.layouts import Dataset, open_dataset
 from training.data.masks import read_labels
-from training.errors import DatasetError
+from training.errors import ConfigError, DatasetError
 
 LABELS = draw_labels(5)
 TABLE = "id,name,colour\n3,Roof,#ff0000\n7,Tree,#00FF00\n"
@@ -140,8 +144,114 @@ def test_image_and_mask_must_have_one_size_and_place(tmp_path: Path) -> None:
     other = tmp_path / "placed"
     write_raster(other / "images" / "a.tif", make_image(5).pixels)
     write_raster(other / "masks" / "a.tif", colours_of(LABELS), origin=(300100.0, 2800000.0))
-    with pytest.raises(DatasetError, match=r"different positions .*images/a\.tif"):
+    with pytest.raises(DatasetError, match=r"no ground in common .*images/a\.tif"):
         opened(other).entries[0].load()
+
+
+def small_scheme(folder: Path) -> None:
+    table(folder, "id,name,colour\n1,Building,#FF0000\n2,Other,#FFFFFF\n")
+
+
+@pytest.mark.parametrize("nodata", [None, 0, 255])
+@pytest.mark.parametrize("high", [1, 255])
+def test_masks_of_one_class_are_read_as_configured(tmp_path: Path, high: int, nodata: int | None) -> None:
+    is_building = LABELS == 3
+    mask = np.where(is_building, high, 0).astype(np.uint8)[..., None]
+    write_raster(tmp_path / "images" / "a.tif", make_image(5).pixels)
+    write_raster(tmp_path / "masks" / "a.tif", mask, photometric="MINISBLACK", nodata=nodata)
+    small_scheme(tmp_path)
+    for zero, label in (("Other", 1), ("not Building", NOT_CLASS), ("", IGNORE)):
+        (entry,) = opened(tmp_path, values={"0": zero, str(high): "building"}).entries
+        np.testing.assert_array_equal(entry.load().labels, np.where(is_building, 0, label))
+
+
+def test_a_mask_of_one_class_in_three_equal_bands(tmp_path: Path) -> None:
+    write_pair(tmp_path, mask=np.repeat(np.where(LABELS == 3, 255, 0).astype(np.uint8)[..., None], 3, axis=2))
+    small_scheme(tmp_path)
+    values = {"255": "Building", "0": "Other"}
+    np.testing.assert_array_equal(opened(tmp_path, values=values).entries[0].load().labels, LABELS != 3)
+
+
+def test_a_mask_of_0_and_255_without_a_meaning_is_explained(tmp_path: Path) -> None:
+    write_pair(tmp_path, mask=np.where(LABELS == 3, 255, 0).astype(np.uint8))
+    with pytest.raises(DatasetError, match=r"a\.png has only 0, 255, which are no labels") as caught:
+        opened(tmp_path).entries[0].load()
+    assert "[data.values] 255 =" in caught.value.remedy
+
+
+@pytest.mark.parametrize("kind", ["uint16", "int32", "float32"])
+def test_any_numbers_have_a_meaning(tmp_path: Path, kind: str) -> None:
+    numbers = np.array([1000, 2000, 21, 7, 300])[LABELS].astype(kind)
+    write_raster(tmp_path / "images" / "a.tif", make_image(5).pixels)
+    write_raster(tmp_path / "masks" / "a.tif", numbers[..., None], photometric="MINISBLACK")
+    values = {"1000": "Water", "2000": "Land", "21": "Road", "7": "Building", "300": ""}
+    labels = opened(tmp_path, values=values).entries[0].load().labels
+    np.testing.assert_array_equal(labels, np.where(LABELS == 4, IGNORE, LABELS))
+    with pytest.raises(DatasetError, match=r"without a meaning: 300 \(") as caught:
+        opened(tmp_path, values={key: values[key] for key in ("1000", "2000", "21", "7")}).entries[0].load()
+    assert "defined for 7, 21, 1000, 2000" in caught.value.remedy
+
+
+def test_colours_have_a_meaning(tmp_path: Path) -> None:
+    colours = np.array([[0, 0, 255], [1, 2, 3], [128, 128, 128], [255, 0, 0], [0, 255, 0]], np.uint8)
+    write_pair(tmp_path, mask=colours[LABELS])
+    values = {"#0000ff": "Water", "#010203": "Land", "#808080": "Road", "#FF0000": "Building", "#00FF00": "not Road"}
+    labels = opened(tmp_path, values=values).entries[0].load().labels
+    np.testing.assert_array_equal(labels, np.where(LABELS == 4, NOT_CLASS + 2, LABELS))
+    del values["#808080"]
+    with pytest.raises(DatasetError, match=r"without a meaning: #808080 \(") as caught:
+        opened(tmp_path, values=values).entries[0].load()
+    assert "#010203" in caught.value.remedy
+    with pytest.raises(DatasetError, match="has colours, but its labels are defined for numbers"):
+        opened(tmp_path, values={"1": "Water"}).entries[0].load()
+    write_image(tmp_path / "masks" / "a.png", LABELS)
+    with pytest.raises(DatasetError, match="is not RGB"):
+        opened(tmp_path, values=values).entries[0].load()
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"1": "Roof"}, "data.values: value 1 means 'Roof', but there is no class 'Roof'"),
+        ({"x": "Road"}, "data.values: 'x' is not a mask value"),
+        ({"1": "Road", "#FF0000": "Water"}, "has numbers and colours: 1, #FF0000"),
+        ({"#ff0000": "Road", "#FF0000": "Water"}, "has a value twice"),
+    ],
+)
+def test_meanings_that_cannot_be_used(tmp_path: Path, values: dict[str, str], message: str) -> None:
+    write_pair(tmp_path)
+    with pytest.raises(ConfigError, match=message):
+        opened(tmp_path, values=values)
+
+
+@pytest.mark.parametrize("size", [2.0, 1.0, 0.5])
+def test_masks_on_another_grid_are_resampled(tmp_path: Path, size: float) -> None:
+    """The mask starts 16 m further east and 32 m further south, and has other pixels: it covers the image partly."""
+    factor = 1 / size
+    rows, cols = np.indices((int(64 * factor), int(64 * factor)))
+    part = LABELS[(32 + rows * size).astype(int), (16 + cols * size).astype(int)]
+    write_raster(tmp_path / "images" / "a.tif", make_image(5).pixels)
+    ids = np.array(DUBAI.ids, np.uint8)[part][..., None]
+    write_raster(tmp_path / "masks" / "a.tif", ids, photometric="MINISBLACK", origin=(300016.0, 2799968.0), size=size)
+    (entry,) = opened(tmp_path).entries
+    wanted = np.full(LABELS.shape, IGNORE)
+    wanted[32:, 16:] = LABELS[32:, 16:]
+    np.testing.assert_array_equal(entry.load().labels, wanted)
+    (note,) = entry.check()
+    assert f"a.tif has other pixels ({ids.shape[1]}×{ids.shape[0]} px, {size:g} m)" in note
+
+
+def test_masks_in_another_crs_are_resampled(tmp_path: Path) -> None:
+    ids = np.array(DUBAI.ids, np.uint8)[LABELS][..., None]
+    write_raster(tmp_path / "images" / "a.tif", make_image(5).pixels)
+    plain = write_raster(tmp_path / "plain.tif", ids, photometric="MINISBLACK")
+    (tmp_path / "masks").mkdir()
+    with rasterio.open(plain) as dataset, WarpedVRT(dataset, crs="EPSG:4326", nodata=0) as moved:
+        rasterio.shutil.copy(moved, tmp_path / "masks" / "a.tif", driver="GTiff")
+    labels = opened(tmp_path).entries[0].load().labels
+    assert (labels == LABELS).mean() > 0.9
+    inner = labels[4:-4, 4:-4]
+    assert (inner != IGNORE).mean() > 0.99
 
 
 @pytest.mark.parametrize("bands", [1, 2])

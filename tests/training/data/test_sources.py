@@ -125,7 +125,7 @@ def test_values_out_of_range_are_refused(change: dict[str, object], message: str
 
 def test_a_value_without_a_meaning_is_refused_with_its_count(tmp_path: Path) -> None:
     write_towns(tmp_path, (4, 14, 7))
-    with pytest.raises(DatasetError, match=r"values without a meaning: 7 \(400 px\).*labels of 4, 6, 14"):
+    with pytest.raises(DatasetError, match=r"values without a meaning: 7 \(400 px\).*defined for 4, 6, 14"):
         open_data(config(COARSE), tmp_path).entries[0].load()
 
 
