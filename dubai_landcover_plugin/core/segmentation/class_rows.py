@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +15,13 @@ from dubai_landcover_plugin.core.grid.resampling import Interpolation
 from dubai_landcover_plugin.core.grid.windows import TileGrid, Window
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter
-from dubai_landcover_plugin.core.segmentation.area_of_interest import AreaOfInterest
 from dubai_landcover_plugin.core.segmentation.blending import FinishedBlock, Floats
 from dubai_landcover_plugin.core.segmentation.journal import Journal
 from dubai_landcover_plugin.core.segmentation.novelty_rows import NoveltyRows
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+
+if TYPE_CHECKING:
+    from dubai_landcover_plugin.core.segmentation.area_of_interest import AreaOfInterest
 
 CONFIDENCE_NODATA = 255
 """Value without data in rasters of confidence and probabilities."""

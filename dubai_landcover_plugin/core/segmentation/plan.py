@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import TileGrid, fitting_side
 from dubai_landcover_plugin.core.grid.work_grid import MAX_UPSAMPLING, WorkGrid, is_near, is_too_coarse, work_grid
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.runtimes.runtime import VIEWS
-from dubai_landcover_plugin.core.segmentation.area_of_interest import AreaOfInterest, area_of_interest
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.core.segmentation.stretch_choice import choose_stretch
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
+
+if TYPE_CHECKING:
+    from dubai_landcover_plugin.core.segmentation.area_of_interest import AreaOfInterest
 
 SEAM = 24
 """Default overlap of windows, px; less if twice the receptive radius is less.
@@ -83,6 +86,9 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
     tiles = _tiles(work, metadata, options)
     area = None
     if request.within:
+        # Imported here: other runs need no library for vectors.
+        from dubai_landcover_plugin.core.segmentation.area_of_interest import area_of_interest
+
         area, notes, warnings = area_of_interest(request.within, source.grid, work, tiles)
         messages.notes += notes
         messages.warnings += warnings

@@ -40,3 +40,12 @@ def test_the_second_run_of_a_model_loads_neither_pytorch_nor_what_writes_vectors
     assert said[1] == [""]
     first, second = (rasterio.open(tmp_path / f"{name}.tif").read(1) for name in ("first", "second"))
     assert (first == second).all()
+
+
+def test_a_run_without_vectors_loads_no_library_for_them():
+    code = (
+        "import sys; import dubai_landcover_plugin.core.segmentation.segment;"
+        "print({'shapely', 'pyogrio'} & {*sys.modules})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
