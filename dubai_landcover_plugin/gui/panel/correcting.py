@@ -20,16 +20,16 @@ from qgis.PyQt.QtCore import QDateTime, QObject, pyqtSignal
 from dubai_landcover_plugin.gui.panel.classified import Classified, read_classified
 from dubai_landcover_plugin.gui.panel.correction_files import correction_file, known_layer, link, open_or_create
 from dubai_landcover_plugin.gui.panel.correction_layer import (
+    LAYER_NAME,
     TIME_FORMAT,
     CorrectionLayer,
     has_corrections,
     open_corrections,
-    store_style,
     style_corrections,
 )
 from dubai_landcover_plugin.gui.panel.corrections import Correction, CorrectionEdits
 from dubai_landcover_plugin.gui.panel.coverage import classes_under
-from dubai_landcover_plugin.gui.panel.drawn_layer import add_on_top, chosen_file, moved, new_id
+from dubai_landcover_plugin.gui.panel.drawn_layer import add_on_top, chosen_file, moved, new_id, store_style
 from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import RequestError
@@ -311,7 +311,7 @@ class Correcting(QObject):
         add_on_top(layer)
         self.set_layer(layer)
         if not self.corrections:
-            store_style(layer)
+            store_style(layer, LAYER_NAME, tr("Corrections of land cover"))
 
     def _next_time(self) -> str:
         """Return the time for a new correction, later than that of all others."""

@@ -23,6 +23,7 @@ from qgis.PyQt.QtCore import QDateTime
 
 from dubai_landcover_plugin.gui.panel.corrections import Changes, Correction
 from dubai_landcover_plugin.gui.panel.drawn_layer import (
+    check_complete,
     check_writable,
     has_layer,
     has_polygons,
@@ -31,6 +32,7 @@ from dubai_landcover_plugin.gui.panel.drawn_layer import (
     store_features,
     text_of,
 )
+from dubai_landcover_plugin.gui.panel.geopackage import cause_of, new_geopackage
 from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.drawn_layers import FROM, TIME, TO
@@ -56,26 +58,43 @@ def create_corrections(path: Path, crs: QgsCoordinateReferenceSystem, raster: st
     Raises:
         OutputError: if it cannot be written.
     """
+    note = _relative(raster, path.parent) if raster else ""
+    if path.exists():
+        _add_layer(path, path, crs, note)
+    else:
+        with new_geopackage(path) as made:
+            _add_layer(made, path, crs, note)
+            check_complete(made, path, LAYER_NAME, list(_TYPES))
+    return open_corrections(path)
+
+
+def _add_layer(made: Path, path: Path, crs: QgsCoordinateReferenceSystem, note: str) -> None:
+    """Write an empty layer for corrections into a GeoPackage, which will be at ``path``.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
     try:
         driver = gdal.GetDriverByName("GPKG")
         update = gdal.OF_VECTOR | gdal.OF_UPDATE
         dataset = (
-            gdal.OpenEx(str(path), update) if path.exists() else driver.Create(str(path), 0, 0, 0, gdal.GDT_Unknown)
+            gdal.OpenEx(str(made), update) if made.exists() else driver.Create(str(made), 0, 0, 0, gdal.GDT_Unknown)
         )
         reference = osr.SpatialReference()
         reference.ImportFromWkt(crs.toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL))
         layer = dataset.CreateLayer(LAYER_NAME, reference if crs.isValid() else None, ogr.wkbMultiPolygon)
         for name, kind in _TYPES.items():
             layer.CreateField(ogr.FieldDefn(name, kind))
-        if raster:
-            layer.SetMetadataItem(_RASTER_ITEM, _relative(raster, path.parent))
+        if note:
+            layer.SetMetadataItem(_RASTER_ITEM, note)
         layer = dataset = None  # closes the file
     except (RuntimeError, AttributeError) as error:  # GDAL returns None where it raises no exceptions
         raise OutputError(
-            tr("The layer for corrections cannot be created in {path}: {problem}").format(path=path, problem=error),
-            tr("Choose another file for the corrections."),
+            tr("The layer for corrections cannot be created in {path}: {problem}.").format(
+                path=path, problem=cause_of(gdal.GetLastErrorMsg(), str(error), tr("the disk may be full")).rstrip(".")
+            ),
+            tr("Free some space, or choose another file for the corrections."),
         ) from error
-    return open_corrections(path)
 
 
 def open_corrections(path: Path) -> QgsVectorLayer:
@@ -196,11 +215,6 @@ def style_corrections(layer: QgsVectorLayer, classes: Sequence[LandCoverClass], 
     layer.setEditorWidgetSetup(index(FROM), QgsEditorWidgetSetup("ValueMap", {"map": [everywhere, *choices]}))
     layer.setEditorWidgetSetup(index(ID), QgsEditorWidgetSetup("Hidden", {}))
     layer.triggerRepaint()
-
-
-def store_style(layer: QgsVectorLayer) -> None:
-    """Store style and form in the GeoPackage, for other projects; a file that cannot be written stays as it is."""
-    layer.saveStyleToDatabase(LAYER_NAME, tr("Corrections of land cover"), True, "")
 
 
 def _symbol(colour: str) -> QgsFillSymbol:

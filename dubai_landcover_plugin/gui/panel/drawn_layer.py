@@ -72,6 +72,41 @@ def chosen_file(proposed: Path, ask: Callable[[Path], Path | None]) -> Path:
     return chosen
 
 
+def store_style(layer: QgsVectorLayer, name: str, description: str) -> None:
+    """Store style and form in the GeoPackage, for other projects; a file that cannot be written stays as it is."""
+    _, numbers, names, *_ = layer.listStylesInDatabase()
+    for number, known in zip(numbers, names):
+        if known == name:
+            layer.deleteStyleFromDatabase(number)  # QGIS would stand still and ask whether to replace it
+    layer.saveStyleToDatabase(name, description, True, "")
+
+
+def check_complete(made: Path, path: Path, name: str, attributes: Sequence[str]) -> None:
+    """Refuse a new GeoPackage without a layer: GDAL does not report errors that occur when it closes the file.
+
+    Args:
+        made: The file.
+        path: Where it will be.
+        name: Name of the layer.
+        attributes: Its attributes.
+
+    Raises:
+        OutputError: naming the path.
+    """
+    try:
+        dataset = gdal.OpenEx(str(made), gdal.OF_VECTOR)
+        layer = None if dataset is None else dataset.GetLayerByName(name)
+    except RuntimeError:  # where GDAL raises exceptions
+        layer = None
+    if layer is None or any(layer.GetLayerDefn().GetFieldIndex(one) < 0 for one in attributes):
+        raise OutputError(
+            tr("The layer '{name}' cannot be created: {path} is incomplete, the disk may be full.").format(
+                name=name, path=path
+            ),
+            tr("Free some space, or choose another file."),
+        )
+
+
 def check_writable(layer: QgsVectorLayer) -> None:
     """Raise an error if features cannot be stored in a layer.
 

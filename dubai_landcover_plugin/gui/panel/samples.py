@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from osgeo import gdal
 from qgis.core import (
     QgsCategorizedSymbolRenderer,
     QgsCoordinateReferenceSystem,
@@ -26,6 +25,7 @@ from qgis.PyQt.QtCore import QDateTime, QVariant
 from qgis.PyQt.QtGui import QColor
 
 from dubai_landcover_plugin.gui.panel.drawn_layer import (
+    check_complete,
     check_writable,
     has_layer,
     has_polygons,
@@ -90,7 +90,7 @@ def create_samples(path: Path, crs: QgsCoordinateReferenceSystem) -> QgsVectorLa
     else:
         with new_geopackage(path) as made:
             _add_layer(made, crs)
-            _check_complete(made, path)
+            check_complete(made, path, LAYER_NAME, [name for name, _ in FIELDS])
     return open_samples(path)
 
 
@@ -119,26 +119,6 @@ def _add_layer(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
                 problem=cause_of(problem, str(path)).rstrip(".")
             ),
             tr("Choose another file for the samples."),
-        )
-
-
-def _check_complete(made: Path, path: Path) -> None:
-    """Refuse a new file without the layer: the writer does not report errors that occur when it closes the file.
-
-    Raises:
-        OutputError: naming the file.
-    """
-    try:
-        dataset = gdal.OpenEx(str(made), gdal.OF_VECTOR)
-        layer = None if dataset is None else dataset.GetLayerByName(LAYER_NAME)
-    except RuntimeError:  # where GDAL raises exceptions
-        layer = None
-    if layer is None or any(layer.GetLayerDefn().GetFieldIndex(name) < 0 for name, _ in FIELDS):
-        raise OutputError(
-            tr("The layer for samples cannot be created: {path} is incomplete, the disk may be full.").format(
-                path=path
-            ),
-            tr("Free some space, or choose another file for the samples."),
         )
 
 
@@ -216,11 +196,6 @@ def style_samples(layer: QgsVectorLayer, classes: Sequence[LandCoverClass], colo
     for name in (ID, "colour"):
         layer.setEditorWidgetSetup(index(name), QgsEditorWidgetSetup("Hidden", {}))
     layer.triggerRepaint()
-
-
-def store_style(layer: QgsVectorLayer) -> None:
-    """Store style and form in the GeoPackage, for other projects; a file that cannot be written stays as it is."""
-    layer.saveStyleToDatabase(LAYER_NAME, tr("Samples of land cover"), True, "")
 
 
 def _symbol(colour: str) -> QgsFillSymbol:

@@ -10,16 +10,16 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsGeometry, QgsMapLayer, Qg
 from qgis.PyQt.QtCore import QDateTime, QObject, pyqtSignal
 
 from dubai_landcover_plugin.gui.panel.client import SessionClient
-from dubai_landcover_plugin.gui.panel.drawn_layer import add_on_top, chosen_file, moved, new_id
+from dubai_landcover_plugin.gui.panel.drawn_layer import add_on_top, chosen_file, moved, new_id, store_style
 from dubai_landcover_plugin.gui.panel.history import Changes, History, Step
 from dubai_landcover_plugin.gui.panel.samples import (
+    LAYER_NAME,
     Sample,
     create_samples,
     has_samples,
     is_sample_layer,
     open_samples,
     read_samples,
-    store_style,
     style_samples,
     write_samples,
 )
@@ -305,7 +305,7 @@ class Teaching(QObject):
         """Add a layer of samples to the project, on top, and keep the samples there."""
         add_on_top(layer)
         self.set_layer(layer)
-        store_style(layer)
+        store_style(layer, LAYER_NAME, tr("Samples of land cover"))
 
     def _style(self) -> None:
         if self._layer is not None and self.classes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from dubai_landcover_plugin.gui.panel.corrections import Correction, CorrectionE
 from dubai_landcover_plugin.gui.panel.samples import create_samples
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError
+from tests.gui.panel.disk_cases import on_a_full_disk
 from tests.processing.qgis_fixtures import RecordingFeedback, write_class_map
 
 pytestmark = pytest.mark.qgis
@@ -72,7 +75,7 @@ def test_what_cannot_be_written_is_said(layer: QgsVectorLayer, tmp_path: Path):
     with pytest.raises(RequestError, match="is read-only"):
         store.write({"b": ROAD})
     assert set(store.read()) == {"a"}
-    with pytest.raises(OutputError, match="cannot be created"):
+    with pytest.raises(OutputError, match="cannot be written"):
         create_corrections(tmp_path / "missing" / "c.gpkg", UTM)
     create_samples(tmp_path / "samples.gpkg", UTM)
     with pytest.raises(OutputError, match="has no layer of corrections"):
@@ -87,6 +90,27 @@ def test_a_file_that_refuses_loses_nothing(layer: QgsVectorLayer, tmp_path: Path
     with pytest.raises(OutputError, match=r"Nothing can be stored in 'town corrections'.*disk is full"):
         store.write({"b": ROAD})
     assert set(store.read()) == {"a"}
+
+
+def test_a_full_disk_leaves_no_half_file_and_loses_no_correction(qgis_app: object, tmp_path: Path):
+    folder = tmp_path / "town"
+    folder.mkdir()
+    path = folder / "town_corrections.gpkg"
+
+    def draw() -> None:
+        CorrectionLayer(create_corrections(path, UTM, str(tmp_path / "map.tif"))).write({"a": LAND})
+
+    needed = on_a_full_disk(draw, folder, tmp_path / "log.txt", 1 << 40).written
+    assert needed > 50_000
+    for space in (0, *range(4096, needed, needed // 3), needed - 1):
+        shutil.rmtree(folder)
+        folder.mkdir()
+        done = on_a_full_disk(draw, folder, tmp_path / "log.txt", space)
+        assert done.code in (0, 3), done.output
+        assert done.code == 0 or re.search("message: .{,300}the disk (is|may be) full", done.output, re.IGNORECASE)
+        assert not list(folder.glob(".*"))
+        kept = CorrectionLayer(open_corrections(path)).read() if path.exists() else {}
+        assert len(kept) == (1 if done.code == 0 else 0)
 
 
 def test_the_form_offers_the_classes_and_later_corrections_are_drawn_above(layer: QgsVectorLayer):

@@ -5,8 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from qgis.core import QgsCoordinateReferenceSystem, QgsProject, QgsVectorLayer
+from qgis.core import QgsApplication, QgsCoordinateReferenceSystem, QgsProject, QgsVectorLayer
+from qgis.PyQt.QtCore import QTimer
+from qgis.PyQt.QtGui import QColor
+from qgis.PyQt.QtWidgets import QDialog
 
+from dubai_landcover_plugin.gui.panel.correction_layer import create_corrections, open_corrections
 from dubai_landcover_plugin.gui.panel.drawn_layer import (
     add_on_top,
     check_writable,
@@ -18,6 +22,7 @@ from dubai_landcover_plugin.gui.panel.drawn_layer import (
     new_id,
     polygon_feature,
     store_features,
+    store_style,
 )
 from dubai_landcover_plugin.protocol.errors import RequestError
 
@@ -60,6 +65,26 @@ def test_layers_are_known_by_their_attributes(layer, tmp_path: Path):
     assert not has_polygons(QgsVectorLayer("Point?field=name:string", "points", "memory"), ["name"])
     assert not has_polygons(None, [])
     assert not has_layer(tmp_path / "none.gpkg", "areas")
+
+
+def test_a_style_in_the_file_is_replaced_without_a_question(qgis_app, tmp_path: Path) -> None:
+    layer = create_corrections(tmp_path / "c.gpkg", UTM)
+    asked: list[object] = []
+    QTimer.singleShot(2000, lambda: asked.extend(_closed_dialogs()))
+    for colour in ("#112233", "#445566"):
+        layer.renderer().symbol().setColor(QColor(colour))
+        store_style(layer, "corrections", "test")
+    assert layer.listStylesInDatabase()[2] == ["corrections"]
+    assert open_corrections(tmp_path / "c.gpkg").renderer().symbol().color().name() == "#445566"
+    assert not asked
+
+
+def _closed_dialogs() -> list[QDialog]:
+    """Close the dialogs that wait for an answer, and return them."""
+    found = [one for one in QgsApplication.topLevelWidgets() if isinstance(one, QDialog) and one.isVisible()]
+    for one in found:
+        one.reject()
+    return found
 
 
 def test_a_new_layer_is_on_top(layer):

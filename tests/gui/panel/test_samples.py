@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import sqlite3
@@ -14,6 +13,7 @@ import pytest
 from osgeo import gdal
 from qgis.core import QgsCoordinateReferenceSystem, QgsGeometry, QgsProject, QgsVectorLayer
 
+from dubai_landcover_plugin.gui.panel.drawn_layer import store_style
 from dubai_landcover_plugin.gui.panel.samples import (
     Sample,
     create_samples,
@@ -21,13 +21,12 @@ from dubai_landcover_plugin.gui.panel.samples import (
     is_sample_layer,
     open_samples,
     read_samples,
-    store_style,
     style_samples,
     write_samples,
 )
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError
-from tests.faults.system_calls import Fault, run, unsupported
+from tests.gui.panel.disk_cases import on_a_full_disk
 
 pytestmark = pytest.mark.qgis
 UTM = QgsCoordinateReferenceSystem("EPSG:32640")
@@ -55,7 +54,7 @@ def test_samples_are_stored_at_once_and_read_by_others(layer, tmp_path):
 def test_the_file_is_found_again_with_its_style(layer, tmp_path):
     write_samples(layer, {"a": BUILDING})
     style_samples(layer, DUBAI.classes, {})
-    store_style(layer)
+    store_style(layer, "samples", "Samples of land cover")
     path = tmp_path / "town_samples.gpkg"
     assert has_samples(path)
     assert not has_samples(tmp_path / "none.gpkg")
@@ -117,22 +116,6 @@ def _stored(path):
         return [name for (name,) in package.execute("select sample from samples")]
 
 
-def _on_a_full_disk(task, folder, log, space):
-    """Run a task while ``space`` bytes more can be written below a folder."""
-    if reason := unsupported():
-        pytest.skip(reason)
-
-    def reported():
-        try:
-            task()
-        except OutputError as error:
-            os.write(1, f"message: {error}\n".encode())
-            return 3
-        return 0
-
-    return run(reported, folder, Fault("full", space), log)
-
-
 def test_a_full_disk_leaves_no_half_file_of_new_samples(qgis_app, tmp_path):
     folder = tmp_path / "samples"
     path = folder / "town_samples.gpkg"
@@ -141,12 +124,12 @@ def test_a_full_disk_leaves_no_half_file_of_new_samples(qgis_app, tmp_path):
         write_samples(create_samples(path, UTM), {"a": BUILDING})
 
     folder.mkdir()
-    needed = _on_a_full_disk(draw, folder, tmp_path / "log.txt", 1 << 40).written
+    needed = on_a_full_disk(draw, folder, tmp_path / "log.txt", 1 << 40).written
     assert needed > 50_000
     for space in (0, 1, *range(4096, needed, needed // 4), needed - 1):
         shutil.rmtree(folder)
         folder.mkdir()
-        done = _on_a_full_disk(draw, folder, tmp_path / "log.txt", space)
+        done = on_a_full_disk(draw, folder, tmp_path / "log.txt", space)
         assert done.hit
         assert done.code in (0, 3), done.output
         assert done.code == 0 or re.search("message: .{,300}the disk (is|may be) full", done.output, re.IGNORECASE)
@@ -173,10 +156,10 @@ def test_a_full_disk_loses_no_sample(layer, tmp_path):
         del made
 
     start()
-    needed = _on_a_full_disk(draw, folder, tmp_path / "log.txt", 1 << 40).written
+    needed = on_a_full_disk(draw, folder, tmp_path / "log.txt", 1 << 40).written
     for space in (0, 1, *range(4096, needed, needed // 4), needed - 1):
         start()
-        done = _on_a_full_disk(draw, folder, tmp_path / "log.txt", space)
+        done = on_a_full_disk(draw, folder, tmp_path / "log.txt", space)
         assert done.hit
         assert done.code in (0, 3), done.output
         assert done.code == 0 or "Nothing can be stored in 'town samples': the disk is full." in done.output
