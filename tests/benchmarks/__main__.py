@@ -10,6 +10,7 @@ import os
 import platform
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -26,6 +27,7 @@ from tests.benchmarks.polygons import measure_polygons
 from tests.benchmarks.rasters import ROOT, base_raster, repeated
 from tests.benchmarks.robustness import robustness
 from tests.benchmarks.segment import HEAD, Run, run_beside_bare, run_engine
+from tests.benchmarks.steps import measure_steps, print_steps, steps
 from tests.benchmarks.teach import measure_session
 from tests.benchmarks.vectors import HEAD as HEAD_OF_VECTORS
 from tests.benchmarks.vectors import measure_vectors
@@ -42,6 +44,7 @@ def benchmarks(context: click.Context) -> None:
 
 
 benchmarks.add_command(robustness)
+benchmarks.add_command(steps)
 
 
 def measure_speed() -> None:
@@ -105,6 +108,8 @@ def measure_speed() -> None:
         parts = measure_parts(source, target)
         for part, seconds in parts.items():
             print(f"{part:<34}{100 * seconds:8.2f}")
+        commands = measure_steps(folder)
+        print_steps(commands)
     report = ROOT / "build" / "bench.json"
     report.parent.mkdir(exist_ok=True)
     content = {
@@ -115,6 +120,7 @@ def measure_speed() -> None:
         "vectors": [run.to_json() for run in vectors],
         "teaching": [message.to_json() for message in session],
         "parts": parts,
+        "commands": [asdict(step) for step in commands],
     }
     report.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     print(f"\nWritten to {report.relative_to(ROOT)}")
