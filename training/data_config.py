@@ -6,9 +6,10 @@ import dataclasses
 import math
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from .bands import InputBands, parse_bands
-from .config_parser import require
+from .config_parser import build_section, require
 from .errors import ConfigError
 
 MOST_SEED = 2**63  # torch takes no larger
@@ -16,6 +17,39 @@ MOST_SEED = 2**63  # torch takes no larger
 
 LAYOUTS = ("auto", "dubai", "masks", "polygons")
 SPLITS = ("none", "auto", "seed", "location", "quarter", "patch", "list")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerConfig:
+    """A vector layer whose features are one label, a table ``[[data.layers]]`` in TOML.
+
+    Args:
+        file: Vector file, relative to the data folder.
+        label: A class, ``not NAME`` for a partial label, or empty for unlabelled ground.
+        layer: Layer of the file; required if it has several.
+        where: Features that are used, by values of fields: a value, a list of values, or ``*`` for any but ``no``.
+        width: Width of lines and points, m; 0 leaves them out.
+        width_field: Field with the width of a feature, m, which counts before ``width``.
+        widths: Width by the value of the first field of ``where``, m, which counts before ``width``.
+    """
+
+    file: str
+    label: str = ""
+    layer: str = ""
+    where: dict[str, Any] = dataclasses.field(default_factory=dict)
+    width: float = 0.0
+    width_field: str = ""
+    widths: dict[str, float] = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        where = f"data.layers, {self.file}"
+        require(bool(self.file), "data.layers: a file must not be empty.")
+        for value in (self.width, *self.widths.values()):
+            require(
+                isinstance(value, int | float) and math.isfinite(value) and value >= 0,
+                f"{where}: a width must be a finite number of metres of at least 0, got {value}.",
+            )
+        require(not self.widths or bool(self.where), f"{where}: widths belong to the values of a field in where.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +65,9 @@ class DataConfig:
             ``name`` and ``to``.
         bands: Bands in the order of the network's inputs: numbers from 1, names such as ``nir``, or both
             (``nir=4``); empty selects red, green and blue as Segment Land Cover does.
+        layers: Vector layers with labels, instead of ``labels``; each table is a :class:`LayerConfig`.
+        area: With ``layers``: vector file of polygons in which the layers are complete.
+        background: With ``area``: label of its pixels without a feature, such as ``not Building``; empty for none.
         values: Meaning of the values of masks, as ``labels`` of :class:`SourceConfig`; empty for class ids or colours.
         block: Side of the blocks into which rasters with polygons are cut, px.
         scenes: ``module:function`` that draws synthetic scenes, or empty; a leading dot means a module of this package.
@@ -47,6 +84,9 @@ class DataConfig:
     layer: str = ""
     field: str = ""
     bands: tuple[int | str, ...] = ()
+    layers: tuple[dict[str, Any], ...] = ()
+    area: str = ""
+    background: str = ""
     values: dict[str, str] = dataclasses.field(default_factory=dict)
     block: int = 1024
     scenes: str = ""
@@ -62,9 +102,25 @@ class DataConfig:
             f"data.bands must have three bands, got {list(self.bands)}.",
             "Give the bands in the order of the network's inputs.",
         )
+        require(
+            not (self.layers and self.labels),
+            "data.labels and data.layers are both set.",
+            "Name the file in data.layers too, or use one of them.",
+        )
+        require(
+            bool(self.area) == bool(self.background) and (bool(self.layers) or not self.area),
+            "data.area and data.background belong together, and to data.layers.",
+            "Give the polygons in which the layers are complete, and the label of the ground between their features.",
+        )
+        _ = self.label_layers  # checks them
         require(self.block >= 64, f"block must be at least 64 px, got {self.block}.")
         require(0 <= self.scene_share < 1, f"scene_share must be at least 0 and below 1, got {self.scene_share}.")
         require(self.scene_count > 0 and self.scene_size > 0, "scene_count and scene_size must be positive.")
+
+    @property
+    def label_layers(self) -> tuple[LayerConfig, ...]:
+        """The layers with labels."""
+        return tuple(build_section("data.layers", LayerConfig, table) for table in self.layers)
 
     @property
     def input_bands(self) -> InputBands:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class LabelLayer:
         channels: (N,) uint8 channel index, or ``IGNORE`` for polygons that mark an unlabelled area.
         crs: CRS of the geometries.
         notes: Notes for the user.
+        background: Label of polygons that all others are drawn over; ``IGNORE`` for none.
     """
 
     path: Path
@@ -44,6 +45,7 @@ class LabelLayer:
     channels: npt.NDArray[np.uint8]
     crs: CRS
     notes: tuple[str, ...] = ()
+    background: int = IGNORE
 
     def near(self, bounds: tuple[float, float, float, float], crs: CRS) -> LabelLayer:
         """Return the polygons whose bounds intersect ``bounds`` (west, south, east, north), reprojected to ``crs``.
@@ -72,7 +74,7 @@ class LabelLayer:
                 f"The polygons of {self.path} cannot be reprojected to {crs.to_string()}: {error}.",
                 "Reproject the layer to the CRS of the rasters and correct it there.",
             ) from error
-        return LabelLayer(self.path, shapes, close.channels, crs, self.notes)
+        return LabelLayer(self.path, shapes, close.channels, crs, self.notes, self.background)
 
     def _where(self, bounds: tuple[float, float, float, float]) -> LabelLayer:
         west, south, east, north = bounds
@@ -81,7 +83,7 @@ class LabelLayer:
         if west > east:  # bounds across the antimeridian
             across = np.full_like(across, np.isfinite(west))
         close = across & (top >= south) & (bottom <= north)
-        return LabelLayer(self.path, self.geometries[close], self.channels[close], self.crs, self.notes)
+        return replace(self, geometries=self.geometries[close], channels=self.channels[close])
 
 
 def transformed(points: npt.NDArray[np.float64], origin: CRS, target: CRS) -> npt.NDArray[np.float64]:
@@ -111,7 +113,7 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
     """
     try:
         name = ogr.gdal_name(str(path))
-        layer = layer or _only_layer(path, name)
+        layer = layer or only_layer(path, name)
         known = list(ogr.read_info(name, layer=layer)["fields"])
         field = _class_field(known, field, path)
         replaced = [one for one in known if one.casefold() == FROM] if field.casefold() == TO else []
@@ -138,7 +140,7 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
         notes.append(f"{path}: {(~usable).sum()} features are not polygons and are not used; buffer lines and points.")
     for limit in replaced:
         # They say nothing about pixels of other classes, and which pixels had the class is not known here.
-        limited = usable & np.array([not _is_missing(value) for value in columns[limit]])
+        limited = usable & np.array([not is_missing(value) for value in columns[limit]])
         if limited.any():
             notes.append(f"{path}: {limited.sum()} corrections of one class only (field '{limit}') are not used.")
             usable &= ~limited
@@ -159,7 +161,12 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
     return LabelLayer(path, geometries[usable], channels, crs, tuple(notes))
 
 
-def _only_layer(path: Path, name: str) -> str:
+def only_layer(path: Path, name: str) -> str:
+    """Return the only layer with geometries of a file.
+
+    Raises:
+        DatasetError: if there are several.
+    """
     layers = [str(layer) for layer, kind in ogr.list_layers(name) if kind is not None]
     if len(layers) != 1:
         raise DatasetError(
@@ -193,17 +200,18 @@ def _channels(
             f"{path}, field '{field}': {', '.join(unknown[:8])} are not classes.",
             f"The classes are {named}: correct the field or {TABLE}.",
         )
-    without = sum(_is_missing(value) for value in values)
+    without = sum(is_missing(value) for value in values)
     return np.array(found, np.uint8), without
 
 
-def _is_missing(value: Any) -> bool:
+def is_missing(value: Any) -> bool:
+    """Return whether a field is empty: null, NaN or a blank text."""
     return value is None or (isinstance(value, float) and math.isnan(value)) or str(value).strip() == ""
 
 
 def _channel(value: Any, scheme: ClassScheme) -> int | None:
     """Return the channel of a name or id, ``IGNORE`` for missing values and Unlabeled, None if unknown."""
-    if _is_missing(value):
+    if is_missing(value):
         return IGNORE
     text = str(value).strip()
     try:

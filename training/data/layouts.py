@@ -39,6 +39,8 @@ def open_dataset(config: DataConfig, root: str | Path, bands: InputBands | None 
         return open_dubai(config, root, bands)
     if not (root / "images").is_dir():
         raise DatasetError(f"There are no images in {root} in a supported layout.", _LAYOUTS)
+    if config.layers:
+        return open_polygons(config, root, root / config.label_layers[0].file, bands)
     layers = [root / config.labels] if config.labels else [root / name for name in _LABELS if (root / name).is_file()]
     found = [layer.name for layer in layers] + ["masks"] * ((root / "masks").is_dir() and not config.labels)
     if not found:

@@ -27,6 +27,7 @@ from ..config import DataConfig
 from ..errors import DatasetError
 from .class_table import find_scheme
 from .dataset import Dataset, Entry, LabelledImage, labelled
+from .label_layers import read_label_layers
 from .layers import LabelLayer, is_on_earth, read_layer
 from .pixels import list_images, open_image, stretch_of, to_pixels
 
@@ -69,6 +70,7 @@ class LabelledRaster:
         left, top, right, bottom = shapely.bounds(shapes).T
         here = (right > 0) & (bottom > 0) & (left < self.grid.width) & (top < self.grid.height)
         self._shapes, self._channels = shapes[here], moved.channels[here]
+        self._background = layer.background
         self._tree = shapely.STRtree(self._shapes)
 
     @cached_property
@@ -106,8 +108,9 @@ class LabelledRaster:
             (H, W) uint8 channel indices, ``IGNORE`` outside polygons.
         """
         chosen = np.sort(self._tree.query(_box(window)))
-        if reverse:
-            chosen = chosen[::-1]
+        if reverse:  # what is drawn over the background everywhere contradicts nothing
+            below = self._channels[chosen] == self._background
+            chosen = np.concatenate([chosen[below], chosen[~below][::-1]])
         if not len(chosen):
             return np.full((window.height, window.width), IGNORE, np.uint8)
         labels: npt.NDArray[np.uint8] = rasterio.features.rasterize(
@@ -159,7 +162,10 @@ def open_polygons(config: DataConfig, root: Path, labels: Path, bands: InputBand
     paths = list_images(root / "images")
     if not paths:
         raise DatasetError(f"There are no images in {root / 'images'}.", "Put georeferenced rasters there.")
-    layer = read_layer(labels, scheme, config.layer, config.field)
+    if config.layers:
+        layer = read_label_layers(config, root, scheme)
+    else:
+        layer = read_layer(labels, scheme, config.layer, config.field)
     rasters, broken = [], []
     for name, path in paths.items():
         try:
