@@ -221,9 +221,7 @@ def warn_of_novel_rasters(items: Sequence[Mapping[str, Any]], model: str, folder
 
 
 def report_areas(result: SegmentationResult, feedback: QgsProcessingFeedback) -> None:
-    """Write warnings and a table of classes into the log."""
-    for warning in result.warnings:
-        feedback.pushWarning(warning)
+    """Write a table of classes into the log; the engine has logged its warnings."""
     total = max(result.valid_pixels, 1)
     for name, pixels in result.pixels.items():
         area = "" if result.area_m2 is None else f"{result.area_m2.get(name, 0.0) / 1e4:12,.2f} ha"

@@ -202,3 +202,8 @@ def test_values_follow_from_parameters(example: Example, context: QgsProcessingC
     }  # fmt: skip
     with pytest.raises(RequestError, match="not a class with a number"):
         option_values(example, ExampleRequest, {"TABLE": "x"}, context)
+
+
+@pytest.mark.parametrize("word", ["classify", "machine learning", "ai", "cnn", "lulc", "orthophoto", "imagery", "roof"])
+def test_the_toolbox_finds_segment_land_cover_by_words_of_users(algorithm: MAKE, word: str):
+    assert word in algorithm("segmentlandcover").tags()

@@ -16,6 +16,8 @@ POLYGONS, BUILDINGS, ROADS = "Drawing polygons", "Straightening buildings", "Tra
 
 _SECONDS_PER_MPX = {CHECKING: 0.05, POLYGONS: 0.2, BUILDINGS: 0.15, ROADS: 0.3}
 """Times of a mosaic of 28.6 Mpx on two cores, with a margin; finished steps of the run correct them."""
+_SECONDS = {CHECKING: 0.2, POLYGONS: 1.0, BUILDINGS: 0.5, ROADS: 1.5}
+"""Further times of the same steps, whatever the raster: most of them load libraries."""
 _LEAST = 0.01  # share of a step from which its speed is known
 _SLOWNESS = 0.2, 50.0  # times of this computer, relative to those above
 _STEPS = 1000
@@ -45,7 +47,9 @@ class RunProgress:
             pixels: Number of pixels.
             beside: A step that another process computes meanwhile.
         """
-        self._expected = {name: _SECONDS_PER_MPX.get(name, 0.0) * pixels / 1e6 for name in self._expected}
+        self._expected = {
+            name: _SECONDS.get(name, 0.0) + _SECONDS_PER_MPX.get(name, 0.0) * pixels / 1e6 for name in self._expected
+        }
         if beside:
             self._expected[beside] = max(self._expected[beside] - sum(map(self._time, self._waiting)), 0.0)
 

@@ -114,8 +114,6 @@ class ExportClassPolygons(ClassifiedRasterAlgorithm):
         classes = self._classes(parameters, context)
         request = build_request(self, ClassFilesRequest, parameters, context, paths, classes=classes, **self.inputs)
         value = self.run_engine("export_class_polygons", request.to_json(), feedback)
-        for warning in value.get("warnings", []):
-            feedback.pushWarning(warning)
         files: dict[str, str] = value["files"]
         for name, path in files.items():
             feedback.pushInfo(

@@ -108,8 +108,6 @@ class ExtractRoadNetwork(ClassifiedRasterAlgorithm):
         }
         request = build_request(self, RoadsRequest, parameters, context, paths, **values)
         value = self.run_engine("extract_roads", request.to_json(), feedback)
-        for warning in value.get("warnings", []):
-            feedback.pushWarning(warning)
         results = [(paths["OUTPUT"], "roads", tr("Road network")), (paths.get("NODES"), "nodes", tr("Nodes"))]
         load_styled(context, results, self.names["input"], paths["OUTPUT"], lambda kind: style_as_stored)
         return {**paths, **{name.upper(): value[name] for name in COUNTS}, "LENGTH": value["length"]}

@@ -42,7 +42,8 @@ class SegmentLandCover(ImageAlgorithm):
         name="segmentlandcover",
         title="Segment Land Cover",
         group="Segmentation",
-        tags="land cover,land use,segmentation,classification,deep learning,building,road,vegetation,water",
+        tags="land cover,land use,lulc,segmentation,classification,classify,deep learning,machine learning,neural,ai,"
+        "cnn,image,imagery,aerial,satellite,orthophoto,building,roof,urban,road,vegetation,water",
         summary="Classifies an aerial or satellite image into water, land, road, building and vegetation.",
         help="<p>Assigns every pixel of an aerial or satellite image to water, land, road, building or vegetation with "
         "a neural network, and draws the classes as polygons.</p>"

@@ -82,7 +82,7 @@ def test_a_resumed_run_counts_the_time_of_its_own_rows():
     run = Run([60, 0, 0, 0, 0], pixels=0, resumed=0.5)
     later = [(now, left) for now, left in run.told if now > 5 and left is not None]
     assert len(later) > 15
-    assert all(abs(left - (30 - now)) < 3 for now, left in later)
+    assert all(abs(left - (30 - now)) < 6 for now, left in later)  # the steps after it have least times
 
 
 def test_a_run_with_all_vectors_is_one_progress(tmp_path):
