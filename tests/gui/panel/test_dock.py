@@ -10,12 +10,13 @@ from pathlib import Path
 
 import pytest
 from osgeo import gdal
-from qgis.core import QgsProject, QgsRasterLayer
+from qgis.core import QgsApplication, QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QMessageBox
 
 from dubai_landcover_plugin.gui.panel import dock as dock_module
 from dubai_landcover_plugin.gui.panel.keep import run_parameters
+from dubai_landcover_plugin.gui.panel.samples import create_samples
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
 from dubai_landcover_plugin.runner.settings import available_models
 from tests.gui.panel.conftest import is_running
@@ -247,6 +248,19 @@ def test_another_raster_keeps_its_own_samples(hand, dock, town_layer, tmp_path, 
     assert dock.teaching.layer is None
     dock.header.raster.setLayer(town_layer)
     assert len(dock.teaching.samples) == 1
+
+
+def test_samples_that_are_removed_from_the_project(hand, dock, tmp_path):
+    hand.tool("point")
+    hand.click(10, 10)
+    QgsProject.instance().addMapLayer(create_samples(tmp_path / "zz_samples.gpkg", dock._subject.crs))
+    QgsProject.instance().removeMapLayer(dock.teaching.layer.id())
+    QgsApplication.processEvents()
+    assert "its file is kept" in dock.notice.text
+    assert dock.teaching.layer is None
+    assert dock.teach_tab.layer.currentLayer() is None
+    hand.click(30, 30)  # continues the file, and asks nothing about its style
+    assert len(hand.stored()) == 2
 
 
 def test_run_on_whole_raster(hand, dock, monkeypatch, tiny_model, tmp_path):
