@@ -181,7 +181,17 @@ def describe_comparison(found: Mapping[str, Any]) -> str:
     if not found["better"]:
         text += " The result is no better than its start beyond this noise: the model has the weights of the start"
         text += " and never predicts these classes." if found["new_classes"] else "."
-    return text
+    return text + _too_few(found)
+
+
+def _too_few(found: Mapping[str, Any]) -> str:
+    """Return a warning if the held-out images cannot tell the result from its start; else an empty text."""
+    if found["error"] is None:
+        return " One held-out image cannot tell a gain from chance: hold out more, or measure both models on others."
+    least = 2 * found["error"]
+    if abs(found["gain"]) >= least:
+        return ""
+    return f" The held-out images are too few to tell: a gain below {least:.3f} (two standard errors) can be chance."
 
 
 def _number(value: float | None) -> str:

@@ -93,4 +93,15 @@ def test_the_sentences_have_both_figures_gain_and_share() -> None:
     text = describe_comparison(choose([50], [45], [40])[0].to_json())
     assert "On 1 held-out image: mean IoU 0.500 of the start dubai, 0.450 of the result, 50% of the way from" in text
     assert "gain -0.050, of unknown error." in text
-    assert text.endswith("the model has the weights of the start and never predicts these classes.")
+    assert "the model has the weights of the start and never predicts these classes. One held-out image cannot" in text
+
+
+def test_too_few_images_to_tell_are_said() -> None:
+    found = choose([50, 50, 50, 50], [50] * 4, [40, 60, 45, 70])[0].to_json()
+    assert found["gain"] < 2 * found["error"]
+    least = f"{2 * found['error']:.3f}"
+    assert describe_comparison(found).endswith(
+        f"too few to tell: a gain below {least} (two standard errors) can be chance."
+    )
+    clear = choose([50] * 4, [50] * 4, [59, 60, 61, 62])[0].to_json()
+    assert "too few" not in describe_comparison(clear)
