@@ -73,11 +73,16 @@ class NoveltyMeter:
         self._samples = standardized @ self._transform
         self._squares = np.square(self._samples).sum(axis=1)
 
+    def placed(self, cells: Cells) -> npt.NDArray[np.float64]:
+        """Return cells in the space in which distances are measured, (N, 2 C)."""
+        found: npt.NDArray[np.float64] = (cells - self._mean) / self._scale @ self._transform
+        return found
+
     def distances(self, cells: Cells) -> npt.NDArray[np.float64]:
         """Return the distance of each cell, (N,)."""
         found = np.empty(len(cells))
         for start in range(0, len(cells), _CHUNK):
-            part = (cells[start : start + _CHUNK] - self._mean) / self._scale @ self._transform
+            part = self.placed(cells[start : start + _CHUNK])
             # |a - b|² = |a|² - 2 a·b + |b|²
             squares = np.square(part).sum(axis=1)[:, None] - 2 * part @ self._samples.T + self._squares
             count = min(NEIGHBOURS, squares.shape[1])

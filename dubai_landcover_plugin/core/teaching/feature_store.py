@@ -136,6 +136,11 @@ class FeatureStore:
             monitor.report(missing.index(index) + 1 if index in missing else len(missing), len(missing), "")
             yield found
 
+    @property
+    def held(self) -> list[int]:
+        """The windows whose features are in memory, in the order of their last use."""
+        return list(self._held)
+
     def clear(self) -> None:
         """Release the features and the network; anchors are kept."""
         self._held.clear()

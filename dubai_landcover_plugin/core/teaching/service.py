@@ -17,6 +17,7 @@ from dubai_landcover_plugin.protocol.requests.session import (
     OpenSession,
     ProbeRequest,
     SaveModel,
+    SuggestRequest,
     TeachSamples,
     ViewRequest,
 )
@@ -112,6 +113,8 @@ class TeachService:
             return session.view(request, monitor)
         if isinstance(request, ProbeRequest):
             return session.probe(request, monitor)
+        if isinstance(request, SuggestRequest):
+            return session.suggest(request, monitor)
         if isinstance(request, TeachSamples):
             return session.teach(request, monitor)
         if isinstance(request, SaveModel):

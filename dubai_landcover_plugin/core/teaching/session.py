@@ -47,6 +47,7 @@ from dubai_landcover_plugin.core.teaching.samples import (
     sample_of,
     work_cells,
 )
+from dubai_landcover_plugin.core.teaching.survey import Survey
 from dubai_landcover_plugin.core.teaching.view import View, blended_probabilities, classify
 from dubai_landcover_plugin.core.teaching.view_raster import write_view
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass, coloured
@@ -62,6 +63,8 @@ from dubai_landcover_plugin.protocol.requests.session import (
     SampleSpec,
     Saved,
     SaveModel,
+    Suggested,
+    SuggestRequest,
     TeachSamples,
     TeachState,
     ViewRequest,
@@ -108,6 +111,7 @@ class TeachingSession:
         memory = free_memory() // 2 if limit is None else limit * _MB
         self._limit = max(memory - _ENGINE, _LEAST_FEATURES)
         self._monitor = monitor
+        self._survey = Survey(self.job, self._weights)
         self._untaught_view: View | None = None  # the last one
         self._judged: tuple[Lesson, Agreement] | None = None  # of the last state that was judged
 
@@ -203,6 +207,35 @@ class TeachingSession:
             return Probed({})
         shares = found[:, 0, 0] / found[:, 0, 0].sum()
         return Probed({entry.name: round(float(share), 4) for entry, share in zip(self.scheme.classes, shares)})
+
+    def suggest(self, request: SuggestRequest, monitor: Monitor) -> Suggested:
+        """Search the raster for the place that is worth a sample most.
+
+        Raises:
+            RasterReadError: if the raster was replaced.
+            RunCancelled: if the monitor cancels; the next search continues where this one ended.
+        """
+        check_unchanged(self._inputs)
+        job, state = self.job, self.history.current
+        transform, scale = drawn_transform(job.source.grid), job.plan.work.scale
+        visited = [(row / scale[0], col / scale[1]) for col, row in (~transform @ (x, y) for x, y in request.visited)]
+        labelled = np.concatenate([np.empty((0, 2), np.intp), *(one.cells for one in state.samples.values())])
+        found = self._survey.search(self._features(), state.head, labelled, visited, monitor)
+        counts = self._survey.searched, len(job.plan.tiles)
+        if found is None:
+            return Suggested((), 0.0, None, False, *counts)
+        rows = [found.window.rows.start * scale[0], found.window.rows.stop * scale[0]]
+        cols = [found.window.cols.start * scale[1], found.window.cols.stop * scale[1]]
+        corners = [transform @ (col, row) for col in cols for row in rows]
+        xs, ys = zip(*corners, strict=True)
+        return Suggested(
+            extent=(min(xs), min(ys), max(xs), max(ys)),
+            confidence=round(100 * found.confidence, 1),
+            novelty=None if found.novelty is None else round(found.novelty, 1),
+            is_novel=found.is_novel,
+            searched=counts[0],
+            windows=counts[1],
+        )
 
     def teach(self, request: TeachSamples, monitor: Monitor) -> TeachState:
         """Add, replace and remove samples, and fit the last layers to all of them.

@@ -75,6 +75,17 @@ class ProbeRequest(Request):
 
 
 @dataclass(frozen=True)
+class SuggestRequest(Request):
+    """``suggest``: search the raster for the place that is worth a sample most.
+
+    Args:
+        visited: Places in the raster's CRS, x and y, that were shown before.
+    """
+
+    visited: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True)
 class SampleSpec(Request):
     """A sample in a ``teach`` message.
 
@@ -135,6 +146,7 @@ MESSAGES: dict[str, type[Request]] = {
     "open": OpenSession,
     "view": ViewRequest,
     "probe": ProbeRequest,
+    "suggest": SuggestRequest,
     "teach": TeachSamples,
     "undo": NoOptions,
     "redo": NoOptions,
@@ -206,6 +218,27 @@ class Probed(Result):
     """
 
     probabilities: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Suggested(Result):
+    """Result of ``suggest``.
+
+    Args:
+        extent: xmin, ymin, xmax, ymax of the place in the raster's CRS; empty if nothing is left.
+        confidence: Mean confidence of the model there, percent.
+        novelty: How far the ground is from that of the training, percent; None if the model does not know its ground.
+        is_novel: Whether it counts as unlike that of the training.
+        searched: Windows of the raster that were searched up to now.
+        windows: All windows of the raster.
+    """
+
+    extent: tuple[float, ...]
+    confidence: float
+    novelty: float | None
+    is_novel: bool
+    searched: int
+    windows: int
 
 
 @dataclass(frozen=True)
