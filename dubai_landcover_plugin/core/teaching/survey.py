@@ -260,6 +260,8 @@ def _spread(rows: int, columns: int) -> list[int]:
     Source: Roberts 2018, the quasirandom sequence R2, https://extremelearning.com.au/unreasonable-effectiveness-of-
     quasirandom-sequences/
     """
-    steps = np.arange(1, min(4 * rows * columns, 20_000) + 1)[:, None] * np.array([0.7548776662466927, 0.5698402909980532])
+    steps = np.arange(1, min(4 * rows * columns, 20_000) + 1)[:, None] * np.array(
+        [0.7548776662466927, 0.5698402909980532]
+    )
     places = np.floor((0.5 + steps) % 1.0 * (rows, columns)).astype(int)
     return list(dict.fromkeys((*(places[:, 0] * columns + places[:, 1]).tolist(), *range(rows * columns))))

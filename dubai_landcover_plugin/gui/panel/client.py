@@ -27,6 +27,8 @@ from dubai_landcover_plugin.protocol.requests.session import (
     SampleSpec,
     Saved,
     SaveModel,
+    Suggested,
+    SuggestRequest,
     TeachSamples,
     TeachState,
     ViewRequest,
@@ -47,6 +49,7 @@ _RESULTS: dict[str, type[Result]] = {
     "open": Opened,
     "view": ViewResult,
     "probe": Probed,
+    "suggest": Suggested,
     "teach": TeachState,
     "agreement": Agreement,
     "save": Saved,
@@ -61,6 +64,7 @@ class _Sent:
     name: str
     request: Request
     cancelled: bool = False
+    is_unwanted: bool = False
 
 
 @dataclass
@@ -84,6 +88,8 @@ class SessionClient(QObject):
     """:class:`.TeachState`"""
     probed = pyqtSignal(object)
     """:class:`.Probed`"""
+    suggested = pyqtSignal(object)
+    """:class:`.Suggested`"""
     judged = pyqtSignal(object)
     """:class:`.Agreement`"""
     saved = pyqtSignal(object)
@@ -109,6 +115,7 @@ class SessionClient(QObject):
         self._refused: dict[str, tuple[SampleSpec, str]] = {}
         self._view: ViewRequest | None = None
         self._probe: ProbeRequest | None = None
+        self._suggest: SuggestRequest | None = None
         self._save: SaveModel | None = None
         self._judge = False
         self._sent: _Sent | None = None
@@ -157,19 +164,38 @@ class SessionClient(QObject):
         if any(self._classes.get(number, entry) != entry for number, entry in self._known.classes.items()):
             self._known = _Known()  # the engine cannot change a class: it opens the raster again
         self._judge = False
-        self._cancel_sent("agreement")
+        self._cancel_sent("agreement", "suggest")
         self._next()
 
     def view(self, request: ViewRequest) -> None:
         """Ask for a view; it replaces one that is not finished."""
         self._view = request
-        self._cancel_sent("view", "agreement")
+        self._cancel_sent("view", "agreement", "suggest")
         self._next()
 
     def probe(self, request: ProbeRequest) -> None:
         """Ask for the probabilities at a place; nothing happens before the first view."""
         self._probe = request if self._known.is_warm else None
         self._next()
+
+    def suggest(self, request: SuggestRequest) -> None:
+        """Ask for the place that is worth a sample most; samples and views come first and interrupt the search."""
+        self._suggest = request
+        self._cancel_sent("agreement")
+        self._next()
+
+    def stop_suggesting(self) -> None:
+        """End the search for a place."""
+        self._suggest = None
+        if self._sent is not None and self._sent.name == "suggest":
+            self._sent.is_unwanted = True
+            self._cancel_sent("suggest")
+
+    @property
+    def is_suggesting(self) -> bool:
+        """Whether a place is being searched."""
+        sent = self._sent
+        return self._suggest is not None or (sent is not None and sent.name == "suggest" and not sent.is_unwanted)
 
     def forget_view(self) -> None:
         """Ask for no view any more."""
@@ -184,7 +210,7 @@ class SessionClient(QObject):
     def save(self, request: SaveModel) -> None:
         """Ask for the model file."""
         self._save = request
-        self._cancel_sent("agreement")
+        self._cancel_sent("agreement", "suggest")
         self._next()
 
     def stop(self) -> None:
@@ -196,12 +222,12 @@ class SessionClient(QObject):
         self.working.emit("", 0, 0)
 
     def _forget_wishes(self) -> None:
-        self._view, self._probe, self._save, self._judge = None, None, None, False
+        self._view, self._probe, self._suggest, self._save, self._judge = None, None, None, None, False
 
     def _has_work(self) -> bool:
         if self._opening is None:
             return False
-        wishes = self._judge or any(one is not None for one in (self._view, self._probe, self._save))
+        wishes = self._judge or any(one is not None for one in (self._view, self._probe, self._suggest, self._save))
         return wishes or (self._known.is_open and self._difference() is not None)
 
     def _next(self) -> None:
@@ -220,6 +246,8 @@ class SessionClient(QObject):
             self._send("save", self._save)
         elif self._view is not None:
             self._send("view", self._view)
+        elif self._suggest is not None:
+            self._send("suggest", self._suggest)
         elif self._probe is not None:
             self._send("probe", self._probe)
         elif self._judge:
@@ -259,6 +287,8 @@ class SessionClient(QObject):
             self._view = None
         elif name == "probe":
             self._probe = None
+        elif name == "suggest":
+            self._suggest = None
         elif name == "save":
             self._save = None
         elif name == "agreement":
@@ -330,6 +360,9 @@ class SessionClient(QObject):
                 self.viewed.emit(result)
         elif sent.name == "probe":
             self.probed.emit(result)
+        elif sent.name == "suggest":
+            if not sent.is_unwanted:
+                self.suggested.emit(result)
         elif sent.name == "agreement":
             if not sent.cancelled:
                 self.judged.emit(result)
@@ -348,6 +381,7 @@ class SessionClient(QObject):
 
     def _take_error(self, sent: _Sent, error: LandCoverError) -> None:
         if isinstance(error, RunCancelled) or sent.name == "probe":
+            self._search_again(sent)
             return
         if isinstance(sent.request, TeachSamples) and error.code in ("request", "classes") and sent.request.samples:
             if len(sent.request.samples) > 1:
@@ -358,6 +392,11 @@ class SessionClient(QObject):
             self.refused.emit(spec.id, str(error))
             return
         self._fail(sent.name, error)
+
+    def _search_again(self, sent: _Sent) -> None:
+        """Continue a search that was interrupted."""
+        if isinstance(sent.request, SuggestRequest) and self._suggest is None and not sent.is_unwanted:
+            self._suggest = sent.request
 
     def _fail(self, name: str, error: LandCoverError) -> None:
         """Report an error; the engine would fail in the same way again, so nothing more is asked for."""
@@ -384,6 +423,7 @@ class SessionClient(QObject):
             self._view = sent.request
         elif isinstance(sent.request, SaveModel) and self._save is None:
             self._save = sent.request
+        self._search_again(sent)
         self.logged.emit("warning", str(error))
         self.said.emit(
             "warning",

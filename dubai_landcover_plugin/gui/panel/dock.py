@@ -55,6 +55,7 @@ _WORK = {
     "open": "Opening raster and model…",
     "view": "Classifying the view…",
     "teach": "Learning the samples…",
+    "suggest": "Searching the raster for the place to label next…",
     "agreement": "Testing by cross-validation…",
     "save": "Saving the model…",
 }
@@ -86,7 +87,7 @@ class LandCoverDock(QgsDockWidget):
         self.correct_drawing = CorrectDrawing(
             self._canvas, self.correct_header, self.correct_tab, self.correct_bar, iface.activeLayer
         )
-        self.drawing = Drawing(self._canvas, self.teach_tab, self.teaching, self.look)
+        self.drawing = Drawing(self._canvas, self.teach_tab, self.teaching)
         self._judging, self._reading = _single_shot(self, _JUDGE_MS), _single_shot(self, _READ_MS)
         self._resting = _single_shot(self, _REST_MS)
         self._place: QgsPointXY | None = None

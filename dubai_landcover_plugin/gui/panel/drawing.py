@@ -12,18 +12,15 @@ from qgis.PyQt.QtWidgets import QDialog
 
 from dubai_landcover_plugin.gui.panel.class_dialog import ClassDialog
 from dubai_landcover_plugin.gui.panel.layer_choice import LayerChoice
-from dubai_landcover_plugin.gui.panel.look import Look
 from dubai_landcover_plugin.gui.panel.samples import create_samples, has_samples, is_sample_layer, open_samples
 from dubai_landcover_plugin.gui.panel.subject import NEW_COLOURS, Subject
 from dubai_landcover_plugin.gui.panel.tab_drawing import TabDrawing, ask_geopackage, reported
 from dubai_landcover_plugin.gui.panel.teach_tab import TeachTab
 from dubai_landcover_plugin.gui.panel.teaching import Teaching, sample_file
-from dubai_landcover_plugin.gui.panel.uncertain import least_certain
 from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import RequestError
-
-_SPOT_PX = 12
+from dubai_landcover_plugin.protocol.requests.session import Suggested
 
 
 class Drawing(TabDrawing):
@@ -33,25 +30,25 @@ class Drawing(TabDrawing):
         canvas: The map canvas.
         tab: The widgets.
         teaching: The samples.
-        look: The view.
     """
 
-    def __init__(self, canvas: QgsMapCanvas, tab: TeachTab, teaching: Teaching, look: Look) -> None:
+    def __init__(self, canvas: QgsMapCanvas, tab: TeachTab, teaching: Teaching) -> None:
         super().__init__(canvas, tab)
         self._tab: TeachTab = tab
-        self._teaching, self._look = teaching, look
+        self._teaching = teaching
         self._subject: Subject | None = None
-        self._visited: list[QgsRectangle] = []
+        self._visited: list[tuple[float, float]] = []
         tab.feature_shown.connect(self._go_to_sample)
         tab.delete_asked.connect(self.delete)
         tab.class_asked.connect(self.set_class)
         tab.new_class.clicked.connect(self._ask_class)
-        tab.next.clicked.connect(self.go_to_uncertain)
+        tab.next.clicked.connect(self.search)
         self._layers = LayerChoice(tab.layer)
         self._layers.chosen.connect(self._choose_layer)
         tab.new_layer.clicked.connect(self._ask_layer)
         self.tool.drawn.connect(self.draw)
         teaching.changed.connect(self.refresh)
+        teaching.suggested.connect(self._go_to_suggested)
         teaching.ask_path = self._ask_path
         QgsProject.instance().layersAdded.connect(self._limit_layers)
 
@@ -59,6 +56,7 @@ class Drawing(TabDrawing):
         """Work on another raster or model."""
         self._subject = subject
         self._visited.clear()
+        self._tab.show_search(False)
         self._teaching.set_subject(subject)
         self.set_ground(subject)
         self._limit_layers()
@@ -120,23 +118,37 @@ class Drawing(TabDrawing):
         self._tab.choose_class(len(self._teaching.classes))
 
     @reported
-    def go_to_uncertain(self, *_: object) -> None:
-        """Go to the place of the view where the model is least certain."""
+    def search(self, *_: object) -> None:
+        """Search the raster for the place that is worth a sample most; a second click ends the search."""
         self.acted.emit()
-        path = self._look.view_layer.confidence_path
-        if not path or self._subject is None:
-            raise RequestError(tr("There is no classified view yet."), tr("Switch on Classify the view."))
-        taken = [self._teaching.extent_of(name) for name in self._teaching.samples]
-        found = least_certain(path, [*taken, *self._visited])
+        if self._teaching.is_suggesting:
+            self._teaching.stop_suggesting()
+        else:
+            self._teaching.suggest(self._visited)
+        self._show_search()
+
+    def _show_search(self) -> None:
+        self._tab.show_search(self._teaching.is_suggesting)
+
+    def _go_to_suggested(self, found: Suggested | None) -> None:
+        """Go to the place that was found."""
+        self._show_search()
         if found is None:
-            raise RequestError(tr("All of the view is labelled or was shown."), tr("Move the map."))
-        place, percent = found
-        spot = QgsRectangle.fromCenterAndSize(place, _SPOT_PX * self._subject.pixel, _SPOT_PX * self._subject.pixel)
-        self._visited.append(spot.buffered(_SPOT_PX * self._subject.pixel))
+            return
+        if not found.extent:
+            self.said.emit("info", tr("All places that can be labelled are labelled or were shown."))
+            return
+        spot = QgsRectangle(*found.extent)
+        self._visited.append((spot.center().x(), spot.center().y()))
         self.go_to(spot)
-        self.said.emit(
-            "info", tr("Confidence here: {percent} %. Label it if you know it.").format(percent=round(percent))
+        confidence = tr("Confidence here: {percent} %.").format(percent=round(found.confidence))
+        if found.is_novel and found.novelty is not None:
+            new = tr("This ground is unlike the training images (novelty {percent} %).")
+            confidence = f"{new.format(percent=round(found.novelty))} {confidence}"
+        share = tr("{percent} % of the raster was searched.").format(
+            percent=round(100 * found.searched / max(found.windows, 1))
         )
+        self.said.emit("info", f"{confidence} {tr('Label it if you know it.')} {share}")
 
     def _entry(self, name: str) -> LandCoverClass:
         found = next((entry for entry in self._teaching.classes if entry.name == name), None)

@@ -50,7 +50,9 @@ class TeachTab(DrawTab):
         self.new_layer.setToolTip(tr("Choose or make a GeoPackage for the samples"))
         self.new_class = QPushButton(tr("New class…"))
         self.next = QPushButton(tr("Where should I label next?"))
-        self.next.setToolTip(tr("Goes to the place of the view where the model is least certain"))
+        self.next.setToolTip(
+            tr("Goes to the place of the raster where the model is least certain or the ground is new to it")
+        )
         self.agreement = QLabel()
         self.agreement.setToolTip(
             tr("Share of a sample's pixels that have its class: before teaching, and in a fit without that sample")
@@ -104,6 +106,10 @@ class TeachTab(DrawTab):
             colour = colours.get(sample.class_name, sample.colour or "#808080")
             rows[name] = Row(texts, colour, problems.get(name, ""))
         self.show_rows(rows)
+
+    def show_search(self, searching: bool) -> None:
+        """Show whether the raster is being searched for the next place."""
+        self.next.setText(tr("Stop searching") if searching else tr("Where should I label next?"))
 
     def show_agreement(self, found: Agreement | None) -> None:
         """Show the result of the cross-validation; None for no result.

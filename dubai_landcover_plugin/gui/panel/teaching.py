@@ -27,7 +27,7 @@ from dubai_landcover_plugin.gui.panel.subject import Subject, colours_of, new_cl
 from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
-from dubai_landcover_plugin.protocol.requests.session import SampleSpec
+from dubai_landcover_plugin.protocol.requests.session import SampleSpec, SuggestRequest
 from dubai_landcover_plugin.runner.settings import natural_colours
 
 _PROPERTY = "dubai_landcover/samples"
@@ -46,6 +46,8 @@ class Teaching(QObject):
     """Samples changed; the view should follow."""
     said = pyqtSignal(str, str)
     """Level and text for the user."""
+    suggested = pyqtSignal(object)
+    """:class:`.Suggested`; None if the search failed."""
 
     def __init__(self, client: SessionClient) -> None:
         super().__init__()
@@ -61,6 +63,8 @@ class Teaching(QObject):
         self.ask_path: Callable[[Path], Path | None] = lambda proposed: None
         """Asks for the file of the samples where the proposed one cannot be written."""
         client.refused.connect(self._refuse)
+        client.suggested.connect(self.suggested)
+        client.failed.connect(lambda *_: self.suggested.emit(None))
         QgsProject.instance().layersAdded.connect(self._find_layer)
 
     @property
@@ -250,6 +254,28 @@ class Teaching(QObject):
         self.history.moved_forward()
         self.reload()
         return True
+
+    @property
+    def is_suggesting(self) -> bool:
+        """Whether the raster is searched for the next place."""
+        return self._client.is_suggesting
+
+    def suggest(self, visited: Iterable[tuple[float, float]]) -> None:
+        """Search the raster for the place that is worth a sample most.
+
+        Args:
+            visited: Places in the CRS of the raster that were shown before.
+
+        Raises:
+            RequestError: without a raster.
+        """
+        if self._subject is None:
+            raise RequestError(tr("Choose a raster and a model first."))
+        self._client.suggest(SuggestRequest(tuple(visited)))
+
+    def stop_suggesting(self) -> None:
+        """End the search."""
+        self._client.stop_suggesting()
 
     def extent_of(self, name: str) -> QgsRectangle:
         """Return the extent of a sample in the CRS of the raster."""

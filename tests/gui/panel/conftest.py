@@ -132,7 +132,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory, engine: str, clean_envi
     """A model that can be taught, written in the engine's environment."""
     path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
     code = "import sys, pathlib; from tests.factories import write_teachable_model as w; w(pathlib.Path(sys.argv[1]))"
-    subprocess.run([engine, "-c", code, str(path)], check=True, cwd=ROOT, env=clean_environment, timeout=120)
+    subprocess.run([engine, "-c", code, str(path)], check=True, cwd=ROOT, env=clean_environment, timeout=280)
     return str(path)
 
 

@@ -11,7 +11,7 @@ from qgis.core import QgsApplication
 
 from dubai_landcover_plugin.gui.panel.client import SessionClient
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
-from dubai_landcover_plugin.protocol.requests.session import OpenSession, SampleSpec, ViewRequest
+from dubai_landcover_plugin.protocol.requests.session import OpenSession, SampleSpec, SuggestRequest, ViewRequest
 from tests.gui.panel.conftest import SECONDS, is_running
 from tests.processing.conftest import BUILD
 
@@ -74,6 +74,22 @@ def test_one_sample_that_cannot_be_used_does_not_stop_the_others(client, tmp_pat
     wait(lambda: not client.is_busy)
     assert set(client._known.samples) == {"0", "1"}
     assert client.pid == pid
+
+
+def test_views_and_samples_interrupt_a_search_which_continues(client, tmp_path):
+    order, found = [], []
+    client.suggested.connect(lambda one: (order.append("suggest"), found.append(one)))
+    client.viewed.connect(lambda _: order.append("view"))
+    client.taught.connect(lambda _: order.append("teach"))
+    client.suggest(SuggestRequest())
+    wait(lambda: client._sent is not None and client._sent.name == "suggest")
+    client.set_samples({"a": square("a", 10, 10)}, {})
+    client.view(ViewRequest(EXTENT, str(tmp_path / "v.tif")))
+    assert client.is_suggesting
+    wait(lambda: not client.is_busy)
+    assert order == ["teach", "view", "suggest"]
+    assert len(found[0].extent) == 4
+    assert not client.is_suggesting
 
 
 def test_an_idle_engine_is_closed_and_comes_back(client, tmp_path):

@@ -286,9 +286,34 @@ def test_run_on_whole_raster(hand, dock, monkeypatch, tiny_model, tmp_path):
 
 
 def test_where_to_label_next(hand, dock, canvas, town_layer):
-    dock.drawing.go_to_uncertain()
-    assert "no classified view" in dock.notice.text
-    hand.look()
+    shown = []
+    dock.client.suggested.connect(lambda found: shown.append(found.extent))
     dock.teach_tab.next.click()
+    assert dock.teach_tab.next.text() == "Stop searching"
+    hand.wait(lambda: len(shown) == 1)
+    assert dock.teach_tab.next.text() == "Where should I label next?"
     assert "Confidence here" in dock.notice.text
+    assert "of the raster was searched" in dock.notice.text
     assert town_layer.extent().contains(canvas.center())
+    hand.look()
+    for number in range(2, 12):
+        dock.teach_tab.next.click()
+        hand.wait(lambda count=number: len(shown) == count)
+        if not shown[-1]:
+            break
+    places = [((west + east) / 2, (south + north) / 2) for west, south, east, north in shown[:-1]]
+    assert len(set(places)) == len(places)
+    assert "are labelled or were shown" in dock.notice.text
+
+
+def test_a_search_can_be_stopped(hand, dock):
+    hand.look()
+    shown = []
+    dock.client.suggested.connect(shown.append)
+    dock.teach_tab.next.click()
+    dock.teach_tab.next.click()
+    assert dock.teach_tab.next.text() == "Where should I label next?"
+    hand.wait_until_idle()
+    assert not shown
+    dock.teach_tab.next.click()
+    hand.wait(lambda: shown)

@@ -1,13 +1,12 @@
-"""The layer of the view, and the place where it is least certain."""
+"""The layer of the view."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from osgeo import gdal
-from qgis.core import QgsApplication, QgsPointXY, QgsProject, QgsRasterLayer, QgsRectangle
+from qgis.core import QgsApplication, QgsPointXY, QgsProject, QgsRasterLayer
 
-from dubai_landcover_plugin.gui.panel.uncertain import least_certain
 from dubai_landcover_plugin.gui.panel.view_layer import ViewLayer
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from tests.processing.qgis_fixtures import write_class_map, write_raster
@@ -78,20 +77,3 @@ def test_the_user_may_remove_the_layer(shown):
     assert shown.read(QgsPointXY(300010, 2779990)) is None
     shown.again(2)
     assert shown.layer is not None
-
-
-def test_the_least_certain_place(tmp_path):
-    percents = np.full((1, 80, 96), 90, np.uint8)
-    percents[0, 20:26, 60:66] = 30
-    percents[0, 60:66, 10:16] = 40
-    percents[0, :10] = 255
-    path = write_raster(tmp_path / "confidence.tif", percents)
-    dataset = gdal.Open(path, gdal.GA_Update)
-    dataset.GetRasterBand(1).SetNoDataValue(255)
-    del dataset
-    place, percent = least_certain(path, [])
-    assert (place.x(), place.y()) == pytest.approx((300063, 2779977), abs=4)
-    assert percent == 30
-    place, percent = least_certain(path, [QgsRectangle(300055, 2779970, 300070, 2779985)])
-    assert (place.x(), place.y()) == pytest.approx((300013, 2779937), abs=4)
-    assert least_certain(path, [QgsRectangle(300000, 2779920, 300096, 2780000)]) is None
