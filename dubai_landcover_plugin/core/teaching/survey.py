@@ -178,7 +178,7 @@ class Survey:
         places = np.argwhere(whole)
         corners = places * CELL + (window.row, window.col)
         # cells of which this window says most
-        own = self._weights.window_of(corners + CELL // 2) == index
+        own: npt.NDArray[np.bool_] = np.equal(self._weights.window_of(corners + CELL // 2), index)
         places, corners = places[own], corners[own]
         if not len(corners):
             self._empty.add(index)
