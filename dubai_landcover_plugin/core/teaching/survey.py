@@ -174,11 +174,12 @@ class Survey:
         known = self._known.get(index)
         confidence = head.probabilities(found.levels, (window.height, window.width)).max(axis=0)
         inner = confidence[: rows * CELL, : cols * CELL].reshape(rows, CELL, cols, CELL).mean(axis=(1, 3))
-        whole = found.valid[: rows * CELL, : cols * CELL].reshape(rows, CELL, cols, CELL).all(axis=(1, 3))
+        valid = found.valid[: rows * CELL, : cols * CELL].reshape(rows, CELL, cols, CELL)
+        whole: npt.NDArray[np.bool_] = np.logical_and.reduce(valid, axis=(1, 3))
         places = np.argwhere(whole)
         corners = places * CELL + (window.row, window.col)
         # cells of which this window says most
-        own: npt.NDArray[np.bool_] = np.equal(self._weights.window_of(corners + CELL // 2), index)
+        own = self._weights.window_of(corners + CELL // 2) == index
         places, corners = places[own], corners[own]
         if not len(corners):
             self._empty.add(index)
