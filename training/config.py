@@ -40,7 +40,7 @@ _MOST_SCALE = 64  # magnification of a chip; beyond it a chip shows a few flat p
 _MOST_CHANGE = 4  # radiometric change; beyond it chips saturate to black and white
 _VARIATIONS = (
     *("brightness", "contrast", "gamma", "gain", "saturation", "blur"),
-    *("light", "haze", "grey", "stretch", "style", "paste"),
+    *("light", "haze", "grey", "stretch", "style", "paste", "noise"),
 )
 
 
@@ -105,6 +105,8 @@ class ChipConfig:
         grey: Share of chips converted to grey, 0..1.
         stretch: Share of chips stretched between the 2nd and 98th percentile of their image, as Segment Land Cover
             stretches rasters of more than 8 bits, 0..1.
+        noise: Largest standard deviation of Gaussian noise, independent in each pixel and channel, as a share of the full
+            range; half of the chips have none.
         style: Share of chips moved towards the channel means and standard deviations of another chip, 0..1.
         paste: Share of chips into which a rectangle of another chip is pasted (CutMix), 0..1.
         calm: Share of the steps, at the end of a run, with weaker augmentation, see :meth:`calmed`; 0..1.
@@ -128,6 +130,7 @@ class ChipConfig:
     stretch: float = 0.0
     style: float = 0.0
     paste: float = 0.0
+    noise: float = 0.0
     calm: float = 0.0
     calm_strength: float = 1 / 3
 
@@ -142,7 +145,7 @@ class ChipConfig:
         for name in ("brightness", "contrast", "gamma", "gain", "saturation", "light"):
             value = getattr(self, name)
             require(0 <= value <= _MOST_CHANGE, f"chips.{name} must be in 0..{_MOST_CHANGE}, got {value}.")
-        for name in ("balance", "haze", "grey", "stretch", "style", "paste", "calm_strength"):
+        for name in ("balance", "haze", "grey", "stretch", "style", "paste", "noise", "calm_strength"):
             value = getattr(self, name)
             require(0 <= value <= 1, f"chips.{name} must be in 0..1, got {value}.")
         require(0 <= self.area_power <= 1, f"area_power must be in 0..1, got {self.area_power}.")

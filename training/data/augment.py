@@ -21,7 +21,7 @@ def orient(
 
 
 def vary_radiometry(chips: torch.Tensor, config: ChipConfig, draw: np.random.Generator) -> torch.Tensor:
-    """Vary light, colour and sharpness of each chip independently.
+    """Vary light, colour, sharpness and noise of each chip independently.
 
     Args:
         chips: (N, C, H, W) on 0..255.
@@ -60,6 +60,11 @@ def vary_radiometry(chips: torch.Tensor, config: ChipConfig, draw: np.random.Gen
         values = torch.where(chosen, values.mean(dim=1, keepdim=True), values)
     if config.blur:
         values = blur(values, draw.uniform(0, config.blur, count))
+    if config.noise:
+        # standard deviation of each chip: below 0 for half of them, which means none
+        deviation = torch.from_numpy(draw.uniform(-config.noise, config.noise, count).astype(np.float32)).clamp(min=0)
+        noise = torch.from_numpy(draw.standard_normal(values.shape, dtype=np.float32))
+        values = values + noise * deviation.view(-1, 1, 1, 1)
     return values * 255.0
 
 

@@ -290,3 +290,14 @@ def test_light_haze_and_grey(change, check) -> None:
     flat = torch.full((16, 3, 8, 8), 20, dtype=torch.uint8)
     flat[:, 1] = 120
     assert check(vary_radiometry(flat, replace(STILL, **change), np.random.default_rng(1)))
+
+
+def test_half_of_the_chips_get_noise_of_their_own() -> None:
+    flat = torch.full((200, 3, 8, 8), 100, dtype=torch.uint8)
+    found = vary_radiometry(flat, replace(STILL, noise=0.04), np.random.default_rng(1))
+    deviations = found.std(dim=(1, 2, 3))
+    noisy = deviations > 0.01
+    assert 80 < noisy.sum() < 120
+    assert deviations.max() < 0.04 * 255 * 1.3
+    assert deviations[noisy].mean() == pytest.approx(0.02 * 255, rel=0.15)
+    assert not torch.equal(found[:, 0], found[:, 1])
