@@ -105,8 +105,8 @@ class ChipConfig:
         grey: Share of chips converted to grey, 0..1.
         stretch: Share of chips stretched between the 2nd and 98th percentile of their image, as Segment Land Cover
             stretches rasters of more than 8 bits, 0..1.
-        noise: Largest standard deviation of Gaussian noise in each pixel and channel, as a share of the full range; half of
-            the chips have none.
+        noise: Largest standard deviation of Gaussian noise in each pixel and channel, as a share of the full range;
+            half of the chips have none.
         style: Share of chips moved towards the channel means and standard deviations of another chip, 0..1.
         paste: Share of chips into which a rectangle of another chip is pasted (CutMix), 0..1.
         calm: Share of the steps, at the end of a run, with weaker augmentation, see :meth:`calmed`; 0..1.
