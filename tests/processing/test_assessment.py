@@ -29,7 +29,7 @@ from qgis.core import (
     edit,
 )
 
-from dubai_landcover_plugin.protocol.classes import DUBAI, coloured
+from dubai_landcover_plugin.protocol.classes import DUBAI
 from tests.processing.qgis_fixtures import RecordingFeedback, town, write_classes, write_raster
 
 pytestmark = [pytest.mark.qgis, pytest.mark.usefixtures("provider")]
@@ -83,7 +83,7 @@ def test_points_come_with_a_form_to_label_them(classes: str, tmp_path: Path, fee
     renderer = layer.renderer()
     assert isinstance(renderer, QgsCategorizedSymbolRenderer)
     assert [c.label() for c in renderer.categories()] == ["not labelled yet", *(c.name for c in DUBAI.entries)]
-    assert renderer.categories()[4].symbol().color().name().upper() == coloured(DUBAI).by_name("Building").colour
+    assert renderer.categories()[4].symbol().color().name().upper() == DUBAI.by_name("Building").colour
     assert json.loads(feedback.texts("command")[0])["expected"] == {"4": 0.7, "road": 0.6}
     assert any("Building: 20 points" in text for text in feedback.texts("info"))
     del renderer, layer

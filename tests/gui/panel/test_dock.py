@@ -233,7 +233,7 @@ def test_an_opened_project_has_its_samples(hand, dock, tmp_path):
     dock.header.raster.setLayer(raster)
     assert dock.teaching.samples.keys() == hand.stored().keys()
     assert len(dock.teaching.samples) == 1
-    assert dock.teach_tab.samples.topLevelItemCount() == 1
+    assert dock.teach_tab.features.topLevelItemCount() == 1
 
 
 def test_another_raster_keeps_its_own_samples(hand, dock, town_layer, tmp_path, tiny_model):
