@@ -195,7 +195,7 @@ def test_qgis_process_without_an_engine_fails_with_the_remedy(qgis_process: Call
     arguments = ["run", "dubailandcover:segmentlandcover", "--", f"INPUT={raster}", f"OUTPUT={tmp_path / 'o.tif'}"]
     failed = qgis_process(*arguments, DUBAI_LANDCOVER_PYTHON="")
     assert failed.returncode != 0
-    assert "make setup" in failed.stdout + failed.stderr
+    assert "set DUBAI_LANDCOVER_PYTHON to its Python" in failed.stdout + failed.stderr
     assert not (tmp_path / "o.tif").exists()
 
 
