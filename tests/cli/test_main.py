@@ -54,7 +54,7 @@ def test_every_option_reaches_the_run(source, tmp_path, tiny_model, capsys):
     options = SegmentationRequest.from_json(record["request"]).options
     assert options == SegmentOptions(
         str(tiny_model), (3, 2, 1), 0.3, 32, 8, 3, 700, "cpu", "torch", "float32", True, "never", 1.0, "EPSG:32639",
-        7.0, "no", "none", ((0.0, 200.0),), False, 3.0, 0.5, True, True, True,
+        7.0, "no", "none", ((0.0, 200.0),), False, 3.0, 0.5, "natural", True, True, True,
     )  # fmt: skip
     assert record["request"]["extent"] == [300000, 2779950, 300050, 2780000]
 

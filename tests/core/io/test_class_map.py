@@ -11,7 +11,7 @@ import rasterio
 
 from dubai_landcover_plugin.core import assess_accuracy, draw_accuracy_sample, map_change, polygonize, write_report
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource, limited_cache
-from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass, coloured
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError, RasterReadError
 from dubai_landcover_plugin.protocol.requests import (
     AccuracyRequest,
@@ -153,7 +153,7 @@ def test_the_users_classes_replace_those_of_the_raster(tmp_path):
 
 def test_assumed_classes_are_reported(tmp_path):
     with ClassifiedSource(write_raster(tmp_path / "m.tif", IDS[None].astype(np.uint8))) as source:
-        assert source.scheme == DUBAI
+        assert source.scheme == coloured(DUBAI)
         assert source.notes[0].startswith("m.tif does not name its classes; assumed: 1 Water, 2 Land")
 
 
