@@ -130,7 +130,7 @@ class TestOutputs:
             assert dataset.overviews(1)
             assert dataset.nodata == 0
             assert dataset.colorinterp[0].name == "palette"
-        assert tags["CLASS_4"] == "Building #3C1098"
+        assert tags["CLASS_4"] == "Building #B5533C"
         record = json.loads((tmp_path / "classes.run.json").read_text())
         tagged = json.loads(tags["LANDCOVER_RUN"])
         for key in ("request", "model", "versions", "input"):
