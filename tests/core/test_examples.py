@@ -19,7 +19,8 @@ from dubai_landcover_plugin.protocol.class_tags import class_tags
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests import ClassFilesRequest
-from tests.factories import write_layer
+from tests.core.segmentation.cases import run
+from tests.factories import stub_bundle, write_layer
 
 CORRECTED = np.array(["Building", "Land"], object)
 LAND, ROAD, BUILDING = 2, 3, 4
@@ -56,6 +57,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write_raster(tmp_path / "before.tif", np.where(classes == BUILDING, np.uint8(LAND), classes), tags)
     request = ClassFilesRequest(str(tmp_path / "landcover.tif"), str(tmp_path), classes=("Building",), suffix=".gpkg")
     export_class_polygons(request, SilentMonitor())
+    (tmp_path / "run").mkdir()
+    write_raster(tmp_path / "run" / "image.tif", image, {})
+    run(tmp_path / "run" / "image.tif", stub_bundle(2), probabilities=str(tmp_path / "probabilities.tif"))
     house = shapely.box(300_008, 2_799_976, 300_028, 2_799_994)
     write_layer(tmp_path / "corrections.gpkg", [house], **{"from": CORRECTED[:1], "to": CORRECTED[1:]})
     monkeypatch.chdir(tmp_path)

@@ -20,7 +20,7 @@ from dubai_landcover_plugin.core.teaching.features import open_features
 from dubai_landcover_plugin.core.teaching.lesson import History
 from dubai_landcover_plugin.core.teaching.model import read_head, taught_metadata
 from dubai_landcover_plugin.core.teaching.session import TeachingSession
-from dubai_landcover_plugin.protocol.classes import DUBAI, LandCoverClass
+from dubai_landcover_plugin.protocol.classes import DUBAI, LandCoverClass, coloured
 from dubai_landcover_plugin.protocol.errors import (
     BundleError,
     ClassSchemeError,
@@ -114,7 +114,7 @@ def test_parts_equal_the_whole_and_are_placed_on_the_raster(session, tmp_path):
     with rasterio.open(tmp_path / "v.tif") as dataset:
         assert tuple(dataset.bounds) == (300_040, 2_779_930, 300_090, 2_779_970)
         assert dataset.crs.to_epsg() == 32640
-        assert dataset.colormap(1)[4] == (*DUBAI.classes[3].rgb, 255)
+        assert dataset.colormap(1)[4] == (*coloured(DUBAI).classes[3].rgb, 255)
     coarse = look(session, tmp_path, pixel_size=4.1)
     assert np.array_equal(coarse, whole[:, 2::4, 2::4])
     beyond = look(session, tmp_path, (299_000.0, 2_779_990.0, 300_010.0, 2_790_000.0))
