@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from rasterio.enums import ColorInterp, Resampling
 
-from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
+from dubai_landcover_plugin.protocol.classes import DUBAI, coloured
 
 PANEL = 1100  # longest side of a panel, px
 MARGIN = 16
@@ -30,7 +30,7 @@ def draw_panels(image: Path, classes: Path, truth: Path | None, target: Path) ->
         pen.text((left, MARGIN // 2), title, fill=(20, 20, 20), font=font)
         sheet.paste(Image.fromarray(panel), (left, LINE + MARGIN // 2))
     left = MARGIN
-    for entry in DUBAI.entries:
+    for entry in coloured(DUBAI).entries:
         top = LINE + MARGIN + height + 4
         pen.rectangle([left, top, left + 24, top + 20], fill=entry.rgb, outline=(60, 60, 60))
         pen.text((left + 32, top - 2), entry.name, fill=(20, 20, 20), font=font)
@@ -53,14 +53,14 @@ def read_picture(path: Path) -> NDArray[np.uint8]:
     return np.moveaxis(np.ma.filled(pixels, 255), 0, -1).astype(np.uint8)
 
 
-def read_classes(path: Path, scheme: ClassScheme = DUBAI) -> NDArray[np.uint8]:
+def read_classes(path: Path) -> NDArray[np.uint8]:
     """Return (h, w, 3) uint8 of a classified raster in its own palette, white where there is no data."""
     with rasterio.open(path) as file:
         ids = file.read(1, out_shape=_shape(file), resampling=Resampling.nearest)
         try:
             palette = file.colormap(1)
         except ValueError:
-            palette = {entry.id: entry.rgb for entry in scheme.entries}
+            palette = {entry.id: entry.rgb for entry in coloured(DUBAI).entries}
     colours = np.full((256, 3), 255, np.uint8)
     for class_id, colour in palette.items():
         if class_id:

@@ -89,7 +89,7 @@ def write_scene(path: str | Path, seed: int = 7, size: int = 1024, gsd: float = 
 
     from dubai_landcover_plugin.core.io.files import atomic_path
     from dubai_landcover_plugin.protocol.class_tags import class_tags
-    from dubai_landcover_plugin.protocol.classes import DUBAI, NODATA_ID
+    from dubai_landcover_plugin.protocol.classes import DUBAI, NODATA_ID, coloured
 
     path = Path(path)
     truth_path = path.with_name(f"{path.stem}_truth.tif")
@@ -102,8 +102,9 @@ def write_scene(path: str | Path, seed: int = 7, size: int = 1024, gsd: float = 
         file.write(np.moveaxis(scene.image, -1, 0))
     with atomic_path(truth_path) as partial, rasterio.open(partial, "w", count=1, nodata=NODATA_ID, **profile) as file:
         file.write(scene.truth, 1)
-        file.update_tags(**class_tags(DUBAI))
-        file.write_colormap(1, {entry.id: (*entry.rgb, 255) for entry in DUBAI.entries})
+        scheme = coloured(DUBAI)
+        file.update_tags(**class_tags(scheme))
+        file.write_colormap(1, {entry.id: (*entry.rgb, 255) for entry in scheme.entries})
     return path, truth_path
 
 

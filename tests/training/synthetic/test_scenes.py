@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI, coloured
 from training.synthetic.scenes import CRS, draw_scene, write_scene
 
 SIZE = 320  # big enough for a few blocks and the lagoon, drawn in half a second
@@ -70,4 +70,4 @@ def test_files_are_georeferenced_alike(tmp_path):
         assert image.res == (2.0, 2.0)
         np.testing.assert_array_equal(np.moveaxis(image.read(), 0, -1), drawn.image)
         np.testing.assert_array_equal(truth.read(1), drawn.truth)
-        assert truth.colormap(1)[1][:3] == DUBAI.by_name("Water").rgb
+        assert truth.colormap(1)[1][:3] == coloured(DUBAI).by_name("Water").rgb
