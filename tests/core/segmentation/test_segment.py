@@ -140,7 +140,7 @@ class TestOutputs:
         assert "<Category>Building</Category>" in (tmp_path / "classes.tif.aux.xml").read_text()
         assert "Building" in (tmp_path / "r.html").read_text()
         assert sorted(os.listdir(tmp_path)) == [
-            "classes.run.json", "classes.tif", "classes.tif.aux.xml", "input.tif", "p.gpkg", "r.html",
+            "classes.qml", "classes.run.json", "classes.tif", "classes.tif.aux.xml", "input.tif", "p.gpkg", "r.html",
         ]  # fmt: skip
 
     def test_libraries_do_not_talk_about_a_raster_without_a_place(self, tmp_path, recwarn):
