@@ -116,6 +116,7 @@ def _stored(path):
         return [name for (name,) in package.execute("select sample from samples")]
 
 
+@pytest.mark.faults  # it forks a process with threads, which may hang
 def test_a_full_disk_leaves_no_half_file_of_new_samples(qgis_app, tmp_path):
     folder = tmp_path / "samples"
     path = folder / "town_samples.gpkg"
@@ -139,6 +140,7 @@ def test_a_full_disk_leaves_no_half_file_of_new_samples(qgis_app, tmp_path):
         assert _stored(path)[-1] == "a"
 
 
+@pytest.mark.faults  # it forks a process with threads, which may hang
 def test_a_full_disk_loses_no_sample(layer, tmp_path):
     folder = tmp_path / "samples"
     folder.mkdir()
