@@ -14,8 +14,6 @@ from dubai_landcover_plugin.core.networks.efficientnet import EfficientNetLite
 
 from ..errors import TrainingError
 
-_BLOCKS = 100  # more than any variant has
-
 
 def load_imagenet_weights(encoder: EfficientNetLite) -> None:
     """Load the published weights into an encoder with three input channels.
@@ -33,13 +31,19 @@ def load_imagenet_weights(encoder: EfficientNetLite) -> None:
         ) from error
     path = getattr(package, f"Efficientnet{variant.capitalize()}ModelFile").get_model_file_path()
     published = torch.load(path, map_location="cpu", weights_only=True)
-    # the classification head, and deeper blocks of an encoder with fewer levels
-    omitted = ("_conv_head", "_bn1", "_fc", *(f"_blocks.{index}." for index in range(len(encoder.blocks), _BLOCKS)))
-    weights = {_our_key(key): value for key, value in published.items() if not key.startswith(omitted)}
+    blocks = len(encoder.blocks)
+    weights = {_our_key(key): value for key, value in published.items() if not _is_omitted(key, blocks)}
     try:
         encoder.load_state_dict(weights, strict=True)
     except RuntimeError as error:
         raise TrainingError(f"The ImageNet weights do not fit the encoder: {error}.") from error
+
+
+def _is_omitted(key: str, blocks: int) -> bool:
+    """Return whether a published name belongs to the classification head or to a block below the last one."""
+    if key.startswith("_blocks."):
+        return int(key.split(".")[1]) >= blocks
+    return key.startswith(("_conv_head", "_bn1", "_fc"))
 
 
 def _our_key(key: str) -> str:

@@ -105,6 +105,7 @@ class Run:
         self.averaged = cast(SegmentationModel, self.average.module)
         self.optimizer = make_optimizer(self.model, config)
         self._wrapped, self._wrapped_optimizer = self.fabric.setup(self.model, self.optimizer)
+        self._memory_format = memory_format(self.model)  # of chips, on the device of the network
         self.averaged.to(self.fabric.device)
         self.loss = SumLoss(config.loss, self._alpha(config.loss)).to(self.fabric.device)
         self.standardize = Standardize(MEAN, STD)
@@ -254,7 +255,7 @@ class Run:
             names += batch.names
             torch.manual_seed(_seed(self.config.run.seed, self.step, part))  # dropout
             chips, labels = self.fabric.to_device((batch.chips, batch.labels))
-            chips = self.standardize(chips).contiguous(memory_format=memory_format(self.model))
+            chips = self.standardize(chips).contiguous(memory_format=self._memory_format)
             with self.fabric.no_backward_sync(self._wrapped, enabled=turn + 1 < config.accumulate):
                 loss = self._loss(chips, labels)
                 self.fabric.backward(loss / config.accumulate)
