@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from qgis.core import QgsMapLayerProxyModel
-from qgis.gui import QgsMapLayerComboBox
-from qgis.PyQt.QtCore import Qt, pyqtSignal
+from qgis.PyQt.QtCore import pyqtSignal
 from qgis.PyQt.QtWidgets import (
     QCheckBox,
     QComboBox,
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
-    QSlider,
-    QSplitter,
     QToolButton,
-    QVBoxLayout,
     QWidget,
 )
 
 from dubai_landcover_plugin.gui.panel.corrections import Correction
 from dubai_landcover_plugin.gui.panel.draw_tab import DrawTab, Row, ToolButton, narrow, polygon_layer_box
+from dubai_landcover_plugin.gui.panel.header import RasterHeader
 from dubai_landcover_plugin.gui.panel.look_tab import swatch
 from dubai_landcover_plugin.gui.panel.sample_tool import LINE, PLACE, POLYGON
 from dubai_landcover_plugin.processing.algorithm import tr
@@ -32,21 +27,17 @@ from dubai_landcover_plugin.protocol.classes import LandCoverClass
 _TIME_LETTERS = slice(11, 19)  # of a date with time
 
 
-class CorrectHeader(QWidget):
+class CorrectHeader(RasterHeader):
     """Choice of the classified raster and of the layer of its corrections; as high as the panel's other header."""
 
     shown_changed = pyqtSignal(bool)
     """Whether the corrections should be visible."""
-    opacity_changed = pyqtSignal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.raster = QgsMapLayerComboBox()
-        self.raster.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
+        raster_tip = tr("The classified raster that is corrected; its file stays as it is")
+        super().__init__(raster_tip, tr("Opacity of the corrections"), parent)
         self.raster.setAllowEmptyLayer(True, tr("Choose a classified raster"))
         self.raster.setLayer(None)
-        self.raster.setToolTip(tr("The classified raster that is corrected; its file stays as it is"))
-        narrow(self.raster)
         self.layer = polygon_layer_box(tr("New with the first correction"), tr("Layer that keeps the corrections"))
         self.new_layer = QToolButton()
         self.new_layer.setText("…")
@@ -54,32 +45,8 @@ class CorrectHeader(QWidget):
         self.shown = QCheckBox(tr("Show corrections"))
         self.shown.setToolTip(tr("Without a tick, the map shows the raster as it was"))
         self.shown.toggled.connect(self.shown_changed)
-        self.opacity = QSlider(Qt.Orientation.Horizontal)
-        self.opacity.setRange(0, 100)
-        self.opacity.setToolTip(tr("Opacity of the corrections"))
-        self.opacity.setMinimumWidth(60)
-        self.opacity.valueChanged.connect(lambda value: self.opacity_changed.emit(value / 100))
         self.show_layer(None, False)
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        layers = QHBoxLayout()
-        layers.addWidget(self.layer, 1)
-        layers.addWidget(self.new_layer)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow(tr("Classified"), self.raster)
-        form.addRow(tr("Corrections"), layers)
-        switch = QHBoxLayout()
-        switch.addWidget(self.shown)
-        switch.addStretch(1)
-        switch.addWidget(QLabel(tr("Opacity")))
-        switch.addWidget(self.opacity, 2)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        layout.addLayout(switch)
+        self.arrange(tr("Classified"), tr("Corrections"), self.layer, self.new_layer, self.shown)
 
     def show_layer(self, opacity: float | None, is_visible: bool) -> None:
         """Show opacity and visibility of the layer of the corrections; an opacity of None for no layer."""
@@ -144,32 +111,10 @@ class CorrectTab(DrawTab):
         self.only = QComboBox()
         self.only.setToolTip(tr("The only class that the next corrections replace"))
         narrow(self.only)
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        class_part, list_part = QWidget(), QWidget()
-        upper, lower = QVBoxLayout(class_part), QVBoxLayout(list_part)
-        for part in (upper, lower):
-            part.setContentsMargins(0, 0, 0, 0)
-        upper.addWidget(self.classes, 1)
         limit = QHBoxLayout()
         limit.addWidget(QLabel(tr("Only where it is")))
         limit.addWidget(self.only, 1)
-        upper.addLayout(limit)
-        buttons = QHBoxLayout()
-        for button in (self.undo, self.redo, self.delete):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        lower.addLayout(buttons)
-        lower.addWidget(self.features, 1)
-        parts = QSplitter(Qt.Orientation.Vertical)
-        parts.setChildrenCollapsible(False)
-        for number, part in enumerate((class_part, list_part)):
-            parts.addWidget(part)
-            parts.setStretchFactor(number, number)  # messages take space from the corrections
-        layout = QVBoxLayout(self)
-        layout.addLayout(self.tool_row)
-        layout.addWidget(parts, 1)
+        self.arrange(below_classes=(limit,))
 
     def set_classes(
         self, entries: Sequence[LandCoverClass], colours: Mapping[str, str], counts: Mapping[str, int]

@@ -16,11 +16,14 @@ from qgis.PyQt.QtWidgets import (
     QDoubleSpinBox,
     QHBoxLayout,
     QHeaderView,
+    QLayout,
     QMenu,
     QSizePolicy,
+    QSplitter,
     QToolButton,
     QTreeWidget,
     QTreeWidgetItem,
+    QVBoxLayout,
     QWidget,
 )
 
@@ -66,7 +69,7 @@ class Row:
 
 
 class DrawTab(QWidget):
-    """Widgets of drawing; what they do is up to the panel. Subclasses arrange them.
+    """Widgets of drawing; what they do is up to the panel. Subclasses :meth:`arrange` them.
 
     Args:
         tools: The tools.
@@ -158,6 +161,44 @@ class DrawTab(QWidget):
         """Return the name of the class of the next features."""
         item = self.classes.currentItem()
         return item.text(1) if item is not None else ""
+
+    def arrange(
+        self,
+        below_classes: Sequence[QLayout] = (),
+        beside_buttons: Sequence[QWidget] = (),
+        above_features: Sequence[QLayout] = (),
+    ) -> None:
+        """Lay out the tab: tools, classes and, below a handle that moves, the buttons and the list of features.
+
+        Args:
+            below_classes: Rows below the classes.
+            beside_buttons: Widgets to the right of the buttons undo, redo and delete.
+            above_features: Rows between these buttons and the features.
+        """
+        class_part, feature_part = QWidget(), QWidget()
+        upper, lower = QVBoxLayout(class_part), QVBoxLayout(feature_part)
+        for part in (upper, lower):
+            part.setContentsMargins(0, 0, 0, 0)
+        upper.addWidget(self.classes, 1)
+        for row in below_classes:
+            upper.addLayout(row)
+        buttons = QHBoxLayout()
+        for button in (self.undo, self.redo, self.delete):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        for widget in beside_buttons:
+            buttons.addWidget(widget)
+        for row in (buttons, *above_features):
+            lower.addLayout(row)
+        lower.addWidget(self.features, 1)
+        parts = QSplitter(Qt.Orientation.Vertical)
+        parts.setChildrenCollapsible(False)
+        for number, widget in enumerate((class_part, feature_part)):
+            parts.addWidget(widget)
+            parts.setStretchFactor(number, number)  # messages take space from the features
+        layout = QVBoxLayout(self)
+        layout.addLayout(self.tool_row)
+        layout.addWidget(parts, 1)
 
     def choose_class(self, number: int) -> None:
         """Choose the class with a number, 1 for the first."""

@@ -12,13 +12,13 @@ from qgis.PyQt.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QSlider,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from dubai_landcover_plugin.gui.panel.draw_tab import narrow
 from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.model_folders import readable_models
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
@@ -28,62 +28,83 @@ from dubai_landcover_plugin.runner.settings import available_models
 _DEFAULT_OPACITY = 60
 
 
-class Header(QWidget):
+class RasterHeader(QWidget):
+    """Choice of a raster, a second row, and a switch with a slider of the opacity. Subclasses arrange them.
+
+    Args:
+        raster_tip: Tooltip of the choice of the raster.
+        opacity_tip: Tooltip of the slider.
+        parent: The parent.
+    """
+
+    opacity_changed = pyqtSignal(float)
+
+    def __init__(self, raster_tip: str, opacity_tip: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.raster = QgsMapLayerComboBox()
+        self.raster.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
+        self.raster.setToolTip(raster_tip)
+        narrow(self.raster)
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setToolTip(opacity_tip)
+        self.opacity.setMinimumWidth(60)
+        self.opacity.valueChanged.connect(lambda value: self.opacity_changed.emit(value / 100))
+
+    def arrange(self, raster: str, second: str, box: QWidget, browse: QWidget, switch: QWidget) -> None:
+        """Lay out the header.
+
+        Args:
+            raster: Label of the raster.
+            second: Label of the second row.
+            box: Choice in the second row.
+            browse: Button beside it.
+            switch: Switch beside the opacity.
+        """
+        row = QHBoxLayout()
+        row.addWidget(box, 1)
+        row.addWidget(browse)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow(raster, self.raster)
+        form.addRow(second, row)
+        switches = QHBoxLayout()
+        switches.addWidget(switch)
+        switches.addStretch(1)
+        switches.addWidget(QLabel(tr("Opacity")))
+        switches.addWidget(self.opacity, 2)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(form)
+        layout.addLayout(switches)
+
+
+class Header(RasterHeader):
     """Choice of raster and model, and the switch that keeps the view classified."""
 
     changed = pyqtSignal()
     """Another raster or model was chosen."""
     switched = pyqtSignal(bool)
-    opacity_changed = pyqtSignal(float)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.raster = QgsMapLayerComboBox()
-        self.raster.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
-        self.raster.setToolTip(tr("The image that is classified"))
+        super().__init__(tr("The image that is classified"), tr("Opacity of the classes"), parent)
+        self.opacity.setValue(_DEFAULT_OPACITY)
         self.model = QComboBox()
         self.model.setToolTip(tr("The model that classifies"))
-        for box in (self.raster, self.model):
-            box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-            box.setMinimumContentsLength(8)
-            box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        narrow(self.model)
         self._browse = QToolButton()
         self._browse.setText("…")
         self._browse.setToolTip(tr("Choose a model file"))
         self._browse.clicked.connect(self._choose_file)
         self.look = QCheckBox(tr("Classify the view"))
         self.look.setToolTip(tr("Keeps what the map shows classified, again after each move"))
-        self.opacity = QSlider(Qt.Orientation.Horizontal)
-        self.opacity.setRange(0, 100)
-        self.opacity.setValue(_DEFAULT_OPACITY)
-        self.opacity.setToolTip(tr("Opacity of the classes"))
-        self.opacity.setMinimumWidth(60)
         self._files: dict[str, str] = {}
-        self._lay_out()
+        self.arrange(tr("Raster"), tr("Model"), self.model, self._browse, self.look)
         self.load_models()
         self.raster.layerChanged.connect(self._emit_changed)
         self.model.currentIndexChanged.connect(self._emit_changed)
         self.look.toggled.connect(self.switched)
-        self.opacity.valueChanged.connect(lambda value: self.opacity_changed.emit(value / 100))
-
-    def _lay_out(self) -> None:
-        models = QHBoxLayout()
-        models.addWidget(self.model, 1)
-        models.addWidget(self._browse)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
-        form.addRow(tr("Raster"), self.raster)
-        form.addRow(tr("Model"), models)
-        switch = QHBoxLayout()
-        switch.addWidget(self.look)
-        switch.addStretch(1)
-        switch.addWidget(QLabel(tr("Opacity")))
-        switch.addWidget(self.opacity, 2)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(form)
-        layout.addLayout(switch)
 
     @property
     def layer(self) -> QgsRasterLayer | None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSplitter, QToolButton, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, QWidget
 
 from dubai_landcover_plugin.gui.panel.draw_tab import DrawTab, Row, ToolButton, polygon_layer_box
 from dubai_landcover_plugin.gui.panel.sample_tool import LINE, POINT, POLYGON
@@ -59,40 +58,17 @@ class TeachTab(DrawTab):
         )
         self.change = QLabel()
         self.show_agreement(None)
-        self._lay_out()
-
-    def _lay_out(self) -> None:
-        class_part, sample_part = QWidget(), QWidget()
-        upper, lower = QVBoxLayout(class_part), QVBoxLayout(sample_part)
-        for part in (upper, lower):
-            part.setContentsMargins(0, 0, 0, 0)
-        upper.addWidget(self.classes, 1)
-        row = QHBoxLayout()
-        row.addWidget(self.new_class)
-        row.addStretch(1)
-        row.addWidget(self.change)
-        upper.addLayout(row)
-        upper.addWidget(self.agreement)
-        buttons = QHBoxLayout()
-        for button in (self.undo, self.redo, self.delete):
-            buttons.addWidget(button)
-        buttons.addStretch(1)
-        buttons.addWidget(self.next)
-        lower.addLayout(buttons)
+        classes = QHBoxLayout()
+        classes.addWidget(self.new_class)
+        classes.addStretch(1)
+        classes.addWidget(self.change)
+        agreement = QHBoxLayout()
+        agreement.addWidget(self.agreement)
         store = QHBoxLayout()
         store.addWidget(QLabel(tr("Samples in")))
         store.addWidget(self.layer, 1)
         store.addWidget(self.new_layer)
-        lower.addLayout(store)
-        lower.addWidget(self.features, 1)
-        parts = QSplitter(Qt.Orientation.Vertical)
-        parts.setChildrenCollapsible(False)
-        for number, part in enumerate((class_part, sample_part)):
-            parts.addWidget(part)
-            parts.setStretchFactor(number, number)  # messages take space from the samples
-        layout = QVBoxLayout(self)
-        layout.addLayout(self.tool_row)
-        layout.addWidget(parts, 1)
+        self.arrange((classes, agreement), (self.next,), (store,))
 
     def set_samples(
         self, samples: Mapping[str, Sample], problems: Mapping[str, str], colours: Mapping[str, str]

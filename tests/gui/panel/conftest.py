@@ -144,16 +144,21 @@ def canvas(qgis_iface: Any) -> Any:
     return found
 
 
-@pytest.fixture
-def town_layer(tmp_path: Path, canvas: Any) -> Any:
-    """A raster of 96 × 80 px in the project and on the canvas."""
-    layer = QgsRasterLayer(write_raster(tmp_path / "town.tif", town()), "town")
+def shown_alone(layer: QgsRasterLayer, canvas: Any) -> QgsRasterLayer:
+    """Add a layer to the project, show nothing else on the canvas, and return it."""
     QgsProject.instance().setCrs(layer.crs())
     QgsProject.instance().addMapLayer(layer)
     canvas.setDestinationCrs(layer.crs())
     canvas.setLayers([layer])
     canvas.setExtent(layer.extent())
     return layer
+
+
+@pytest.fixture
+def town_layer(tmp_path: Path, canvas: Any) -> Any:
+    """A raster of 96 × 80 px in the project and on the canvas."""
+    layer = QgsRasterLayer(write_raster(tmp_path / "town.tif", town()), "town")
+    return shown_alone(layer, canvas)
 
 
 @pytest.fixture
@@ -190,12 +195,7 @@ def map_layer(canvas: Any, tmp_path: Path) -> Any:
     from tests.gui.panel.correct_cases import class_ids
 
     layer = QgsRasterLayer(write_class_map(tmp_path / "map.tif", class_ids()), "map")
-    QgsProject.instance().setCrs(layer.crs())
-    QgsProject.instance().addMapLayer(layer)
-    canvas.setDestinationCrs(layer.crs())
-    canvas.setLayers([layer])
-    canvas.setExtent(layer.extent())
-    return layer
+    return shown_alone(layer, canvas)
 
 
 @pytest.fixture
