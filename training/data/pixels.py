@@ -81,9 +81,12 @@ def _open(path: Path, names: tuple[str, ...], options: SourceOptions) -> Iterato
         with RasterSource(str(path), names, options) as source:
             yield source
     except BandError as error:
+        if names == RGB.names:
+            remedy = "Save it with these bands, or set the bands, for example data.bands = [3, 2, 1]."
+            raise DatasetError(f"{path} is not RGB. {error.message}", remedy) from error
         raise DatasetError(
-            f"{path} is not RGB. {error.message}" if names == RGB.names else f"{path}: {error.message}",
-            "Save it with these bands, or set the bands, for example data.bands = [3, 2, 1].",
+            f"{path}: {error.message}",
+            f'Name the bands in the file, or give their numbers, for example data.bands = ["{names[0]}=4", …].',
         ) from error
     except DatasetError:
         raise

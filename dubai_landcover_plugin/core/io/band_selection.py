@@ -1,12 +1,12 @@
 """Finds the bands that a model reads: by number, by names in the file, by colour interpretation, last by position.
 
 For a model that records the numbers of its bands in the training rasters these numbers count instead of the position.
+Only red, green and blue are ever taken by position; whatever is not told by the file comes with a warning.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,32 +15,19 @@ from typing import Any
 import rasterio
 from rasterio.enums import ColorInterp
 
+from dubai_landcover_plugin.core.io.band_words import (
+    BY_NUMBER,
+    EXACT,
+    common_name,
+    names_at,
+    read_name,
+    says_other,
+    stated_nanometres,
+    words_of,
+)
 from dubai_landcover_plugin.protocol.errors import BandError
 from dubai_landcover_plugin.protocol.model_metadata import is_unnamed_band
 
-# Words of a band's name. Plain names come first: of "green" and "green i", "green" is the green band.
-_WORDS = {
-    "red": {"red", "r", "rot", "rouge", "rojo", "rosso", "vermelho"},
-    "green": {"green", "g", "gre", "grun", "gruen", "vert", "verde"},
-    "blue": {"blue", "b", "blu", "blau", "bleu", "azul"},
-    "nir": {"nir", "n", "ir", "pir", "nir1", "nir08", "near", "nearinfrared", "nearir"}
-    | (_INFRARED := {"infrared", "infrarot", "infrarouge", "infrarrojo", "infrarosso", "infravermelho"}),
-}
-_OTHERS = {
-    "coastal", "edge", "rededge", "re", "yellow", "pan", "panchromatic", "swir", "swir1", "swir2", "swir16", "swir22",
-    "thermal", "tir", "lwir", "cirrus", "mask", "alpha", "ndvi", "qa", "scl", "aerosol", "std", "stddev", "ratio",
-}  # fmt: skip
-_NUMBERED = {
-    "b02": "blue",
-    "b03": "green",
-    "b04": "red",
-    "b2": "blue",
-    "b3": "green",
-    "b4": "red",
-    "b08": "nir",
-    "b8": "nir",
-}
-_NANOMETRES = {"blue": (450, 515), "green": (520, 590), "red": (620, 690), "nir": (770, 900)}
 _TAGS = ("eo:common_name", "common_name", "name", "band_name", "bandname", "long_name", "description")
 _COMMON = _TAGS[:2]
 _NOT_RGB = {
@@ -52,11 +39,9 @@ _NO_MEANING = _NOT_RGB | {
 }  # fmt: skip
 _GENERIC = re.compile(r"(?:band|channel|layer|b)?\d*|gray|grey")  # words of a name that say nothing about a band
 _MAX_NAME = 100  # characters; longer descriptions are not names
-# A wavelength or a range, with a unit; the unit may be missing where there is nothing else.
-_NUMBER = r"(\d+(?:\.\d+)?)"
-_LENGTH = re.compile(
-    rf"{_NUMBER}(?:\s*(?:-|–|to)\s*{_NUMBER})?\s*(nm|nanomet|um\b|µm|μm|micromet|microns?\b)", re.IGNORECASE
-)
+_COLOURS = ("red", "green", "blue")
+_FIRST_COUNTS = (*_COLOURS, "nir")
+_REMEDY = "choose the bands yourself: --bands, or Bands in QGIS"
 
 
 @dataclass(frozen=True)
@@ -114,13 +99,12 @@ def chosen_bands(
     differing = [
         f"band {band} is read as {name}, the raster calls it {own}"
         for name, band, own in zip(wanted, chosen, band_names(dataset, chosen))
-        if own != name and not is_unnamed_band(own) and not is_unnamed_band(name)
+        if own != common_name(name) and not is_unnamed_band(own) and not is_unnamed_band(name)
     ]
-    if differing:
-        return Bands(chosen, warnings=(f"The chosen bands contradict the raster: {'; '.join(differing)}.",))
-    if trained and chosen != trained:
-        return Bands(chosen, (f"Bands {_listed(chosen)} are read as chosen; training read {_listed(trained)}.",))
-    return Bands(chosen)
+    other = f"; training read {_listed(trained)}" if trained and chosen != trained else ""
+    note = f"Bands {_listed(chosen)} are read as {', '.join(wanted)}, as chosen{other}."
+    warning = f"The chosen bands contradict the raster: {'; '.join(differing)}."
+    return Bands(chosen, (note,), (warning,) if differing else ())
 
 
 def find_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], trained: tuple[int, ...] = ()) -> Bands:
@@ -130,19 +114,21 @@ def find_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], trained
         dataset: The raster.
         wanted: Names, e.g. ``("red", "green", "blue")``, as :func:`band_names` returns them.
         trained: Numbers of these bands in the training rasters, which count for bands that the raster does not name;
-            empty takes the first ones that are nothing else.
+            empty takes the first ones that are nothing else for red, green and blue.
 
     Raises:
-        BandError: if it has too few bands, or another band at such a number.
+        BandError: if it has too few bands, another band at such a number, or does not say which band is one that is
+            neither red, green nor blue.
     """
     named, numbered = _named_bands(dataset)
-    named |= {name: band for name, band in _described_bands(dataset).items() if name in wanted and name not in named}
-    interpreted: dict[str, int] = {}
-    for band, colour in enumerate(dataset.colorinterp, 1):
-        interpreted.setdefault(colour.name, band)
+    described = _described_bands(dataset)
+    common = {name: common_name(name) for name in wanted}
+    named |= {name: described[name] for name in wanted if name in described and common[name] not in named}
+    interpreted = _interpreted_bands(dataset)
     found = _Found()
-    found.add({name: named[name] for name in wanted if name in named}, "names of the bands")
-    differing = [name for name in found.bands if interpreted.get(name, found.bands[name]) != found.bands[name]]
+    by_name = {name: named.get(common[name], named.get(name)) for name in wanted}
+    found.add({name: band for name, band in by_name.items() if band is not None}, "names of the bands")
+    differing = [name for name, band in found.bands.items() if interpreted.get(common[name], band) != band]
     if differing:
         found.warnings.append(
             f"Names and colour interpretation of the bands differ for {', '.join(differing)}: the names count. Choose "
@@ -155,8 +141,11 @@ def find_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], trained
         )
     if not set(wanted) <= set(found.bands):
         other = set(named.values())
-        by_colour = {name: interpreted[name] for name in wanted if interpreted.get(name, 0) not in other | {0}}
+        by_colour = {name: interpreted[common[name]] for name in wanted if common[name] in interpreted}
+        by_colour = {name: band for name, band in by_colour.items() if band not in other}
         found.add(by_colour, "colour interpretation")
+    if not trained and all(map(is_unnamed_band, wanted)):
+        trained = tuple(int(name.split()[1]) for name in wanted)  # the names are the numbers
     if trained:
         _add_by_number(dataset, wanted, trained, found)
     else:
@@ -211,10 +200,7 @@ def band_names(dataset: rasterio.DatasetReader, numbers: tuple[int, ...]) -> tup
         numbers: Band numbers from 1.
     """
     named, _ = _named_bands(dataset)
-    coloured: dict[str, int] = {}
-    for band, colour in enumerate(dataset.colorinterp, 1):
-        if colour not in _NO_MEANING and colour.name not in named:
-            coloured.setdefault(colour.name, band)
+    coloured = {name: band for name, band in _interpreted_bands(dataset).items() if name not in named}
     names: dict[int, str] = {}
     for source in (named, _described_bands(dataset), coloured):
         for name, band in source.items():
@@ -225,12 +211,22 @@ def band_names(dataset: rasterio.DatasetReader, numbers: tuple[int, ...]) -> tup
 
 def bands_remedy(wanted: tuple[str, ...]) -> str:
     """Return what to do if a raster lacks bands that a model reads."""
-    return f"Use a raster with these bands: {', '.join(wanted)}; or choose the bands yourself."
+    return f"Use a raster with these bands: {', '.join(wanted)}; or {_REMEDY}."
+
+
+def _interpreted_bands(dataset: rasterio.DatasetReader) -> dict[str, int]:
+    """Return the bands by the common name of their colour interpretation; the first of several that are RGB or nir."""
+    names = [None if colour in _NO_MEANING else common_name(colour.name) for colour in dataset.colorinterp]
+    return {
+        name: names.index(name) + 1
+        for name in dict.fromkeys(names)
+        if name is not None and (name in _FIRST_COUNTS or names.count(name) == 1)
+    }
 
 
 def _described_bands(dataset: rasterio.DatasetReader) -> dict[str, int]:
     """Return the bands by their names in the file, in lower case; without names that are numbers or occur twice."""
-    names = [" ".join(_words(text or "")) for text in dataset.descriptions]
+    names = [" ".join(words_of(text or "")) for text in dataset.descriptions]
     return {
         name: band
         for band, name in enumerate(names, 1)
@@ -245,12 +241,18 @@ def _add_by_position(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], n
     left = [name for name in wanted if name not in found.bands]
     if not left:
         return
+    if not set(map(common_name, wanted)) <= set(_COLOURS):
+        raise BandError(
+            f"The model reads {len(wanted)} bands ({', '.join(wanted)}), but the raster does not say which band is "
+            f"{', '.join(left)}. {band_list(dataset)}",
+            f"Name the bands in the file, or {_REMEDY}. One band may be chosen several times.",
+        )
     other = named | set(found.bands.values()) | _with_other_names(dataset)
     free = [band for band, colour in enumerate(dataset.colorinterp, 1) if colour not in _NOT_RGB and band not in other]
     if len(free) < len(left):
         raise BandError(
             f"The model reads {len(wanted)} bands ({', '.join(wanted)}). {band_list(dataset)}",
-            "Use a raster with these bands, or choose the bands yourself (one band may be given several times).",
+            f"Use a raster with these bands, or {_REMEDY} (one band may be given several times).",
         )
     found.bands.update(zip(left, free))
     found.ways.append("position")
@@ -274,17 +276,19 @@ def band_list(dataset: rasterio.DatasetReader) -> str:
 def _named_bands(dataset: rasterio.DatasetReader) -> tuple[dict[str, int], list[str]]:
     """Return the bands by common name, and the names of those that only a number identifies."""
     best: dict[str, tuple[int, int]] = {}  # common name: rank, band
+    twice: set[str] = set()
     for band in range(1, dataset.count + 1):
         for rank, name in _readings(dataset, band):
             if name not in best or rank < best[name][0]:
                 best[name] = rank, band
+                twice.discard(name)
+            elif rank == best[name][0] and band != best[name][1] and name not in _FIRST_COUNTS:
+                twice.add(name)  # such as three bands called rededge: none is the red edge
+    best = {name: found for name, found in best.items() if name not in twice}
     if not {"red", "green", "blue"} <= set(best):  # another sensor's numbers, or a part of them
-        best = {name: found for name, found in best.items() if found[0] != _BY_NUMBER}
-    numbered = [_label(dataset, band) for name, (rank, band) in best.items() if rank == _BY_NUMBER]
+        best = {name: found for name, found in best.items() if found[0] != BY_NUMBER}
+    numbered = [_label(dataset, band) for name, (rank, band) in best.items() if rank == BY_NUMBER]
     return {name: band for name, (_, band) in best.items()}, numbered
-
-
-_EXACT, _BY_LENGTH, _AMONG, _BY_NUMBER = range(4)  # ranks of readings, the surest first
 
 
 def _readings(dataset: rasterio.DatasetReader, band: int) -> list[tuple[int, str]]:
@@ -292,42 +296,18 @@ def _readings(dataset: rasterio.DatasetReader, band: int) -> list[tuple[int, str
     tags = {key.lower(): str(value) for key, value in dataset.tags(band).items()}
     if tags.get("eo", "").startswith("common_name="):  # GDAL splits eo:common_name=red at the colon
         tags["eo:common_name"] = tags["eo"].partition("=")[2]
-    found = [(_EXACT, tags[key].lower()) for key in _COMMON if key in tags]
+    found = [(EXACT, common_name(tags[key])) for key in _COMMON if key in tags]
     for text in (dataset.descriptions[band - 1], *(tags.get(key) for key in _TAGS)):
-        found += _read_name(text or "")
+        found += read_name(text or "")
     length = _nanometres(dataset, band, tags)
-    found += [(_BY_LENGTH, name) for name, (low, high) in _NANOMETRES.items() if length and low <= length <= high]
-    return found
-
-
-def _read_name(text: str) -> list[tuple[int, str]]:
-    """Return the common names in a band's name."""
-    words = _words(re.sub(r"([a-z])([A-Z])", r"\1 \2", text))
-    rest = [word for word in words if word not in ("band", "channel", "layer") and not re.fullmatch(r"b?\d+a?", word)]
-    if set(rest) & _OTHERS:
-        return []
-    colours = [name for name, spellings in _WORDS.items() if set(rest) & spellings]
-    if {"near", *_INFRARED} & set(rest):
-        colours = ["nir"]
-    if len(colours) == 1:
-        return [(_EXACT if len(rest) == 1 else _AMONG, colours[0])]
-    numbers = [word for word in words if word not in ("band", "sr", "toa")]
-    if not colours and len(numbers) == 1 and numbers[0] in _NUMBERED:
-        return [(_BY_NUMBER, _NUMBERED[numbers[0]])]
-    return []
-
-
-def _words(text: str) -> list[str]:
-    """Return the words of a name in lower case, without accents."""
-    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
-    return [word for word in re.split(r"[\W_]+", plain.lower()) if word]
+    return found + (names_at(length) if length else [])
 
 
 def _with_other_names(dataset: rasterio.DatasetReader) -> set[int]:
     """Return the bands whose names or interpretation say that they are not red, green or blue."""
     found = set()
     for band, text in enumerate(dataset.descriptions, 1):
-        if set(_words(text or "")) & _OTHERS:
+        if says_other(text or ""):
             found.add(band)
     return found
 
@@ -340,17 +320,8 @@ def _nanometres(dataset: rasterio.DatasetReader, band: int, tags: Mapping[str, s
             return 1000 * float(imagery["CENTRAL_WAVELENGTH_UM"])
         value = float(tags["wavelength"])
     except (KeyError, ValueError):
-        return _stated_nanometres(dataset.descriptions[band - 1] or "")
+        return stated_nanometres(dataset.descriptions[band - 1] or "")
     return value * 1000 if value < 100 else value  # µm or nm
-
-
-def _stated_nanometres(text: str) -> float | None:
-    """Return the wavelength in a band's name, nm, the middle of a range; None without one."""
-    stated = _LENGTH.search(text)
-    if stated is None:
-        return float(text) if re.fullmatch(r"\s*\d{3,4}(\.\d+)?\s*", text) else None
-    middle = (float(stated[1]) + float(stated[2] or stated[1])) / 2
-    return middle if stated[3].lower().startswith("n") else 1000 * middle
 
 
 def _label(dataset: rasterio.DatasetReader, band: int) -> str:

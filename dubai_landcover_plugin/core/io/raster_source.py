@@ -102,6 +102,7 @@ class RasterSource:
 
     Attributes:
         bands: Numbers of the bands that are read; one for a palette.
+        bands_text: Which bands are read as what, and how they were found, one sentence.
         notes: Messages for the log.
         warnings: Warnings for the user.
 
@@ -469,6 +470,7 @@ class RasterSource:
             self._check_alphas(found.numbers)
         self.notes += found.notes
         self.warnings += found.warnings
+        self.bands_text = " ".join(found.notes or found.warnings)
         return found.numbers
 
     def _check_alphas(self, numbers: tuple[int, ...]) -> None:

@@ -335,6 +335,7 @@ def _result(
         probabilities=request.probabilities,
         area_polygons=None if job.plan.area is None else job.plan.area.polygons,
         area_hash=None if job.plan.area is None else job.plan.area.digest,
+        bands=job.source.bands_text,
     )
 
 

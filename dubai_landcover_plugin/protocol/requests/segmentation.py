@@ -55,7 +55,7 @@ class SegmentOptions(Request):
         title="Bands, in the order of the model's inputs",
         help="Band numbers, counted from 1, in the order of the model's inputs. By default bands are found by their "
         "names, then by their colour interpretation, then by their numbers in the training rasters if the model "
-        "records them, else the first ones are used.",
+        "records them. Red, green and blue are else the first ones, with a warning; other bands are asked for.",
         metavar="N",
         example="1 2 3",
     )
@@ -382,6 +382,7 @@ class SegmentationResult(Result):
         probabilities: The GeoTIFF of probabilities, or None.
         area_polygons: Number of polygons of the area of interest; None without.
         area_hash: SHA-256 of their outlines on the raster, hexadecimal; None without.
+        bands: Which bands were read as what, and how they were found, one sentence; empty in earlier records.
     """
 
     output: str
@@ -412,6 +413,7 @@ class SegmentationResult(Result):
     probabilities: str | None = None
     area_polygons: int | None = None
     area_hash: str | None = None
+    bands: str = ""
 
     @property
     def is_novel(self) -> bool:

@@ -57,7 +57,7 @@ def make_run(text, *_):
     result = {
         "width": 64, "height": 64, "seconds": 1.5, "device": text, "precision": text, "warnings": [text],
         "valid_pixels": 60, "pixels": dict.fromkeys(names, 10), "area_m2": dict.fromkeys(names, 10.0),
-        "area_polygons": 2,
+        "area_polygons": 2, "bands": text,
     }  # fmt: skip
     record = {
         "request": {"input": text, "within": text}, "result": result, "finished": text,
@@ -108,7 +108,7 @@ def make_assessment(text, tmp_path, _):
 @pytest.mark.parametrize(
     ("make", "least"),
     [
-        (make_run, 20),  # 6 classes in the table and 12 times in the record, and the facts
+        (make_run, 22),  # 6 classes in the table and 13 times in the record, and the facts
         (make_report, 60),  # legends, bars and tables of 6 classes and 2 zones, and the sources
         (make_change, 60),  # matrix, gains, transitions, and the record
         (make_assessment, 30),  # 2 tables and 2 matrices, each with 5 or 6 classes

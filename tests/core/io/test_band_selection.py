@@ -3,7 +3,10 @@
 import numpy as np
 import pytest
 import rasterio
+from hypothesis import given
+from hypothesis import strategies as st
 from rasterio.enums import ColorInterp
+from rasterio.io import MemoryFile
 
 from dubai_landcover_plugin.core.io.band_selection import band_names, chosen_bands, find_bands
 from dubai_landcover_plugin.protocol.errors import BandError
@@ -214,3 +217,85 @@ def test_names_that_a_raster_gives_its_bands(raster, descriptions, colours, name
         dataset.descriptions = descriptions
     with rasterio.open(path) as dataset:
         assert band_names(dataset, (4, 1, 2)) == names
+
+
+SENTINEL = ("B2 blue", "B3 green", "B4 red", "B5 Red Edge 1", "B6 Red Edge 2", "B8 NIR", "B11 SWIR 1", "B12 SWIR 2")
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "wanted", "numbers"),
+    [
+        (SENTINEL, ("red_edge", "swir1", "swir2", "nir"), (4, 7, 8, 6)),
+        (("red", "nDSM"), ("height", "red"), (2, 1)),
+        (("Rededge", "Height above ground", "DSM"), ("red_edge", "height", "elevation"), (1, 2, 3)),
+        (("0.705 um", "1.61 µm", "2190 nm"), ("red_edge", "swir1", "swir2"), (1, 2, 3)),
+        (("red edge", "slope"), ("red edge", "slope"), (1, 2)),  # names of earlier models
+    ],
+)
+def test_names_beyond_colours(found, descriptions, wanted, numbers):
+    bands = found(descriptions, wanted)
+    assert bands.numbers == numbers
+    assert not bands.warnings
+
+
+def test_other_bands_by_tags_and_colour_interpretation(found):
+    tags = [{"eo:common_name": "swir16"}, {"common_name": "rededge071"}]
+    assert found((None,) * 2, ("red_edge", "swir1"), tags=tags).numbers == (2, 1)
+    colours = (ColorInterp.rededge, ColorInterp.nir)
+    assert found((None,) * 2, ("nir", "red_edge"), colours=colours).numbers == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("descriptions", "wanted"),
+    [
+        ((None,) * 4, (*RGB, "nir")),
+        (("red", "green", "blue", None), (*RGB, "nir")),
+        (("rededge", "rededge", "red"), ("red", "red_edge")),  # which of the two?
+        (("height above ground", "red"), ("red", "elevation")),
+    ],
+)
+def test_bands_other_than_colours_are_never_taken_by_position(found, descriptions, wanted):
+    with pytest.raises(BandError, match=f"which band is .*{wanted[-1]}") as caught:
+        found(descriptions, wanted)
+    assert f"has {len(descriptions)} band(s)" in caught.value.message
+    assert "--bands" in caught.value.remedy
+
+
+def test_names_that_are_numbers_are_the_numbers(found):
+    assert found((None,) * 3, ("band 3", "band 1")).numbers == (3, 1)
+
+
+def test_chosen_bands_are_noted(found):
+    assert found(("a", "b", "c", "d"), chosen=(3, 2, 1)).notes == (
+        "Bands 3, 2, 1 are read as red, green, blue, as chosen.",
+    )
+
+
+SPELLINGS = {
+    "red": ("Red", "B4 red", "rot", "665 nm"),
+    "green": ("Green", "vert"),
+    "blue": ("blue", "B2 Blue (490 nm)"),
+    "nir": ("NIR", "Near Infrared", "0.842 µm"),
+    "red_edge": ("rededge", "Red Edge 1"),
+    "swir1": ("SWIR 1", "swir16"),
+    "height": ("nDSM", "height above ground"),
+}
+
+
+@given(
+    st.permutations(list(SPELLINGS)).flatmap(
+        lambda names: st.tuples(st.just(names), st.tuples(*(st.sampled_from(SPELLINGS[name]) for name in names)))
+    ),
+    st.permutations(list(SPELLINGS)),
+    st.integers(1, len(SPELLINGS)),
+)
+def test_any_order_and_spelling(file, wanted, count):
+    """Whatever the order in the file and in the model, each name is read from its own band."""
+    names, spellings = file
+    with MemoryFile() as memory:
+        with memory.open(driver="GTiff", height=1, width=1, count=len(names), dtype="uint8") as dataset:
+            dataset.descriptions = spellings
+        with memory.open() as dataset:
+            bands = find_bands(dataset, tuple(wanted[:count]))
+    assert bands.numbers == tuple(names.index(name) + 1 for name in wanted[:count])
+    assert not bands.warnings

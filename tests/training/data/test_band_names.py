@@ -69,7 +69,7 @@ def test_files_that_contradict_each_other_are_refused(entry) -> None:
 @pytest.mark.parametrize(
     ("descriptions", "bands", "words"),
     [
-        ((), ("nir", "red", "green"), "nir is chosen in data.bands, but band 1 has no name"),
+        ((), ("nir", "red", "green"), "does not say which band is nir, red, green"),
         (("red", "green", "blue", "swir1"), ("nir=4", "red=1", "green=2"), "but band 4 is called swir1"),
     ],
 )
