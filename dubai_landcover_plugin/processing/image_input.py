@@ -11,15 +11,15 @@ from qgis.core import (
     QgsProcessingContext,
     QgsProcessingException,
     QgsProcessingFeedback,
-    QgsProcessingParameterBand,
     QgsProcessingParameterNumber,
     QgsRectangle,
 )
 
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.band_choice import add_bands
 from dubai_landcover_plugin.processing.inputs import opened_for_engine, raster_input
 from dubai_landcover_plugin.processing.layer_nodata import user_nodata
-from dubai_landcover_plugin.processing.parameters import add_inputs, add_parameter, label, make_parameter
+from dubai_landcover_plugin.processing.parameters import add_inputs, add_parameter, make_parameter
 from dubai_landcover_plugin.processing.raster_copies import RasterInput
 from dubai_landcover_plugin.processing.segment_request import add_model, check_parameters, segment_options
 from dubai_landcover_plugin.protocol.errors import LandCoverError
@@ -48,23 +48,22 @@ class ImageAlgorithm(LandCoverAlgorithm):
         Args:
             **own: By option name, functions that add another parameter than the general one; they take the option.
         """
-        general = {"model": partial(add_model, self), "bands": self._add_bands, "extent": self._add_extent}
+        general = {
+            "model": partial(add_model, self),
+            "bands": partial(add_bands, self),
+            "extent": self._add_extent,
+            "gsd": self._add_resolutions,
+        }
         add_inputs(self, self.REQUEST, first=self.FIRST, own={**general, **own}, skip=self.UNUSED)
-        self._add_drawing()
-
-    def _add_bands(self, item: Described) -> None:
-        parameter = QgsProcessingParameterBand(
-            item.key, label(item), parentLayerParameterName="INPUT", optional=True, allowMultiple=True
-        )
-        add_parameter(self, item, parameter)
 
     def _add_extent(self, item: Described) -> None:
         self.add(make_parameter(item), f"{tr(item.option.help)} {tr('Web layers (WMS, XYZ) need an extent.')}")
 
-    def _add_drawing(self) -> None:
+    def _add_resolutions(self, item: Described) -> None:
+        add_parameter(self, item)
         parameter = QgsProcessingParameterNumber(
             "DRAWING_GSD",
-            tr("Resolution for web layers (m/px)"),
+            f"{tr(item.option.section)}: {tr('Resolution for web layers (m/px)')}",
             QgsProcessingParameterNumber.Type.Double,
             optional=True,
         )

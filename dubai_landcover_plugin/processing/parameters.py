@@ -33,7 +33,7 @@ from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
 from dubai_landcover_plugin.processing.destinations import output_values
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.requests.assessment import expected_accuracies
-from dubai_landcover_plugin.protocol.requests.options import Described
+from dubai_landcover_plugin.protocol.requests.options import SECTIONS, Described
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.runner.settings import available_models
 
@@ -51,6 +51,8 @@ _LIST_FORMS = {
     "dict[str, float]": "Separate several by semicolons, such as Road=0.6;Building=0.7.",
 }
 _SCHEME_SUFFIXES = (".safetensors", ".onnx", ".tif", ".vrt", ".csv", ".json", ".qml")
+_CHOICE_WIDGET = "dubai_landcover_plugin.gui.choice_widget.ChoiceWidget"
+"""Imported by QGIS when it opens a dialog: there is none in ``qgis_process``."""
 _Request = TypeVar("_Request", bound=Request)
 _EXTENT = "tuple[float, float, float, float]"
 
@@ -62,7 +64,7 @@ def add_inputs(
     own: Mapping[str, Any] | None = None,
     skip: Sequence[str] = (),
 ) -> None:
-    """Add the inputs and values of a request: layers, then values, then advanced values.
+    """Add the inputs and values of a request: layers, then values, then advanced values by section.
 
     Args:
         algorithm: The algorithm.
@@ -73,8 +75,11 @@ def add_inputs(
     """
 
     def place(item: Described) -> tuple[int, int]:
-        section = 2 if item.option.advanced else 0 if item.option.reads else 1
-        return (-1, first.index(item.name)) if item.name in first else (section, 0)
+        if item.name in first:
+            return -1, first.index(item.name)
+        if item.option.advanced:
+            return 2, SECTIONS.index(item.option.section)
+        return 0 if item.option.reads else 1, 0
 
     items = [item for item in request.described() if item.key is not None and not item.option.writes]
     for item in sorted(items, key=place):
@@ -124,9 +129,7 @@ def make_parameter(item: Described) -> QgsProcessingParameterDefinition:
     if option.checkbox is not None:
         return QgsProcessingParameterBoolean(name, title, defaultValue=item.default == option.checkbox[1])
     if option.choices:
-        default, choices = _shown(item.default), [_shown(choice) for choice in option.choices]
-        choices = [NONE, *choices] if item.optional else choices
-        return QgsProcessingParameterEnum(name, title, choices, defaultValue=default, usesStaticStrings=True)
+        return _enumeration(item, name, title)
     if item.kind in ("int", "float"):
         return _number(item, name, title)
     if item.kind == _EXTENT:
@@ -164,6 +167,49 @@ def _output(item: Described, name: str, title: str) -> QgsProcessingParameterDef
         "model": tr("Models (*.safetensors)"),
     }
     return QgsProcessingParameterFileDestination(name, title, files[kind], optional=item.optional)
+
+
+def enumeration(
+    name: str, title: str, values: Sequence[str], words: Sequence[str], default: str | None, optional: bool = False
+) -> QgsProcessingParameterEnum:
+    """Return a parameter whose values are texts that do not depend on the language; its dialog shows words.
+
+    Args:
+        name: Its name.
+        title: Its title.
+        values: The values.
+        words: What dialogs show for each of them.
+        default: Value by default.
+        optional: Whether it may be empty.
+    """
+    parameter = QgsProcessingParameterEnum(name, title, list(values), False, default, optional, True)
+    parameter.setMetadata({"widget_wrapper": {"class": _CHOICE_WIDGET, "words": list(words)}})
+    return parameter
+
+
+def checkboxes(
+    name: str, title: str, values: Sequence[str], default: Sequence[str], optional: bool = False
+) -> QgsProcessingParameterEnum:
+    """Return a parameter of several values, shown as checkboxes: QGIS 3.22 has no other working list for texts.
+
+    Args:
+        name: Its name.
+        title: Its title.
+        values: The values.
+        default: Those that are checked by default.
+        optional: Whether none may be checked.
+    """
+    parameter = QgsProcessingParameterEnum(name, title, list(values), True, list(default), optional, True)
+    parameter.setMetadata({"widget_wrapper": {"useCheckBoxes": True, "columns": 2}})
+    return parameter
+
+
+def _enumeration(item: Described, name: str, title: str) -> QgsProcessingParameterEnum:
+    values = [_shown(choice) for choice in item.option.choices]
+    words = [tr(word) for word in item.option.words] or values
+    if item.optional:
+        values, words = [NONE, *values], [tr("None"), *words]
+    return enumeration(name, title, values, words, _shown(item.default))
 
 
 def _number(item: Described, name: str, title: str) -> QgsProcessingParameterNumber:

@@ -10,18 +10,18 @@ from typing import Any
 from qgis.core import (
     QgsProcessingContext,
     QgsProcessingFeedback,
-    QgsProcessingParameterEnum,
     QgsProcessingParameterFile,
 )
 
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.band_choice import COLOURS, chosen_bands
 from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, is_skipped
 from dubai_landcover_plugin.processing.inputs import engine_path, is_classified
 from dubai_landcover_plugin.processing.message_bar import warn_in_message_bar
-from dubai_landcover_plugin.processing.parameters import label, option_values
+from dubai_landcover_plugin.processing.parameters import enumeration, label, option_values
 from dubai_landcover_plugin.protocol.errors import BandError, BundleError, RequestError
 from dubai_landcover_plugin.protocol.model_folders import readable_models, user_model_folder
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import Request, dumps
@@ -39,10 +39,9 @@ def add_model(algorithm: LandCoverAlgorithm, item: Described) -> None:
     readable, problems = readable_models(available_models())
     names = list(readable)
     default = item.default if item.default in names else (names[0] if names else None)
+    words = [model_words(name, metadata) for name, metadata in readable.items()]
     algorithm.add(
-        QgsProcessingParameterEnum(
-            item.key, label(item), options=names, defaultValue=default, optional=not names, usesStaticStrings=True
-        ),
+        enumeration(str(item.key), label(item), names, words, default, optional=not names),
         tr(
             "An installed model. Models are looked for in the plugin, in {folder} and in the folder of the plugin's "
             "settings."
@@ -63,6 +62,18 @@ def add_model(algorithm: LandCoverAlgorithm, item: Described) -> None:
         ),
         advanced=True,
     )
+
+
+def model_words(name: str, metadata: BundleMetadata) -> str:
+    """Return the line that says what a model is for."""
+    purposes = {
+        "dubai": tr("cities at the Gulf, pixels of about 1 m"),
+        "world": tr("cities, farmland and forest elsewhere, pixels of about 0.6 m"),
+    }
+    words = f"{name}: {purposes.get(name) or metadata.title}"
+    if sorted(metadata.bands) != sorted(COLOURS):
+        words += " " + tr("(bands: {names})").format(names=", ".join(metadata.bands))
+    return words
 
 
 def chosen_model(algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], context: QgsProcessingContext) -> Path:
@@ -113,15 +124,15 @@ def segment_options(
         BundleError: if there is no such model.
         RequestError: if a value is out of range.
     """
-    has_bands = algorithm.parameterDefinition("BANDS") is not None
-    bands = tuple(algorithm.parameterAsInts(parameters, "BANDS", context)) if has_bands else ()
+    model = chosen_model(algorithm, parameters, context)
+    bands = chosen_bands(algorithm, parameters, context, read_metadata(model).bands)
     values = option_values(algorithm, SegmentOptions, parameters, context, skip=("model", "bands"))
     return SegmentOptions.from_options(
         {
             **values,
             "nodata": values.get("nodata") if nodata is None else nodata,
-            "model": str(chosen_model(algorithm, parameters, context)),
-            "bands": bands or None,
+            "model": str(model),
+            "bands": bands,
             "crs": crs_override or None,
             "colours": colours(),
             "overwrite": True,  # Processing has asked the user

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition, QgsSettings
 
+from dubai_landcover_plugin.processing.band_choice import chosen_bands
 from dubai_landcover_plugin.processing.parameters import stretch_limits
 from dubai_landcover_plugin.processing.segment_request import chosen_model, segment_options
-from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.errors import BandError, RequestError
 from dubai_landcover_plugin.runner.settings import available_models
 
 pytestmark = pytest.mark.qgis
@@ -65,9 +66,28 @@ def test_what_is_rarely_needed_is_advanced(algorithm: MAKE):
     made = algorithm("segmentlandcover")
     plain = [p.name() for p in made.parameterDefinitions() if not p.flags() & advanced]
     assert plain == [
-        "INPUT", "MODEL", "BANDS", "EXTENT", "WITHIN", "MIN_CONFIDENCE",
+        "INPUT", "MODEL", "EXTENT", "WITHIN",
         "OUTPUT", "POLYGONS", "BUILDINGS", "ROADS", "CONFIDENCE", "NOVELTY_RASTER", "PROBABILITIES", "REPORT",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_advanced_parameters_of_a_section_stand_together(algorithm: MAKE, name: str):
+    advanced = QgsProcessingParameterDefinition.Flag.FlagAdvanced
+    made = algorithm(name)  # owns its parameters
+    titles = [p.description() for p in made.parameterDefinitions() if p.flags() & advanced]
+    sections = [title.split(": ")[0] if ": " in title else "" for title in titles]
+    runs = [section for section, before in zip(sections, [None, *sections]) if section != before]
+    assert len(runs) == len(set(runs)), titles
+
+
+def test_choices_are_shown_in_words(algorithm: MAKE):
+    made = algorithm("segmentlandcover")
+    for name in ("MODEL", "DEVICE", "RUNTIME", "PRECISION", "ALPHA", "STRETCH"):
+        parameter = made.parameterDefinition(name)
+        words = parameter.metadata()["widget_wrapper"]["words"]
+        assert len(set(words)) == len(parameter.options())
+        assert words[0] != parameter.options()[0]
 
 
 def test_the_dialog_proposes_raster_and_polygons(algorithm: MAKE):
@@ -110,6 +130,9 @@ def test_good_values_pass(algorithm: MAKE, context: QgsProcessingContext, raster
         ({"MODEL_FILE": "/gone/model.safetensors"}, ["/gone/model.safetensors"]),
         ({"BANDS": [1, 2]}, ["3 bands", "2"]),
         ({"BANDS": [1, 2, 9]}, ["9", "3"]),
+        ({"BANDS": "1;2;x"}, ["1;2;x", "semicolons"]),
+        ({"RED": 3, "BLUE": 1}, ["green", "all three"]),
+        ({"RED": 9, "GREEN": 2, "BLUE": 1}, ["9", "3"]),
         ({"WINDOW": 64, "OVERLAP": 40}, ["32", "40"]),
         ({"LIMITS": "0,3000;5"}, ["0,3000;5", "pair"]),
         ({"OUTPUT": "/tmp/result.png"}, ["result.png", ".tif"]),
@@ -182,6 +205,29 @@ def test_values_become_the_engines_options(algorithm: MAKE, context: QgsProcessi
     assert options.overwrite
     assert options.cog
     assert options.keep
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"BANDS": [3, 2, 1]},
+        {"BANDS": ["3", "2", "1"]},
+        {"BANDS": "3;2;1"},
+        {"BANDS": "3, 2 1"},
+        {"RED": 3, "GREEN": 2, "BLUE": 1},
+        {"RED": 1, "GREEN": 1, "BLUE": 1, "BANDS": "3;2;1"},
+    ],
+)
+def test_bands_keep_their_order(algorithm: MAKE, context: QgsProcessingContext, values: dict):
+    assert segment_options(algorithm("segmentlandcover"), values, context).bands == (3, 2, 1)
+
+
+def test_one_band_and_models_of_other_bands(algorithm: MAKE, context: QgsProcessingContext):
+    made = algorithm("segmentlandcover")
+    assert chosen_bands(made, {"BANDS": 4}, context, ["nir"]) == (4,)
+    assert chosen_bands(made, {"RED": 1, "GREEN": 2, "BLUE": 3}, context, ["blue", "green", "red"]) == (3, 2, 1)
+    with pytest.raises(BandError, match="reads 4 bands"):
+        chosen_bands(made, {"RED": 1, "GREEN": 2, "BLUE": 3}, context, ["red", "green", "blue", "nir"])
 
 
 def test_nothing_given_leaves_the_choice_to_the_engine(algorithm: MAKE, context: QgsProcessingContext):

@@ -13,7 +13,6 @@ from qgis.core import (
     QgsProcessingOutputString,
     QgsProcessingOutputVectorLayer,
     QgsProcessingParameterBoolean,
-    QgsProcessingParameterEnum,
     QgsProcessingParameterString,
     QgsProcessingUtils,
 )
@@ -26,6 +25,7 @@ from dubai_landcover_plugin.processing.parameters import (
     add_outputs,
     add_parameter,
     build_request,
+    checkboxes,
     label,
     text_list,
 )
@@ -82,18 +82,7 @@ class ExportClassPolygons(ClassifiedRasterAlgorithm):
         self.addOutput(QgsProcessingOutputString("AREAS", tr("Areas in m² by class, as JSON")))
 
     def _add_classes(self, item: Described) -> None:
-        add_parameter(
-            self,
-            item,
-            QgsProcessingParameterEnum(
-                item.key,
-                label(item),
-                options=CLASS_NAMES,
-                allowMultiple=True,
-                defaultValue=list(item.default),
-                usesStaticStrings=True,
-            ),
-        )
+        add_parameter(self, item, checkboxes(str(item.key), label(item), CLASS_NAMES, item.default))
 
     def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
         """Refuse a run without classes."""

@@ -21,6 +21,7 @@ from dubai_landcover_plugin.processing.parameters import (
     add_outputs,
     add_parameter,
     build_request,
+    checkboxes,
     label,
     text_list,
 )
@@ -84,16 +85,7 @@ class ExtractRoadNetwork(ClassifiedRasterAlgorithm):
         add_parameter(self, item, parameter)
 
     def _add_barriers(self, item: Described) -> None:
-        parameter = QgsProcessingParameterEnum(
-            item.key,
-            label(item),
-            options=CLASS_NAMES,
-            allowMultiple=True,
-            defaultValue=BARRIERS,
-            optional=True,
-            usesStaticStrings=True,
-        )
-        add_parameter(self, item, parameter)
+        add_parameter(self, item, checkboxes(str(item.key), label(item), CLASS_NAMES, BARRIERS, optional=True))
 
     def compute(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback

@@ -52,7 +52,7 @@ class ModelFromSamples(ImageAlgorithm):
         page="teaching.md",
     )
     REQUEST = TeachRequest
-    FIRST = ("input", "labels", "class_field", "model", "bands")
+    FIRST = ("input", "labels", "class_field", "model")
     UNUSED = UNUSED_OPTIONS
 
     def __init__(self) -> None:

@@ -41,7 +41,7 @@ class PreviewLandCover(ImageAlgorithm):
         page="qgis.md",
     )
     REQUEST = PreviewRequest
-    FIRST = ("input", "model", "bands", "extent")
+    FIRST = ("input", "model", "extent")
     UNUSED = UNUSED_OPTIONS
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:

@@ -49,7 +49,7 @@ class SegmentFolder(LandCoverAlgorithm):
         add_inputs(
             self,
             FolderRequest,
-            first=("folder", "pattern", "recursive", "model", "min_confidence"),
+            first=("folder", "pattern", "recursive", "model"),
             own={"model": partial(add_model, self)},
             skip=("bands",),
         )

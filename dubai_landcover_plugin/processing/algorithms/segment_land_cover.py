@@ -65,7 +65,7 @@ class SegmentLandCover(ImageAlgorithm):
     )
 
     REQUEST = SegmentationRequest
-    FIRST = ("input", "model", "bands", "extent", "within")
+    FIRST = ("input", "model", "extent", "within")
     _within: str | None = None
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:

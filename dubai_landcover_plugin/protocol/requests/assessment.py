@@ -73,6 +73,7 @@ class AccuracySampleRequest(Request):
     allocation: str = option(
         "minimum",
         choices=ALLOCATIONS,
+        words=("Minimum for rare classes", "By area", "The same for each class"),
         title="Allocation to classes",
         help="minimum: rare classes get the minimum per class, the others share the rest by area. proportional: by "
         "area alone, best for overall accuracy. equal: the same for each class, best for user's accuracy.",

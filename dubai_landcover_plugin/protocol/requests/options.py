@@ -29,6 +29,10 @@ VECTORS = ("points", "lines", "polygons", "features")
 """Kinds of vector files that an option may read or write; features have geometries of any kind."""
 SUFFIXES = {"raster": (".tif", ".tiff"), "page": (".html", ".htm"), "table": (".csv",), "model": (".safetensors",)}
 """Suffixes of the other files that an option may write; case does not matter."""
+SECTIONS = ("", "Image", "Computing", "Result")
+"""Headings of advanced parameters, in the order of dialogs. QGIS has no groups, so they stand before the titles."""
+VECTOR_WORDS = ("GeoPackage", "Shapefile", "GeoJSON", "FlatGeobuf", "GeoParquet")
+"""Names of :data:`VECTOR_SUFFIXES`, in their order."""
 _KEY = "option"
 
 # Texts that several requests share.
@@ -65,6 +69,7 @@ class Option:
         high: Largest value.
         exclusive: Whether ``low`` itself is refused.
         choices: The only values of a text.
+        words: What dialogs show for each choice; empty shows the choices themselves.
         unit: Unit of a number.
         filled: Whether an empty text or list is refused; fields without a default always are.
         example: A value to name in error messages.
@@ -75,6 +80,7 @@ class Option:
         metavar: Placeholder of the value on the command line.
         key: Name of the Processing parameter; empty takes the field's in upper case, None makes no parameter.
         advanced: Whether the dialog lists it among the advanced parameters.
+        section: Heading of advanced parameters that belong together, one of :data:`SECTIONS`; empty for none.
         decimals: Decimals that the dialog shows; None takes 2, or 4 for a number without a default.
         proposed: For an optional output: whether the dialog proposes to write it.
         checkbox: Shown as a checkbox in dialogs; the values for unchecked and checked.
@@ -86,6 +92,7 @@ class Option:
     high: float | None = None
     exclusive: bool = False
     choices: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     unit: str = ""
     filled: bool = False
     example: str = ""
@@ -95,13 +102,16 @@ class Option:
     metavar: str = ""
     key: str | None = ""
     advanced: bool = False
+    section: str = ""
     decimals: int | None = None
     proposed: bool = False
     checkbox: tuple[str, str] | None = None
 
     def label(self, translate: Callable[[str], str] = str) -> str:
-        """Return the title with its unit, as dialogs show it."""
-        return f"{translate(self.title)} ({translate(self.unit)})" if self.unit else translate(self.title)
+        """Return the title with its section and unit, as dialogs show it."""
+        section = f"{translate(self.section)}: " if self.section and self.advanced else ""
+        unit = f" ({translate(self.unit)})" if self.unit else ""
+        return f"{section}{translate(self.title)}{unit}"
 
     def check(self, name: str, value: Any) -> None:
         """Refuse a value of the right type that is out of range.
@@ -217,12 +227,13 @@ def roads_option() -> Any:
     )
 
 
-def building_class_option(owner: str) -> Any:
+def building_class_option(owner: str, section: str = "") -> Any:
     """Return the field for the class of buildings; ``owner`` has the classes."""
     return option(
         "Building",
         filled=True,
         advanced=True,
+        section=section,
         title="Class of buildings",
         help=f"Name or id of the {owner}'s class whose polygons become buildings.",
         metavar="CLASS",
@@ -230,12 +241,13 @@ def building_class_option(owner: str) -> Any:
     )
 
 
-def road_class_option(owner: str) -> Any:
+def road_class_option(owner: str, section: str = "") -> Any:
     """Return the field for the class of roads; ``owner`` has the classes."""
     return option(
         "Road",
         filled=True,
         advanced=True,
+        section=section,
         title="Class of roads",
         help=f"Name or id of the {owner}'s class of the road network. Buildings do not grow into it.",
         metavar="CLASS",
@@ -243,14 +255,16 @@ def road_class_option(owner: str) -> Any:
     )
 
 
-def min_area_option(advanced: bool = False) -> Any:
+def min_area_option(advanced: bool = False, section: str = "") -> Any:
     """Return the field for the smallest polygon."""
-    return option(20.0, low=0, unit="m²", advanced=advanced, title="Minimum mapping unit", help=MIN_AREA_HELP)
+    title = "Minimum mapping unit"
+    return option(20.0, low=0, unit="m²", advanced=advanced, section=section, title=title, help=MIN_AREA_HELP)
 
 
-def simplify_option(advanced: bool = False) -> Any:
+def simplify_option(advanced: bool = False, section: str = "") -> Any:
     """Return the field for the simplification of polygons."""
-    return option(2.0, low=0, unit="m", advanced=advanced, title="Simplification tolerance", help=SIMPLIFY_HELP)
+    title = "Simplification tolerance"
+    return option(2.0, low=0, unit="m", advanced=advanced, section=section, title=title, help=SIMPLIFY_HELP)
 
 
 def description_of(metadata: Mapping[Any, Any]) -> Option | None:

@@ -14,6 +14,7 @@ from dubai_landcover_plugin.protocol.requests.options import (
     CORNERS_HELP,
     OVERWRITE_HELP,
     VECTOR_SUFFIXES,
+    VECTOR_WORDS,
     min_area_option,
     option,
     scheme_option,
@@ -79,6 +80,7 @@ class _FileForEachClass(Request):
     suffix: str = option(
         ".shp",
         choices=tuple(VECTOR_SUFFIXES),
+        words=VECTOR_WORDS,
         flag="format",
         key="FORMAT",
         title="Format",

@@ -84,6 +84,7 @@ class ReclassifyRequest(Request):
     measure: str = option(
         "margin",
         choices=MEASURES,
+        words=("Margin of the two highest", "Entropy"),
         title="Measure of uncertainty",
         help="margin: 100 minus the difference of the two highest probabilities; entropy: Shannon's, as a share of the "
         "highest possible. Both are 0 where the model is certain.",

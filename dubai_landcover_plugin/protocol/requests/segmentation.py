@@ -13,6 +13,7 @@ from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import (
     OVERWRITE_HELP,
     VECTOR_SUFFIXES,
+    VECTOR_WORDS,
     building_class_option,
     buildings_option,
     min_area_option,
@@ -50,6 +51,8 @@ class SegmentOptions(Request):
     )
     bands: tuple[int, ...] | None = option(
         None,
+        advanced=True,
+        section="Image",
         low=1,
         filled=True,
         title="Bands, in the order of the model's inputs",
@@ -61,6 +64,8 @@ class SegmentOptions(Request):
     )
     min_confidence: float = option(
         0.0,
+        advanced=True,
+        section="Result",
         low=0,
         high=1,
         title="Minimum confidence",
@@ -73,6 +78,7 @@ class SegmentOptions(Request):
         high=8192,
         unit="px",
         advanced=True,
+        section="Computing",
         title="Window size",
         help="Side of the square windows that are computed one by one. By default a size close to the model's that "
         "fits the raster. Lower it if memory runs out.",
@@ -83,6 +89,7 @@ class SegmentOptions(Request):
         high=4096,
         unit="px",
         advanced=True,
+        section="Computing",
         title="Overlap",
         help="Overlap of neighbouring windows, at most half a window. By default as much as is needed to avoid seams.",
     )
@@ -91,6 +98,7 @@ class SegmentOptions(Request):
         low=1,
         unit="windows",
         advanced=True,
+        section="Computing",
         title="Batch size",
         help="Windows per forward pass. By default a number that suits the device. Lower it if memory runs out.",
     )
@@ -99,6 +107,7 @@ class SegmentOptions(Request):
         low=LEAST_MEMORY,
         unit="MB",
         advanced=True,
+        section="Computing",
         title="Memory",
         help="Memory limit of the run; by default half of the free memory. A low limit makes the run slower and does "
         "not change the classes.",
@@ -106,7 +115,16 @@ class SegmentOptions(Request):
     device: str = option(
         "auto",
         choices=DEVICES,
+        words=(
+            "Automatic",
+            "Processor",
+            "NVIDIA graphics card (CUDA)",
+            "Apple graphics (MPS)",
+            "Intel graphics",
+            "Graphics card of Windows (DirectML)",
+        ),
         advanced=True,
+        section="Computing",
         title="Device",
         help="Device to compute on. auto takes a graphics card of NVIDIA (cuda), Apple (mps) or Intel (intel-gpu) if "
         "one is available and faster, else the processor (cpu).",
@@ -114,7 +132,9 @@ class SegmentOptions(Request):
     runtime: str = option(
         "auto",
         choices=RUNTIMES,
+        words=("Automatic", "OpenVINO", "PyTorch", "ONNX Runtime"),
         advanced=True,
+        section="Computing",
         title="Runtime",
         help="Library that computes the network. auto tries the installed ones on a few windows of the raster and "
         "takes the fastest whose classes agree with those in float32.",
@@ -122,7 +142,9 @@ class SegmentOptions(Request):
     precision: str = option(
         "auto",
         choices=PRECISIONS,
+        words=("Automatic", "float32, the reference", "bfloat16", "float16", "int8, fast on processors"),
         advanced=True,
+        section="Computing",
         title="Precision",
         help="Arithmetic of the network. auto takes bfloat16 or float16 where the device computes it well and the "
         "classes are as good, else float32, the reference. int8 is faster on processors, with models that have an int8 "
@@ -131,6 +153,7 @@ class SegmentOptions(Request):
     tta: bool = option(
         False,
         advanced=True,
+        section="Computing",
         title="Test-time augmentation",
         help="Average the predictions for each window rotated by 0, 90, 180 and 270 degrees. About four times slower, "
         "slightly more accurate.",
@@ -141,6 +164,7 @@ class SegmentOptions(Request):
         key="MATCH_GSD",
         checkbox=("never", "auto"),
         advanced=True,
+        section="Image",
         title="Read at the model's ground sampling distance",
         help="Whether to resample a raster while reading if its pixels are more than 1.5 times finer or coarser than "
         "those of the model's training data. The result has the raster's own pixels in both cases.",
@@ -150,6 +174,7 @@ class SegmentOptions(Request):
         low=1e-4,
         unit="m/px",
         advanced=True,
+        section="Image",
         title="Ground sampling distance of the raster",
         help="Pixel size of the input on the ground, for rasters whose georeference is missing or wrong. By default "
         "it is computed from the georeference.",
@@ -163,6 +188,7 @@ class SegmentOptions(Request):
     nodata: float | None = option(
         None,
         advanced=True,
+        section="Image",
         title="Additional nodata value",
         help="Pixels with this value in all bands are left out, in addition to the nodata value of the file. NaN is "
         "always nodata.",
@@ -170,7 +196,9 @@ class SegmentOptions(Request):
     alpha: str = option(
         "auto",
         choices=ALPHAS,
+        words=("Automatic", "Masks pixels", "Is data"),
         advanced=True,
+        section="Image",
         title="Alpha band",
         help="Whether a band that the file calls alpha masks pixels. auto uses it if nearly all its values are "
         "transparent or opaque, which near infrared is not; no, or its number among the bands, reads it as data.",
@@ -178,7 +206,14 @@ class SegmentOptions(Request):
     stretch: str = option(
         "auto",
         choices=STRETCHES,
+        words=(
+            "Automatic",
+            "Match the training images",
+            "2nd to 98th percentile of each band",
+            "None: full range of the data type",
+        ),
         advanced=True,
+        section="Image",
         title="Stretch to 8 bits",
         help="match stretches the raster to the brightness of the model's training images; percentiles stretches each "
         "band from its 2nd to its 98th percentile; none uses the full range of the data type. auto is match for "
@@ -189,6 +224,7 @@ class SegmentOptions(Request):
         None,
         filled=True,
         advanced=True,
+        section="Image",
         title="Stretch limits",
         help="A low and a high value for each band. They replace the stretch.",
         metavar="LOW:HIGH",
@@ -197,12 +233,13 @@ class SegmentOptions(Request):
     pixel_space: bool = option(
         False,
         advanced=True,
+        section="Image",
         title="Accept rasters with ground control points only",
         help="Classify a raster that has ground control points and no transform in pixel coordinates; the result has "
         "no CRS and no areas. Without this option such a raster is refused.",
     )
-    min_area: float = min_area_option(advanced=True)
-    simplify: float = simplify_option(advanced=True)
+    min_area: float = min_area_option(advanced=True, section="Result")
+    simplify: float = simplify_option(advanced=True, section="Result")
     colours: str = option(
         NATURAL,
         choices=COLOURS,
@@ -215,12 +252,14 @@ class SegmentOptions(Request):
     cog: bool = option(
         False,
         advanced=True,
+        section="Result",
         title="Cloud-optimised GeoTIFF",
         help="Write the rasters as cloud-optimised GeoTIFFs, which can be read in parts over the network.",
     )
     keep: bool = option(
         False,
         advanced=True,
+        section="Computing",
         title="Keep unfinished work when cancelled",
         help="On interrupt keep the finished rows, so that the same run with the same output resumes. After a crash "
         "or a power cut it resumes in any case.",
@@ -282,8 +321,8 @@ class SegmentationRequest(Request):
     report: str | None = option(
         None, title="Report", help="Web page with areas of the classes, a chart and the run record.", writes="page"
     )
-    building_class: str = building_class_option("model")
-    road_class: str = road_class_option("model")
+    building_class: str = building_class_option("model", "Result")
+    road_class: str = road_class_option("model", "Result")
     source: str = option(
         "",
         key=None,
@@ -320,6 +359,7 @@ class FolderRequest(Request):
     polygons: str | None = option(
         None,
         choices=tuple(VECTOR_SUFFIXES),
+        words=VECTOR_WORDS,
         key="POLYGON_FORMAT",
         title="Polygons",
         help="Format of a vector file of polygons for each raster. By default none is written.",

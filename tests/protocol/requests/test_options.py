@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.options import Option, description_of, number_text, option, vector_path
+from dubai_landcover_plugin.protocol.requests.options import (
+    SECTIONS,
+    Option,
+    description_of,
+    number_text,
+    option,
+    vector_path,
+)
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, Task, paths, task_of
 
@@ -72,6 +79,18 @@ def test_no_vector_file_is_one():
 def test_units_are_shown_with_the_title():
     assert Option("Area", "", unit="m²").label() == "Area (m²)"
     assert Option("Area", "").label() == "Area"
+
+
+def test_the_section_is_shown_with_advanced_titles():
+    assert Option("Size", "", unit="px", advanced=True, section="Image").label() == "Image: Size (px)"
+    assert Option("Size", "", section="Image").label() == "Size"
+
+
+@pytest.mark.parametrize("request_class", sorted({task.request for task in TASKS.values()}, key=str))
+def test_sections_are_known_and_every_choice_has_a_word(request_class):
+    for item in request_class.described():
+        assert item.option.section in SECTIONS
+        assert len(item.option.words) in (0, len(item.option.choices))
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False, width=32))
