@@ -2,7 +2,7 @@
 # Paths are relative throughout, so that the folder may have any name.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults lint docs package bench options lock clean
+.PHONY: help setup demo test faults lint docs package bench options translations lock clean
 
 PY := .venv/bin/python
 QGIS_ENV := QT_QPA_PLATFORM=offscreen
@@ -22,6 +22,7 @@ help:
 	@echo "make bench                 speed and memory on this machine"
 	@echo "make setup                 only install what is missing"
 	@echo "make options               write docs/options.md from the requests"
+	@echo "make translations          collect the texts to translate, compile the catalogues"
 	@echo "make lock                  raise the versions in requirements/"
 	@echo "make clean                 remove what these commands made, environments included"
 
@@ -76,6 +77,10 @@ bench:
 options:
 	@.ci/setup.sh engine
 	@$(PY) .ci/options.py
+
+translations:
+	@.ci/setup.sh engine
+	@$(PY) .ci/translations.py
 
 lock:
 	@.ci/setup.sh engine

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import QCoreApplication, QLocale, Qt, QTranslator
+from qgis.PyQt.QtCore import QCoreApplication, Qt, QTranslator
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QAction
 
 from dubai_landcover_plugin.processing.running import stop_runs
 from dubai_landcover_plugin.protocol.resources import resource
+from dubai_landcover_plugin.protocol.translation import tr, use_language
 from dubai_landcover_plugin.provider import DubaiLandCoverProvider
 
 MENU = "Dubai Land Cover"
@@ -33,7 +34,7 @@ class DubaiLandCoverPlugin:
 
     def initProcessing(self) -> None:
         """Register the provider; ``qgis_process`` calls only this."""
-        self._load_translation()
+        self._use_language()
         self._provider = DubaiLandCoverProvider()
         QgsApplication.processingRegistry().addProvider(self._provider)
 
@@ -45,8 +46,8 @@ class DubaiLandCoverPlugin:
         self._options_factory = SettingsPageFactory()
         self._iface.registerOptionsWidgetFactory(self._options_factory)
         self._add_panel()
-        self._add_action(self._translated("Segment Land Cover…"), self._open_algorithm)
-        self._add_action(self._translated("Set up the engine…"), self._open_engine_dialog)
+        self._add_action(tr("Segment Land Cover…"), self._open_algorithm)
+        self._add_action(tr("Set up the engine…"), self._open_engine_dialog)
         self._offer_set_up()
 
     def unload(self) -> None:
@@ -79,7 +80,7 @@ class DubaiLandCoverPlugin:
         self._dock = LandCoverDock(self._iface, self._iface.mainWindow())
         self._iface.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, self._dock)
         self._dock.hide()
-        action = QAction(QIcon(resource("icons/landcover.svg")), self._translated("Land Cover panel"), self._dock)
+        action = QAction(QIcon(resource("icons/landcover.svg")), tr("Land Cover panel"), self._dock)
         action.setCheckable(True)
         self._dock.setToggleVisibilityAction(action)
         self._iface.addPluginToMenu(MENU, action)
@@ -108,13 +109,15 @@ class DubaiLandCoverPlugin:
 
         EngineDialog(self._iface.mainWindow()).exec()
 
-    def _load_translation(self) -> None:
-        """Load the translation for the user's language if there is one."""
+    def _use_language(self) -> None:
+        """Take the language of QGIS.
+
+        QGIS's own Arabic catalogue writes "1%" for "%1" where it marks optional parameters, which hides their names; a
+        catalogue with this text alone, found before QGIS's, mends it.
+        """
+        locale = QgsApplication.locale()
+        use_language(locale)
         translator = QTranslator()
-        if translator.load(QLocale(), "landcover", "_", resource("translations")):
+        if translator.load(resource(f"translations/qgis_{locale[:2]}.qm")):
             QCoreApplication.installTranslator(translator)
             self._translator = translator
-
-    @staticmethod
-    def _translated(text: str) -> str:
-        return QCoreApplication.translate("DubaiLandCover", text)

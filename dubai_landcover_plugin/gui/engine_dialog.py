@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from qgis.core import QgsApplication
-from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QCloseEvent
 from qgis.PyQt.QtWidgets import (
     QDialog,
@@ -25,14 +24,11 @@ from qgis.PyQt.QtWidgets import (
 from dubai_landcover_plugin.gui.engine_task import EngineTask
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.installer import NEEDED_MB, install_engine, is_outdated
 from dubai_landcover_plugin.runner.interpreter import engine_folder, installed_engine
 from dubai_landcover_plugin.runner.run import run_task
 from dubai_landcover_plugin.runner.settings import engine_interpreter, profile_folder
-
-
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("DubaiLandCover", text)
 
 
 def requirements_folder() -> Path:
@@ -47,7 +43,7 @@ class EngineDialog(QDialog):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setWindowTitle(_tr("Dubai Land Cover: engine"))
+        self.setWindowTitle(tr("Dubai Land Cover: engine"))
         self.resize(760, 480)
         self._task: EngineTask | None = None
         self._state = QLabel()
@@ -56,13 +52,13 @@ class EngineDialog(QDialog):
         self._log.setReadOnly(True)
         self._progress = QProgressBar()
         self._progress.setRange(0, 100)
-        self._set_up = QPushButton(_tr("Set up"))
+        self._set_up = QPushButton(tr("Set up"))
         self._set_up.clicked.connect(self._start_set_up)
-        self._check = QPushButton(_tr("Check"))
+        self._check = QPushButton(tr("Check"))
         self._check.clicked.connect(self._start_check)
-        self._cancel = QPushButton(_tr("Cancel"))
+        self._cancel = QPushButton(tr("Cancel"))
         self._cancel.clicked.connect(self._cancel_task)
-        close = QPushButton(_tr("Close"))
+        close = QPushButton(tr("Close"))
         close.clicked.connect(self.close)
 
         buttons = QHBoxLayout()
@@ -81,7 +77,7 @@ class EngineDialog(QDialog):
 
     def _explanation(self) -> QLabel:
         label = QLabel(
-            _tr(
+            tr(
                 "Land cover is computed in a separate Python environment, so that its libraries do not conflict with "
                 "those of QGIS. Setting it up downloads PyTorch, rasterio and shapely to {folder}. This takes a few "
                 "minutes and up to {size} GB of disk space."
@@ -97,7 +93,7 @@ class EngineDialog(QDialog):
             found = engine_interpreter()
             self._state.setText(
                 "<b>"
-                + _tr("Engine in use: {path} (from {origin})").format(
+                + tr("Engine in use: {path} (from {origin})").format(
                     path=escape(found.path), origin=escape(found.origin)
                 )
                 + "</b>"
@@ -114,23 +110,23 @@ class EngineDialog(QDialog):
         """Return a sentence where this version of the plugin has newer libraries; empty otherwise."""
         folder = profile_folder()
         outdated = is_outdated(folder, requirements_folder())
-        self._set_up.setText(_tr("Update") if outdated else _tr("Set up"))
+        self._set_up.setText(tr("Update") if outdated else tr("Set up"))
         if not outdated:
             return ""
-        return "<br>" + _tr("This version of the plugin comes with other versions of its libraries: press Update.")
+        return "<br>" + tr("This version of the plugin comes with other versions of its libraries: press Update.")
 
     def _start_set_up(self) -> None:
         folder, requirements = profile_folder(), requirements_folder()
         if installed_engine(folder) is not None and not self._is_confirmed():
             return
-        self._start(_tr("Set up the land-cover engine"), lambda monitor: install_engine(folder, requirements, monitor))
+        self._start(tr("Set up the land-cover engine"), lambda monitor: install_engine(folder, requirements, monitor))
 
     def _is_confirmed(self) -> bool:
         """Ask before an engine that works is replaced."""
         answer = QMessageBox.question(
             self,
             self.windowTitle(),
-            _tr(
+            tr(
                 "There is an engine already. Build a new one? The present one stays in use until the new one is ready "
                 "and tested; if that fails, it is kept."
             ),
@@ -143,7 +139,7 @@ class EngineDialog(QDialog):
         except LandCoverError as error:
             self._append("warning", str(error))
             return
-        self._start(_tr("Check the land-cover engine"), lambda monitor: run_task(python, "doctor", {}, monitor))
+        self._start(tr("Check the land-cover engine"), lambda monitor: run_task(python, "doctor", {}, monitor))
 
     def _start(self, title: str, work: Callable[[Monitor], Any]) -> None:
         self._log.clear()
@@ -166,21 +162,21 @@ class EngineDialog(QDialog):
             self._progress.setValue(100)
             if isinstance(task.value, dict):
                 self._show_report(task.value)
-            self._log.append(f"<b>{_tr('Done.')}</b>")
+            self._log.append(f"<b>{tr('Done.')}</b>")
         elif task is not None:
             self._progress.setValue(0)
-            self._append("warning", task.error or _tr("Cancelled."))
+            self._append("warning", task.error or tr("Cancelled."))
         self._show_state()
 
     def _show_report(self, report: dict[str, Any]) -> None:
         """Show the engine's versions, device, models and problems."""
         for name, version in report.get("versions", {}).items():
             self._append("info", f"{name} {version}")
-        self._append("info", _tr("Device: {name}").format(name=report.get("device", "")))
+        self._append("info", tr("Device: {name}").format(name=report.get("device", "")))
         models = [
             model.get("name", "") if isinstance(model, dict) else str(model) for model in report.get("models", [])
         ]
-        self._append("info", _tr("Models: {names}").format(names=", ".join(models) or _tr("none")))
+        self._append("info", tr("Models: {names}").format(names=", ".join(models) or tr("none")))
         for problem in report.get("problems", []):
             self._append("warning", str(problem))
 

@@ -6,10 +6,10 @@ from typing import Callable
 
 from qgis.core import Qgis
 from qgis.gui import QgsMessageBar
-from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtWidgets import QPushButton
 
 from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import engine_interpreter
 
 
@@ -24,7 +24,7 @@ def offer_set_up(bar: QgsMessageBar, set_up: Callable[[], None]) -> bool:
         engine_interpreter()
     except LandCoverError as error:
         item = bar.createMessage("Dubai Land Cover", error.message)
-        button = QPushButton(QCoreApplication.translate("DubaiLandCover", "Set up now"))
+        button = QPushButton(tr("Set up now"))
 
         def pressed() -> None:
             bar.popWidget(item)

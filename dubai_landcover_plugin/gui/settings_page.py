@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from qgis.core import QgsSettings
 from qgis.gui import QgsFileWidget, QgsOptionsPageWidget, QgsOptionsWidgetFactory
-from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
@@ -12,6 +11,7 @@ from dubai_landcover_plugin.gui.engine_dialog import EngineDialog
 from dubai_landcover_plugin.protocol.classes import DATASET, NATURAL
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.resources import resource
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import (
     COLOURS,
     INTERPRETER,
@@ -22,10 +22,6 @@ from dubai_landcover_plugin.runner.settings import (
 )
 
 
-def _tr(text: str) -> str:
-    return QCoreApplication.translate("DubaiLandCover", text)
-
-
 class SettingsPage(QgsOptionsPageWidget):
     """Settings: interpreter of the engine, folder of models, colours of results."""
 
@@ -34,22 +30,22 @@ class SettingsPage(QgsOptionsPageWidget):
         self._python = QgsFileWidget()
         self._python.setStorageMode(QgsFileWidget.StorageMode.GetFile)
         self._python.setFilePath(text_setting(INTERPRETER))
-        self._python.lineEdit().setPlaceholderText(_tr("Empty: the engine set up from the menu"))
+        self._python.lineEdit().setPlaceholderText(tr("Empty: the engine set up from the menu"))
         self._models = QgsFileWidget()
         self._models.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
         self._models.setFilePath(text_setting(MODEL_FOLDER))
-        self._models.lineEdit().setPlaceholderText(_tr("Empty: only the shipped models and ~/.dubai_landcover/models"))
-        self._natural = QCheckBox(_tr("Natural colours: water blue, land sand, vegetation green…"))
-        self._natural.setToolTip(_tr("Otherwise results have the colours of the Dubai dataset."))
+        self._models.lineEdit().setPlaceholderText(tr("Empty: only the shipped models and ~/.dubai_landcover/models"))
+        self._natural = QCheckBox(tr("Natural colours: water blue, land sand, vegetation green…"))
+        self._natural.setToolTip(tr("Otherwise results have the colours of the Dubai dataset."))
         self._natural.setChecked(natural_colours())
         self._state = QLabel()
         self._state.setWordWrap(True)
-        set_up = QPushButton(_tr("Set up the engine…"))
+        set_up = QPushButton(tr("Set up the engine…"))
         set_up.clicked.connect(self._open_engine_dialog)
 
         form = QFormLayout()
-        form.addRow(_tr("Python of the engine"), self._python)
-        form.addRow(_tr("Model folder"), self._models)
+        form.addRow(tr("Python of the engine"), self._python)
+        form.addRow(tr("Model folder"), self._models)
         form.addRow("", self._natural)
         form.addRow("", set_up)
         layout = QVBoxLayout(self)
@@ -73,7 +69,7 @@ class SettingsPage(QgsOptionsPageWidget):
         try:
             found = engine_interpreter()
             self._state.setText(
-                _tr("Engine in use: {path} (from {origin}).").format(path=found.path, origin=found.origin)
+                tr("Engine in use: {path} (from {origin}).").format(path=found.path, origin=found.origin)
             )
         except LandCoverError as error:
             self._state.setText(str(error))

@@ -14,7 +14,6 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingParameterDefinition,
 )
-from qgis.PyQt.QtCore import QCoreApplication
 from qgis.PyQt.QtGui import QIcon
 
 from dubai_landcover_plugin.processing.feedback import FeedbackMonitor
@@ -23,6 +22,7 @@ from dubai_landcover_plugin.protocol.errors import LandCoverError, RunCancelled
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.resources import resource
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.run import run_task
 from dubai_landcover_plugin.runner.settings import engine_interpreter
 
@@ -50,11 +50,6 @@ class AlgorithmInfo:
     summary: str
     help: str
     page: str = "qgis.md"
-
-
-def tr(text: str) -> str:
-    """Translate a text of the plugin."""
-    return QCoreApplication.translate("DubaiLandCover", text)
 
 
 def _bounded(step: Callable[..., Any]) -> Callable[..., Any]:

@@ -8,9 +8,10 @@ from typing import Any
 
 from qgis.core import QgsProcessingContext, QgsProcessingParameterBand, QgsProcessingParameterString
 
-from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm
 from dubai_landcover_plugin.protocol.errors import BandError
 from dubai_landcover_plugin.protocol.requests.options import Described
+from dubai_landcover_plugin.protocol.translation import tr
 
 COLOURS = ("red", "green", "blue")
 _LIST = "BANDS"

@@ -18,11 +18,12 @@ from qgis.core import (
     QgsRectangle,
 )
 
-from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm
 from dubai_landcover_plugin.processing.inputs import opened_for_engine, raster_input
 from dubai_landcover_plugin.processing.layer_nodata import open_source
 from dubai_landcover_plugin.processing.raster_copies import RasterInput, has_pixels
 from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 def image_name(layer: QgsRasterLayer) -> str:

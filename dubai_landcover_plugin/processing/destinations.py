@@ -9,10 +9,11 @@ from typing import Any
 
 from qgis.core import QgsProcessing, QgsProcessingContext
 
-from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import VECTORS, Described
 from dubai_landcover_plugin.protocol.requests.request import Request
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 def destinations(

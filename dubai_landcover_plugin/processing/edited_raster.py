@@ -12,7 +12,6 @@ from qgis.core import (
     QgsProcessingOutputString,
 )
 
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, destinations
 from dubai_landcover_plugin.processing.inputs import engine_path
@@ -21,6 +20,7 @@ from dubai_landcover_plugin.processing.result_layers import ResultStyle
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import natural_colours
 
 _KINDS = {"OUTPUT": "classes", "POLYGONS": "polygons", "BUILDINGS": "buildings", "ROADS": "roads"}

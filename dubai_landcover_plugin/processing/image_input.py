@@ -15,7 +15,7 @@ from qgis.core import (
     QgsRectangle,
 )
 
-from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm
 from dubai_landcover_plugin.processing.band_choice import add_bands
 from dubai_landcover_plugin.processing.inputs import opened_for_engine, raster_input
 from dubai_landcover_plugin.processing.layer_nodata import user_nodata
@@ -27,6 +27,7 @@ from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, read_
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
+from dubai_landcover_plugin.protocol.translation import tr
 
 Extent = Optional[tuple[float, float, float, float]]
 

@@ -22,7 +22,6 @@ from qgis.core import (
     QgsRectangle,
 )
 
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.processing.layer_nodata import (
     ignores_nodata,
     nodata_text,
@@ -33,6 +32,7 @@ from dubai_landcover_plugin.processing.layer_nodata import (
 )
 from dubai_landcover_plugin.processing.raster_copies import RasterInput, draw_to_file, remove_copy
 from dubai_landcover_plugin.protocol.raster_formats import is_engine_format
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 def raster_input(layer: QgsRasterLayer, has_options: bool = True) -> RasterInput:

@@ -16,7 +16,7 @@ from qgis.core import (
     QgsRasterRange,
 )
 
-from dubai_landcover_plugin.processing.algorithm import tr
+from dubai_landcover_plugin.protocol.translation import tr
 
 Ranges = Mapping[int, Sequence[QgsRasterRange]]
 """Ranges of no data values by band."""

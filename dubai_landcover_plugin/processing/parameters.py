@@ -29,12 +29,13 @@ from qgis.core import (
     QgsProcessingParameterVectorDestination,
 )
 
-from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm
 from dubai_landcover_plugin.processing.destinations import output_values
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.requests.assessment import expected_accuracies
 from dubai_landcover_plugin.protocol.requests.options import SECTIONS, Described
 from dubai_landcover_plugin.protocol.requests.request import Request
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import available_models
 
 NONE = "none"

@@ -26,8 +26,8 @@ from qgis.core import (
     QgsRectangle,
 )
 
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.processing.layer_nodata import nuller, open_source
+from dubai_landcover_plugin.protocol.translation import tr
 
 MAX_DRAWN_PIXELS = 400_000_000
 _DEFAULT_ELLIPSOID = "EPSG:7030"

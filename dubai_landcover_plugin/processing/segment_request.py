@@ -13,7 +13,7 @@ from qgis.core import (
     QgsProcessingParameterFile,
 )
 
-from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm
 from dubai_landcover_plugin.processing.band_choice import COLOURS, chosen_bands
 from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, is_skipped
 from dubai_landcover_plugin.processing.inputs import engine_path, is_classified
@@ -29,6 +29,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentationResult,
     SegmentOptions,
 )
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import available_models, colours
 
 _NAMES = 3  # of rasters in a message

@@ -28,8 +28,8 @@ from qgis.core import (
     QgsVectorLayer,
 )
 
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _SUFFIXES = (".gpkg", ".shp", ".geojson", ".fgb")
 """Of files that the engine reads as they are."""

@@ -6,8 +6,8 @@ from qgis.gui import QgsColorButton
 from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QWidget
 
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import MAX_NAME
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 class ClassDialog(QDialog):

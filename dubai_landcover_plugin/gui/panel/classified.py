@@ -16,11 +16,11 @@ from qgis.core import (
     QgsRectangle,
 )
 
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.processing.layer_nodata import open_source
 from dubai_landcover_plugin.protocol.class_tags import scheme_from_tags
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 Stamp = tuple[int, ...]
 """Time of change, size and number of a file; empty where there is none."""

@@ -14,7 +14,6 @@ from typing import Any
 
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RunCancelled
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.session import (
@@ -34,6 +33,7 @@ from dubai_landcover_plugin.protocol.requests.session import (
     ViewRequest,
     ViewResult,
 )
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.session import EngineSession, Reply
 from dubai_landcover_plugin.runner.settings import engine_interpreter
 from dubai_landcover_plugin.runner.temporaries import remove_temporaries

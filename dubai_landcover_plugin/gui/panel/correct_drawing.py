@@ -29,9 +29,9 @@ from dubai_landcover_plugin.gui.panel.keep import open_dialog
 from dubai_landcover_plugin.gui.panel.layer_choice import LayerChoice
 from dubai_landcover_plugin.gui.panel.region_task import RegionTask
 from dubai_landcover_plugin.gui.panel.tab_drawing import TabDrawing, ask_geopackage, reported
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 ALGORITHM = "dubailandcover:applycorrections"
 

@@ -21,8 +21,8 @@ from dubai_landcover_plugin.gui.panel.draw_tab import DrawTab, Row, ToolButton, 
 from dubai_landcover_plugin.gui.panel.header import RasterHeader
 from dubai_landcover_plugin.gui.panel.look_tab import swatch
 from dubai_landcover_plugin.gui.panel.sample_tool import LINE, PLACE, POLYGON
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
+from dubai_landcover_plugin.protocol.translation import tr
 
 _TIME_LETTERS = slice(11, 19)  # of a date with time
 

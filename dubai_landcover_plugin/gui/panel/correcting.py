@@ -30,9 +30,9 @@ from dubai_landcover_plugin.gui.panel.correction_layer import (
 from dubai_landcover_plugin.gui.panel.corrections import Correction, CorrectionEdits
 from dubai_landcover_plugin.gui.panel.coverage import classes_under
 from dubai_landcover_plugin.gui.panel.drawn_layer import add_on_top, chosen_file, moved, new_id, store_style
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 class Correcting(QObject):

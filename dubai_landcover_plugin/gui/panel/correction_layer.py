@@ -33,10 +33,10 @@ from dubai_landcover_plugin.gui.panel.drawn_layer import (
     text_of,
 )
 from dubai_landcover_plugin.gui.panel.geopackage import cause_of, new_geopackage
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.drawn_layers import FROM, TIME, TO
 from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.translation import tr
 
 LAYER_NAME = "corrections"
 ID = "correction"

@@ -11,10 +11,10 @@ from osgeo import gdal, ogr, osr
 from qgis.core import QgsGeometry
 
 from dubai_landcover_plugin.gui.panel.region import layer_transform
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.processing.layer_nodata import open_source
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _STRIP_PX = 2**20  # that are read at once
 _MOST_PX = 2**26  # that are searched

@@ -43,9 +43,9 @@ from dubai_landcover_plugin.gui.panel.subject import Subject, make_subject
 from dubai_landcover_plugin.gui.panel.teach_tab import TeachTab
 from dubai_landcover_plugin.gui.panel.teaching import Teaching
 from dubai_landcover_plugin.gui.panel.view_layer import ViewLayer
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.requests.session import Agreement, Opened, Saved, SaveModel, ViewResult
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import available_models
 
 _JUDGE_MS = 1500  # after the last sample, the agreement is computed

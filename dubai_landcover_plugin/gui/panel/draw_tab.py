@@ -28,8 +28,8 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from dubai_landcover_plugin.gui.panel.look_tab import swatch
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
+from dubai_landcover_plugin.protocol.translation import tr
 
 _ID = Qt.ItemDataRole.UserRole
 _LEAST_HEIGHT = 130  # of a list, px

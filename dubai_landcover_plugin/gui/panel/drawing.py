@@ -17,10 +17,10 @@ from dubai_landcover_plugin.gui.panel.subject import NEW_COLOURS, Subject
 from dubai_landcover_plugin.gui.panel.tab_drawing import TabDrawing, ask_geopackage, reported
 from dubai_landcover_plugin.gui.panel.teach_tab import TeachTab
 from dubai_landcover_plugin.gui.panel.teaching import Teaching, sample_file
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.session import Suggested
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 class Drawing(TabDrawing):

@@ -22,8 +22,8 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.gui.panel.geopackage import cause_of
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _LOCK_MS = 300
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_partial
 from dubai_landcover_plugin.protocol.placement import place
+from dubai_landcover_plugin.protocol.translation import tr
 
 _LONGEST = 300  # characters of a message
 

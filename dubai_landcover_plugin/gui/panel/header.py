@@ -19,10 +19,10 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from dubai_landcover_plugin.gui.panel.draw_tab import narrow
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.model_folders import readable_models
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 from dubai_landcover_plugin.protocol.requests.segmentation import DEFAULT_MODEL
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import available_models
 
 _DEFAULT_OPACITY = 60

@@ -10,9 +10,9 @@ from qgis.PyQt import sip
 from qgis.PyQt.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from dubai_landcover_plugin.gui.panel.subject import Subject
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.model_folders import user_model_folder
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import MODEL_FOLDER, available_models, text_setting
 
 ALGORITHM = "dubailandcover:segmentlandcover"

@@ -11,9 +11,9 @@ from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 from dubai_landcover_plugin.gui.panel.client import SessionClient
 from dubai_landcover_plugin.gui.panel.subject import Subject
 from dubai_landcover_plugin.gui.panel.view_layer import Reading, ViewLayer
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.requests.session import ProbeRequest, ViewRequest, ViewResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 DELAY_MS = 350
 """Time after the last move of the canvas before a view is computed, ms."""

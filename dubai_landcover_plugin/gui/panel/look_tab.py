@@ -9,9 +9,9 @@ from qgis.PyQt.QtGui import QColor, QIcon, QPixmap
 from qgis.PyQt.QtWidgets import QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
 
 from dubai_landcover_plugin.gui.panel.view_layer import Reading
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.requests.session import ViewResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 _SWATCH_PX = 14
 _COLUMN_PX = 70

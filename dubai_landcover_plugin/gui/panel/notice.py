@@ -6,7 +6,7 @@ from qgis.core import Qgis, QgsMessageLog
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QStyle, QToolButton, QWidget
 
-from dubai_landcover_plugin.processing.algorithm import tr
+from dubai_landcover_plugin.protocol.translation import tr
 
 _BARS = {"info": "#3B8EC2", "warning": "#D99A00", "error": "#C8372D"}
 _ICONS = {

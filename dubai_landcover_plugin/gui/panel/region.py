@@ -7,10 +7,10 @@ import math
 from osgeo import gdal, ogr
 from qgis.core import QgsGeometry, QgsPointXY
 
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.processing.layer_nodata import open_source
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _FIRST, _LARGEST = 256, 4096  # px: sides of the windows that are searched
 

@@ -7,7 +7,7 @@ from typing import Callable
 from qgis.core import QgsApplication, QgsGeometry, QgsTask
 
 from dubai_landcover_plugin.gui.panel.region import region_at
-from dubai_landcover_plugin.processing.algorithm import tr
+from dubai_landcover_plugin.protocol.translation import tr
 
 _RUNNING: set[RegionTask] = set()
 """Keeps the Python half of tasks while QGIS runs them."""

@@ -35,9 +35,9 @@ from dubai_landcover_plugin.gui.panel.drawn_layer import (
     text_of,
 )
 from dubai_landcover_plugin.gui.panel.geopackage import cause_of, new_geopackage
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.translation import tr
 
 LAYER_NAME = "samples"
 ID = "sample"

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer, QgsRectangle
 
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.processing.inputs import raster_input
 from dubai_landcover_plugin.processing.layer_styles import class_colours
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
@@ -15,6 +14,7 @@ from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, read_metadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from dubai_landcover_plugin.protocol.requests.session import OpenSession
+from dubai_landcover_plugin.protocol.translation import tr
 
 NEW_COLOURS = ("#E377C2", "#17BECF", "#BCBD22", "#9467BD", "#FF7F0E", "#1F77B4", "#8C564B", "#2CA02C")
 """Colours proposed for new classes."""

@@ -24,8 +24,8 @@ from qgis.PyQt.QtWidgets import QFileDialog, QWidget
 from dubai_landcover_plugin.gui.panel.draw_tab import DrawTab
 from dubai_landcover_plugin.gui.panel.keys import SampleKeys
 from dubai_landcover_plugin.gui.panel.sample_tool import SampleTool
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _BRUSH_PX = 6  # default width of the brush, px of the raster
 _CLOSEST_PX = 250  # px of the raster along the side of the view that shows a place

@@ -9,8 +9,8 @@ from qgis.PyQt.QtWidgets import QHBoxLayout, QLabel, QPushButton, QToolButton, Q
 from dubai_landcover_plugin.gui.panel.draw_tab import DrawTab, Row, ToolButton, polygon_layer_box
 from dubai_landcover_plugin.gui.panel.sample_tool import LINE, POINT, POLYGON
 from dubai_landcover_plugin.gui.panel.samples import Sample
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.requests.session import Agreement
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 class TeachTab(DrawTab):

@@ -24,10 +24,10 @@ from dubai_landcover_plugin.gui.panel.samples import (
     write_samples,
 )
 from dubai_landcover_plugin.gui.panel.subject import Subject, colours_of, new_class
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.requests.session import SampleSpec, SuggestRequest
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import natural_colours
 
 _PROPERTY = "dubai_landcover/samples"

@@ -23,8 +23,8 @@ from qgis.PyQt.QtCore import QObject, QStandardPaths, QTimer
 from qgis.PyQt.QtGui import QColor
 from qgis.PyQt.QtXml import QDomDocument
 
-from dubai_landcover_plugin.processing.algorithm import tr
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
+from dubai_landcover_plugin.protocol.translation import tr
 
 _PREFIX = "landcover_view_"
 _ABANDONED_SECONDS = 24 * 3600.0

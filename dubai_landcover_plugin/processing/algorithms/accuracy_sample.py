@@ -12,13 +12,14 @@ from qgis.core import (
     QgsProcessingOutputString,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request, option_values
 from dubai_landcover_plugin.processing.result_layers import style_on_load
 from dubai_landcover_plugin.protocol.requests.assessment import AccuracySampleRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 class AccuracySample(ClassifiedRasterAlgorithm):

@@ -14,7 +14,7 @@ from qgis.core import (
     QgsRasterLayer,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import check_destinations, destinations
 from dubai_landcover_plugin.processing.layer_styles import style_change
@@ -23,6 +23,7 @@ from dubai_landcover_plugin.processing.result_layers import load_styled
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.translation import tr
 
 _CONFIDENCES = ("EARLIER_CONFIDENCE", "LATER_CONFIDENCE")
 

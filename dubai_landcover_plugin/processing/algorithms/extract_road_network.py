@@ -12,7 +12,7 @@ from qgis.core import (
     QgsProcessingParameterString,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.layer_styles import style_as_stored
@@ -29,6 +29,7 @@ from dubai_landcover_plugin.processing.result_layers import load_styled
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 CLASS_NAMES = [entry.name for entry in DUBAI.entries]
 BARRIERS = ["Water", "Building"]

@@ -15,7 +15,7 @@ from qgis.core import (
     QgsProcessingParameterField,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations, is_skipped
 from dubai_landcover_plugin.processing.parameters import (
@@ -32,6 +32,7 @@ from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import natural_colours
 
 

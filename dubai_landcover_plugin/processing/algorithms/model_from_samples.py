@@ -16,7 +16,7 @@ from qgis.core import (
     QgsRectangle,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.image_input import ImageAlgorithm
 from dubai_landcover_plugin.processing.parameters import add_outputs, add_parameter, build_request, label
@@ -25,6 +25,7 @@ from dubai_landcover_plugin.processing.vector_inputs import vector_source
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.teaching import UNUSED_OPTIONS, TeachRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 _MARGIN = 0.1  # of the samples' extent, drawn around them on web layers
 

@@ -11,7 +11,7 @@ from qgis.core import (
     QgsProcessingOutputString,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request
@@ -19,6 +19,7 @@ from dubai_landcover_plugin.processing.result_layers import ResultStyle
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.polygons import PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import natural_colours
 
 

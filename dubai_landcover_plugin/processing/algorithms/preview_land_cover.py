@@ -11,7 +11,7 @@ from qgis.core import (
     QgsProcessingOutputString,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.destinations import destinations, output_values
 from dubai_landcover_plugin.processing.image_input import ImageAlgorithm
 from dubai_landcover_plugin.processing.parameters import add_outputs, option_of
@@ -20,6 +20,7 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.requests.preview import UNUSED_OPTIONS, PreviewRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import natural_colours
 
 

@@ -14,7 +14,7 @@ from qgis.core import (
     QgsProcessingOutputString,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm
 from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, destinations
 from dubai_landcover_plugin.processing.inputs import engine_path
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request, option_of
@@ -23,6 +23,7 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import natural_colours
 
 _KINDS = {

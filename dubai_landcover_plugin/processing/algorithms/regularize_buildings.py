@@ -12,12 +12,13 @@ from qgis.core import (
     QgsProcessingOutputNumber,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm
 from dubai_landcover_plugin.processing.destinations import check_destinations, destinations
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request
 from dubai_landcover_plugin.processing.result_layers import style_on_load
 from dubai_landcover_plugin.processing.vector_inputs import vector_source
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 class RegularizeBuildings(LandCoverAlgorithm):

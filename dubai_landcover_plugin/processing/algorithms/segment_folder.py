@@ -15,7 +15,7 @@ from qgis.core import (
     QgsProcessingOutputNumber,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request
 from dubai_landcover_plugin.processing.segment_request import (
@@ -27,6 +27,7 @@ from dubai_landcover_plugin.processing.segment_request import (
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 class SegmentFolder(LandCoverAlgorithm):

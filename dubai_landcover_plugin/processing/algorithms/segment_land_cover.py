@@ -13,7 +13,7 @@ from qgis.core import (
     QgsProcessingOutputString,
 )
 
-from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, tr
+from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.destinations import destinations, output_values
 from dubai_landcover_plugin.processing.image_input import ImageAlgorithm
 from dubai_landcover_plugin.processing.inputs import path_is_temporary
@@ -30,6 +30,7 @@ from dubai_landcover_plugin.processing.segment_request import (
 from dubai_landcover_plugin.processing.vector_inputs import optional_vector_source
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentationResult
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import natural_colours
 
 CLASS_CHOICES = ("building_class", "road_class")

@@ -1,0 +1,151 @@
+"""Collect the texts of the plugin into resources/translations: a .po file to edit and a .mo file for each language.
+
+Run it after texts have changed: ``make translations``. New texts enter the .po files untranslated, those that are no
+longer used are dropped. ``--check`` writes nothing and lists what is missing.
+
+A text is collected where it stands as a literal in ``tr("…")``; in a module's constant that ``tr`` is called with, as
+in ``tr(_WORK[name])``; in an ``AlgorithmInfo``; and in an option of a request.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po, write_po
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from dubai_landcover_plugin.protocol.requests.tasks import TASKS  # noqa: E402 (after the path is set)
+
+LANGUAGES = ("ar", "de", "es", "fr")
+FOLDER = ROOT / "resources" / "translations"
+PACKAGE = ROOT / "dubai_landcover_plugin"
+_FUNCTIONS = {"tr", "_tr"}
+_INFO = {"title", "group", "tags", "summary", "help"}
+_FIELDS = re.compile(r"\{[a-z_]*[^{}]*\}|</?[a-z]+[^<>]*>")  # placeholders and tags, which translations keep
+
+
+def texts_of_source(source: str, name: str = "") -> set[str]:
+    """Return the texts of a module that ``tr`` translates.
+
+    Raises:
+        ValueError: if ``tr`` is called with a text that is put together at run time.
+    """
+    tree = ast.parse(source)
+    constants = {
+        target.id: node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+            continue
+        if node.func.id in _FUNCTIONS and node.args:
+            found.update(_literals(node.args[0], constants, f"{name}:{node.lineno}"))
+        elif node.func.id == "AlgorithmInfo":
+            for keyword in node.keywords:
+                if keyword.arg in _INFO:
+                    found.update(_strings(keyword.value))
+    return found
+
+
+def _literals(node: ast.expr, constants: dict[str, ast.expr], place: str) -> set[str]:
+    """Return the texts that an argument of ``tr`` may have; nothing for variables, whose texts stand elsewhere."""
+    if isinstance(node, ast.JoinedStr | ast.BinOp):
+        raise ValueError(f"{place}: tr() needs a literal; insert values with .format() afterwards.")
+    if isinstance(node, ast.Constant):
+        return _strings(node)
+    if isinstance(node, ast.IfExp):
+        return _literals(node.body, constants, place) | _literals(node.orelse, constants, place)
+    if isinstance(node, ast.Subscript):
+        node = node.value
+    return _strings(constants[node.id]) if isinstance(node, ast.Name) and node.id in constants else set()
+
+
+def _strings(node: ast.expr) -> set[str]:
+    """Return the strings below a literal; of a dictionary, those of the values."""
+    if isinstance(node, ast.Dict):
+        return set().union(*(_strings(value) for value in node.values))
+    return {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
+
+
+def texts_of_options() -> Iterator[str]:
+    """Return titles, units and helps of the options that have a parameter in QGIS."""
+    for task in TASKS.values():
+        for item in task.request.described():
+            yield from (item.option.title, item.option.help, item.option.unit)
+
+
+def all_texts() -> list[str]:
+    """Return all texts of the plugin, sorted."""
+    found = set(texts_of_options())
+    for path in sorted(PACKAGE.rglob("*.py")):
+        if not {"core", "cli"} & set(path.relative_to(PACKAGE).parts):
+            found |= texts_of_source(path.read_text(encoding="utf-8"), path.name)
+    return sorted(text for text in found if text.strip())
+
+
+def updated(language: str, texts: list[str]) -> Catalog:
+    """Return the catalogue of a language with exactly these texts; translations of the .po file are kept."""
+    path = FOLDER / f"{language}.po"
+    known = read_po(io.BytesIO(path.read_bytes()), language) if path.exists() else Catalog(language)
+    fresh = Catalog(language, project="Dubai Land Cover", header_comment="# Translations of Dubai Land Cover.")
+    fresh.creation_date = fresh.revision_date = known.creation_date if path.exists() else fresh.creation_date
+    for text in texts:
+        message = known.get(text)
+        fresh.add(text, message.string if message else "")
+    return fresh
+
+
+def written(catalogue: Catalog) -> tuple[bytes, bytes]:
+    """Return a catalogue as .po and .mo file."""
+    po, mo = io.BytesIO(), io.BytesIO()
+    write_po(po, catalogue, width=120, include_previous=False)
+    write_mo(mo, catalogue)
+    return po.getvalue(), mo.getvalue()
+
+
+def problems(catalogue: Catalog) -> list[str]:
+    """Return what is wrong with a catalogue: texts without translation, placeholders or tags that differ."""
+    found = []
+    for message in catalogue:
+        if not message.id:
+            continue
+        text, translation = str(message.id), str(message.string)
+        if not translation.strip():
+            found.append(f"{catalogue.locale}: not translated: {text[:70]}")
+        elif sorted(_FIELDS.findall(text)) != sorted(_FIELDS.findall(translation)):
+            found.append(f"{catalogue.locale}: other placeholders or tags: {text[:70]}")
+    return found
+
+
+def main() -> int:
+    """Write the catalogues, or check them; return the exit status."""
+    texts, faults = all_texts(), []
+    for language in LANGUAGES:
+        catalogue = updated(language, texts)
+        faults += problems(catalogue)
+        for suffix, data in zip((".po", ".mo"), written(catalogue)):
+            path = FOLDER / f"{language}{suffix}"
+            if "--check" not in sys.argv:
+                FOLDER.mkdir(exist_ok=True)
+                path.write_bytes(data)
+            elif not path.exists() or path.read_bytes() != data:
+                faults.append(f"{path.relative_to(ROOT)} is not up to date: run 'make translations'.")
+    print("\n".join(faults) or f"{len(texts)} texts in {len(LANGUAGES)} languages: complete.")
+    return 1 if faults and "--check" in sys.argv else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,36 @@
+"""Translation of texts into the language of QGIS, by GNU gettext catalogues in ``resources/translations``.
+
+Standard library only: QGIS's own Python reads this file. Texts are in English in the sources, which is also the
+language of the command line. ``make translations`` collects them.
+"""
+
+from __future__ import annotations
+
+import gettext
+from pathlib import Path
+
+from dubai_landcover_plugin.protocol.resources import resource
+
+_in_use: list[gettext.NullTranslations] = [gettext.NullTranslations()]
+
+
+def use_language(locale: str) -> None:
+    """Translate from now on into the language of a locale; without a catalogue for it, texts stay English.
+
+    Args:
+        locale: A locale such as ``ar``, ``de_AT`` or ``pt-BR``; the catalogue of the language alone serves where there
+            is none for the country. Empty: English.
+    """
+    name = locale.replace("-", "_")
+    for candidate in (name, name.partition("_")[0]):
+        path = Path(resource(f"translations/{candidate}.mo"))
+        if candidate and path.is_file():
+            with path.open("rb") as stream:
+                _in_use[:] = [gettext.GNUTranslations(stream)]
+            return
+    _in_use[:] = [gettext.NullTranslations()]
+
+
+def tr(text: str) -> str:
+    """Return a text in the language of :func:`use_language`, or as it is where the catalogue lacks it."""
+    return _in_use[0].gettext(text) if text else ""

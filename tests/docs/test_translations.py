@@ -1,0 +1,52 @@
+"""Collecting the texts that are translated, and checking the catalogues."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+_SPEC = importlib.util.spec_from_file_location("translations_script", ROOT / ".ci" / "translations.py")
+script = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(script)
+
+
+@pytest.mark.parametrize(
+    ("source", "texts"),
+    [
+        ('tr("a " "b")', {"a b"}),
+        ('tr("a" if x else "b")', {"a", "b"}),
+        ('W = {"key": "value"}\ntr(W[name])', {"value"}),
+        ('AlgorithmInfo(name="n", title="T", help="h")', {"T", "h"}),
+        ("tr(option.title)", set()),
+        ('other("a")', set()),
+    ],
+)
+def test_texts_are_found(source, texts):
+    assert script.texts_of_source(source) == texts
+
+
+def test_a_text_put_together_before_translation_is_refused():
+    with pytest.raises(ValueError, match=r"m\.py:1: tr\(\) needs a literal"):
+        script.texts_of_source('tr(f"{name} is missing")', "m.py")
+
+
+def test_titles_helps_and_descriptions_are_collected():
+    texts = script.all_texts()
+    assert {"Segment Land Cover", "Shortest edge", "Set up now", "Segmentation"} <= set(texts)
+    assert "" not in texts
+
+
+def test_faults_of_a_catalogue_are_found():
+    catalogue = script.Catalog("fr")
+    for text, translation in (
+        ("fine {name}", "bien {name}"),
+        ("none", ""),
+        ("lost {name}", "perdu"),
+        ("<p>tag</p>", "<p>balise"),
+    ):
+        catalogue.add(text, translation)
+    found = script.problems(catalogue)
+    assert [line.rpartition(": ")[2] for line in found] == ["none", "lost {name}", "<p>tag</p>"]
