@@ -130,12 +130,15 @@ def test_the_metadata_names_what_exists():
     assert (general["qgisMinimumVersion"], general["qgisMaximumVersion"]) == ("3.22", "4.99")
 
 
-def test_the_plugin_side_imports_without_the_engines_libraries():
+def test_the_plugin_side_imports_without_the_engines_libraries(qgis_processing: None):
+    import processing  # a plugin of QGIS that its fixture makes importable
+
     blocked = ["torch", "rasterio", "shapely", "pyogrio", "safetensors", "numpy"]
     program = (
         "import importlib, pathlib, sys\n"
         f"sys.path.insert(0, {str(PACKAGE.parent)!r})\n"
         f"sys.modules.update(dict.fromkeys({blocked!r}))\n"
+        f"sys.path.append({str(Path(processing.__file__).parents[1])!r})\n"  # where QGIS keeps processing
         "before = list(sys.path)\n"
         "import dubai_landcover_plugin as plugin\n"
         "folder = pathlib.Path(plugin.__path__[0])\n"
