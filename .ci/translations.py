@@ -23,6 +23,7 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from dubai_landcover_plugin.core.html.environment import environment  # noqa: E402 (after the path is set)
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS  # noqa: E402 (after the path is set)
 
 LANGUAGES = ("ar", "de", "es", "fr")
@@ -30,7 +31,8 @@ FOLDER = ROOT / "resources" / "translations"
 PACKAGE = ROOT / "dubai_landcover_plugin"
 _FUNCTIONS = {"tr", "_tr"}
 _INFO = {"title", "group", "tags", "summary", "help"}
-_FIELDS = re.compile(r"\{[a-z_]*[^{}]*\}|</?[a-z]+[^<>]*>")  # placeholders and tags, which translations keep
+# Placeholders and tags, which translations keep.
+_FIELDS = re.compile(r"\{[a-z_]*[^{}]*\}|</?[a-z]+[^<>]*>|%\(\w+\)s|%%")
 
 
 def texts_of_source(source: str, name: str = "") -> set[str]:
@@ -91,8 +93,10 @@ def all_texts() -> list[str]:
     """Return all texts of the plugin, sorted."""
     found = set(texts_of_options())
     for path in sorted(PACKAGE.rglob("*.py")):
-        if not {"core", "cli"} & set(path.relative_to(PACKAGE).parts):
-            found |= texts_of_source(path.read_text(encoding="utf-8"), path.name)
+        found |= texts_of_source(path.read_text(encoding="utf-8"), path.name)
+    for path in sorted(PACKAGE.rglob("*.html.j2")):
+        for _, _, message in environment().extract_translations(path.read_text(encoding="utf-8")):
+            found.add(message if isinstance(message, str) else str(message[0]))
     return sorted(text for text in found if text.strip())
 
 

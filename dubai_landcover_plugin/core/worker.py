@@ -29,6 +29,7 @@ from dubai_landcover_plugin.protocol.partial_files import remove_own_partials
 from dubai_landcover_plugin.protocol.requests.session import TEACH_SESSION
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS
 from dubai_landcover_plugin.protocol.streams import open_standard_streams
+from dubai_landcover_plugin.protocol.translation import VARIABLE, use_language
 
 TaskFunction = Callable[[dict[str, Any], Monitor], dict[str, Any]]
 
@@ -89,6 +90,7 @@ class LineMonitor:
 def main() -> int:
     """Serve one request; return the exit status."""
     open_standard_streams()
+    use_language(os.environ.get(VARIABLE, ""))
     monitor = LineMonitor(_claim_stdout())
     try:
         check_address_space()

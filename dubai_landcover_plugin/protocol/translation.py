@@ -11,7 +11,11 @@ from pathlib import Path
 
 from dubai_landcover_plugin.protocol.resources import resource
 
-_in_use: list[gettext.NullTranslations] = [gettext.NullTranslations()]
+VARIABLE = "DUBAI_LANDCOVER_LANGUAGE"
+"""Environment variable with the language of the engine's pages; QGIS's side sets it."""
+
+_RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
+_in_use: list[tuple[str, gettext.NullTranslations]] = [("", gettext.NullTranslations())]
 
 
 def use_language(locale: str) -> None:
@@ -26,11 +30,21 @@ def use_language(locale: str) -> None:
         path = Path(resource(f"translations/{candidate}.mo"))
         if candidate and path.is_file():
             with path.open("rb") as stream:
-                _in_use[:] = [gettext.GNUTranslations(stream)]
+                _in_use[:] = [(candidate, gettext.GNUTranslations(stream))]
             return
-    _in_use[:] = [gettext.NullTranslations()]
+    _in_use[:] = [("", gettext.NullTranslations())]
 
 
 def tr(text: str) -> str:
     """Return a text in the language of :func:`use_language`, or as it is where the catalogue lacks it."""
-    return _in_use[0].gettext(text) if text else ""
+    return _in_use[0][1].gettext(text) if text else ""
+
+
+def language() -> str:
+    """Return the language in use, as the catalogue is named; empty for English."""
+    return _in_use[0][0]
+
+
+def direction() -> str:
+    """Return the writing direction of the language in use, as HTML names it: ``ltr`` or ``rtl``."""
+    return "rtl" if language()[:2] in _RIGHT_TO_LEFT else "ltr"

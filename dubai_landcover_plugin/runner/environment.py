@@ -10,6 +10,8 @@ import os
 import sys
 from collections.abc import Mapping
 
+from dubai_landcover_plugin.protocol.translation import VARIABLE, language
+
 _FOREIGN_PREFIXES = ("PYTHON", "PROJ_", "GDAL_", "OGR_", "QGIS_", "QT_", "DYLD_", "CONDA_", "PIP_", "UV_")
 _FOREIGN_NAMES = frozenset(
     {"LD_LIBRARY_PATH", "LD_PRELOAD", "VIRTUAL_ENV", "GRASS_PREFIX", "GISBASE", "__PYVENV_LAUNCHER__"}
@@ -18,6 +20,8 @@ _FOREIGN_NAMES = frozenset(
 
 def engine_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return a copy of ``environment`` without the variables that refer to QGIS's libraries, and those of pip and uv.
+
+    The language of QGIS is added, in which the engine writes its pages.
 
     Args:
         environment: Defaults to the environment of this process.
@@ -28,6 +32,8 @@ def engine_environment(environment: Mapping[str, str] | None = None) -> dict[str
         for name, value in source.items()
         if not name.upper().startswith(_FOREIGN_PREFIXES) and name.upper() not in _FOREIGN_NAMES
     }
+    if language():
+        kept[VARIABLE] = language()
     if sys.platform == "win32":
         _drop_qgis_folders(kept, source)
     return kept

@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from dubai_landcover_plugin.protocol import translation
-from dubai_landcover_plugin.protocol.translation import tr, use_language
+from dubai_landcover_plugin.protocol.translation import direction, language, tr, use_language
 
 
 def write_catalogue(path, text, translated):
@@ -28,7 +28,7 @@ def catalogues(tmp_path, monkeypatch):
     monkeypatch.setattr(translation, "resource", lambda name: str(tmp_path / name))
     write_catalogue(tmp_path / "translations" / "de.mo", "Road", "Straße")
     write_catalogue(tmp_path / "translations" / "de_AT.mo", "Road", "Gasse")
-    yield
+    yield tmp_path / "translations"
     use_language("")
 
 
@@ -46,3 +46,12 @@ def test_texts_that_the_catalogue_lacks_stay_english(catalogues):
     use_language("de")
     assert tr("Water") == "Water"
     assert tr("") == ""  # not the header of the catalogue
+
+
+def test_language_and_direction(catalogues):
+    assert (language(), direction()) == ("", "ltr")
+    use_language("de_CH")
+    assert (language(), direction()) == ("de", "ltr")
+    write_catalogue(catalogues / "ar.mo", "Road", "طريق")
+    use_language("ar_AE")
+    assert (language(), direction()) == ("ar", "rtl")

@@ -36,3 +36,8 @@ def test_on_windows_its_folders_leave_the_path(monkeypatch, root):
     given = {"OSGEO4W_ROOT": root, "Path": "C:\\QGIS\\bin;C:\\Windows;c:\\qgis\\apps"}
     assert engine_environment(given)["Path"] == "C:\\Windows"
     assert engine_environment({"Path": "C:\\QGIS\\bin;C:\\Windows"})["Path"] == "C:\\QGIS\\bin;C:\\Windows"
+
+
+def test_the_engine_gets_the_language_of_qgis(monkeypatch):
+    monkeypatch.setattr(environment, "language", lambda: "ar")
+    assert engine_environment({"HOME": "/home"}) == {"HOME": "/home", "DUBAI_LANDCOVER_LANGUAGE": "ar"}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dubai_landcover_plugin.core.html.numbers import decimals, hectares, percent, thousands
+from dubai_landcover_plugin.protocol.translation import direction, language, tr
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -45,11 +46,19 @@ def environment(folder: Path | None = None) -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
         auto_reload=False,
+        extensions=["jinja2.ext.i18n"],
     )
+    made.policies["ext.i18n.trimmed"] = True
+    made.install_gettext_callables(tr, _plural, newstyle=True)  # type: ignore[attr-defined] # of the extension
+    made.globals.update(language=language, direction=direction)
     made.filters.update(
         thousands=thousands, decimals=decimals, percent=percent, hectares=hectares, indented_json=_indented_json
     )
     return made
+
+
+def _plural(one: str, many: str, count: int) -> str:
+    return tr(one if count == 1 else many)
 
 
 def _indented_json(value: Any) -> str:

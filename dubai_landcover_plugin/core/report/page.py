@@ -19,6 +19,7 @@ from dubai_landcover_plugin.core.report.statistics import (
     ClassStatistics,
     ErrorEstimate,
 )
+from dubai_landcover_plugin.protocol.translation import tr
 
 _MOST_ZONES = 500  # listed on the page; the CSV table has all
 _MOST_EDITS, _MOST_PAIRS = 20, 6
@@ -76,16 +77,18 @@ def report_page(source: Provenance, raster: AreaStatistics, zones: Sequence[Area
 
 
 def _key_figures(raster: AreaStatistics, unit: AreaUnit) -> list[tuple[str, str]]:
-    figures = [(f"{unit.text(raster.area)} {unit.sign}", "classified")]
+    figures = [(f"{unit.text(raster.area)} {unit.sign}", tr("classified"))]
     if raster.largest is not None:
-        figures.append((percent(raster.largest.share), f"{raster.largest.entry.name}, the largest class"))
+        figures.append(
+            (percent(raster.largest.share), tr("{name}, the largest class").format(name=raster.largest.entry.name))
+        )
     if raster.confidence is not None:
         wrong = raster.wrong_share
-        figures.append((f"{raster.confidence:.0f} %", "mean confidence"))
+        figures.append((f"{raster.confidence:.0f} %", tr("mean confidence")))
         figures.append(
-            ("unknown", "how much of it is another class")
+            (tr("unknown"), tr("how much of it is another class"))
             if wrong is None
-            else (f"≈ {percent(wrong)}", "of it probably another class")
+            else (f"≈ {percent(wrong)}", tr("of it probably another class"))
         )
     return figures
 
@@ -111,11 +114,12 @@ def _class_table(source: Provenance, raster: AreaStatistics, unit: AreaUnit) -> 
         for one in _by_area(raster)
     )
     columns = (
-        Column("Class", width="20%"), Column("", width="40%"), Column(f"Area, {unit.sign}", number=True),
-        Column("Share", number=True), Column("Pixels", number=True),
+        Column(tr("Class"), width="20%"), Column("", width="40%"),
+        Column(tr("Area, {unit}").format(unit=unit.sign), number=True),
+        Column(tr("Share"), number=True), Column(tr("Pixels"), number=True),
     )  # fmt: skip
     whole = percent(1.0) if raster.pixels else MISSING
-    return Table(columns, rows, totals=("Total", "", unit.text(raster.area), whole, thousands(raster.pixels)))
+    return Table(columns, rows, totals=(tr("Total"), "", unit.text(raster.area), whole, thousands(raster.pixels)))
 
 
 def _confidence_table(source: Provenance, raster: AreaStatistics, unit: AreaUnit) -> Table | None:
@@ -123,9 +127,9 @@ def _confidence_table(source: Provenance, raster: AreaStatistics, unit: AreaUnit
     rows = tuple(_confidence_row(source, one, one.error, unit) for one in _by_area(raster) if one.error)
     if not rows:
         return None
-    heads = ("Mean", *(f"below\n{threshold} %" for threshold in THRESHOLDS),
-             f"Probably\nwrong, {unit.sign}", "Range (95 %)", "of the\nclass")  # fmt: skip
-    first = (Column("Class"), Column("Confidence of its pixels", width="26%"))
+    heads = (tr("Mean"), *(tr("below\n{value} %").format(value=threshold) for threshold in THRESHOLDS),
+             tr("Probably\nwrong, {unit}").format(unit=unit.sign), tr("Range (95 %)"), tr("of the\nclass"))  # fmt: skip
+    first = (Column(tr("Class")), Column(tr("Confidence of its pixels"), width="26%"))
     return Table((*first, *(Column(head, number=True) for head in heads)), rows)
 
 
@@ -145,7 +149,10 @@ def _confidence_row(source: Provenance, one: ClassStatistics, error: ErrorEstima
 
 def _confidence_legend() -> list[tuple[str, str]]:
     intervals = pairwise((0, *THRESHOLDS, 100))
-    return [(colour, f"{low} to {high} %") for colour, (low, high) in zip(_CONFIDENCE_COLOURS, intervals, strict=True)]
+    return [
+        (colour, tr("{low} to {high} %").format(low=low, high=high))
+        for colour, (low, high) in zip(_CONFIDENCE_COLOURS, intervals, strict=True)
+    ]
 
 
 def _zone_tables(source: Provenance, raster: AreaStatistics, zones: Sequence[AreaStatistics]) -> _ZoneTables:
@@ -167,15 +174,15 @@ def _zone_tables(source: Provenance, raster: AreaStatistics, zones: Sequence[Are
         if source.confidence is not None:
             row.append(MISSING if zone.confidence is None else f"{zone.confidence:.0f} %")
         areas.append((str(zone.number), zone.name, *row, *((zone.remark,) if has_remarks else ())))
-    first = (Column("No"), Column("Zone"))
+    first = (Column(tr("No")), Column(tr("Zone")))
     whole = [percent(raster.classes[i].share) for i in present]
-    totals: Sequence[Cell] = ("", "Whole raster", _shares(source, raster), *whole)
-    last = [Column("Covered", number=True)]
+    totals: Sequence[Cell] = ("", tr("Whole raster"), _shares(source, raster), *whole)
+    last = [Column(tr("Covered"), number=True)]
     if source.confidence is not None:
-        last.append(Column("Mean\nconfid.", number=True))
+        last.append(Column(tr("Mean\nconfid."), number=True))
     if has_remarks:
-        last.append(Column("Remark"))
-    total_area = Column(f"All,\n{unit.sign}", number=True)
+        last.append(Column(tr("Remark")))
+    total_area = Column(tr("All,\n{unit}").format(unit=unit.sign), number=True)
     return _ZoneTables(
         Table((*first, Column("", width="24%"), *classes), tuple(shares), totals=totals, classes="zones"),
         Table((*first, total_area, *classes, *last), tuple(areas), classes="zones"),
@@ -190,10 +197,10 @@ def _edit_table(edits: Sequence[EditRecord], pixels: int) -> Table:
     for edit in edits[-_MOST_EDITS:]:
         pairs = [f"{pair} {thousands(count)}" for pair, count in edit.changes[:_MOST_PAIRS]]
         more = len(edit.changes) - len(pairs)
-        text = ", ".join([*pairs, *([f"{more} more"] if more > 0 else [])])
+        text = ", ".join([*pairs, *([tr("{count} more").format(count=more)] if more > 0 else [])])
         rows.append(
             (
-                _TOOLS.get(edit.tool, edit.tool) or MISSING,
+                (tr(_TOOLS[edit.tool]) if edit.tool in _TOOLS else edit.tool) or MISSING,
                 edit.finished[:16].replace("T", " ") or MISSING,
                 thousands(edit.edits) if edit.edits else MISSING,
                 thousands(edit.changed),
@@ -202,26 +209,29 @@ def _edit_table(edits: Sequence[EditRecord], pixels: int) -> Table:
             )
         )
     columns = (
-        Column("Tool"), Column("Time (UTC)"), Column("Corrections", number=True),
-        Column("Changed,\npixels", number=True), Column("Share", number=True),
-        Column("Changed pixels by classes", width="42%"),
+        Column(tr("Tool")), Column(tr("Time (UTC)")), Column(tr("Corrections"), number=True),
+        Column(tr("Changed,\npixels"), number=True), Column(tr("Share"), number=True),
+        Column(tr("Changed pixels by classes"), width="42%"),
     )  # fmt: skip
     return Table(columns, tuple(rows))
 
 
 def _sources(source: Provenance) -> list[tuple[str, str]]:
     height, width = source.size
-    gsd = "" if source.gsd is None else f", {source.gsd:.3g} m per pixel"
+    gsd = "" if source.gsd is None else tr(", {size} m per pixel").format(size=f"{source.gsd:.3g}")
     model = source.model + (f" (SHA-256 {source.model_hash[:16]}…)" if source.model_hash else "")
     zones = ""
     if source.zones is not None:
-        zones = source.zones + (f", named by {source.zone_field}" if source.zone_field else ", numbered")
+        zones = source.zones + (
+            tr(", named by {field}").format(field=source.zone_field) if source.zone_field else tr(", numbered")
+        )
     return [
-        ("Classified raster", source.raster), ("Size", f"{width:,} × {height:,} px{gsd}"),
-        ("CRS", source.crs or "none"), ("Areas", _SURFACES.get(source.measured_on or "", "")),
-        ("Model", model), ("Classified", source.classified),
-        ("Confidence", source.confidence or "not given"), ("Zones", zones),
-        ("Report", f"{source.written}, Dubai Land Cover"),
+        (tr("Classified raster"), source.raster), (tr("Size"), f"{width:,} × {height:,} px{gsd}"),
+        (tr("CRS"), source.crs or tr("none")),
+        (tr("Areas"), tr(_SURFACES[source.measured_on]) if source.measured_on in _SURFACES else ""),
+        (tr("Model"), model), (tr("Classified"), source.classified),
+        (tr("Confidence"), source.confidence or tr("not given")), (tr("Zones"), zones),
+        (tr("Report"), f"{source.written}, Dubai Land Cover"),
     ]  # fmt: skip
 
 

@@ -8,6 +8,7 @@ from dubai_landcover_plugin.core.html.environment import render
 from dubai_landcover_plugin.core.html.numbers import MISSING, hectares, percent, thousands
 from dubai_landcover_plugin.core.html.table import Bar, Column, Named, Table
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 def run_page(record: dict[str, Any], scheme: ClassScheme) -> str:
@@ -18,7 +19,9 @@ def run_page(record: dict[str, Any], scheme: ClassScheme) -> str:
         scheme: Classes of the run, in the colours to show.
     """
     result = record["result"]
-    return render("run.html.j2", title="Land cover", record=record, result=result, classes=_class_table(result, scheme))
+    return render(
+        "run.html.j2", title=tr("Land cover"), record=record, result=result, classes=_class_table(result, scheme)
+    )
 
 
 def _class_table(result: dict[str, Any], scheme: ClassScheme) -> Table:
@@ -31,6 +34,6 @@ def _class_table(result: dict[str, Any], scheme: ClassScheme) -> Table:
         area = MISSING if areas is None else hectares(areas[entry.name])
         name, bar = Named(entry.name, entry.colour), Bar(entry.colour, pixels / largest)
         rows.append((name, bar, percent(pixels / total), area, thousands(pixels)))
-    heads = (Column("Class"), Column("", width="45%"))
-    numbers = (Column(head, number=True) for head in ("Share", "Hectares", "Pixels"))
+    heads = (Column(tr("Class")), Column("", width="45%"))
+    numbers = (Column(head, number=True) for head in (tr("Share"), tr("Hectares"), tr("Pixels")))
     return Table((*heads, *numbers), tuple(rows))

@@ -1,6 +1,7 @@
 import pytest
 from jinja2 import UndefinedError
 
+from dubai_landcover_plugin.core.html import environment
 from dubai_landcover_plugin.core.html.environment import render
 
 
@@ -30,3 +31,20 @@ def test_a_value_that_is_not_given_is_an_error(folder):
         render("page.html.j2", folder, text="", value={"missing": ""})
     with pytest.raises(UndefinedError, match="has no attribute 'missing'"):
         render("page.html.j2", folder, title="", text="", value={})
+
+
+def test_pages_are_in_the_language_in_use(tmp_path, monkeypatch):
+    (tmp_path / "page.html.j2").write_text(
+        '{% extends "base.html.j2" %}{% set translated = true %}{% block body %}'
+        "{% trans n=count %}{{ n }} %{% endtrans %}{% endblock %}"
+    )
+    monkeypatch.setattr(environment, "tr", lambda text: {"%(n)s %%": "%(n)s من مئة"}[text])
+    monkeypatch.setattr(environment, "language", lambda: "ar")
+    monkeypatch.setattr(environment, "direction", lambda: "rtl")
+    environment.environment.cache_clear()
+    try:
+        page = render("page.html.j2", folder=tmp_path, title="", count="<5>")
+    finally:
+        environment.environment.cache_clear()
+    assert '<html lang="ar" dir="rtl">' in page
+    assert "&lt;5&gt; من مئة" in page

@@ -75,7 +75,7 @@ class TestPage:
             raster.update_tags(LANDCOVER_EDITS=json.dumps(edits))
         report(tmp_path, town)
         text = page(tmp_path).text
-        assert "the last 20 of 30 runs" in text
+        assert "The last 20 of 30 runs" in text
         assert "tool 29" in text
         assert "tool 9<" not in text
         with rasterio.open(town, "r+") as raster:
