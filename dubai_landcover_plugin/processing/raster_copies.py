@@ -27,6 +27,7 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.processing.layer_nodata import nuller, open_source
+from dubai_landcover_plugin.processing.web_requests import WebRequests, check_blank
 from dubai_landcover_plugin.protocol.translation import tr
 
 MAX_DRAWN_PIXELS = 400_000_000
@@ -199,15 +200,19 @@ def _write(
     block_feedback = QgsRasterBlockFeedback()
     block_feedback.progressChanged.connect(feedback.setProgress)
     feedback.canceled.connect(block_feedback.cancel)
-    error = writer.writeRaster(pipe, columns, rows, area, source.crs, transform_context, block_feedback)
+    with WebRequests(source.name, block_feedback) as requests:
+        error = writer.writeRaster(pipe, columns, rows, area, source.crs, transform_context, block_feedback)
     if feedback.isCanceled():
         raise QgsProcessingException("The run was cancelled; nothing was written.")
+    requests.check(feedback)
     messages = "; ".join(block_feedback.errors())
     if error != QgsRasterFileWriter.WriterError.NoError or not os.path.exists(path):
         code = getattr(error, "value", error)
         raise QgsProcessingException(f"The layer '{source.name}' could not be drawn (error {code}). {messages}".strip())
     if messages:
         feedback.pushWarning(f"While drawing '{source.name}': {messages}")
+    if not has_pixels(source.provider):
+        check_blank(path, source.name, feedback)
 
 
 def _pixel_size(

@@ -19,6 +19,7 @@ from dubai_landcover_plugin.processing.destinations import check_destinations, c
 from dubai_landcover_plugin.processing.inputs import engine_path, is_classified
 from dubai_landcover_plugin.processing.message_bar import warn_in_message_bar
 from dubai_landcover_plugin.processing.parameters import enumeration, label, option_values
+from dubai_landcover_plugin.processing.raster_copies import has_pixels
 from dubai_landcover_plugin.protocol.errors import BandError, BundleError, RequestError
 from dubai_landcover_plugin.protocol.model_folders import readable_models, user_model_folder
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
@@ -177,6 +178,12 @@ def check_parameters(
         raise RequestError(
             tr("The layer '{name}' is a classified raster, a result, and no image.").format(name=layer.name()),
             tr("Choose the image as input."),
+        )
+    has_extent = algorithm.parameterDefinition("EXTENT") is not None
+    if has_extent and not has_pixels(layer.dataProvider()) and parameters.get("EXTENT") in (None, ""):
+        raise RequestError(
+            tr("The web layer '{name}' needs an extent.").format(name=layer.name()),
+            tr("Choose one in the dialog, for example that of the map canvas."),
         )
     for name in (str(item.key) for item in request.described() if item.option.writes == "raster"):
         check_not_input(parameters, name, path)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +33,13 @@ from tests.processing.qgis_fixtures import RecordingFeedback, town, write_raster
 from tests.processing.test_runs import FAST, run
 
 pytestmark = [pytest.mark.qgis, pytest.mark.usefixtures("provider")]
+EXTENT = QgsRectangle(6146000, 2895000, 6146110, 2895055)
 SERVER = """
 import http.server, sys
-picture = open(sys.argv[1], "rb").read()
+picture, status = open(sys.argv[1], "rb").read(), int(sys.argv[2])
 class Tiles(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
-        self.send_response(200)
+        self.send_response(status)
         self.send_header("Content-Type", "image/png")
         self.send_header("Content-Length", str(len(picture)))
         self.end_headers()
@@ -49,22 +52,29 @@ server.serve_forever()
 """
 
 
-@pytest.fixture
-def web_layer(tmp_path: Path) -> Iterator[QgsRasterLayer]:
-    """An XYZ layer served by another process; every tile is the same picture."""
+@contextmanager
+def served(tmp_path: Path, values: np.ndarray, status: int = 200) -> Iterator[QgsRasterLayer]:
+    """Serve an XYZ layer from another process; every tile is the same picture."""
     picture = tmp_path / "tile.png"
-    source = write_raster(tmp_path / "tile.tif", town(256, 256), epsg=None)
+    source = write_raster(tmp_path / "tile.tif", values, epsg=None)
     gdal.Translate(str(picture), source, format="PNG")
-    command = [sys.executable, "-c", SERVER, str(picture)]
+    command = [sys.executable, "-c", SERVER, str(picture), str(status)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         port = int(server.stdout.readline())
-        url = f"http://127.0.0.1:{port}/%7Bz%7D/%7Bx%7D/%7By%7D.png"
+        url = f"http://127.0.0.1:{port}/%7Bz%7D/%7Bx%7D/%7By%7D.png%3Fkey%3Dsecret"
         layer = QgsRasterLayer(f"type=xyz&zmin=0&zmax=19&url={url}", "tiles", "wms")
         assert layer.isValid()
         QgsProject.instance().addMapLayer(layer)
         yield layer
         QgsProject.instance().clear()
         server.kill()
+
+
+@pytest.fixture
+def web_layer(tmp_path: Path) -> Iterator[QgsRasterLayer]:
+    """An XYZ layer of the town."""
+    with served(tmp_path, town(256, 256)) as layer:
+        yield layer
 
 
 def opened(layer: QgsRasterLayer, extent: QgsRectangle, gsd: float = 1.0) -> Any:
@@ -118,6 +128,67 @@ def test_a_web_layer_is_drawn_at_the_resolution_on_the_ground(web_layer: QgsRast
 def test_a_web_layer_without_extent_is_refused_with_the_limit(web_layer: QgsRasterLayer):
     with pytest.raises(QgsProcessingException, match=r"more than 400 million.*smaller extent"):
         opened(web_layer, QgsRectangle()).__enter__()
+
+
+@pytest.mark.parametrize(("status", "words"), [(403, "status 403"), (500, "status 500"), (404, "404")])
+def test_requests_that_fail_end_the_run_with_status_and_address(tmp_path: Path, status: int, words: str):
+    with served(tmp_path, town(256, 256), status) as layer, pytest.raises(QgsProcessingException) as caught:
+        opened(layer, EXTENT).__enter__()
+    assert words in str(caught.value)
+    assert "http://127.0.0.1:" in str(caught.value)
+    assert ".png" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_requests_that_fail_in_another_thread_are_noticed(tmp_path: Path):
+    caught: list[BaseException] = []
+
+    def draw(source: Any) -> None:
+        try:
+            context = QgsCoordinateTransformContext()
+            opened_for_engine(source, EXTENT, 1.0, context, RecordingFeedback()).__enter__()
+        except QgsProcessingException as error:
+            caught.append(error)
+
+    with served(tmp_path, town(256, 256), 403) as layer:
+        thread = threading.Thread(target=draw, args=(raster_input(layer),))
+        thread.start()
+        while thread.is_alive():
+            QgsApplication.processEvents()
+            time.sleep(0.02)
+    assert "status 403" in str(caught[0])
+
+
+def test_a_web_layer_without_extent_is_refused_before_the_run(web_layer: QgsRasterLayer, provider: Any):
+    context = QgsProcessingContext()
+    context.setProject(QgsProject.instance())
+    values = {"INPUT": web_layer.id(), "OUTPUT": "TEMPORARY_OUTPUT"}
+    for name in ("segmentlandcover", "previewlandcover"):
+        possible, text = provider.algorithm(name).create().checkParameterValues(values, context)
+        assert not possible
+        assert "'tiles' needs an extent" in text
+
+
+def test_a_server_that_is_down_is_named(tmp_path: Path):
+    with served(tmp_path, town(256, 256)) as layer:
+        source = layer.source()
+    gone = QgsRasterLayer(source, "tiles", "wms")
+    with pytest.raises(QgsProcessingException, match=r"'tiles' did not answer .*onnection refused"):
+        opened(gone, EXTENT).__enter__()
+
+
+def test_blank_tiles_are_recognized(tmp_path: Path):
+    extent = QgsRectangle(6146000, 2895000, 6147100, 2895550)
+    blank = np.full((3, 256, 256), 200, np.uint8)
+    with served(tmp_path, blank) as layer, pytest.raises(QgsProcessingException, match="drew an empty image"):
+        opened(layer, extent).__enter__()
+    half = town(256, 256)
+    half[:, :, 100:] = 200
+    with served(tmp_path, half) as layer:
+        feedback = RecordingFeedback()
+        with opened_for_engine(raster_input(layer), extent, 1.0, QgsCoordinateTransformContext(), feedback):
+            (warning,) = feedback.texts("warning")
+    assert "of the image drawn from 'tiles' is blank" in warning
 
 
 def test_an_extent_beside_the_layer_is_refused(web_layer: QgsRasterLayer):
