@@ -2,7 +2,7 @@
 # Paths are relative throughout, so that the folder may have any name.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults lint docs package bench options translations lock clean
+.PHONY: help setup demo test faults lint docs package bench options translations qt6 lock clean
 
 PY := .venv/bin/python
 QGIS_ENV := QT_QPA_PLATFORM=offscreen
@@ -23,6 +23,7 @@ help:
 	@echo "make setup                 only install what is missing"
 	@echo "make options               write docs/options.md from the requests"
 	@echo "make translations          collect the texts to translate, compile the catalogues"
+	@echo "make qt6                   look up what the plugin uses of Qt in Qt 6"
 	@echo "make lock                  raise the versions in requirements/"
 	@echo "make clean                 remove what these commands made, environments included"
 
@@ -78,6 +79,11 @@ options:
 	@.ci/setup.sh engine
 	@$(PY) .ci/options.py
 
+qt6:
+	@.ci/setup.sh engine
+	@test -x .venv-qt6/bin/python || { .tools/bin/uv venv -q .venv-qt6 && .tools/bin/uv pip install -q --python .venv-qt6 "PyQt6>=6.5"; }
+	@.venv-qt6/bin/python .ci/qt6.py
+
 translations:
 	@.ci/setup.sh engine
 	@$(PY) .ci/translations.py
@@ -87,4 +93,4 @@ lock:
 	@.ci/lock.sh
 
 clean:
-	rm -rf build dist .venv .venv-qgis .tools .qgis-settings .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf build dist .venv .venv-qgis .venv-qt6 .tools .qgis-settings .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -7,12 +7,16 @@ from typing import Any
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QCoreApplication, Qt, QTranslator
 from qgis.PyQt.QtGui import QIcon
-from qgis.PyQt.QtWidgets import QAction
 
 from dubai_landcover_plugin.processing.running import stop_runs
 from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.protocol.translation import tr, use_language
 from dubai_landcover_plugin.provider import DubaiLandCoverProvider
+
+try:
+    from qgis.PyQt.QtGui import QAction  # Qt 6
+except ImportError:
+    from qgis.PyQt.QtWidgets import QAction  # Qt 5
 
 MENU = "Dubai Land Cover"
 

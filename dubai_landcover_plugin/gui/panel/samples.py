@@ -21,7 +21,7 @@ from qgis.core import (
     QgsVectorLayer,
     QgsWkbTypes,
 )
-from qgis.PyQt.QtCore import QDateTime, QVariant
+from qgis.PyQt.QtCore import QDateTime
 from qgis.PyQt.QtGui import QColor
 
 from dubai_landcover_plugin.gui.panel.drawn_layer import (
@@ -34,6 +34,7 @@ from dubai_landcover_plugin.gui.panel.drawn_layer import (
     store_features,
     text_of,
 )
+from dubai_landcover_plugin.gui.panel.field_types import REAL, TEXT, TIME
 from dubai_landcover_plugin.gui.panel.geopackage import cause_of, new_geopackage
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import OutputError
@@ -42,12 +43,12 @@ from dubai_landcover_plugin.protocol.translation import tr
 LAYER_NAME = "samples"
 ID = "sample"
 FIELDS = (
-    (ID, QVariant.String),
-    ("class", QVariant.String),
-    ("colour", QVariant.String),
-    ("tool", QVariant.String),
-    ("width", QVariant.Double),
-    ("time", QVariant.DateTime),
+    (ID, TEXT),
+    ("class", TEXT),
+    ("colour", TEXT),
+    ("tool", TEXT),
+    ("width", REAL),
+    ("time", TIME),
 )
 """Attributes of a sample: id, class and its colour, tool, width of the brush in units of the CRS, time of drawing."""
 _FILL_ALPHA = 90
