@@ -83,10 +83,10 @@ def _strings(node: ast.expr) -> set[str]:
 
 
 def texts_of_options() -> Iterator[str]:
-    """Return titles, units and helps of the options that have a parameter in QGIS."""
+    """Return titles, sections, units, words and helps of the options that have a parameter in QGIS."""
     for task in TASKS.values():
         for item in task.request.described():
-            yield from (item.option.title, item.option.help, item.option.unit)
+            yield from (item.option.title, item.option.section, item.option.help, item.option.unit, *item.option.words)
 
 
 def all_texts() -> list[str]:

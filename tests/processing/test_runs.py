@@ -237,6 +237,23 @@ def test_segment_folder_goes_on_after_a_failure_and_skips_what_is_done(tmp_path:
     assert (again["DONE"], again["SKIPPED"], again["FAILED"]) == (0, 2, 1)
 
 
+def test_segment_folder_loads_its_results_and_lists_what_it_left_out(tmp_path: Path):
+    (tmp_path / "in").mkdir()
+    write_raster(tmp_path / "in" / "a.tif", town(200, 240))
+    values = {
+        "INPUT_FOLDER": str(tmp_path / "in"), "OUTPUT_FOLDER": str(tmp_path / "in"), "BUILDING_FORMAT": "gpkg",
+        "ROAD_FORMAT": "gpkg", "LOAD_LAYERS": True, **FAST,
+    }  # fmt: skip
+    result = processing.runAndLoadResults("dubailandcover:segmentfolder", values)
+    assert result["DONE"] == 1
+    layers = {layer.name() for layer in QgsProject.instance().mapLayers().values()}
+    assert layers == {"Land cover: a", "Buildings: a", "Road network: a"}
+    (tmp_path / "in" / "a_landcover.tif").rename(tmp_path / "in" / "other.tif")
+    again = run("segmentfolder", {**values, "LOAD_LAYERS": False})
+    (left_out,) = json.loads(again["LEFT_OUT"])
+    assert left_out["input"].endswith("other.tif")
+
+
 def test_buildings_and_roads_in_the_same_run(tmp_path: Path):
     source = write_raster(tmp_path / "town.tif", town(200, 240))
     values = {"INPUT": source, "OUTPUT": str(tmp_path / "o.tif"), "BUILDINGS": str(tmp_path / "b.shp")}

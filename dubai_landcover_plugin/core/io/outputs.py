@@ -21,7 +21,9 @@ from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest,
 from dubai_landcover_plugin.protocol.requests.tasks import Task, paths, task_of
 
 CLASSES_ENDING, CONFIDENCE_ENDING, NOVELTY_ENDING = "_landcover", "_confidence", "_novelty"
-PROBABILITIES_ENDING = "_probabilities"
+PROBABILITIES_ENDING, BUILDINGS_ENDING, ROADS_ENDING = "_probabilities", "_buildings", "_roads"
+RESULT_TAGS = frozenset({"LANDCOVER_RUN", "UNLABELED_CLASS"})
+"""A raster with one of these tags is a result of this tool."""
 """Endings of the names of classified, confidence, novelty and probability rasters that a batch writes."""
 
 _SHAPEFILE_PARTS = (".dbf", ".shx", ".prj", ".cpg")
@@ -189,11 +191,6 @@ def class_files(folder: str | Path, suffix: str, scheme: ClassScheme) -> dict[La
     return {entry: Path(folder) / f"{name}{suffix}" for entry, name in names.items()}
 
 
-def is_batch_output(path: Path) -> bool:
-    """Return whether a raster is named as a batch names its results."""
-    return path.stem.endswith((CLASSES_ENDING, CONFIDENCE_ENDING, NOVELTY_ENDING, PROBABILITIES_ENDING))
-
-
 def raster_requests(request: FolderRequest, rasters: Sequence[Path]) -> Iterator[SegmentationRequest]:
     """Yield one request for each raster of a folder; outputs mirror the tree of the folder."""
     for path, base in zip(rasters, _bases(rasters, request)):
@@ -205,6 +202,10 @@ def raster_requests(request: FolderRequest, rasters: Sequence[Path]) -> Iterator
             novelty=f"{base}{NOVELTY_ENDING}.tif" if request.novelty else None,
             probabilities=f"{base}{PROBABILITIES_ENDING}.tif" if request.probabilities else None,
             polygons=f"{base}{CLASSES_ENDING}{request.polygons}" if request.polygons else None,
+            buildings=f"{base}{BUILDINGS_ENDING}{request.buildings}" if request.buildings else None,
+            roads=f"{base}{ROADS_ENDING}{request.roads}" if request.roads else None,
+            building_class=request.building_class,
+            road_class=request.road_class,
             report=f"{base}{CLASSES_ENDING}.html" if request.report else None,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -17,13 +16,13 @@ from dubai_landcover_plugin.core.io.files import make_folder, sweep
 from dubai_landcover_plugin.core.io.input_files import is_same_input
 from dubai_landcover_plugin.core.io.output_check import check_outputs, is_style_of_raster
 from dubai_landcover_plugin.core.io.outputs import (
-    is_batch_output,
     named_outputs,
     outputs_of,
     raster_requests,
     record_path,
 )
 from dubai_landcover_plugin.core.segmentation.executor import ExecutorFactory, LocalExecutor
+from dubai_landcover_plugin.core.segmentation.folder_rasters import find_rasters
 from dubai_landcover_plugin.core.segmentation.locks import LockedError, locked
 from dubai_landcover_plugin.core.segmentation.manifest import BatchItem, Manifest
 from dubai_landcover_plugin.core.segmentation.run_record import (
@@ -37,10 +36,9 @@ from dubai_landcover_plugin.core.segmentation.run_record import (
 )
 from dubai_landcover_plugin.core.segmentation.segment import segment_locked
 from dubai_landcover_plugin.core.segmentation.series import Series
-from dubai_landcover_plugin.protocol.errors import OutputError, RequestError, RunCancelled
+from dubai_landcover_plugin.protocol.errors import OutputError, RunCancelled
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
-from dubai_landcover_plugin.protocol.partial_files import is_partial
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import (
     FolderRequest,
@@ -51,6 +49,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, paths
 
 _TASK = TASKS["segment_raster"]
+_VECTORS = ("polygons", "buildings", "roads")
 _STEPS = 100_000  # progress steps of a folder
 _CLOCK = 5.0  # s, tolerance for differing clocks of file systems
 
@@ -103,41 +102,6 @@ class _RasterMonitor:
 
     def cancelled(self) -> bool:
         return self._monitor.cancelled()
-
-
-def find_rasters(request: FolderRequest) -> list[Path]:
-    """Return the rasters of the folder, sorted, without results of earlier runs.
-
-    Raises:
-        RequestError: if the folder does not exist or has no matching raster.
-    """
-    folder, results = Path(request.folder), Path(request.output_folder).resolve()
-    if not folder.is_dir():
-        raise RequestError(f"The folder {folder} does not exist.", "Choose another folder.")
-    patterns = [part.strip().lower() for part in request.pattern.split(";") if part.strip()]
-    results_inside = folder.resolve() in results.parents
-    found = []
-    for path in folder.rglob("*") if request.recursive else folder.glob("*"):
-        name = path.name.lower()
-        if name.startswith(".") or is_partial(path.parent.name) or is_batch_output(path):
-            continue
-        if not path.is_file() and (path.exists() or not path.is_symlink()):  # a link to a missing file is reported
-            continue
-        if results_inside and results in Path(os.path.realpath(path)).parents:
-            continue
-        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
-            found.append(path)
-    if not found:
-        where = "or its subfolders " if request.recursive else ""
-        raise RequestError(
-            f"No file in {folder} {where}matches {request.pattern}.", "Change the pattern, or search subfolders."
-        )
-    return sorted(found)
-
-
-def requests_of(request: FolderRequest) -> Iterator[SegmentationRequest]:
-    """Yield one request for each raster; outputs mirror the tree of the folder."""
-    return raster_requests(request, find_rasters(request))
 
 
 def earlier_result(request: SegmentationRequest, model_hash: str) -> SegmentationResult | None:
@@ -284,7 +248,9 @@ def run_folder(
         LandCoverError: see :func:`segment_folder`.
     """
     monitor = monitor or LoggingMonitor()
-    jobs = list(requests_of(request))
+    found = find_rasters(request)
+    found.log_left_out(monitor)
+    jobs = list(raster_requests(request, found.rasters))
     bundle = bundle or open_bundle(request.options.model)
     if request.novelty:
         bundle.metadata.require_ground()
@@ -310,6 +276,7 @@ def run_folder(
         manifest_json=str(manifest.file),
         **counts,
         items=tuple(asdict(item) for item in items),
+        left_out=tuple({"input": path, "reason": reason} for path, reason in found.left_out),
     )
 
 
@@ -394,4 +361,5 @@ def _item(job: SegmentationRequest, status: str, result: SegmentationResult) -> 
         result.area_m2 or {},
         result.pixels,
         result.is_novel,
+        {name: path for name in _VECTORS if (path := getattr(result, name)) is not None},
     )

@@ -37,6 +37,7 @@ class BatchItem:
         area_m2: Area by class name, m².
         pixels: Pixels by class name.
         is_novel: Whether the ground is unlike the training images of the model, see :class:`.SegmentationResult`.
+        files: Vector files: polygons, buildings and roads, as far as they were asked for.
     """
 
     input: str
@@ -47,6 +48,7 @@ class BatchItem:
     area_m2: dict[str, float] = field(default_factory=dict)
     pixels: dict[str, int] = field(default_factory=dict)
     is_novel: bool = False
+    files: dict[str, str] = field(default_factory=dict)
 
 
 class Manifest:

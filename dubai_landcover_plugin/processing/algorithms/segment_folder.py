@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from qgis.core import (
@@ -13,21 +14,28 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsProcessingOutputFile,
     QgsProcessingOutputNumber,
+    QgsProcessingOutputString,
+    QgsProcessingParameterBoolean,
+    QgsProcessingUtils,
 )
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations
-from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request
+from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request, option_of
+from dubai_landcover_plugin.processing.result_layers import ResultStyle
 from dubai_landcover_plugin.processing.segment_request import (
     add_model,
     chosen_model,
     segment_options,
     warn_of_novel_rasters,
 )
+from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest
+from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
 from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.runner.settings import natural_colours
 
 
 class SegmentFolder(LandCoverAlgorithm):
@@ -41,6 +49,8 @@ class SegmentFolder(LandCoverAlgorithm):
         summary="Classifies every raster of a folder and writes a manifest.",
         help="<p>Runs <i>Segment Land Cover</i> on every raster of a folder. The output folder gets the same tree of "
         "folders, and a manifest (CSV and JSON) with status, time and areas of each raster.</p>"
+        "<p>Results of this plugin in the folder are known by their tags and left out, whatever their names. The log "
+        "lists every image that was left out, and why.</p>"
         "<p>A raster that fails is reported and the others go on. A second run skips rasters that have a result "
         "of the same model and the same parameters.</p>",
     )
@@ -54,12 +64,17 @@ class SegmentFolder(LandCoverAlgorithm):
             own={"model": partial(add_model, self)},
             skip=("bands",),
         )
+        self.add(
+            QgsProcessingParameterBoolean("LOAD_LAYERS", tr("Load the results into the project"), defaultValue=False),
+            tr("Add the rasters and vector files to the project after the run, a group for each image."),
+        )
         add_outputs(self, FolderRequest)
         self.addOutput(QgsProcessingOutputFile("MANIFEST_CSV", tr("Manifest (CSV)")))
         self.addOutput(QgsProcessingOutputFile("MANIFEST_JSON", tr("Manifest (JSON)")))
         self.addOutput(QgsProcessingOutputNumber("DONE", tr("Rasters segmented")))
         self.addOutput(QgsProcessingOutputNumber("SKIPPED", tr("Rasters skipped (already processed)")))
         self.addOutput(QgsProcessingOutputNumber("FAILED", tr("Rasters that failed")))
+        self.addOutput(QgsProcessingOutputString("LEFT_OUT", tr("Images that were left out, as JSON")))
 
     def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
         """Refuse a missing folder, an empty pattern and options that no run can use."""
@@ -91,6 +106,28 @@ class SegmentFolder(LandCoverAlgorithm):
                 done=value["done"], skipped=value["skipped"], failed=value["failed"], manifest=value["manifest_csv"]
             )
         )
-        warn_of_novel_rasters(value["items"], read_metadata(model).name, os.path.basename(folder))
+        metadata = read_metadata(model)
+        warn_of_novel_rasters(value["items"], metadata.name, os.path.basename(folder))
+        if self.parameterAsBool(parameters, "LOAD_LAYERS", context):
+            for item in value["items"]:
+                if item["status"] != "failed":
+                    _load(item, metadata.scheme, context)
         figures = ("manifest_csv", "manifest_json", "done", "skipped", "failed")
-        return {**paths, **{name.upper(): value[name] for name in figures}}
+        results = {name.upper(): value[name] for name in figures}
+        return {**paths, **results, "LEFT_OUT": dumps(value["left_out"])}
+
+
+def _load(item: Mapping[str, Any], scheme: ClassScheme, context: QgsProcessingContext) -> None:
+    """Add the results of one raster to the project, with style, in a group named after the image."""
+    titles = {name: option_of(SegmentationRequest, name).option.title for name in ("output", *item["files"])}
+    results = []
+    for name, path in {"output": item["output"], **item["files"]}.items():
+        kind = "classes" if name == "output" else name
+        hints = QgsProcessingUtils.LayerHint
+        hint = hints.Raster if name == "output" else hints.Vector
+        title = tr(titles[name])
+        details = QgsProcessingContext.LayerDetails(title, context.project(), name, hint)
+        context.addLayerToLoadOnCompletion(path, details)
+        results.append((path, kind, title))
+    style = ResultStyle(scheme, natural_colours(), Path(item["input"]).stem)
+    style.on_load(context, results, item["output"])

@@ -365,6 +365,24 @@ class FolderRequest(Request):
         help="Format of a vector file of polygons for each raster. By default none is written.",
         metavar="FORMAT",
     )
+    buildings: str | None = option(
+        None,
+        choices=tuple(VECTOR_SUFFIXES),
+        words=VECTOR_WORDS,
+        key="BUILDING_FORMAT",
+        title="Buildings",
+        help="Format of a vector file of buildings with right angles for each raster. By default none is written.",
+        metavar="FORMAT",
+    )
+    roads: str | None = option(
+        None,
+        choices=tuple(VECTOR_SUFFIXES),
+        words=VECTOR_WORDS,
+        key="ROAD_FORMAT",
+        title="Road network",
+        help="Format of a vector file of centre lines for each raster. By default none is written.",
+        metavar="FORMAT",
+    )
     confidence: bool = option(
         False, title="Confidence rasters", help="Write a confidence raster, in percent, for each raster."
     )
@@ -373,6 +391,8 @@ class FolderRequest(Request):
         False, title="Probability rasters", help="Write a raster with the percentage of every class for each raster."
     )
     report: bool = option(False, title="HTML reports", help="Write a web page with areas and a chart for each raster.")
+    building_class: str = building_class_option("model", "Result")
+    road_class: str = road_class_option("model", "Result")
     redo: bool = option(
         False,
         advanced=True,
@@ -472,7 +492,8 @@ class FolderResult(Result):
         skipped: Number of rasters skipped because they were already processed.
         failed: Number of rasters that failed.
         items: Each raster: ``input``, ``output``, ``status``, ``message``, ``seconds``, ``area_m2``, ``pixels``,
-            ``is_novel``.
+            ``is_novel``, ``files`` (polygons, buildings and roads).
+        left_out: Each image that was not classified: ``input`` and ``reason``.
     """
 
     manifest_csv: str
@@ -481,3 +502,4 @@ class FolderResult(Result):
     skipped: int
     failed: int
     items: tuple[dict[str, Any], ...] = ()
+    left_out: tuple[dict[str, Any], ...] = ()

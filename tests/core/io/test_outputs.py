@@ -105,9 +105,13 @@ def test_files_of_a_folder():
         updated=(Path("out/landcover_manifest.csv"), Path("out/landcover_manifest.json"))
     )
     (job,) = raster_requests(
-        FolderRequest("in", "out", polygons=".shp", novelty=True, probabilities=True, report=True), [Path("in/a/b.tif")]
+        FolderRequest(
+            "in", "out", polygons=".shp", buildings=".gpkg", roads=".fgb", novelty=True, probabilities=True, report=True
+        ),
+        [Path("in/a/b.tif")],
     )
     named = [job.output, job.confidence, job.novelty, job.probabilities, job.polygons, job.report]
+    assert (job.buildings, job.roads) == ("out/a/b_buildings.gpkg", "out/a/b_roads.fgb")
     start = "out/a/b"
     assert named == [
         f"{start}_landcover.tif", None, f"{start}_novelty.tif", f"{start}_probabilities.tif", f"{start}_landcover.shp",

@@ -5,13 +5,27 @@ import tempfile
 
 import pytest
 
+from dubai_landcover_plugin.core.io.outputs import raster_requests
 from dubai_landcover_plugin.core.segmentation import batch
 from dubai_landcover_plugin.core.segmentation import vector_outputs as extras
-from dubai_landcover_plugin.core.segmentation.batch import find_rasters, requests_of, run_folder
+from dubai_landcover_plugin.core.segmentation.batch import run_folder
+from dubai_landcover_plugin.core.segmentation.folder_rasters import find_rasters
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError, RunCancelled
+from dubai_landcover_plugin.protocol.monitor import LoggingMonitor
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentOptions
 from tests.factories import random_pixels, stub_bundle, write_raster
 from tests.partials import leave_partial
+
+
+class Messages(LoggingMonitor):
+    """Remembers messages."""
+
+    def __init__(self):
+        super().__init__()
+        self.texts = []
+
+    def log(self, level, text):
+        self.texts.append(text)
 
 
 @pytest.fixture
@@ -109,7 +123,7 @@ def test_untouched_results_of_other_parameters_are_replaced_and_edited_ones_kept
 
 def test_pattern_and_recursion(folder, tmp_path):
     def names(**changes):
-        return [path.name for path in find_rasters(request(folder, tmp_path, **changes))]
+        return [path.name for path in find_rasters(request(folder, tmp_path, **changes)).rasters]
 
     assert names() == ["a.tif", "broken.tif", "b.tif"]
     assert names(recursive=False) == ["a.tif", "broken.tif"]
@@ -120,10 +134,44 @@ def test_pattern_and_recursion(folder, tmp_path):
 def test_results_are_no_inputs_of_the_next_run(folder):
     inside = FolderRequest(str(folder), str(folder / "results"), recursive=True)
     run_folder(inside, bundle=stub_bundle())
-    assert len(find_rasters(inside)) == 3
+    assert len(find_rasters(inside).rasters) == 3
     beside = FolderRequest(str(folder), str(folder))
     run_folder(beside, bundle=stub_bundle())
-    assert len(find_rasters(beside)) == 2
+    assert len(find_rasters(beside).rasters) == 2
+
+
+def test_results_are_known_by_their_tags_and_told(folder, tmp_path):
+    run_folder(request(folder, tmp_path, confidence=True), bundle=stub_bundle())
+    (tmp_path / "out" / "a_landcover.tif").rename(folder / "renamed.tif")
+    (tmp_path / "out" / "a_confidence.tif").rename(folder / "sure.tif")
+    write_raster(folder / "town_landcover.tif", random_pixels(20, 20))  # an image in spite of its name
+    (folder / "scan.png").touch()
+    monitor = Messages()
+    outcome = run_folder(request(folder, tmp_path), monitor, stub_bundle())
+    assert "town_landcover.tif" in {os.path.basename(item["input"]) for item in outcome.items}
+    left_out = {os.path.basename(item["input"]): item["reason"] for item in outcome.left_out}
+    assert left_out == {
+        "renamed.tif": "it is a result of this tool",
+        "sure.tif": "it is a result of this tool",
+        "scan.png": "its name does not match *.tif;*.tiff;*.vrt;*.jp2;*.img",
+    }
+    assert sum("Left out: " in text for text in monitor.texts) == 3
+
+
+def test_a_folder_with_nothing_but_results_says_so(folder, tmp_path):
+    run_folder(request(folder, tmp_path), bundle=stub_bundle())
+    with pytest.raises(RequestError, match=r"2 images are left out, such as .*it is a result of this tool"):
+        find_rasters(FolderRequest(str(tmp_path / "out"), str(tmp_path / "again"), recursive=True))
+
+
+def test_buildings_and_roads_of_a_folder(folder, tmp_path):
+    outcome = run_folder(request(folder, tmp_path, buildings=".gpkg", roads=".fgb"), bundle=stub_bundle())
+    made = next(item for item in outcome.items if item["input"].endswith("b.tif"))
+    north = tmp_path / "out" / "north"
+    assert made["files"] == {
+        "buildings": str(north / "b_buildings.gpkg"), "roads": str(north / "b_roads.fgb")
+    }  # fmt: skip
+    assert {"b_buildings.gpkg", "b_roads.fgb"} <= set(os.listdir(north))
 
 
 @pytest.mark.parametrize(
@@ -143,7 +191,10 @@ def test_same_stem_gives_different_outputs(tmp_path, names, expected):
     folder.mkdir()
     for name in names:
         (folder / name).touch()
-    outputs = [os.path.basename(job.output) for job in requests_of(FolderRequest(str(folder), str(tmp_path)))]
+    batch_request = FolderRequest(str(folder), str(tmp_path))
+    outputs = [
+        os.path.basename(job.output) for job in raster_requests(batch_request, find_rasters(batch_request).rasters)
+    ]
     assert outputs == [f"{name}_landcover.tif" for name in expected]
 
 
@@ -362,7 +413,7 @@ def test_links_to_missing_files_are_reported(folder, tmp_path):
 
 def test_unfinished_rasters_are_not_inputs(folder, tmp_path):
     leave_partial(folder / "north" / "result.tif")
-    inputs = find_rasters(request(folder, tmp_path))
+    inputs = find_rasters(request(folder, tmp_path)).rasters
     assert [path.name for path in inputs] == ["a.tif", "broken.tif", "b.tif"]
 
 
