@@ -198,7 +198,6 @@ TESTED_ELSEWHERE = {
     f"{PACKAGE}.core.networks": ("core/networks/test_networks.py", "one test for all architectures of the registry"),
     f"{PACKAGE}.core.segmentation.pipeline": ("core/segmentation/test_segment.py", "run by every segmentation"),
     f"{PACKAGE}.core.change.page": ("core/html/test_pages.py", "all pages are tested for escaping together"),
-    f"{PACKAGE}.core.report.run_page": ("core/html/test_pages.py", "all pages are tested for escaping together"),
     f"{PACKAGE}.protocol.messages": ("core/test_worker.py", "constants"),
     f"{PACKAGE}.protocol.drawn_layers": ("core/corrections/test_correction.py", "constants"),
     "training.commands": ("training/commands/test_main.py", "run by the names of commands"),

@@ -19,7 +19,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRe
 raster, folder, *kinds = sys.argv[1:]
 outputs = {kind: f"{folder}/{kind}.gpkg" for kind in kinds}
 started = time.perf_counter()
-write_extras(SegmentationRequest("-", raster, SegmentOptions(overwrite=True), **outputs), DUBAI, {}, SilentMonitor())
+write_extras(SegmentationRequest("-", raster, SegmentOptions(overwrite=True), **outputs), DUBAI, None, SilentMonitor())
 wall = time.perf_counter() - started
 used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
 print(json.dumps({

@@ -30,6 +30,7 @@ class Provenance:
         error_ratios: Measured wrong share of classes relative to the expected one, by name; empty if unknown.
         measured_on: Surface of the areas, see :attr:`.Grid.measured_on`.
         edits: Corrections of the raster since it was classified, the earliest first.
+        facts: Sentences on the run that has just made the raster.
     """
 
     title: str
@@ -49,6 +50,7 @@ class Provenance:
     error_ratios: tuple[tuple[str, float], ...] = ()
     measured_on: str | None = None
     edits: tuple[EditRecord, ...] = ()
+    facts: tuple[str, ...] = ()
 
     @property
     def unit(self) -> str:

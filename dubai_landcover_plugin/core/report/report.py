@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import partial
 from pathlib import Path
@@ -44,8 +44,26 @@ class Statistics:
     zones: tuple[AreaStatistics, ...]
 
 
-def write_report(request: ReportRequest, monitor: Monitor | None = None) -> ReportResult:
+@dataclass(frozen=True)
+class RunFacts:
+    """What the run that has just made the raster adds to its report.
+
+    Args:
+        facts: Sentences below the title.
+        warnings: Warnings of the run, which its log has already.
+    """
+
+    facts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def write_report(request: ReportRequest, monitor: Monitor | None = None, run: RunFacts | None = None) -> ReportResult:
     """Count the pixels of each class and write page, table and layer of zones.
+
+    Args:
+        request: Raster, zones and outputs.
+        monitor: Receives progress and messages, may cancel; by default they go to :mod:`logging`.
+        run: The run that has just made the raster; None for reports on their own.
 
     Raises:
         LandCoverError: if an input cannot be used or an output cannot be written.
@@ -72,7 +90,11 @@ def write_report(request: ReportRequest, monitor: Monitor | None = None) -> Repo
         maps = draw_maps(source, confidence, zones, scheme)
         provenance = _provenance(request, source, scheme, zones, counted)
     for note in provenance.notes:
-        monitor.log("warning", note)
+        if run is None or note not in run.warnings:
+            monitor.log("warning", note)
+    if run is not None:
+        notes = dict.fromkeys((*run.warnings, *provenance.notes))
+        provenance = replace(provenance, notes=tuple(notes), facts=run.facts)
     raise_if_cancelled(monitor)
     _write(request, provenance, counted, zones, maps)
     monitor.report(1, 1, "")

@@ -12,11 +12,12 @@ from dubai_landcover_plugin.protocol.monitor import Monitor
 
 CLASSIFYING, CHECKING, EDITING = "Classifying", "Checking the raster", "Editing"
 POLYGONS, BUILDINGS, ROADS = "Drawing polygons", "Straightening buildings", "Tracing roads"
+REPORT = "Writing the report"
 """Names of the steps, as users read them."""
 
-_SECONDS_PER_MPX = {CHECKING: 0.05, POLYGONS: 0.2, BUILDINGS: 0.15, ROADS: 0.3}
+_SECONDS_PER_MPX = {CHECKING: 0.05, POLYGONS: 0.2, BUILDINGS: 0.15, ROADS: 0.3, REPORT: 0.05}
 """Times of a mosaic of 28.6 Mpx on two cores, with a margin; finished steps of the run correct them."""
-_SECONDS = {CHECKING: 0.2, POLYGONS: 1.0, BUILDINGS: 0.5, ROADS: 1.5}
+_SECONDS = {CHECKING: 0.2, POLYGONS: 1.0, BUILDINGS: 0.5, ROADS: 1.5, REPORT: 0.5}
 """Further times of the same steps, whatever the raster: most of them load libraries."""
 _LEAST = 0.01  # share of a step from which its speed is known
 _SLOWNESS = 0.2, 50.0  # times of this computer, relative to those above

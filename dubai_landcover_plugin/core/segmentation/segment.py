@@ -26,7 +26,7 @@ from dubai_landcover_plugin.core.segmentation.journal import DamagedJournalError
 from dubai_landcover_plugin.core.segmentation.locks import LockedError, locked
 from dubai_landcover_plugin.core.segmentation.novelty import Novelty, describe_novelty, measure_novelty
 from dubai_landcover_plugin.core.segmentation.novelty_rows import NOVELTY_NODATA, NoveltyRows
-from dubai_landcover_plugin.core.segmentation.run_progress import CHECKING, CLASSIFYING, RunProgress
+from dubai_landcover_plugin.core.segmentation.run_progress import CHECKING, CLASSIFYING, REPORT, RunProgress
 from dubai_landcover_plugin.core.segmentation.run_record import OutputFiles, run_record
 from dubai_landcover_plugin.core.segmentation.vector_outputs import check_classes, vector_names, write_extras
 from dubai_landcover_plugin.protocol.class_tags import class_tags
@@ -107,7 +107,8 @@ def segment_locked(
         LandCoverError: see :func:`segment_raster`.
     """
     started = time.perf_counter()
-    progress = RunProgress(monitor, (CLASSIFYING, CHECKING, *vector_names(request)))
+    report = (REPORT,) if request.report else ()
+    progress = RunProgress(monitor, (CLASSIFYING, CHECKING, *vector_names(request), *report))
     check_outputs(request)
     bundle = bundle or open_bundle(request.options.model)
     check_classes(request, bundle.metadata.scheme)
@@ -119,7 +120,7 @@ def segment_locked(
         record = run_record(request, bundle.metadata, result, inputs)
         complete = False
         try:
-            write_extras(request, coloured(bundle.metadata.scheme, request.options.colours), record, progress)
+            write_extras(request, coloured(bundle.metadata.scheme, request.options.colours), result, progress)
             complete = True
         finally:
             outputs.write_record(record, inputs, complete)

@@ -7,19 +7,19 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import rasterio
 
-from dubai_landcover_plugin.core.io.files import write_text
-from dubai_landcover_plugin.core.report.run_page import run_page
-from dubai_landcover_plugin.core.segmentation.run_progress import BUILDINGS, POLYGONS, ROADS, RunProgress
+from dubai_landcover_plugin.core.segmentation.run_progress import BUILDINGS, POLYGONS, REPORT, ROADS, RunProgress
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, OutputError
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
+from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
-from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentationResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
@@ -115,13 +115,15 @@ def vector_names(chosen: ChosenOutputs) -> tuple[str, ...]:
     return tuple(name for name, wanted in names.items() if wanted)
 
 
-def write_extras(request: SegmentationRequest, scheme: ClassScheme, record: dict[str, Any], monitor: Monitor) -> None:
+def write_extras(
+    request: SegmentationRequest, scheme: ClassScheme, result: SegmentationResult | None, monitor: Monitor
+) -> None:
     """Write the requested polygons, buildings, roads and report.
 
     Args:
         request: The request; its classified raster is finished.
         scheme: Classes of the model.
-        record: The run record, for the report.
+        result: The result of the run, for the report; None without one.
         monitor: Receives progress and messages; may cancel.
 
     Raises:
@@ -140,7 +142,33 @@ def write_extras(request: SegmentationRequest, scheme: ClassScheme, record: dict
     write_vectors(steps, scheme, monitor)
     if request.report:
         with _raster_is_complete(request.output):
-            write_text(request.report, run_page(record, scheme), overwrite=options.overwrite)
+            if isinstance(monitor, RunProgress):
+                monitor.enter(REPORT)
+            _write_report(request, request.report, result, monitor)
+
+
+def _write_report(request: SegmentationRequest, path: str, result: SegmentationResult | None, monitor: Monitor) -> None:
+    """Write the Land Cover Report of a run, with what only the run knows."""
+    from dubai_landcover_plugin.core.report.report import RunFacts, write_report
+
+    facts: list[str] = []
+    warnings: tuple[str, ...] = ()
+    if result is not None:
+        facts = [result.bands] if result.bands else []
+        if result.area_polygons is not None:
+            text = tr("Only within the polygons ({count}) of {path}; outside is no data.")
+            facts.append(text.format(count=f"{result.area_polygons:,}", path=request.within))
+        warnings = result.warnings
+    options, name = request.options, request.source or Path(request.input).name
+    report = ReportRequest(
+        request.output,
+        path,
+        confidence=request.confidence,
+        title=f"{tr('Land cover')}: {Path(name).stem}",
+        colours=options.colours,
+        overwrite=options.overwrite,
+    )
+    write_report(report, monitor, RunFacts(tuple(facts), tuple(warnings)))
 
 
 def write_vectors(steps: VectorSteps, scheme: ClassScheme, monitor: Monitor) -> None:

@@ -59,7 +59,8 @@ class SegmentLandCover(ImageAlgorithm):
         "overlaps. <b>Buildings</b>: outlines of straight walls. <b>Road network</b>: centre lines with widths. "
         "<b>Confidence</b>: highest probability of each pixel, in percent. <b>Novelty</b>: how far the ground is from "
         "the images that taught the model, in percent. <b>Probabilities</b>: a band in percent for each class, for "
-        "<i>Reclassify Probabilities</i>. <b>Report</b>: areas, chart and run record as HTML.</p>"
+        "<i>Reclassify Probabilities</i>. <b>Report</b>: map, areas and chart as HTML; with a confidence "
+        "raster, also an estimate of the errors.</p>"
         "<p>The computation runs in a separate process and can be cancelled at any time; a cancelled run leaves "
         "no file behind. The log shows the request, which <i>landcover segment --request</i> repeats on a "
         "server.</p>",

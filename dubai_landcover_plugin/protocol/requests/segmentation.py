@@ -319,7 +319,11 @@ class SegmentationRequest(Request):
         writes="raster",
     )
     report: str | None = option(
-        None, title="Report", help="Web page with areas of the classes, a chart and the run record.", writes="page"
+        None,
+        title="Report",
+        help="Web page with map, areas and chart, as Land Cover Report writes it; with a confidence raster also an "
+        "estimate of the errors.",
+        writes="page",
     )
     building_class: str = building_class_option("model", "Result")
     road_class: str = road_class_option("model", "Result")

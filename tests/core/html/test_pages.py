@@ -13,7 +13,6 @@ from dubai_landcover_plugin.core.change import compare
 from dubai_landcover_plugin.core.change.page import change_page
 from dubai_landcover_plugin.core.report import report
 from dubai_landcover_plugin.core.report.page import report_page
-from dubai_landcover_plugin.core.report.run_page import run_page
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
@@ -51,21 +50,6 @@ def captured(monkeypatch):
     return capture
 
 
-def make_run(text, *_):
-    scheme = scheme_with(text)
-    names = [entry.name for entry in scheme.entries]
-    result = {
-        "width": 64, "height": 64, "seconds": 1.5, "device": text, "precision": text, "warnings": [text],
-        "valid_pixels": 60, "pixels": dict.fromkeys(names, 10), "area_m2": dict.fromkeys(names, 10.0),
-        "area_polygons": 2, "bands": text,
-    }  # fmt: skip
-    record = {
-        "request": {"input": text, "within": text}, "result": result, "finished": text,
-        "model": {"name": text, "architecture": text},
-    }  # fmt: skip
-    return run_page(record, scheme)
-
-
 def make_report(text, tmp_path, captured):
     source = class_map(tmp_path / "map.tif", scheme_with(text))
     confidence = write_confidence(tmp_path / "conf.tif", np.full((SIDE, SIDE), 80))
@@ -82,7 +66,7 @@ def make_report(text, tmp_path, captured):
     (provenance, *others), *_ = calls
     provenance = replace(
         provenance, raster=text, crs=text, model=text, model_hash=text, classified=text, confidence=text, zones=text,
-        zone_field=text, notes=(text,),
+        zone_field=text, notes=(text,), facts=(text,),
     )  # fmt: skip
     return report_page(provenance, *others)
 
@@ -108,7 +92,6 @@ def make_assessment(text, tmp_path, _):
 @pytest.mark.parametrize(
     ("make", "least"),
     [
-        (make_run, 22),  # 6 classes in the table and 13 times in the record, and the facts
         (make_report, 60),  # legends, bars and tables of 6 classes and 2 zones, and the sources
         (make_change, 60),  # matrix, gains, transitions, and the record
         (make_assessment, 30),  # 2 tables and 2 matrices, each with 5 or 6 classes

@@ -138,7 +138,7 @@ def test_the_record_and_the_report_name_the_area(source, tmp_path):
     assert record["request"]["within"] == area
     assert record["result"]["area_polygons"] == 2
     assert record["result"]["area_hash"] == result.area_hash
-    assert "Only within 2 polygons of" in (tmp_path / "report.html").read_text()
+    assert "Only within the polygons (2) of" in (tmp_path / "report.html").read_text()
     again = polygons(tmp_path, CORNER, BLOB, name="copy.gpkg")
     assert run(source, stub_bundle(), within=again, **OPTIONS)[1].area_hash == result.area_hash
     other = polygons(tmp_path, CORNER, name="other.gpkg")

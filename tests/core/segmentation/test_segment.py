@@ -138,7 +138,9 @@ class TestOutputs:
         assert record["result"]["pixels"] == result.pixels
         assert record["versions"]["rasterio"] == rasterio.__version__
         assert "<Category>Building</Category>" in (tmp_path / "classes.tif.aux.xml").read_text()
-        assert "Building" in (tmp_path / "r.html").read_text()
+        page = (tmp_path / "r.html").read_text()
+        assert "<h1>Land cover: input</h1>" in page
+        assert "<h2>Map</h2>" in page
         assert sorted(os.listdir(tmp_path)) == [
             "classes.qml", "classes.run.json", "classes.tif", "classes.tif.aux.xml", "input.tif", "p.gpkg", "r.html",
         ]  # fmt: skip
@@ -154,6 +156,7 @@ class TestOutputs:
         _, result = run(path, stub_bundle(), report=str(tmp_path / "r.html"))
         assert result.area_m2 is None
         assert any("no CRS" in warning for warning in result.warnings)
+        assert "areas are counted in pixels" in (tmp_path / "r.html").read_text()
 
     def test_areas_in_degrees_are_those_of_the_ellipsoid(self, tmp_path):
         transform = Affine(1e-5, 0, 55, 0, -1e-5, 25)

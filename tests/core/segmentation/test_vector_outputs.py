@@ -37,7 +37,7 @@ def town(tmp_path):
 def test_buildings_and_roads_of_a_finished_map(town, tmp_path, suffix):
     buildings, roads = tmp_path / f"buildings{suffix}", tmp_path / f"roads{suffix}"
     request = SegmentationRequest("image.tif", town, buildings=str(buildings), roads=str(roads))
-    write_extras(request, DUBAI, {}, SilentMonitor())
+    write_extras(request, DUBAI, None, SilentMonitor())
     houses, fields = read_layer(buildings)
     assert sorted(shapely.area(houses).round().tolist()) == [900, 1500]
     assert fields["regular"].tolist() == [1, 1]
@@ -51,7 +51,7 @@ def test_a_map_without_buildings_and_roads_gives_empty_files(tmp_path):
     town = write_class_map(tmp_path / "desert.tif", np.full((50, 50), 2, np.uint8))
     buildings, roads = tmp_path / "buildings.gpkg", tmp_path / "roads.gpkg"
     request = SegmentationRequest("image.tif", town, buildings=str(buildings), roads=str(roads))
-    write_extras(request, DUBAI, {}, SilentMonitor())
+    write_extras(request, DUBAI, None, SilentMonitor())
     for path in (buildings, roads):
         assert pyogrio.read_info(path, layer=path.stem)["features"] == 0
 
@@ -63,7 +63,7 @@ def test_buildings_that_fail_leave_no_work_behind(town, tmp_path, monkeypatch):
     monkeypatch.setattr("dubai_landcover_plugin.core.buildings.regularize.regularize_checked", fail)
     request = SegmentationRequest("image.tif", town, buildings=str(tmp_path / "b.gpkg"))
     with pytest.raises(OutputError, match="is complete, but a further output failed: The disk is full"):
-        write_extras(request, DUBAI, {}, SilentMonitor())
+        write_extras(request, DUBAI, None, SilentMonitor())
     assert os.listdir(tmp_path) == ["town.tif"]
 
 
@@ -105,7 +105,7 @@ def test_classes_of_other_names_give_buildings_and_roads(tmp_path, names):
         "image.tif", town, buildings=str(buildings), roads=str(roads), building_class=names[0], road_class=names[1]
     )
     check_classes(request, OTHER)
-    write_extras(request, OTHER, {}, SilentMonitor())
+    write_extras(request, OTHER, None, SilentMonitor())
     houses, fields = read_layer(buildings)
     assert sorted(shapely.area(houses).round().tolist()) == [360, 1500]
     assert set(fields["class"]) == {"Roof: flat"}
@@ -120,7 +120,7 @@ def test_the_smallest_area_holds_for_buildings_too(tmp_path):
     town = write_class_map(tmp_path / "town.tif", ids)
     options = SegmentOptions(min_area=60.0)
     request = SegmentationRequest("image.tif", town, options, buildings=str(tmp_path / "b.gpkg"))
-    write_extras(request, DUBAI, {}, SilentMonitor())
+    write_extras(request, DUBAI, None, SilentMonitor())
     _, fields = read_layer(tmp_path / "b.gpkg")
     assert len(fields["area_m2"]) > 10
     assert fields["area_m2"].min() >= 60
@@ -152,7 +152,7 @@ def test_one_tracing_gives_what_the_tools_give_one_by_one(mixed, tmp_path, monke
     request = SegmentationRequest(
         "image.tif", mixed, polygons=str(polygons) if with_polygons else None, buildings=str(buildings)
     )
-    write_extras(request, DUBAI, {}, SilentMonitor())
+    write_extras(request, DUBAI, None, SilentMonitor())
     assert len(tracings) == 1
     if with_polygons:
         polygonize(PolygonizeRequest(mixed, str(tmp_path / "p2.gpkg")))
@@ -168,7 +168,7 @@ def test_one_tracing_gives_what_the_tools_give_one_by_one(mixed, tmp_path, monke
 @pytest.mark.parametrize("fails", [False, True])
 def test_roads_are_the_same_from_a_process_beside(mixed, tmp_path, monkeypatch, fails):
     request = SegmentationRequest("image.tif", mixed, roads=str(tmp_path / "alone.gpkg"))
-    write_extras(request, DUBAI, {}, SilentMonitor())
+    write_extras(request, DUBAI, None, SilentMonitor())
     found = []
 
     class Observed(process_module.NetworkProcess):
@@ -181,7 +181,7 @@ def test_roads_are_the_same_from_a_process_beside(mixed, tmp_path, monkeypatch, 
     monkeypatch.setattr(process_module, "NetworkProcess", Observed)
     monkeypatch.setattr(vector_outputs, "_may_start_process", lambda steps: True)
     beside = replace(request, roads=str(tmp_path / "beside.gpkg"), buildings=str(tmp_path / "b.gpkg"))
-    write_extras(beside, DUBAI, {}, SilentMonitor())
+    write_extras(beside, DUBAI, None, SilentMonitor())
     assert [extraction is None for extraction in found] == [fails]
     assert same_layers(tmp_path / "alone.gpkg", tmp_path / "beside.gpkg")
 
