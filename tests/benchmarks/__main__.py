@@ -1,6 +1,8 @@
 """``make bench``: how fast this machine could be, how fast a run is, and what it takes. A quarter of an hour.
 
 ``python -m tests.benchmarks robustness MODEL --data FOLDER``: how the metrics change with the radiometry of images.
+
+``python -m tests.benchmarks contact PLACES.csv SHEET.png --data FOLDER``: images of many places beside their classes.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from rasterio.windows import Window
 from dubai_landcover_plugin.cli.program import Program
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.runtimes.hardware import processor
+from tests.benchmarks.contact import contact
 from tests.benchmarks.forward import WINDOWS, best_of, measure_forward
 from tests.benchmarks.parts import measure_parts
 from tests.benchmarks.polygons import HEAD as HEAD_OF_POLYGONS
@@ -43,6 +46,7 @@ def benchmarks(context: click.Context) -> None:
         measure_speed()
 
 
+benchmarks.add_command(contact)
 benchmarks.add_command(robustness)
 benchmarks.add_command(steps)
 
