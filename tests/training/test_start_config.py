@@ -11,7 +11,7 @@ from training.start_config import OF_START, StartConfig
 
 def test_the_recipe_starts_from_a_model_and_takes_its_network() -> None:
     config = load_config("finetune", ["start.alphas=0.5"])
-    assert config.start == StartConfig("dubai", (0.5,))
+    assert config.start == StartConfig("world", (0.5,))
     assert config.model.architecture == OF_START
     assert config.model.freeze_norms
     assert TrainingConfig.from_mapping(config.to_json()) == config
