@@ -35,6 +35,7 @@ class DubaiLandCoverPlugin:
         self._options_factory: Any = None
         self._actions: list[QAction] = []
         self._dock: Any = None
+        self._link: Any = None
 
     def initProcessing(self) -> None:
         """Register the provider; ``qgis_process`` calls only this."""
@@ -57,6 +58,9 @@ class DubaiLandCoverPlugin:
     def unload(self) -> None:
         """Cancel runs in progress and unregister everything."""
         stop_runs()
+        if self._link is not None:
+            self._link.remove()
+            self._link = None
         for action in self._actions:
             self._iface.removePluginMenu(MENU, action)
             self._iface.removeToolBarIcon(action)
@@ -98,9 +102,10 @@ class DubaiLandCoverPlugin:
         self._actions.append(action)
 
     def _offer_set_up(self) -> None:
-        """Offer the set-up in the message bar while there is no engine."""
-        from dubai_landcover_plugin.gui.set_up_message import offer_set_up
+        """Offer the set-up in the message bar while there is no engine, and follow links to it."""
+        from dubai_landcover_plugin.gui.set_up_message import SetUpLink, offer_set_up
 
+        self._link = SetUpLink(self._open_engine_dialog)
         offer_set_up(self._iface.messageBar(), self._open_engine_dialog)
 
     def _open_algorithm(self) -> None:

@@ -6,11 +6,40 @@ from typing import Callable
 
 from qgis.core import Qgis
 from qgis.gui import QgsMessageBar
-from qgis.PyQt.QtWidgets import QPushButton
+from qgis.PyQt.QtCore import QObject, QTimer, QUrl, pyqtSlot
+from qgis.PyQt.QtGui import QDesktopServices
+from qgis.PyQt.QtWidgets import QApplication, QPushButton
 
+from dubai_landcover_plugin.processing.algorithm import SET_UP_LINK
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import engine_interpreter
+
+
+class SetUpLink(QObject):
+    """Follows the link to the set-up in messages of QGIS, until it is removed.
+
+    Args:
+        set_up: Opens the window of the set-up.
+    """
+
+    def __init__(self, set_up: Callable[[], None]) -> None:
+        super().__init__()
+        self._set_up = set_up
+        self._scheme = QUrl(SET_UP_LINK).scheme()
+        QDesktopServices.setUrlHandler(self._scheme, self, "follow")
+
+    @pyqtSlot(QUrl)
+    def follow(self, url: QUrl) -> None:
+        """Open the window instead of the message that has the link."""
+        message = QApplication.activeModalWidget()
+        if message is not None:
+            message.close()
+        QTimer.singleShot(0, self._set_up)  # the message's own loop ends first
+
+    def remove(self) -> None:
+        """Follow no more links."""
+        QDesktopServices.unsetUrlHandler(self._scheme)
 
 
 def offer_set_up(bar: QgsMessageBar, set_up: Callable[[], None]) -> bool:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import wraps
+from html import escape, unescape
 from typing import Any, Callable
 
+import qgis.utils
 from qgis.core import (
     QgsProcessingAlgorithm,
     QgsProcessingContext,
@@ -26,6 +29,8 @@ from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.run import run_task
 from dubai_landcover_plugin.runner.settings import engine_interpreter
 
+SET_UP_LINK = "landcover:setup"
+"""Address that opens the window of the set-up, in messages of QGIS's windows."""
 DOCUMENTATION = "https://github.com/dubai-landcover/dubai-landcover-qgis/blob/main/docs/"
 
 
@@ -52,8 +57,16 @@ class AlgorithmInfo:
     page: str = "qgis.md"
 
 
+def _without_tags(text: str) -> str:
+    """Return HTML as plain text, a line for each paragraph."""
+    return unescape(re.sub(r"<[^>]+>", "", text.replace("</p>", "\n"))).strip()
+
+
 def _bounded(step: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a step of a run that raises every exception as ``QgsProcessingException``, with message and remedy."""
+    """Return a step of a run that raises every exception as ``QgsProcessingException``, with message and remedy.
+
+    A cancelled step is no error: it says so in the log and returns no results, as QGIS's own algorithms do.
+    """
 
     @wraps(step)
     def run(*arguments: Any) -> Any:
@@ -61,6 +74,9 @@ def _bounded(step: Callable[..., Any]) -> Callable[..., Any]:
             return step(*arguments)
         except QgsProcessingException:
             raise
+        except RunCancelled:
+            arguments[-1].pushInfo(tr("Cancelled. Unfinished files were removed."))
+            return {}
         except Exception as error:
             raise QgsProcessingException(str(explained(error))) from error
 
@@ -108,7 +124,12 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
         return tr(self.INFO.summary)
 
     def shortHelpString(self) -> str:
-        """Return the help beside the dialog."""
+        """Return the help beside the dialog; ``qgis_process`` prints it, so there it has no tags."""
+        text = self.help_page()
+        return text if qgis.utils.iface is not None else _without_tags(text)
+
+    def help_page(self) -> str:
+        """Return the help as HTML."""
         return tr(self.INFO.help)
 
     def helpUrl(self) -> str:
@@ -124,12 +145,18 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
         return resource("icons/landcover.svg")
 
     def canExecute(self) -> tuple[bool, str]:
-        """Return whether there is an engine, and if not, how to get one."""
+        """Return whether there is an engine, and if not, how to get one: in QGIS's windows with a link."""
         try:
             engine_interpreter()
         except LandCoverError as error:
-            return False, str(error)
+            if qgis.utils.iface is None:
+                return False, str(error)
+            return False, f'{escape(error.message)} <a href="{SET_UP_LINK}">{tr("Set up now")}</a>'
         return True, ""
+
+    def hasHtmlOutputs(self) -> bool:
+        """Return False: QGIS would say after every run that there is a page, also where none was written."""
+        return False
 
     def add(
         self, parameter: QgsProcessingParameterDefinition, help_text: str, advanced: bool = False, created: bool = True
@@ -159,6 +186,9 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
 
     def checkParameterValues(self, parameters: dict[str, Any], context: QgsProcessingContext) -> tuple[bool, str]:
         """Return whether a run can start, and if not, why."""
+        possible, text = self.canExecute()
+        if not possible:
+            return False, text
         try:
             self.check(parameters, context)
         except Exception as error:
@@ -170,20 +200,21 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
 
         Raises:
             QgsProcessingException: with the engine's message and remedy.
+            RunCancelled: if the user cancels.
         """
         hint = (
             tr("Request; 'landcover segment --request FILE' repeats it:")
             if task == "segment_raster"
             else tr("Request:")
         )
-        feedback.pushInfo(hint)
-        feedback.pushCommandInfo(dumps(request))
         try:
             interpreter = engine_interpreter()
+            feedback.pushInfo(hint)
+            feedback.pushCommandInfo(dumps(request))
             feedback.pushDebugInfo(tr("Engine: {path} (from {origin})").format(**vars(interpreter)))
             with running(feedback):
                 return run_task(interpreter.path, task, request, FeedbackMonitor(feedback))
-        except RunCancelled as error:
-            raise QgsProcessingException(str(error)) from error
+        except RunCancelled:
+            raise
         except LandCoverError as error:
             raise QgsProcessingException(str(error)) from error

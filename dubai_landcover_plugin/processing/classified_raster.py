@@ -55,9 +55,9 @@ class ClassifiedRasterAlgorithm(LandCoverAlgorithm):
         """Names of the images that the rasters were made from, by option name."""
         self._sources: dict[str, RasterInput] = {}
 
-    def shortHelpString(self) -> str:
+    def help_page(self) -> str:
         """Return the help beside the dialog, with what counts as a classified raster."""
-        return super().shortHelpString() + tr(
+        return super().help_page() + tr(
             "<p>Classified rasters are those of <i>Segment Land Cover</i>, mosaics and edited copies of them, and "
             "other rasters of one band with class ids.</p>"
         )

@@ -28,6 +28,7 @@ from qgis.core import (
 
 from dubai_landcover_plugin.processing.layer_nodata import nuller, open_source
 from dubai_landcover_plugin.processing.web_requests import WebRequests, check_blank
+from dubai_landcover_plugin.protocol.errors import RunCancelled
 from dubai_landcover_plugin.protocol.translation import tr
 
 MAX_DRAWN_PIXELS = 400_000_000
@@ -203,7 +204,7 @@ def _write(
     with WebRequests(source.name, block_feedback) as requests:
         error = writer.writeRaster(pipe, columns, rows, area, source.crs, transform_context, block_feedback)
     if feedback.isCanceled():
-        raise QgsProcessingException("The run was cancelled; nothing was written.")
+        raise RunCancelled("The run was cancelled; nothing was written.")
     requests.check(feedback)
     messages = "; ".join(block_feedback.errors())
     if error != QgsRasterFileWriter.WriterError.NoError or not os.path.exists(path):

@@ -129,6 +129,9 @@ class Example(LandCoverAlgorithm):
         add_inputs(self, ExampleRequest)
         add_outputs(self, ExampleRequest)
 
+    def canExecute(self) -> tuple[bool, str]:  # noqa: N802
+        return True, ""
+
 
 class Failing(Example):
     INFO = AlgorithmInfo("failing", "Failing", "Group", "a,b", "Summary.", "Help.")

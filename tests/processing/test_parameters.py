@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import qgis.utils
 from qgis.core import QgsProcessingContext, QgsProcessingParameterDefinition, QgsSettings
 
 from dubai_landcover_plugin.processing.band_choice import chosen_bands
@@ -97,6 +98,7 @@ def test_the_dialog_proposes_raster_and_polygons(algorithm: MAKE):
 
 
 def test_can_execute_names_menu_and_command(algorithm: MAKE, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(qgis.utils, "iface", None)
     made = algorithm("segmentlandcover")
     assert made.canExecute() == (True, "")
     monkeypatch.delenv("DUBAI_LANDCOVER_PYTHON")
@@ -107,6 +109,28 @@ def test_can_execute_names_menu_and_command(algorithm: MAKE, monkeypatch: pytest
     assert "DUBAI_LANDCOVER_PYTHON" in text
     QgsSettings().setValue("dubai_landcover/interpreter", "/gone/python")
     assert "/gone/python" in made.canExecute()[1]
+
+
+def test_windows_of_qgis_have_a_link_to_the_set_up(
+    algorithm: MAKE, context: QgsProcessingContext, raster: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("DUBAI_LANDCOVER_PYTHON")
+    monkeypatch.setattr(qgis.utils, "iface", object())
+    made = algorithm("segmentlandcover")
+    text = refused(made, context, INPUT=raster)
+    assert text == made.canExecute()[1]
+    assert '<a href="landcover:setup">Set up now</a>' in text
+    assert "DUBAI_LANDCOVER_PYTHON" not in text
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_help_has_no_tags_without_windows(algorithm: MAKE, name: str, monkeypatch: pytest.MonkeyPatch):
+    made = algorithm(name)
+    monkeypatch.setattr(qgis.utils, "iface", None)
+    assert "<" not in made.shortHelpString()
+    monkeypatch.setattr(qgis.utils, "iface", object())
+    assert made.shortHelpString().startswith("<p>")
+    assert not made.hasHtmlOutputs()
 
 
 def refused(made: Any, context: QgsProcessingContext, **values: Any) -> str:

@@ -210,11 +210,13 @@ def test_cancel_takes_less_than_two_seconds_and_leaves_no_file(tmp_path: Path, s
 
     feedback.progressChanged.connect(cancel)
     values = {"INPUT": raster, "OUTPUT": str(tmp_path / "o.tif"), "POLYGONS": str(tmp_path / "o.gpkg"), "WINDOW": 128}
-    with pytest.raises(QgsProcessingException, match="cancelled"):
-        run("segmentlandcover", values, feedback)
+    assert run("segmentlandcover", values, feedback) == {}
+    assert feedback.texts("error") == []
+    assert sum("ancelled" in text for _, text in feedback.lines) == 1
     taken = time.monotonic() - moments[0]
     assert taken < stretched(2)
-    assert sorted(os.listdir(tmp_path)) == ["large.tif"]
+    # QGIS itself stores statistics beside the image.
+    assert set(os.listdir(tmp_path)) - {"large.tif.aux.xml"} == {"large.tif"}
 
 
 def test_segment_folder_goes_on_after_a_failure_and_skips_what_is_done(tmp_path: Path, feedback: RecordingFeedback):
