@@ -105,7 +105,7 @@ def draw_to_file(
     area = source.extent if extent.isNull() or extent.isEmpty() else source.extent.intersect(extent)
     if provider is None or area.isEmpty():
         raise QgsProcessingException(f"The extent does not touch the layer '{source.name}'. Choose another extent.")
-    step_x, step_y = _pixel_size(source, area, gsd, transform_context)
+    step_x, step_y = pixel_size(source, area, gsd, transform_context)
     columns, rows = max(1, math.ceil(area.width() / step_x)), max(1, math.ceil(area.height() / step_y))
     if columns * rows > MAX_DRAWN_PIXELS and not has_pixels(provider):
         raise QgsProcessingException(
@@ -216,18 +216,28 @@ def _write(
         check_blank(path, source.name, feedback)
 
 
-def _pixel_size(
+def pixel_size(
     source: RasterInput, area: QgsRectangle, gsd: float, transform_context: QgsCoordinateTransformContext
 ) -> tuple[float, float]:
     """Return the width and height of a pixel in map units: the layer's own, else ``gsd`` at the centre of ``area``."""
     provider = source.provider
     if provider is not None and has_pixels(provider):
         return source.extent.width() / provider.xSize(), source.extent.height() / provider.ySize()
-    if not source.crs.isValid():
-        return gsd, gsd
+    return ground_size(source.crs, area, gsd, transform_context)
+
+
+def ground_size(
+    crs: QgsCoordinateReferenceSystem,
+    area: QgsRectangle,
+    length: float,
+    transform_context: QgsCoordinateTransformContext,
+) -> tuple[float, float]:
+    """Return a length on the ground, m, in map units along both axes at the centre of ``area``."""
+    if not crs.isValid():
+        return length, length
     measure = QgsDistanceArea()
-    measure.setSourceCrs(source.crs, transform_context)
-    measure.setEllipsoid(source.crs.ellipsoidAcronym() or _DEFAULT_ELLIPSOID)
+    measure.setSourceCrs(crs, transform_context)
+    measure.setEllipsoid(crs.ellipsoidAcronym() or _DEFAULT_ELLIPSOID)
     centre = area.center()
     metres = []
     for dx, dy in ((area.width() / 100, 0.0), (0.0, area.height() / 100)):
@@ -236,4 +246,4 @@ def _pixel_size(
             QgsPointXY(centre.x() + dx / 2, centre.y() + dy / 2),
         )
         metres.append(measure.measureLine(a, b) / (dx or dy))
-    return gsd / metres[0], gsd / metres[1]
+    return length / metres[0], length / metres[1]

@@ -26,7 +26,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-HANG = 30.0  # s
+HANG = 90.0  # s, on a machine that is shared
 
 # System call: number on x86-64, on arm64, argument with the file, its kind, argument with the number of bytes.
 _FD, _PATH, _AT = "descriptor", "path", "path after descriptor"
@@ -270,7 +270,8 @@ def _file_of(name: str, arguments: list[int], thread: int) -> str:
     _, _, index, kind, _ = _CALLS[name]
     descriptor = ctypes.c_int(arguments[index]).value
     if kind == _FD:
-        return os.readlink(f"/proc/{thread}/fd/{descriptor}")
+        found = os.readlink(f"/proc/{thread}/fd/{descriptor}")
+        return found if found.startswith("/") else f"/{found}"  # pipe:[1], anon_inode:[eventfd]: in no folder
     with open(f"/proc/{thread}/mem", "rb", 0) as memory:
         memory.seek(arguments[index + (kind == _AT)])
         path = os.fsdecode(_text(memory.read, 4096))

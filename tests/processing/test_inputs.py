@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,43 +28,10 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.inputs import engine_path, opened_for_engine, raster_input
 from tests.processing.qgis_fixtures import RecordingFeedback, town, write_raster
 from tests.processing.test_runs import FAST, run
+from tests.processing.web_layers import served
 
 pytestmark = [pytest.mark.qgis, pytest.mark.usefixtures("provider")]
 EXTENT = QgsRectangle(6146000, 2895000, 6146110, 2895055)
-SERVER = """
-import http.server, sys
-picture, status = open(sys.argv[1], "rb").read(), int(sys.argv[2])
-class Tiles(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(status)
-        self.send_header("Content-Type", "image/png")
-        self.send_header("Content-Length", str(len(picture)))
-        self.end_headers()
-        self.wfile.write(picture)
-    def log_message(self, *_):
-        pass
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Tiles)
-print(server.server_address[1], flush=True)
-server.serve_forever()
-"""
-
-
-@contextmanager
-def served(tmp_path: Path, values: np.ndarray, status: int = 200) -> Iterator[QgsRasterLayer]:
-    """Serve an XYZ layer from another process; every tile is the same picture."""
-    picture = tmp_path / "tile.png"
-    source = write_raster(tmp_path / "tile.tif", values, epsg=None)
-    gdal.Translate(str(picture), source, format="PNG")
-    command = [sys.executable, "-c", SERVER, str(picture), str(status)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-        port = int(server.stdout.readline())
-        url = f"http://127.0.0.1:{port}/%7Bz%7D/%7Bx%7D/%7By%7D.png%3Fkey%3Dsecret"
-        layer = QgsRasterLayer(f"type=xyz&zmin=0&zmax=19&url={url}", "tiles", "wms")
-        assert layer.isValid()
-        QgsProject.instance().addMapLayer(layer)
-        yield layer
-        QgsProject.instance().clear()
-        server.kill()
 
 
 @pytest.fixture

@@ -35,5 +35,5 @@ def apply_corrections(request: CorrectionsRequest, monitor: Monitor | None = Non
     monitor = monitor or LoggingMonitor()
     check_outputs(request)
     with limited_cache(), ClassifiedSource(request.input, request.scheme) as source:
-        corrections, warnings = read_corrections(request.corrections, source.grid, source.scheme, request.brush)
-        return write_edited(request, source, corrections, "apply_corrections", warnings, monitor)
+        corrections, scheme, warnings = read_corrections(request.corrections, source.grid, source.scheme, request.brush)
+        return write_edited(request, source, scheme, corrections, "apply_corrections", warnings, monitor)

@@ -18,9 +18,9 @@ from dubai_landcover_plugin.core.io.areas import Area, Areas, areas_of, crs_warn
 from dubai_landcover_plugin.core.io.class_map import Ids
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.core.teaching.labels import brush_widths, class_ids
-from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
-from dubai_landcover_plugin.protocol.drawn_layers import BRUSH, FROM, TIME, TO
-from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.drawn_layers import BRUSH, COLOUR, FROM, TIME, TO
+from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
 
 ANY = NODATA_ID
 """In :attr:`Correction.source`: all classes."""
@@ -71,8 +71,12 @@ class Corrections:
         return found
 
 
-def read_corrections(source: str, grid: Grid, scheme: ClassScheme, brush: float) -> tuple[Corrections, list[str]]:
-    """Return the corrections of a layer, and warnings.
+def read_corrections(
+    source: str, grid: Grid, scheme: ClassScheme, brush: float
+) -> tuple[Corrections, ClassScheme, list[str]]:
+    """Return the corrections of a layer, the classes of the corrected raster, and warnings.
+
+    Classes that the raster does not have are new ones where the corrections have a colour for them.
 
     Args:
         source: As for :func:`.read_vector`.
@@ -94,6 +98,7 @@ def read_corrections(source: str, grid: Grid, scheme: ClassScheme, brush: float)
             f"The corrections have no attribute '{TO}' with the class to set.",
             f"Choose another layer, or rename an attribute: {', '.join(layer.fields) or 'there are none'}.",
         )
+    scheme = _with_new_classes(scheme, targets.tolist(), _attribute(layer, COLOUR))
     target_ids = class_ids(targets.tolist(), scheme.entries, _NAME, "raster")
     source_ids = class_ids(_attribute(layer, FROM), scheme.entries, _NAME, "raster")
     areas = areas_of(layer, brush_widths(_attribute(layer, BRUSH), brush), grid)
@@ -109,7 +114,27 @@ def read_corrections(source: str, grid: Grid, scheme: ClassScheme, brush: float)
     inside = touches_raster([one.area for one in found], grid, _NAME)
     if not all(inside):
         warnings.append(f"{inside.count(False):,} corrections are outside of the raster and were left out.")
-    return Corrections([one for one, kept in zip(found, inside, strict=True) if kept]), warnings
+    return Corrections([one for one, kept in zip(found, inside, strict=True) if kept]), scheme, warnings
+
+
+def _with_new_classes(scheme: ClassScheme, targets: Sequence[Any], colours: Sequence[Any]) -> ClassScheme:
+    """Return the classes with those that corrections with a colour make, which get the lowest free ids.
+
+    Raises:
+        ClassSchemeError: if a colour is invalid or there is no free id.
+    """
+    known = {entry.name.casefold() for entry in scheme.entries} | {str(entry.id) for entry in scheme.entries}
+    new: list[LandCoverClass] = []
+    for name, colour in zip(map(value_text, targets), map(value_text, colours), strict=True):
+        if not name or not colour or name == str(NODATA_ID) or name.casefold() in known:
+            continue
+        used = {entry.id for entry in (*scheme.entries, *new)}
+        free = next((number for number in range(1, 255) if number not in used), None)
+        if free is None:
+            raise ClassSchemeError(f"There is no free id for the class '{name}': all 254 are used.")
+        new.append(LandCoverClass(free, name, colour.upper()))
+        known.add(name.casefold())
+    return ClassScheme((*scheme.classes, *new), scheme.unlabeled)
 
 
 def _attribute(layer: VectorLayer, name: str) -> list[Any]:

@@ -56,6 +56,7 @@ class Edit(Protocol):
 def write_edited(
     request: CorrectionsRequest | RecodeRequest,
     source: ClassifiedSource,
+    scheme: ClassScheme,
     edit: Edit,
     tool: str,
     warnings: Sequence[str],
@@ -68,6 +69,7 @@ def write_edited(
     Args:
         request: Paths and options.
         source: The classified raster.
+        scheme: Classes of the edited raster: those of the source, and new ones.
         edit: The changes.
         tool: Name of the tool, for the record in the tags of the raster.
         warnings: Messages for the user.
@@ -80,11 +82,11 @@ def write_edited(
     """
     started = time.perf_counter()
     refuse_inputs(outputs_of(request), source.files)
-    check_classes(request, source.scheme, "raster")
+    check_classes(request, scheme, "raster")
     found = [*source.notes, *warnings]
     for text in found:
         monitor.log("warning", text)
-    colours = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in source.scheme.entries}}
+    colours = {NODATA_ID: (0, 0, 0), **{entry.id: entry.rgb for entry in scheme.entries}}
     style = RasterStyle(NODATA_ID, LAND_COVER, colours, Resampling.mode)
     progress = RunProgress(monitor, (EDITING, CHECKING, *vector_names(request)))
     progress.measure(source.grid.height * source.grid.width)
@@ -94,21 +96,22 @@ def write_edited(
                 request.output, source.grid, style, source.ground_control_points, overwrite=request.overwrite
             )
         )
-        outputs = MapOutputs(source.grid, [entry.id for entry in source.scheme.entries], writer, None)
+        outputs = MapOutputs(source.grid, [entry.id for entry in scheme.entries], writer, None)
         progress.enter(EDITING)
         counts = _edit_strips(source, edit, outputs, progress)
         progress.enter(CHECKING)
-        result = _result(request, source, edit, outputs, counts, found)
+        result = _result(request, source, scheme, edit, outputs, counts, found)
         pixels = {number: int(count) for number, count in enumerate(outputs.pixels)}
-        legend = partial(legend_xml, source.scheme, pixels)
-        writer.finish(_tags(request, source, tool, result), legend, raster_style_beside(request, source.scheme.entries))
+        legend = partial(legend_xml, scheme, pixels)
+        tags = _tags(request, source, scheme, tool, result)
+        writer.finish(tags, legend, raster_style_beside(request, scheme.entries))
         raise_if_cancelled(monitor)
         source.check_unchanged()
         writer.place()
     steps = VectorSteps(
         request.output, request, request.confidence, request.min_area, request.simplify, request.overwrite
     )
-    write_vectors(steps, source.scheme, progress)
+    write_vectors(steps, scheme, progress)
     progress.finish()
     return replace(result, seconds=round(time.perf_counter() - started, 3))
 
@@ -132,18 +135,19 @@ def _edit_strips(source: ClassifiedSource, edit: Edit, outputs: MapOutputs, moni
 def _result(
     request: CorrectionsRequest | RecodeRequest,
     source: ClassifiedSource,
+    scheme: ClassScheme,
     edit: Edit,
     outputs: MapOutputs,
     counts: Counts,
     warnings: Sequence[str],
 ) -> EditResult:
-    entries = source.scheme.entries
+    entries = scheme.entries
     return EditResult(
         output=request.output,
         edits=len(edit.used),
         unused=int((~edit.used).sum()),
         changed=int(counts.sum()),
-        changes=by_pair(counts, source.scheme),
+        changes=by_pair(counts, scheme),
         pixels={entry.name: int(outputs.pixels[entry.id]) for entry in entries},
         area_m2=(
             None
@@ -153,7 +157,7 @@ def _result(
         polygons=request.polygons,
         buildings=request.buildings,
         roads=request.roads,
-        scheme=source.scheme.to_json(),
+        scheme=scheme.to_json(),
         seconds=0.0,
         warnings=tuple(warnings),
     )
@@ -167,7 +171,11 @@ def by_pair(counts: Counts, scheme: ClassScheme) -> dict[str, int]:
 
 
 def _tags(
-    request: CorrectionsRequest | RecodeRequest, source: ClassifiedSource, tool: str, result: EditResult
+    request: CorrectionsRequest | RecodeRequest,
+    source: ClassifiedSource,
+    scheme: ClassScheme,
+    tool: str,
+    result: EditResult,
 ) -> Mapping[str, str]:
     """Return the tags of the raster: those of the run, the classes, and all edits so far."""
     edit = {
@@ -180,4 +188,4 @@ def _tags(
         "changes": result.changes,
     }
     kept = {name: source.tags[name] for name in _KEPT_TAGS if name in source.tags}
-    return {**kept, **class_tags(source.scheme), EDITS_TAG: dumps([*earlier_edits(source.tags), edit])}
+    return {**kept, **class_tags(scheme), EDITS_TAG: dumps([*earlier_edits(source.tags), edit])}

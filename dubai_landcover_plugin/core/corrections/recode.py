@@ -45,7 +45,7 @@ def recode_classes(request: RecodeRequest, monitor: Monitor | None = None) -> Ed
     with limited_cache(), ClassifiedSource(request.input, request.scheme) as source:
         pairs = _pairs(request, source.scheme)
         areas, warnings = read_areas(request.within, source.grid) if request.within else (None, [])
-        return write_edited(request, source, Recoding(pairs, areas), "recode_classes", warnings, monitor)
+        return write_edited(request, source, source.scheme, Recoding(pairs, areas), "recode_classes", warnings, monitor)
 
 
 class Recoding:

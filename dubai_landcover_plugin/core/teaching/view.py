@@ -15,9 +15,7 @@ from dubai_landcover_plugin.core.teaching.feature_store import FeatureStore, Win
 from dubai_landcover_plugin.core.teaching.head import Head
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor
-
-MAX_VIEW = 16_000_000
-"""Largest view, working pixels."""
+from dubai_landcover_plugin.protocol.requests.session import MAX_VIEW
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ def view_windows(job: Job, weights: WindowWeights, window: Window) -> tuple[Wind
         window: The part, px of the raster.
 
     Raises:
-        RequestError: if the part is larger than :data:`MAX_VIEW`.
+        RequestError: if the part is larger than :data:`.MAX_VIEW`.
     """
     tiles, grid = job.plan.tiles, job.source.grid
     area = window

@@ -8,12 +8,14 @@ again and gets all samples; so does one that was closed because it was idle.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from qgis.PyQt.QtCore import QObject, QTimer, pyqtSignal
 
+from dubai_landcover_plugin.gui.panel.engine_samples import EngineSamples
+from dubai_landcover_plugin.gui.panel.wishes import Wishes
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RunCancelled
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.session import (
@@ -43,7 +45,6 @@ IDLE_SECONDS = 600.0
 MAX_DEATHS = 2
 """Number of times that an engine is started again before a view or a model is finished."""
 _POLL_MS = 15
-_BATCH = 200  # samples in one message
 
 _RESULTS: dict[str, type[Result]] = {
     "open": Opened,
@@ -63,18 +64,9 @@ class _Sent:
     id: int
     name: str
     request: Request
+    opening: OpenSession
     cancelled: bool = False
     is_unwanted: bool = False
-
-
-@dataclass
-class _Known:
-    """The state of the engine."""
-
-    is_open: bool = False
-    is_warm: bool = False
-    samples: dict[str, SampleSpec] = field(default_factory=dict)
-    classes: dict[int, dict[str, Any]] = field(default_factory=dict)
 
 
 class SessionClient(QObject):
@@ -109,17 +101,11 @@ class SessionClient(QObject):
         super().__init__(parent)
         self._engine: EngineSession | None = None
         self._opening: OpenSession | None = None
-        self._known = _Known()
-        self._samples: dict[str, SampleSpec] = {}
-        self._classes: dict[int, dict[str, Any]] = {}
-        self._refused: dict[str, tuple[SampleSpec, str]] = {}
-        self._view: ViewRequest | None = None
-        self._probe: ProbeRequest | None = None
-        self._suggest: SuggestRequest | None = None
-        self._save: SaveModel | None = None
-        self._judge = False
+        self._is_open = False
+        self._is_warm = False
+        self._samples = EngineSamples()
+        self._wishes = Wishes()
         self._sent: _Sent | None = None
-        self._batch = _BATCH
         self._deaths = 0
         self._timer = QTimer(self)
         self._timer.setInterval(_POLL_MS)
@@ -142,51 +128,59 @@ class SessionClient(QObject):
     @property
     def is_new(self) -> bool:
         """Whether the engine has not finished a view yet; it loads the network with the first one."""
-        return not self._known.is_warm
+        return not self._is_warm
 
     @property
     def refusals(self) -> dict[str, str]:
         """Why the engine cannot use samples, by id."""
-        return {name: reason for name, (_, reason) in self._refused.items()}
+        return self._samples.refusals
+
+    @property
+    def known_samples(self) -> Mapping[str, SampleSpec]:
+        """Samples that the engine has, by id."""
+        return self._samples.known
 
     def open(self, opening: OpenSession) -> None:
-        """Choose raster and model; they are opened with the first view."""
+        """Choose raster and model; they are opened with the first view. An engine that runs stays."""
         if opening == self._opening:
             return
-        self.stop()
         self._opening = opening
+        self._is_open = False
+        self._samples.forget(refusals=True)
+        self._wishes = Wishes()
+        self._deaths = 0
+        if self._sent is not None:
+            self._cancel_sent(self._sent.name)
 
     def set_samples(self, samples: Mapping[str, SampleSpec], classes: Mapping[int, Mapping[str, Any]]) -> None:
         """Set all samples by id, and the classes that the model does not have by class id."""
-        self._samples = dict(samples)
-        self._classes = {number: dict(entry) for number, entry in classes.items()}
-        self._refused = {name: one for name, one in self._refused.items() if self._samples.get(name) == one[0]}
-        if any(self._classes.get(number, entry) != entry for number, entry in self._known.classes.items()):
-            self._known = _Known()  # the engine cannot change a class: it opens the raster again
-        self._judge = False
+        if self._samples.set(samples, classes):  # the engine cannot change a class: it opens the raster again
+            self._is_open = False
+            self._samples.forget()
+        self._wishes.agreement = None
         self._cancel_sent("agreement", "suggest")
         self._next()
 
     def view(self, request: ViewRequest) -> None:
         """Ask for a view; it replaces one that is not finished."""
-        self._view = request
+        self._wishes.view = request
         self._cancel_sent("view", "agreement", "suggest")
         self._next()
 
     def probe(self, request: ProbeRequest) -> None:
         """Ask for the probabilities at a place; nothing happens before the first view."""
-        self._probe = request if self._known.is_warm else None
+        self._wishes.probe = request if self._is_warm else None
         self._next()
 
     def suggest(self, request: SuggestRequest) -> None:
         """Ask for the place that is worth a sample most; samples and views come first and interrupt the search."""
-        self._suggest = request
+        self._wishes.suggest = request
         self._cancel_sent("agreement")
         self._next()
 
     def stop_suggesting(self) -> None:
         """End the search for a place."""
-        self._suggest = None
+        self._wishes.suggest = None
         if self._sent is not None and self._sent.name == "suggest":
             self._sent.is_unwanted = True
             self._cancel_sent("suggest")
@@ -195,40 +189,38 @@ class SessionClient(QObject):
     def is_suggesting(self) -> bool:
         """Whether a place is being searched."""
         sent = self._sent
-        return self._suggest is not None or (sent is not None and sent.name == "suggest" and not sent.is_unwanted)
+        return self._wishes.suggest is not None or (
+            sent is not None and sent.name == "suggest" and not sent.is_unwanted
+        )
 
     def forget_view(self) -> None:
         """Ask for no view any more."""
-        self._view, self._probe = None, None
+        self._wishes.view, self._wishes.probe = None, None
         self._cancel_sent("view")
 
     def judge(self) -> None:
         """Ask for the agreement; computed when nothing else is left."""
-        self._judge = True
+        self._wishes.agreement = NoOptions()
         self._next()
 
     def save(self, request: SaveModel) -> None:
         """Ask for the model file."""
-        self._save = request
+        self._wishes.save = request
         self._cancel_sent("agreement", "suggest")
         self._next()
 
     def stop(self) -> None:
         """End the engine and drop what was asked for; samples and opening are kept."""
-        self._forget_wishes()
-        self._refused.clear()
+        self._wishes = Wishes()
+        self._samples.forget(refusals=True)
         self._deaths = 0
         self._end_engine()
         self.working.emit("", 0, 0)
 
-    def _forget_wishes(self) -> None:
-        self._view, self._probe, self._suggest, self._save, self._judge = None, None, None, None, False
-
     def _has_work(self) -> bool:
         if self._opening is None:
             return False
-        wishes = self._judge or any(one is not None for one in (self._view, self._probe, self._suggest, self._save))
-        return wishes or (self._known.is_open and self._difference() is not None)
+        return bool(self._wishes) or (self._is_open and self._samples.difference() is not None)
 
     def _next(self) -> None:
         """Send the next message if none is being answered."""
@@ -236,35 +228,13 @@ class SessionClient(QObject):
             return
         if self._engine is None and not self._start_engine():
             return
-        if not self._known.is_open:
+        if not self._is_open:
             self._send("open", self._opening)
             return
-        change = self._difference()
-        if change is not None:
-            self._send("teach", change)
-        elif self._save is not None:
-            self._send("save", self._save)
-        elif self._view is not None:
-            self._send("view", self._view)
-        elif self._suggest is not None:
-            self._send("suggest", self._suggest)
-        elif self._probe is not None:
-            self._send("probe", self._probe)
-        elif self._judge:
-            self._send("agreement", NoOptions())
-
-    def _difference(self) -> TeachSamples | None:
-        """Return the next message that brings the engine closer to the samples; None if it has them."""
-        known = self._known.samples
-        removed = tuple(name for name in known if name not in self._samples or name in self._refused)
-        changed = [
-            spec for name, spec in self._samples.items() if known.get(name) != spec and name not in self._refused
-        ][: self._batch]
-        if not removed and not changed:
-            return None
-        used = {spec.class_id for spec in changed} - set(self._known.classes)
-        classes = tuple(entry for number, entry in self._classes.items() if number in used)
-        return TeachSamples(tuple(spec.to_json() for spec in changed), removed, classes)
+        change = self._samples.difference()
+        message = ("teach", change) if change is not None else self._wishes.take()
+        if message is not None:
+            self._send(*message)
 
     def _start_engine(self) -> bool:
         try:
@@ -279,20 +249,10 @@ class SessionClient(QObject):
         self.logged.emit(level, text)
 
     def _send(self, name: str, request: Request) -> None:
-        if self._engine is None:
+        if self._engine is None or self._opening is None:
             return
         self._idle.stop()
-        self._sent = _Sent(self._engine.send(name, request.to_json()), name, request)
-        if name == "view":
-            self._view = None
-        elif name == "probe":
-            self._probe = None
-        elif name == "suggest":
-            self._suggest = None
-        elif name == "save":
-            self._save = None
-        elif name == "agreement":
-            self._judge = False
+        self._sent = _Sent(self._engine.send(name, request.to_json()), name, request, self._opening)
         self._timer.start()
         if name != "probe":  # too short to be shown
             self.working.emit(name, 0, 0)
@@ -332,7 +292,9 @@ class SessionClient(QObject):
             self.working.emit(sent.name, reply.done, reply.total)
             return
         self._sent = None
-        if reply.error is not None:
+        if sent.opening is not self._opening:
+            pass  # an answer about another raster
+        elif reply.error is not None:
             self._take_error(sent, reply.error)
         else:
             try:
@@ -347,15 +309,15 @@ class SessionClient(QObject):
 
     def _take_result(self, sent: _Sent, result: Any) -> None:
         if sent.name == "open":
-            self._known = _Known(is_open=True)
+            self._is_open = True
+            self._samples.forget()
             self.opened.emit(result)
         elif isinstance(sent.request, TeachSamples):
-            self._batch = min(self._batch * 2, _BATCH)
-            self._remember(sent.request)
+            self._samples.remember(sent.request)
             self.taught.emit(result)
         elif sent.name == "view":
             self._deaths = 0
-            self._known.is_warm = True
+            self._is_warm = True
             if not sent.cancelled:
                 self.viewed.emit(result)
         elif sent.name == "probe":
@@ -370,38 +332,27 @@ class SessionClient(QObject):
             self._deaths = 0
             self.saved.emit(result)
 
-    def _remember(self, request: TeachSamples) -> None:
-        """Note what the engine has been taught."""
-        for name in request.remove:
-            self._known.samples.pop(name, None)
-        for value in request.samples:
-            spec = SampleSpec.from_json(value)
-            self._known.samples[spec.id] = spec
-        self._known.classes.update({int(entry["id"]): entry for entry in request.classes})
-
     def _take_error(self, sent: _Sent, error: LandCoverError) -> None:
         if isinstance(error, RunCancelled) or sent.name == "probe":
             self._search_again(sent)
             return
-        if isinstance(sent.request, TeachSamples) and error.code in ("request", "classes") and sent.request.samples:
-            if len(sent.request.samples) > 1:
-                self._batch = len(sent.request.samples) // 2  # find the sample that cannot be used
+        if isinstance(sent.request, TeachSamples):
+            name = self._samples.refuse(sent.request, error)
+            if name:
+                self.refused.emit(name, str(error))
+            if name is not None:
                 return
-            spec = SampleSpec.from_json(sent.request.samples[0])
-            self._refused[spec.id] = spec, str(error)
-            self.refused.emit(spec.id, str(error))
-            return
         self._fail(sent.name, error)
 
     def _search_again(self, sent: _Sent) -> None:
         """Continue a search that was interrupted."""
-        if isinstance(sent.request, SuggestRequest) and self._suggest is None and not sent.is_unwanted:
-            self._suggest = sent.request
+        if isinstance(sent.request, SuggestRequest) and not sent.is_unwanted:
+            self._wishes.put_back("suggest", sent.request)
 
     def _fail(self, name: str, error: LandCoverError) -> None:
         """Report an error; the engine would fail in the same way again, so nothing more is asked for."""
         if name in ("engine", "open", "teach"):
-            self._forget_wishes()
+            self._wishes = Wishes()
             self._end_engine()
         self.working.emit("", 0, 0)
         self.failed.emit(name, error)
@@ -419,15 +370,15 @@ class SessionClient(QObject):
             self._deaths = 0
             self._fail("engine", error)
             return
-        if isinstance(sent.request, ViewRequest) and self._view is None:
-            self._view = sent.request
-        elif isinstance(sent.request, SaveModel) and self._save is None:
-            self._save = sent.request
+        if isinstance(sent.request, (ViewRequest, SaveModel)):
+            self._wishes.put_back(sent.name, sent.request)
         self._search_again(sent)
         self.logged.emit("warning", str(error))
         self.said.emit(
             "warning",
-            tr("The engine ended unexpectedly and was started again with {n} samples.").format(n=len(self._samples)),
+            tr("The engine ended unexpectedly and was started again with {n} samples.").format(
+                n=len(self._samples.samples)
+            ),
         )
         self._next()
 
@@ -437,8 +388,9 @@ class SessionClient(QObject):
 
     def _end_engine(self) -> None:
         engine, sent = self._engine, self._sent
-        self._engine, self._sent, self._known = None, None, _Known()
-        self._batch = _BATCH
+        self._engine, self._sent = None, None
+        self._is_open = self._is_warm = False
+        self._samples.forget()
         self._timer.stop()
         self._idle.stop()
         if engine is not None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Callable
 
@@ -18,7 +17,9 @@ from qgis.core import (
 )
 from qgis.gui import QgsMapCanvas
 from qgis.PyQt.QtCore import QTimer, pyqtSignal
+from qgis.PyQt.QtWidgets import QDialog
 
+from dubai_landcover_plugin.gui.panel.class_dialog import ClassDialog
 from dubai_landcover_plugin.gui.panel.classified import Classified, is_classified, read_classified
 from dubai_landcover_plugin.gui.panel.correct_tab import CorrectBar, CorrectHeader, CorrectTab
 from dubai_landcover_plugin.gui.panel.correcting import Correcting
@@ -28,6 +29,7 @@ from dubai_landcover_plugin.gui.panel.coverage import part_of_class
 from dubai_landcover_plugin.gui.panel.keep import open_dialog
 from dubai_landcover_plugin.gui.panel.layer_choice import LayerChoice
 from dubai_landcover_plugin.gui.panel.region_task import RegionTask
+from dubai_landcover_plugin.gui.panel.subject import NEW_COLOURS
 from dubai_landcover_plugin.gui.panel.tab_drawing import TabDrawing, ask_geopackage, reported
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import RequestError
@@ -58,20 +60,19 @@ class CorrectDrawing(TabDrawing):
         bar: CorrectBar,
         active_layer: Callable[[], QgsMapLayer | None],
     ) -> None:
-        super().__init__(canvas, tab)
+        self.correcting = Correcting()
+        super().__init__(canvas, tab, self.correcting)
         self._tab: CorrectTab = tab
         self._header, self._bar, self._active_layer = header, bar, active_layer
-        self.correcting = Correcting()
         self._tasks: list[RegionTask] = []
         tab.feature_shown.connect(lambda name: self.go_to(self.correcting.extent_of(name)))
-        tab.delete_asked.connect(self.delete)
-        tab.class_asked.connect(self.set_class)
         self._rasters, self._layers = LayerChoice(header.raster), LayerChoice(header.layer)
         self._rasters.chosen.connect(self.choose_raster)
         self._layers.chosen.connect(self._choose_layer)
         header.new_layer.clicked.connect(self._ask_layer)
         header.shown_changed.connect(self._set_visible)
         header.opacity_changed.connect(self._set_opacity)
+        tab.new_class.clicked.connect(self._ask_class)
         bar.apply.clicked.connect(self.apply)
         self.tool.drawn.connect(self.draw)
         self.tool.picked.connect(self.pick)
@@ -120,7 +121,7 @@ class CorrectDrawing(TabDrawing):
     def refresh(self) -> None:
         """Show corrections and classes."""
         tab, header, correcting = self._tab, self._header, self.correcting
-        colours = {} if correcting.raster is None else correcting.raster.colours
+        colours = correcting.colours
         tab.set_classes(correcting.classes, colours, correcting.counts())
         tab.set_corrections(correcting.corrections, correcting.problems, colours)
         tab.undo.setEnabled(correcting.can_undo)
@@ -166,30 +167,6 @@ class CorrectDrawing(TabDrawing):
         return bool(self._tasks)
 
     @reported
-    def undo(self, *_: object) -> None:
-        """Take back the last change."""
-        self.acted.emit()
-        self.correcting.undo()
-
-    @reported
-    def redo(self, *_: object) -> None:
-        """Do a change again."""
-        self.acted.emit()
-        self.correcting.redo()
-
-    @reported
-    def delete(self, names: Sequence[str]) -> None:
-        """Remove corrections."""
-        self.acted.emit()
-        self.correcting.delete(names)
-
-    @reported
-    def set_class(self, names: Sequence[str], class_name: str) -> None:
-        """Let corrections set another class."""
-        self.acted.emit()
-        self.correcting.set_class(names, self._entry(class_name))
-
-    @reported
     def apply(self, *_: object) -> None:
         """Open Apply Corrections with raster, corrections and a new file filled in."""
         self.acted.emit()
@@ -199,6 +176,18 @@ class CorrectDrawing(TabDrawing):
         open_dialog(
             ALGORITHM, {"INPUT": raster.layer_id, "CORRECTIONS": layer.id(), "OUTPUT": str(corrected_file(raster))}
         )
+
+    @reported
+    def add_class(self, name: str, colour: str) -> None:
+        """Make a class that the raster does not have, and choose it."""
+        made = self.correcting.add_class(name, colour)
+        self._tab.choose_class(self.correcting.classes.index(made) + 1)
+
+    def _ask_class(self) -> None:
+        """Open the dialog of a new class."""
+        dialog = ClassDialog(NEW_COLOURS[len(self.correcting.new_classes) % len(NEW_COLOURS)], self._tab)
+        if dialog.exec() == QDialog.DialogCode.Accepted:
+            self.add_class(*dialog.values())
 
     def areas(self) -> dict[str, tuple[str, QgsGeometry]]:
         """Return class and area, in the CRS of the raster, of the corrections that are selected in the list, or of all.
@@ -210,15 +199,14 @@ class CorrectDrawing(TabDrawing):
         for name in self._tab.selected() or list(self.correcting.corrections):
             one, area = self.correcting.corrections[name], self.correcting.area_of(name)
             if one.source:
-                area = part_of_class(raster.source, area, raster.scheme.find(one.source).id)
+                area = part_of_class(raster.source, area, self.correcting.scheme(raster).find(one.source).id)
             if not area.isEmpty():
                 found[name] = (one.target, area)
         return found
 
     def colour(self) -> str:
         """Return the colour of the chosen class; empty without one."""
-        raster = self.correcting.raster
-        return "" if raster is None else raster.colours.get(self._tab.chosen_class(), "")
+        return self.correcting.colours.get(self._tab.chosen_class(), "")
 
     def _use(self, raster: Classified | None) -> None:
         self._stop_tasks()
@@ -227,17 +215,11 @@ class CorrectDrawing(TabDrawing):
         self._limit_layers()
 
     def _target(self) -> LandCoverClass:
-        return self._entry(self._tab.chosen_class())
+        return self.entry(self._tab.chosen_class())
 
     def _only(self) -> LandCoverClass | None:
         name = self._tab.only_class()
-        return self._entry(name) if name else None
-
-    def _entry(self, name: str) -> LandCoverClass:
-        found = next((entry for entry in self.correcting.classes if entry.name == name), None)
-        if found is None:
-            raise RequestError(tr("Choose a class first."))
-        return found
+        return self.entry(name) if name else None
 
     @reported
     def _take_region(

@@ -111,9 +111,12 @@ class CorrectTab(DrawTab):
         self.only = QComboBox()
         self.only.setToolTip(tr("The only class that the next corrections replace"))
         narrow(self.only)
+        self.new_class = QPushButton(tr("New class…"))
+        self.new_class.setToolTip(tr("Makes a class that the raster does not have yet"))
         limit = QHBoxLayout()
         limit.addWidget(QLabel(tr("Only where it is")))
         limit.addWidget(self.only, 1)
+        limit.addWidget(self.new_class)
         self.arrange(below_classes=(limit,))
 
     def set_classes(

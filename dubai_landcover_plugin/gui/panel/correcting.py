@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Callable
 
@@ -30,8 +31,9 @@ from dubai_landcover_plugin.gui.panel.correction_layer import (
 from dubai_landcover_plugin.gui.panel.corrections import Correction, CorrectionEdits
 from dubai_landcover_plugin.gui.panel.coverage import classes_under
 from dubai_landcover_plugin.gui.panel.drawn_layer import add_on_top, chosen_file, moved, new_id, store_style
-from dubai_landcover_plugin.protocol.classes import NODATA_ID, LandCoverClass
-from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.gui.panel.subject import new_class
+from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.translation import tr
 
 
@@ -48,6 +50,9 @@ class Correcting(QObject):
         self._raster: Classified | None = None
         self._layer: QgsVectorLayer | None = None
         self._edits: CorrectionEdits | None = None
+        self.new_classes: list[LandCoverClass] = []
+        """Classes that the raster does not have."""
+        self._styled: tuple[str, tuple[LandCoverClass, ...]] = "", ()  # layer and classes of its style
         self.problems: dict[str, str] = {}
         """Why a correction has no effect, by id."""
         self.ask_path: Callable[[Path], Path | None] = lambda proposed: None
@@ -65,8 +70,18 @@ class Correcting(QObject):
 
     @property
     def classes(self) -> tuple[LandCoverClass, ...]:
-        """Classes of the raster, Unlabeled last."""
-        return () if self._raster is None else self._raster.scheme.entries
+        """Classes of the raster and new ones, Unlabeled last."""
+        return () if self._raster is None else self.scheme(self._raster).entries
+
+    def scheme(self, raster: Classified) -> ClassScheme:
+        """Return the classes of a raster with the new ones."""
+        return ClassScheme((*raster.scheme.classes, *self.new_classes), raster.scheme.unlabeled)
+
+    @property
+    def colours(self) -> dict[str, str]:
+        """Colours of the classes by name."""
+        shown = {} if self._raster is None else self._raster.colours
+        return {**shown, **{entry.name: entry.colour for entry in self.new_classes}}
 
     @property
     def corrections(self) -> dict[str, Correction]:
@@ -92,7 +107,7 @@ class Correcting(QObject):
 
     def set_raster(self, raster: Classified | None) -> None:
         """Correct another raster, with the corrections of it that there are."""
-        self._raster = raster
+        self._raster, self.new_classes = raster, []
         self.set_layer(None if raster is None else known_layer(raster))
         if raster is not None and self._layer is None:
             path = correction_file(raster)
@@ -115,9 +130,9 @@ class Correcting(QObject):
             layer.afterCommitChanges.connect(self.reload)
             layer.willBeDeleted.connect(self._forget_layer)
             self._edits = CorrectionEdits(CorrectionLayer(layer))
+            self._styled = "", ()
         if layer is not None and self._raster is not None:
             link(layer, self._raster)
-            style_corrections(layer, self.classes, self._raster.colours)
         self._show()
 
     def use_file(self, path: Path) -> None:
@@ -134,6 +149,17 @@ class Correcting(QObject):
         if self._edits is not None:
             self._edits.reload()
         self._show()
+
+    def add_class(self, name: str, colour: str = "") -> LandCoverClass:
+        """Make a class that the raster does not have; Apply Corrections writes it where corrections set it.
+
+        Raises:
+            LandCoverError: if the name or the colour cannot be used.
+        """
+        made = new_class(self.checked_raster().scheme, self.new_classes, name, colour)
+        self.new_classes.append(made)
+        self._show()
+        return made
 
     def draw(
         self,
@@ -166,7 +192,8 @@ class Correcting(QObject):
             raise RequestError(tr("The layer of the corrections is not in the project any more."))
         stored = moved(area.asWkt(), raster.crs, layer.crs()).asWkt()
         name = "" if source is None else source.name
-        self._edits.add({new_id(): Correction(target.name, stored, name, self._next_time())})
+        made = Correction(target.name, stored, name, self._next_time(), self._new_colour(target))
+        self._edits.add({new_id(): made})
         self._show()
 
     def set_class(self, names: Iterable[str], target: LandCoverClass) -> None:
@@ -176,7 +203,8 @@ class Correcting(QObject):
             LandCoverError: if the layer cannot be changed.
         """
         if self._edits is not None:
-            self._edits.set_classes([name for name in names if name in self.corrections], target.name)
+            chosen = [name for name in names if name in self.corrections]
+            self._edits.set_classes(chosen, target.name, colour=self._new_colour(target))
             self._show()
 
     def delete(self, names: Iterable[str]) -> None:
@@ -321,11 +349,28 @@ class Correcting(QObject):
             return now
         return QDateTime.fromString(latest, TIME_FORMAT).addSecs(1).toString(TIME_FORMAT)  # QGIS stores whole seconds
 
+    def _new_colour(self, entry: LandCoverClass) -> str:
+        """Return the colour of a class that the raster does not have; empty for others."""
+        return entry.colour if entry in self.new_classes else ""
+
+    def _find_new_classes(self, raster: Classified) -> None:
+        """Make the classes that corrections set with a colour."""
+        known = {entry.name.casefold() for entry in self.classes} | {str(entry.id) for entry in self.classes}
+        for one in self.corrections.values():
+            if one.colour and one.target and one.target.casefold() not in known:
+                with suppress(LandCoverError):  # an invalid colour: the class stays unknown
+                    self.new_classes.append(new_class(raster.scheme, self.new_classes, one.target, one.colour))
+                known.add(one.target.casefold())
+
     def _show(self) -> None:
-        """Find the corrections without effect, and tell that something changed."""
+        """Find new classes and the corrections without effect, and tell that something changed."""
         self.problems = {}
         raster = self._raster
         if raster is not None:
+            self._find_new_classes(raster)
+            if self._layer is not None and self._styled != (self._layer.id(), self.classes):
+                style_corrections(self._layer, self.classes, self.colours)
+                self._styled = self._layer.id(), self.classes
             names = {entry.name.casefold() for entry in self.classes} | {str(entry.id) for entry in self.classes}
             for name, one in self.corrections.items():
                 unknown = [value for value in (one.target, one.source) if value and value.casefold() not in names]

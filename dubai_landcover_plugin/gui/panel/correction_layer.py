@@ -13,13 +13,14 @@ from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsEditorWidgetSetup,
     QgsFeatureRequest,
+    QgsField,
     QgsFillSymbol,
     QgsProperty,
     QgsRendererCategory,
     QgsSymbolLayer,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QDateTime
+from qgis.PyQt.QtCore import QDateTime, QVariant
 
 from dubai_landcover_plugin.gui.panel.corrections import Changes, Correction
 from dubai_landcover_plugin.gui.panel.drawn_layer import (
@@ -34,14 +35,14 @@ from dubai_landcover_plugin.gui.panel.drawn_layer import (
 )
 from dubai_landcover_plugin.gui.panel.geopackage import cause_of, new_geopackage
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
-from dubai_landcover_plugin.protocol.drawn_layers import FROM, TIME, TO
+from dubai_landcover_plugin.protocol.drawn_layers import COLOUR, FROM, TIME, TO
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.translation import tr
 
 LAYER_NAME = "corrections"
 ID = "correction"
 """Attribute with the id of a correction; the others are those of :mod:`.protocol.drawn_layers`."""
-_TYPES = {ID: ogr.OFTString, FROM: ogr.OFTString, TO: ogr.OFTString, TIME: ogr.OFTDateTime}
+_TYPES = {ID: ogr.OFTString, FROM: ogr.OFTString, TO: ogr.OFTString, TIME: ogr.OFTDateTime, COLOUR: ogr.OFTString}
 TIME_FORMAT = "yyyy-MM-ddTHH:mm:ss"
 _RASTER_ITEM = "LANDCOVER_RASTER"
 """Metadata of the layer in the file: path of the raster, relative to the file."""
@@ -89,10 +90,10 @@ def _add_layer(made: Path, path: Path, crs: QgsCoordinateReferenceSystem, note: 
             layer.SetMetadataItem(_RASTER_ITEM, note)
         layer = dataset = None  # closes the file
     except (RuntimeError, AttributeError) as error:  # GDAL returns None where it raises no exceptions
+        text = "" if isinstance(error, AttributeError) else str(error)
+        cause = cause_of(gdal.GetLastErrorMsg(), text, tr("the disk may be full")).rstrip(".")
         raise OutputError(
-            tr("The layer for corrections cannot be created in {path}: {problem}.").format(
-                path=path, problem=cause_of(gdal.GetLastErrorMsg(), str(error), tr("the disk may be full")).rstrip(".")
-            ),
+            tr("The layer for corrections cannot be created in {path}: {problem}.").format(path=path, problem=cause),
             tr("Free some space, or choose another file for the corrections."),
         ) from error
 
@@ -117,8 +118,11 @@ def has_corrections(path: Path) -> bool:
 
 
 def is_correction_layer(layer: Any) -> bool:
-    """Return whether corrections can be kept in a layer: polygons with their attributes."""
-    return has_polygons(layer, list(_TYPES))
+    """Return whether corrections can be kept in a layer: polygons with their attributes.
+
+    Layers of earlier versions have no colours; the first new class adds the attribute.
+    """
+    return has_polygons(layer, [name for name in _TYPES if name != COLOUR])
 
 
 def noted_raster(path: Path) -> str:
@@ -153,6 +157,7 @@ class CorrectionLayer:
     def read(self) -> dict[str, Correction]:
         """Return the corrections by id; features that others have drawn are named by their number."""
         found = {}
+        has_colours = self.layer.fields().indexOf(COLOUR) >= 0
         for feature in self.layer.getFeatures():
             if not feature.geometry().isEmpty():
                 time = feature[TIME]
@@ -161,6 +166,7 @@ class CorrectionLayer:
                     geometry=feature.geometry().asWkt(),
                     source=text_of(feature[FROM]),
                     time=time.toString(TIME_FORMAT) if isinstance(time, QDateTime) else "",
+                    colour=text_of(feature[COLOUR]) if has_colours else "",
                 )
         return found
 
@@ -173,6 +179,8 @@ class CorrectionLayer:
         """
         layer = self.layer
         check_writable(layer)
+        if any(one is not None and one.colour for one in changes.values()):
+            self._add_colours()
         present = {id_of(feature, ID): feature.id() for feature in layer.getFeatures()}
         index = layer.fields().indexOf
         added, changed, removed = [], {}, []
@@ -180,10 +188,28 @@ class CorrectionLayer:
             if one is None:
                 removed += [present[name]] if name in present else []
             elif name in present:
-                changed[present[name]] = {index(FROM): one.source, index(TO): one.target}
+                values = {FROM: one.source, TO: one.target, COLOUR: one.colour}
+                changed[present[name]] = {index(key): value for key, value in values.items() if index(key) >= 0}
             else:
-                added.append(polygon_feature(layer, one.geometry, _values(name, one)))
+                values = {key: value for key, value in _values(name, one).items() if index(key) >= 0}
+                added.append(polygon_feature(layer, one.geometry, values))
         store_features(layer, added, changed, removed)
+
+    def _add_colours(self) -> None:
+        """Add the attribute for the colours of new classes, which layers of earlier versions do not have.
+
+        Raises:
+            OutputError: if the file cannot be written.
+        """
+        layer = self.layer
+        if layer.fields().indexOf(COLOUR) >= 0:
+            return
+        if not layer.dataProvider().addAttributes([QgsField(COLOUR, QVariant.String)]):
+            raise OutputError(
+                tr("The layer '{name}' cannot store the colour of a new class.").format(name=layer.name()),
+                tr("Choose another file for the corrections."),
+            )
+        layer.updateFields()
 
 
 def _values(name: str, correction: Correction) -> dict[str, Any]:
@@ -194,6 +220,7 @@ def _values(name: str, correction: Correction) -> dict[str, Any]:
         FROM: correction.source,
         TO: correction.target,
         TIME: time if time.isValid() else QDateTime.currentDateTime(),
+        COLOUR: correction.colour,
     }
 
 
@@ -213,7 +240,9 @@ def style_corrections(layer: QgsVectorLayer, classes: Sequence[LandCoverClass], 
     layer.setEditorWidgetSetup(index(TO), QgsEditorWidgetSetup("ValueMap", {"map": choices}))
     everywhere = {tr("all classes"): ""}
     layer.setEditorWidgetSetup(index(FROM), QgsEditorWidgetSetup("ValueMap", {"map": [everywhere, *choices]}))
-    layer.setEditorWidgetSetup(index(ID), QgsEditorWidgetSetup("Hidden", {}))
+    for name in (ID, COLOUR):
+        if index(name) >= 0:
+            layer.setEditorWidgetSetup(index(name), QgsEditorWidgetSetup("Hidden", {}))
     layer.triggerRepaint()
 
 

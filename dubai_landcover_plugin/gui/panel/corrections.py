@@ -21,12 +21,14 @@ class Correction:
         geometry: Polygon in the CRS of the layer, as WKT.
         source: Name of the class that it replaces; empty for all classes.
         time: When it was drawn, ISO 8601; later ones are applied after earlier ones.
+        colour: Colour of the class that it sets where the raster does not have it; empty else.
     """
 
     target: str
     geometry: str
     source: str = ""
     time: str = ""
+    colour: str = ""
 
 
 class CorrectionStore(Protocol):
@@ -70,16 +72,21 @@ class CorrectionEdits:
         """Add corrections by new ids, as one change."""
         self._change(dict(corrections))
 
-    def set_classes(self, ids: Iterable[str], target: str | None = None, source: str | None = None) -> None:
+    def set_classes(
+        self, ids: Iterable[str], target: str | None = None, source: str | None = None, colour: str = ""
+    ) -> None:
         """Change the classes of corrections, as one change.
 
         Args:
             ids: The corrections.
             target: Class to set; None leaves it.
             source: Class to replace, empty for all; None leaves it.
+            colour: Colour of the class to set where the raster does not have it.
         """
         given = {"target": target, "source": source}
         values = {name: value for name, value in given.items() if value is not None}
+        if target is not None:
+            values["colour"] = colour
         self._change({name: replace(self.corrections[name], **values) for name in ids})
 
     def remove(self, ids: Iterable[str]) -> None:

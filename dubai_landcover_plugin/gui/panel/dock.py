@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from typing import Any
 
-from qgis.core import Qgis, QgsPointXY, QgsProject, QgsRasterLayer
+from qgis.core import Qgis, QgsPointXY, QgsProject, QgsRasterLayer, QgsRectangle
 from qgis.gui import QgsDockWidget
 from qgis.PyQt.QtCore import QCoreApplication, QTimer
 from qgis.PyQt.QtWidgets import (
     QLabel,
-    QMessageBox,
     QProgressBar,
     QSizePolicy,
     QStackedWidget,
@@ -25,28 +23,19 @@ from dubai_landcover_plugin.gui.panel.correct_drawing import CorrectDrawing
 from dubai_landcover_plugin.gui.panel.correct_tab import CorrectBar, CorrectHeader, CorrectTab
 from dubai_landcover_plugin.gui.panel.drawing import Drawing
 from dubai_landcover_plugin.gui.panel.header import Header
-from dubai_landcover_plugin.gui.panel.keep import (
-    SAMPLES_ALGORITHM,
-    KeepBar,
-    ask_model_file,
-    open_dialog,
-    open_run_dialog,
-    proposed_model_file,
-    refresh_algorithms,
-    run_parameters,
-)
+from dubai_landcover_plugin.gui.panel.keep import SAMPLES_ALGORITHM, KeepBar, open_dialog, run_parameters
+from dubai_landcover_plugin.gui.panel.keeping import Keeping
 from dubai_landcover_plugin.gui.panel.look import Look
 from dubai_landcover_plugin.gui.panel.look_tab import LookTab
 from dubai_landcover_plugin.gui.panel.notice import Notice, log
-from dubai_landcover_plugin.gui.panel.samples import Sample
-from dubai_landcover_plugin.gui.panel.subject import Subject, make_subject
+from dubai_landcover_plugin.gui.panel.rectangle_tool import RectangleTool
+from dubai_landcover_plugin.gui.panel.subject import Subject, make_subject, teaching_needs_a_file
 from dubai_landcover_plugin.gui.panel.teach_tab import TeachTab
 from dubai_landcover_plugin.gui.panel.teaching import Teaching
 from dubai_landcover_plugin.gui.panel.view_layer import ViewLayer
 from dubai_landcover_plugin.protocol.errors import LandCoverError
-from dubai_landcover_plugin.protocol.requests.session import Agreement, Opened, Saved, SaveModel, ViewResult
+from dubai_landcover_plugin.protocol.requests.session import Agreement, Opened, ViewResult
 from dubai_landcover_plugin.protocol.translation import tr
-from dubai_landcover_plugin.runner.settings import available_models
 
 _JUDGE_MS = 1500  # after the last sample, the agreement is computed
 _REST_MS = 200  # after which a resting cursor is read with the probabilities of all classes
@@ -74,13 +63,12 @@ class LandCoverDock(QgsDockWidget):
         self.setObjectName("LandCoverDock")
         self._canvas = iface.mapCanvas()
         self._subject: Subject | None = None
-        self._saved: tuple[dict[str, Sample], str] | None = None  # samples and their model file
-        self._run_after_saving = False
-        self._saving: dict[str, Sample] = {}
         self.client = SessionClient(self)
         self.look = Look(self._canvas, self.client, ViewLayer(self))
         self.teaching = Teaching(self.client)
         self.header, self.look_tab, self.teach_tab, self.keep = Header(), LookTab(), TeachTab(), KeepBar()
+        self.keeping = Keeping(self, self.keep, self.header, self.client, self.teaching)
+        self.rectangle = RectangleTool(self._canvas, self.look_tab.rectangle)
         self.notice, self.work, self.progress = Notice(), QLabel(), QProgressBar()
         self.correct_header, self.correct_tab, self.correct_bar = CorrectHeader(), CorrectTab(), CorrectBar()
         self.tabs, self._headers, self._bars = QTabWidget(), QStackedWidget(), QStackedWidget()
@@ -124,16 +112,18 @@ class LandCoverDock(QgsDockWidget):
         header.changed.connect(self.choose)
         header.switched.connect(self.switch)
         header.opacity_changed.connect(self.look.view_layer.set_opacity)
-        self.keep.save.clicked.connect(self._save_clicked)
-        self.keep.run.clicked.connect(self.run)
+        self.keeping.acted.connect(self.notice.clear)
+        self.keeping.said.connect(self.notice.show_message)
+        self.rectangle.drawn.connect(self.look_at)
+        self.look_tab.whole.clicked.connect(lambda: self.look_at(None))
         client.opened.connect(self._show_opened)
         client.failed.connect(self._show_failure)
         client.said.connect(lambda level, text: self.notice.show_message(level, text, passing=level == "info"))
         client.logged.connect(_log)
         client.working.connect(self._show_work)
         client.judged.connect(self._show_agreement)
-        client.saved.connect(self._show_saved)
         self.look.shown.connect(self._show_view)
+        self.look.drawing.connect(self._show_drawing)
         self.look.missed.connect(lambda text: self.notice.show_message("info", text, passing=True))
         self.teaching.taught.connect(self._follow_samples)
         self.teaching.changed.connect(self._show_classes)
@@ -166,6 +156,7 @@ class LandCoverDock(QgsDockWidget):
         self._canvas.xyCoordinates.disconnect(self._move)
         for timer in (self._judging, self._reading, self._resting):
             timer.stop()
+        self.rectangle.close()
         self.look.close()
         self.drawing.close()
         self.correct_drawing.close()
@@ -186,14 +177,17 @@ class LandCoverDock(QgsDockWidget):
         if subject == self._subject and subject is not None:
             return
         self.look.stop()
-        self._subject, self._saved = subject, None
+        self._subject = subject
         self.client.stop()
-        if subject is not None:
-            self.client.open(subject.opening)
+        if subject is not None and subject.is_file:
+            self.client.open(subject.opening())
+        self.keeping.set_subject(subject)
         self.drawing.set_subject(subject)
         self.look_tab.show_result(None)
-        for widget in (self.header.look, self.keep):
+        for widget in (self.header.look, self.look_tab.rectangle):
             widget.setEnabled(subject is not None)
+        self.look_tab.rectangle.setChecked(False)
+        self.look_tab.whole.setEnabled(False)
         if subject is None:
             self.header.look.setChecked(False)
         elif self.header.look.isChecked():
@@ -209,6 +203,17 @@ class LandCoverDock(QgsDockWidget):
             self.look_tab.show_result(None)
             self.teach_tab.change.setText("")
 
+    def look_at(self, rectangle: QgsRectangle | None) -> None:
+        """Classify nothing but a rectangle, in the CRS of the canvas; None for all that the canvas shows."""
+        self.notice.clear()
+        if self._subject is None or not self.look.set_rectangle(rectangle, self._subject):
+            return
+        self.look_tab.whole.setEnabled(rectangle is not None)
+        if rectangle is None:
+            self.look_tab.rectangle.setChecked(False)
+        else:
+            self.header.look.setChecked(True)
+
     def _show_tab(self, *_: object) -> None:
         """Show what belongs to a tab; the other tab stops drawing."""
         corrects = self.tabs.currentWidget() is self.correct_tab
@@ -216,8 +221,12 @@ class LandCoverDock(QgsDockWidget):
             stack.setCurrentIndex(int(corrects))
         self.notice.clear()
         (self.drawing if corrects else self.correct_drawing).choose_tool("")
+        if self.tabs.currentWidget() is not self.look_tab:
+            self.look_tab.rectangle.setChecked(False)
         if corrects:
             self.correct_drawing.choose_default()
+        elif self.tabs.currentWidget() is self.teach_tab and self._subject is not None and not self._subject.is_file:
+            self.notice.show_message("info", teaching_needs_a_file(self._subject))
 
     def _teach_corrections(self, *_: object) -> None:
         """Add corrections to the samples of the tab Teach."""
@@ -238,55 +247,6 @@ class LandCoverDock(QgsDockWidget):
         image = {} if self._subject is None else run_parameters(self._subject, self.header.model_path)
         if layer is not None:
             open_dialog(SAMPLES_ALGORITHM, {**image, "LABELS": layer.id()})
-
-    def _save_clicked(self, *_: object) -> None:
-        self.ask_save()
-
-    def ask_save(self, run: bool = False) -> None:
-        """Ask for a file and save the model; ``run`` opens Segment Land Cover with it afterwards."""
-        if self._subject is None:
-            return
-        if not self.teaching.usable():
-            self.notice.show_message("info", tr("There are no samples yet, so there is nothing to save."))
-            return
-        path = ask_model_file(self, proposed_model_file(self._subject))
-        if path is not None:
-            self._run_after_saving = run
-            self.save(str(path))
-
-    def save(self, path: str) -> None:
-        """Save the taught model."""
-        self.notice.clear()
-        self._saving = dict(self.teaching.samples)
-        self.client.save(SaveModel(path, overwrite=True))
-
-    def run(self) -> None:
-        """Open Segment Land Cover with raster and model; samples that are in no model file are asked about."""
-        if self._subject is None:
-            return
-        model = self.header.model_path
-        if self._saved is not None and self._saved[0] == self.teaching.samples:
-            model = self._saved[1]
-        elif self.teaching.usable():
-            answer = self._ask_about_samples()
-            if answer == QMessageBox.StandardButton.Save:
-                self.ask_save(run=True)
-            if answer != QMessageBox.StandardButton.Ignore:
-                return
-        open_run_dialog(run_parameters(self._subject, model))
-
-    def _ask_about_samples(self) -> Any:
-        box = QMessageBox(self)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(tr("Run on whole raster"))
-        box.setText(tr("The samples are not in a model file yet."))
-        box.setInformativeText(tr("Save the taught model first, or run the model as it was before teaching?"))
-        buttons = QMessageBox.StandardButton
-        box.setStandardButtons(buttons.Save | buttons.Ignore | buttons.Cancel)
-        box.button(buttons.Save).setText(tr("Save as model…"))
-        box.button(buttons.Ignore).setText(tr("Run without the samples"))
-        box.setDefaultButton(buttons.Save)
-        return box.exec()
 
     def _show_opened(self, opened: Opened) -> None:
         for text in opened.notes:
@@ -314,6 +274,14 @@ class LandCoverDock(QgsDockWidget):
         self.progress.setRange(0, total if name else 1)
         self.progress.setValue(done if name else 0)
 
+    def _show_drawing(self, is_on: bool) -> None:
+        """Show that a view is drawn to a file; the engine's work follows."""
+        if is_on:
+            self.work.setText(tr("Drawing the view…"))
+            self.progress.setRange(0, 0)
+        elif not self.client.is_busy:
+            self._show_work("", 0, 0)
+
     def _show_search(self, is_on: bool) -> None:
         self.work.setText(tr("Finding the region…") if is_on else " ")
         self.progress.setRange(0, 0 if is_on else 1)
@@ -338,18 +306,6 @@ class LandCoverDock(QgsDockWidget):
 
     def _show_agreement(self, found: Agreement) -> None:
         self.teach_tab.show_agreement(found)
-
-    def _show_saved(self, saved: Saved) -> None:
-        self._saved = self._saving, saved.output
-        refresh_algorithms()
-        self.header.add_file(saved.output, choose=False)
-        name = os.path.splitext(os.path.basename(saved.output))[0]
-        listed = str(available_models().get(name, "")) == saved.output
-        text = tr("Saved as {path}. The tools list it as '{name}'." if listed else "Saved as {path}.")
-        self.notice.show_message("info", text.format(path=saved.output, name=name))
-        if self._run_after_saving and self._subject is not None:
-            self._run_after_saving = False
-            open_run_dialog(run_parameters(self._subject, saved.output))
 
     def _follow_samples(self) -> None:
         """Classify the view anew after a change of the samples."""
@@ -395,7 +351,8 @@ class LandCoverDock(QgsDockWidget):
             self.header.look.setChecked(False)
             self.look.stop()
             self.client.stop()
-            self._subject, self._saved = None, None
+            self._subject = None
+            self.keeping.set_subject(None)
             self.drawing.set_subject(None)
 
 

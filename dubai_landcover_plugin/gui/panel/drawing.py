@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,17 @@ from qgis.PyQt.QtWidgets import QDialog
 
 from dubai_landcover_plugin.gui.panel.class_dialog import ClassDialog
 from dubai_landcover_plugin.gui.panel.layer_choice import LayerChoice
-from dubai_landcover_plugin.gui.panel.samples import create_samples, has_samples, is_sample_layer, open_samples
+from dubai_landcover_plugin.gui.panel.samples import (
+    create_samples,
+    has_samples,
+    is_sample_layer,
+    open_samples,
+    sample_file,
+)
 from dubai_landcover_plugin.gui.panel.subject import NEW_COLOURS, Subject
 from dubai_landcover_plugin.gui.panel.tab_drawing import TabDrawing, ask_geopackage, reported
 from dubai_landcover_plugin.gui.panel.teach_tab import TeachTab
-from dubai_landcover_plugin.gui.panel.teaching import Teaching, sample_file
-from dubai_landcover_plugin.protocol.classes import LandCoverClass
-from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.gui.panel.teaching import Teaching
 from dubai_landcover_plugin.protocol.requests.session import Suggested
 from dubai_landcover_plugin.protocol.translation import tr
 
@@ -33,14 +36,12 @@ class Drawing(TabDrawing):
     """
 
     def __init__(self, canvas: QgsMapCanvas, tab: TeachTab, teaching: Teaching) -> None:
-        super().__init__(canvas, tab)
+        super().__init__(canvas, tab, teaching)
         self._tab: TeachTab = tab
         self._teaching = teaching
         self._subject: Subject | None = None
         self._visited: list[tuple[float, float]] = []
         tab.feature_shown.connect(self._go_to_sample)
-        tab.delete_asked.connect(self.delete)
-        tab.class_asked.connect(self.set_class)
         tab.new_class.clicked.connect(self._ask_class)
         tab.next.clicked.connect(self.search)
         self._layers = LayerChoice(tab.layer)
@@ -58,7 +59,7 @@ class Drawing(TabDrawing):
         self._visited.clear()
         self._tab.show_search(False)
         self._teaching.set_subject(subject)
-        self.set_ground(subject)
+        self.set_ground(subject if subject is not None and subject.is_file else None)
         self._limit_layers()
 
     def close(self) -> None:
@@ -85,31 +86,7 @@ class Drawing(TabDrawing):
         self.acted.emit()
         self.forget_spot()
         crs = self._canvas.mapSettings().destinationCrs()
-        self._teaching.draw(geometry, crs, self._entry(self._tab.chosen_class()), kind, self._tab.width_box.value())
-
-    @reported
-    def undo(self, *_: object) -> None:
-        """Take back the last change."""
-        self.acted.emit()
-        self._teaching.undo()
-
-    @reported
-    def redo(self, *_: object) -> None:
-        """Do a change again."""
-        self.acted.emit()
-        self._teaching.redo()
-
-    @reported
-    def delete(self, names: Sequence[str]) -> None:
-        """Remove samples."""
-        self.acted.emit()
-        self._teaching.delete(names)
-
-    @reported
-    def set_class(self, names: Sequence[str], class_name: str) -> None:
-        """Give samples another class."""
-        self.acted.emit()
-        self._teaching.set_class(names, self._entry(class_name))
+        self._teaching.draw(geometry, crs, self.entry(self._tab.chosen_class()), kind, self._tab.width_box.value())
 
     @reported
     def add_class(self, name: str, colour: str) -> None:
@@ -149,12 +126,6 @@ class Drawing(TabDrawing):
             percent=round(100 * found.searched / max(found.windows, 1))
         )
         self.said.emit("info", f"{confidence} {tr('Label it if you know it.')} {share}")
-
-    def _entry(self, name: str) -> LandCoverClass:
-        found = next((entry for entry in self._teaching.classes if entry.name == name), None)
-        if found is None:
-            raise RequestError(tr("Choose a class first."))
-        return found
 
     def colour(self) -> str:
         """Return the colour of the chosen class; empty without one."""

@@ -1,12 +1,22 @@
-"""The tab Look: classes of the view and of the place under the cursor."""
+"""The tab Look: what is classified, classes of the view and of the place under the cursor."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtGui import QColor, QIcon, QPixmap
-from qgis.PyQt.QtWidgets import QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import (
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QToolButton,
+    QTreeWidget,
+    QTreeWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
 
 from dubai_landcover_plugin.gui.panel.view_layer import Reading
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
@@ -32,6 +42,17 @@ class LookTab(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.rectangle, self.whole = QToolButton(), QToolButton()
+        self.rectangle.setIcon(QgsApplication.getThemeIcon("/mActionSelectRectangle.svg"))
+        self.rectangle.setText(tr("Rectangle"))
+        self.rectangle.setToolTip(tr("Drag a rectangle on the map: nothing else is classified"))
+        self.rectangle.setCheckable(True)
+        self.rectangle.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
+        self.whole.setText(tr("Whole view"))
+        self.whole.setToolTip(tr("Classify all that the map shows again"))
+        self.whole.setEnabled(False)
+        for button in (self.rectangle, self.whole):
+            button.setAutoRaise(True)
         self.classes = QTreeWidget()
         self.classes.setHeaderLabels([tr("Class"), tr("View"), tr("Cursor")])
         self.classes.headerItem().setToolTip(1, tr("Share of the view"))
@@ -51,7 +72,12 @@ class LookTab(QWidget):
         self.place.setMinimumHeight(24)
         self.view = QLabel()
         self.view.setWordWrap(True)
+        tools = QHBoxLayout()
+        tools.addWidget(self.rectangle)
+        tools.addWidget(self.whole)
+        tools.addStretch(1)
         layout = QVBoxLayout(self)
+        layout.addLayout(tools)
         layout.addWidget(self.classes)
         layout.addWidget(self.place)
         layout.addWidget(self.view)

@@ -36,6 +36,7 @@ from dubai_landcover_plugin.gui.panel.drawn_layer import (
 )
 from dubai_landcover_plugin.gui.panel.field_types import REAL, TEXT, TIME
 from dubai_landcover_plugin.gui.panel.geopackage import cause_of, new_geopackage
+from dubai_landcover_plugin.gui.panel.subject import Subject
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.translation import tr
@@ -225,3 +226,10 @@ def _values(name: str, sample: Sample) -> dict[str, Any]:
 
 def _time(value: Any) -> str:
     return value.toString(_TIME_FORMAT) if isinstance(value, QDateTime) else ""
+
+
+def sample_file(subject: Subject) -> Path:
+    """Return the GeoPackage for the samples of a raster: in the folder of the project, else of the raster."""
+    home = QgsProject.instance().homePath()
+    folder = Path(home) if home else Path(subject.source).parent
+    return folder / f"{Path(subject.source).stem}_samples.gpkg"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer, QgsRectangle
 
 from dubai_landcover_plugin.processing.inputs import raster_input
 from dubai_landcover_plugin.processing.layer_styles import class_colours
+from dubai_landcover_plugin.processing.raster_copies import RasterInput
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, read_metadata
@@ -27,12 +28,13 @@ class Subject:
     Args:
         layer_id: The layer.
         name: Its name.
-        source: Path of the raster.
+        source: Path of the raster, or else the name of the layer.
         crs: CRS of the layer.
         extent: Its extent in that CRS.
         pixel: Width of a pixel in units of the CRS.
         model: The model.
-        opening: Request that opens both.
+        options: Options of views.
+        copied: The layer where the engine cannot open it, such as a web layer: views are drawn to files. None else.
     """
 
     layer_id: str
@@ -42,36 +44,47 @@ class Subject:
     extent: QgsRectangle
     pixel: float
     model: BundleMetadata
-    opening: OpenSession
+    options: SegmentOptions
+    copied: RasterInput | None = field(default=None, compare=False)
+
+    @property
+    def is_file(self) -> bool:
+        """Whether the engine opens the raster itself."""
+        return self.copied is None
+
+    def opening(self, path: str = "") -> OpenSession:
+        """Return the request that opens the raster, or a file that was drawn of it, with the model."""
+        return OpenSession(path or self.source, self.options)
 
 
 def make_subject(layer: QgsRasterLayer, model_path: str) -> Subject:
     """Return what the panel works on.
 
     Raises:
-        RequestError: if the engine cannot read the layer.
         BundleError: if the model cannot be read.
     """
     model = read_metadata(model_path)
     found = raster_input(layer)
-    if not found.path:
-        raise RequestError(
-            tr("The layer '{name}' cannot be classified while you look: {reason}.").format(
-                name=layer.name(), reason=found.reason
-            ),
-            tr("Save the part of interest with Export > Save As… and choose that layer, or run Segment Land Cover."),
-        )
     options = SegmentOptions(model=model_path, crs=found.crs_override or None, nodata=found.nodata)
     return Subject(
         layer_id=layer.id(),
         name=layer.name(),
-        source=found.path,
+        source=found.path or layer.name(),
         crs=layer.crs(),
         extent=layer.extent(),
         pixel=layer.rasterUnitsPerPixelX(),
         model=model,
-        opening=OpenSession(found.path, options),
+        options=options,
+        copied=None if found.path else found,
     )
+
+
+def teaching_needs_a_file(subject: Subject) -> str:
+    """Return why samples cannot be drawn on a layer whose views are drawn to files, and what to do."""
+    return tr(
+        "Teaching needs a raster file, and '{name}' is none: {reason}. Save the part of interest with "
+        "Export > Save As…, and choose that layer. The tab Look works here."
+    ).format(name=subject.name, reason="" if subject.copied is None else subject.copied.reason)
 
 
 def colours_of(scheme: ClassScheme, new: Sequence[LandCoverClass], natural: bool) -> dict[str, str]:

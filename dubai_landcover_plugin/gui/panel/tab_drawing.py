@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import Any, Callable, Protocol
@@ -24,7 +25,8 @@ from qgis.PyQt.QtWidgets import QFileDialog, QWidget
 from dubai_landcover_plugin.gui.panel.draw_tab import DrawTab
 from dubai_landcover_plugin.gui.panel.keys import SampleKeys
 from dubai_landcover_plugin.gui.panel.sample_tool import SampleTool
-from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.classes import LandCoverClass
+from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.translation import tr
 
 _BRUSH_PX = 6  # default width of the brush, px of the raster
@@ -61,12 +63,33 @@ class Ground(Protocol):
         """Width of a pixel in units of the CRS."""
 
 
+class Edits(Protocol):
+    """The features that a tab draws. Changes raise :class:`.LandCoverError` where they cannot be stored."""
+
+    @property
+    def classes(self) -> Sequence[LandCoverClass]:
+        """Classes that features can have."""
+
+    def undo(self) -> object:
+        """Take back the last change."""
+
+    def redo(self) -> object:
+        """Do a change again."""
+
+    def delete(self, names: Iterable[str]) -> None:
+        """Remove features."""
+
+    def set_class(self, names: Iterable[str], entry: LandCoverClass) -> None:
+        """Give features another class."""
+
+
 class TabDrawing(QObject):
-    """What tabs that draw have in common: the map tool, its keys, the width of the brush, going to places.
+    """What tabs that draw have in common: the map tool, its keys, changes of what was drawn, going to places.
 
     Args:
         canvas: The map canvas.
         tab: The widgets.
+        edits: What is drawn.
     """
 
     said = pyqtSignal(str, str)
@@ -74,10 +97,11 @@ class TabDrawing(QObject):
     acted = pyqtSignal()
     """The user did something; earlier messages are answered."""
 
-    def __init__(self, canvas: QgsMapCanvas, tab: DrawTab) -> None:
+    def __init__(self, canvas: QgsMapCanvas, tab: DrawTab, edits: Edits) -> None:
         super().__init__()
         self._canvas = canvas
         self._tab = tab
+        self._edits = edits
         self._ground: Ground | None = None
         self._earlier_tool: QgsMapTool | None = None
         self.keys = SampleKeys(self)
@@ -94,6 +118,8 @@ class TabDrawing(QObject):
         self.keys.redo.connect(self.redo)
         tab.undo.clicked.connect(self.undo)
         tab.redo.clicked.connect(self.redo)
+        tab.delete_asked.connect(self.delete)
+        tab.class_asked.connect(self.set_class)
         tab.tool_chosen.connect(self.choose_tool)
         tab.width_changed.connect(self.tool.set_width)
         tab.class_chosen.connect(self.show_colour)
@@ -133,13 +159,40 @@ class TabDrawing(QObject):
             else:
                 self._canvas.unsetMapTool(self.tool)
 
+    @reported
     def undo(self, *_: object) -> None:
         """Take back the last change."""
-        raise NotImplementedError
+        self.acted.emit()
+        self._edits.undo()
 
+    @reported
     def redo(self, *_: object) -> None:
         """Do a change again."""
-        raise NotImplementedError
+        self.acted.emit()
+        self._edits.redo()
+
+    @reported
+    def delete(self, names: Sequence[str]) -> None:
+        """Remove features."""
+        self.acted.emit()
+        self._edits.delete(names)
+
+    @reported
+    def set_class(self, names: Sequence[str], class_name: str) -> None:
+        """Give features another class."""
+        self.acted.emit()
+        self._edits.set_class(names, self.entry(class_name))
+
+    def entry(self, name: str) -> LandCoverClass:
+        """Return the class with a name.
+
+        Raises:
+            RequestError: if there is none.
+        """
+        found = next((entry for entry in self._edits.classes if entry.name == name), None)
+        if found is None:
+            raise RequestError(tr("Choose a class first."))
+        return found
 
     def colour(self) -> str:
         """Return the colour of the chosen class; empty without one."""

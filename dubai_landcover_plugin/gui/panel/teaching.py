@@ -20,10 +20,11 @@ from dubai_landcover_plugin.gui.panel.samples import (
     is_sample_layer,
     open_samples,
     read_samples,
+    sample_file,
     style_samples,
     write_samples,
 )
-from dubai_landcover_plugin.gui.panel.subject import Subject, colours_of, new_class
+from dubai_landcover_plugin.gui.panel.subject import Subject, colours_of, new_class, teaching_needs_a_file
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.requests.session import SampleSpec, SuggestRequest
@@ -190,6 +191,8 @@ class Teaching(QObject):
             raise RequestError(
                 tr("There is no image to teach on."), tr("Choose image and model in the tab Teach, and try again.")
             )
+        if not subject.is_file:
+            raise RequestError(teaching_needs_a_file(subject))
         new = {name: area for name, area in areas.items() if name not in self.samples}
         there = {name: moved(shape.asWkt(), crs, subject.crs) for name, (_, shape) in new.items()}
         inside = [name for name, shape in there.items() if shape.intersects(subject.extent)]
@@ -391,10 +394,3 @@ class Teaching(QObject):
     def _disconnect(self, layer: QgsVectorLayer) -> None:
         layer.afterCommitChanges.disconnect(self.reload)
         layer.willBeDeleted.disconnect(self._forget_layer)
-
-
-def sample_file(subject: Subject) -> Path:
-    """Return the GeoPackage for the samples of a raster: in the folder of the project, else of the raster."""
-    home = QgsProject.instance().homePath()
-    folder = Path(home) if home else Path(subject.source).parent
-    return folder / f"{Path(subject.source).stem}_samples.gpkg"

@@ -57,8 +57,9 @@ class _Corrected(Request):
     corrections: str = option(
         title="Corrections",
         help="Polygons, lines or points with the attributes to (class that they set, name or id), from (only where the "
-        "raster has this class; empty: everywhere), time (later ones are applied after earlier ones) and brush (width "
-        "of points and lines, px). Pixels without data stay without.",
+        "raster has this class; empty: everywhere), time (later ones are applied after earlier ones), brush (width "
+        "of points and lines, px) and colour (#RRGGBB; makes the class where the raster does not have it). Pixels "
+        "without data stay without.",
         reads="features",
     )
     output: str = option(

@@ -22,6 +22,8 @@ TEACH_SESSION = "teach_session"
 """Name of the task."""
 MAX_BRUSH = 1000.0
 """Largest width of a brush, px."""
+MAX_VIEW = 16_000_000
+"""Largest view, px at the resolution of the model."""
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,13 @@ import os
 
 import numpy as np
 import pytest
+import rasterio
 from affine import Affine
 
 from dubai_landcover_plugin.cli.main import main
 from dubai_landcover_plugin.core import apply_corrections
-from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.class_tags import scheme_from_tags
+from dubai_landcover_plugin.protocol.classes import DUBAI, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import (
     ClassSchemeError,
     GeoreferenceError,
@@ -25,9 +27,10 @@ from tests.core.corrections.cases import (
     expected,
     pixels,
     request,
+    square,
     town,
 )
-from tests.factories import ONE_METRE, write_class_map, write_raster
+from tests.factories import ONE_METRE, write_class_map, write_layer, write_raster
 
 
 def test_corrections_make_a_new_raster_and_leave_the_inputs(files, tmp_path):
@@ -41,6 +44,29 @@ def test_corrections_make_a_new_raster_and_leave_the_inputs(files, tmp_path):
     assert result.area_m2["Vegetation"] == pytest.approx(1000, rel=2e-3)
     assert result.scheme == DUBAI.to_json()
     assert result.warnings == ()
+
+
+def test_a_new_class_is_in_palette_style_and_tags(files, tmp_path):
+    write_layer(
+        files / "corrections.gpkg",
+        [square(30, 20, 60, 40)],
+        to=np.array(["Lawn"], object),
+        colour=np.array(["#11AA22"], object),
+    )
+    result = apply_corrections(request(files, tmp_path / "o.tif"), MONITOR)
+    assert result.changes == {"Building → Lawn": 600}
+    with rasterio.open(tmp_path / "o.tif") as dataset:
+        assert dataset.colormap(1)[7][:3] == (0x11, 0xAA, 0x22)
+        scheme = scheme_from_tags(dataset.tags())
+    assert scheme.by_name("Lawn") == LandCoverClass(7, "Lawn", "#11AA22")
+    assert scheme.unlabeled == DUBAI.unlabeled
+    style = (tmp_path / "o.qml").read_text()
+    assert "Lawn" in style
+    assert "#11aa22" in style.lower()
+    again = apply_corrections(
+        CorrectionsRequest(str(tmp_path / "o.tif"), str(files / "corrections.gpkg"), str(tmp_path / "o2.tif")), MONITOR
+    )
+    assert again.changed == 0
 
 
 @pytest.mark.parametrize(

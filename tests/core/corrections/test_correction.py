@@ -47,12 +47,39 @@ def read(path, grid=GRID, scheme=DUBAI, brush=3.0):
 
 
 def corrected(path, ids=None, **arguments):
-    corrections, warnings = read(path, **arguments)
+    corrections, _, warnings = read(path, **arguments)
     ids = np.full((SIZE, SIZE), LAND, np.uint8) if ids is None else ids
     before = ids.copy()
     found = corrections.apply(ids, WHOLE)
     assert (ids == before).all()
     return found, corrections, warnings
+
+
+def test_corrections_with_a_colour_make_classes(tmp_path):
+    write_layer(
+        tmp_path / "c.gpkg",
+        [square(0, 0, 5, 5), square(5, 5, 9, 9), square(9, 9, 12, 12), square(12, 12, 15, 15)],
+        to=texts("Lawn", "lawn", "Land", "Pool"),
+        colour=texts("#11aa22", "", "#ffffff", "#0000FF"),
+    )
+    found, scheme, _ = read(tmp_path / "c.gpkg")
+    assert [(entry.id, entry.name, entry.colour) for entry in scheme.classes[5:]] == [
+        (7, "Lawn", "#11AA22"),
+        (8, "Pool", "#0000FF"),
+    ]
+    assert scheme.classes[:5] == DUBAI.classes
+    ids = found.apply(np.full((SIZE, SIZE), LAND, np.uint8), WHOLE)
+    assert sorted(set(ids.ravel().tolist())) == [LAND, 7, 8]
+    assert (ids == 7).sum() == 25 + 16
+
+
+def test_a_class_without_a_colour_is_refused(tmp_path):
+    write_layer(tmp_path / "c.gpkg", [square(0, 0, 5, 5)], to=texts("Lawn"), colour=texts(""))
+    with pytest.raises(ClassSchemeError, match="not classes of the raster: 'Lawn'"):
+        read(tmp_path / "c.gpkg")
+    write_layer(tmp_path / "d.gpkg", [square(0, 0, 5, 5)], to=texts("Lawn"), colour=texts("green"))
+    with pytest.raises(ClassSchemeError, match="GREEN"):
+        read(tmp_path / "d.gpkg")
 
 
 drawn = st.builds(

@@ -61,7 +61,7 @@ class Hand:
         dock, client = self.dock, self.dock.client
         return (
             f"not within {seconds:.0f} s; the panel says {dock.notice.text!r}, look {dock.look.is_on}, "
-            f"engine {client.pid}, subject {dock._subject is not None}, sent {client._sent}, view {client._view}"
+            f"engine {client.pid}, subject {dock._subject is not None}, sent {client._sent}, wishes {client._wishes}"
         )
 
     def wait_until_idle(self) -> None:

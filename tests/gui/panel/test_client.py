@@ -67,12 +67,12 @@ def test_one_sample_that_cannot_be_used_does_not_stop_the_others(client, tmp_pat
     wait(lambda: not client.is_busy)
     assert [name for name, _ in refused] == ["far"]
     assert "outside of the raster" in refused[0][1]
-    assert set(client._known.samples) == {str(number) for number in range(8)}
+    assert set(client.known_samples) == {str(number) for number in range(8)}
     assert list(client.refusals) == ["far"]
     pid = client.pid
     client.set_samples({one.id: one for one in samples[:2]}, {})
     wait(lambda: not client.is_busy)
-    assert set(client._known.samples) == {"0", "1"}
+    assert set(client.known_samples) == {"0", "1"}
     assert client.pid == pid
 
 
@@ -106,7 +106,7 @@ def test_an_idle_engine_is_closed_and_comes_back(client, tmp_path):
     client._idle.setInterval(60_000)
     client.view(ViewRequest(EXTENT, str(tmp_path / "w.tif")))
     wait(lambda: not client.is_busy)
-    assert set(client._known.samples) == {"a"}
+    assert set(client.known_samples) == {"a"}
 
 
 def test_an_engine_that_always_dies_is_given_up(client, tmp_path, monkeypatch):

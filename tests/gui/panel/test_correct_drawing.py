@@ -17,6 +17,7 @@ from qgis.PyQt.QtCore import Qt
 from dubai_landcover_plugin.gui.panel import correct_drawing as module
 from dubai_landcover_plugin.gui.panel import dock as dock_module
 from dubai_landcover_plugin.gui.panel import region
+from dubai_landcover_plugin.gui.panel.classified import read_classified
 from tests.gui.panel.correct_cases import Corrector, class_ids
 from tests.processing.qgis_fixtures import RecordingFeedback, town, write_class_map, write_raster
 
@@ -209,6 +210,37 @@ def test_apply_opens_the_algorithm_and_the_raster_stays(
     result = processing.run(algorithm, parameters, feedback=RecordingFeedback())
     assert json.loads(result["CHANGES"]) == {"Building → Land": 200}
     assert (tmp_path / "map.tif").read_bytes() == before
+
+
+@pytest.mark.usefixtures("provider")
+def test_a_new_class_is_drawn_stored_and_applied(corrector: Corrector, dock: Any, tmp_path: Path, map_layer: Any):
+    drawing = dock.correct_drawing
+    drawing.add_class("Lawn", "#11aa22")
+    assert dock.correct_tab.chosen_class() == "Lawn"
+    assert drawing.tool._band.strokeColor().name() == "#11aa22"
+    drawing.add_class("lawn", "")
+    assert "There is a class 'lawn' already." in dock.notice.text
+    corrector.tool("place")
+    corrector.region(12, 12)
+    assert corrector.stored() == [("", "Lawn", 200.0)]
+    assert not drawing.correcting.problems
+    layer = drawing.correcting.layer
+    shown = {one.label(): one.symbol().color().name() for one in layer.renderer().categories()}
+    assert shown["Lawn"] == "#11aa22"
+
+    corrector.choose_layer(dock.correct_header.raster, None)  # the class is known from the file
+    corrector.choose_layer(dock.correct_header.raster, map_layer)
+    assert [one.name for one in drawing.correcting.new_classes] == ["Lawn"]
+    assert not drawing.correcting.problems
+    drawing.set_class(list(drawing.correcting.corrections), "Land")
+    assert next(iter(drawing.correcting.corrections.values())).colour == ""
+    dock.correct_tab.undo.click()
+    values = {"INPUT": map_layer.id(), "CORRECTIONS": layer.id(), "OUTPUT": str(tmp_path / "o.tif")}
+    result = processing.run("dubailandcover:applycorrections", values, feedback=RecordingFeedback())
+    assert json.loads(result["CHANGES"]) == {"Building → Lawn": 200}
+    made = QgsRasterLayer(str(tmp_path / "o.tif"), "made")
+    assert {one.label: one.color.name() for one in made.renderer().classes()}["Lawn"] == "#11aa22"
+    assert read_classified(made).scheme.by_name("Lawn").id == 7
 
 
 def test_a_raster_that_is_replaced(corrector: Corrector, dock: Any, tmp_path: Path):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -25,7 +23,6 @@ from dubai_landcover_plugin.gui.panel.corrections import Correction, CorrectionE
 from dubai_landcover_plugin.gui.panel.samples import create_samples
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError
-from tests.gui.panel.disk_cases import on_a_full_disk
 from tests.processing.qgis_fixtures import RecordingFeedback, write_class_map
 
 pytestmark = pytest.mark.qgis
@@ -92,28 +89,6 @@ def test_a_file_that_refuses_loses_nothing(layer: QgsVectorLayer, tmp_path: Path
     assert set(store.read()) == {"a"}
 
 
-@pytest.mark.faults  # it forks a process with threads, which may hang
-def test_a_full_disk_leaves_no_half_file_and_loses_no_correction(qgis_app: object, tmp_path: Path):
-    folder = tmp_path / "town"
-    folder.mkdir()
-    path = folder / "town_corrections.gpkg"
-
-    def draw() -> None:
-        CorrectionLayer(create_corrections(path, UTM, str(tmp_path / "map.tif"))).write({"a": LAND})
-
-    needed = on_a_full_disk(draw, folder, tmp_path / "log.txt", 1 << 40).written
-    assert needed > 50_000
-    for space in (0, *range(4096, needed, needed // 3), needed - 1):
-        shutil.rmtree(folder)
-        folder.mkdir()
-        done = on_a_full_disk(draw, folder, tmp_path / "log.txt", space)
-        assert done.code in (0, 3), done.output
-        assert done.code == 0 or re.search("message: .{,300}the disk (is|may be) full", done.output, re.IGNORECASE)
-        assert not list(folder.glob(".*"))
-        kept = CorrectionLayer(open_corrections(path)).read() if path.exists() else {}
-        assert len(kept) == (1 if done.code == 0 else 0)
-
-
 def test_the_form_offers_the_classes_and_later_corrections_are_drawn_above(layer: QgsVectorLayer):
     style_corrections(layer, DUBAI.entries, {entry.name: entry.colour for entry in DUBAI.entries})
     renderer = layer.renderer()
@@ -152,3 +127,17 @@ def test_apply_corrections_reads_the_layer(layer: QgsVectorLayer, tmp_path: Path
     result = processing.run("dubailandcover:applycorrections", {**values, **source}, feedback=RecordingFeedback())
     assert json.loads(result["CHANGES"]) == {"Building → Road": 50, "Land → Road": 50}
     assert result["UNUSED"] == 1  # the later one is for Building, which is Road by then
+
+
+def test_a_layer_of_an_earlier_version_gets_the_colour_with_the_first_new_class(qgis_app: object, tmp_path: Path):
+    path = tmp_path / "old_corrections.gpkg"
+    create_corrections(path, UTM)
+    with sqlite3.connect(path) as file:
+        file.execute("alter table corrections drop column colour")
+    store = CorrectionLayer(open_corrections(path))
+    store.write({"a": LAND})
+    assert store.layer.fields().indexOf("colour") < 0
+    lawn = Correction("Lawn", SQUARE, "", "2026-01-02T03:04:06", "#11AA22")
+    store.write({"b": lawn})
+    assert CorrectionLayer(open_corrections(path)).read()["b"] == store.read()["b"]
+    assert [store.read()[name].colour for name in "ab"] == ["", "#11AA22"]

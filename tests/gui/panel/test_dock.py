@@ -14,7 +14,7 @@ from qgis.core import QgsApplication, QgsProject, QgsRasterLayer
 from qgis.PyQt.QtCore import Qt
 from qgis.PyQt.QtWidgets import QMessageBox
 
-from dubai_landcover_plugin.gui.panel import dock as dock_module
+from dubai_landcover_plugin.gui.panel import keeping as keeping_module
 from dubai_landcover_plugin.gui.panel.keep import run_parameters
 from dubai_landcover_plugin.gui.panel.samples import create_samples
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
@@ -61,11 +61,11 @@ def test_from_the_raster_to_a_model(hand, dock, town_layer, monkeypatch):
     assert sorted(hand.stored().values()) == ["Building", "Road", "Water"]
     assert [sample.tool for sample in dock.teaching.samples.values()] == ["line", "point", "polygon"]
     assert dock.teach_tab.classes.topLevelItem(0).text(2) == "1"
-    assert dock.client._known.samples.keys() == dock.teaching.samples.keys()
+    assert dock.client.known_samples.keys() == dock.teaching.samples.keys()
 
     path = Path(os.environ["HOME"]) / "taught.safetensors"
     path.parent.mkdir(exist_ok=True)
-    monkeypatch.setattr(dock_module, "ask_model_file", lambda parent, proposed: path)
+    monkeypatch.setattr(keeping_module, "ask_model_file", lambda parent, proposed: path)
     dock.keep.save.click()
     hand.wait(path.is_file)
     hand.wait_until_idle()
@@ -97,7 +97,7 @@ def test_undo_redo_and_changes_of_samples(hand, dock):
     hand.undo()
     assert hand.stored() == {first: "Water", second: "Land", third: "Road"}
     hand.wait_until_idle()
-    assert {one.id: one.class_id for one in dock.client._known.samples.values()} == {first: 1, second: 2, third: 3}
+    assert {one.id: one.class_id for one in dock.client.known_samples.values()} == {first: 1, second: 2, third: 3}
 
 
 def test_a_new_class_is_taught_and_saved(hand, dock, tmp_path):
@@ -111,7 +111,7 @@ def test_a_new_class_is_taught_and_saved(hand, dock, tmp_path):
     hand.wait_until_idle()
     dock.drawing.add_class("solar PANEL", "")
     assert "already" in dock.notice.text
-    dock.save(str(tmp_path / "own.safetensors"))
+    dock.keeping.save(str(tmp_path / "own.safetensors"))
     hand.wait((tmp_path / "own.safetensors").is_file)
     hand.wait_until_idle()
     scheme = read_metadata(tmp_path / "own.safetensors").scheme
@@ -127,7 +127,7 @@ def test_a_killed_engine_is_started_again_with_all_samples(hand, dock):
     hand.click(50, 50)
     hand.wait_until_idle()
     assert len(hand.pids) == 2
-    assert len(dock.client._known.samples) == len(hand.stored()) == 2
+    assert len(dock.client.known_samples) == len(hand.stored()) == 2
     assert "engine" in dock.notice.text
 
 
@@ -168,7 +168,7 @@ def test_pixels_without_data(hand, dock, town_layer):
     assert "without data" in dock.notice.text
     hand.click(60, 60)
     hand.wait_until_idle()
-    assert len(dock.client._known.samples) == 1
+    assert len(dock.client.known_samples) == 1
     assert len(dock.teaching.problems) == 1
     assert len(hand.stored()) == 2
     hand.undo()
@@ -265,7 +265,7 @@ def test_samples_that_are_removed_from_the_project(hand, dock, tmp_path):
 
 def test_run_on_whole_raster(hand, dock, monkeypatch, tiny_model, tmp_path):
     opened = []
-    monkeypatch.setattr(dock_module, "open_run_dialog", opened.append)
+    monkeypatch.setattr(keeping_module, "open_run_dialog", opened.append)
     dock.keep.run.click()
     assert opened == [{"INPUT": dock._subject.layer_id, "MODEL_FILE": tiny_model}]
     shipped = str(available_models()["world"])
@@ -273,11 +273,11 @@ def test_run_on_whole_raster(hand, dock, monkeypatch, tiny_model, tmp_path):
     hand.tool("point")
     hand.click(10, 10)
     hand.wait_until_idle()
-    monkeypatch.setattr(dock, "_ask_about_samples", lambda: QMessageBox.StandardButton.Cancel)
+    monkeypatch.setattr(dock.keeping, "_ask_about_samples", lambda: QMessageBox.StandardButton.Cancel)
     dock.keep.run.click()
     assert len(opened) == 1
-    monkeypatch.setattr(dock, "_ask_about_samples", lambda: QMessageBox.StandardButton.Save)
-    monkeypatch.setattr(dock_module, "ask_model_file", lambda parent, proposed: tmp_path / "own.safetensors")
+    monkeypatch.setattr(dock.keeping, "_ask_about_samples", lambda: QMessageBox.StandardButton.Save)
+    monkeypatch.setattr(keeping_module, "ask_model_file", lambda parent, proposed: tmp_path / "own.safetensors")
     dock.keep.run.click()
     hand.wait(lambda: len(opened) == 2)
     assert opened[1]["MODEL_FILE"] == str(tmp_path / "own.safetensors")

@@ -78,11 +78,11 @@ class Walk:
         dock.header.look.setChecked(False)
         hand.look()
         hand.wait_until_idle()
-        assert set(dock.client._known.samples) == set(self.expected) == set(dock.teaching.samples)
+        assert set(dock.client.known_samples) == set(self.expected) == set(dock.teaching.samples)
         assert hand.stored() == self.expected
         if self.expected:
             path = self.folder / "last.safetensors"
-            dock.save(str(path))
+            dock.keeping.save(str(path))
             hand.wait(path.is_file)
             hand.wait_until_idle()
             assert samples_in(path) == Counter(self.expected.values())
@@ -146,7 +146,7 @@ class Walk:
 
     def _save(self) -> None:
         if self.expected:
-            self.dock.save(str(self.folder / f"{self.chance.choice('ab')}.safetensors"))
+            self.dock.keeping.save(str(self.folder / f"{self.chance.choice('ab')}.safetensors"))
 
     def _kill(self) -> None:
         pid = self.dock.client.pid
@@ -175,7 +175,7 @@ class Walk:
     def _check_saved(self, saved) -> None:
         """A model has the samples that the engine had."""
         names = {entry.id: entry.name for entry in self.dock.teaching.classes}
-        had = Counter(names[spec.class_id] for spec in self.dock.client._known.samples.values())
+        had = Counter(names[spec.class_id] for spec in self.dock.client.known_samples.values())
         path = Path(saved.output)
         if not is_complete(path) or samples_in(path) != had:
             self.problems.append(f"{path.name} has {samples_in(path)}, taught were {had}")

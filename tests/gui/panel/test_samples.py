@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 import sqlite3
 import time
-from contextlib import closing
-from dataclasses import replace
 
 import pytest
 from osgeo import gdal
-from qgis.core import QgsCoordinateReferenceSystem, QgsGeometry, QgsProject, QgsVectorLayer
+from qgis.core import QgsCoordinateReferenceSystem, QgsProject, QgsVectorLayer
 
 from dubai_landcover_plugin.gui.panel.drawn_layer import store_style
 from dubai_landcover_plugin.gui.panel.samples import (
@@ -26,7 +22,6 @@ from dubai_landcover_plugin.gui.panel.samples import (
 )
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError
-from tests.gui.panel.disk_cases import on_a_full_disk
 
 pytestmark = pytest.mark.qgis
 UTM = QgsCoordinateReferenceSystem("EPSG:32640")
@@ -107,66 +102,3 @@ def test_other_layers_cannot_keep_samples(qgis_app):
     assert not is_sample_layer(QgsVectorLayer("Polygon?crs=EPSG:32640&field=class:string", "x", "memory"))
     assert not is_sample_layer(None)
     QgsProject.instance().clear()
-
-
-def _stored(path):
-    """The samples that others find in a file; its content is consistent. SQLite takes an unfinished change back."""
-    with closing(sqlite3.connect(path)) as package:
-        assert package.execute("pragma integrity_check").fetchall() == [("ok",)]
-        return [name for (name,) in package.execute("select sample from samples")]
-
-
-@pytest.mark.faults  # it forks a process with threads, which may hang
-def test_a_full_disk_leaves_no_half_file_of_new_samples(qgis_app, tmp_path):
-    folder = tmp_path / "samples"
-    path = folder / "town_samples.gpkg"
-
-    def draw():
-        write_samples(create_samples(path, UTM), {"a": BUILDING})
-
-    folder.mkdir()
-    needed = on_a_full_disk(draw, folder, tmp_path / "log.txt", 1 << 40).written
-    assert needed > 50_000
-    for space in (0, 1, *range(4096, needed, needed // 4), needed - 1):
-        shutil.rmtree(folder)
-        folder.mkdir()
-        done = on_a_full_disk(draw, folder, tmp_path / "log.txt", space)
-        assert done.hit
-        assert done.code in (0, 3), done.output
-        assert done.code == 0 or re.search("message: .{,300}the disk (is|may be) full", done.output, re.IGNORECASE)
-        assert not list(folder.glob(".*"))
-        assert not path.exists() or _stored(path) == (["a"] if done.code == 0 else [])
-        draw()
-        assert _stored(path)[-1] == "a"
-
-
-@pytest.mark.faults  # it forks a process with threads, which may hang
-def test_a_full_disk_loses_no_sample(layer, tmp_path):
-    folder = tmp_path / "samples"
-    folder.mkdir()
-    path = folder / "town_samples.gpkg"
-    wide = replace(BUILDING, geometry=QgsGeometry.fromWkt(SQUARE).buffer(3, 200).asWkt())
-
-    def draw():
-        write_samples(open_samples(path), {f"new {number}": wide for number in range(9)})
-
-    def start():
-        shutil.rmtree(folder)
-        folder.mkdir()
-        made = create_samples(path, UTM)
-        write_samples(made, {f"old {number}": wide for number in range(20)})
-        del made
-
-    start()
-    needed = on_a_full_disk(draw, folder, tmp_path / "log.txt", 1 << 40).written
-    for space in (0, 1, *range(4096, needed, needed // 4), needed - 1):
-        start()
-        done = on_a_full_disk(draw, folder, tmp_path / "log.txt", space)
-        assert done.hit
-        assert done.code in (0, 3), done.output
-        assert done.code == 0 or "Nothing can be stored in 'town samples': the disk is full." in done.output
-        names = _stored(path)
-        assert names[:20] == [f"old {number}" for number in range(20)]
-        assert len(names) == (29 if done.code == 0 else 20)
-        write_samples(open_samples(path), {"next": BUILDING})
-        assert _stored(path)[-1] == "next"

@@ -11,7 +11,8 @@ from qgis.gui import QgsMapToolPan
 from qgis.PyQt.QtWidgets import QFileDialog
 
 from dubai_landcover_plugin.gui.panel.draw_tab import DrawTab, ToolButton
-from dubai_landcover_plugin.gui.panel.tab_drawing import TabDrawing, ask_geopackage, reported
+from dubai_landcover_plugin.gui.panel.tab_drawing import TabDrawing, ask_geopackage
+from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import RequestError
 
 pytestmark = pytest.mark.qgis
@@ -26,12 +27,29 @@ class Ground:
     pixel = 0.5
 
 
-class Drawing(TabDrawing):
-    """Fails at undo."""
+class Features:
+    """Fails at undo, and notes other changes."""
 
-    @reported
-    def undo(self, *_: object) -> None:
+    classes = DUBAI.classes
+
+    def __init__(self) -> None:
+        self.done: list[tuple[Any, ...]] = []
+
+    def undo(self) -> None:
         raise RequestError("There is nothing.", "Draw first.")
+
+    def redo(self) -> None:
+        self.done.append(("redo",))
+
+    def delete(self, names: Any) -> None:
+        self.done.append(("delete", *names))
+
+    def set_class(self, names: Any, entry: Any) -> None:
+        self.done.append(("set_class", *names, entry.id))
+
+
+class Drawing(TabDrawing):
+    """Draws in red."""
 
     def colour(self) -> str:
         return "#ff0000"
@@ -42,7 +60,7 @@ def drawing(canvas: Any) -> Any:
     canvas.setDestinationCrs(UTM)
     canvas.setExtent(QgsRectangle(300_000, 2_780_000, 301_000, 2_781_000))
     tools = (ToolButton("line", "", "Brush", ""), ToolButton("polygon", "", "Polygon", ""))
-    made = Drawing(canvas, DrawTab(tools, ("", "", ""), ("", "")))
+    made = Drawing(canvas, DrawTab(tools, ("", "", ""), ("", "")), Features())
     yield made
     made.close()
     made._tab.deleteLater()
@@ -53,6 +71,18 @@ def test_errors_are_shown(drawing: Drawing):
     drawing.said.connect(lambda *message: said.append(message))
     drawing._tab.undo.click()
     assert said == [("error", "There is nothing. Draw first.")]
+
+
+def test_changes_of_what_was_drawn(drawing: Drawing):
+    said: list[tuple[str, str]] = []
+    drawing.said.connect(lambda *message: said.append(message))
+    tab = drawing._tab
+    tab.redo.click()
+    tab.delete_asked.emit(["a", "b"])
+    tab.class_asked.emit(["a"], "Road")
+    tab.class_asked.emit(["a"], "Lawn")
+    assert drawing._edits.done == [("redo",), ("delete", "a", "b"), ("set_class", "a", 3)]
+    assert said == [("error", "Choose a class first.")]
 
 
 def test_the_canvas_gets_its_tool_back(drawing: Drawing, canvas: Any):
