@@ -20,8 +20,9 @@ from qgis.core import (
     QgsSymbolLayer,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QDateTime, QVariant
+from qgis.PyQt.QtCore import QDateTime
 
+from dubai_landcover_plugin.gui.panel import field_types
 from dubai_landcover_plugin.gui.panel.corrections import Changes, Correction
 from dubai_landcover_plugin.gui.panel.drawn_layer import (
     check_complete,
@@ -204,7 +205,7 @@ class CorrectionLayer:
         layer = self.layer
         if layer.fields().indexOf(COLOUR) >= 0:
             return
-        if not layer.dataProvider().addAttributes([QgsField(COLOUR, QVariant.String)]):
+        if not layer.dataProvider().addAttributes([QgsField(COLOUR, field_types.TEXT)]):
             raise OutputError(
                 tr("The layer '{name}' cannot store the colour of a new class.").format(name=layer.name()),
                 tr("Choose another file for the corrections."),
