@@ -27,6 +27,7 @@ FILES = (
     "README.md",
     "CHANGELOG.md",
 )
+SOURCES_OF_TRANSLATIONS = (".po", ".ts")
 LIMIT_BYTES = 25_000_000
 REQUIRED_KEYS = (
     "name", "description", "about", "version", "qgisMinimumVersion", "author", "email", "tracker", "repository",
@@ -57,7 +58,7 @@ def tracked() -> list[str]:
         paths = [path.relative_to(ROOT).as_posix() for path in [*found, *(ROOT / name for name in FILES)]]
     else:
         paths = [path for path in listed.split("\0") if path]
-    return sorted({path for path in paths if (ROOT / path).is_file()})
+    return sorted({path for path in paths if (ROOT / path).is_file() and not path.endswith(SOURCES_OF_TRANSLATIONS)})
 
 
 def contents() -> dict[str, Path]:

@@ -30,7 +30,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentationResult,
     SegmentOptions,
 )
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import isolated, tr
 from dubai_landcover_plugin.runner.settings import available_models, colours
 
 _NAMES = 3  # of rasters in a message
@@ -72,7 +72,7 @@ def model_words(name: str, metadata: BundleMetadata) -> str:
         "dubai": tr("cities at the Gulf, pixels of about 1 m"),
         "world": tr("cities, farmland and forest elsewhere, pixels of about 0.6 m"),
     }
-    words = f"{name}: {purposes.get(name) or metadata.title}"
+    words = f"{isolated(name)}: {purposes.get(name) or metadata.title}"
     if sorted(metadata.bands) != sorted(COLOURS):
         words += " " + tr("(bands: {names})").format(names=", ".join(metadata.bands))
     return words

@@ -48,3 +48,12 @@ def language() -> str:
 def direction() -> str:
     """Return the writing direction of the language in use, as HTML names it: ``ltr`` or ``rtl``."""
     return "rtl" if language()[:2] in _RIGHT_TO_LEFT else "ltr"
+
+
+def isolated(text: str) -> str:
+    """Return a Latin name to put into a text: marked as a unit of its own where the language is written right to left.
+
+    Source:
+        Unicode Standard Annex 9, Unicode bidirectional algorithm, explicit directional isolates.
+    """
+    return f"\u2068{text}\u2069" if direction() == "rtl" else text

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from qgis.core import QgsApplication
 from qgis.gui import QgsMessageBar
+from qgis.PyQt.QtCore import QCoreApplication, QTranslator
 from qgis.PyQt.QtWidgets import QMessageBox, QPushButton
 
 import dubai_landcover_plugin
@@ -21,6 +22,7 @@ from dubai_landcover_plugin.gui.engine_dialog import EngineDialog, requirements_
 from dubai_landcover_plugin.gui.set_up_message import offer_set_up
 from dubai_landcover_plugin.gui.settings_page import SettingsPage
 from dubai_landcover_plugin.plugin import DubaiLandCoverPlugin
+from dubai_landcover_plugin.protocol.translation import use_language
 from dubai_landcover_plugin.runner.settings import available_models, natural_colours, text_setting
 
 pytestmark = pytest.mark.qgis
@@ -251,3 +253,21 @@ def test_an_engine_is_replaced_only_if_the_user_says_so(
 def test_the_requirements_ship_with_the_plugin():
     assert requirements_folder() == PACKAGE / "requirements"
     assert (requirements_folder() / "engine.txt").is_file()
+
+
+def test_the_language_is_that_of_qgis(qgis_app: Any, qgis_processing: None, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(QgsApplication, "locale", staticmethod(lambda: "ar_AE"))
+    own = QTranslator()
+    own.load(f"{QgsApplication.i18nPath()}/qgis_ar.qm")
+    QCoreApplication.installTranslator(own)
+    plugin = DubaiLandCoverPlugin(None)
+    plugin.initProcessing()
+    try:
+        algorithm = qgis_app.processingRegistry().algorithmById("dubailandcover:segmentlandcover")
+        assert algorithm.displayName() == "تجزئة الغطاء الأرضي"
+        assert "%1" in QCoreApplication.translate("QObject", "%1 [optional]")  # QGIS's own has "1%"
+        assert algorithm.parameterDefinition("OUTPUT").description() == "الغطاء الأرضي"
+    finally:
+        plugin.unload()
+        QCoreApplication.removeTranslator(own)
+        use_language("")

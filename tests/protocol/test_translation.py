@@ -7,7 +7,7 @@ import struct
 import pytest
 
 from dubai_landcover_plugin.protocol import translation
-from dubai_landcover_plugin.protocol.translation import direction, language, tr, use_language
+from dubai_landcover_plugin.protocol.translation import direction, isolated, language, tr, use_language
 
 
 def write_catalogue(path, text, translated):
@@ -51,7 +51,7 @@ def test_texts_that_the_catalogue_lacks_stay_english(catalogues):
 def test_language_and_direction(catalogues):
     assert (language(), direction()) == ("", "ltr")
     use_language("de_CH")
-    assert (language(), direction()) == ("de", "ltr")
+    assert (language(), direction(), isolated("world")) == ("de", "ltr", "world")
     write_catalogue(catalogues / "ar.mo", "Road", "طريق")
     use_language("ar_AE")
-    assert (language(), direction()) == ("ar", "rtl")
+    assert (language(), direction(), isolated("world")) == ("ar", "rtl", "\u2068world\u2069")
