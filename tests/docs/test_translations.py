@@ -50,3 +50,18 @@ def test_faults_of_a_catalogue_are_found():
         catalogue.add(text, translation)
     found = script.problems(catalogue)
     assert [line.rpartition(": ")[2] for line in found] == ["none", "lost {name}", "<p>tag</p>"]
+
+
+@pytest.mark.parametrize("language", script.LANGUAGES)
+def test_catalogues_are_up_to_date_and_keep_placeholders_and_tags(language: str):
+    catalogue = script.updated(language, script.all_texts())
+    for suffix, data in zip((".po", ".mo"), script.written(catalogue), strict=True):
+        assert (script.FOLDER / f"{language}{suffix}").read_bytes() == data, "run 'make translations'"
+    assert not [fault for fault in script.problems(catalogue) if "not translated" not in fault]
+
+
+@pytest.mark.parametrize("language", script.LANGUAGES)
+def test_nearly_all_texts_are_translated(language: str):
+    catalogue = script.updated(language, script.all_texts())
+    missing = [message.id for message in catalogue if message.id and not message.string]
+    assert len(missing) <= 0.02 * len(catalogue), missing
