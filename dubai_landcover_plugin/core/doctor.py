@@ -85,7 +85,7 @@ def _models() -> tuple[list[dict[str, Any]], list[str]]:
 def _device() -> tuple[str, str, list[str]]:
     """Return device, precision and problems with the device."""
     try:
-        from dubai_landcover_plugin.core.runtimes.selection import Candidate, list_candidates
+        from dubai_landcover_plugin.core.runtimes.candidates import Candidate, list_candidates
 
         fastest = list_candidates(Candidate("auto", "auto", "auto"), tried=True)[0]
         return f"{fastest.device}, {fastest.runtime}", fastest.precision, []

@@ -10,15 +10,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+from dubai_landcover_plugin.core.runtimes.candidates import Candidate, Limits, list_candidates, reference
 from dubai_landcover_plugin.core.runtimes.hardware import cores
 from dubai_landcover_plugin.core.runtimes.runtime import Runtime
-from dubai_landcover_plugin.core.runtimes.selection import (
-    Candidate,
-    Limits,
-    RuntimeSelector,
-    list_candidates,
-    reference,
-)
+from dubai_landcover_plugin.core.runtimes.selection import RuntimeSelector
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 
 WINDOWS = (384, 512, 768)

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
-from dubai_landcover_plugin.core.runtimes.selection import Candidate
+from dubai_landcover_plugin.core.runtimes.candidates import Candidate
 from tests.benchmarks.forward import Forward, measure_speed, open_runtime
 from tests.benchmarks.rasters import ROOT
 

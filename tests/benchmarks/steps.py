@@ -24,7 +24,7 @@ from rasterio.windows import Window
 
 from dubai_landcover_plugin import __version__
 from dubai_landcover_plugin.core.bundle.bundle import open_bundle
-from dubai_landcover_plugin.core.runtimes.selection import Candidate
+from dubai_landcover_plugin.core.runtimes.candidates import Candidate
 from tests.benchmarks.forward import open_runtime
 from tests.benchmarks.rasters import ROOT, base_raster
 

@@ -15,7 +15,7 @@ from dataclasses import replace
 from dubai_landcover_plugin.core.cluster.connection import Cluster
 from dubai_landcover_plugin.core.cluster.seams import can_share
 from dubai_landcover_plugin.core.cluster.tasks import Shard, compute_raster, compute_shard, try_runtimes
-from dubai_landcover_plugin.core.runtimes.selection import Candidate
+from dubai_landcover_plugin.core.runtimes.candidates import Candidate
 from dubai_landcover_plugin.core.segmentation.batch import RunRasters
 from dubai_landcover_plugin.core.segmentation.class_rows import ClassDecision, RowSink
 from dubai_landcover_plugin.core.segmentation.executor import Executor, ExecutorFactory, Finished, Job

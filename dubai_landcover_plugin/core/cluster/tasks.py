@@ -14,8 +14,8 @@ from typing import Any, TypeVar, cast
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle, open_bundle
 from dubai_landcover_plugin.core.cluster.seams import ShardHead, ShardHeadRecorder, can_share, shared_rows
 from dubai_landcover_plugin.core.grid.grid import Grid
+from dubai_landcover_plugin.core.runtimes.candidates import Candidate
 from dubai_landcover_plugin.core.runtimes.hardware import core_numbers, cores, keep_freed_memory
-from dubai_landcover_plugin.core.runtimes.selection import Candidate
 from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.core.segmentation.batch import run_one
 from dubai_landcover_plugin.core.segmentation.blending import Floats

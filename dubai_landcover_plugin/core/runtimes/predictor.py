@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
+from dubai_landcover_plugin.core.runtimes.candidates import Candidate, Limits
 from dubai_landcover_plugin.core.runtimes.hardware import cores
 from dubai_landcover_plugin.core.runtimes.runtime import Chips, Probabilities, Runtime
-from dubai_landcover_plugin.core.runtimes.selection import Candidate, Limits, Log, RuntimeSelector
+from dubai_landcover_plugin.core.runtimes.selection import Log, RuntimeSelector
 from dubai_landcover_plugin.protocol.errors import DeviceError, LandCoverError, OutOfMemoryError
 
 

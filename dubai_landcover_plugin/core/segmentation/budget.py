@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from dubai_landcover_plugin.core.io.raster_references import is_remote
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.io.raster_writer import BLOCK
+from dubai_landcover_plugin.core.runtimes.candidates import Limits
 from dubai_landcover_plugin.core.runtimes.hardware import cores, free_memory
-from dubai_landcover_plugin.core.runtimes.selection import Limits
 from dubai_landcover_plugin.core.segmentation.plan import Plan
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest

@@ -12,8 +12,9 @@ import rasterio
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.io.raster_references import is_remote
 from dubai_landcover_plugin.core.io.raster_source import RasterSource, SourceOptions
+from dubai_landcover_plugin.core.runtimes.candidates import Candidate
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
-from dubai_landcover_plugin.core.runtimes.selection import WORTH_TRYING, Candidate
+from dubai_landcover_plugin.core.runtimes.selection import WORTH_TRYING
 from dubai_landcover_plugin.core.segmentation.blending import Floats
 from dubai_landcover_plugin.core.segmentation.budget import make_budget
 from dubai_landcover_plugin.core.segmentation.class_rows import (

@@ -18,7 +18,7 @@ from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_in
 from dubai_landcover_plugin.core.io.outputs import outputs_of, record_path
 from dubai_landcover_plugin.core.io.qml import raster_style_beside
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
-from dubai_landcover_plugin.core.runtimes.selection import Candidate
+from dubai_landcover_plugin.core.runtimes.candidates import Candidate
 from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.core.segmentation.class_rows import CONFIDENCE_NODATA, MapOutputs
 from dubai_landcover_plugin.core.segmentation.executor import Executor, ExecutorFactory, Job, LocalExecutor, open_job

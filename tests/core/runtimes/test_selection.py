@@ -15,12 +15,12 @@ import torch
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.io import files
 from dubai_landcover_plugin.core.networks import build_model
-from dubai_landcover_plugin.core.runtimes import cache, openvino_runtime, torch_runtime
+from dubai_landcover_plugin.core.runtimes import cache, hardware, openvino_runtime, torch_runtime
 from dubai_landcover_plugin.core.runtimes import selection as choice
+from dubai_landcover_plugin.core.runtimes.candidates import Candidate, list_candidates
 from dubai_landcover_plugin.core.runtimes.network import ProbabilityNetwork
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError, join
-from dubai_landcover_plugin.core.runtimes.selection import Candidate, list_candidates
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import DeviceError, OutOfMemoryError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
@@ -209,7 +209,7 @@ def only_cpu(monkeypatch):
     monkeypatch.setattr(openvino_runtime, "has_device", lambda name: False)
     monkeypatch.setattr(torch_runtime, "has_device", lambda name: name == "cpu")
     monkeypatch.setattr(torch_runtime, "fast_precision", lambda device: "float32")
-    monkeypatch.setattr(choice.hardware, "may_have_gpu", lambda: False)
+    monkeypatch.setattr(hardware, "may_have_gpu", lambda: False)
 
 
 def predictor_of(fakes, lines, sample=True):
@@ -272,7 +272,7 @@ class TestChoice:
         table = {"float32": {"miou": 0.7}, "bfloat16": {"miou": miou}, "emulated": False}
         bundle.metadata = replace(bundle.metadata, metrics={"precisions": table})
         loaded = []
-        monkeypatch.setattr(choice, "needs_no_torch", lambda bundle: True)
+        monkeypatch.setattr(type(bundle), "has_graph", lambda self, kind: True)
         monkeypatch.setattr(
             choice.RuntimeSelector, "_load", lambda self, one: loaded.append(one) or Fake(one, answers(0.9))
         )
@@ -281,7 +281,7 @@ class TestChoice:
         assert predictor._selector._left[-1] == Candidate("torch", "cpu", "float32")
 
     def test_a_graphics_card_comes_first_and_the_cpu_stands_in_for_it(self, only_cpu, monkeypatch):
-        monkeypatch.setattr(choice.hardware, "may_have_gpu", lambda: True)
+        monkeypatch.setattr(hardware, "may_have_gpu", lambda: True)
         monkeypatch.setattr(torch_runtime, "has_device", lambda name: name == "cuda")
         monkeypatch.setattr(torch_runtime, "fast_precision", lambda name: "float16" if name == "cuda" else "float32")
         found = list_candidates(Candidate("auto", "cuda", "auto"), tried=True)
