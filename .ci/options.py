@@ -36,6 +36,12 @@ TOOLS = {
     "reclassify_probabilities": ("Reclassify Probabilities", "landcover reclassify"),
     "teach_model": ("Model from Samples", "landcover teach"),
     "preview_land_cover": ("Preview Land Cover", "landcover preview"),
+    "create_label_layer": ("Create Label Layer", "landcover label-layer"),
+    "check_labels": ("Check Labels", "landcover-train check-labels"),
+    "train_model": ("Train Model", "landcover-train train-model"),
+    "evaluate_model": ("Evaluate Model", "landcover-train evaluate-model"),
+    "export_model": ("Export Model", "landcover-train export-model"),
+    "make_sample_data": ("Make Sample Data", "landcover-train sample-data"),
 }
 """By function in Python: name in QGIS and command."""
 INTRODUCTION = """# Options

@@ -17,17 +17,18 @@ from pathlib import Path, PurePosixPath
 NAME = "dubai_landcover_plugin"
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
-FOLDERS = (NAME, "resources")
+FOLDERS = (NAME, "resources", "training")
 FILES = (
     "requirements/engine.txt",
     "requirements/torch.txt",
     "requirements/torch-cpu.txt",
+    "requirements/training.txt",
     "metadata.txt",
     "LICENSE",
     "README.md",
     "CHANGELOG.md",
 )
-SOURCES_OF_TRANSLATIONS = (".po", ".ts")
+LEFT_OUT = (".po", ".ts", "EXPERIMENTS.md")  # sources of translations, notes of developers
 LIMIT_BYTES = 25_000_000
 REQUIRED_KEYS = (
     "name", "description", "about", "version", "qgisMinimumVersion", "author", "email", "tracker", "repository",
@@ -58,7 +59,7 @@ def tracked() -> list[str]:
         paths = [path.relative_to(ROOT).as_posix() for path in [*found, *(ROOT / name for name in FILES)]]
     else:
         paths = [path for path in listed.split("\0") if path]
-    return sorted({path for path in paths if (ROOT / path).is_file() and not path.endswith(SOURCES_OF_TRANSLATIONS)})
+    return sorted({path for path in paths if (ROOT / path).is_file() and not path.endswith(LEFT_OUT)})
 
 
 def contents() -> dict[str, Path]:

@@ -9,8 +9,12 @@ from dubai_landcover_plugin.processing.algorithms.accuracy_assessment import Acc
 from dubai_landcover_plugin.processing.algorithms.accuracy_sample import AccuracySample
 from dubai_landcover_plugin.processing.algorithms.apply_corrections import ApplyCorrections
 from dubai_landcover_plugin.processing.algorithms.change_between_dates import ChangeBetweenDates
+from dubai_landcover_plugin.processing.algorithms.check_labels import CheckLabels
+from dubai_landcover_plugin.processing.algorithms.evaluate_model import EvaluateModel
 from dubai_landcover_plugin.processing.algorithms.export_class_polygons import ExportClassPolygons
+from dubai_landcover_plugin.processing.algorithms.export_model import ExportModel
 from dubai_landcover_plugin.processing.algorithms.extract_road_network import ExtractRoadNetwork
+from dubai_landcover_plugin.processing.algorithms.label_layer import LabelLayer
 from dubai_landcover_plugin.processing.algorithms.land_cover_report import LandCoverReport
 from dubai_landcover_plugin.processing.algorithms.model_from_samples import ModelFromSamples
 from dubai_landcover_plugin.processing.algorithms.polygonize_land_cover import PolygonizeLandCover
@@ -18,8 +22,10 @@ from dubai_landcover_plugin.processing.algorithms.preview_land_cover import Prev
 from dubai_landcover_plugin.processing.algorithms.reclassify_probabilities import ReclassifyProbabilities
 from dubai_landcover_plugin.processing.algorithms.recode_classes import RecodeClasses
 from dubai_landcover_plugin.processing.algorithms.regularize_buildings import RegularizeBuildings
+from dubai_landcover_plugin.processing.algorithms.sample_data import SampleData
 from dubai_landcover_plugin.processing.algorithms.segment_folder import SegmentFolder
 from dubai_landcover_plugin.processing.algorithms.segment_land_cover import SegmentLandCover
+from dubai_landcover_plugin.processing.algorithms.train_model import TrainModel
 from dubai_landcover_plugin.protocol.model_folders import readable_models
 from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.runner.settings import available_models
@@ -62,6 +68,12 @@ class DubaiLandCoverProvider(QgsProcessingProvider):
             ChangeBetweenDates,
             ApplyCorrections,
             RecodeClasses,
+            LabelLayer,
+            CheckLabels,
+            TrainModel,
+            EvaluateModel,
+            ExportModel,
+            SampleData,
         ):
             self.addAlgorithm(algorithm())
         for problem in readable_models(available_models())[1]:

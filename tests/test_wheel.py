@@ -75,7 +75,7 @@ def test_the_command_line_finds_the_shipped_model(installed):
 
 def test_training_runs_inside_the_package(installed):
     assert f"{PACKAGE}.training" in run(installed, f"{PACKAGE}.training", "--help")
-    code = "from dubai_landcover_plugin.cli.train import training_package; print(training_package())"
+    code = "from dubai_landcover_plugin.protocol.training_package import training_package; print(training_package())"
     (installed / "name.py").write_text(code, encoding="utf-8")
     try:
         assert run(installed, "name").strip() == f"{PACKAGE}.training"

@@ -9,12 +9,14 @@ import click
 
 from dubai_landcover_plugin import __version__
 from dubai_landcover_plugin.cli.program import Program, prepare_streams
+from dubai_landcover_plugin.cli.terminal import TerminalMonitor
 
 from .commands.evaluate import calibrate, evaluate
 from .commands.export import card, export, graphs, precisions, quantize, statistics
 from .commands.inspect import inspect
 from .commands.options import CONTEXT
 from .commands.reproduce import reproduce_published
+from .commands.tools import TOOLS
 from .commands.train import train
 
 PROGRAM = f"python -m {__package__}"
@@ -48,6 +50,7 @@ for _command in (
     statistics,
     card,
     reproduce_published,
+    *TOOLS,
 ):
     training.add_command(_command)
 
@@ -55,13 +58,14 @@ for _command in (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
     prepare_streams()
+    monitor = TerminalMonitor()
     return Program(
         PROGRAM,
         "error",
         training,
         "Interrupted. Continue a run from its last checkpoint with train --resume.",
         "Continue a run with train --resume.",
-    ).run(arguments)
+    ).run(arguments, monitor, monitor.finish)
 
 
 if __name__ == "__main__":

@@ -69,7 +69,7 @@ class DataConfig:
         area: With ``layers``: vector file of polygons in which the layers are complete.
         background: With ``area``: label of its pixels without a feature, such as ``not Building``; empty for none.
         values: Meaning of the values of masks, as ``labels`` of :class:`SourceConfig`; empty for class ids or colours.
-        block: Side of the blocks into which rasters with polygons are cut, px.
+        block: Side of the blocks into which rasters with polygons are cut, px; 0 cuts around the polygons.
         scenes: ``module:function`` that draws synthetic scenes, or empty; a leading dot means a module of this package.
         scene_share: Share of chips taken from synthetic scenes, 0..1.
         scene_count: Number of scenes.
@@ -113,7 +113,7 @@ class DataConfig:
             "Give the polygons in which the layers are complete, and the label of the ground between their features.",
         )
         _ = self.label_layers  # checks them
-        require(self.block >= 64, f"block must be at least 64 px, got {self.block}.")
+        require(self.block == 0 or self.block >= 64, f"block must be at least 64 px, or 0 for none, got {self.block}.")
         require(0 <= self.scene_share < 1, f"scene_share must be at least 0 and below 1, got {self.scene_share}.")
         require(self.scene_count > 0 and self.scene_size > 0, "scene_count and scene_size must be positive.")
 

@@ -13,6 +13,7 @@ from dubai_landcover_plugin.cli import (
     change,
     corrections,
     installation,
+    labels,
     polygons,
     preview,
     report,
@@ -56,6 +57,7 @@ for _command in (
     corrections.RECLASSIFY,
     teach.TEACH,
     preview.PREVIEW,
+    labels.LABEL_LAYER,
     installation.MODELS,
     installation.DOCTOR,
 ):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import importlib.util
 import sys
 
 from dubai_landcover_plugin.cli.program import FAILED, prepare_streams
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.streams import write_text
+from dubai_landcover_plugin.protocol.training_package import training_package
 
 
 def main() -> int:
@@ -24,9 +24,3 @@ def main() -> int:
         return status
     write_text(sys.stderr, f"landcover-train: {message}\n")
     return FAILED
-
-
-def training_package() -> str:
-    """Return the name of the package: a part of the plugin where that was installed, beside it in a checkout."""
-    inside = f"{__package__.partition('.')[0]}.training"
-    return inside if importlib.util.find_spec(inside) else "training"

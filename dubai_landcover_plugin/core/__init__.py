@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from dubai_landcover_plugin.core.roads.extract import extract_roads
     from dubai_landcover_plugin.core.segmentation.batch import segment_folder
     from dubai_landcover_plugin.core.segmentation.segment import segment_raster
+    from dubai_landcover_plugin.core.teaching.label_layer import create_label_layer
     from dubai_landcover_plugin.core.teaching.preview import preview_land_cover
     from dubai_landcover_plugin.core.teaching.teach import teach_model
 
 __all__ = [
     "apply_corrections",
     "assess_accuracy",
+    "create_label_layer",
     "draw_accuracy_sample",
     "export_class_polygons",
     "extract_roads",
@@ -68,6 +70,7 @@ _MODULES = {
     "recode_classes": "corrections.recode",
     "teach_model": "teaching.teach",
     "preview_land_cover": "teaching.preview",
+    "create_label_layer": "teaching.label_layer",
 }
 
 

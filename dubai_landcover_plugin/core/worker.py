@@ -7,6 +7,7 @@ worker then exits at once. Exit status: 0 after a result, 1 after an error.
 
 from __future__ import annotations
 
+import importlib
 import json
 import logging
 import os
@@ -29,6 +30,7 @@ from dubai_landcover_plugin.protocol.partial_files import remove_own_partials
 from dubai_landcover_plugin.protocol.requests.session import TEACH_SESSION
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS
 from dubai_landcover_plugin.protocol.streams import open_standard_streams
+from dubai_landcover_plugin.protocol.training_package import missing_packages, training_package
 from dubai_landcover_plugin.protocol.translation import VARIABLE, use_language
 
 TaskFunction = Callable[[dict[str, Any], Monitor], dict[str, Any]]
@@ -189,6 +191,25 @@ def _tool(name: str) -> TaskFunction:
     return run
 
 
+def _training_tool(name: str) -> TaskFunction:
+    """Return a tool of the package of training as a task; the package is imported when it runs.
+
+    Raises:
+        EngineError: when it runs, if a package of training is missing.
+    """
+
+    def run(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
+        try:
+            tasks = importlib.import_module(f"{training_package()}.tasks")
+            result = getattr(tasks, name)(TASKS[name].request.from_json(request), monitor)
+        except ModuleNotFoundError as error:
+            raise missing_packages(error) from error
+        value: dict[str, Any] = result.to_json()
+        return value
+
+    return run
+
+
 def _doctor(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
     from dubai_landcover_plugin.core.doctor import examine
 
@@ -206,7 +227,7 @@ def _teach_session(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
 
 
 _TASKS: dict[str, TaskFunction] = {
-    **{name: _tool(name) for name in TASKS},
+    **{name: _training_tool(name) if task.training else _tool(name) for name, task in TASKS.items()},
     "doctor": _doctor,
     TEACH_SESSION: _teach_session,
 }

@@ -141,7 +141,8 @@ def make_parameter(item: Described) -> QgsProcessingParameterDefinition:
 
 def _input(item: Described, name: str, title: str) -> QgsProcessingParameterDefinition:
     if item.option.reads == "folder":
-        return QgsProcessingParameterFile(name, title, behavior=QgsProcessingParameterFile.Behavior.Folder)
+        behavior = QgsProcessingParameterFile.Behavior.Folder
+        return QgsProcessingParameterFile(name, title, behavior=behavior, optional=item.optional)
     if item.option.reads == "scheme":
         files = " ".join(f"*{suffix}" for suffix in _SCHEME_SUFFIXES)
         filters = ";;".join((f"{tr('Class schemes')} ({files})", f"{tr('All files')} (*)"))
@@ -157,7 +158,7 @@ def _input(item: Described, name: str, title: str) -> QgsProcessingParameterDefi
 def _output(item: Described, name: str, title: str) -> QgsProcessingParameterDefinition:
     kind = item.option.writes
     if kind == "folder":
-        return QgsProcessingParameterFolderDestination(name, title)
+        return QgsProcessingParameterFolderDestination(name, title, optional=item.optional)
     if kind == "raster":
         return QgsProcessingParameterRasterDestination(name, title, optional=item.optional)
     if kind in _GEOMETRIES:

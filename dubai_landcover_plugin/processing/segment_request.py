@@ -31,7 +31,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentOptions,
 )
 from dubai_landcover_plugin.protocol.translation import isolated, tr
-from dubai_landcover_plugin.runner.settings import available_models, colours
+from dubai_landcover_plugin.runner.settings import available_models, colours, default_model
 
 _NAMES = 3  # of rasters in a message
 
@@ -40,7 +40,7 @@ def add_model(algorithm: LandCoverAlgorithm, item: Described) -> None:
     """Add the choice of a model: an installed one, or a file."""
     readable, problems = readable_models(available_models())
     names = list(readable)
-    default = item.default if item.default in names else (names[0] if names else None)
+    default = next((name for name in (default_model(), item.default, *names) if name in names), None)
     words = [model_words(name, metadata) for name, metadata in readable.items()]
     algorithm.add(
         enumeration(str(item.key), label(item), names, words, default, optional=not names),

@@ -9,12 +9,17 @@ from pathlib import Path
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
 
+VARIABLE = "DUBAI_LANDCOVER_MODELS"
+"""Environment variable with a folder of models that an administrator provides; nothing is written there."""
+
 
 def model_folders() -> list[Path]:
-    """Return the existing folders that are searched for models: the shipped one, then the user's."""
+    """Return the existing folders that are searched for models: the shipped one, the user's, the administrator's."""
     package = Path(__file__).resolve().parents[1]
     shipped = [package / "resources" / "models", package.parent / "resources" / "models"]
-    return [folder for folder in (*shipped, user_model_folder()) if folder.is_absolute() and folder.is_dir()]
+    shared = [Path(os.environ[VARIABLE])] if os.environ.get(VARIABLE) else []
+    folders = (*shipped, user_model_folder(), *shared)
+    return [folder for folder in folders if folder.is_absolute() and folder.is_dir()]
 
 
 def user_model_folder() -> Path:

@@ -10,6 +10,7 @@ from typing import Any
 from dubai_landcover_plugin.protocol.errors import LandCoverError, ProtocolError, RunCancelled
 from dubai_landcover_plugin.protocol.messages import ERROR, LOG, PROGRESS, PROTOCOL, RESULT
 from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.requests.tasks import TASKS, Task
 from dubai_landcover_plugin.runner.environment import engine_environment
 from dubai_landcover_plugin.runner.errors import WorkerError
 from dubai_landcover_plugin.runner.temporaries import output_folders, remove_temporaries
@@ -17,7 +18,6 @@ from dubai_landcover_plugin.runner.worker_messages import MessageReader, error_o
 from dubai_landcover_plugin.runner.worker_process import WorkerProcess, worker_command
 
 POLL_SECONDS = 0.1
-CANCEL_GRACE_SECONDS = 1.2
 EXIT_GRACE_SECONDS = 5.0
 SLOW_START_SECONDS = 20.0
 
@@ -46,7 +46,7 @@ def run_task(
     """
     with WorkerProcess(command or worker_command(python), engine_environment()) as worker:
         worker.send({"protocol": PROTOCOL, "task": task, "request": dict(request)})
-        exchange = _Exchange(worker, monitor)
+        exchange = _Exchange(worker, monitor, TASKS.get(task, Task).grace)
         try:
             return exchange.result()
         except LandCoverError as error:
@@ -59,9 +59,10 @@ def run_task(
 class _Exchange:
     """Exchange of messages with a worker during one run."""
 
-    def __init__(self, worker: WorkerProcess, monitor: Monitor) -> None:
+    def __init__(self, worker: WorkerProcess, monitor: Monitor, grace: float) -> None:
         self._worker = worker
         self._monitor = monitor
+        self._grace = grace  # s
         self._messages = MessageReader(worker, monitor.log)
         self._started = time.monotonic()
         self._slow_start_logged = False
@@ -89,7 +90,7 @@ class _Exchange:
         if self._cancelled_at is None and self._monitor.cancelled():
             self._cancelled_at = now
             self._worker.send({"cancel": True})
-        elif self._cancelled_at is not None and now - self._cancelled_at > CANCEL_GRACE_SECONDS:
+        elif self._cancelled_at is not None and now - self._cancelled_at > self._grace:
             raise RunCancelled("The run was cancelled; unfinished files were removed.")
 
     def _log_slow_start(self) -> None:

@@ -47,6 +47,7 @@ OPTIONS = {
     "--buildings --roads --building-class --road-class --min-area --simplify --overwrite",
     "teach": "--new-classes --class-field --brush --model-title --model --bands --gsd --overwrite",
     "preview": "--extent --confidence --model --bands --min-confidence --gsd --stretch --overwrite",
+    "label-layer": "--places --sampling --count --size --new-classes --seed --model --bands --overwrite",
     "models": "",
     "doctor": "",
 }

@@ -14,18 +14,21 @@ from dubai_landcover_plugin.core import worker
 from dubai_landcover_plugin.protocol import requests
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS
+from training import tasks
 
 
 def test_every_tool_is_a_task_and_nothing_else_is():
-    assert set(core.__all__) | {"doctor", "teach_session"} == set(worker._TASKS)
+    training = {name for name, task in TASKS.items() if task.training}
+    assert set(core.__all__) | training | {"doctor", "teach_session"} == set(worker._TASKS)
+    assert training == set(tasks.__all__)
     assert set(core.__all__) <= set(dir(core))
     with pytest.raises(AttributeError, match="no attribute 'fly'"):
         core.fly  # noqa: B018
 
 
-@pytest.mark.parametrize("name", core.__all__)
+@pytest.mark.parametrize("name", TASKS)
 def test_a_tool_takes_its_request_and_returns_a_result(name):
-    tool = getattr(core, name)
+    tool = getattr(tasks if TASKS[name].training else core, name)
     assert tool.__name__ == name
     request = TASKS[name].request
     parameters = inspect.signature(tool).parameters
@@ -41,8 +44,9 @@ def test_a_tool_takes_its_request_and_returns_a_result(name):
 
 
 def test_every_request_and_result_can_be_imported_from_one_place():
-    needed = {"Request", "Result", "SegmentOptions"}
-    for name in core.__all__:
-        needed |= {TASKS[name].request.__name__, getattr(core, name).__annotations__["return"]}
+    needed = {"LabelledData", "Request", "Result", "SegmentOptions"}
+    for name, task in TASKS.items():
+        tool = getattr(tasks if task.training else core, name)
+        needed |= {task.request.__name__, tool.__annotations__["return"]}
     assert set(requests.__all__) == needed
     assert all(issubclass(getattr(requests, name), Request) for name in needed)

@@ -26,9 +26,13 @@ from dubai_landcover_plugin.protocol.requests import (
     AccuracySampleRequest,
     BuildingsRequest,
     ChangeRequest,
+    CheckLabelsRequest,
     ClassFilesRequest,
     CorrectionsRequest,
+    EvaluateRequest,
+    ExportRequest,
     FolderRequest,
+    LabelLayerRequest,
     PolygonizeRequest,
     PreviewRequest,
     ReclassifyRequest,
@@ -36,8 +40,11 @@ from dubai_landcover_plugin.protocol.requests import (
     ReportRequest,
     Request,
     RoadsRequest,
+    SampleDataRequest,
     SegmentationRequest,
     TeachRequest,
+    TrainRequest,
+    labelling,
     preview,
     teaching,
 )
@@ -62,11 +69,18 @@ REQUESTS = {
     "reclassifyprobabilities": ReclassifyRequest,
     "modelfromsamples": TeachRequest,
     "previewlandcover": PreviewRequest,
+    "createlabellayer": LabelLayerRequest,
+    "checklabels": CheckLabelsRequest,
+    "trainmodel": TrainRequest,
+    "evaluatemodel": EvaluateRequest,
+    "exportmodel": ExportRequest,
+    "sampledata": SampleDataRequest,
 }
 WITHOUT_PARAMETER = {
     ("segmentfolder", "bands"),
     *(("modelfromsamples", name) for name in teaching.UNUSED_OPTIONS),
     *(("previewlandcover", name) for name in preview.UNUSED_OPTIONS),
+    *(("createlabellayer", name) for name in labelling.UNUSED_OPTIONS),
 }
 FLAGS = QgsProcessingParameterDefinition.Flag
 MAKE = Callable[[str], Any]

@@ -24,7 +24,8 @@ from ..errors import DatasetError
 from .class_table import TABLE
 
 FIELDS = ("class", "class_id", "name", TO)
-_POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
+"""Types of geometries that label pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +116,7 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
         name = ogr.gdal_name(str(path))
         layer = layer or only_layer(path, name)
         known = list(ogr.read_info(name, layer=layer)["fields"])
-        field = _class_field(known, field, path)
+        field = class_field(known, field, path)
         replaced = [one for one in known if one.casefold() == FROM] if field.casefold() == TO else []
         meta, _, wkb, values = ogr.read(name, layer=layer, columns=[field, *replaced], force_2d=True)
         columns = dict(zip(meta["fields"].tolist(), values, strict=True))
@@ -132,7 +133,7 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
             f"{path} has no coordinate reference system, so its polygons cannot be located on the images.",
             "Set the layer's CRS in QGIS and export it again; a shapefile needs its .prj file.",
         )
-    usable = np.isin(shapely.get_type_id(geometries), _POLYGONS)
+    usable = np.isin(shapely.get_type_id(geometries), POLYGONS)
     if not usable.any():
         raise DatasetError(f"{path} has {len(geometries)} features but no polygon.", "Draw or export polygons.")
     notes: list[str] = []
@@ -176,7 +177,12 @@ def only_layer(path: Path, name: str) -> str:
     return layers[0]
 
 
-def _class_field(known: list[str], given: str, path: Path) -> str:
+def class_field(known: list[str], given: str, path: Path) -> str:
+    """Return the attribute with the class: the given one, or one of :data:`FIELDS`; case does not matter.
+
+    Raises:
+        DatasetError: with the attributes of the file, if there is none.
+    """
     for candidate in (given,) if given else FIELDS:
         for name in known:
             if name.casefold() == candidate.casefold():
@@ -192,7 +198,7 @@ def _channels(
 ) -> tuple[npt.NDArray[np.uint8], int]:
     """Return the channel of each value, (N,) uint8, and the number of missing values."""
     table: dict[Any, int | None] = {}
-    found = [table[value] if value in table else table.setdefault(value, _channel(value, scheme)) for value in values]
+    found = [table[value] if value in table else table.setdefault(value, channel_of(value, scheme)) for value in values]
     unknown = [f"'{value}'" for value, channel in table.items() if channel is None]
     if unknown:
         named = ", ".join(f"{entry.id} {entry.name}" for entry in scheme.entries)
@@ -209,7 +215,7 @@ def is_missing(value: Any) -> bool:
     return value is None or (isinstance(value, float) and math.isnan(value)) or str(value).strip() == ""
 
 
-def _channel(value: Any, scheme: ClassScheme) -> int | None:
+def channel_of(value: Any, scheme: ClassScheme) -> int | None:
     """Return the channel of a name or id, ``IGNORE`` for missing values and Unlabeled, None if unknown."""
     if is_missing(value):
         return IGNORE

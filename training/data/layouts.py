@@ -9,6 +9,7 @@ from ..config import DataConfig
 from ..errors import DatasetError
 from .dataset import Dataset, Entry, LabelledImage
 from .dubai import open_dubai
+from .files import LabelledFiles, open_files
 from .masks import open_masks
 from .polygons import open_polygons
 
@@ -21,17 +22,19 @@ _LAYOUTS = (
 )
 
 
-def open_dataset(config: DataConfig, root: str | Path, bands: InputBands | None = None) -> Dataset:
+def open_dataset(config: DataConfig, root: str | Path | LabelledFiles, bands: InputBands | None = None) -> Dataset:
     """List the labelled images in a folder of any supported layout, without decoding them.
 
     Args:
         config: Description of the data.
-        root: Data folder.
+        root: Data folder, or files.
         bands: Bands to read; None for those of the configuration.
 
     Raises:
         DatasetError: if the folder is missing, empty or of another layout, or its classes or polygons are invalid.
     """
+    if isinstance(root, LabelledFiles):
+        return open_files(config, root, bands)
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"The folder {root} does not exist.", "Check the path of the data folder.")

@@ -5,6 +5,7 @@ Subfolders of ``images`` and ``masks`` are places: ``images/PLACE/NAME.*`` with 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache, partial
 from pathlib import Path
 
@@ -72,12 +73,38 @@ def open_masks(
     images, masks = (list_images(root / folder) for folder in folders)
     if not images:
         raise DatasetError(f"There are no images in {root / folders[0]}.", "Put .tif, .png or .jpg files there.")
+    title = config.title or f"Images and masks of the folder '{root.resolve().name}', licence not stated"
+    return mask_dataset(images, masks, (scheme, source), codes, bands or config.input_bands, title)
+
+
+def mask_dataset(
+    images: Mapping[str, Path],
+    masks: Mapping[str, Path],
+    classes: tuple[ClassScheme, str],
+    codes: LabelValues | None,
+    bands: InputBands,
+    title: str,
+) -> Dataset:
+    """List images and the masks of the same names; see :func:`open_masks`.
+
+    Args:
+        images: Images by name.
+        masks: Masks by name.
+        classes: The classes, and where they come from.
+        codes: Meaning of the mask values; None for class colours or ids.
+        bands: Bands to read.
+        title: Description of the data, one sentence.
+
+    Raises:
+        DatasetError: if no image has a mask.
+    """
+    scheme, source = classes
     entries = tuple(
         Entry(
             name,
             _group(name),
             path,
-            partial(load_pair, name, _group(name), path, masks[name], scheme, bands or config.input_bands, codes),
+            partial(load_pair, name, _group(name), path, masks[name], scheme, bands, codes),
             partial(_resampling_notes, path, masks[name]),
             grid=cache(partial(grid_of, path, masks[name])),
         )
@@ -86,14 +113,18 @@ def open_masks(
     )
     if not entries:
         raise DatasetError(
-            f"No image in {root / folders[0]} has a mask of the same name in {root / folders[1]}: "
+            f"No image in {_folder(images)} has a mask of the same name in {_folder(masks)}: "
             f"{', '.join(list(images)[:3])}… and {', '.join(list(masks)[:3]) or 'none'}.",
             "Give image and mask the same name, for example images/a.tif and masks/a.png.",
         )
     lonely = [f"{path} has no image and is not used." for name, path in masks.items() if name not in images]
     unlabelled = tuple(name for name in images if name not in masks)
-    title = config.title or f"Images and masks of the folder '{root.resolve().name}', licence not stated"
     return Dataset(title, scheme, entries, unlabelled, notes=(f"Classes: {source}.", *lonely))
+
+
+def _folder(files: Mapping[str, Path]) -> str:
+    """Return the folder of the first of some files, for messages."""
+    return str(next(iter(files.values())).parent) if files else "the folder of masks"
 
 
 def _group(name: str) -> str:

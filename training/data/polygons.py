@@ -6,7 +6,7 @@ are ignored. In overlapping polygons the later feature counts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
+from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 from ..bands import RGB, InputBands
 from ..config import DataConfig
@@ -31,6 +32,8 @@ from .label_layers import read_label_layers
 from .layers import LabelLayer, is_on_earth, read_layer
 from .pixels import list_images, open_image, stretch_of, to_pixels
 
+_LEAST_PLACE, _MOST_PLACE = 256, 1024  # px; sides of windows around polygons
+_NEAR = 2  # px on each side of a polygon; polygons that are nearer to each other are in one window
 _GSD_SPREAD = 1.5  # ratio of pixel sizes covered by the default scale augmentation, 0.7 to 1.5
 
 
@@ -90,7 +93,42 @@ class LabelledRaster:
 
     def windows(self, block: int) -> list[Window]:
         """Return the disjoint blocks of at most ``block`` px that intersect a labelled polygon, row by row."""
-        rows, cols = _edges(self.grid.height, block), _edges(self.grid.width, block)
+        return self._touched(_edges(self.grid.height, block), _edges(self.grid.width, block))
+
+    def surroundings(self, least: int, most: int) -> list[Window]:
+        """Return disjoint windows around the labelled polygons, row by row.
+
+        Polygons near each other have one window.
+
+        Args:
+            least: Smallest side, px, as far as the raster allows; places of fewer pixels get surroundings.
+            most: Largest side, px; larger windows are cut into blocks.
+        """
+        used = self._shapes[self._channels != IGNORE]
+        if not len(used):
+            return []
+        whole = np.array((self.grid.width, self.grid.height))
+        boxes = shapely.bounds(used)
+        boxes = joined_boxes(np.column_stack((np.floor(boxes[:, :2]) - _NEAR, np.ceil(boxes[:, 2:]) + _NEAR)))
+        low, high = (boxes[:, :2] + _NEAR).clip(0, whole), (boxes[:, 2:] - _NEAR).clip(0, whole)
+        sides = np.maximum(high - low, np.minimum(least, whole))
+        low = np.clip(np.floor((low + high - sides) / 2), 0, whole - sides)
+        windows = [
+            Window(int(top), int(left), int(bottom - top), int(right - left))
+            for left, top, right, bottom in joined_boxes(np.column_stack((low, low + sides))).tolist()
+        ]
+        parts: list[Window] = []
+        for window in windows:
+            parts += self._blocks(window, most) if max(window.height, window.width) > most else [window]
+        return sorted(parts, key=lambda window: (window.row, window.col))
+
+    def _blocks(self, area: Window, most: int) -> list[Window]:
+        """Return the blocks of an area that intersect a labelled polygon."""
+        rows, cols = _edges(area.height, most) + area.row, _edges(area.width, most) + area.col
+        return self._touched(rows, cols)
+
+    def _touched(self, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]) -> list[Window]:
+        """Return the cells between edges that intersect a labelled polygon, row by row."""
         top, left = (part.ravel() for part in np.meshgrid(rows[:-1], cols[:-1], indexing="ij"))
         bottom, right = (part.ravel() for part in np.meshgrid(rows[1:], cols[1:], indexing="ij"))
         blocks, polygons = self._tree.query(shapely.box(left, top, right, bottom), predicate="intersects")
@@ -141,6 +179,19 @@ class LabelledRaster:
         return (f"{disputed} px are in overlapping polygons of different classes; the later feature counts.",)
 
 
+def joined_boxes(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return the bounds of groups of boxes that meet, (M, 4); the groups do not meet.
+
+    Args:
+        boxes: (N, 4) left, top, right and bottom.
+    """
+    while True:
+        joined = shapely.bounds(shapely.get_parts(shapely.union_all(shapely.box(*boxes.T))))
+        if len(joined) == len(boxes):
+            return np.asarray(joined, np.float64)
+        boxes = joined
+
+
 def _edges(length: int, block: int) -> npt.NDArray[np.int64]:
     """Return the edges of the smallest number of blocks of nearly equal length."""
     return np.linspace(0, length, -(-length // block) + 1).round().astype(np.int64)
@@ -166,6 +217,29 @@ def open_polygons(config: DataConfig, root: Path, labels: Path, bands: InputBand
         layer = read_label_layers(config, root, scheme)
     else:
         layer = read_layer(labels, scheme, config.layer, config.field)
+    title = config.title or f"Rasters and polygons of the folder '{root.resolve().name}', licence not stated"
+    return polygon_dataset(config, paths, layer, (scheme, source), title, bands)
+
+
+def polygon_dataset(
+    config: DataConfig,
+    paths: Mapping[str, Path],
+    layer: LabelLayer,
+    classes: tuple[ClassScheme, str],
+    title: str,
+    bands: InputBands | None = None,
+) -> Dataset:
+    """List the blocks of some rasters that intersect polygons; see :func:`open_polygons`.
+
+    Args:
+        config: Bands and blocks.
+        paths: Rasters by name.
+        layer: Labelled polygons.
+        classes: The classes, and where they come from.
+        title: Description of the data, one sentence.
+        bands: Bands to read; None for those of the configuration.
+    """
+    scheme, source = classes
     rasters, broken = [], []
     for name, path in paths.items():
         try:
@@ -175,11 +249,13 @@ def open_polygons(config: DataConfig, root: Path, labels: Path, bands: InputBand
     cut = {raster.name: _entries(raster, config.block, alone=len(paths) == 1) for raster in rasters}
     entries = [*(entry for blocks in cut.values() for entry in blocks), *broken]
     if not entries:
+        if not rasters:
+            raise DatasetError("There is no raster.", "Give one.")
         raise _apart(layer, rasters[0])
     notes = [f"Classes: {source}.", *layer.notes, *_resolution(rasters)]
     notes.extend(note for raster in rasters for note in raster.notes)
     return Dataset(
-        title=config.title or f"Rasters and polygons of the folder '{root.resolve().name}', licence not stated",
+        title=title,
         scheme=scheme,
         entries=tuple(sorted(entries, key=lambda entry: entry.name)),
         unlabelled=tuple(name for name, blocks in cut.items() if not blocks),
@@ -194,7 +270,7 @@ def _refuse(error: DatasetError) -> LabelledImage:
 def _entries(raster: LabelledRaster, block: int, alone: bool) -> list[Entry]:
     """Return the blocks of a raster; the places are rasters, or the quarters of a single raster (``alone``)."""
     entries = []
-    for window in raster.windows(block):
+    for window in raster.windows(block) if block else raster.surroundings(_LEAST_PLACE, _MOST_PLACE):
         lower = 2 * window.row + window.height > raster.grid.height
         right = 2 * window.col + window.width > raster.grid.width
         quarter = f"{'lower' if lower else 'upper'}-{'right' if right else 'left'}"

@@ -16,25 +16,26 @@ from ..config import SourceConfig, TrainingConfig
 from ..errors import ConfigError, DatasetError
 from .class_table import read_class_table
 from .dataset import Dataset, Entry, LabelledImage
+from .files import LabelledFiles
 from .label_values import LabelValues, label_values
 from .layouts import open_dataset
 from .masks import open_masks
 from .resolution import at_gsd
 
 
-def open_data(config: TrainingConfig, root: str | Path, bands: InputBands | None = None) -> Dataset:
+def open_data(config: TrainingConfig, root: str | Path | LabelledFiles, bands: InputBands | None = None) -> Dataset:
     """List the labelled images of a configuration: those of its sources, or of a single folder without sources.
 
     Args:
         config: Sources, class table, ground sampling distance of the model.
-        root: Data folder; the folders of the sources are relative to it.
+        root: Data folder, to which the folders of the sources are relative, or files, without sources.
         bands: Bands to read, such as those of a model; None for those of the configuration.
 
     Raises:
         ConfigError: if the labels of a source name an unknown class.
         DatasetError: if a folder is missing, empty or of another layout, or its classes differ.
     """
-    if not config.sources:
+    if not config.sources or isinstance(root, LabelledFiles):
         return _at_model_gsd(open_dataset(config.data, root, bands), config)
     root = Path(root)
     scheme = read_class_table(root / config.data.classes) if config.data.classes else DUBAI

@@ -17,7 +17,7 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 from ..config import SplitConfig
 from ..errors import ConfigError, DatasetError
-from .dataset import Dataset, Entry, LabelledImage
+from .dataset import NOT_CLASS, Dataset, Entry, LabelledImage
 from .ground import Ground
 from .names import check_names, listing
 from .places import Names, folds_of, named_places, overlapping
@@ -320,13 +320,14 @@ def class_counts(labels: npt.NDArray[np.uint8], classes: int) -> npt.NDArray[np.
 
 def _check_classes(training: Sequence[LabelledImage], scheme: ClassScheme, report: Callable[[str], None]) -> None:
     """Check that at least two classes have labels, and report the classes without labels."""
-    counts = np.zeros(len(scheme.classes), np.int64)
+    counts, others = np.zeros((2, len(scheme.classes)), np.int64)
     for image in training:
         counts += class_counts(image.labels, len(counts))
+        others += class_counts(image.labels - np.uint8(NOT_CLASS), len(counts))
     present = [entry.name for entry, count in zip(scheme.classes, counts, strict=True) if count]
     if not training or not present:
         raise DatasetError("There is no labelled training image.", "Label some images, or hold out fewer.")
-    if len(present) < 2:
+    if len(present) < 2 and not others.any():
         raise DatasetError(
             f"All training labels are {present[0]}, but at least two classes are required.",
             f"Label a second class: {', '.join(entry.name for entry in scheme.classes)}.",

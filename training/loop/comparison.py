@@ -10,8 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from ..data.names import listing
 from .start import interpolate
 
+FALL = 0.01
+"""A fall of the mean IoU of a held-out image that is reported."""
 UNITS = 20  # largest number of parts of the held-out images whose scatter gives the standard error
 Counts = npt.NDArray[np.int64]
 """(U, S, 2 K, K) pixels of U parts of the images, see :func:`.count_pixels`."""
@@ -49,6 +52,7 @@ class Comparison:
         gain: Mean IoU of ``result`` minus that of ``start``.
         error: Standard error of the gain, estimated from its scatter over the images; None for a single image.
         better: Whether the gain is above 0 and above its standard error; otherwise the start is kept.
+        worse: Held-out images, or parts of them, whose mean IoU fell by more than 0.01.
     """
 
     name: str
@@ -61,10 +65,11 @@ class Comparison:
     gain: float
     error: float | None
     better: bool
+    worse: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready description."""
-        return {**asdict(self), "new_classes": list(self.new_classes)}
+        return {**asdict(self), "new_classes": list(self.new_classes), "worse": list(self.worse)}
 
 
 def candidates(
@@ -100,12 +105,22 @@ def compare(
     name: str,
     new_classes: Sequence[str],
     images: int,
+    parts: Sequence[str] = (),
 ) -> tuple[Comparison, Candidate, dict[str, Any], list[str]]:
     """Validate candidates, the start first, and choose one: the best, unless its gain may be noise.
 
     The start is kept unless the gain in mean IoU is above its standard error, as the one-standard-error rule keeps the
     simpler model: the held-out images are few, and they choose among several candidates. Source: Breiman et al. 1984,
     Classification and Regression Trees, section 3.4.3, https://doi.org/10.1201/9781315139470.
+
+    Args:
+        tried: The candidates.
+        count: Counts the pixels of a candidate.
+        summary: Metrics of counts.
+        name: File of the start.
+        new_classes: Classes that the start does not have.
+        images: Number of held-out images.
+        parts: Names of the parts that are counted separately, to name those that get worse; empty for none.
 
     Returns:
         The comparison, the candidate to keep, its metrics, and a line of text on each candidate.
@@ -128,6 +143,7 @@ def compare(
         gain=round(gain, 4),
         error=None if error is None else round(error, 4),
         better=better,
+        worse=_fallen(counted[0], counted[best], lambda counts: summary(counts)["miou"], parts),
     )
     lines = [f"  {candidate.label}: mean IoU {score:.3f}" for candidate, score in zip(tried, scores, strict=True)]
     chosen = best if better else 0
@@ -136,6 +152,18 @@ def compare(
 
 def _headline(figures: Mapping[str, Any]) -> dict[str, float | None]:
     return {key: figures[key] for key in ("accuracy", "miou")}
+
+
+def _fallen(
+    one: Counts, other: Counts, score: Callable[[Counts], float | None], parts: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the names of the parts whose score falls by more than :data:`FALL`."""
+    found = []
+    for index, name in enumerate(parts):
+        before, after = score(one[index : index + 1]), score(other[index : index + 1])
+        if before is not None and after is not None and after < before - FALL:
+            found.append(name)
+    return tuple(found)
 
 
 def standard_error(one: Counts, other: Counts, score: Callable[[Counts], float | None]) -> float | None:
@@ -181,6 +209,8 @@ def describe_comparison(found: Mapping[str, Any]) -> str:
     if not found["better"]:
         text += " The result is no better than its start beyond this noise: the model has the weights of the start"
         text += " and never predicts these classes." if found["new_classes"] else "."
+    if found.get("worse"):
+        text += f" Worse than the start on {listing(found['worse'], 5)}."
     return text + _too_few(found)
 
 

@@ -9,19 +9,20 @@ from ..bands import InputBands
 from ..config import TrainingConfig
 from ..data.band_names import identify_bands
 from ..data.dataset import Dataset
+from ..data.files import LabelledFiles
 from ..data.resolution import at_gsd, settle_gsd
 from ..data.sources import open_data
 from .start import Start, bands_to_read, in_order, match_bands, settle_model
 
 
 def open_training_data(
-    config: TrainingConfig, root: str | Path, start: Start | None, report: Callable[[str], None] = print
+    config: TrainingConfig, root: str | Path | LabelledFiles, start: Start | None, report: Callable[[str], None] = print
 ) -> tuple[TrainingConfig, Dataset, InputBands]:
     """Return the configuration with the network and ground sampling distance of a run, its images and their bands.
 
     Args:
         config: Configuration of the run.
-        root: Data folder.
+        root: Data folder, or files.
         start: Weights that the run starts from; None for new ones.
         report: Receives lines of text on ground sampling distance and bands.
 

@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.ground_samples import GroundSamples
 from dubai_landcover_plugin.protocol.json_values import DAMAGED
+from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 from ..bands import MEAN, RGB, STD, InputBands
@@ -66,6 +67,8 @@ class Run:
         values: Pixel values of the training images for the model file; None if unknown.
         ground: Samples of their ground for the model file; None if unknown.
         scenes: Synthetic scenes; None draws those of the configuration.
+        monitor: Receives progress; may cancel a run of one process, which then ends after a step as if it were
+            interrupted, with its last state saved. None: no progress, no cancellation.
 
     Raises:
         TrainingError: if the folder already contains a run, or it cannot be resumed with this configuration.
@@ -86,12 +89,14 @@ class Run:
         values: ValueStatistics | None = None,
         ground: GroundSamples | None = None,
         scenes: Sequence[LabelledImage] | None = None,
+        monitor: Monitor | None = None,
     ) -> None:
         self.config, self.split, self.scheme, self.bands = config, split, scheme, bands
         self.values, self.ground = values, ground
         self.folder, self.title = Path(folder), title
         self.fabric = fabric or make_fabric(config.run)
         self.report = report if self.fabric.is_global_zero else _ignore
+        self._monitor = monitor or SilentMonitor()
         checkpoint = self._find_checkpoint(resume)
         fresh = checkpoint is None and start is None
         torch.manual_seed(config.run.seed)  # equal initial weights in every process
@@ -193,12 +198,13 @@ class Run:
             if self.step == 0 and self.started_from and known and self.split.validation:
                 self._validate_start(log)
             clock = Clock(self.config.chips.batch * self.config.optimizer.accumulate * self.fabric.world_size)
-            while self.step < end and not self._stalled():
+            while self.step < end and not self._stalled() and not self._monitor.cancelled():
                 self.losses.append(self._one_step())
                 self.step += 1
                 self.seconds = time.monotonic() - started
                 speed = clock.tick()
                 log.tick(self.losses[-1], speed)
+                self._monitor.report(self.step, steps, self._progress())
                 epoch_ends = self.step % config.epoch == 0 or self.step == steps
                 self.figures = self._validate() if epoch_ends else {}
                 if epoch_ends or self.step % config.log_every == 0:
@@ -209,7 +215,13 @@ class Run:
                     self._save(LAST)
                 if not self.losses:  # cleared when a row was written
                     clock.restart()
+            if self._monitor.cancelled() and self.step < end:
+                self._save(LAST)
             self._finish(log)
+
+    def _progress(self) -> str:
+        best = "" if self.best is None else f", validation {self.best:.3f}"
+        return f"step {self.step}, loss {self.losses[-1]:.3f}{best}"
 
     def _open_log(self) -> RunLog:
         writes = self.fabric.is_global_zero
@@ -384,6 +396,7 @@ class Run:
             self.started_from,
             self.new_classes,
             len(images),
+            _part_names(images, units),
         )
         self.averaged.load_state_dict(last)
         self.comparison = found.to_json()
@@ -482,6 +495,13 @@ class Run:
 
 def _copied(model: torch.nn.Module) -> dict[str, torch.Tensor]:
     return {name: value.detach().clone() for name, value in model.state_dict().items()}
+
+
+def _part_names(images: Sequence[LabelledImage], parts: int) -> list[str]:
+    """Return the first and last image of each part of :func:`.count_pixels`."""
+    owners = np.arange(len(images)) * parts // max(len(images), 1)
+    ends = [np.flatnonzero(owners == part)[[0, -1]] for part in range(parts)]
+    return [" to ".join(dict.fromkeys(images[index].name for index in pair)) for pair in ends]
 
 
 def _seed(run: int, step: int, part: int) -> int:

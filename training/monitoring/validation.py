@@ -92,6 +92,11 @@ class PartialConfusion:
         return Confusion(self.counts[: len(self.counts) // 2])
 
     @property
+    def has_partial(self) -> bool:
+        """Whether there are partial labels."""
+        return bool(self.counts[len(self.counts) // 2 :].any())
+
+    @property
     def iou(self) -> npt.NDArray[np.float64]:
         """IoU of each class, (K,), over the pixels with a class label or excluding that class; NaN without labels."""
         classes = len(self.counts) // 2
@@ -153,12 +158,18 @@ def summarize(counts: npt.NDArray[np.int64], images: Sequence[LabelledImage], cl
     """Return the metrics of (U, S, 2 K, K) pixels, as :meth:`Confusion.to_json` returns them, and those of each source.
 
     With several sources ``miou`` is the mean over the sources of their mean IoU, so that large sources do not dominate
-    the choice of the best epoch.
+    the choice of the best epoch. Partial labels count: where there are any, ``miou`` and the IoU of the classes are
+    those of :attr:`PartialConfusion.iou`.
     """
     sources = sorted({image.source for image in images})
     total = counts.sum(axis=0)
     parts = {name: PartialConfusion(part) for name, part in zip(sources, total, strict=True)}
-    figures = PartialConfusion(total.sum(axis=0)).full.to_json(list(classes))
+    whole = PartialConfusion(total.sum(axis=0))
+    figures = whole.full.to_json(list(classes))
+    if whole.has_partial:
+        figures["miou"] = rounded(mean_of_defined(whole.iou))
+        for name, value in zip(classes, whole.iou, strict=True):
+            figures["classes"][name]["iou"] = rounded(value)
     if len(sources) > 1:
         figures["sources"] = {
             name: {label: rounded(value) for label, value in zip(classes, part.iou, strict=True)}

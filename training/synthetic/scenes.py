@@ -6,9 +6,12 @@ requires rasterio.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,28 +87,44 @@ def check_size(size: int, gsd: float) -> None:
 
 def write_scene(path: str | Path, seed: int = 7, size: int = 1024, gsd: float = 1.0) -> tuple[Path, Path]:
     """Write the scene as GeoTIFF in UTM zone 40N and its truth beside it as ``NAME_truth.tif``; return both paths."""
+    path = Path(path)
+    truth_path = path.with_name(f"{path.stem}_truth.tif")
+    scene = draw_scene(seed, size, gsd)
+    write_image(path, scene.image, gsd)
+    write_truth(truth_path, scene.truth, gsd)
+    return path, truth_path
+
+
+def write_image(path: str | Path, image: NDArray[np.uint8], gsd: float = 1.0) -> None:
+    """Write the (H, W, 3) image of a scene as GeoTIFF at :data:`ORIGIN`."""
+    with _new_raster(path, image.shape[:2], gsd, count=3, photometric="RGB") as file:
+        file.write(np.moveaxis(image, -1, 0))
+
+
+def write_truth(path: str | Path, truth: NDArray[np.uint8], gsd: float = 1.0) -> None:
+    """Write the (H, W) class ids of a scene as GeoTIFF with names and colours of the classes."""
+    from dubai_landcover_plugin.protocol.class_tags import class_tags
+    from dubai_landcover_plugin.protocol.classes import DUBAI, NODATA_ID, coloured
+
+    scheme = coloured(DUBAI)
+    with _new_raster(path, truth.shape, gsd, count=1, nodata=NODATA_ID) as file:
+        file.update_tags(**class_tags(scheme))
+        file.write_colormap(1, {entry.id: (*entry.rgb, 255) for entry in scheme.entries})
+        file.write(truth, 1)  # after the colours, which GDAL writes into the header
+
+
+@contextmanager
+def _new_raster(path: str | Path, shape: tuple[int, ...], gsd: float, **profile: Any) -> Iterator[Any]:
+    """Yield a new GeoTIFF, which is at its path when the block ends."""
     import rasterio
     from rasterio.transform import from_origin
 
     from dubai_landcover_plugin.core.io.files import atomic_path
-    from dubai_landcover_plugin.protocol.class_tags import class_tags
-    from dubai_landcover_plugin.protocol.classes import DUBAI, NODATA_ID, coloured
 
-    path = Path(path)
-    truth_path = path.with_name(f"{path.stem}_truth.tif")
-    scene = draw_scene(seed, size, gsd)
-    profile = {
-        "driver": "GTiff", "height": size, "width": size, "dtype": "uint8", "crs": CRS, "tiled": True,
-        "transform": from_origin(*ORIGIN, gsd, gsd), "compress": "deflate",
-    }  # fmt: skip
-    with atomic_path(path) as partial, rasterio.open(partial, "w", count=3, photometric="RGB", **profile) as file:
-        file.write(np.moveaxis(scene.image, -1, 0))
-    with atomic_path(truth_path) as partial, rasterio.open(partial, "w", count=1, nodata=NODATA_ID, **profile) as file:
-        file.write(scene.truth, 1)
-        scheme = coloured(DUBAI)
-        file.update_tags(**class_tags(scheme))
-        file.write_colormap(1, {entry.id: (*entry.rgb, 255) for entry in scheme.entries})
-    return path, truth_path
+    place = {"height": shape[0], "width": shape[1], "crs": CRS, "transform": from_origin(*ORIGIN, gsd, gsd)}
+    kind = {"driver": "GTiff", "dtype": "uint8", "tiled": True, "compress": "deflate"}
+    with atomic_path(path) as partial, rasterio.open(partial, "w", **kind, **place, **profile) as file:
+        yield file
 
 
 def _grid_lines(rng: np.random.Generator, extent: float) -> list[float]:

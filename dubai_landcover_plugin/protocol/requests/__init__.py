@@ -14,6 +14,13 @@ from dubai_landcover_plugin.protocol.requests.assessment import (
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest, BuildingsResult
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, ChangeResult
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, EditResult, RecodeRequest
+from dubai_landcover_plugin.protocol.requests.labelling import (
+    CheckLabelsRequest,
+    CheckLabelsResult,
+    LabelLayerRequest,
+    LabelLayerResult,
+    LabelledData,
+)
 from dubai_landcover_plugin.protocol.requests.polygons import (
     ClassFilesRequest,
     ClassFilesResult,
@@ -33,6 +40,16 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentOptions,
 )
 from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest, TeachResult
+from dubai_landcover_plugin.protocol.requests.training import (
+    EvaluateRequest,
+    EvaluateResult,
+    ExportRequest,
+    ExportResult,
+    SampleDataRequest,
+    SampleDataResult,
+    TrainRequest,
+    TrainResult,
+)
 
 __all__ = [
     "AccuracyRequest",
@@ -43,12 +60,21 @@ __all__ = [
     "BuildingsResult",
     "ChangeRequest",
     "ChangeResult",
+    "CheckLabelsRequest",
+    "CheckLabelsResult",
     "ClassFilesRequest",
     "ClassFilesResult",
     "CorrectionsRequest",
     "EditResult",
+    "EvaluateRequest",
+    "EvaluateResult",
+    "ExportRequest",
+    "ExportResult",
     "FolderRequest",
     "FolderResult",
+    "LabelLayerRequest",
+    "LabelLayerResult",
+    "LabelledData",
     "PolygonizeRequest",
     "PolygonizeResult",
     "PreviewRequest",
@@ -62,9 +88,13 @@ __all__ = [
     "Result",
     "RoadsRequest",
     "RoadsResult",
+    "SampleDataRequest",
+    "SampleDataResult",
     "SegmentOptions",
     "SegmentationRequest",
     "SegmentationResult",
     "TeachRequest",
     "TeachResult",
+    "TrainRequest",
+    "TrainResult",
 ]

@@ -13,6 +13,7 @@ from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest,
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
+from dubai_landcover_plugin.protocol.requests.labelling import CheckLabelsRequest, LabelLayerRequest
 from dubai_landcover_plugin.protocol.requests.options import VECTORS
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest
@@ -22,6 +23,12 @@ from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
 from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest
+from dubai_landcover_plugin.protocol.requests.training import (
+    EvaluateRequest,
+    ExportRequest,
+    SampleDataRequest,
+    TrainRequest,
+)
 
 
 @dataclass(frozen=True)
@@ -31,10 +38,14 @@ class Task:
     Args:
         request: Class of the request.
         tree: Whether it writes into subfolders of its output folder too.
+        training: Whether it is a function of the package of training rather than of the engine.
+        grace: Time that a cancelled run has to save what it made, s.
     """
 
     request: type[Request]
     tree: bool = False
+    training: bool = False
+    grace: float = 1.2
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -86,8 +97,14 @@ TASKS = {
     "reclassify_probabilities": Task(ReclassifyRequest),
     "teach_model": Task(TeachRequest),
     "preview_land_cover": Task(PreviewRequest),
+    "create_label_layer": Task(LabelLayerRequest),
+    "check_labels": Task(CheckLabelsRequest, training=True),
+    "train_model": Task(TrainRequest, training=True, grace=180.0),
+    "evaluate_model": Task(EvaluateRequest, training=True),
+    "export_model": Task(ExportRequest, training=True),
+    "make_sample_data": Task(SampleDataRequest, training=True),
 }
-"""Tasks by name; each is the function of that name in :mod:`dubai_landcover_plugin.core`."""
+"""Tasks by name; each is the function of that name in :mod:`dubai_landcover_plugin.core` or :mod:`training.tasks`."""
 
 
 def task_of(request: Request) -> Task:

@@ -31,14 +31,15 @@ def test_help_lists_the_commands_in_the_order_of_their_use(capsys: pytest.Captur
         "statistics",
         "card",
     ]
-    assert listed == [*expected, "reproduce-published"]
+    tools = ["sample-data", "check-labels", "train-model", "evaluate-model", "export-model"]
+    assert listed == [*expected, "reproduce-published", *tools]
 
 
 @pytest.mark.parametrize("name", training.commands)
 def test_every_option_and_argument_has_help(name: str) -> None:
     for parameter in training.commands[name].params:
         text = parameter.help if isinstance(parameter, click.Option) else parameter.text
-        assert text.partition("  [default")[0].endswith("."), parameter.name
+        assert text.partition("  [")[0].endswith("."), parameter.name
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,36 @@
+"""Finds the package of training, which is a part of the plugin where that was installed, and beside it in a checkout.
+
+Standard library only.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+from dubai_landcover_plugin.protocol.errors import EngineError
+
+_PLUGIN = Path(__file__).resolve().parents[1]
+
+
+def training_package() -> str:
+    """Return the name of the package: ``dubai_landcover_plugin.training`` or ``training``."""
+    inside = f"{_PLUGIN.name}.training"
+    return inside if importlib.util.find_spec(inside) else "training"
+
+
+def missing_packages(error: ModuleNotFoundError) -> EngineError:
+    """Return the error for an interpreter that lacks a package of training, with the command that installs them.
+
+    Args:
+        error: What Python said.
+    """
+    folders = (_PLUGIN / "requirements", _PLUGIN.parent / "requirements")
+    locked = next((path for folder in folders if (path := folder / "training.txt").is_file()), None)
+    what = f'-r "{locked}"' if locked else "dubai-landcover[training]"
+    return EngineError(
+        f"Training needs the package {(error.name or str(error)).partition('.')[0]}, which the engine does not have.",
+        "Set up the engine with training (Plugins > Dubai Land Cover > Set up the engine…), or install its packages: "
+        f'"{sys.executable}" -m pip install {what}',
+    )

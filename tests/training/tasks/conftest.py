@@ -1,0 +1,72 @@
+"""A model that training can start from, a labelled raster, and trainings of a few steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+import torch
+
+from dubai_landcover_plugin.core.bundle.save import save_bundle
+from dubai_landcover_plugin.core.networks import build_model
+from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
+from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
+from dubai_landcover_plugin.protocol.requests import LabelledData
+from tests.training.dataset import draw_labels, make_image, write_polygons, write_raster
+from training import lengths
+from training.bands import MEAN, STD
+
+SPEC = ModelSpec("unet", arguments={"width": 4, "depth": 1})
+
+
+@pytest.fixture(scope="session")
+def start(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A model file that has learnt the colours of the synthetic classes, but not well."""
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    model = build_model(SPEC)
+    optimizer = torch.optim.AdamW(model.parameters(), 2e-2)
+    images = [make_image(seed, 64, 64) for seed in range(100, 104)]
+    chips = torch.stack([torch.tensor(image.pixels).permute(2, 0, 1) for image in images])
+    labels = torch.stack([torch.tensor(image.labels).long() for image in images])
+    for _ in range(20):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(model(Standardize(MEAN, STD)(chips)), labels).backward()
+        optimizer.step()
+    path = tmp_path_factory.mktemp("models") / "small.safetensors"
+    metadata = BundleMetadata(
+        name="small", title="A small one", spec=SPEC, scheme=DUBAI, bands=("red", "green", "blue"), mean=MEAN, std=STD,
+        gsd=1.0, window=64, stride=model.stride, training={"finished": "2026-01-01T00:00:00Z"},
+    )  # fmt: skip
+    save_bundle(path, metadata, model.eval())
+    return str(path)
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> LabelledData:
+    """A raster of 96 × 80 px whose blocks of 16 px are labelled."""
+    raster = write_raster(tmp_path / "town.tif", make_image(5).pixels)
+    labels = draw_labels(5)
+    blocks, names = [], []
+    for row in range(0, 96, 16):
+        for col in range(0, 80, 16):
+            x, y = 300000 + col, 2800000 - row
+            blocks.append(shapely.box(x, y - 16, x + 16, y))
+            names.append(DUBAI.classes[int(labels[row, col])].name)
+    layer = write_polygons(tmp_path / "labels.gpkg", blocks, names)
+    return LabelledData(rasters=(str(raster),), labels=str(layer))
+
+
+@pytest.fixture
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings of four steps."""
+    for table in (lengths.FINE_TUNING, lengths.NEW):
+        monkeypatch.setitem(table, "quick", lengths.Length(4, 2, 0))
+
+
+@pytest.fixture
+def noise() -> np.ndarray:
+    return np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+import rasterio
+import rasterio.features
+import shapely
+
+from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.requests import SampleDataRequest
+from training.tasks.sample_data import choose_squares, make_sample_data
+
+
+def test_labels_are_the_truth_of_some_places(tmp_path: Path) -> None:
+    request = SampleDataRequest(
+        str(tmp_path / "a.tif"), str(tmp_path / "l.gpkg"), str(tmp_path / "t.tif"), count=3, size=256, place=64
+    )
+    result = make_sample_data(request)
+    with rasterio.open(request.output) as image, rasterio.open(request.truth) as truth:
+        assert (image.shape, image.count, truth.shape) == ((256, 256), 3, (256, 256))
+        ids, transform = truth.read(1), truth.transform
+    _, _, wkb, values = pyogrio.raw.read(request.labels)
+    names = {"Water": 1, "Land": 2, "Road": 3, "Building": 4, "Vegetation": 5}
+    shapes = [(shape, names[name]) for shape, name in zip(shapely.from_wkb(wkb), values[0], strict=True)]
+    drawn = rasterio.features.rasterize(shapes, ids.shape, transform=transform, dtype="uint8")
+    assert (drawn > 0).sum() == 3 * 64 * 64
+    assert (drawn[drawn > 0] == ids[drawn > 0]).all()
+    assert sum(result.pixels.values()) == 3 * 64 * 64
+    assert result.polygons == len(shapes)
+
+
+def test_places_do_not_touch_and_too_many_are_refused():
+    corners = np.array(choose_squares(512, 96, 9, seed=1))
+    assert len(np.unique(corners, axis=0)) == 9
+    assert set(np.unique(corners).tolist()) <= {0, 128, 256, 384}
+    with pytest.raises(RequestError, match="10 places of 300 px do not fit into 512 px; 1 do"):
+        choose_squares(512, 300, 10, seed=1)
