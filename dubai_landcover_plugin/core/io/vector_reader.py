@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.io import ogr
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.layer_source import file_of, layer_of, layer_source
+from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RasterOpenError
 
 Geometries = npt.NDArray[np.object_]
@@ -101,8 +102,21 @@ def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
     except RasterOpenError:
         raise
     except READ_ERRORS as error:
+        if _is_raster(path):
+            raise RasterOpenError(
+                f"{path} is a raster; a vector layer is needed.",
+                "Classified rasters become polygons with Classified Raster to Polygons or landcover polygons.",
+            ) from error
         raise RasterOpenError(f"GDAL cannot read {source}: {error}.", _REMEDY) from error
     return VectorLayer(geometries, dict(zip(meta["fields"].tolist(), values, strict=True)), crs)
+
+
+def _is_raster(path: str) -> bool:
+    try:
+        with open_raster(path):
+            return True
+    except GDAL_ERRORS:
+        return False
 
 
 def geometries_of(wkb: npt.NDArray[np.object_], source: str) -> Geometries:

@@ -16,7 +16,7 @@ import shapely
 from dubai_landcover_plugin.core.io import ogr
 from dubai_landcover_plugin.core.io.vector_reader import geometries_of, read_vector
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RasterOpenError
-from tests.factories import UTM40, write_layer
+from tests.factories import UTM40, write_class_map, write_layer
 
 BOX = shapely.box(330_000, 2_779_900, 330_080, 2_780_000)
 
@@ -137,3 +137,9 @@ def test_geojson_without_a_crs_is_in_degrees_only_where_it_can_be(tmp_path, nort
     feature = {"type": "Feature", "properties": {}, "geometry": geometry}
     (tmp_path / "a.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
     assert (read_vector(str(tmp_path / "a.geojson")).crs is not None) == known
+
+
+def test_a_raster_is_told_what_it_is(tmp_path):
+    write_class_map(tmp_path / "classes.tif", np.ones((4, 4), np.uint8))
+    with pytest.raises(RasterOpenError, match=r"classes\.tif is a raster; a vector layer is needed"):
+        read_vector(str(tmp_path / "classes.tif"))
