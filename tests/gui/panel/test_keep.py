@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from qgis.core import QgsApplication
 from qgis.gui import QgsBrowserGuiModel
+from qgis.PyQt.QtCore import QCoreApplication, QEvent
 from qgis.PyQt.QtWidgets import QDialog
 
 from dubai_landcover_plugin.gui.panel import keep
@@ -23,7 +24,8 @@ def dialogs() -> list[QDialog]:
 def test_a_dialog_keeps_its_python_half_until_it_is_closed(
     qgis_iface: Any, town_layer: Any, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(qgis_iface, "browserModel", QgsBrowserGuiModel, raising=False)
+    model = QgsBrowserGuiModel()  # widgets of dialogs keep its address alone
+    monkeypatch.setattr(qgis_iface, "browserModel", lambda: model, raising=False)
     keep.open_run_dialog({"INPUT": town_layer.id(), "MODEL": "world"})
     gc.collect()
     (dialog,) = dialogs()
@@ -35,3 +37,4 @@ def test_a_dialog_keeps_its_python_half_until_it_is_closed(
     again.reject()
     for one in (dialog, again):
         one.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)  # before the project is cleared
