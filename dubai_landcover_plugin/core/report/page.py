@@ -229,7 +229,7 @@ def _sources(source: Provenance) -> list[tuple[str, str]]:
         (tr("Classified raster"), source.raster), (tr("Size"), f"{width:,} × {height:,} px{gsd}"),
         (tr("CRS"), source.crs or tr("none")),
         (tr("Areas"), tr(_SURFACES[source.measured_on]) if source.measured_on in _SURFACES else ""),
-        (tr("Model"), model), (tr("Classified"), source.classified),
+        (tr("Model"), model), (tr("Classified on"), source.classified),
         (tr("Confidence"), source.confidence or tr("not given")), (tr("Zones"), zones),
         (tr("Report"), f"{source.written}, Dubai Land Cover"),
     ]  # fmt: skip

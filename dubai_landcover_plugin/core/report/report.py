@@ -29,6 +29,7 @@ from dubai_landcover_plugin.core.report.zones import Zone, Zones, read_zones
 from dubai_landcover_plugin.protocol.classes import ClassScheme, coloured
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest, ReportResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,11 @@ def _slots(scheme: ClassScheme) -> npt.NDArray[np.uint8]:
     return slots
 
 
+def _title(given: str) -> str:
+    """Return the heading of the page; the default one is translated."""
+    return tr("Land cover report") if given in ("", ReportRequest.title) else given
+
+
 def _provenance(
     request: ReportRequest,
     source: ClassifiedSource,
@@ -175,7 +181,7 @@ def _provenance(
         )
     gsd = grid.gsd()
     return Provenance(
-        title=request.title.strip() or ReportRequest.title,
+        title=_title(request.title.strip()),
         raster=Path(request.input).name,
         size=(grid.height, grid.width),
         gsd=gsd,
