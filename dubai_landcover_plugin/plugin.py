@@ -35,6 +35,7 @@ class DubaiLandCoverPlugin:
         self._options_factory: Any = None
         self._actions: list[QAction] = []
         self._dock: Any = None
+        self._models: Any = None
         self._link: Any = None
 
     def initProcessing(self) -> None:
@@ -52,6 +53,7 @@ class DubaiLandCoverPlugin:
         self._iface.registerOptionsWidgetFactory(self._options_factory)
         self._add_panel()
         self._add_action(tr("Segment Land Cover…"), self._open_algorithm)
+        self._add_action(tr("Models…"), self._open_models_dialog)
         self._add_action(tr("Set up the engine…"), self._open_engine_dialog)
         self._offer_set_up()
 
@@ -71,6 +73,10 @@ class DubaiLandCoverPlugin:
             self._iface.removeDockWidget(self._dock)
             self._dock.deleteLater()
             self._dock = None
+        if self._models is not None:
+            self._models.close()
+            self._models.deleteLater()
+            self._models = None
         if self._options_factory is not None:
             self._iface.unregisterOptionsWidgetFactory(self._options_factory)
             self._options_factory = None
@@ -112,6 +118,15 @@ class DubaiLandCoverPlugin:
         import processing  # a plugin of QGIS that is loaded after this module
 
         processing.execAlgorithmDialog("dubailandcover:segmentlandcover", {})
+
+    def _open_models_dialog(self) -> None:
+        from dubai_landcover_plugin.gui.models.dialog import ModelsDialog
+
+        if self._models is None:
+            self._models = ModelsDialog(self._iface, self._iface.mainWindow())
+        self._models.refresh()
+        self._models.show()
+        self._models.raise_()
 
     def _open_engine_dialog(self) -> None:
         from dubai_landcover_plugin.gui.engine_dialog import EngineDialog

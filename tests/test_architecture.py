@@ -193,6 +193,7 @@ TESTED_ELSEWHERE = {
     f"{PACKAGE}.provider": ("processing/test_plugin.py", "needs a running QGIS"),
     f"{PACKAGE}.gui": ("processing/test_plugin.py", "needs a running QGIS"),
     f"{PACKAGE}.runner.settings": ("processing/test_plugin.py", "needs a running QGIS"),
+    f"{PACKAGE}.runner.model_library": ("gui/models/test_dialog.py", "needs a running QGIS"),
     f"{PACKAGE}.processing": ("processing/test_algorithms.py", "run by the ids of algorithms, in the installed plugin"),
     f"{PACKAGE}.cli": ("cli/test_main.py", "run by the names of commands"),
     f"{PACKAGE}.core.networks": ("core/networks/test_networks.py", "one test for all architectures of the registry"),

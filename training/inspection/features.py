@@ -126,7 +126,7 @@ def _outside(
             corners = [grid.transform @ (col, row) for col in (0, grid.width) for row in (0, grid.height)]
             xs, ys = zip(*corners, strict=True)
             west, south, east, north = rasterio.warp.transform_bounds(grid.crs, crs, min(xs), min(ys), max(xs), max(ys))
-        except Exception:  # it is reported when it is loaded; GDAL's error classes are private  # noqa: S112
+        except Exception:  # reported when it is loaded; GDAL's errors are private  # noqa: S112  # nosec B112
             continue
         known = True
         outside &= ~((right > west) & (left < east) & (top > south) & (bottom < north))

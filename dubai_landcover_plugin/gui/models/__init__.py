@@ -1,0 +1,1 @@
+"""The dialog Models: installed models with their cards, added, removed, renamed and compared."""
