@@ -24,6 +24,7 @@ help:
 	@echo "make options               write docs/options.md from the requests"
 	@echo "make translations          collect the texts to translate, compile the catalogues"
 	@echo "make qt6                   look up what the plugin uses of Qt in Qt 6"
+	@echo "make landcover-wheels      a folder from which the engine is set up without a network (PYTHON=3.12 TORCH=1)"
 	@echo "make lock                  raise the versions in requirements/"
 	@echo "make clean                 remove what these commands made, environments included"
 
@@ -87,6 +88,11 @@ qt6:
 translations:
 	@.ci/setup.sh engine
 	@$(PY) .ci/translations.py
+
+# For this system, and the Python that the computers have.
+landcover-wheels:
+	@.ci/setup.sh engine
+	@.ci/wheels.sh build/landcover-wheels $(or $(PYTHON),3.12) $(if $(TORCH),requirements/torch-cpu.txt)
 
 lock:
 	@.ci/setup.sh engine

@@ -24,8 +24,9 @@ compile dev.in $omit --output-file dev.txt
 omit=$(cat engine.txt training.txt cluster.txt dev.txt | sed -n 's/^\([A-Za-z0-9._-]*\)==[^ ]* \\$/--no-emit-package \1/p' | sort -u)
 # shellcheck disable=SC2086
 compile docs.in $omit --output-file docs.txt
+compile uv.in --output-file uv.txt
 compile qgis-test.in --no-emit-package numpy --output-file qgis-test.txt
-for file in engine torch training cluster dev docs qgis-test; do
+for file in engine torch training cluster dev docs uv qgis-test; do
     source=$file.in; [ "$file" = torch ] && source=engine.in
     printf "# Written by make lock from %s; do not edit.\n" "$source" | cat - "$file.txt" >"$file.tmp"
     mv "$file.tmp" "$file.txt"

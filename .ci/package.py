@@ -23,6 +23,7 @@ FILES = (
     "requirements/torch.txt",
     "requirements/torch-cpu.txt",
     "requirements/training.txt",
+    "requirements/uv.txt",
     "metadata.txt",
     "LICENSE",
     "README.md",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 from qgis.core import QgsApplication
@@ -60,6 +61,7 @@ class DubaiLandCoverPlugin:
     def unload(self) -> None:
         """Cancel runs in progress and unregister everything."""
         stop_runs()
+        self._close_engine_dialog()
         if self._link is not None:
             self._link.remove()
             self._link = None
@@ -129,9 +131,16 @@ class DubaiLandCoverPlugin:
         self._models.raise_()
 
     def _open_engine_dialog(self) -> None:
-        from dubai_landcover_plugin.gui.engine_dialog import EngineDialog
+        from dubai_landcover_plugin.gui.engine_dialog import show_engine_dialog
 
-        EngineDialog(self._iface.mainWindow()).exec()
+        show_engine_dialog(self._iface.mainWindow())
+
+    @staticmethod
+    def _close_engine_dialog() -> None:
+        """Cancel a set-up in progress and remove its window, if there is one."""
+        module = sys.modules.get("dubai_landcover_plugin.gui.engine_dialog")  # qgis_process has no GUI
+        if module is not None:
+            module.close_engine_dialog()
 
     def _use_language(self) -> None:
         """Take the language of QGIS.

@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from dubai_landcover_plugin.core.runtimes.versions import PACKAGES
+from dubai_landcover_plugin.core.runtimes.versions import OPTIONAL, PACKAGES
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.model_folders import installed_models, model_folders, readable_models
 from dubai_landcover_plugin.protocol.requests.segmentation import DEFAULT_MODEL
@@ -55,6 +55,8 @@ def _packages() -> tuple[dict[str, str], list[str]]:
             found[name] = "unknown"
         except Exception as error:  # a broken package may raise anything when it is imported
             is_missing = isinstance(error, ModuleNotFoundError) and error.name == name
+            if is_missing and name in OPTIONAL:
+                continue
             found[name] = "missing" if is_missing else "broken"
             reason = "is missing" if is_missing else f"cannot be loaded ({type(error).__name__}: {error})"
             problems.append(f"The package {name} {reason}. {_REMEDY}")

@@ -1,4 +1,4 @@
-"""Dialog that sets up and checks the engine."""
+"""Window that sets up and checks the engine."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from qgis.core import QgsApplication
-from qgis.PyQt.QtGui import QCloseEvent
 from qgis.PyQt.QtWidgets import (
+    QComboBox,
     QDialog,
+    QFileDialog,
     QHBoxLayout,
     QLabel,
     QMessageBox,
@@ -25,10 +26,22 @@ from dubai_landcover_plugin.gui.engine_task import EngineTask
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.translation import tr
-from dubai_landcover_plugin.runner.installer import NEEDED_MB, install_engine, is_outdated
+from dubai_landcover_plugin.runner.downloads import fetch
+from dubai_landcover_plugin.runner.installer import (
+    CPU_TORCH,
+    CUDA_TORCH,
+    NO_TORCH,
+    SetUp,
+    install_engine,
+    installed_torch,
+    is_outdated,
+)
 from dubai_landcover_plugin.runner.interpreter import engine_folder, installed_engine
 from dubai_landcover_plugin.runner.run import run_task
-from dubai_landcover_plugin.runner.settings import engine_interpreter, profile_folder
+from dubai_landcover_plugin.runner.settings import data_folder, engine_interpreter, profile_folder
+
+_HEIGHT, _LOG_HEIGHT = 270, 220  # px
+_WAIT = 20.0  # s, for the end of a task when the plugin is unloaded
 
 
 def requirements_folder() -> Path:
@@ -39,87 +52,129 @@ def requirements_folder() -> Path:
 
 
 class EngineDialog(QDialog):
-    """Shows the engine in use, sets one up and checks it."""
+    """Shows the engine in use, sets one up and checks it; a task goes on when the window is closed."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Dubai Land Cover: engine"))
-        self.resize(760, 480)
+        self.resize(680, _HEIGHT)
         self._task: EngineTask | None = None
-        self._state = QLabel()
-        self._state.setWordWrap(True)
+        self._state = _wrapped()
+        self._step = _wrapped()
+        self._kind = QComboBox()
+        for value, text in (
+            (NO_TORCH, tr("Standard: the shipped models and all tools (290 MB to download, 0.9 GB on disk)")),
+            (
+                CPU_TORCH,
+                tr("With PyTorch: also teaching and models without graphs (0.5 GB to download, 1.7 GB on disk)"),
+            ),
+            (CUDA_TORCH, tr("With PyTorch for NVIDIA graphics cards (several GB)")),
+        ):
+            self._kind.addItem(text, value)
         self._log = QTextEdit()
         self._log.setReadOnly(True)
+        self._log.setMinimumHeight(_LOG_HEIGHT)
+        self._log.hide()
         self._progress = QProgressBar()
         self._progress.setRange(0, 100)
-        self._set_up = QPushButton(tr("Set up"))
-        self._set_up.clicked.connect(self._start_set_up)
-        self._check = QPushButton(tr("Check"))
-        self._check.clicked.connect(self._start_check)
-        self._cancel = QPushButton(tr("Cancel"))
-        self._cancel.clicked.connect(self._cancel_task)
-        close = QPushButton(tr("Close"))
-        close.clicked.connect(self.close)
+        self._set_up = self._button(tr("Set up"), self._start_set_up)
+        self._folder = self._button(tr("Set up from a folder…"), self._start_from_folder)
+        self._check = self._button(tr("Check"), self._start_check)
+        self._show_log = self._button(tr("Show log"), self._toggle_log)
+        self._cancel = self._button(tr("Cancel"), self._cancel_task)
+        close = self._button(tr("Close"), self.close)
 
-        buttons = QHBoxLayout()
-        buttons.addWidget(self._set_up)
-        buttons.addWidget(self._check)
-        buttons.addStretch()
-        buttons.addWidget(self._cancel)
-        buttons.addWidget(close)
+        above, below = QHBoxLayout(), QHBoxLayout()
+        for button in (self._set_up, self._folder, self._check):
+            above.addWidget(button)
+        above.addStretch()
+        below.addWidget(self._show_log)
+        below.addStretch()
+        below.addWidget(self._cancel)
+        below.addWidget(close)
         layout = QVBoxLayout(self)
-        layout.addWidget(self._explanation())
-        layout.addWidget(self._state)
-        layout.addWidget(self._log, 1)
-        layout.addWidget(self._progress)
-        layout.addLayout(buttons)
+        for widget in (self._explanation(), self._state, self._kind):
+            layout.addWidget(widget)
+        layout.addLayout(above)
+        for widget in (self._step, self._progress, self._log):
+            layout.addWidget(widget)
+        layout.addLayout(below)
         self._show_state()
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether a task is running."""
+        return self._task is not None
+
+    def stop(self) -> None:
+        """Cancel a task and wait for its end, before the plugin is unloaded."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task.waitForFinished(int(_WAIT * 1000))
+        self._task = None
+        self.close()
+        self.deleteLater()
+
+    def _button(self, text: str, called: Callable[[], Any]) -> QPushButton:
+        button = QPushButton(text)
+        button.setAutoDefault(False)
+        button.clicked.connect(called)
+        return button
+
     def _explanation(self) -> QLabel:
-        label = QLabel(
+        label = _wrapped()
+        label.setText(
             tr(
                 "Land cover is computed in a separate Python environment, so that its libraries do not conflict with "
-                "those of QGIS. Setting it up downloads PyTorch, rasterio and shapely to {folder}. This takes a few "
-                "minutes and up to {size} GB of disk space."
-            ).format(size=NEEDED_MB / 1000, folder=engine_folder(profile_folder()))
+                "those of QGIS. It is put into {folder}. You can close this window and go on working meanwhile."
+            ).format(folder=engine_folder(data_folder()).parent)
         )
-        label.setWordWrap(True)
         return label
 
     def _show_state(self) -> None:
         """Show the engine in use and enable the available buttons."""
-        running = self._task is not None
         try:
             found = engine_interpreter()
-            self._state.setText(
-                "<b>"
-                + tr("Engine in use: {path} (from {origin})").format(
-                    path=escape(found.path), origin=escape(found.origin)
-                )
-                + "</b>"
-                + self._update_note()
-            )
-            self._check.setEnabled(not running)
+            text = tr("Engine in use: {path} (from {origin})").format(path=found.path, origin=found.origin)
+            self._state.setText(f"<b>{escape(text, quote=False)}</b>{self._update_note()}")
+            self._check.setEnabled(not self.is_busy)
         except LandCoverError as error:
-            self._state.setText(f"<b>{escape(error.message)}</b>")
+            self._state.setText(f"<b>{escape(error.message, quote=False)}</b>")
             self._check.setEnabled(False)
-        self._set_up.setEnabled(not running)
-        self._cancel.setEnabled(running)
+        for widget in (self._set_up, self._folder, self._kind):
+            widget.setEnabled(not self.is_busy)
+        self._cancel.setEnabled(self.is_busy)
 
     def _update_note(self) -> str:
         """Return a sentence where this version of the plugin has newer libraries; empty otherwise."""
-        folder = profile_folder()
-        outdated = is_outdated(folder, requirements_folder())
+        outdated = is_outdated(data_folder(), requirements_folder())
         self._set_up.setText(tr("Update") if outdated else tr("Set up"))
+        if not self.is_busy:
+            self._kind.setCurrentIndex(max(self._kind.findData(self._present_torch()), self._kind.currentIndex()))
         if not outdated:
             return ""
         return "<br>" + tr("This version of the plugin comes with other versions of its libraries: press Update.")
 
+    def _present_torch(self) -> str:
+        return installed_torch(data_folder()) if installed_engine(data_folder()) is not None else NO_TORCH
+
     def _start_set_up(self) -> None:
-        folder, requirements = profile_folder(), requirements_folder()
-        if installed_engine(folder) is not None and not self._is_confirmed():
+        self._begin_set_up(None)
+
+    def _begin_set_up(self, wheels: Path | None) -> None:
+        base, requirements, torch = data_folder(), requirements_folder(), self._kind.currentData()
+        adds = torch and not self._present_torch() and not is_outdated(base, requirements)
+        if installed_engine(base) is not None and not adds and not self._is_confirmed():
             return
-        self._start(tr("Set up the land-cover engine"), lambda monitor: install_engine(folder, requirements, monitor))
+        wanted = SetUp(torch, wheels, fetch, profile_folder())
+        self._start(
+            tr("Set up the land-cover engine"), lambda monitor: install_engine(base, requirements, monitor, wanted)
+        )
+
+    def _start_from_folder(self) -> None:
+        folder = QFileDialog.getExistingDirectory(self, tr("Folder that make landcover-wheels has written"))
+        if folder:
+            self._begin_set_up(Path(folder))
 
     def _is_confirmed(self) -> bool:
         """Ask before an engine that works is replaced."""
@@ -137,22 +192,26 @@ class EngineDialog(QDialog):
         try:
             python = engine_interpreter().path
         except LandCoverError as error:
-            self._append("warning", str(error))
+            self._step.setText(escape(str(error), quote=False))
             return
+        if self._log.isHidden():
+            self._toggle_log()
         self._start(tr("Check the land-cover engine"), lambda monitor: run_task(python, "doctor", {}, monitor))
 
     def _start(self, title: str, work: Callable[[Monitor], Any]) -> None:
         self._log.clear()
         self._progress.setValue(0)
+        self._step.setText(title)
         self._task = EngineTask(title, work)
         self._task.message.connect(self._append)
+        self._task.step.connect(self._step.setText)
         self._task.ended.connect(self._end)
         self._task.progressChanged.connect(lambda percent: self._progress.setValue(int(percent)))
         QgsApplication.taskManager().addTask(self._task)
         self._show_state()
 
     def _append(self, level: str, text: str) -> None:
-        shown = escape(text).replace("\n", "<br>")
+        shown = escape(text, quote=False).replace("\n", "<br>")
         self._log.append(f'<span style="color:#b35900">{shown}</span>' if level == "warning" else shown)
 
     def _end(self, succeeded: bool) -> None:
@@ -163,9 +222,11 @@ class EngineDialog(QDialog):
             if isinstance(task.value, dict):
                 self._show_report(task.value)
             self._log.append(f"<b>{tr('Done.')}</b>")
+            self._step.setText(f"<b>{tr('Done.')}</b>")
         elif task is not None:
             self._progress.setValue(0)
             self._append("warning", task.error or tr("Cancelled."))
+            self._step.setText(f"<b>{escape(task.error, quote=False) or tr('Cancelled.')}</b>")
         self._show_state()
 
     def _show_report(self, report: dict[str, Any]) -> None:
@@ -180,11 +241,43 @@ class EngineDialog(QDialog):
         for problem in report.get("problems", []):
             self._append("warning", str(problem))
 
+    def _toggle_log(self) -> None:
+        shown = self._log.isHidden()
+        self._log.setVisible(shown)
+        self._show_log.setText(tr("Hide log") if shown else tr("Show log"))
+        self.resize(self.width(), _HEIGHT + (_LOG_HEIGHT if shown else 0))
+
     def _cancel_task(self) -> None:
         if self._task is not None:
             self._task.cancel()
 
-    def closeEvent(self, event: QCloseEvent) -> None:
-        """Cancel a running task and close the dialog."""
-        self._cancel_task()
-        super().closeEvent(event)
+
+def _wrapped() -> QLabel:
+    label = QLabel()
+    label.setWordWrap(True)
+    return label
+
+
+_OPEN: list[EngineDialog] = []
+"""The window, which stays alive when it is closed: its task goes on."""
+
+
+def show_engine_dialog(parent: QWidget | None = None) -> EngineDialog:
+    """Show the window of the set-up; there is one.
+
+    Args:
+        parent: QGIS's main window.
+    """
+    if not _OPEN:
+        _OPEN.append(EngineDialog(parent))
+    dialog = _OPEN[0]
+    dialog.show()
+    dialog.raise_()
+    dialog.activateWindow()
+    return dialog
+
+
+def close_engine_dialog() -> None:
+    """Remove the window, before the plugin is unloaded."""
+    while _OPEN:
+        _OPEN.pop().stop()

@@ -23,6 +23,9 @@ class EngineTask(QgsTask):
     message = pyqtSignal(str, str)
     """Level and text of a message."""
 
+    step = pyqtSignal(str)
+    """What is being done."""
+
     ended = pyqtSignal(bool)
     """Whether the work succeeded; emitted in the main thread."""
 
@@ -49,7 +52,7 @@ class EngineTask(QgsTask):
         """Move the progress bar."""
         self.setProgress(100.0 * done / max(total, 1))
         if text:
-            self.message.emit("info", text)
+            self.step.emit(text)
 
     def log(self, level: str, text: str) -> None:
         """Emit a message."""

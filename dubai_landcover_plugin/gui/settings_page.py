@@ -7,7 +7,7 @@ from qgis.gui import QgsFileWidget, QgsOptionsPageWidget, QgsOptionsWidgetFactor
 from qgis.PyQt.QtGui import QIcon
 from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from dubai_landcover_plugin.gui.engine_dialog import EngineDialog
+from dubai_landcover_plugin.gui.engine_dialog import show_engine_dialog
 from dubai_landcover_plugin.protocol.classes import DATASET, NATURAL
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.resources import resource
@@ -62,7 +62,8 @@ class SettingsPage(QgsOptionsPageWidget):
         settings.setValue(COLOURS, NATURAL if self._natural.isChecked() else DATASET)
 
     def _open_engine_dialog(self) -> None:
-        EngineDialog(self).exec()
+        dialog = show_engine_dialog()
+        dialog.exec()  # the options are modal: a window beside them would not react
         self._show_state()
 
     def _show_state(self) -> None:

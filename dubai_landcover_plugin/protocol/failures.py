@@ -39,6 +39,11 @@ def explained(error: BaseException) -> LandCoverError:
         remedy = "Free some space." if error.errno in _FULL else "Check that the file and its folder can be accessed."
         place = f"{error.filename}: " if error.filename else ""
         return OutputError(f"{place}{error.strerror or text}.", remedy)
+    if isinstance(error, ModuleNotFoundError) and error.name == "torch":
+        return EngineError(
+            "This needs PyTorch, which the engine does not have.",
+            "Choose Plugins > Dubai Land Cover > Set up the engine… and add PyTorch; without QGIS, pip install torch.",
+        )
     if isinstance(error, ImportError):
         return EngineError(
             f"A package of the engine cannot be loaded: {text}.", "Check the engine, and set it up again."

@@ -1,5 +1,6 @@
-"""Installs the engine's environment in the QGIS profile, from the locked requirements shipped with the plugin.
+"""Installs the engine's environment from the locked requirements that the plugin ships.
 
+It lies in the user's local application data, with the programs that make it and the packages that they keep.
 Started only by the user, from the menu: algorithms and headless runs install nothing.
 """
 
@@ -11,14 +12,17 @@ import os
 import queue
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
+from typing import Callable
 
-from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
-from dubai_landcover_plugin.runner.environment import engine_environment
+from dubai_landcover_plugin.protocol.partial_files import lock_file
+from dubai_landcover_plugin.runner.download_progress import Downloads
+from dubai_landcover_plugin.runner.environment_tool import Installer, find_installer
 from dubai_landcover_plugin.runner.errors import EngineSetupError
 from dubai_landcover_plugin.runner.exit_codes import explain_exit
 from dubai_landcover_plugin.runner.interpreter import (
@@ -29,122 +33,170 @@ from dubai_landcover_plugin.runner.interpreter import (
     installed_engine,
 )
 from dubai_landcover_plugin.runner.package_sources import installer_environment, uv_redirection, without_index
+from dubai_landcover_plugin.runner.set_up_causes import cause_of
+from dubai_landcover_plugin.runner.uv_program import Fetch, uv_program
 from dubai_landcover_plugin.runner.worker_process import END, WorkerProcess
 
-NEEDED_MB = 3000
-NEEDED_WITH_CUDA_MB = 9000
+NEEDED_MB, NEEDED_WITH_TORCH_MB, NEEDED_WITH_CUDA_MB = 1500, 3000, 9000
+"""Free space for a set-up, with the packages that are kept for the next one."""
+NO_TORCH, CPU_TORCH, CUDA_TORCH = "", "cpu", "cuda"
+_PARTS = 100  # progress steps of each step
 _LOCKS = ("engine.txt", "torch-cpu.txt", "torch.txt")
-_LOWEST, _BELOW = (3, 10), (3, 14)
-_PROBE = "import ensurepip, sys, venv; print('.'.join(map(str, sys.version_info[:2])))"
 
 
 @dataclass(frozen=True)
-class Installer:
-    """Commands that create the environment and install packages: uv if it is installed, else venv and pip.
+class SetUp:
+    """What a set-up installs, and from where.
 
     Args:
-        uv: Path of uv; empty for venv and pip.
-        python: Base interpreter; if empty, uv finds or downloads one.
+        torch: Build of PyTorch: empty for none, ``cpu`` or ``cuda``.
+        wheels: Folder with all wheels; None for the package index.
+        fetch: Fetches uv where it is not installed; None takes what the computer has.
+        earlier_folder: Folder in which earlier versions of the plugin put the engine; it is removed from there.
     """
 
-    uv: str
-    python: str
+    torch: str = NO_TORCH
+    wheels: Path | None = None
+    fetch: Fetch | None = None
+    earlier_folder: str | Path | None = None
 
-    def make_environment(self, folder: Path) -> list[str]:
-        """Return the command that creates an empty environment."""
-        if self.uv:
-            return [self.uv, "venv", "--python", self.python or ">=3.11,<3.14", str(folder)]
-        return [self.python, "-I", "-m", "venv", str(folder)]
-
-    def install(self, folder: Path, files: Sequence[Path], cpu_torch: bool = False) -> list[str]:
-        """Return the command that installs locked requirement files.
-
-        Args:
-            folder: The environment.
-            files: Requirement files with hashes.
-            cpu_torch: Use the package index of torch's CPU builds; needs uv.
-        """
-        python = str(environment_python(folder))
-        locked = [part for file in files for part in ("-r", str(file))]
-        if self.uv:
-            options = ["--torch-backend", "cpu"] if cpu_torch else []
-            if without_index(installer_environment()):
-                options.append("--no-index")
-            return [self.uv, "pip", "install", "--python", python, "--require-hashes", *options, *locked]
-        options = ["--disable-pip-version-check", "--no-input", "--progress-bar", "off", "--require-hashes"]
-        return [python, "-I", "-m", "pip", "install", *options, *locked]
+    def environment(self, folder: Path) -> dict[str, str]:
+        """Return the environment variables of the installing programs; what they keep is beside the engine."""
+        own = {
+            "UV_CACHE_DIR": str(folder.parent / "cache"),
+            "UV_PYTHON_INSTALL_DIR": str(folder.parent / "python"),
+        }
+        found = {**own, **installer_environment()}
+        if self.wheels is not None:
+            found.update(
+                UV_FIND_LINKS=str(self.wheels),
+                UV_NO_INDEX="1",
+                UV_OFFLINE="1",
+                PIP_NO_INDEX="1",
+                PIP_FIND_LINKS=self.wheels.resolve().as_uri(),
+            )
+        return found
 
 
-def find_installer(monitor: Monitor) -> Installer:
-    """Return the installer to use on this computer.
+def install_engine(base: str | Path, requirements: Path, monitor: Monitor, set_up: SetUp | None = None) -> Path:
+    """Build a new environment for the engine, or add PyTorch to the present one, and return its interpreter.
 
-    Raises:
-        EngineSetupError: if neither uv nor a suitable Python with venv is found.
-    """
-    uv = _find_uv()
-    for python in _candidates():
-        version = _probe(python)
-        if version and _LOWEST <= version < _BELOW:
-            monitor.log("info", f"Using Python {version[0]}.{version[1]}: {python}{' with uv' if uv else ''}")
-            return Installer(uv, python)
-    if uv:
-        monitor.log("info", "No suitable Python was found; uv downloads one.")
-        return Installer(uv, "")
-    raise EngineSetupError(
-        f"No Python {_LOWEST[0]}.{_LOWEST[1]} to {_BELOW[0]}.{_BELOW[1] - 1} with venv and ensurepip was found.",
-        "Install Python 3.12 from python.org (on Debian and Ubuntu: apt install python3-venv) or uv, then try again.",
-    )
-
-
-def install_engine(profile_folder: str | Path, requirements: Path, monitor: Monitor) -> Path:
-    """Build a new environment for the engine and return its interpreter.
-
-    It is built and tested beside the one in use, which is replaced by the mark of the new one, written last, and then
-    removed. Until then, and if anything fails, the earlier one works as before.
+    A new one is built and tested beside the one in use, which is replaced by the mark of the new one, written last, and
+    then removed. Until then, and if anything fails, the earlier one works as before.
 
     Args:
-        profile_folder: Folder of the QGIS profile.
+        base: Folder of the user's local application data.
         requirements: Folder of the locked requirement files.
         monitor: Receives progress and the output of each step; may cancel.
+        set_up: What to install; None for the engine without PyTorch.
 
     Raises:
-        EngineSetupError: if a step fails; the unfinished environment is removed.
-        RunCancelled: if the monitor cancels; the unfinished environment is removed.
+        EngineSetupError: if a step fails, or another QGIS is setting up the engine; an unfinished environment is
+            removed.
+        RunCancelled: if the monitor cancels; an unfinished environment is removed.
     """
-    in_use = installed_engine(profile_folder)
-    for unfinished in engine_folders(profile_folder):
+    set_up = set_up or SetUp()
+    first = engine_folder(base)
+    first.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(first.parent):
+        in_use = installed_engine(base)
+        if in_use is not None and set_up.torch and not installed_torch(base) and not is_outdated(base, requirements):
+            return _add_torch(in_use, requirements, monitor, set_up)
+        return _build(base, in_use, requirements, monitor, set_up)
+
+
+def _build(base: str | Path, in_use: Path | None, requirements: Path, monitor: Monitor, set_up: SetUp) -> Path:
+    """Build a new environment and make it the one in use."""
+    for unfinished in engine_folders(base):
         if unfinished != in_use:
             _remove(unfinished)
-    folder = _free_folder(profile_folder)
-    installer = find_installer(monitor)
-    _check_space(folder, NEEDED_MB)
-    redirection = uv_redirection(installer_environment()) if installer.uv else ""
+    folder = _free_folder(base)
+    _check_space(folder, NEEDED_WITH_TORCH_MB if set_up.torch else NEEDED_MB)
+    tool = find_installer(monitor, _uv_of(set_up, requirements, folder, monitor))
+    environment = set_up.environment(folder)
+    redirection = uv_redirection(environment) if tool.uv else ""
     if redirection:
         raise EngineSetupError(
             f"uv would install the packages elsewhere: {redirection}.", "Remove that setting, then try again."
         )
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    steps = _Steps(monitor, environment, 4 if set_up.torch else 3)
     try:
-        monitor.report(0, 4, "Creating the environment")
-        _run(installer.make_environment(folder), monitor)
-        monitor.report(1, 4, "Installing the engine's libraries")
-        _run(installer.install(folder, [requirements / "engine.txt"]), monitor)
-        monitor.report(2, 4, "Installing torch")
-        _install_torch(installer, folder, requirements, monitor)
-        monitor.report(3, 4, "Checking")
+        steps.run("Creating the environment", tool.make_environment(folder))
+        offline = without_index(environment)
+        steps.run("Installing the engine's libraries", tool.install(folder, [requirements / "engine.txt"], offline))
+        if set_up.torch:
+            steps.begin("Installing PyTorch")
+            _install_torch(tool, folder, requirements, steps, set_up)
         python = environment_python(folder)
-        _run([str(python), "-I", "-c", "import numpy, pyogrio, rasterio, safetensors, shapely, torch"], monitor)
+        steps.run("Checking", [str(python), "-I", "-c", _imports(set_up.torch)])
         raise_if_cancelled(monitor)
-        _write_mark(
-            folder, {"python": str(python), "installer": installer.uv or "pip", "lock": lock_hash(requirements)}
-        )
+        _write_mark(folder, _mark(python, tool, requirements, set_up.torch))
     except BaseException:
         _remove(folder)
         raise
-    if in_use is not None:
-        _remove_replaced(in_use, monitor)
-    monitor.report(4, 4, "Done")
+    _remove_earlier(in_use, set_up.earlier_folder, monitor)
+    steps.finish()
     return python
+
+
+def _add_torch(folder: Path, requirements: Path, monitor: Monitor, set_up: SetUp) -> Path:
+    """Add PyTorch to the environment in use; it works as before if that fails."""
+    _check_space(folder, NEEDED_WITH_TORCH_MB - NEEDED_MB)
+    tool = find_installer(monitor, _uv_of(set_up, requirements, folder, monitor))
+    steps = _Steps(monitor, set_up.environment(folder), 2)
+    steps.begin("Installing PyTorch")
+    _install_torch(tool, folder, requirements, steps, set_up)
+    python = environment_python(folder)
+    steps.run("Checking", [str(python), "-I", "-c", _imports(set_up.torch)])
+    _write_mark(folder, _mark(python, tool, requirements, set_up.torch))
+    steps.finish()
+    return python
+
+
+def _imports(torch: str) -> str:
+    """Return the program that tests an environment."""
+    return "import numpy, openvino, pyogrio, rasterio, safetensors, shapely" + (", torch" if torch else "")
+
+
+def _uv_of(set_up: SetUp, requirements: Path, folder: Path, monitor: Monitor) -> Callable[[], str]:
+    """Return a function that returns the path of the plugin's own uv; empty without a way to fetch it."""
+
+    def found() -> str:
+        if set_up.fetch is None:
+            return ""
+        return uv_program(folder.parent / "tools", requirements, set_up.fetch, monitor, set_up.wheels)
+
+    return found
+
+
+def _mark(python: Path, tool: Installer, requirements: Path, torch: str) -> dict[str, str]:
+    return {
+        "python": str(python), "installer": tool.uv or "pip", "lock": lock_hash(requirements), "torch": torch or "none",
+    }  # fmt: skip
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """Hold the lock of the set-up, which the system releases when its process ends.
+
+    Raises:
+        EngineSetupError: if another QGIS holds it.
+    """
+    descriptor = os.open(folder / "set-up.lock", os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if lock_file(descriptor) is False:
+            raise EngineSetupError(
+                "The engine is being set up already, perhaps by another QGIS.", "Wait until it is ready."
+            )
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def installed_torch(base: str | Path) -> str:
+    """Return the build of PyTorch in the environment in use: ``cpu``, ``cuda``, or empty for none."""
+    torch = _read_mark(base).get("torch", CPU_TORCH)  # earlier versions of the plugin always installed it
+    return "" if torch == "none" else torch
 
 
 def lock_hash(requirements: Path) -> str:
@@ -155,24 +207,30 @@ def lock_hash(requirements: Path) -> str:
     return digest.hexdigest()
 
 
-def is_outdated(profile_folder: str | Path, requirements: Path) -> bool:
-    """Return whether the environment in the profile has other libraries than the plugin's locked requirements.
+def is_outdated(base: str | Path, requirements: Path) -> bool:
+    """Return whether the environment in use has other libraries than the plugin's locked requirements.
 
     False where there is none.
     """
-    folder = installed_engine(profile_folder)
+    mark = _read_mark(base)
+    return bool(mark) and mark.get("lock") != lock_hash(requirements)
+
+
+def _read_mark(base: str | Path) -> dict[str, str]:
+    """Return the mark of the environment in use; empty if there is none, and without entries if it is damaged."""
+    folder = installed_engine(base)
     if folder is None:
-        return False
+        return {}
     try:
         mark = json.loads((folder / COMPLETE_MARK).read_text(encoding="utf-8"))
-        return bool(mark.get("lock") != lock_hash(requirements))
-    except (OSError, ValueError, AttributeError):
-        return True
+        return {"python": "", **mark}
+    except (OSError, ValueError, TypeError):
+        return {"python": ""}
 
 
-def _free_folder(profile_folder: str | Path) -> Path:
+def _free_folder(base: str | Path) -> Path:
     """Return the folder of a new environment."""
-    first = engine_folder(profile_folder)
+    first = engine_folder(base)
     names = (first.with_name(f"{first.name}-{number}") for number in count(2))
     return next(path for path in chain([first], names) if not path.exists())
 
@@ -192,20 +250,29 @@ def _remove_replaced(folder: Path, monitor: Monitor) -> None:
         monitor.log("warning", f"The earlier engine in {folder} could not be removed completely: {error}")
 
 
-def _install_torch(installer: Installer, folder: Path, requirements: Path, monitor: Monitor) -> None:
-    """Install torch: the CPU build if there is no NVIDIA GPU and the build is available, else the one of PyPI."""
+def _remove_earlier(in_use: Path | None, earlier_folder: str | Path | None, monitor: Monitor) -> None:
+    """Remove the engines that the new one replaces."""
+    replaced = [] if in_use is None else [in_use]
+    replaced += [] if earlier_folder is None else engine_folders(earlier_folder)
+    for folder in replaced:
+        _remove_replaced(folder, monitor)
+
+
+def _install_torch(tool: Installer, folder: Path, requirements: Path, steps: _Steps, set_up: SetUp) -> None:
+    """Install PyTorch: the CPU build if it is wanted and available, else the one of PyPI."""
     engine = requirements / "engine.txt"  # has the hashes of torch's dependencies
-    if sys.platform != "darwin" and shutil.which("nvidia-smi") is None:
-        for tool, cpu_torch in _torch_attempts(installer, folder):
+    offline = without_index(steps.environment)
+    if set_up.torch == CPU_TORCH and sys.platform != "darwin":
+        for attempt, cpu_index in _torch_attempts(tool, folder):
             try:
-                _run(tool.install(folder, [engine, requirements / "torch-cpu.txt"], cpu_torch), monitor)
+                steps.command(attempt.install(folder, [engine, requirements / "torch-cpu.txt"], offline, cpu_index))
                 return
             except EngineSetupError:
                 continue
-        monitor.log("warning", "The CPU build of torch is not available; installing the larger build from PyPI.")
+        steps.monitor.log("warning", "The CPU build of PyTorch is not available; installing the larger one from PyPI.")
     if sys.platform == "linux":
         _check_space(folder, NEEDED_WITH_CUDA_MB)
-    _run(installer.install(folder, [engine, requirements / "torch.txt"]), monitor)
+    steps.command(tool.install(folder, [engine, requirements / "torch.txt"], offline))
 
 
 def _torch_attempts(installer: Installer, folder: Path) -> list[tuple[Installer, bool]]:
@@ -215,61 +282,69 @@ def _torch_attempts(installer: Installer, folder: Path) -> list[tuple[Installer,
     return [(installer, False), *([(Installer(uv, installer.python), True)] if uv else [])]
 
 
-def _run(command: Sequence[str], monitor: Monitor) -> None:
-    """Run a command and log its output line by line.
+class _Steps:
+    """Runs the programs of a set-up and reports their progress.
 
-    Raises:
-        EngineSetupError: if the command fails.
-        RunCancelled: if the monitor cancels.
+    Args:
+        monitor: Receives progress, and the output line by line; may cancel.
+        environment: Environment variables of the programs.
+        count: Number of steps.
     """
-    monitor.log("info", " ".join(command))
-    tail: list[str] = []
-    with WorkerProcess(command, installer_environment(), merge_errors=True) as process:
-        process.close_input()
-        while True:
-            raise_if_cancelled(monitor)
-            try:
-                line = process.read(0.2)
-            except queue.Empty:
-                continue
-            if line is END:
-                break
-            text = line.decode("utf-8", errors="replace").rstrip()
-            tail = [*tail[-9:], text]
-            monitor.log("info", text)
-        code = process.wait(10.0)
-    if code != 0:
-        reason, _ = explain_exit(code, "")
-        raise EngineSetupError(
-            f"Setting up the engine failed: {reason}. Last lines of the output:\n" + "\n".join(tail),
-            "Check the internet connection and the free space, then try again.",
-        )
 
+    def __init__(self, monitor: Monitor, environment: Mapping[str, str], count: int) -> None:
+        self.monitor, self.environment = monitor, environment
+        self._count, self._step, self._text = count, -1, ""
+        self._downloads = Downloads()
 
-def _find_uv() -> str:
-    name = "uv.exe" if sys.platform == "win32" else "uv"
-    places = [shutil.which("uv"), *(os.path.expanduser(f"~/{folder}/bin/{name}") for folder in (".local", ".cargo"))]
-    return next((str(place) for place in places if place and Path(place).is_file()), "")
+    def begin(self, text: str) -> None:
+        """Begin a step."""
+        self._step, self._text, self._downloads = self._step + 1, text, Downloads()
+        self._report()
 
+    def run(self, text: str, command: Sequence[str]) -> None:
+        """Run a step of one command, see :meth:`command`."""
+        self.begin(text)
+        self.command(command)
 
-def _candidates() -> list[str]:
-    """Return interpreters to try; without ``sys.executable``, which may be QGIS itself."""
-    program = "python.exe" if sys.platform == "win32" else "bin/python3"
-    named = ["python3.12", "python3.11", "python3.13", "python3.10", "python3", "python"]
-    places = [shutil.which(name) for name in named]
-    places += [str(Path(prefix) / program) for prefix in (sys.base_prefix, "/usr")]
-    return list(dict.fromkeys(place for place in places if place and os.path.isfile(place)))
+    def finish(self) -> None:
+        """Report the end."""
+        self.monitor.report(_PARTS * self._count, _PARTS * self._count, "Done")
 
+    def command(self, command: Sequence[str]) -> None:
+        """Run a command.
 
-def _probe(python: str) -> tuple[int, ...] | None:
-    """Return the version of an interpreter with venv and ensurepip, else None."""
-    try:
-        with WorkerProcess([python, "-I", "-c", _PROBE], engine_environment()) as process:
+        Raises:
+            EngineSetupError: if it fails, with the cause in a sentence; the log has its output.
+            RunCancelled: if the monitor cancels.
+        """
+        self.monitor.log("info", " ".join(command))
+        tail: list[str] = []
+        with WorkerProcess(command, self.environment, merge_errors=True) as process:
             process.close_input()
-            line = process.read(15.0)
-            return tuple(int(part) for part in line.split(b".")) if line else None
-    except (LandCoverError, queue.Empty, ValueError):
-        return None
+            while True:
+                raise_if_cancelled(self.monitor)
+                try:
+                    line = process.read(0.2)
+                except queue.Empty:
+                    continue
+                if line is END:
+                    break
+                text = line.decode("utf-8", errors="replace").rstrip()
+                tail = [*tail[-9:], text]
+                self.monitor.log("info", text)
+                if self._downloads.note(text):
+                    self._report()
+            code = process.wait(10.0)
+        if code != 0:
+            reason, remedy = cause_of("\n".join(tail))
+            last = next((text.strip() for text in reversed(tail) if text.strip()), "")
+            reason = reason or f"{explain_exit(code, '')[0]} ({last})"
+            raise EngineSetupError(f"Setting up the engine failed: {reason}.", remedy)
+
+    def _report(self) -> None:
+        done = int(_PARTS * (self._step + self._downloads.share))
+        text = f"{self._text}: {self._downloads.text}" if self._downloads.text else self._text
+        self.monitor.report(done, _PARTS * self._count, text)
 
 
 def _check_space(folder: Path, needed: int) -> None:

@@ -28,24 +28,24 @@ class Interpreter:
     origin: str
 
 
-def engine_folder(profile_folder: str | Path) -> Path:
-    """Return the folder of the first environment that the plugin installs in a QGIS profile.
+def engine_folder(base: str | Path) -> Path:
+    """Return the folder of the first environment that the plugin installs in a folder of the user's data.
 
     A later one gets a number, such as ``engine-2``: it is built beside the earlier one, which stays in use meanwhile.
     """
-    return Path(profile_folder) / "dubai_landcover" / "engine"
+    return Path(base) / "dubai_landcover" / "engine"
 
 
-def engine_folders(profile_folder: str | Path) -> list[Path]:
-    """Return the folders of all environments in a QGIS profile, finished or not."""
-    first = engine_folder(profile_folder)
+def engine_folders(base: str | Path) -> list[Path]:
+    """Return the folders of all environments in such a folder, finished or not."""
+    first = engine_folder(base)
     return sorted(path for path in first.parent.glob(f"{first.name}*") if _ENGINE.fullmatch(path.name))
 
 
-def installed_engine(profile_folder: str | Path) -> Path | None:
+def installed_engine(base: str | Path) -> Path | None:
     """Return the folder of the environment to use: the one that was finished last; None if there is none."""
     found = []
-    for folder in engine_folders(profile_folder):
+    for folder in engine_folders(base):
         try:
             finished = (folder / COMPLETE_MARK).stat().st_mtime_ns
         except OSError:
@@ -63,14 +63,18 @@ def environment_python(environment_folder: Path) -> Path:
 
 
 def find_interpreter(
-    setting: str, profile_folder: str | Path | None, environment: Mapping[str, str] | None = None
+    setting: str,
+    base: str | Path | None,
+    environment: Mapping[str, str] | None = None,
+    profile_folder: str | Path | None = None,
 ) -> Interpreter:
-    """Return the engine's interpreter: the setting, else ``DUBAI_LANDCOVER_PYTHON``, else the one in the profile.
+    """Return the engine's interpreter: the setting, else ``DUBAI_LANDCOVER_PYTHON``, else that of the set-up.
 
     Args:
         setting: The plugin setting; may be empty.
-        profile_folder: Folder of the QGIS profile, or None.
+        base: Folder of the user's local application data, or None.
         environment: Environment variables; defaults to those of this process.
+        profile_folder: Folder of the QGIS profile, where earlier versions of the plugin put the engine, or None.
 
     Raises:
         EngineMissingError: if none is configured, or the configured one is not an executable file.
@@ -79,10 +83,10 @@ def find_interpreter(
     for value, origin in ((setting, "the plugin's settings"), (variables.get(VARIABLE, ""), VARIABLE)):
         if value.strip():
             return Interpreter(_checked(value.strip(), origin), origin)
-    if profile_folder is not None:
-        folder = installed_engine(profile_folder)
+    for place, origin in ((base, "the set-up"), (profile_folder, "the QGIS profile")):
+        folder = None if place is None else installed_engine(place)
         if folder is not None:
-            return Interpreter(str(environment_python(folder)), "the QGIS profile")
+            return Interpreter(str(environment_python(folder)), origin)
     raise EngineMissingError("The engine that computes land cover is not set up yet.", _REMEDY)
 
 

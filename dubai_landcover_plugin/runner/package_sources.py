@@ -66,6 +66,8 @@ def installer_environment(environment: Mapping[str, str] | None = None) -> dict[
             kept.setdefault(target, separator.join(kept[name].split()) if separator else kept[name])
     if "PIP_INDEX_URL" in kept and not any(name in kept for name in _UV_INDEX):
         kept["UV_DEFAULT_INDEX"] = kept["PIP_INDEX_URL"]
+    if "UV_EXTRA_INDEX_URL" in kept:  # pip takes the version that is wanted from any index; the locks have hashes
+        kept.setdefault("UV_INDEX_STRATEGY", "unsafe-best-match")
     return {**kept, "UV_HTTP_TIMEOUT": kept.get("UV_HTTP_TIMEOUT", "180")}
 
 

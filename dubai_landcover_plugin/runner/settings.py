@@ -6,6 +6,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from qgis.core import QgsApplication, QgsSettings
+from qgis.PyQt.QtCore import QStandardPaths
 
 from dubai_landcover_plugin.protocol.classes import DATASET, NATURAL
 from dubai_landcover_plugin.protocol.model_folders import installed_models
@@ -41,13 +42,18 @@ def profile_folder() -> str:
     return str(QgsApplication.qgisSettingsDirPath())
 
 
+def data_folder() -> str:
+    """Return the folder of the user's local application data: not the profile, which may roam between computers."""
+    return QStandardPaths.writableLocation(QStandardPaths.StandardLocation.GenericDataLocation)
+
+
 def engine_interpreter() -> Interpreter:
-    """Return the interpreter that runs the engine for this profile.
+    """Return the interpreter that runs the engine.
 
     Raises:
         EngineMissingError: if none is configured.
     """
-    return find_interpreter(text_setting(INTERPRETER), profile_folder())
+    return find_interpreter(text_setting(INTERPRETER), data_folder(), profile_folder=profile_folder())
 
 
 def available_models() -> dict[str, Path]:

@@ -81,6 +81,15 @@ def test_missing_package_is_called_missing(tmp_path, monkeypatch):
     assert "The package no_such_package is missing. Set up the engine again." in found["problems"]
 
 
+def test_an_engine_without_torch_is_sound(monkeypatch):
+    monkeypatch.setitem(sys.modules, "torch", None)  # an import fails as if it were not there
+    monkeypatch.setattr("dubai_landcover_plugin.core.runtimes.hardware.has_torch", lambda: False)
+    monkeypatch.setattr("dubai_landcover_plugin.core.runtimes.hardware.may_have_gpu", lambda: True)
+    found = examine()
+    assert found["problems"] == []
+    assert found["device"] == "cpu, openvino"
+
+
 @pytest.mark.parametrize("package", ["torch", "rasterio", "shapely"])
 def test_worker_reaches_the_doctor_over_a_broken_package(breaking, package):
     lines = ask(breaking(package), "doctor")

@@ -12,9 +12,18 @@ from pathlib import Path
 import pytest
 
 from dubai_landcover_plugin.protocol.errors import RunCancelled
-from dubai_landcover_plugin.runner import installer
+from dubai_landcover_plugin.runner import environment_tool, installer
+from dubai_landcover_plugin.runner.environment_tool import Installer, find_installer
 from dubai_landcover_plugin.runner.errors import EngineMissingError, EngineSetupError
-from dubai_landcover_plugin.runner.installer import Installer, install_engine, is_outdated
+from dubai_landcover_plugin.runner.installer import (
+    CPU_TORCH,
+    CUDA_TORCH,
+    NO_TORCH,
+    SetUp,
+    install_engine,
+    installed_torch,
+    is_outdated,
+)
 from dubai_landcover_plugin.runner.interpreter import (
     COMPLETE_MARK,
     VARIABLE,
@@ -55,13 +64,18 @@ def fake_program(path: Path, failing: str = "", slow: str = "") -> Path:
 
 
 def build(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, monitor: RecordingMonitor | None = None, **broken: str
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    monitor: RecordingMonitor | None = None,
+    torch: str = CPU_TORCH,
+    **broken: str,
 ) -> Path:
     program = fake_program(tmp_path / "programs" / "python", **broken)
-    monkeypatch.setattr(installer, "find_installer", lambda _: Installer("", str(program)))
+    monkeypatch.setattr(installer, "find_installer", lambda *_: Installer("", str(program)))
     monkeypatch.setattr(installer, "NEEDED_MB", 1)
+    monkeypatch.setattr(installer, "NEEDED_WITH_TORCH_MB", 2)
     monkeypatch.setattr("shutil.which", lambda _: None)
-    return install_engine(tmp_path / "profile", REQUIREMENTS, monitor or RecordingMonitor())
+    return install_engine(tmp_path / "profile", REQUIREMENTS, monitor or RecordingMonitor(), SetUp(torch))
 
 
 def steps(monitor: RecordingMonitor) -> list[str]:
@@ -74,9 +88,58 @@ def test_a_build_takes_the_small_torch_and_is_found_afterwards(tmp_path: Path, m
     assert steps(monitor)[:3] == ["venv", "engine.txt", "torch-cpu.txt"]
     assert "torch.txt" not in steps(monitor)
     found = find_interpreter("", tmp_path / "profile", {})
-    assert (found.path, found.origin) == (str(python), "the QGIS profile")
+    assert (found.path, found.origin) == (str(python), "the set-up")
     assert json.loads((engine_folder(tmp_path / "profile") / COMPLETE_MARK).read_text())["python"] == str(python)
-    assert monitor.progress[-1][:2] == (4, 4)
+    assert monitor.progress[-1][:2] == (400, 400)
+
+
+def test_the_standard_engine_has_no_torch_and_gets_it_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monitor, profile = RecordingMonitor(), tmp_path / "profile"
+    python = build(tmp_path, monkeypatch, monitor, NO_TORCH)
+    assert not any("torch" in step for step in steps(monitor) if step.endswith(".txt"))
+    assert installed_torch(profile) == ""
+    assert not is_outdated(profile, REQUIREMENTS)
+    fake_program(python, failing="torch.txt")
+    monkeypatch.setattr(installer, "NEEDED_WITH_CUDA_MB", 1)
+    with pytest.raises(EngineSetupError):
+        build(tmp_path, monkeypatch, torch=CUDA_TORCH)
+    assert (find_interpreter("", profile, {}).path, installed_torch(profile)) == (str(python), "")
+    fake_program(python)
+    monitor = RecordingMonitor()
+    assert build(tmp_path, monkeypatch, monitor, CPU_TORCH) == python
+    assert steps(monitor)[:1] == ["torch-cpu.txt"]
+    assert installed_torch(profile) == CPU_TORCH
+    assert [path.name for path in engine_folders(profile)] == ["engine"]
+
+
+def test_a_second_set_up_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    folder = engine_folder(tmp_path / "profile").parent
+    folder.mkdir(parents=True)
+    with installer._locked(folder), pytest.raises(EngineSetupError, match="being set up already"):
+        build(tmp_path, monkeypatch)
+    build(tmp_path, monkeypatch)
+
+
+def test_the_engine_in_the_profile_works_until_the_new_one_is_ready(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    build(tmp_path, monkeypatch)
+    profile, base = tmp_path / "profile", tmp_path / "local"
+    found = find_interpreter("", base, {}, profile)
+    assert found.origin == "the QGIS profile"
+    install_engine(base, REQUIREMENTS, RecordingMonitor(), SetUp(earlier_folder=profile))
+    assert find_interpreter("", base, {}, profile).origin == "the set-up"
+    assert not engine_folders(profile)
+
+
+def test_what_programs_keep_is_beside_the_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("UV_CACHE_DIR", "PIP_FIND_LINKS", "UV_FIND_LINKS"):
+        monkeypatch.delenv(name, raising=False)
+    found = SetUp().environment(tmp_path / "engine")
+    assert found["UV_CACHE_DIR"] == str(tmp_path / "cache")
+    assert found["UV_PYTHON_INSTALL_DIR"] == str(tmp_path / "python")
+    offline = SetUp(wheels=tmp_path).environment(tmp_path / "engine")
+    assert (offline["UV_FIND_LINKS"], offline["UV_NO_INDEX"]) == (str(tmp_path), "1")
+    monkeypatch.setenv("UV_CACHE_DIR", "/own/cache")
+    assert SetUp().environment(tmp_path / "engine")["UV_CACHE_DIR"] == "/own/cache"
 
 
 def test_without_a_small_torch_the_large_one_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -93,7 +156,7 @@ def test_a_uv_in_the_environment_looks_further_for_the_small_torch(tmp_path: Pat
     attempts = installer._torch_attempts(pip, tmp_path)
     assert attempts[0] == (pip, False)
     tool, cpu_torch = attempts[1]
-    assert "--torch-backend" in tool.install(tmp_path, [tmp_path / "torch-cpu.txt"], cpu_torch)
+    assert "--torch-backend" in tool.install(tmp_path, [tmp_path / "torch-cpu.txt"], False, cpu_torch)
 
 
 def test_a_failing_step_leaves_nothing_and_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -120,7 +183,7 @@ def test_a_full_disk_is_noticed_before_the_old_engine_is_removed(tmp_path: Path,
 
 
 @pytest.mark.parametrize(
-    "failing", ["venv", "engine.txt", "import numpy, pyogrio, rasterio, safetensors, shapely, torch"]
+    "failing", ["venv", "engine.txt", "import numpy, openvino, pyogrio, rasterio, safetensors, shapely, torch"]
 )
 def test_a_set_up_that_fails_leaves_the_earlier_engine_working(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
@@ -201,12 +264,20 @@ def test_a_python_that_cannot_make_environments_is_passed_over(tmp_path: Path, m
     old = tmp_path / "python"
     old.write_text("#!/bin/sh\necho 3.8\n")
     old.chmod(0o755)
-    monkeypatch.setattr(installer, "_find_uv", lambda: "")
-    monkeypatch.setattr(installer, "_candidates", lambda: [str(useless), str(old)])
+    monkeypatch.setattr(environment_tool, "_find_uv", lambda: "")
+    monkeypatch.setattr(environment_tool, "_candidates", lambda: [str(useless), str(old)])
     with pytest.raises(EngineSetupError, match=r"No Python 3\.10 to 3\.13"):
-        installer.find_installer(RecordingMonitor())
-    monkeypatch.setattr(installer, "_candidates", lambda: [str(useless), str(old), sys.executable])
-    assert installer.find_installer(RecordingMonitor()).python == sys.executable
+        find_installer(RecordingMonitor())
+    own = find_installer(RecordingMonitor(), lambda: "/own/uv")  # which fetches a Python
+    assert own == Installer("/own/uv", "")
+    assert own.make_environment(tmp_path / "engine")[:4] == ["/own/uv", "venv", "--python", "3.12"]
+    monkeypatch.setattr(environment_tool, "_candidates", lambda: [str(useless), str(old), sys.executable])
+    assert find_installer(RecordingMonitor()).python == sys.executable
+
+    def fail() -> str:
+        raise EngineSetupError("no uv in this index")
+
+    assert find_installer(RecordingMonitor(), fail).python == sys.executable
 
 
 def test_the_setting_wins_over_the_variable_and_that_over_the_profile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from dubai_landcover_plugin.runner import package_sources
-from dubai_landcover_plugin.runner.installer import Installer
+from dubai_landcover_plugin.runner.environment_tool import Installer
+from dubai_landcover_plugin.runner.installer import SetUp
 from dubai_landcover_plugin.runner.package_sources import installer_environment, uv_redirection, without_index
 
 KEPT = {
@@ -73,7 +74,8 @@ def test_uv_gets_an_option_where_no_index_may_be_asked(
     for name in [name for name in os.environ if name.startswith(("PIP_", "UV_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_NO_INDEX", value)
-    command = Installer("/bin/uv", "").install(tmp_path, [tmp_path / "engine.txt"])
+    offline = without_index(SetUp().environment(tmp_path / "engine"))
+    command = Installer("/bin/uv", "").install(tmp_path, [tmp_path / "engine.txt"], offline)
     assert ("--no-index" in command) == expected
     assert "--no-index" not in Installer("", "/bin/python").install(tmp_path, [])  # pip reads its variable
 

@@ -86,6 +86,12 @@ def list_candidates(
         if requested.runtime == "openvino":
             raise RuntimeUnavailableError("The package openvino is not installed.", "Install it, or choose auto.")
         names.remove("openvino")
+    if "torch" in names and not hardware.has_torch():
+        if names == ["torch"]:
+            raise RuntimeUnavailableError(
+                "PyTorch is not installed.", "Add it in Set up the engine…, or choose the runtime auto."
+            )
+        names.remove("torch")
     if requested.precision == "int8":  # only on request; if it fails, the candidates of auto follow
         if "openvino" not in names or requested.device not in ("auto", "cpu"):
             raise RuntimeUnavailableError("Only OpenVINO supports int8, on CPUs.", "Choose another precision.")
@@ -120,7 +126,7 @@ def _devices(requested: str, onnx: bool) -> list[str]:
         available.insert(0, "intel-gpu")
     if onnx:
         available = [device for device in ("cuda", "directml", "mps") if onnx_runtime.has_device(device)] + available
-    elif requested in ("cuda", "mps") or hardware.may_have_gpu():
+    elif hardware.has_torch() and (requested in ("cuda", "mps") or hardware.may_have_gpu()):
         from dubai_landcover_plugin.core.runtimes import torch_runtime
 
         available = [device for device in ("cuda", "mps") if torch_runtime.has_device(device)] + available

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import importlib.util
 import os
 import platform
 import sys
@@ -58,6 +59,11 @@ def free_memory() -> int:
 def used_memory() -> int:
     """Return the memory that this process occupies, bytes."""
     return int(psutil.Process().memory_info().rss)
+
+
+def has_torch() -> bool:
+    """Return whether PyTorch is installed, without loading it."""
+    return importlib.util.find_spec("torch") is not None
 
 
 def may_have_gpu() -> bool:

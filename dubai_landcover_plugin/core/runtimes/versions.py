@@ -10,6 +10,9 @@ from dubai_landcover_plugin import __version__
 
 PACKAGES = ("torch", "numpy", "rasterio", "shapely", "pyogrio", "safetensors")
 """Import names of the packages that the engine requires."""
+MISSING = "missing"
+OPTIONAL = ("torch",)
+"""Those that an engine may lack: the shipped models run on OpenVINO."""
 
 
 def versions() -> dict[str, str]:
@@ -17,7 +20,8 @@ def versions() -> dict[str, str]:
     import rasterio  # not at module level: PACKAGES must be importable if rasterio is broken
 
     found = {"dubai_landcover": __version__, "python": platform.python_version(), "gdal": rasterio.__gdal_version__}
-    return {**found, **{package: _version(package) for package in PACKAGES}}
+    listed = {package: _version(package) for package in PACKAGES}
+    return {**found, **{name: number for name, number in listed.items() if name not in OPTIONAL or number != MISSING}}
 
 
 @cache
@@ -26,4 +30,4 @@ def _version(package: str) -> str:
     try:
         return version(package)
     except PackageNotFoundError:
-        return "missing"
+        return MISSING
