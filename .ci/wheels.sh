@@ -11,6 +11,9 @@ download() {
 }
 download -r requirements/engine.txt
 download -r requirements/uv.txt
-[ -z "$torch" ] || download -r "$torch"
+if [ -n "$torch" ]; then
+    download -r requirements/training.txt
+    download -r "$torch"
+fi
 (cd "$folder" && rm -f SHA256SUMS && sha256sum ./*.whl >SHA256SUMS)
 echo "==> $folder: $(ls "$folder" | grep -c 'whl$') wheels for Python $python, $(du -sm "$folder" | cut -f1) MB"

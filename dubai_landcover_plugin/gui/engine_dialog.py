@@ -66,9 +66,12 @@ class EngineDialog(QDialog):
             (NO_TORCH, tr("Standard: the shipped models and all tools (290 MB to download, 0.9 GB on disk)")),
             (
                 CPU_TORCH,
-                tr("With PyTorch: also teaching and models without graphs (0.5 GB to download, 1.7 GB on disk)"),
+                tr(
+                    "With training: also PyTorch, teaching and models without graphs (0.6 GB to download, "
+                    "1.9 GB on disk)"
+                ),
             ),
-            (CUDA_TORCH, tr("With PyTorch for NVIDIA graphics cards (several GB)")),
+            (CUDA_TORCH, tr("With training on NVIDIA graphics cards (several GB)")),
         ):
             self._kind.addItem(text, value)
         self._log = QTextEdit()

@@ -41,7 +41,7 @@ NEEDED_MB, NEEDED_WITH_TORCH_MB, NEEDED_WITH_CUDA_MB = 1500, 3000, 9000
 """Free space for a set-up, with the packages that are kept for the next one."""
 NO_TORCH, CPU_TORCH, CUDA_TORCH = "", "cpu", "cuda"
 _PARTS = 100  # progress steps of each step
-_LOCKS = ("engine.txt", "torch-cpu.txt", "torch.txt")
+_LOCKS = ("engine.txt", "training.txt", "torch-cpu.txt", "torch.txt")
 
 
 @dataclass(frozen=True)
@@ -125,7 +125,7 @@ def _build(base: str | Path, in_use: Path | None, requirements: Path, monitor: M
         offline = without_index(environment)
         steps.run("Installing the engine's libraries", tool.install(folder, [requirements / "engine.txt"], offline))
         if set_up.torch:
-            steps.begin("Installing PyTorch")
+            steps.begin("Installing PyTorch and training")
             _install_torch(tool, folder, requirements, steps, set_up)
         python = environment_python(folder)
         steps.run("Checking", [str(python), "-I", "-c", _imports(set_up.torch)])
@@ -144,7 +144,7 @@ def _add_torch(folder: Path, requirements: Path, monitor: Monitor, set_up: SetUp
     _check_space(folder, NEEDED_WITH_TORCH_MB - NEEDED_MB)
     tool = find_installer(monitor, _uv_of(set_up, requirements, folder, monitor))
     steps = _Steps(monitor, set_up.environment(folder), 2)
-    steps.begin("Installing PyTorch")
+    steps.begin("Installing PyTorch and training")
     _install_torch(tool, folder, requirements, steps, set_up)
     python = environment_python(folder)
     steps.run("Checking", [str(python), "-I", "-c", _imports(set_up.torch)])
@@ -259,20 +259,21 @@ def _remove_earlier(in_use: Path | None, earlier_folder: str | Path | None, moni
 
 
 def _install_torch(tool: Installer, folder: Path, requirements: Path, steps: _Steps, set_up: SetUp) -> None:
-    """Install PyTorch: the CPU build if it is wanted and available, else the one of PyPI."""
-    engine = requirements / "engine.txt"  # has the hashes of torch's dependencies
+    """Install PyTorch and the packages of training: the CPU build if it is wanted and available, else that of PyPI."""
+    # Each file has only the hashes that those before it lack.
+    shared = [requirements / "engine.txt", requirements / "training.txt"]
     offline = without_index(steps.environment)
     if set_up.torch == CPU_TORCH and sys.platform != "darwin":
         for attempt, cpu_index in _torch_attempts(tool, folder):
             try:
-                steps.command(attempt.install(folder, [engine, requirements / "torch-cpu.txt"], offline, cpu_index))
+                steps.command(attempt.install(folder, [*shared, requirements / "torch-cpu.txt"], offline, cpu_index))
                 return
             except EngineSetupError:
                 continue
         steps.monitor.log("warning", "The CPU build of PyTorch is not available; installing the larger one from PyPI.")
     if sys.platform == "linux":
         _check_space(folder, NEEDED_WITH_CUDA_MB)
-    steps.command(tool.install(folder, [engine, requirements / "torch.txt"], offline))
+    steps.command(tool.install(folder, [*shared, requirements / "torch.txt"], offline))
 
 
 def _torch_attempts(installer: Installer, folder: Path) -> list[tuple[Installer, bool]]:

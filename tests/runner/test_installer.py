@@ -247,7 +247,7 @@ def test_a_newer_lock_makes_the_engine_outdated(tmp_path: Path, monkeypatch: pyt
 
 
 def test_every_locked_file_that_is_installed_ships():
-    for name in ("engine.txt", "torch-cpu.txt", "torch.txt"):
+    for name in ("engine.txt", "training.txt", "torch-cpu.txt", "torch.txt", "uv.txt"):
         text = (REQUIREMENTS / name).read_text()
         assert "--hash=sha256:" in text, name
 
