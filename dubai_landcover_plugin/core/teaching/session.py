@@ -18,19 +18,15 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.placement import drawn_transform
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify_input
-from dubai_landcover_plugin.core.runtimes.hardware import cores, free_memory
-from dubai_landcover_plugin.core.runtimes.selection import WORTH_TRYING
 from dubai_landcover_plugin.core.segmentation.class_rows import ClassDecision
 from dubai_landcover_plugin.core.segmentation.executor import open_job
-from dubai_landcover_plugin.core.teaching.feature_store import Anchors, FeatureStore, WindowWeights
-from dubai_landcover_plugin.core.teaching.features import open_features
-from dubai_landcover_plugin.core.teaching.fit import Pixels, fit_head
-from dubai_landcover_plugin.core.teaching.head import Head, features_at
+from dubai_landcover_plugin.core.teaching.feature_store import FeatureStore
+from dubai_landcover_plugin.core.teaching.fit import fit_head
+from dubai_landcover_plugin.core.teaching.head import Head
 from dubai_landcover_plugin.core.teaching.lesson import (
     History,
     Lesson,
     PlacedSample,
-    anchor_pixels,
     contradictions,
     correct_share,
     cross_validate,
@@ -39,14 +35,11 @@ from dubai_landcover_plugin.core.teaching.lesson import (
 )
 from dubai_landcover_plugin.core.teaching.model import check_teachable, read_head, save_taught
 from dubai_landcover_plugin.core.teaching.samples import (
-    MAX_PIXELS,
-    Cells,
     Sample,
-    chosen,
     class_of,
     sample_of,
-    work_cells,
 )
+from dubai_landcover_plugin.core.teaching.session_features import SessionFeatures
 from dubai_landcover_plugin.core.teaching.survey import Survey
 from dubai_landcover_plugin.core.teaching.view import View, blended_probabilities, classify
 from dubai_landcover_plugin.core.teaching.view_raster import write_view
@@ -70,11 +63,6 @@ from dubai_landcover_plugin.protocol.requests.session import (
     ViewRequest,
     ViewResult,
 )
-
-_MB = 1 << 20
-_ENGINE = 600 * _MB  # measured: Python, the libraries and the compiled network of the shipped model
-_LEAST_FEATURES = 64 * _MB
-_MOST_WINDOWS = 4  # of one sample
 
 
 class TeachingSession:
@@ -103,15 +91,9 @@ class TeachingSession:
             head = read_head(bundle)
             self._stack = stack.pop_all()
         self._options = request.options
-        self._weights = WindowWeights(self.job.plan.tiles, bundle.metadata.receptive_radius)
         self.history = History([Lesson({}, (), head)])
-        self._anchors: dict[int, Anchors] = {}
-        self._store: FeatureStore | None = None
-        limit = request.options.memory
-        memory = free_memory() // 2 if limit is None else limit * _MB
-        self._limit = max(memory - _ENGINE, _LEAST_FEATURES)
-        self._monitor = monitor
-        self._survey = Survey(self.job, self._weights)
+        self.features = SessionFeatures(self.job, request.options, monitor)
+        self._survey = Survey(self.job, self.features.weights)
         self._untaught_view: View | None = None  # the last one
         self._judged: tuple[Lesson, Agreement] | None = None  # of the last state that was judged
 
@@ -128,10 +110,8 @@ class TeachingSession:
 
     def release(self) -> None:
         """Release the network and the features of views; samples, their features and the fit are kept."""
-        if self._store is not None:
-            self._store.clear()
-            self._store = None
-            self._untaught_view = None
+        self.features.release()
+        self._untaught_view = None
 
     @property
     def scheme(self) -> ClassScheme:
@@ -163,7 +143,7 @@ class TeachingSession:
         """
         started = time.perf_counter()
         check_unchanged(self._inputs)
-        job, store = self.job, self._features()
+        job, store = self.job, self.features.store()
         grid = replace(job.source.grid, transform=drawn_transform(job.source.grid))
         window = grid.window(request.extent)
         before = store.computed
@@ -201,7 +181,7 @@ class TeachingSession:
             return Probed({})
         head = self.history.current.head
         found, valid, _ = blended_probabilities(
-            job, self._features(), self._weights, head, Window(row, col, 1, 1), monitor
+            job, self.features.store(), self.features.weights, head, Window(row, col, 1, 1), monitor
         )
         if not valid[0, 0]:
             return Probed({})
@@ -220,7 +200,7 @@ class TeachingSession:
         transform, scale = drawn_transform(job.source.grid), job.plan.work.scale
         visited = [(row / scale[0], col / scale[1]) for col, row in (~transform @ (x, y) for x, y in request.visited)]
         labelled = np.concatenate([np.empty((0, 2), np.intp), *(one.cells for one in state.samples.values())])
-        found = self._survey.search(self._features(), state.head, labelled, visited, monitor)
+        found = self._survey.search(self.features.store(), state.head, labelled, visited, monitor)
         counts = self._survey.searched, len(job.plan.tiles)
         if found is None:
             return Suggested((), 0.0, None, False, *counts)
@@ -274,7 +254,7 @@ class TeachingSession:
                     f"The sample '{sample.id}' has the class {sample.class_id}, which the model does not have.",
                     f"Use one of {', '.join(f'{entry.id} {entry.name}' for entry in scheme.classes)}, or add a class.",
                 )
-        placed = {sample.id: self.place(sample, monitor) for sample in samples}
+        placed = {sample.id: self.features.place(sample, monitor) for sample in samples}
         return self.teach_placed(placed, remove, classes, started)
 
     def teach_placed(
@@ -297,7 +277,7 @@ class TeachingSession:
         merged |= placed
         scheme = ClassScheme((*source.classes, *classes), source.unlabeled)
         first = self.history.states[0].head.with_new_classes(len(classes))
-        head = fit_head(first, taught_pixels(merged, scheme.ids), self._anchor_pixels(merged))
+        head = fit_head(first, taught_pixels(merged, scheme.ids), self.features.anchor_pixels(merged))
         self.history.add(Lesson(merged, classes, head))
         return self._state(started)
 
@@ -338,7 +318,7 @@ class TeachingSession:
         scheme = self.scheme
         taught = taught_pixels(state.samples, scheme.ids)
         head = self._untaught(state)
-        after = cross_validate(head, taught, self._anchor_pixels(state.samples), monitor)
+        after = cross_validate(head, taught, self.features.anchor_pixels(state.samples), monitor)
         before = [correct_share(head, one) for one in taught]
         names = [scheme.classes[one.index].name for one in taught]
         found = Agreement(
@@ -377,33 +357,9 @@ class TeachingSession:
         digest = save_taught(request.output, bundle, state.head, self.scheme, facts, request.title, request.overwrite)
         return Saved(request.output, digest)
 
-    def add_anchors(self, count: int, monitor: Monitor) -> None:
-        """Compute about ``count`` windows spread over the raster, so that the fit keeps all of it as it is."""
-        total = len(self.job.plan.tiles)
-        step = max(total / count, 1.0)
-        indices = sorted({int((place + 0.5) * step) for place in range(min(count, total))} & set(range(total)))
-        for _ in self._features().windows(indices, monitor):
-            pass
-
-    def _features(self) -> FeatureStore:
-        """Return the store of features, opening the network if it was released."""
-        if self._store is None:
-            job, options = self.job, self._options
-            stride = job.bundle.metadata.stride
-            height, width = (length + -length % stride for length in job.plan.tiles.window_shape)
-            shape = (len(job.bundle.metadata.bands), height, width)
-            precision = options.precision if options.precision in ("float32", "bfloat16") else "auto"
-            accurate = job.bundle.metadata.accurate_precisions
-            is_small = job.plan.work.height * job.plan.work.width < WORTH_TRYING
-            if precision == "auto" and ("bfloat16" not in accurate if accurate else is_small):
-                precision = "float32"  # as in a run of this model or of so small a raster
-            network = open_features(job.bundle, shape, options.runtime, precision, cores(), self._monitor.log)
-            self._store = FeatureStore(job, network, self._limit, self._anchors)
-        return self._store
-
     def _classify(self, store: FeatureStore, head: Head, window: Window, monitor: Monitor) -> View:
         decision = ClassDecision(self.scheme, self._options.min_confidence)
-        return classify(self.job, store, self._weights, head, decision, window, monitor)
+        return classify(self.job, store, self.features.weights, head, decision, window, monitor)
 
     def _changed(self, store: FeatureStore, view: View, monitor: Monitor) -> float:
         """Return the share of the valid pixels of a view whose class differs from that before teaching."""
@@ -421,43 +377,6 @@ class TeachingSession:
 
     def _untaught(self, state: Lesson) -> Head:
         return self.history.states[0].head.with_new_classes(len(state.new_classes))
-
-    def place(self, sample: Sample, monitor: Monitor, most: int = MAX_PIXELS) -> PlacedSample:
-        """Compute the features of at most ``most`` pixels of a sample.
-
-        Raises:
-            RequestError: if it is outside of the raster or on pixels without data.
-        """
-        job = self.job
-        cells = work_cells(sample, job.source.grid, job.plan.work)
-        owners = self._weights.window_of(cells)
-        windows, counts = np.unique(owners, return_counts=True)
-        windows = np.sort(windows[np.argsort(-counts, kind="stable")[:_MOST_WINDOWS]])
-        valid_cells: list[Cells] = []
-        found_windows = list(self._features().windows(windows.tolist(), monitor))
-        for index, found in zip(windows, found_windows, strict=True):
-            own = cells[owners == index]
-            valid_cells.append(own[found.valid[own[:, 0] - found.window.row, own[:, 1] - found.window.col]])
-        kept = np.concatenate(valid_cells)
-        if not len(kept):
-            raise RequestError(
-                f"The sample '{sample.id}' is on pixels without data.", "Draw it where the raster has data."
-            )
-        picked = chosen(kept, most)
-        owners = self._weights.window_of(picked)
-        parts = [
-            features_at(
-                found.levels or [],
-                picked[owners == index][:, 0] - found.window.row,
-                picked[owners == index][:, 1] - found.window.col,
-            )
-            for index, found in zip(windows, found_windows, strict=True)
-            if (owners == index).any()
-        ]
-        return PlacedSample(sample, kept, Pixels(np.concatenate(parts)))
-
-    def _anchor_pixels(self, samples: Mapping[str, PlacedSample]) -> Pixels:
-        return anchor_pixels(self._anchors, samples, self.job.plan.tiles.width)
 
     def _move(self, steps: int, possible: bool, name: str) -> TeachState:
         started = time.perf_counter()

@@ -64,7 +64,7 @@ def teach_model(request: TeachRequest, monitor: Monitor | None = None) -> TeachR
         classes = new_classes(request.new_classes, session.scheme)
         samples, warnings = label_samples(layer, request, session, classes)
         warnings = [*described.warnings, *warnings]
-        session.add_anchors(_ANCHOR_WINDOWS, monitor)
+        session.features.add_anchors(_ANCHOR_WINDOWS, monitor)
         placed, outside, others = _place(session, samples, monitor)
         if outside:
             warnings.append(
@@ -184,7 +184,7 @@ def _place(
         raise_if_cancelled(monitor)
         monitor.report(done, len(samples), "labels")
         try:
-            found = session.place(sample, monitor, MAX_PIXELS if sample.only else most)
+            found = session.features.place(sample, monitor, MAX_PIXELS if sample.only else most)
         except RequestError as error:
             first_error = first_error or error
             outside += 1

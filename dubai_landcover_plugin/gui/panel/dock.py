@@ -6,9 +6,10 @@ from contextlib import suppress
 from typing import Any
 
 from qgis.core import Qgis, QgsPointXY, QgsProject, QgsRasterLayer, QgsRectangle
-from qgis.gui import QgsDockWidget
-from qgis.PyQt.QtCore import QCoreApplication, QTimer
+from qgis.gui import QgsDockWidget, QgsScrollArea
+from qgis.PyQt.QtCore import QCoreApplication, Qt, QTimer
 from qgis.PyQt.QtWidgets import (
+    QFrame,
     QLabel,
     QProgressBar,
     QSizePolicy,
@@ -105,7 +106,13 @@ class LandCoverDock(QgsDockWidget):
         layout.addWidget(self.tabs, 1)
         for widget in (self.notice, self._bars, self.work, self.progress):
             layout.addWidget(widget)
-        self.setWidget(content)
+        area = QgsScrollArea()  # the tabs need more height than small screens have
+        area.setWidget(content)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setMinimumWidth(content.minimumSizeHint().width())
+        self.setWidget(area)
 
     def _connect(self) -> None:
         client, header = self.client, self.header
@@ -113,6 +120,7 @@ class LandCoverDock(QgsDockWidget):
         header.switched.connect(self.switch)
         header.opacity_changed.connect(self.look.view_layer.set_opacity)
         self.keeping.acted.connect(self.notice.clear)
+        self.keeping.acted.connect(self._canvas.setFocus)  # which takes the keys of the tools
         self.keeping.said.connect(self.notice.show_message)
         self.rectangle.drawn.connect(self.look_at)
         self.look_tab.whole.clicked.connect(lambda: self.look_at(None))

@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core.bundle.bundle import open_bundle
 from dubai_landcover_plugin.core.bundle.save import save_bundle, storage_of
 from dubai_landcover_plugin.core.segmentation.segment import segment_raster
 from dubai_landcover_plugin.core.teaching import feature_store, lesson, view
-from dubai_landcover_plugin.core.teaching import session as session_module
+from dubai_landcover_plugin.core.teaching import session_features as features_module
 from dubai_landcover_plugin.core.teaching.features import open_features
 from dubai_landcover_plugin.core.teaching.lesson import History
 from dubai_landcover_plugin.core.teaching.model import read_head, taught_metadata
@@ -140,20 +140,20 @@ def test_small_rasters_are_computed_in_float32_as_runs_do(files, options, monkey
         asked.append(precision)
         return open_features(bundle, shape, "torch", "float32", 1, log)
 
-    monkeypatch.setattr(session_module, "open_features", record)
+    monkeypatch.setattr(features_module, "open_features", record)
     for precision, limit in (("auto", 10**9), ("auto", 1), ("bfloat16", 10**9), ("float32", 1)):
-        monkeypatch.setattr(session_module, "WORTH_TRYING", limit)
+        monkeypatch.setattr(features_module, "WORTH_TRYING", limit)
         with TeachingSession(OpenSession(str(files[0]), replace(options, precision=precision)), MONITOR) as session:
-            session.add_anchors(1, MONITOR)
+            session.features.add_anchors(1, MONITOR)
     assert asked == ["float32", "auto", "bfloat16", "float32"]
 
 
 def test_features_stay_within_the_limit_and_the_answer_is_the_same(session, tmp_path):
     expected = look(session, tmp_path)
     session.release()
-    session._limit = 1
+    session.features._limit = 1
     assert np.array_equal(look(session, tmp_path), expected)
-    assert len(session._store._held) == 1
+    assert len(session.features._store._held) == 1
 
 
 def test_a_taught_pixel_takes_its_class_and_undo_gives_the_answer_before(session, tmp_path):
@@ -199,7 +199,7 @@ def known(files):
     """A session that has computed the whole raster."""
     options = SegmentOptions(model=str(files[1]), runtime="torch", precision="float32")
     with TeachingSession(OpenSession(str(files[0]), options), MONITOR) as opened:
-        opened.add_anchors(100, MONITOR)
+        opened.features.add_anchors(100, MONITOR)
         yield opened
 
 
@@ -376,9 +376,9 @@ def test_anchors_leave_out_the_pixels_of_samples(session):
     session.teach(TeachSamples((sample("a", 4, 30, 30, 60),)), MONITOR)
     samples = session.history.current.samples
     width = session.job.plan.tiles.width
-    everywhere = lesson.anchor_pixels(session._anchors, {}, width)
-    assert len(lesson.anchor_pixels(session._anchors, samples, width)) < len(everywhere)
-    assert len(everywhere) <= feature_store.ANCHORS * len(session._anchors)
+    everywhere = lesson.anchor_pixels(session.features.anchors, {}, width)
+    assert len(lesson.anchor_pixels(session.features.anchors, samples, width)) < len(everywhere)
+    assert len(everywhere) <= feature_store.ANCHORS * len(session.features.anchors)
 
 
 @pytest.mark.parametrize("gsd", [None, 0.4])

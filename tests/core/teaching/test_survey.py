@@ -131,7 +131,7 @@ def test_searches_add_windows_and_remember_them(raster, models, monkeypatch):
     with opened(raster, models[1]) as session:
         counts = [session.suggest(SuggestRequest(), MONITOR).searched for _ in range(3)]
         assert counts == [3, 5, 7]
-        assert session._store.computed == 7
+        assert session.features._store.computed == 7
         session.release()
         assert session.suggest(SuggestRequest(), MONITOR).searched == 9
 

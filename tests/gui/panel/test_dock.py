@@ -131,6 +131,38 @@ def test_a_killed_engine_is_started_again_with_all_samples(hand, dock):
     assert "engine" in dock.notice.text
 
 
+@pytest.mark.skipif(os.name != "posix", reason="needs limits of processes")
+def test_a_model_that_does_not_fit_on_the_disk(hand, dock, engine, monkeypatch, tmp_path):
+    limited = tmp_path / "python"  # its files cannot be larger than 2 MB; the model has 6 MB
+    limited.write_text(f'#!/bin/bash\nulimit -f 2048\nexec "{engine}" "$@"\n')
+    limited.chmod(0o755)
+    monkeypatch.setenv("DUBAI_LANDCOVER_PYTHON", str(limited))
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "own.safetensors").write_text("mine")
+    hand.look()
+    hand.tool("point")
+    hand.click(10, 10)
+    hand.click(50, 50)
+    hand.wait_until_idle()
+    dock.keeping.save(str(folder / "own.safetensors"))
+    hand.wait(lambda: dock.notice.level == "error")
+    assert "own.safetensors" in dock.notice.text
+    assert "cannot be written" in dock.notice.text
+    assert "free space" in dock.notice.text
+    assert [path.name for path in folder.iterdir()] == ["own.safetensors"]
+    assert (folder / "own.safetensors").read_text() == "mine"
+    assert len(hand.stored()) == 2
+    hand.click(30, 30)
+    hand.wait_until_idle()
+    assert len(dock.client.known_samples) == len(hand.stored()) == 3
+    assert dock.look.view_layer.layer is not None
+
+
+def test_the_panel_fits_on_small_screens(dock):
+    assert dock.minimumSizeHint().height() < 400
+
+
 def test_samples_that_cannot_be_used_are_named(hand, dock, town_layer, canvas):
     canvas.zoomByFactor(1.5)
     hand.tool("point")
