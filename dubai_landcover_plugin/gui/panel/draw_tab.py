@@ -32,7 +32,7 @@ from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.translation import tr
 
 _ID = Qt.ItemDataRole.UserRole
-_LEAST_HEIGHT = 130  # of a list, px
+_LEAST_HEIGHT = 100  # of a list, px
 _BOX_WIDTH = 105  # px
 
 
