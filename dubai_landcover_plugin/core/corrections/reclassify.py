@@ -20,6 +20,7 @@ from dubai_landcover_plugin.core.io.edits import EDITS_TAG, earlier_edits
 from dubai_landcover_plugin.core.io.output_check import check_outputs, refuse_inputs
 from dubai_landcover_plugin.core.io.outputs import outputs_of
 from dubai_landcover_plugin.core.io.probabilities import CERTAIN, ProbabilitySource
+from dubai_landcover_plugin.core.io.qml import raster_style_beside
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, RasterStyle
 from dubai_landcover_plugin.core.segmentation.class_rows import CONFIDENCE_NODATA, MapOutputs, most_probable
 from dubai_landcover_plugin.core.segmentation.vector_outputs import VectorSteps, check_classes, write_vectors
@@ -211,7 +212,7 @@ def _write_rasters(
         result = _result(request, sources, outputs, counts)
         tags = _tags(request, source, result)
         pixels = {number: int(count) for number, count in enumerate(outputs.pixels)}
-        classes.finish(tags, partial(legend_xml, scheme, pixels))
+        classes.finish(tags, partial(legend_xml, scheme, pixels), raster_style_beside(request, scheme.entries))
         beside = [one for one in (outputs.confidence, measured) if one is not None]
         for one in beside:
             one.finish({name: tags[name] for name in ("LANDCOVER_RUN", EDITS_TAG) if name in tags})

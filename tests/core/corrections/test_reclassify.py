@@ -53,6 +53,7 @@ def test_without_rules_it_is_the_raster_of_the_run(probabilities, tmp_path):
     assert (classes == read(tmp_path / "classes.tif")).all()
     assert (read(tmp_path / "c.tif") == read(tmp_path / "confidence.tif")).all()
     assert (result.changed, result.changes, result.models) == (0, {}, ("stub",))
+    assert (tmp_path / "again.qml").read_text() == (tmp_path / "classes.qml").read_text()
     with rasterio.open(tmp_path / "again.tif") as new, rasterio.open(tmp_path / "classes.tif") as old:
         assert new.colormap(1) == old.colormap(1)
         assert (new.transform, new.crs, new.nodata, new.descriptions) == (old.transform, old.crs, 0, old.descriptions)
