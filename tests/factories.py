@@ -24,6 +24,7 @@ from torch import nn
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.bundle.save import save_bundle
 from dubai_landcover_plugin.core.networks import build_model
+from dubai_landcover_plugin.protocol.band_scaling import BandScaling
 from dubai_landcover_plugin.protocol.class_tags import class_tags
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
@@ -169,6 +170,21 @@ def write_tiny_model(path: Path) -> Path:
     torch.manual_seed(0)
     spec = ModelSpec("unet", arguments={"width": 4})
     save_bundle(path, replace(METADATA, name="tiny", spec=spec, window=64, stride=16), build_model(spec))
+    return path
+
+
+SCALING = BandScaling(((0.0, 2000.0), (0.0, 2500.0), (0.0, 3000.0), (-10.0, 40.0)), ("", "", "", "m"))
+
+
+def write_scaled_model(path: Path) -> Path:
+    """Write an untrained model of red, green, blue in 16 bits and height in metres, which are not stretched."""
+    torch.manual_seed(1)
+    spec = ModelSpec("unet", in_channels=4, arguments={"width": 4})
+    metadata = replace(
+        METADATA, name="scaled", spec=spec, window=64, stride=16, bands=("red", "green", "blue", "height"),
+        scaling=SCALING, mean=(0.3, 0.35, 0.4, 0.25), std=(0.1, 0.12, 0.15, 0.2),
+    )  # fmt: skip
+    save_bundle(path, metadata, build_model(spec))
     return path
 
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dubai_landcover_plugin.protocol.band_scaling import BandScaling
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.ground_samples import GroundSamples
@@ -91,6 +92,8 @@ class BundleMetadata:
             and for models of earlier versions.
         values: Pixel values of the training images; None for models of earlier versions.
         ground: Samples of their ground; None for models of earlier versions.
+        scaling: Values of each band that become 0 and 1 in rasters of every type; None for a model that reads rasters
+            stretched to 8 bits, as those of earlier versions.
         mean: Mean of each band, on the scale 0..1.
         std: Standard deviation of each band, on the same scale.
         gsd: Ground sampling distance of the training data, m/px.
@@ -137,6 +140,7 @@ class BundleMetadata:
     band_numbers: tuple[int, ...] = ()
     values: ValueStatistics | None = None
     ground: GroundSamples | None = None
+    scaling: BandScaling | None = None
 
     @property
     def accurate_precisions(self) -> frozenset[str]:
@@ -169,7 +173,7 @@ class BundleMetadata:
     def __post_init__(self) -> None:
         lengths = {len(self.bands), len(self.mean), len(self.std), self.spec.in_channels}
         lengths |= {len(self.band_numbers)} - {0}
-        lengths |= {known.bands for known in (self.values, self.ground) if known}
+        lengths |= {known.bands for known in (self.values, self.ground, self.scaling) if known}
         if len(lengths) != 1:
             raise BundleError(
                 f"The model '{self.name}' has inconsistent metadata: {len(self.bands)} bands, {len(self.mean)} means, "
@@ -223,7 +227,9 @@ class BundleMetadata:
 
     def to_stac_item(self) -> dict[str, Any]:
         """Return the STAC item for the header of the model file; valid if ``name`` is a valid STAC id."""
-        bands = [{"name": band, "data_type": "uint8"} for band in self.bands]
+        bands = [{"name": band, "data_type": self._data_type} for band in self.bands]
+        for band, unit in zip(bands, self.scaling.units if self.scaling else ()):
+            band |= {"unit": unit} if unit else {}
         encoder = self.training.get("encoder") or None
         properties = {
             "datetime": self.training.get("finished", "1970-01-01T00:00:00Z"),
@@ -254,6 +260,8 @@ class BundleMetadata:
         }
         if self.band_numbers:
             properties["landcover:band_numbers"] = list(self.band_numbers)
+        if self.scaling is not None:
+            properties["landcover:scaling"] = self.scaling.to_json()
         if self.values is not None:
             properties["landcover:values"] = self.values.to_json()
         if self.ground is not None:
@@ -277,18 +285,22 @@ class BundleMetadata:
             },
         }
 
+    @property
+    def _data_type(self) -> str:
+        return "uint8" if self.scaling is None else "float32"
+
     def _input(self) -> dict[str, Any]:
+        scaling = self.scaling or BandScaling(((0.0, 255.0),) * len(self.bands))
+        means, deviations = scaling.raw(self.mean), scaling.raw(self.std, spread=True)
         return {
             "name": "chips",
             "bands": list(self.bands),
             "input": {
                 "shape": [-1, self.spec.in_channels, self.window, self.window],
                 "dim_order": ["batch", "bands", "height", "width"],
-                "data_type": "uint8",
+                "data_type": self._data_type,
             },
-            "value_scaling": [
-                {"type": "z-score", "mean": 255 * mean, "stddev": 255 * std} for mean, std in zip(self.mean, self.std)
-            ],
+            "value_scaling": [{"type": "z-score", "mean": mean, "stddev": std} for mean, std in zip(means, deviations)],
         }
 
     def _output(self) -> dict[str, Any]:
@@ -318,14 +330,17 @@ class BundleMetadata:
             (model_input,) = properties["mlm:input"]
             scaling = array(model_input["value_scaling"])
             radius = properties["landcover:receptive_radius"]
+            scaled = _scaling(properties)
+            limits = ((0.0, 255.0),) * len(scaling) if scaled is None else scaled.limits
+            ranges = list(zip(scaling, limits))
             return cls(
                 name=text(properties["mlm:name"]),
                 title=text(properties["title"], _MAX_TEXT),
                 spec=_spec(mapping(properties["landcover:spec"])),
                 scheme=ClassScheme.from_json(properties["landcover:scheme"]),
                 bands=tuple(map(text, array(model_input["bands"]))),
-                mean=tuple(number(band["mean"]) / 255 for band in scaling),
-                std=tuple(number(band["stddev"]) / 255 for band in scaling),
+                mean=tuple((number(band["mean"]) - low) / (high - low) for band, (low, high) in ranges),
+                std=tuple(number(band["stddev"]) / (high - low) for band, (low, high) in ranges),
                 gsd=number(properties["gsd"]),
                 window=whole(properties["landcover:window"], 1, MAX_WINDOW),
                 stride=whole(properties["landcover:stride"], 1, MAX_WINDOW),
@@ -341,6 +356,7 @@ class BundleMetadata:
                 band_numbers=_band_numbers(properties),
                 values=_values(properties),
                 ground=_ground(properties),
+                scaling=scaled,
             )
         except DAMAGED as error:
             if isinstance(error, BundleError):
@@ -366,6 +382,12 @@ def _ground(properties: dict[str, Any]) -> GroundSamples | None:
     """Return the ground samples of a STAC item, None for older ones; raises one of ``DAMAGED`` if malformed."""
     found = properties.get("landcover:ground")
     return None if found is None else GroundSamples.from_json(found)
+
+
+def _scaling(properties: dict[str, Any]) -> BandScaling | None:
+    """Return the scaling of a STAC item, None for stretched rasters; raises one of ``DAMAGED`` if malformed."""
+    found = properties.get("landcover:scaling")
+    return None if found is None else BandScaling.from_json(found)
 
 
 def _spec(value: dict[str, Any]) -> ModelSpec:
@@ -446,7 +468,7 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
         receptive_radius = None if radius is None else whole(radius, 0, _MAX_RADIUS)
         parameters = whole(own.get("mlm:total_parameters", 0), 0, _MAX_PARAMETERS)
         band_numbers = _band_numbers(own)
-        values, ground = _values(own), _ground(own)
+        values, ground, scaling = _values(own), _ground(own), _scaling(own)
     except (KeyError, ValueError) as error:
         raise BundleError(f"The metadata of {path} are damaged: {error!s:.500}.", "Export the model again.") from error
     return BundleMetadata(
@@ -455,8 +477,9 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
         spec=ModelSpec("onnx", len(known.bands), len(known.scheme.classes)),
         scheme=known.scheme,
         bands=known.bands,
-        mean=known.mean,
-        std=known.std,
+        # the keys of Deepness scale the raster's values, which the scaling has done
+        mean=known.mean if scaling is None else (0.0,) * len(known.bands),
+        std=known.std if scaling is None else (1.0,) * len(known.bands),
         gsd=known.gsd,
         window=known.window if known.is_fixed else max(known.window // _ONNX_STRIDE, 1) * _ONNX_STRIDE,
         stride=known.window if known.is_fixed else _ONNX_STRIDE,
@@ -466,4 +489,5 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
         band_numbers=band_numbers,
         values=values,
         ground=ground,
+        scaling=scaling,
     )

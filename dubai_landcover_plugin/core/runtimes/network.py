@@ -1,4 +1,4 @@
-"""The complete network, from 8-bit chips to class probabilities, as one PyTorch module."""
+"""The complete network, from chips to class probabilities, as one PyTorch module."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class ProbabilityNetwork(nn.Module):
         self._views = VIEWS if tta else 1
 
     def forward(self, chips: torch.Tensor) -> torch.Tensor:
-        """Return (N, K, H, W) float32 probabilities for (N, C, H, W) uint8 chips."""
+        """Return (N, K, H, W) float32 probabilities for (N, C, H, W) chips."""
         batch = (chips.float() - self.mean) / self.std
         probabilities = self._probabilities(batch, 0)
         for turns in range(1, self._views):
@@ -68,7 +68,7 @@ class FeatureNetwork(nn.Module):
         self.register_buffer("std", whole.std)
 
     def forward(self, chips: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the float32 features of each decoder level for (N, C, H, W) uint8 chips."""
+        """Return the float32 features of each decoder level for (N, C, H, W) chips."""
         batch = ((chips.float() - self.mean) / self.std).contiguous(memory_format=torch.channels_last)
         return tuple(level.float() for level in self.model.levels(batch))  # type: ignore[operator]
 

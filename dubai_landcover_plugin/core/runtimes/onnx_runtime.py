@@ -75,7 +75,7 @@ class OnnxAdapter:
         self._are_probabilities = bool(inside and np.all(np.abs(total - 1) < _TOLERANCE))
 
     def preprocess(self, chips: Chips) -> Floats:
-        """Return standardized pixels, (N, C, H, W) float32, for (N, C, H, W) uint8 chips."""
+        """Return standardized pixels, (N, C, H, W) float32, for (N, C, H, W) chips."""
         standardized: Floats = (chips.astype(np.float32) - self._mean) / self._std
         return standardized
 

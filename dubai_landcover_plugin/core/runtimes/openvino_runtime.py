@@ -291,7 +291,7 @@ def _read_int8(openvino: Any, source: Graph) -> Any:
 
 
 def convert_network(bundle: ModelBundle, tta: bool = False, features: bool = False) -> Any:
-    """Return the OpenVINO graph from uint8 chips to probabilities, for sides that are multiples of the stride.
+    """Return the OpenVINO graph from chips to probabilities, for sides that are multiples of the stride.
 
     Args:
         bundle: The model.
@@ -308,7 +308,8 @@ def convert_network(bundle: ModelBundle, tta: bool = False, features: bool = Fal
     network = (FeatureNetwork(bundle) if features else ProbabilityNetwork(bundle, tta)).eval()
     stride = bundle.metadata.stride
     # sides differ from each other and from the positional grid, so that tracing cannot confuse them
-    example = torch.zeros((1, len(bundle.metadata.bands), 3 * stride, 5 * stride), dtype=torch.uint8)
+    kind = torch.uint8 if bundle.metadata.scaling is None else torch.float32
+    example = torch.zeros((1, len(bundle.metadata.bands), 3 * stride, 5 * stride), dtype=kind)
     with warnings.catch_warnings(), torch.inference_mode():
         warnings.simplefilter("ignore")  # of the tracer, about sizes treated as constants; tests compare other sizes
         traced = torch.jit.trace(network, example, check_trace=False)  # type: ignore[no-untyped-call]

@@ -21,7 +21,7 @@ class Batch:
     """A batch being computed.
 
     Args:
-        chips: (N, C, H, W) uint8, padded to the network's stride.
+        chips: (N, C, H, W), padded to the network's stride.
         shape: Height and width before padding, px.
         runtime: The runtime that computes it.
         future: Resolves to the probabilities.
@@ -43,7 +43,7 @@ class Predictor:
         tta: Test-time augmentation: average the probabilities of a chip rotated by 0, 90, 180 and 270 degrees.
         runtime: ``auto``, ``torch``, ``openvino`` or ``onnxruntime``.
         shape: (C, H, W) of all chips; None if it varies, which OpenVINO does not support.
-        sample: Returns (N, C, H, W) uint8 chips for a trial of the runtimes, of which the fastest accurate one is
+        sample: Returns (N, C, H, W) chips for a trial of the runtimes, of which the fastest accurate one is
             selected, or None. Without chips, the runtime is selected by the expected speed.
         worth_trying: Returns whether a trial pays off if there is a choice and none was made earlier; otherwise a
             runtime is selected that need not convert the network.
@@ -134,11 +134,11 @@ class Predictor:
         return self._runtime.in_flight
 
     def __call__(self, chips: Chips) -> Probabilities:
-        """Return class probabilities (N, K, H, W) float32 for chips (N, C, H, W) uint8; see :meth:`finish`."""
+        """Return class probabilities (N, K, H, W) float32 for chips (N, C, H, W); see :meth:`finish`."""
         return self.finish(self.start(chips))
 
     def start(self, chips: Chips) -> Batch:
-        """Start computing (N, C, H, W) uint8 chips."""
+        """Start computing (N, C, H, W) chips."""
         padded = self._pad(chips)
         return Batch(padded, chips.shape[-2:], self._runtime, self._runtime.submit(padded))
 

@@ -148,7 +148,7 @@ class RuntimeSelector:
         return self._take(_stored_trials(read_cached("trials", self._key)), ", as measured earlier")
 
     def list_by_trial(self, chips: Chips) -> None:
-        """Try all candidates on (N, C, H, W) uint8 chips, drop inaccurate ones and list the others by speed.
+        """Try all candidates on (N, C, H, W) chips, drop inaccurate ones and list the others by speed.
 
         The results are stored for later runs.
 

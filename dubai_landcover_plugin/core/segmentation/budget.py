@@ -70,11 +70,12 @@ def make_budget(
     blocks = source.block_bytes(plan.tiles.window_shape[0] * plan.work.scale[0]) * 5 // 4
     blocks *= 2 if request.novelty else 1
     cache = _CACHE[0] if lean else min(max(blocks, _CACHE[0]), _CACHE[1])
-    # Queue: windows in flight (8-bit bands and float32 probabilities), and one tile row of windows read ahead by each
-    # reader (3 bytes for each pixel).
+    # Queue: windows in flight (bands of 1 or 4 bytes and float32 probabilities), and one tile row of windows read ahead
+    # by each reader.
     height, width = plan.tiles.window_shape
-    window = height * width * (len(metadata.bands) + 4 * metadata.spec.classes)
-    queue = window * (4 if lean else 4 + 2 * threads) + readers * len(plan.tiles.col_starts) * height * width * 3
+    pixel = len(metadata.bands) * (1 if metadata.scaling is None else 4)
+    window = height * width * (pixel + 4 * metadata.spec.classes)
+    queue = window * (4 if lean else 4 + 2 * threads) + readers * len(plan.tiles.col_starts) * height * width * pixel
     needed = _ENGINE + tile_row + min(cache, blocks) + queue
     return Budget(Limits(threads, lean), readers, cache, memory, needed)
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.grid.windows import Window, spread_windows
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.segmentation.plan import Plan
+from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels
 from dubai_landcover_plugin.core.segmentation.window_reader import read_window
 from dubai_landcover_plugin.protocol.ground_samples import CELL, GroundSamples
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
@@ -31,7 +32,7 @@ Cells = npt.NDArray[np.float64]
 """(N, 2 C) mean of each band, then standard deviation of each band."""
 
 
-def cell_statistics(chip: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_] | None = None) -> Cells:
+def cell_statistics(chip: Pixels, valid: npt.NDArray[np.bool_] | None = None) -> Cells:
     """Return mean and standard deviation of the bands in cells of :data:`.CELL` px, (N, 2 C).
 
     Args:

@@ -13,6 +13,7 @@ from dubai_landcover_plugin.core.grid.work_grid import MAX_UPSAMPLING, WorkGrid,
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.runtimes.runtime import VIEWS
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
+from dubai_landcover_plugin.core.segmentation.scaling import fixed_scaling
 from dubai_landcover_plugin.core.segmentation.stretch_choice import choose_stretch
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
@@ -39,7 +40,7 @@ class Plan:
     Args:
         work: The working pixels.
         tiles: The windows over them.
-        stretch: Stretch of pixel values to 8 bits.
+        stretch: Stretch of pixel values to 0..255, rounded to 8 bits or not.
         notes: Messages for the log.
         warnings: Warnings for the user.
         area: The polygons that are classified; None: the whole raster.
@@ -92,7 +93,10 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
         area, notes, warnings = area_of_interest(request.within, source.grid, work, tiles)
         messages.notes += notes
         messages.warnings += warnings
-    chosen = choose_stretch(source, options, metadata.values)
+    if metadata.scaling is None:
+        chosen = choose_stretch(source, options, metadata.values)
+    else:
+        chosen = fixed_scaling(source, options, metadata, metadata.scaling)
     messages.notes += chosen.notes
     messages.warnings += chosen.warnings
     height, width = tiles.window_shape

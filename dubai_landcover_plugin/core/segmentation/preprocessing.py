@@ -1,7 +1,8 @@
 """Converts pixel values of any type to the input of a model. Training uses the same classes.
 
-Models receive 8-bit chips. Rasters of other types are stretched by :class:`Stretch`, with limits for the whole raster
-and not for each window, so that neighbouring windows are consistent.
+Most models receive 8-bit chips. Rasters of other types are stretched by :class:`Stretch`, with limits for the whole
+raster and not for each window, so that neighbouring windows are consistent. Models with a scaling of their own receive
+float chips on the same scale, 0..255, with the limits of their training data.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     import torch
 
 LOW_PERCENT, HIGH_PERCENT = 2.0, 98.0
+Pixels = npt.NDArray[np.uint8 | np.float32]
+"""Pixels on the scale 0..255."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +30,14 @@ class Stretch:
 
     Args:
         limits: Values mapped to 0 and 255, for each band.
+        rounded: Whether the result is 8-bit; else fractions are kept, as float32.
 
     Raises:
         RequestError: if a limit is not finite or a lower limit is not below its upper one.
     """
 
     limits: tuple[tuple[float, float], ...]
+    rounded: bool = True
 
     def __post_init__(self) -> None:
         for low, high in self.limits:
@@ -45,7 +50,7 @@ class Stretch:
     @property
     def is_identity(self) -> bool:
         """Whether 8-bit values pass unchanged."""
-        return all(pair == (0.0, 255.0) for pair in self.limits)
+        return self.rounded and all(pair == (0.0, 255.0) for pair in self.limits)
 
     @classmethod
     def identity(cls, bands: int) -> Stretch:
@@ -73,8 +78,8 @@ class Stretch:
             limits.append((float(low), float(high)))
         return cls(tuple(limits))
 
-    def __call__(self, values: npt.NDArray[np.generic]) -> npt.NDArray[np.uint8]:
-        """Return (C, H, W) uint8 for (C, H, W) values of any type; NaN becomes 0."""
+    def __call__(self, values: npt.NDArray[np.generic]) -> Pixels:
+        """Return (C, H, W) uint8, or float32 if not rounded, for (C, H, W) values of any type; NaN becomes 0."""
         if self.is_identity and values.dtype == np.uint8:
             return values  # type: ignore[return-value]
         low = np.array([pair[0] for pair in self.limits], np.float32)[:, None, None]
@@ -82,29 +87,30 @@ class Stretch:
         with np.errstate(over="ignore", invalid="ignore"):  # nodata values of 1e38 become infinite
             scaled = (values.astype(np.float32) - low) / span
         scaled = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
-        stretched: npt.NDArray[np.uint8] = np.rint(scaled * 255.0).astype(np.uint8)
+        scaled *= np.float32(255.0)
+        stretched: Pixels = np.rint(scaled).astype(np.uint8) if self.rounded else scaled
         return stretched
 
 
-def fill_invalid(
-    values: npt.NDArray[np.uint8], valid: npt.NDArray[np.bool_], mean: Sequence[float]
-) -> npt.NDArray[np.uint8]:
-    """Return pixels (C, H, W) uint8 in which invalid ones have the mean of the training data.
+def fill_invalid(values: Pixels, valid: npt.NDArray[np.bool_], mean: Sequence[float]) -> Pixels:
+    """Return pixels (C, H, W) in which invalid ones have the mean of the training data.
 
     Args:
-        values: (C, H, W) uint8.
+        values: (C, H, W) on the scale 0..255.
         valid: (H, W) true where there is data.
         mean: Mean of each channel, on the scale 0..1.
     """
     if valid.all():
         return values
-    fill = np.rint(np.array(mean) * 255).astype(np.uint8)
-    return np.where(valid, values, fill[:, None, None])
+    fill = np.array(mean) * 255
+    fill = (np.rint(fill) if values.dtype == np.uint8 else fill).astype(values.dtype)
+    filled: Pixels = np.where(valid, values, fill[:, None, None])
+    return filled
 
 
 @dataclass(frozen=True)
 class Standardize:
-    """Standardization of 8-bit chips to zero mean and unit variance for each channel.
+    """Standardization of chips to zero mean and unit variance for each channel.
 
     Args:
         mean: Mean of each channel, on the scale 0..1.

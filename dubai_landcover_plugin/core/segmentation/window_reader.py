@@ -1,4 +1,4 @@
-"""Reads windows in background threads and stretches them to 8 bits."""
+"""Reads windows in background threads and stretches them to the scale of the network."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.segmentation.plan import Plan
-from dubai_landcover_plugin.core.segmentation.preprocessing import fill_invalid
+from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels, fill_invalid
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 
 _SAMPLE_POSITIONS = (0.5, 0.25, 0.75, 0.375, 0.625, 0.125, 0.875, 0.0, 0.99)  # as shares of the list of windows
@@ -29,12 +29,12 @@ class WindowData:
     Args:
         window: The window.
         valid: (H, W) true where the raster has data.
-        chip: (C, H, W) uint8; None if no pixel is valid.
+        chip: (C, H, W) on 0..255; None if no pixel is valid.
     """
 
     window: Window
     valid: npt.NDArray[np.bool_]
-    chip: npt.NDArray[np.uint8] | None
+    chip: Pixels | None
 
 
 class WindowReader:
@@ -92,12 +92,12 @@ class WindowReader:
         return self._threads[index].submit(_read_needed, self._plan, self._sources[index], window, self._mean)
 
 
-def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -> npt.NDArray[np.uint8] | None:
-    """Return up to four windows with more than half of their pixels valid, (N, C, H, W) uint8; None if none is found.
+def sample_windows(plan: Plan, source: RasterSource, metadata: BundleMetadata) -> Pixels | None:
+    """Return up to four windows with more than half of their pixels valid, (N, C, H, W); None if none is found.
 
     Nine positions are tried, the middle of the raster first.
     """
-    found: dict[Window, npt.NDArray[np.uint8]] = {}
+    found: dict[Window, Pixels] = {}
     for share in _SAMPLE_POSITIONS:
         item = read_window(plan, source, plan.tiles[int(share * len(plan.tiles))], metadata.mean)
         if item.chip is not None and item.valid.mean() > 0.5:
