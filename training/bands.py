@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from dubai_landcover_plugin.protocol.model_metadata import MAX_BAND_NUMBER
+from dubai_landcover_plugin.protocol.band_scaling import BandScaling
+from dubai_landcover_plugin.protocol.model_metadata import MAX_BAND_NUMBER, BundleMetadata
 
 from .config_parser import require
 
 _REMEDY = 'Give one for each input of the network: numbers, names or both, such as [4, 1, 2], ["nir", "red", "green"] '
 _REMEDY += 'or ["nir=4", "red=1", "green=2"].'
+
+
+MOST_BANDS = 12
+"""Largest number of bands of a training."""
+_COLOURS = ("red", "green", "blue")
+_NOT_LIGHT = ("height", "elevation", "thermal", "ndvi", "ndwi", "slope")
+_MIDDLE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,20 +29,70 @@ class InputBands:
         names: Names, such as ``nir``; ``band N`` for band N of files that do not name it.
         numbers: Numbers in the files, from 1; empty if the files name the bands.
         fixed: Whether the numbers count even where the names are in a file at other numbers.
+        scaling: Values that become 0 and 255 in every file; None stretches each file to 8 bits.
+        mean: Mean of each band with which pixels are standardized, on the scale 0..1; empty for 0.5.
+        std: Standard deviation likewise.
     """
 
     names: tuple[str, ...]
     numbers: tuple[int, ...] = ()
     fixed: bool = False
+    scaling: BandScaling | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("mean", "std"):
+            object.__setattr__(self, name, tuple(getattr(self, name)) or (_MIDDLE,) * len(self.names))
+
+    @classmethod
+    def of_model(cls, metadata: BundleMetadata) -> InputBands:
+        """Return the bands that a model reads."""
+        return cls(
+            metadata.bands,
+            metadata.band_numbers,
+            scaling=metadata.scaling,
+            mean=metadata.mean,
+            std=metadata.std,
+        )
+
+    @property
+    def are_rgb(self) -> bool:
+        """Whether the bands are red, green and blue, found as in Segment Land Cover."""
+        return self.names == _COLOURS and not self.numbers
+
+    @property
+    def light(self) -> tuple[int, ...]:
+        """Indices of the bands that measure reflected light, which changes with sun, haze and sensor."""
+        return tuple(index for index, name in enumerate(self.names) if name not in _NOT_LIGHT)
+
+    @property
+    def visible(self) -> tuple[int, ...]:
+        """Indices of red, green and blue; those of all bands of light where one of them is missing."""
+        if set(_COLOURS) <= set(self.names):
+            return tuple(self.names.index(name) for name in _COLOURS)
+        return self.light
+
+    @property
+    def shown(self) -> tuple[int, int, int]:
+        """Indices of the bands in the red, green and blue of pictures; the first ones without red, green and blue."""
+        indices = self.visible if set(_COLOURS) <= set(self.names) else tuple(range(len(self.names)))
+        first, second, third = (*indices, *(indices[-1:] * 2))[:3]
+        return first, second, third
+
+    def scaled_as(self, other: InputBands) -> InputBands:
+        """Return these bands with the scaling, mean and standard deviation of others of the same number."""
+        return replace(self, scaling=other.scaling, mean=other.mean, std=other.std)
+
+    def with_names_of(self, other: InputBands) -> InputBands:
+        """Return these bands with the names and numbers of others of the same number."""
+        return replace(self, names=other.names, numbers=other.numbers, fixed=other.fixed)
 
     def __str__(self) -> str:
         return ", ".join(self.names)
 
 
-MEAN = (0.5, 0.5, 0.5)
-STD = (0.5, 0.5, 0.5)
-"""Mean and standard deviation of each input with which pixels are standardized, on the scale 0..1."""
-RGB = InputBands(("red", "green", "blue"))
+RGB = InputBands(_COLOURS)
 
 
 def parse_bands(values: Sequence[int | str]) -> InputBands:

@@ -78,9 +78,9 @@ class ModelConfig:
         require(self.window >= 1, f"model.window must be at least 1 px, got {self.window}.")
         require(self.frozen >= 0, f"model.frozen must be at least 0, got {self.frozen}.", "0 trains all blocks.")
 
-    def spec(self, classes: int) -> ModelSpec:
-        """Return the specification of the network for RGB input and ``classes`` output channels."""
-        return ModelSpec(self.architecture, 3, classes, dict(self.arguments))
+    def spec(self, classes: int, bands: int = 3) -> ModelSpec:
+        """Return the specification of the network for ``bands`` input and ``classes`` output channels."""
+        return ModelSpec(self.architecture, bands, classes, dict(self.arguments))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from .bands import InputBands, parse_bands
+from .bands import MOST_BANDS, InputBands, parse_bands
 from .config_parser import build_section, require
 from .errors import ConfigError
 
@@ -16,6 +16,7 @@ MOST_SEED = 2**63  # torch takes no larger
 
 
 LAYOUTS = ("auto", "dubai", "masks", "polygons")
+SCALINGS = ("auto", "stretch", "standardize")
 SPLITS = ("none", "auto", "seed", "location", "quarter", "patch", "list")
 
 
@@ -63,8 +64,11 @@ class DataConfig:
         layer: Layer of that file; required if it has several.
         field: Attribute with the name or id of the class; empty looks for ``class``, ``class_id``,
             ``name`` and ``to``.
-        bands: Bands in the order of the network's inputs: numbers from 1, names such as ``nir``, or both
+        bands: Up to twelve bands in the order of the network's inputs: numbers from 1, names such as ``nir``, or both
             (``nir=4``); empty selects red, green and blue as Segment Land Cover does.
+        scaling: ``stretch`` reads files of more than 8 bits stretched to 8 bits one by one, as a run does;
+            ``standardize`` reads every type with mean and standard deviation of the training images; ``auto`` is that
+            of the start, else ``stretch`` for three bands and ``standardize`` for other numbers of bands.
         layers: Vector layers with labels, instead of ``labels``; each table is a :class:`LayerConfig`.
         area: With ``layers``: vector file of polygons in which the layers are complete.
         background: With ``area``: label of its pixels without a feature, such as ``not Building``; empty for none.
@@ -84,6 +88,7 @@ class DataConfig:
     layer: str = ""
     field: str = ""
     bands: tuple[int | str, ...] = ()
+    scaling: str = "auto"
     layers: tuple[dict[str, Any], ...] = ()
     area: str = ""
     background: str = ""
@@ -98,10 +103,11 @@ class DataConfig:
 
     def __post_init__(self) -> None:
         require(
-            len(self.input_bands.names) == 3,
-            f"data.bands must have three bands, got {list(self.bands)}.",
+            len(self.input_bands.names) <= MOST_BANDS,
+            f"data.bands must have at most {MOST_BANDS} bands, got {len(self.bands)}.",
             "Give the bands in the order of the network's inputs.",
         )
+        require(self.scaling in SCALINGS, f"data.scaling must be one of {', '.join(SCALINGS)}, got '{self.scaling}'.")
         require(
             not (self.layers and self.labels),
             "data.labels and data.layers are both set.",

@@ -7,48 +7,60 @@ import numpy.typing as npt
 import torch
 from torch.nn import functional
 
+from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels
+
+from ..bands import InputBands
 from ..config import ChipConfig
 
 
-def orient(
-    pixels: npt.NDArray[np.uint8], labels: npt.NDArray[np.uint8], index: int
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-    """Return a chip (S, S, 3) and its labels (S, S) in orientation ``index``, 0..7, of the dihedral group D4."""
+def orient(pixels: Pixels, labels: npt.NDArray[np.uint8], index: int) -> tuple[Pixels, npt.NDArray[np.uint8]]:
+    """Return a chip (S, S, C) and its labels (S, S) in orientation ``index``, 0..7, of the dihedral group D4."""
     turned, turned_labels = np.rot90(pixels, index % 4), np.rot90(labels, index % 4)
     if index >= 4:
         turned, turned_labels = turned[:, ::-1], turned_labels[:, ::-1]
     return np.ascontiguousarray(turned), np.ascontiguousarray(turned_labels)
 
 
-def vary_radiometry(chips: torch.Tensor, config: ChipConfig, draw: np.random.Generator) -> torch.Tensor:
+def vary_radiometry(
+    chips: torch.Tensor, config: ChipConfig, draw: np.random.Generator, kinds: InputBands | None = None
+) -> torch.Tensor:
     """Vary light, colour, sharpness and noise of each chip independently.
+
+    Light, haze and colour change bands of light alone, not a height; saturation and grey chips the visible ones.
 
     Args:
         chips: (N, C, H, W) on 0..255.
         config: Ranges of the changes.
         draw: Random generator.
+        kinds: What the bands are; None if all are visible.
 
     Returns:
         (N, C, H, W) float32 on 0..255.
     """
     count, bands = chips.shape[:2]
+    light = visible = list(range(bands))
+    if kinds is not None:
+        light, visible = list(kinds.light), list(kinds.visible)
+    others = [band for band in range(bands) if band not in light]
 
     def spread(width: float, *shape: int) -> torch.Tensor:
         """Return uniform values in -width..width, (N, 1 or C, 1, 1)."""
         values = draw.uniform(-width, width, (count, *shape)).astype(np.float32)
         return torch.from_numpy(values).reshape(count, -1, 1, 1)
 
-    values = chips.float() / 255.0  # (N, C, H, W) on 0..1
+    given = chips.float() / 255.0  # (N, C, H, W) on 0..1
+    values = given
     # gain of each channel
     values = values * (1 + spread(config.gain, bands))
     # disabled changes draw no random numbers, so that the other draws do not depend on them
     if config.saturation:
-        grey = values.mean(dim=1, keepdim=True)
-        values = grey + (values - grey) * (1 + spread(config.saturation, 1))
+        coloured = _channels(values, visible)
+        grey = coloured.mean(dim=1, keepdim=True)
+        values = _replaced(values, visible, grey + (coloured - grey) * (1 + spread(config.saturation, 1)))
     if config.light:
         values = values * torch.exp(spread(config.light, 1))
     # contrast around the mean of the chip, then brightness
-    middle = values.mean(dim=(1, 2, 3), keepdim=True)
+    middle = _channels(values, light or visible).mean(dim=(1, 2, 3), keepdim=True)
     values = (values - middle) * (1 + spread(config.contrast, 1)) + middle + spread(config.brightness, 1)
     # gamma, after clipping: a power needs a base above 0
     values = values.clamp(1e-4, 1.0) ** torch.exp(spread(config.gamma, 1))
@@ -57,7 +69,10 @@ def vary_radiometry(chips: torch.Tensor, config: ChipConfig, draw: np.random.Gen
         values = values * (1 - share) + share
     if config.grey:
         chosen = torch.from_numpy(draw.random(count) < config.grey).view(-1, 1, 1, 1)
-        values = torch.where(chosen, values.mean(dim=1, keepdim=True), values)
+        coloured = _channels(values, visible)
+        values = _replaced(values, visible, torch.where(chosen, coloured.mean(dim=1, keepdim=True), coloured))
+    if others:
+        values = _replaced(values, others, given[:, others])
     if config.blur:
         values = blur(values, draw.uniform(0, config.blur, count))
     if config.noise:
@@ -68,7 +83,23 @@ def vary_radiometry(chips: torch.Tensor, config: ChipConfig, draw: np.random.Gen
     return values * 255.0
 
 
-def transfer_style(chips: torch.Tensor, share: float, draw: np.random.Generator) -> torch.Tensor:
+def _channels(values: torch.Tensor, indices: list[int]) -> torch.Tensor:
+    """Return some channels of (N, C, H, W) values; the values themselves for all."""
+    return values if len(indices) == values.shape[1] else values[:, indices]
+
+
+def _replaced(values: torch.Tensor, indices: list[int], new: torch.Tensor) -> torch.Tensor:
+    """Return (N, C, H, W) values with other values (N, K, H, W) of K channels."""
+    if len(indices) == values.shape[1] and indices == sorted(indices):
+        return new.expand_as(values)
+    changed = values.clone()
+    changed[:, indices] = new
+    return changed
+
+
+def transfer_style(
+    chips: torch.Tensor, share: float, draw: np.random.Generator, kinds: InputBands | None = None
+) -> torch.Tensor:
     """Transfer the colour statistics of other chips in the batch to a random share of the chips.
 
     Mean and standard deviation of each channel are moved a random part of the way to those of the previous chip.
@@ -77,6 +108,7 @@ def transfer_style(chips: torch.Tensor, share: float, draw: np.random.Generator)
         chips: (N, C, H, W) on 0..255.
         share: Probability that a chip is changed, 0..1.
         draw: Random generator.
+        kinds: What the bands are: only those of light are changed; None for all.
 
     Returns:
         (N, C, H, W) float32 on 0..255.
@@ -91,7 +123,9 @@ def transfer_style(chips: torch.Tensor, share: float, draw: np.random.Generator)
     # ratio of the standard deviations; + 1 and the clamp limit the noise of nearly flat chips
     factor = ((deviation.roll(1, 0) + 1) / (deviation + 1)).clamp(0.25, 4.0)
     target = (values - mean) * factor + mean.roll(1, 0)
-    return (values + part_tensor * (target - values)).clamp(0, 255)
+    changed = (values + part_tensor * (target - values)).clamp(0, 255)
+    others = [] if kinds is None else [band for band in range(values.shape[1]) if band not in kinds.light]
+    return _replaced(changed, others, values[:, others]) if others else changed
 
 
 def paste_rectangles(

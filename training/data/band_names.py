@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dubai_landcover_plugin.protocol.model_metadata import is_unnamed_band
 
-from ..bands import RGB, InputBands
+from ..bands import InputBands
 from ..errors import DatasetError
 from .dataset import Entry
 from .pixels import open_image
@@ -27,7 +27,7 @@ def identify_bands(entries: Sequence[Entry], bands: InputBands, report: Callable
     Raises:
         DatasetError: if files give a band different names.
     """
-    if bands == RGB:
+    if bands.are_rgb:
         return bands
     found: dict[Path, tuple[tuple[int, ...], tuple[str, ...]]] = {}
     for path in dict.fromkeys(entry.image for entry in entries):
@@ -41,7 +41,7 @@ def identify_bands(entries: Sequence[Entry], bands: InputBands, report: Callable
     numbers = bands.numbers or (orders.pop() if len(orders) == 1 else ())
     where = f" (bands {', '.join(map(str, numbers))})" if numbers and not all(map(is_unnamed_band, names)) else ""
     report(f"Bands: the network reads {', '.join(names)}{where}.")
-    return InputBands(names, numbers)
+    return InputBands(names, numbers).scaled_as(bands)
 
 
 def _name(index: int, given: str, found: dict[Path, tuple[tuple[int, ...], tuple[str, ...]]]) -> str:

@@ -19,7 +19,7 @@ import torch
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.grid.windows import Window
-from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
+from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels, Stretch
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 
 from ..config import ChipConfig, DataConfig
@@ -48,7 +48,7 @@ class Batch:
     """Chips of one forward pass.
 
     Args:
-        chips: (N, 3, S, S) float32 on 0..255.
+        chips: (N, C, S, S) float32 on 0..255.
         labels: (N, S, S) int64.
         names: Image that each chip was cut from.
     """
@@ -130,6 +130,7 @@ class ChipSampler:
         areas *= _source_factors(images, areas[:, None], weights or {})[:, 0]
         self._chances = areas / areas.sum()
         self._places = ClassPlaces(images, seed, weights) if config.balance else None
+        self._bands = images[0].bands
         self._stretches: dict[str, Stretch] = {}  # by name of the image
 
     def batch(self, step: int, part: int = 0) -> Batch:
@@ -140,15 +141,13 @@ class ChipSampler:
         pixels = torch.from_numpy(np.stack([chip[0] for chip in drawn])).permute(0, 3, 1, 2)
         labels = torch.from_numpy(np.stack([chip[1] for chip in drawn])).long()
         if config.style:
-            pixels = transfer_style(pixels, config.style, draw)
-        chips = vary_radiometry(pixels, config, draw)
+            pixels = transfer_style(pixels, config.style, draw, self._bands)
+        chips = vary_radiometry(pixels, config, draw, self._bands)
         if config.paste:
             chips, labels = paste_rectangles(chips, labels, config.paste, draw)
         return Batch(chips, labels, tuple(chip[2] for chip in drawn))
 
-    def _chip(
-        self, config: ChipConfig, draw: np.random.Generator
-    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8], str]:
+    def _chip(self, config: ChipConfig, draw: np.random.Generator) -> tuple[Pixels, npt.NDArray[np.uint8], str]:
         image, centre = self._choose(config, draw)
         low, high = config.scale
         scale = float(np.exp(draw.uniform(np.log(low), np.log(high))))
@@ -170,7 +169,7 @@ class ChipSampler:
         """Return the stretch that a run would apply to an image of more than 8 bits, from a regular sample."""
         if image.name not in self._stretches:
             step = max(int(math.sqrt(image.labels.size / _SAMPLE)), 1)
-            sample = image.pixels[::step, ::step].transpose(2, 0, 1)  # (3, H, W)
+            sample = image.pixels[::step, ::step].transpose(2, 0, 1)  # (C, H, W)
             self._stretches[image.name] = Stretch.from_sample(sample, np.ones(sample.shape[1:], np.bool_))
         return self._stretches[image.name]
 
@@ -210,7 +209,7 @@ class AheadSampler:
 
 def cut(
     image: LabelledImage, size: int, scale: float, draw: np.random.Generator, centre: tuple[int, int] | None = None
-) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+) -> tuple[Pixels, npt.NDArray[np.uint8]]:
     """Cut a chip from an image and resample it as a run does: averages or bilinear pixels, nearest labels.
 
     Args:
@@ -222,7 +221,7 @@ def cut(
         centre: Row and column of the centre of the chip, shifted inwards at the border of the image.
 
     Returns:
-        Pixels (S, S, 3) uint8 and labels (S, S) uint8.
+        Pixels (S, S, C) and labels (S, S) uint8.
     """
     height, width = image.labels.shape
     least = max(size / (height * image.scale[0]), size / (width * image.scale[1]))

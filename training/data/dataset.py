@@ -13,10 +13,10 @@ from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.array_source import read_array
-from dubai_landcover_plugin.core.segmentation.preprocessing import fill_invalid
+from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels, fill_invalid
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
-from ..bands import MEAN
+from ..bands import RGB, InputBands
 from ..config import SourceConfig
 from ..errors import DatasetError
 
@@ -37,29 +37,44 @@ class LabelledImage:
 
     Args:
         name: Short name.
-        pixels: (H, W, 3) uint8.
+        pixels: (H, W, C) on the scale 0..255: uint8, or float32 for bands with a scaling.
         labels: (H, W) uint8 output channel, ``NOT_CLASS`` plus a channel, or ``IGNORE``.
         group: Place of the image, see :class:`Entry`; may be empty.
         source: Name of its source; empty without ``[[sources]]``.
         scale: Magnification to the ground sampling distance of the model, along rows and columns.
         valid: (H, W) bool, false for nodata; None if all pixels are valid.
+        bands: What the C bands are.
     """
 
     name: str
-    pixels: npt.NDArray[np.uint8]
+    pixels: Pixels
     labels: npt.NDArray[np.uint8]
     group: str = ""
     source: str = ""
     scale: tuple[float, float] = (1.0, 1.0)
     valid: npt.NDArray[np.bool_] | None = None
+    bands: InputBands = RGB
 
     def __post_init__(self) -> None:
-        if self.pixels.shape != (*self.labels.shape, 3):
+        if self.pixels.shape != (*self.labels.shape, len(self.bands.names)):
             raise DatasetError(
-                f"{self.name}: the image has {self.pixels.shape[1]}×{self.pixels.shape[0]} px, "
-                f"its mask {self.labels.shape[1]}×{self.labels.shape[0]} px.",
+                f"{self.name}: the image has {self.pixels.shape[1]}×{self.pixels.shape[0]} px and "
+                f"{self.pixels.shape[2]} bands ({self.bands}), its mask {self.labels.shape[1]}×{self.labels.shape[0]} "
+                "px.",
                 "Export image and mask with the same size.",
             )
+
+    @property
+    def picture(self) -> npt.NDArray[np.uint8]:
+        """The image for display, (H, W, 3) uint8; bands with a scaling are stretched to their mean ± two deviations."""
+        shown = list(self.bands.shown)
+        values = self.pixels if self.pixels.shape[2] == 3 and shown == [0, 1, 2] else self.pixels[..., shown]
+        if values.dtype == np.uint8:
+            return np.asarray(values, np.uint8)
+        mean, spread = (255 * np.array(given, np.float32)[shown] for given in (self.bands.mean, self.bands.std))
+        low = np.maximum(mean - 2 * spread, 0)
+        stretched = np.rint(255 * np.clip((values - low) / (mean + 2 * spread - low), 0, 1))
+        return np.asarray(stretched, np.uint8)
 
     def at_model_gsd(self) -> LabelledImage:
         """Return the image at the ground sampling distance of the model: pixels as a run reads them, nearest labels."""
@@ -70,8 +85,8 @@ class LabelledImage:
         pixels, labels = self.part(Window(0, 0, height, width), (rows, cols))
         return replace(self, pixels=pixels, labels=labels, scale=(1.0, 1.0), valid=None)
 
-    def part(self, window: Window, shape: tuple[int, int]) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
-        """Return pixels (h, w, 3) and labels (h, w) of a window at another size, resampled as in a run.
+    def part(self, window: Window, shape: tuple[int, int]) -> tuple[Pixels, npt.NDArray[np.uint8]]:
+        """Return pixels (h, w, C) and labels (h, w) of a window at another size, resampled as in a run.
 
         Args:
             window: Part of the image.
@@ -88,30 +103,32 @@ class LabelledImage:
             for first, length, side in zip((window.row, window.col), area[2:], shape, strict=True)
         )
         labels = self.labels[rows[:, None], cols]
-        return np.ascontiguousarray(fill_invalid(read, valid, MEAN).transpose(1, 2, 0)), labels
+        return np.ascontiguousarray(fill_invalid(read, valid, self.bands.mean).transpose(1, 2, 0)), labels
 
 
 def labelled(
     name: str,
-    pixels: npt.NDArray[np.uint8],
+    pixels: Pixels,
     labels: npt.NDArray[np.uint8],
     group: str,
     valid: npt.NDArray[np.bool_],
+    bands: InputBands = RGB,
 ) -> LabelledImage:
     """Return an image whose invalid pixels have no label and the mean of the training data, as in a run.
 
     Args:
         name: Short name.
-        pixels: (H, W, 3) uint8.
+        pixels: (H, W, C) on the scale 0..255.
         labels: (H, W) uint8; changed in place.
         group: Place of the image.
         valid: (H, W) bool, false for nodata.
+        bands: What the C bands are.
     """
     labels[~valid] = IGNORE
     if valid.all():
-        return LabelledImage(name, pixels, labels, group)
-    filled = fill_invalid(pixels.transpose(2, 0, 1), valid, MEAN).transpose(1, 2, 0)
-    return LabelledImage(name, np.ascontiguousarray(filled), labels, group, valid=valid)
+        return LabelledImage(name, pixels, labels, group, bands=bands)
+    filled = fill_invalid(pixels.transpose(2, 0, 1), valid, bands.mean).transpose(1, 2, 0)
+    return LabelledImage(name, np.ascontiguousarray(filled), labels, group, valid=valid, bands=bands)
 
 
 def _no_grid() -> Grid | None:

@@ -18,7 +18,6 @@ from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.raster_source import Chip
-from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.protocol.classes import DUBAI, NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import BandError
 
@@ -38,7 +37,6 @@ from .pixels import (
     read_band,
     read_grid,
     read_picture,
-    to_pixels,
 )
 
 _BLACK = (0, 0, 0)
@@ -162,7 +160,7 @@ def load_pair(
                 f"{name}: image and mask have no ground in common ({image}, {mask}).", "Check the CRS of both."
             )
         labels = moved
-    return labelled(name, picture.pixels, labels, group, picture.valid)
+    return labelled(name, picture.pixels, labels, group, picture.valid, bands)
 
 
 def _is_same(grid: Grid, other: Grid) -> bool:
@@ -230,7 +228,7 @@ def read_labels(path: Path, scheme: ClassScheme = DUBAI) -> tuple[npt.NDArray[np
         raise DatasetError(
             f"{path} has {chip.values.dtype} colours.", "Save masks as 8-bit colours or as one band of class ids."
         )
-    colours = to_pixels(chip, Stretch.identity(3))
+    colours = _as_colours(chip)
     colours[~chip.valid] = _BLACK
     if palette and not np.isin(_codes(colours), _codes(_colours(scheme))).any():
         return _read_ids(path, scheme)
@@ -252,7 +250,7 @@ def _read_codes(path: Path, codes: LabelValues) -> tuple[npt.NDArray[np.uint8], 
     """
     if codes.are_colours:
         chip, grid = _read_colours(path)
-        values, valid, form = _codes(to_pixels(chip, Stretch.identity(3))), chip.valid, "#{:06X}"
+        values, valid, form = _codes(_as_colours(chip)), chip.valid, "#{:06X}"
     else:
         chip, grid = _read_numbers(path)
         values, form = chip.values[0], "{:g}"
@@ -265,6 +263,11 @@ def _read_codes(path: Path, codes: LabelValues) -> tuple[npt.NDArray[np.uint8], 
             f"Labels are defined for {codes.listed}: add the others, or an empty text to ignore a value.",
         )
     return np.where(valid, labels, IGNORE).astype(np.uint8), grid
+
+
+def _as_colours(chip: Chip) -> npt.NDArray[np.uint8]:
+    """Return (H, W, 3) uint8 colours for a chip of 8 bits."""
+    return np.ascontiguousarray(chip.values.transpose(1, 2, 0)).astype(np.uint8, copy=False)
 
 
 def _read_colours(path: Path) -> tuple[Chip, Grid]:

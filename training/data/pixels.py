@@ -1,4 +1,4 @@
-"""Reads images in the same way as Segment Land Cover: band selection, nodata, stretch to 8 bits."""
+"""Reads images in the same way as Segment Land Cover: band selection, nodata, stretch or scaling."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.core.io.band_words import common_name
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.core.io.raster_source import Chip, RasterSource, SourceOptions
-from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
+from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels, Stretch
 from dubai_landcover_plugin.protocol.errors import BandError, LandCoverError
 from dubai_landcover_plugin.protocol.model_metadata import is_unnamed_band
 from dubai_landcover_plugin.protocol.partial_files import is_partial
@@ -31,12 +32,12 @@ class Picture:
     """A decoded image file.
 
     Args:
-        pixels: (H, W, 3) uint8.
+        pixels: (H, W, C) on the scale 0..255: uint8, or float32 for bands with a scaling.
         valid: (H, W) bool, false for nodata.
         grid: Its georeferenced grid.
     """
 
-    pixels: npt.NDArray[np.uint8]
+    pixels: Pixels
     valid: npt.NDArray[np.bool_]
     grid: Grid
 
@@ -64,10 +65,10 @@ def _check_names(path: Path, source: RasterSource, bands: InputBands) -> None:
     Raises:
         DatasetError: if it has other names, or none where bands are chosen by name.
     """
-    if bands == RGB or (bands.numbers and not bands.fixed):
+    if bands.are_rgb or (bands.numbers and not bands.fixed):
         return
     for name, number, own in zip(bands.names, source.bands, source.band_names, strict=True):
-        if own != name and not is_unnamed_band(name) and not (bands.fixed and is_unnamed_band(own)):
+        if own != common_name(name) and not is_unnamed_band(name) and not (bands.fixed and is_unnamed_band(own)):
             called = "has no name" if is_unnamed_band(own) else f"is called {own}"
             raise DatasetError(
                 f"{path}: {name} is chosen in data.bands, but band {number} {called}.",
@@ -95,20 +96,24 @@ def _open(path: Path, names: tuple[str, ...], options: SourceOptions) -> Iterato
         raise DatasetError(message, error.remedy) from error
 
 
-def stretch_of(source: RasterSource) -> Stretch:
-    """Return the stretch of a raster to 8 bits: identity for uint8, else estimated from a sample of the whole raster.
+def stretch_of(source: RasterSource, bands: InputBands = RGB) -> Stretch:
+    """Return the scaling of the bands; without one the stretch of a raster to 8 bits.
+
+    It is the identity for uint8, else it is estimated from a sample of the whole raster.
 
     Raises:
         RasterReadError: if the sample cannot be read.
     """
+    if bands.scaling is not None:
+        return Stretch(bands.scaling.limits, rounded=False)
     if source.dtype == np.uint8:
         return Stretch.identity(len(source.band_names))
     sample = source.read_sample()
     return Stretch.from_sample(sample.values, sample.valid)
 
 
-def to_pixels(chip: Chip, stretch: Stretch) -> npt.NDArray[np.uint8]:
-    """Return (H, W, 3) uint8 pixels for a chip of (3, H, W) values."""
+def to_pixels(chip: Chip, stretch: Stretch) -> Pixels:
+    """Return (H, W, C) pixels on the scale 0..255 for a chip of (C, H, W) values."""
     return np.ascontiguousarray(stretch(chip.values).transpose(1, 2, 0))
 
 
@@ -120,7 +125,7 @@ def read_picture(path: Path, bands: InputBands = RGB) -> Picture:
     """
     with open_image(path, bands) as source:
         chip = source.read(Window(0, 0, source.grid.height, source.grid.width))
-        return Picture(to_pixels(chip, stretch_of(source)), chip.valid, source.grid)
+        return Picture(to_pixels(chip, stretch_of(source, bands)), chip.valid, source.grid)
 
 
 def read_band(path: Path) -> tuple[Chip, Grid]:

@@ -79,7 +79,7 @@ class LabelledRaster:
     @cached_property
     def _stretch(self) -> Stretch:
         with open_image(self.path, self._bands) as source:
-            return stretch_of(source)
+            return stretch_of(source, self._bands)
 
     def _corners(self) -> npt.NDArray[np.float64]:
         """Return the corners of the raster, (4, 2), in its CRS."""
@@ -169,7 +169,7 @@ class LabelledRaster:
         with open_image(self.path, self._bands) as source:
             chip = source.read(window)
             pixels = to_pixels(chip, self._stretch)
-        return labelled(name, pixels, self.labels(window), group, chip.valid)
+        return labelled(name, pixels, self.labels(window), group, chip.valid, self._bands)
 
     def contradictions(self, window: Window) -> tuple[str, ...]:
         """Return a note if polygons of different classes overlap in a block."""

@@ -84,10 +84,10 @@ def bands_of(config: TrainingConfig, metadata: BundleMetadata) -> InputBands:
         config: Configuration of the data, for example of the training of the model.
         metadata: Metadata of the model.
     """
-    own = InputBands(metadata.bands, metadata.band_numbers)
+    own = InputBands.of_model(metadata)
     given = config.data.input_bands
     if given.numbers and given.numbers != own.numbers:
-        return given
+        return given.scaled_as(own)
     return own
 
 

@@ -22,7 +22,7 @@ from .ground import Ground
 from .names import check_names, listing
 from .places import Names, folds_of, named_places, overlapping
 
-_BYTES = 4  # memory of a pixel: red, green, blue and label
+_BYTES = 4  # memory of a pixel of 8 bits: red, green, blue and label
 _FEW = 8  # images; of fewer, ``auto`` holds out a quarter of each
 _MUCH = 4e9  # bytes from which the memory of the images is reported
 
@@ -307,6 +307,7 @@ def _patches(image: LabelledImage, side: int) -> list[LabelledImage]:
             image.pixels[row : row + side, col : col + side],
             image.labels[row : row + side, col : col + side],
             image.group,
+            bands=image.bands,
         )
         for row, col in corners
     ]

@@ -43,11 +43,13 @@ def are_stretched(entries: Sequence[Entry], bands: InputBands) -> bool:
 
     Args:
         entries: Images.
-        bands: Bands that are read.
+        bands: Bands that are read; with a scaling nothing is stretched.
 
     Raises:
         DatasetError: if a file cannot be opened.
     """
+    if bands.scaling is not None:
+        return False
     opened = entries[:: max(len(entries) // _OPENED, 1)]
     deep = 0
     for entry in opened:

@@ -83,7 +83,7 @@ def segment_image(
         confidence=str(folder / "confidence.tif"),
     )
     if request.extent is None and (grid.height, grid.width) != image.labels.shape:
-        pixels = write_pixels(folder / "image.tif", image.pixels)
+        pixels = write_pixels(folder / "image.tif", _raw(image))
         numbers = tuple(range(1, len(bundle.metadata.bands) + 1))
         request = replace(request, input=str(pixels), options=replace(request.options, bands=numbers))
     size = entry.pixel_size()
@@ -91,6 +91,15 @@ def segment_image(
         request = replace(request, options=replace(request.options, gsd=(size[0] * size[1]) ** 0.5))
     result = run_segmentation(request, bundle=bundle)
     return Segmented(_read(folder / "classes.tif"), _read(folder / "confidence.tif"), result.warnings)
+
+
+def _raw(image: LabelledImage) -> npt.NDArray[Any]:
+    """Return the pixels of an image in the units of its bands, from which a run scales them."""
+    if image.bands.scaling is None:
+        return image.pixels
+    low, high = np.array(image.bands.scaling.limits, np.float32).T
+    raw: npt.NDArray[np.float32] = low + image.pixels / np.float32(255) * (high - low)
+    return raw
 
 
 def _extent(grid: Grid, window: Window) -> tuple[float, float, float, float] | None:

@@ -102,10 +102,16 @@ def _overview(metadata: BundleMetadata, size: int) -> str:
         f"{_CARD_HEAD} {metadata.name}\n\n{metadata.title}.\n\n"
         f"- Architecture: `{metadata.spec.architecture}`, {metadata.parameters:,} parameters, "
         f"{size / 1e6:.1f} MB\n"
-        f"- Input: {_bands(metadata)}, 8 bit, ground sampling distance of about {metadata.gsd:g} m, "
+        f"- Input: {_bands(metadata)}, {_scaling(metadata)}, ground sampling distance of about {metadata.gsd:g} m, "
         f"windows of {metadata.window} px (multiples of {metadata.stride} px)\n"
         f"- Licence: {metadata.licence}\n\n| id | class | colour |\n|---|---|---|\n{classes}"
     )
+
+
+def _scaling(metadata: BundleMetadata) -> str:
+    if metadata.scaling is None:
+        return "8 bit"
+    return f"of any type, scaled as the training rasters ({metadata.scaling.describe(metadata.bands)})"
 
 
 def _bands(metadata: BundleMetadata) -> str:

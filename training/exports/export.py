@@ -19,7 +19,6 @@ from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.core.runtimes.openvino_runtime import is_installed
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
 
-from ..bands import MEAN, STD
 from ..config import TrainingConfig
 from ..errors import ConfigError, DatasetError, TrainingError
 from ..loop.checkpoint import Checkpoint, load_checkpoint, load_weights, with_moved_scenes
@@ -78,7 +77,8 @@ def load_average(path: str | Path) -> tuple[Checkpoint, SegmentationModel]:
         TrainingError: if the checkpoint is missing, damaged or inconsistent.
     """
     checkpoint = load_checkpoint(Path(path))
-    model = build_model(checkpoint.config.model.spec(len(checkpoint.scheme.classes)))
+    bands = checkpoint.input_bands
+    model = build_model(checkpoint.config.model.spec(len(checkpoint.scheme.classes), len(bands.names)))
     load_weights(model, checkpoint.average)
     return checkpoint, model.eval().requires_grad_(False)
 
@@ -205,7 +205,7 @@ def _real_chip(root: str | Path, source: Source, side: int) -> torch.Tensor:
     dataset = open_data_of(source.config, source.metadata, root)
     if not dataset.entries:
         raise DatasetError(f"{root} has no labelled image for the comparison.", "Omit --data or give other data.")
-    pixels = dataset.entries[0].load().at_model_gsd().pixels  # (H, W, 3) uint8
+    pixels = dataset.entries[0].load().at_model_gsd().pixels  # (H, W, C)
     top, left = ((length - min(length, side)) // 2 for length in pixels.shape[:2])
     chip = torch.from_numpy(pixels[top : top + side, left : left + side].copy())
     return chip.permute(2, 0, 1)[None].float() / 255
@@ -217,16 +217,16 @@ def describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> Bun
     Raises:
         BundleError: if a model file cannot hold them.
     """
-    config = checkpoint.config
+    config, bands = checkpoint.config, checkpoint.input_bands
     gsd = config.model.gsd or _EARLIER_GSD
     return BundleMetadata(
         name=name,
         title=f"Land cover, {config.model.architecture}, about {gsd:g} m",
-        spec=config.model.spec(len(checkpoint.scheme.classes)),
+        spec=config.model.spec(len(checkpoint.scheme.classes), len(bands.names)),
         scheme=checkpoint.scheme,
-        bands=checkpoint.input_bands.names,
-        mean=MEAN,
-        std=STD,
+        bands=bands.names,
+        mean=bands.mean,
+        std=bands.std,
         gsd=gsd,
         window=config.model.window,
         stride=model.stride,
@@ -246,7 +246,8 @@ def describe(name: str, checkpoint: Checkpoint, model: SegmentationModel) -> Bun
             "started_from": checkpoint.started_from,
             **({"start": checkpoint.comparison} if checkpoint.comparison else {}),
         },
-        band_numbers=checkpoint.input_bands.numbers,
+        band_numbers=bands.numbers,
+        scaling=bands.scaling,
         values=checkpoint.value_statistics,
         ground=checkpoint.ground_samples,
     )

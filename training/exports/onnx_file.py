@@ -96,12 +96,14 @@ def deepness_keys(metadata: BundleMetadata, window: int | None = None) -> dict[s
     """Return the metadata keys of Deepness, with JSON values.
 
     The threshold is 0, because Deepness assigns the first class, Water, to pixels below it. Mean 0 and standard
-    deviation 1 disable the standardization of Deepness: it is part of the graph, and versions before 0.6 lack it.
+    deviation 1 disable the standardization of Deepness: it is part of the graph, and versions before 0.6 lack it. For
+    a model with a scaling they apply it: Deepness divides by 255, subtracts the mean and divides by the deviation.
 
     Source: https://qgis-plugin-deepness.readthedocs.io/en/latest/creators/creators_add_metadata_to_model.html, and
     the code, which reads ``tile_size`` where the documentation has ``tiles_size``.
     """
     side = metadata.window if window is None else window
+    limits = ((0.0, 255.0),) * len(metadata.bands) if metadata.scaling is None else metadata.scaling.limits
     values: dict[str, Any] = {
         "model_type": "Segmentor",
         "class_names": {str(channel): entry.name for channel, entry in enumerate(metadata.scheme.classes)},
@@ -111,8 +113,8 @@ def deepness_keys(metadata: BundleMetadata, window: int | None = None) -> dict[s
         "tiles_overlap": _OVERLAP_PERCENT,
         "seg_thresh": 0.0,
         "seg_small_segment": 0,
-        "standardization_mean": [0.0] * len(metadata.bands),
-        "standardization_std": [1.0] * len(metadata.bands),
+        "standardization_mean": [low / 255 for low, _ in limits],
+        "standardization_std": [(high - low) / 255 for low, high in limits],
     }
     return {key: json.dumps(value, ensure_ascii=False) for key, value in values.items()}
 

@@ -42,7 +42,7 @@ without the first six in 99.4 % at 9.1 Mpx/s; bfloat16 runs at 6.2 Mpx/s. With `
 _CHIPS = 64  # number of chips for the ranges, and the same number for the comparison
 _SEED = 20241125
 
-Chips = npt.NDArray[np.uint8]
+Chips = npt.NDArray[np.uint8 | np.float32]
 
 
 def quantize_model(path: str | Path, root: str | Path) -> str:
@@ -86,7 +86,7 @@ def quantize_model(path: str | Path, root: str | Path) -> str:
 
 
 def _draw(dataset: Dataset, side: int, count: int) -> Iterator[Chips]:
-    """Yield ``count`` random (1, C, side, side) uint8 windows, spread over the images; small images are repeated."""
+    """Yield ``count`` random (1, C, side, side) windows, spread over the images; small images are repeated."""
     if not dataset.entries:
         raise DatasetError("There are no images to measure ranges on.", "Give a data folder with images.")
     draw = np.random.default_rng(_SEED)

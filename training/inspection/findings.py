@@ -186,7 +186,7 @@ def _report(entry: Entry, image: LabelledImage, scheme: ClassScheme) -> ImageRep
         width=width,
         counts=counts,
         partial=partial,
-        dhash=difference_hash(image.pixels),
+        dhash=difference_hash(image.picture),
         notes=tuple(notes),
         source=image.source,
     )

@@ -173,7 +173,7 @@ class ContactSheet:
         if self._chosen is None or self._seen in self._chosen:
             shrink = min(_SIDE / max(image.labels.shape), 1.0)
             size = tuple(max(round(shrink * length), 1) for length in reversed(image.labels.shape))
-            picture = Image.fromarray(image.pixels).resize((size[0], size[1]), Image.Resampling.BOX)
+            picture = Image.fromarray(image.picture).resize((size[0], size[1]), Image.Resampling.BOX)
             self._partial |= set(np.unique(image.labels).tolist()) & _PARTIAL
             labels = Image.fromarray(colour(image.labels, self._scheme))
             self._pairs.append((image.name, picture, labels.resize((size[0], size[1]), Image.Resampling.NEAREST)))

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 
 from dubai_landcover_plugin.core.io.files import atomic_path
+from dubai_landcover_plugin.protocol.band_scaling import BandScaling
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.failures import one_line
@@ -64,6 +65,11 @@ class Checkpoint:
             checkpoints of earlier versions.
         ground: Samples of their ground, as :meth:`GroundSamples.to_json` returns them; None in checkpoints of earlier
             versions, or if the images are too few.
+        scaling: Values of the bands that become 0 and 255, as :meth:`BandScaling.to_json` returns them; None for images
+            that are stretched to 8 bits.
+        mean: Mean of each band with which pixels are standardized, on the scale 0..1; empty in checkpoints of earlier
+            versions, for 0.5.
+        std: Standard deviation likewise.
         version: Version of the file format.
     """
 
@@ -89,6 +95,9 @@ class Checkpoint:
     new_classes: tuple[str, ...] = ()
     comparison: dict[str, Any] = field(default_factory=dict)
     ground: dict[str, Any] | None = None
+    scaling: dict[str, Any] | None = None
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
     version: int = _VERSION
 
     @property
@@ -122,7 +131,10 @@ class Checkpoint:
     @property
     def input_bands(self) -> InputBands:
         """The bands of the network's inputs."""
-        return InputBands(self.bands, self.band_numbers) if self.bands else self.config.data.input_bands
+        if not self.bands:
+            return self.config.data.input_bands
+        scaling = None if self.scaling is None else BandScaling.from_json(self.scaling)
+        return InputBands(self.bands, self.band_numbers, False, scaling, tuple(self.mean), tuple(self.std))
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
@@ -196,7 +208,7 @@ def with_moved_scenes(config: Mapping[str, Any]) -> dict[str, Any]:
 def _check_types(content: Mapping[str, Any]) -> None:
     kinds: dict[str, Any] = {"step": int, "seconds": float, "figures": dict, "losses": tuple | list, "stale": int}
     kinds |= {"bands": tuple | list, "band_numbers": tuple | list, "values": dict | None}
-    kinds |= {"ground": dict | None}
+    kinds |= {"ground": dict | None, "scaling": dict | None, "mean": tuple | list, "std": tuple | list}
     kinds |= {"new_classes": tuple | list, "comparison": dict}
     kinds |= {"model": dict, "average": dict, "optimizer": dict, "split": str, "title": str, "best": float | None}
     for name, kind in kinds.items():

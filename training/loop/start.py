@@ -14,7 +14,7 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.model_folders import installed_models
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, is_unnamed_band
 
-from ..bands import MEAN, STD, InputBands
+from ..bands import InputBands
 from ..config import DataConfig, ModelConfig, TrainingConfig
 from ..errors import ConfigError, TrainingError
 from ..start_config import OF_START
@@ -48,7 +48,7 @@ def read_start(source: str | Path) -> Start:
     """Read a model file, an installed model by its name, or a checkpoint, of which the averaged weights are used.
 
     Raises:
-        TrainingError: if a checkpoint cannot be read, or a model file standardizes its input differently.
+        TrainingError: if a checkpoint cannot be read.
         BundleError: if a model file cannot be read.
     """
     path = Path(source)
@@ -59,12 +59,6 @@ def read_start(source: str | Path) -> Start:
         return Start(path.name, checkpoint.average, checkpoint.scheme, checkpoint.input_bands, checkpoint.config.model)
     bundle = load_bundle(str(path))
     metadata = bundle.metadata
-    if (metadata.mean, metadata.std) != (MEAN, STD):
-        raise TrainingError(
-            f"{path} standardizes its input with mean {metadata.mean} and standard deviation {metadata.std}; training "
-            f"uses {MEAN} and {STD}.",
-            "Start from a model that was trained with this project.",
-        )
     model = ModelConfig(
         architecture=metadata.spec.architecture,
         arguments=dict(metadata.spec.arguments),
@@ -72,7 +66,7 @@ def read_start(source: str | Path) -> Start:
         gsd=metadata.gsd,
         window=metadata.window,
     )
-    bands = InputBands(metadata.bands, metadata.band_numbers)
+    bands = InputBands.of_model(metadata)
     return Start(path.name, bundle.model.state_dict(), metadata.scheme, bands, model)
 
 
@@ -109,11 +103,13 @@ def match_bands(bands: InputBands, start: Start) -> InputBands:
     Raises:
         ConfigError: if the start reads other bands, or they cannot be compared because only one has names.
     """
+    bands = bands.scaled_as(start.bands)
     if bands.names == start.bands.names:
         return bands
     if sorted(bands.names) == sorted(start.bands.names):
         order = [bands.names.index(name) for name in start.bands.names]
-        return InputBands(start.bands.names, tuple(bands.numbers[index] for index in order if bands.numbers))
+        numbers = tuple(bands.numbers[index] for index in order if bands.numbers)
+        return InputBands(start.bands.names, numbers).scaled_as(start.bands)
     unnamed = any(map(is_unnamed_band, (*bands.names, *start.bands.names)))
     if unnamed and bands.numbers and bands.numbers == start.bands.numbers:
         return bands

@@ -24,7 +24,7 @@ from dubai_landcover_plugin.protocol.json_values import DAMAGED
 from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
-from ..bands import MEAN, RGB, STD, InputBands
+from ..bands import RGB, InputBands
 from ..config import LossConfig, TrainingConfig
 from ..data.chips import AheadSampler, Batch, ChipSampler, draw_scenes
 from ..data.dataset import LabelledImage
@@ -100,7 +100,7 @@ class Run:
         checkpoint = self._find_checkpoint(resume)
         fresh = checkpoint is None and start is None
         torch.manual_seed(config.run.seed)  # equal initial weights in every process
-        self.model = make_model(config, len(scheme.classes), pretrained=config.model.pretrained and fresh)
+        self.model = make_model(config, len(scheme.classes), config.model.pretrained and fresh, bands)
         self.started_from = start.name if start is not None else ""
         self.new_classes: tuple[str, ...] = ()
         if start is not None and checkpoint is None:
@@ -113,7 +113,7 @@ class Run:
         self._memory_format = memory_format(self.model)  # of chips, on the device of the network
         self.averaged.to(self.fabric.device)
         self.loss = SumLoss(config.loss, self._alpha(config.loss)).to(self.fabric.device)
-        self.standardize = Standardize(MEAN, STD)
+        self.standardize = Standardize(bands.mean, bands.std)
         if scenes is None:
             scenes = draw_scenes(config.data, scheme, config.model.gsd)
         self.sampler = ChipSampler(
@@ -147,6 +147,12 @@ class Run:
             )
         checkpoint = load_checkpoint(path)
         check_resumable(checkpoint, self.config, self.scheme, self.report)
+        if checkpoint.input_bands.scaling != self.bands.scaling:
+            raise TrainingError(
+                "The bands of the training images have other values than those of the checkpoint: their statistics "
+                "differ.",
+                "Use the data of that run, or start a new run from its weights (--start-from).",
+            )
         if checkpoint.split != self.split.description:
             self.report(f"The split differs from that of the checkpoint: {checkpoint.split}")
         return checkpoint
@@ -486,6 +492,9 @@ class Run:
             self.new_classes,
             self.comparison,
             self.ground.to_json() if self.ground else None,
+            self.bands.scaling.to_json() if self.bands.scaling else None,
+            self.bands.mean,
+            self.bands.std,
         )
 
     def _save(self, name: str) -> None:

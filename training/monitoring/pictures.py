@@ -39,8 +39,8 @@ def colour(channels: Pixels, scheme: ClassScheme) -> Pixels:
 def disagreement(image: LabelledImage, predicted: Pixels) -> Pixels:
     """Return an (H, W, 3) uint8 picture: the image in pale grey, wrong pixels red, ignored pixels dark."""
     # a partial label "not k" is violated by predicting k
-    grey = image.pixels.mean(axis=2, keepdims=True)
-    picture = np.broadcast_to(155 + grey * (100 / 255), image.pixels.shape).astype(np.uint8)
+    grey = image.picture.mean(axis=2, keepdims=True)
+    picture = np.broadcast_to(155 + grey * (100 / 255), image.picture.shape).astype(np.uint8)
     partial = is_partial(image.labels)
     ignored = (image.labels == IGNORE) | (predicted == IGNORE)
     wrong = ~ignored & np.where(partial, image.labels - NOT_CLASS == predicted, image.labels != predicted)
@@ -51,7 +51,7 @@ def disagreement(image: LabelledImage, predicted: Pixels) -> Pixels:
 
 def panels(image: LabelledImage, predicted: Pixels, scheme: ClassScheme) -> list[Pixels]:
     """Return the four :data:`PANELS`, (H, W, 3) uint8 each."""
-    return [image.pixels, colour(image.labels, scheme), colour(predicted, scheme), disagreement(image, predicted)]
+    return [image.picture, colour(image.labels, scheme), colour(predicted, scheme), disagreement(image, predicted)]
 
 
 def save_comparison(path: Path, image: LabelledImage, predicted: Pixels, scheme: ClassScheme) -> None:

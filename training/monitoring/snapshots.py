@@ -9,6 +9,7 @@ import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
 from ..data.dataset import LabelledImage
@@ -43,7 +44,8 @@ def choose_places(images: Sequence[LabelledImage], count: int, side: int, seed: 
         row, col = corner
         corners.append((row, col))
         rows, cols = slice(row, row + size), slice(col, col + size)
-        places.append(LabelledImage(image.name, image.pixels[rows, cols], image.labels[rows, cols], image.group))
+        cut = image.pixels[rows, cols], image.labels[rows, cols]
+        places.append(LabelledImage(image.name, *cut, image.group, bands=image.bands))
     return places
 
 
@@ -65,7 +67,7 @@ def _best_corner(
 
 def draw_snapshot(
     places: Sequence[LabelledImage],
-    predict: Callable[[npt.NDArray[np.uint8]], npt.NDArray[np.uint8]],
+    predict: Callable[[Pixels], npt.NDArray[np.uint8]],
     scheme: ClassScheme,
     title: str,
 ) -> Image.Image:
@@ -73,7 +75,7 @@ def draw_snapshot(
 
     Args:
         places: Square crops.
-        predict: Function from (H, W, 3) uint8 pixels to (H, W) channel indices.
+        predict: Function from (H, W, C) pixels to (H, W) channel indices.
         scheme: Names and colours of the channels.
         title: First line, for example step and metrics.
     """

@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion, 
 from dubai_landcover_plugin.core.grid.windows import TileGrid
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.core.segmentation.blending import TileRowBlender
-from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
+from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels, Standardize
 
 from ..data.dataset import NOT_CLASS, LabelledImage, is_partial
 from ..memory_format import memory_format
@@ -25,16 +25,16 @@ _LARGE = 2048  # side of the windows of larger images, px
 
 
 def predict_labels(
-    model: SegmentationModel, standardize: Standardize, pixels: npt.NDArray[np.uint8], window: int
+    model: SegmentationModel, standardize: Standardize, pixels: Pixels, window: int
 ) -> npt.NDArray[np.uint8]:
-    """Return (H, W) uint8 channel indices for an (H, W, 3) uint8 image.
+    """Return (H, W) uint8 channel indices for an (H, W, C) image.
 
     Images of up to 4 Mpx are predicted in one window. Networks with a global receptive field (transformers) get
     windows of the given size; windows are blended as in Segment Land Cover.
 
     Args:
         model: Network in evaluation mode.
-        standardize: Function from 8-bit pixels to standardized input.
+        standardize: Function from pixels on the scale 0..255 to standardized input.
         pixels: The image.
         window: Side of the windows of a network with a global receptive field, px.
     """
@@ -56,10 +56,10 @@ def predict_labels(
 
 
 @torch.inference_mode()
-def _probabilities(model: SegmentationModel, standardize: Standardize, pixels: npt.NDArray[np.uint8]) -> torch.Tensor:
+def _probabilities(model: SegmentationModel, standardize: Standardize, pixels: Pixels) -> torch.Tensor:
     """Return class probabilities, (K, H, W) float32, on the device of the model."""
     device = next(model.parameters()).device
-    chip = torch.tensor(pixels).permute(2, 0, 1)[None].to(device)  # (1, 3, H, W)
+    chip = torch.tensor(pixels).permute(2, 0, 1)[None].to(device)  # (1, C, H, W)
     logits: torch.Tensor = model(standardize(chip).contiguous(memory_format=memory_format(model)))
     return logits[0].float().softmax(dim=0)
 
@@ -135,7 +135,7 @@ def count_pixels(
 
     Args:
         model: Network in evaluation mode.
-        standardize: Function from 8-bit pixels to standardized input.
+        standardize: Function from pixels on the scale 0..255 to standardized input.
         images: N images.
         classes: Number of classes, K.
         window: Side of the windows, px.

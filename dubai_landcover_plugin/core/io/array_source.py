@@ -11,7 +11,7 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterioWindow
 
-Bytes = npt.NDArray[np.uint8]
+Values = npt.NDArray[np.uint8 | np.float32]
 Bools = npt.NDArray[np.bool_]
 
 
@@ -25,20 +25,20 @@ def resampling_of(scale: tuple[float, float]) -> Resampling:
 
 
 def read_array(
-    values: Bytes, valid: Bools | None, area: tuple[float, float, float, float], shape: tuple[int, int]
-) -> tuple[Bytes, Bools]:
+    values: Values, valid: Bools | None, area: tuple[float, float, float, float], shape: tuple[int, int]
+) -> tuple[Values, Bools]:
     """Return an area of an array at another size; the pixels are those of a file with these values.
 
     Invalid pixels do not contribute.
 
     Args:
-        values: (C, H, W) uint8, C at least 1.
+        values: (C, H, W) uint8 or float32, C at least 1.
         valid: (H, W) true where there is data; None for everywhere.
         area: First row and column, height and width of the area, px; may be fractions.
         shape: Height and width of the result, px.
 
     Returns:
-        Values (C, h, w) uint8 and validity (h, w).
+        Values (C, h, w) of the same type and validity (h, w).
     """
     row, col, height, width = area
     how = {
@@ -49,6 +49,11 @@ def read_array(
     if valid is None:
         with _dataset(np.ascontiguousarray(values)) as dataset:
             return dataset.read(out_shape=(count, *shape), **how), np.ones(shape, np.bool_)
+    if values.dtype != np.uint8:
+        with _dataset(np.where(valid, values, np.float32(np.nan))) as dataset:
+            dataset.nodata = np.nan
+            read = dataset.read(out_shape=(count, *shape), **how)
+        return read, np.isfinite(read).all(axis=0)
     alpha = np.where(valid, 255, 0).astype(np.uint8)  # GDAL leaves out transparent pixels
     with _dataset(np.concatenate([values, alpha[None]])) as dataset:
         dataset.colorinterp = (*[ColorInterp.undefined] * count, ColorInterp.alpha)
@@ -56,7 +61,7 @@ def read_array(
     return read[:-1], read[-1] > 0
 
 
-def _dataset(values: Bytes) -> MemoryDataset:
+def _dataset(values: Values) -> MemoryDataset:
     """Return a dataset that shares the memory of a contiguous array."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)

@@ -176,6 +176,11 @@ class RasterSource:
         return band_names(self._dataset, self.bands)
 
     @property
+    def units(self) -> tuple[str, ...]:
+        """The units of the bands that are read, as the raster states them; empty where it does not."""
+        return tuple(self._dataset.units[band - 1] or "" for band in self.bands)
+
+    @property
     def is_compressed(self) -> bool:
         """Whether reading decodes blocks."""
         return self._dataset.compression is not None or self._dataset.driver != "GTiff"

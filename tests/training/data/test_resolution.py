@@ -13,7 +13,7 @@ from dubai_landcover_plugin.core.grid.work_grid import work_grid
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.segmentation.preprocessing import fill_invalid
 from tests.training.dataset import colours_of, make_image, write_image, write_raster
-from training.bands import MEAN, RGB
+from training.bands import RGB
 from training.config import TrainingConfig
 from training.data.resolution import settle_gsd
 from training.data.sources import open_data
@@ -79,7 +79,7 @@ def test_pixels_are_those_of_a_run(tmp_path: Path, size: float, gsd: float, noda
         work = work_grid(96, 80, (size, size), gsd)
         shape = None if work.is_native else (work.height, work.width)
         chip = source.read(Window(0, 0, work.height, work.width), shape, work.scale)
-    expected = fill_invalid(chip.values, chip.valid, MEAN).transpose(1, 2, 0)
+    expected = fill_invalid(chip.values, chip.valid, RGB.mean).transpose(1, 2, 0)
     np.testing.assert_array_equal(image.at_model_gsd().pixels, expected)
     assert image.at_model_gsd().labels.shape == expected.shape[:2]
 

@@ -216,8 +216,8 @@ def test_the_command_succeeds_on_sound_data(tmp_path: Path, capsys: pytest.Captu
     assert "Ground sampling distance: 0.5 m/px, as configured." in capsys.readouterr().out
     assert main(["inspect", str(tmp_path / "nowhere")]) == 1
     assert "does not exist" in capsys.readouterr().err
-    assert main(["inspect", str(tmp_path), "--set", "data.bands=[1]"]) == 1
-    assert "data.bands must have three bands" in capsys.readouterr().err
+    assert main(["inspect", str(tmp_path), "--set", "data.bands=[1,2,3,4,5,6,7,8,9,10,11,12,13]"]) == 1
+    assert "data.bands must have at most 12 bands" in capsys.readouterr().err
 
 
 def test_names_are_escaped_and_empty_inspections_can_be_shown(folder: Path) -> None:

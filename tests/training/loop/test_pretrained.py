@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from dubai_landcover_plugin.core.networks.efficientnet import EfficientNetLite
+from training.bands import InputBands
 from training.errors import TrainingError
-from training.loop.pretrained import load_imagenet_weights
+from training.loop.pretrained import load_imagenet_weights, spread_filters
 
 
 def encoder() -> EfficientNetLite:
@@ -63,3 +64,14 @@ def test_weights_of_another_network_are_refused(monkeypatch: pytest.MonkeyPatch,
     )
     with pytest.raises(TrainingError, match="do not fit the encoder"):
         load_imagenet_weights(encoder())
+
+
+def test_filters_for_other_bands_keep_their_sum() -> None:
+    filters = torch.randn(4, 3, 3, 3, generator=torch.Generator().manual_seed(0))
+    spread = spread_filters(filters, InputBands(("nir", "red", "green", "blue")))
+    torch.testing.assert_close(spread.sum(dim=1), filters.sum(dim=1))
+    torch.testing.assert_close(spread[:, 1], filters[:, 0] * 0.75)
+    torch.testing.assert_close(spread[:, 0], filters.mean(dim=1) * 0.75)
+    only = spread_filters(filters, InputBands(("height",)))
+    torch.testing.assert_close(only.sum(dim=1), filters.sum(dim=1))
+    assert spread_filters(filters, InputBands(("nir", "red", "green"))) is filters
