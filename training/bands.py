@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dubai_landcover_plugin.protocol.band_scaling import BandScaling
+from dubai_landcover_plugin.protocol.derived_bands import RECIPES, inputs_of
 from dubai_landcover_plugin.protocol.model_metadata import MAX_BAND_NUMBER, BundleMetadata
 
 from .config_parser import require
@@ -32,6 +33,7 @@ class InputBands:
         scaling: Values that become 0 and 255 in every file; None stretches each file to 8 bits.
         mean: Mean of each band with which pixels are standardized, on the scale 0..1; empty for 0.5.
         std: Standard deviation likewise.
+        second: Name of the folder with a second raster for each image, whose bands follow; empty for none.
     """
 
     names: tuple[str, ...]
@@ -40,6 +42,7 @@ class InputBands:
     scaling: BandScaling | None = None
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    second: str = ""
 
     def __post_init__(self) -> None:
         for name in ("mean", "std"):
@@ -98,17 +101,21 @@ RGB = InputBands(_COLOURS)
 def parse_bands(values: Sequence[int | str]) -> InputBands:
     """Return the bands of ``data.bands``: numbers, names, or ``NAME=NUMBER``; red, green and blue if it is empty.
 
+    Derived bands have no number.
+
     Raises:
         ConfigError: if a value has another form, or only some have a number.
     """
     if not values:
         return RGB
     names, numbers = [], []
+    derived = 0
     for value in values:
         name, _, digits = str(value).rpartition("=") if "=" in str(value) else ("", "", str(value))
         if not digits.strip().isdecimal():
             require("=" not in str(value) and bool(digits.strip()), f"data.bands has '{value}'.", _REMEDY)
             names.append(digits.strip().casefold())
+            derived += names[-1] in RECIPES
             continue
         number = int(digits)
         require(
@@ -118,8 +125,15 @@ def parse_bands(values: Sequence[int | str]) -> InputBands:
         )
         numbers.append(number)
         names.append(name.strip().casefold() or f"band {number}")
+        require(names[-1] not in RECIPES, f"data.bands has a number for {names[-1]}.", "It is computed: leave it out.")
+    needed = [name for name in inputs_of(tuple(names)) if name not in names] if numbers else []
     require(
-        len(numbers) in (0, len(names)),
+        not needed,
+        f"data.bands has numbers, but none for {', '.join(needed)}, of which a band is computed.",
+        "Add these bands with their numbers, or name the bands in the files.",
+    )
+    require(
+        len(numbers) in (0, len(names) - derived),
         f"data.bands has numbers for {len(numbers)} of {len(names)} bands: {list(values)}.",
         _REMEDY,
     )

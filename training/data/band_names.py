@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.model_metadata import is_unnamed_band
@@ -38,10 +39,10 @@ def identify_bands(entries: Sequence[Entry], bands: InputBands, report: Callable
             continue
     names = tuple(_name(index, name, found) for index, name in enumerate(bands.names))
     orders = {numbers for numbers, _ in found.values()}
-    numbers = bands.numbers or (orders.pop() if len(orders) == 1 else ())
+    numbers = bands.numbers if len(bands.numbers) == len(names) else orders.pop() if len(orders) == 1 else ()
     where = f" (bands {', '.join(map(str, numbers))})" if numbers and not all(map(is_unnamed_band, names)) else ""
     report(f"Bands: the network reads {', '.join(names)}{where}.")
-    return InputBands(names, numbers).scaled_as(bands)
+    return replace(bands, names=names, numbers=numbers, fixed=False)
 
 
 def _name(index: int, given: str, found: dict[Path, tuple[tuple[int, ...], tuple[str, ...]]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,8 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.band_words import common_name
 from dubai_landcover_plugin.core.io.raster_access import open_raster
-from dubai_landcover_plugin.core.io.raster_source import Chip, RasterSource, SourceOptions
+from dubai_landcover_plugin.core.io.raster_source import Chip, RasterSource
+from dubai_landcover_plugin.core.io.source_dataset import SourceOptions
 from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels, Stretch
 from dubai_landcover_plugin.protocol.errors import BandError, LandCoverError
 from dubai_landcover_plugin.protocol.model_metadata import is_unnamed_band
@@ -54,9 +55,34 @@ def open_image(path: Path, bands: InputBands = RGB) -> Iterator[RasterSource]:
         DatasetError: with the file name, if it is damaged, lacks the bands or is ambiguously georeferenced.
     """
     options = SourceOptions(bands=bands.numbers) if bands.fixed else SourceOptions(trained=bands.numbers)
+    if bands.second:
+        options = replace(options, second=str(second_of(path, bands.second)))
     with _open(path, bands.names, options) as source:
         _check_names(path, source, bands)
         yield source
+
+
+def second_of(path: Path, folder: str) -> Path:
+    """Return the second raster of an image: the file of its name in a folder beside that of the images.
+
+    Args:
+        path: The image, such as ``DATA/images/north/a.tif``.
+        folder: Name of the folder, such as ``heights`` for ``DATA/heights/north/a.tif``.
+
+    Raises:
+        DatasetError: if there is none.
+    """
+    for parent in list(path.parents)[1:]:
+        if (parent / folder).is_dir():
+            stem = (parent / folder).joinpath(*path.relative_to(parent).parts[1:]).with_suffix("")
+            for suffix in IMAGE_SUFFIXES:
+                if (found := stem.with_name(stem.name + suffix)).is_file():
+                    return found
+            raise DatasetError(
+                f"{path} has no second raster: there is no {stem.name}.tif in {stem.parent}.",
+                "Add it, or leave data.second out.",
+            )
+    raise DatasetError(f"There is no folder {folder} beside the folder of {path}.", "Correct data.second.")
 
 
 def _check_names(path: Path, source: RasterSource, bands: InputBands) -> None:

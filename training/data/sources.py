@@ -84,7 +84,7 @@ def bands_of(config: TrainingConfig, metadata: BundleMetadata) -> InputBands:
         config: Configuration of the data, for example of the training of the model.
         metadata: Metadata of the model.
     """
-    own = InputBands.of_model(metadata)
+    own = replace(InputBands.of_model(metadata), second=config.data.second)
     given = config.data.input_bands
     if given.numbers and given.numbers != own.numbers:
         return given.scaled_as(own)

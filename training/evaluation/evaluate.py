@@ -31,7 +31,7 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 
 from ..data.dataset import Dataset, Entry, LabelledImage
-from ..data.pixels import read_grid
+from ..data.pixels import read_grid, second_of
 from ..data.places import place_names
 from ..errors import DatasetError
 from .boundary import DISTANCE
@@ -86,6 +86,8 @@ def segment_image(
         pixels = write_pixels(folder / "image.tif", _raw(image))
         numbers = tuple(range(1, len(bundle.metadata.bands) + 1))
         request = replace(request, input=str(pixels), options=replace(request.options, bands=numbers))
+    elif image.bands.second:
+        request = replace(request, second=str(second_of(entry.image, image.bands.second)))
     size = entry.pixel_size()
     if size is not None and (entry.gsd or grid.crs is None or request.input != str(entry.image.resolve())):
         request = replace(request, options=replace(request.options, gsd=(size[0] * size[1]) ** 0.5))

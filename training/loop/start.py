@@ -90,7 +90,7 @@ def settle_model(config: TrainingConfig, start: Start | None) -> TrainingConfig:
 
 def bands_to_read(config: DataConfig, start: Start | None) -> InputBands:
     """Return the configured bands, or without any those of the start."""
-    return config.input_bands if config.bands or start is None else start.bands
+    return config.input_bands if config.bands or start is None else replace(start.bands, second=config.second)
 
 
 def match_bands(bands: InputBands, start: Start) -> InputBands:
@@ -109,7 +109,7 @@ def match_bands(bands: InputBands, start: Start) -> InputBands:
     if sorted(bands.names) == sorted(start.bands.names):
         order = [bands.names.index(name) for name in start.bands.names]
         numbers = tuple(bands.numbers[index] for index in order if bands.numbers)
-        return InputBands(start.bands.names, numbers).scaled_as(start.bands)
+        return replace(bands, names=start.bands.names, numbers=numbers)
     unnamed = any(map(is_unnamed_band, (*bands.names, *start.bands.names)))
     if unnamed and bands.numbers and bands.numbers == start.bands.numbers:
         return bands

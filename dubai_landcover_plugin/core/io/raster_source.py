@@ -12,29 +12,23 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import rasterio
 from affine import Affine
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
-from rasterio.enums import ColorInterp, MaskFlags, Resampling
+from rasterio.enums import MaskFlags, Resampling
 from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.resampling import cell_sums
 from dubai_landcover_plugin.core.grid.windows import Window, spread_windows
 from dubai_landcover_plugin.core.io.array_source import resampling_of
-from dubai_landcover_plugin.core.io.band_selection import (
-    Bands,
-    band_list,
-    band_names,
-    bands_remedy,
-    chosen_bands,
-    find_bands,
-)
+from dubai_landcover_plugin.core.io.band_selection import Bands, band_list, band_names, bands_remedy
+from dubai_landcover_plugin.core.io.band_stack import stacked
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.georeference import grid_of
 from dubai_landcover_plugin.core.io.overviews import overview_agrees, used_level
-from dubai_landcover_plugin.core.io.raster_access import open_raster
+from dubai_landcover_plugin.core.io.source_bands import select_bands
+from dubai_landcover_plugin.core.io.source_dataset import SourceOptions, open_dataset, palette_of
 from dubai_landcover_plugin.core.io.validity import (
     can_occur,
     equals_any,
@@ -67,29 +61,6 @@ class Chip:
     valid: npt.NDArray[np.bool_]
 
 
-@dataclass(frozen=True)
-class SourceOptions:
-    """Overrides of what a file declares; see :class:`.SegmentOptions`.
-
-    Args:
-        trained: Numbers of the bands in the training rasters of the model; empty if unknown.
-        overviews: False reads the full resolution even where a file has overviews.
-        checked: Whether this process has opened the raster before.
-        alphas: Numbers of the alpha bands, as an earlier opening has found them; None looks for them.
-    """
-
-    bands: tuple[int, ...] | None = None
-    trained: tuple[int, ...] = ()
-    crs: str | None = None
-    nodata: float | None = None
-    alpha: str = "auto"
-    pixel_space: bool = False
-    extent: tuple[float, float, float, float] | None = None
-    overviews: bool = True
-    checked: bool = False
-    alphas: tuple[int, ...] | None = None
-
-
 class RasterSource:
     """An open raster, limited to some bands and an extent.
 
@@ -119,15 +90,16 @@ class RasterSource:
         self.notes: list[str] = []
         self.warnings: list[str] = []
         self._checked: set[int] = set()  # overviews that were compared with the pixels
-        self._dataset = _open(path, self._options)
+        self._dataset: Any = open_dataset(path, self._options)
         try:
             whole = self._whole_grid()
-            self._palette = _palette(self._dataset)
+            self._palette = palette_of(self._dataset) if self._options.second is None else None
+            self._dataset = stacked(self._dataset, whole, self._options.second, self._options.checked)
             self.bands = self._choose_bands()
             self._nodata = self._nodata_values()
             self._has_mask = has_mask(self._dataset, self.bands[0])
             self._alphas = self._alpha_bands()
-            self._origin = Window(0, 0, whole.height, whole.width)
+            self._whole, self._origin = whole, Window(0, 0, whole.height, whole.width)
             if self._options.extent is not None:
                 self._origin = whole.window(self._options.extent)
             shift = Affine.translation(self._origin.col, self._origin.row)
@@ -390,7 +362,9 @@ class RasterSource:
         )
         self._options = replace(self._options, overviews=False, checked=True)
         self._dataset.close()
-        self._dataset = _open(self.path, self._options)
+        self._dataset = open_dataset(self.path, self._options)
+        self._dataset = stacked(self._dataset, self._whole, self._options.second, True)
+        self._dataset, _ = select_bands(self._dataset, self._wanted, self._options)
 
     def _agrees(self, factor: int) -> bool:
         """Return whether an overview shows the bands and the alpha bands, which decide about validity."""
@@ -462,7 +436,7 @@ class RasterSource:
     def _choose_bands(self) -> tuple[int, ...]:
         if self._options.bands is not None:
             self._palette = None
-            found = chosen_bands(self._dataset, self._wanted, self._options.bands, self._options.trained)
+            self._dataset, found = select_bands(self._dataset, self._wanted, self._options)
         elif self._palette is not None:
             if self._wanted != _PALETTE_BANDS:
                 raise BandError(
@@ -471,7 +445,7 @@ class RasterSource:
                 )
             found = Bands((1,), warnings=("The palette was expanded to red, green and blue.",))
         else:
-            found = find_bands(self._dataset, self._wanted, self._options.trained)
+            self._dataset, found = select_bands(self._dataset, self._wanted, self._options)
             self._check_alphas(found.numbers)
         self.notes += found.notes
         self.warnings += found.warnings
@@ -492,41 +466,6 @@ class RasterSource:
                     f"The model reads band {band}, which is transparency here. {band_list(self._dataset)}",
                     bands_remedy(self._wanted),
                 )
-
-
-def _open(path: str, options: SourceOptions) -> rasterio.DatasetReader:
-    """Open a raster of real numbers.
-
-    Raises:
-        RasterOpenError: if GDAL cannot, or it has no bands or complex numbers.
-    """
-    level = {} if options.overviews else {"OVERVIEW_LEVEL": "NONE"}
-    dataset = open_raster(path, options.checked, **level)
-    if dataset.count == 0:
-        inside = dataset.subdatasets
-        dataset.close()
-        remedy = f"Choose one of: {', '.join(inside[:8])}." if inside else "Choose a raster file."
-        raise RasterOpenError(f"{path} has no raster bands.", remedy)
-    kinds = set(dataset.dtypes)
-    if any(kind.startswith("complex") for kind in kinds):
-        dataset.close()
-        raise RasterOpenError(
-            f"{path} contains complex numbers ({', '.join(kinds)}).", "Convert it to real numbers first."
-        )
-    return dataset
-
-
-def _palette(dataset: rasterio.DatasetReader) -> npt.NDArray[np.uint8] | None:
-    """Return red, green, blue and alpha of the values of a palette raster, (N, 4) uint8; None without a palette."""
-    if dataset.colorinterp[0] != ColorInterp.palette or dataset.dtypes[0] not in ("uint8", "uint16"):
-        return None
-    if any(colour != ColorInterp.alpha for colour in dataset.colorinterp[1:]):
-        return None
-    colours = np.zeros((np.iinfo(dataset.dtypes[0]).max + 1, 4), np.uint8)
-    colours[:, 3] = 255
-    for value, colour in dataset.colormap(1).items():
-        colours[value] = colour
-    return colours
 
 
 def _rasterio_window(window: Window) -> RasterioWindow:

@@ -11,7 +11,8 @@ import rasterio
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.io.raster_references import is_remote
-from dubai_landcover_plugin.core.io.raster_source import RasterSource, SourceOptions
+from dubai_landcover_plugin.core.io.raster_source import RasterSource
+from dubai_landcover_plugin.core.io.source_dataset import SourceOptions
 from dubai_landcover_plugin.core.runtimes.candidates import Candidate
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.core.runtimes.selection import WORTH_TRYING
@@ -233,5 +234,6 @@ def _open_source(request: SegmentationRequest, bundle: ModelBundle) -> RasterSou
             alpha=options.alpha,
             pixel_space=options.pixel_space,
             extent=request.extent,
+            second=request.second,
         ),
     )

@@ -115,6 +115,8 @@ def segment_locked(
     if request.novelty:
         bundle.metadata.require_ground()
     inputs = identify_input(request.input)
+    if request.second:
+        inputs += identify_input(request.second)
     with OutputFiles(request) as outputs:
         result = _write_rasters(request, progress, bundle, make_executor, inputs, started)
         record = run_record(request, bundle.metadata, result, inputs)

@@ -294,6 +294,15 @@ class SegmentationRequest(Request):
         "Windows without such a pixel are not computed. By default the whole raster.",
         reads="polygons",
     )
+    second: str | None = option(
+        None,
+        key=None,
+        title="Second raster",
+        help="Raster with further bands for models that read them, such as a height model, on any grid and in any CRS. "
+        "Its bands are resampled to the pixels of the first raster and count after its bands. Pixels without data in "
+        "it have none in the result.",
+        reads="raster",
+    )
     polygons: str | None = polygons_option(proposed=True)
     buildings: str | None = buildings_option()
     roads: str | None = roads_option()

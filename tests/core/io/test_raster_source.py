@@ -7,7 +7,8 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 
 from dubai_landcover_plugin.core.grid.windows import Window
-from dubai_landcover_plugin.core.io.raster_source import RasterSource, SourceOptions
+from dubai_landcover_plugin.core.io.raster_source import RasterSource
+from dubai_landcover_plugin.core.io.source_dataset import SourceOptions
 from dubai_landcover_plugin.protocol.errors import BandError, GeoreferenceError, RasterOpenError, RasterReadError
 from tests.factories import ONE_METRE, random_pixels
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dubai_landcover_plugin.core.io.raster_source import RasterSource, SourceOptions
+from dubai_landcover_plugin.core.io.raster_source import RasterSource
+from dubai_landcover_plugin.core.io.source_dataset import SourceOptions
 from dubai_landcover_plugin.core.segmentation.appearance import Appearance, UsualRange, quantiles_of
 from dubai_landcover_plugin.core.segmentation.matching import MAX_EXPANSION, MAX_GAIN, match
 from dubai_landcover_plugin.core.segmentation.stretch_choice import choose_stretch

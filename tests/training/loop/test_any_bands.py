@@ -199,6 +199,49 @@ def test_evaluation_and_fine_tuning(trained, tmp_path: Path, capsys: pytest.Capt
     assert "data.scaling is 'stretch', but" in capsys.readouterr().err
 
 
+def write_heights(path: Path, ids: np.ndarray, number: int = 0) -> Path:
+    """Write a height model with pixels of 3 m, in which bare land is 10 m higher."""
+    heights = np.where(ids[1::3, 1::3] == 2, 10.0, 0.0) + np.random.default_rng(number).normal(0, 0.3, (32, 32))
+    transform = place(number) @ Affine.scale(3)
+    factories.write_raster(path, heights[None].astype(np.float32), transform=transform)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions, dataset.units = ("nDSM",), ("m",)
+    return path
+
+
+def test_a_second_raster_and_a_derived_band(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = write_data(tmp_path / "data", 7, np.uint16)
+    for number in range(4):
+        write_heights(data / "heights" / f"image{number}.tif", scene(number)[1], number)
+    config = tmp_path / "own.toml"
+    config.write_text(
+        CONFIG.format(data='bands = ["red", "height", "ndwi"]\nscaling = "standardize"\nsecond = "heights"')
+    )
+    run = tmp_path / "run"
+    assert main(["train", str(config), "--data", str(data), "--run", str(run)]) == 0
+    model = tmp_path / "model.safetensors"
+    assert main(["export", str(run / LAST), str(model)]) == 0
+    metadata = read_metadata(model)
+    assert metadata.bands == ("red", "height", "ndwi")
+    assert metadata.scaling is not None
+    assert metadata.scaling.units == ("", "m", "")
+    pixels, truth = scene(9)
+    image = write_named(tmp_path / "new.tif", pixels.astype(np.uint16) * 7)
+    second = write_heights(tmp_path / "second.tif", truth)
+    settings = SegmentOptions(model=str(model), device="cpu", runtime="torch", overwrite=True)
+    request = SegmentationRequest(str(image), str(tmp_path / "classes.tif"), settings, second=str(second))
+    result = segment_raster(request)
+    with rasterio.open(request.output) as dataset:
+        assert iou(dataset.read(1), truth, 2) > 0.8
+    assert "ndwi is computed from bands 2 (green) and 4 (nir)." in result.bands
+    with pytest.raises(BandError, match="height"):
+        classes_of(model, image, tmp_path)
+    assert main(["evaluate", str(model), "--data", str(data), "--config", str(config)]) == 0
+    (data / "heights" / "image2.tif").unlink()
+    assert main(["train", str(config), "--data", str(data), "--run", str(tmp_path / "other")]) == 1
+    assert "has no second raster: there is no image2.tif" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
