@@ -20,6 +20,7 @@ from dubai_landcover_plugin.processing.inputs import engine_path, is_classified
 from dubai_landcover_plugin.processing.message_bar import warn_in_message_bar
 from dubai_landcover_plugin.processing.parameters import enumeration, label, option_values
 from dubai_landcover_plugin.processing.raster_copies import has_pixels
+from dubai_landcover_plugin.protocol.derived_bands import inputs_of
 from dubai_landcover_plugin.protocol.errors import BandError, BundleError, RequestError
 from dubai_landcover_plugin.protocol.model_folders import readable_models, user_model_folder
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
@@ -159,10 +160,11 @@ def check_parameters(
     layer = algorithm.parameterAsRasterLayer(parameters, "INPUT", context)
     if not is_skipped(parameters.get("NOVELTY_RASTER"), context):
         model.require_ground()
-    if options.bands and len(options.bands) != len(model.bands):
+    inputs = inputs_of(model.bands)
+    if options.bands and len(options.bands) != len(inputs):
         raise BandError(
             tr("The model reads {n} bands ({names}), {given} are chosen.").format(
-                n=len(model.bands), names=", ".join(model.bands), given=len(options.bands)
+                n=len(inputs), names=", ".join(inputs), given=len(options.bands)
             ),
             tr("Choose one for each, in that order, or none."),
         )
