@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -82,13 +82,15 @@ class Stretch:
         """Return (C, H, W) uint8, or float32 if not rounded, for (C, H, W) values of any type; NaN becomes 0."""
         if self.is_identity and values.dtype == np.uint8:
             return values  # type: ignore[return-value]
-        low = np.array([pair[0] for pair in self.limits], np.float32)[:, None, None]
-        span = np.array([pair[1] - pair[0] for pair in self.limits], np.float32)[:, None, None]
+        # In float64, values that are multiples of others become the same float32 as these.
+        kind: Any = np.float32 if self.rounded else np.float64
+        low = np.array([pair[0] for pair in self.limits], kind)[:, None, None]
+        span = np.array([pair[1] - pair[0] for pair in self.limits], kind)[:, None, None]
         with np.errstate(over="ignore", invalid="ignore"):  # nodata values of 1e38 become infinite
-            scaled = (values.astype(np.float32) - low) / span
+            scaled = (values.astype(kind) - low) / span
         scaled = np.clip(np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
-        scaled *= np.float32(255.0)
-        stretched: Pixels = np.rint(scaled).astype(np.uint8) if self.rounded else scaled
+        scaled *= 255
+        stretched: Pixels = np.rint(scaled).astype(np.uint8) if self.rounded else scaled.astype(np.float32)
         return stretched
 
 
