@@ -15,7 +15,8 @@ from dubai_landcover_plugin.core.bundle.bundle import open_bundle
 from dubai_landcover_plugin.core.grid.placement import drawn_transform
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.output_check import check_outputs
-from dubai_landcover_plugin.core.io.raster_source import RasterSource, SourceOptions
+from dubai_landcover_plugin.core.io.raster_source import RasterSource
+from dubai_landcover_plugin.core.io.source_dataset import SourceOptions
 from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.core.teaching.label_form import (
     LABEL_FIELDS,
