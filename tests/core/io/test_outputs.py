@@ -29,7 +29,7 @@ from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest
 REQUESTS = {
     "segment_raster": SegmentationRequest(
         "in.tif", "o.tif", confidence="c.tif", novelty="n.tif", polygons="p.gpkg", buildings="b.shp", roads="r.fgb",
-        report="r.html", within="area.gpkg", probabilities="q.tif",
+        report="r.html", within="area.gpkg", probabilities="q.tif", second="h.tif",
     ),
     "segment_folder": FolderRequest("in", "out"),
     "polygonize": PolygonizeRequest("in.tif", "p.gpkg", confidence="c.tif", scheme="s.qml"),
