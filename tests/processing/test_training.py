@@ -59,6 +59,8 @@ def test_sample_data_load_with_the_form_of_labels(sample: dict[str, str]):
     processing.runAndLoadResults("dubailandcover:sampledata", {**sample, "SIZE": 256, "COUNT": 2, "PLACE": 96})
     layer = next(one for one in QgsProject.instance().mapLayers().values() if isinstance(one, QgsVectorLayer))
     assert layer.name() == "Labels of the sample"
+    tree = [node.name() for node in QgsProject.instance().layerTreeRoot().findLayers()]
+    assert tree == ["Labels of the sample", "Sample town"]  # labels above the image
     assert layer.featureCount() > 10
     assert layer.editorWidgetSetup(layer.fields().indexOf("class")).type() == "ValueMap"
     assert '"class"' in layer.mapTipTemplate()

@@ -9,7 +9,7 @@ from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProcessing
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request
-from dubai_landcover_plugin.processing.result_layers import style_on_load
+from dubai_landcover_plugin.processing.result_layers import RunLayers, style_on_load
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.training import SampleDataRequest
 from dubai_landcover_plugin.protocol.translation import tr
@@ -43,5 +43,8 @@ class SampleData(LandCoverAlgorithm):
         paths = destinations(self, SampleDataRequest, parameters, context)
         request = build_request(self, SampleDataRequest, parameters, context, paths)
         value = self.run_engine("make_sample_data", request.to_json(), feedback)
-        style_on_load(context, paths["LABELS"], tr("Labels"), tr("Labels of the sample"))
+        layers = RunLayers(paths["OUTPUT"], hidden=())  # labels above the image
+        image, labels = tr("Sample town"), tr("Labels of the sample")
+        style_on_load(context, paths["OUTPUT"], tr("Image"), image, lambda layer: None, "classes", layers)
+        style_on_load(context, paths["LABELS"], tr("Labels"), labels, kind="polygons", layers=layers)
         return {**paths, "COUNT_LABELS": value["polygons"], "PIXELS": dumps(value["pixels"])}
