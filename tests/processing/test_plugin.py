@@ -6,6 +6,7 @@ import configparser
 import os
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -223,6 +224,25 @@ def test_the_engine_dialog_without_an_engine_says_so(qgis_app: object, monkeypat
     assert "does not exist" in dialog._state.text()
     assert not dialog._check.isEnabled()
     assert dialog._set_up.isEnabled()
+
+
+def test_a_set_up_goes_on_when_its_window_is_closed_and_ends_with_the_plugin(qgis_app: object):
+    dialog, cancelled = engine_dialog.show_engine_dialog(), threading.Event()
+
+    def work(monitor: Any) -> None:
+        while not monitor.cancelled():
+            time.sleep(0.02)
+        cancelled.set()
+
+    dialog._start("work", work)
+    dialog.reject()  # Esc
+    assert not dialog.isVisible()
+    assert dialog.is_busy
+    assert engine_dialog.show_engine_dialog() is dialog
+    dialog.close()
+    assert not cancelled.is_set()
+    engine_dialog.close_engine_dialog()
+    assert cancelled.wait(20)
 
 
 def test_without_an_engine_the_message_bar_offers_the_set_up(
