@@ -99,20 +99,20 @@ class LandCoverDock(QgsDockWidget):
         self.progress.setTextVisible(False)
         self.progress.setFixedHeight(5)
         self.work.setText(" ")
+        area = QgsScrollArea()  # the tabs need more height than small screens have
+        area.setWidget(self.tabs)
+        area.setWidgetResizable(True)
+        area.setFrameShape(QFrame.Shape.NoFrame)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setMinimumWidth(self.tabs.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width())
         content = QWidget()
         layout = QVBoxLayout(content)
         layout.setContentsMargins(8, 8, 8, 6)
         layout.addWidget(self._headers)
-        layout.addWidget(self.tabs, 1)
+        layout.addWidget(area, 1)
         for widget in (self.notice, self._bars, self.work, self.progress):
             layout.addWidget(widget)
-        area = QgsScrollArea()  # the tabs need more height than small screens have
-        area.setWidget(content)
-        area.setWidgetResizable(True)
-        area.setFrameShape(QFrame.Shape.NoFrame)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setMinimumWidth(content.minimumSizeHint().width() + area.verticalScrollBar().sizeHint().width())
-        self.setWidget(area)
+        self.setWidget(content)
 
     def _connect(self) -> None:
         client, header = self.client, self.header

@@ -178,8 +178,11 @@ class Look(QObject):
         width, height = pixel_size(subject.copied, part, subject.model.gsd, QgsProject.instance().transformContext())
         pixels = part.width() / width * part.height() / height
         if pixels > MAX_VIEW:
-            text = tr("The view of '{name}' has {pixels} Mpx; the limit is {limit} Mpx. Zoom in, or draw a rectangle.")
-            self.missed.emit(text.format(name=subject.name, pixels=round(pixels / 1e6), limit=round(MAX_VIEW / 1e6)))
+            text = tr(
+                "The view of '{name}' has {pixels:,} Mpx; the limit is {limit} Mpx. Zoom in, or draw a rectangle."
+            )
+            limit = round(MAX_VIEW / 1e6)
+            self.missed.emit(text.format(name=subject.name, pixels=round(pixels / 1e6), limit=limit))
             return
         self._drawn.draw(subject.copied, part, subject.model.gsd)
         self.drawing.emit(True)

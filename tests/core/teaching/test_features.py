@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from dubai_landcover_plugin.core.bundle.bundle import open_bundle
+from dubai_landcover_plugin.core.bundle.graphs import FEATURES
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
 from dubai_landcover_plugin.core.teaching import features
 from dubai_landcover_plugin.core.teaching.features import open_features
@@ -51,3 +52,8 @@ def test_pytorch_is_used_where_openvino_fails(bundle, monkeypatch):
     assert notes == ["no OpenVINO PyTorch is used instead."]
     with pytest.raises(RuntimeUnavailableError, match="no OpenVINO"):
         open_features(bundle, (3, 64, 64), "openvino", "auto", 1, lambda level, text: None)
+
+
+@pytest.mark.parametrize("model", ["dubai", "world"])
+def test_shipped_models_have_the_graph_so_that_a_first_view_converts_nothing(model):
+    assert open_bundle(model).has_graph(FEATURES)
