@@ -45,7 +45,7 @@ def evaluate_model(request: EvaluateRequest, monitor: Monitor | None = None) -> 
     metadata = bundle.metadata
     files = files_of(request.data, metadata.scheme, metadata.name, request.gsd)
     config = TrainingConfig(data=data_config(request.data))
-    dataset = open_files(config.data, files, InputBands(metadata.bands, metadata.band_numbers))
+    dataset = open_files(config.data, files, InputBands.of_model(metadata))
     dataset = at_gsd(dataset, metadata.gsd)
     selection = Selection(dataset.entries, "All labelled images; the model may have been trained on them.")
     total, strips = len(dataset.entries), dict[str, Image.Image]()

@@ -17,7 +17,7 @@ from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, Model
 from dubai_landcover_plugin.protocol.requests import LabelledData
 from tests.training.dataset import draw_labels, make_image, write_polygons, write_raster
 from training import lengths
-from training.bands import MEAN, STD
+from training.bands import RGB
 
 SPEC = ModelSpec("unet", arguments={"width": 4, "depth": 1})
 
@@ -34,11 +34,11 @@ def start(tmp_path_factory: pytest.TempPathFactory) -> str:
     labels = torch.stack([torch.tensor(image.labels).long() for image in images])
     for _ in range(20):
         optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(Standardize(MEAN, STD)(chips)), labels).backward()
+        torch.nn.functional.cross_entropy(model(Standardize(RGB.mean, RGB.std)(chips)), labels).backward()
         optimizer.step()
     path = tmp_path_factory.mktemp("models") / "small.safetensors"
     metadata = BundleMetadata(
-        name="small", title="A small one", spec=SPEC, scheme=DUBAI, bands=("red", "green", "blue"), mean=MEAN, std=STD,
+        name="small", title="A small one", spec=SPEC, scheme=DUBAI, bands=RGB.names, mean=RGB.mean, std=RGB.std,
         gsd=1.0, window=64, stride=model.stride, training={"finished": "2026-01-01T00:00:00Z"},
     )  # fmt: skip
     save_bundle(path, metadata, model.eval())
