@@ -204,7 +204,7 @@ def _result(
     elif not run.comparison:  # the export has reported a comparison
         monitor.log("info", verdict)
     found = run.comparison
-    after = found["result"]["miou"] if found and better else run.best
+    after = found["result"]["miou"] if found else run.best
     if request.report:
         texts = {
             "title": f"Training of {name}",

@@ -77,7 +77,7 @@ class TrainResult(Result):
         output: The model file; None after an estimate.
         better: Whether it is better than its start on the held-out labels; None without a start.
         before: Mean IoU of the start on the held-out labels; None without.
-        after: That of the trained model; None where nothing was held out.
+        after: That of the training, also where the start is kept; None where nothing was held out.
         gain: Their difference; None without a start.
         error: Standard error of the gain; None where it is not known.
         worse: Names of held-out places that got worse.

@@ -44,6 +44,7 @@ def test_a_training_is_estimated_compared_and_written(labelled: LabelledData, st
     assert watch.steps[3].startswith("step 4, loss")
     assert None not in (result.before, result.after, result.gain)
     assert result.better in (True, False)
+    assert result.gain == pytest.approx(result.after - result.before, abs=2e-4)
     assert "small.safetensors" in result.verdict
     metadata = read_metadata(result.output)
     assert metadata.training["start"]["better"] == result.better
