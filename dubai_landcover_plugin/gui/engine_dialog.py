@@ -25,7 +25,7 @@ from qgis.PyQt.QtWidgets import (
 from dubai_landcover_plugin.gui.engine_task import EngineTask
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import Monitor
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import isolated, tr
 from dubai_landcover_plugin.runner.downloads import fetch
 from dubai_landcover_plugin.runner.installer import (
     CPU_TORCH,
@@ -130,7 +130,7 @@ class EngineDialog(QDialog):
             tr(
                 "Land cover is computed in a separate Python environment, so that its libraries do not conflict with "
                 "those of QGIS. It is put into {folder}. You can close this window and go on working meanwhile."
-            ).format(folder=engine_folder(data_folder()).parent)
+            ).format(folder=isolated(str(engine_folder(data_folder()).parent)))
         )
         return label
 
@@ -138,7 +138,9 @@ class EngineDialog(QDialog):
         """Show the engine in use and enable the available buttons."""
         try:
             found = engine_interpreter()
-            text = tr("Engine in use: {path} (from {origin})").format(path=found.path, origin=found.origin)
+            text = tr("Engine in use: {path} (from {origin})").format(
+                path=isolated(str(found.path)), origin=found.origin
+            )
             self._state.setText(f"<b>{escape(text, quote=False)}</b>{self._update_note()}")
             self._check.setEnabled(not self.is_busy)
         except LandCoverError as error:

@@ -33,7 +33,7 @@ from dubai_landcover_plugin.gui.models.facts import facts_html
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import isolated, tr
 from dubai_landcover_plugin.runner.model_library import (
     InstalledModel,
     add_model,
@@ -178,7 +178,7 @@ class ModelsDialog(QDialog):
 
     def _added(self, path: Path) -> None:
         self.refresh(path.stem)
-        self.state.setText(tr("Added: {path}").format(path=path))
+        self.state.setText(tr("Added: {path}").format(path=isolated(str(path))))
 
     def _rename(self) -> None:
         (model,) = self.selected()
@@ -188,7 +188,9 @@ class ModelsDialog(QDialog):
 
     def _remove(self) -> None:
         (model,) = self.selected()
-        question = tr("Delete the model {name} and its card? {path}").format(name=model.name, path=model.path)
+        question = tr("Delete the model {name} and its card? {path}").format(
+            name=isolated(model.name), path=isolated(str(model.path))
+        )
         answer = QMessageBox.question(self, self.windowTitle(), question)
         if answer == QMessageBox.StandardButton.Yes:
             remove_model(model)
