@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from types import TracebackType
 
 from osgeo import gdal
@@ -12,11 +13,12 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsRasterBlockFeedback,
 )
-from qgis.PyQt.QtCore import QUrl
+from qgis.PyQt.QtCore import Qt, QUrl
 from qgis.PyQt.QtNetwork import QNetworkRequest
 
 from dubai_landcover_plugin.protocol.translation import tr
 
+_MAIN = QgsNetworkAccessManager.instance()  # this module is imported by the main thread
 _HTTP = QNetworkRequest.Attribute.HttpStatusCodeAttribute
 _ABSENT = (204, 404, 410)
 """Status of a tile that a server does not have, which may be right at the rim of its area."""
@@ -42,15 +44,19 @@ class WebRequests:
         self._answered = 0
 
     def __enter__(self) -> WebRequests:
-        # Requests go out of the thread that draws, and so do their signals.
-        self._signal = QgsNetworkAccessManager.instance().finished[QgsNetworkReplyContent]
-        self._signal.connect(self._note)
+        # Requests go out of the thread that draws or, since QGIS 3.40, of one that loads tiles; the manager of the main
+        # thread repeats the signals of all.
+        managers = {id(one): one for one in (QgsNetworkAccessManager.instance(), _MAIN)}.values()
+        self._signals = [one.finished[QgsNetworkReplyContent] for one in managers]
+        for signal in self._signals:
+            signal.connect(self._note, Qt.ConnectionType.DirectConnection)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._signal.disconnect(self._note)
+        for signal in self._signals:
+            signal.disconnect(self._note)
 
     def check(self, feedback: QgsProcessingFeedback) -> None:
         """Refuse an image with failed requests; warn of tiles that the server does not have.
@@ -140,4 +146,6 @@ def _is_blank(dataset: gdal.Dataset, column: int, row: int, columns: int, rows: 
 
 
 def _without_query(url: str) -> str:
-    return QUrl(url).toString(QUrl.UrlFormattingOption.RemoveQuery | QUrl.UrlFormattingOption.RemoveUserInfo)
+    """Return a URL without its query, also one whose question mark is escaped, as some layers have it."""
+    shown = QUrl(url).toString(QUrl.UrlFormattingOption.RemoveQuery | QUrl.UrlFormattingOption.RemoveUserInfo)
+    return re.split("%3f", shown, maxsplit=1, flags=re.IGNORECASE)[0]
