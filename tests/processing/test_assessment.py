@@ -213,7 +213,8 @@ def test_both_in_a_model(classes: str, context: QgsProcessingContext, tmp_path: 
     assess.setModelOutputs({"table": table})
     model.addChildAlgorithm(assess)
     model.initAlgorithm()
-    values = {"map": classes, "assess:table": str(tmp_path / "t.csv")}
+    (written,) = (parameter.name() for parameter in model.destinationParameterDefinitions())  # QGIS chooses the name
+    values = {"map": classes, written: str(tmp_path / "t.csv")}
     result, done = model.run(values, context, RecordingFeedback())
     assert done
-    assert Path(result["assess:table"]).read_text(encoding="utf-8").startswith("class,id,")
+    assert Path(result[written]).read_text(encoding="utf-8").startswith("class,id,")

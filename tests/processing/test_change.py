@@ -178,7 +178,7 @@ def test_in_a_model(dates: dict[str, str], tmp_path: Path, context: QgsProcessin
         outputs[name].setChildOutputName(name)
     child.setModelOutputs(outputs)
     model.addChildAlgorithm(child)
-    names = {p.name().split(":")[-1]: p.name() for p in model.destinationParameterDefinitions()}
+    names = {p.name().split(":")[-1].upper(): p.name() for p in model.destinationParameterDefinitions()}
     values = {names["OUTPUT"]: str(tmp_path / "o.tif"), names["POLYGONS"]: str(tmp_path / "o.gpkg")}
     feedback = RecordingFeedback()
     _, done = model.run(values, context, feedback)
