@@ -58,13 +58,12 @@ class RunFacts:
     warnings: tuple[str, ...] = ()
 
 
-def write_report(request: ReportRequest, monitor: Monitor | None = None, run: RunFacts | None = None) -> ReportResult:
+def write_report(request: ReportRequest, monitor: Monitor | None = None) -> ReportResult:
     """Count the pixels of each class and write page, table and layer of zones.
 
     Args:
         request: Raster, zones and outputs.
         monitor: Receives progress and messages, may cancel; by default they go to :mod:`logging`.
-        run: The run that has just made the raster; None for reports on their own.
 
     Raises:
         LandCoverError: if an input cannot be used or an output cannot be written.
@@ -76,7 +75,11 @@ def write_report(request: ReportRequest, monitor: Monitor | None = None, run: Ru
         >>> result.areas["Road"], result.unit
         (384.0, 'm2')
     """
-    monitor = monitor or LoggingMonitor()
+    return report_on_run(request, monitor or LoggingMonitor(), None)
+
+
+def report_on_run(request: ReportRequest, monitor: Monitor, run: RunFacts | None) -> ReportResult:
+    """Do as :func:`write_report`, with facts and warnings of the run that has just made the raster on top."""
     check_outputs(request)
     with ExitStack() as stack:
         stack.enter_context(limited_cache())

@@ -96,5 +96,5 @@ def _is_result(path: Path) -> bool:
     try:
         with rasterio.open(path) as dataset:
             return not RESULT_TAGS.isdisjoint(dataset.tags())
-    except (RasterioError, OSError):
+    except (RasterioError, OSError, UnicodeEncodeError):  # rasterio opens no name that is not UTF-8
         return False

@@ -149,7 +149,7 @@ def write_extras(
 
 def _write_report(request: SegmentationRequest, path: str, result: SegmentationResult | None, monitor: Monitor) -> None:
     """Write the Land Cover Report of a run, with what only the run knows."""
-    from dubai_landcover_plugin.core.report.report import RunFacts, write_report
+    from dubai_landcover_plugin.core.report.report import RunFacts, report_on_run
 
     facts: list[str] = []
     warnings: tuple[str, ...] = ()
@@ -168,7 +168,7 @@ def _write_report(request: SegmentationRequest, path: str, result: SegmentationR
         colours=options.colours,
         overwrite=options.overwrite,
     )
-    write_report(report, monitor, RunFacts(tuple(facts), tuple(warnings)))
+    report_on_run(report, monitor, RunFacts(tuple(facts), tuple(warnings)))
 
 
 def write_vectors(steps: VectorSteps, scheme: ClassScheme, monitor: Monitor) -> None:

@@ -17,6 +17,7 @@ from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest,
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
+from dubai_landcover_plugin.protocol.requests.labelling import CheckLabelsRequest, LabelLayerRequest, LabelledData
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest
 from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyRequest
@@ -25,7 +26,14 @@ from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, task_of
 from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest
+from dubai_landcover_plugin.protocol.requests.training import (
+    EvaluateRequest,
+    ExportRequest,
+    SampleDataRequest,
+    TrainRequest,
+)
 
+DATA = LabelledData(rasters=("in.tif",), labels="labels.gpkg")
 REQUESTS = {
     "segment_raster": SegmentationRequest(
         "in.tif", "o.tif", confidence="c.tif", novelty="n.tif", polygons="p.gpkg", buildings="b.shp", roads="r.fgb",
@@ -61,6 +69,12 @@ REQUESTS = {
     ),
     "preview_land_cover": PreviewRequest("in.tif", "p.tif", confidence="c.tif"),
     "teach_model": TeachRequest("in.tif", "labels.gpkg", "own.safetensors"),
+    "create_label_layer": LabelLayerRequest("in.tif", "labels.gpkg", places="places.gpkg"),
+    "check_labels": CheckLabelsRequest(DATA, report="r.html"),
+    "train_model": TrainRequest("own.safetensors", DATA, run="run.d", report="r.html"),
+    "evaluate_model": EvaluateRequest("world", DATA, report="r.html", table="t.csv"),
+    "export_model": ExportRequest("out", "world"),
+    "make_sample_data": SampleDataRequest("town.tif", "labels.gpkg", truth="truth.tif"),
 }  # fmt: skip
 """A request of each task that names every file it can."""
 
@@ -70,9 +84,13 @@ def test_every_path_of_every_request_is_an_input_or_an_output(name):
     request, task = REQUESTS[name], TASKS[name]
     assert task_of(request) is task
     listed = {*task.inputs, *task.outputs, *([task.folder] if task.folder else [])}
-    named = {
-        item.name for item in fields(request) if re.search(r"\.[a-z]+(\||',\)|'\)|$)", str(getattr(request, item.name)))
+    parts = [request, *([request.data] if hasattr(request, "data") else [])]
+    values = {
+        item.name: str(getattr(part, item.name)) for part in parts for item in fields(part) if item.name != "data"
     }
+    named = {name for name, value in values.items() if re.search(r"\.[a-z]+(\||',\)|'\)|$)", value)}
+    if task.folder == "output":  # a folder whose files have no names yet
+        named |= {"output"}
     assert listed - {"output_folder"} == named - {"suffix", "pattern"}
 
 
