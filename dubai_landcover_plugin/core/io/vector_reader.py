@@ -115,7 +115,7 @@ def _is_raster(path: str) -> bool:
     try:
         with open_raster(path):
             return True
-    except GDAL_ERRORS:
+    except (*GDAL_ERRORS, RasterOpenError):
         return False
 
 
