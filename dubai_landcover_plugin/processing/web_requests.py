@@ -7,6 +7,7 @@ from types import TracebackType
 
 from osgeo import gdal
 from qgis.core import (
+    QgsApplication,
     QgsNetworkAccessManager,
     QgsNetworkReplyContent,
     QgsProcessingException,
@@ -18,7 +19,8 @@ from qgis.PyQt.QtNetwork import QNetworkRequest
 
 from dubai_landcover_plugin.protocol.translation import tr
 
-_MAIN = QgsNetworkAccessManager.instance()  # this module is imported by the main thread
+# The main thread imports this module, in QGIS and qgis_process; there is no application where it is only imported.
+_MAIN = QgsNetworkAccessManager.instance() if QgsApplication.instance() else None
 _HTTP = QNetworkRequest.Attribute.HttpStatusCodeAttribute
 _ABSENT = (204, 404, 410)
 """Status of a tile that a server does not have, which may be right at the rim of its area."""
@@ -46,7 +48,7 @@ class WebRequests:
     def __enter__(self) -> WebRequests:
         # Requests go out of the thread that draws or, since QGIS 3.40, of one that loads tiles; the manager of the main
         # thread repeats the signals of all.
-        managers = {id(one): one for one in (QgsNetworkAccessManager.instance(), _MAIN)}.values()
+        managers = {id(one): one for one in (QgsNetworkAccessManager.instance(), _MAIN) if one}.values()
         self._signals = [one.finished[QgsNetworkReplyContent] for one in managers]
         for signal in self._signals:
             signal.connect(self._note, Qt.ConnectionType.DirectConnection)
