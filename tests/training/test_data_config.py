@@ -16,7 +16,7 @@ from training.errors import ConfigError
         (DataConfig, {"bands": tuple(range(1, 14))}, "at most 12 bands, got 13"),
         (DataConfig, {"bands": (0, 1, 2)}, "bands count from 1"),
         (DataConfig, {"scaling": "8bit"}, "one of auto, stretch, standardize, got '8bit'"),
-        (DataConfig, {"block": 63}, "at least 64 px, got 63"),
+        (DataConfig, {"block": 63}, "at least 64 px, or 0 for none, got 63"),
         (DataConfig, {"scene_share": 1.0}, "below 1, got 1.0"),
         (DataConfig, {"scene_count": 0}, "must be positive"),
         (SourceConfig, {"name": ""}, "name must not be empty"),
