@@ -113,6 +113,7 @@ class EngineDialog(QDialog):
         """Cancel a task and wait for its end, before the plugin is unloaded."""
         if self._task is not None:
             self._task.cancel()
+        if self._task is not None:  # one that had not started has ended at once
             self._task.waitForFinished(int(_WAIT * 1000))
         self._task = None
         self.close()
