@@ -29,7 +29,6 @@ from dubai_landcover_plugin.protocol.requests.tasks import TASKS  # noqa: E402 (
 LANGUAGES = ("ar", "de", "es", "fr")
 FOLDER = ROOT / "resources" / "translations"
 PACKAGE = ROOT / "dubai_landcover_plugin"
-_FUNCTIONS = {"tr", "_tr"}
 _INFO = {"title", "group", "tags", "summary", "help"}
 # Placeholders and tags, which translations keep.
 _FIELDS = re.compile(r"\{[a-z_]*[^{}]*\}|</?[a-z]+[^<>]*>|%\(\w+\)s|%%")
@@ -53,7 +52,7 @@ def texts_of_source(source: str, name: str = "") -> set[str]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
-        if node.func.id in _FUNCTIONS and node.args:
+        if node.func.id == "tr" and node.args:
             found.update(_literals(node.args[0], constants, f"{name}:{node.lineno}"))
         elif node.func.id == "AlgorithmInfo":
             for keyword in node.keywords:

@@ -22,6 +22,7 @@ from dubai_landcover_plugin.processing.parameters import (
     NONE,
     add_inputs,
     add_parameter,
+    build_request,
     enumeration,
     label,
     option_values,
@@ -167,6 +168,31 @@ class LabelledAlgorithm(LandCoverAlgorithm):
         """Run the engine on labelled data and return the results."""
         raise NotImplementedError
 
+    def run_task(
+        self,
+        task: str,
+        data: LabelledData,
+        paths: Mapping[str, str],
+        parameters: Mapping[str, Any],
+        context: QgsProcessingContext,
+        feedback: QgsProcessingFeedback,
+        **values: Any,
+    ) -> dict[str, Any]:
+        """Run a task of the engine on labelled data and return its result.
+
+        Args:
+            task: Name of the task.
+            data: The labelled data.
+            paths: Result of :func:`.destinations`.
+            parameters: Values of the parameters.
+            context: Processing's context.
+            feedback: Receives progress and messages.
+            **values: Options that the algorithm reads itself.
+        """
+        own = {item.name: getattr(data, item.name) for item in LabelledData.described()}
+        request = build_request(self, self.REQUEST, parameters, context, paths, **values, **own)
+        return self.run_engine(task, request.to_json(), feedback)
+
     @contextmanager
     def _opened(self, context: QgsProcessingContext, feedback: QgsProcessingFeedback) -> Iterator[tuple[str, ...]]:
         """Yield the paths of the rasters."""
@@ -191,8 +217,3 @@ class LabelledAlgorithm(LandCoverAlgorithm):
             class_field=fields[0] if fields else None,
             **plain,
         )
-
-
-def fields_of(data: LabelledData) -> dict[str, Any]:
-    """Return the options of labelled data by name."""
-    return {item.name: getattr(data, item.name) for item in LabelledData.described()}

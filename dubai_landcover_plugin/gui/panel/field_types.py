@@ -6,7 +6,6 @@ from typing import Any
 
 from qgis.PyQt.QtCore import QMetaType, QVariant
 
-_IS_QT5 = hasattr(QVariant, "String")
-TEXT: Any = getattr(QVariant, "String") if _IS_QT5 else QMetaType.Type.QString  # noqa: B009 (Qt 6 has no such name)
-REAL: Any = getattr(QVariant, "Double") if _IS_QT5 else QMetaType.Type.Double  # noqa: B009
-TIME: Any = getattr(QVariant, "DateTime") if _IS_QT5 else QMetaType.Type.QDateTime  # noqa: B009
+TEXT: Any = getattr(QVariant, "String", QMetaType.Type.QString)
+REAL: Any = getattr(QVariant, "Double", QMetaType.Type.Double)
+TIME: Any = getattr(QVariant, "DateTime", QMetaType.Type.QDateTime)

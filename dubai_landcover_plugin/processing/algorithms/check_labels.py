@@ -14,8 +14,8 @@ from qgis.core import (
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.destinations import destinations
-from dubai_landcover_plugin.processing.labelled_data import LabelledAlgorithm, fields_of
-from dubai_landcover_plugin.processing.parameters import add_outputs, build_request
+from dubai_landcover_plugin.processing.labelled_data import LabelledAlgorithm
+from dubai_landcover_plugin.processing.parameters import add_outputs
 from dubai_landcover_plugin.protocol.requests.labelling import CheckLabelsRequest, LabelledData
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.translation import tr
@@ -57,9 +57,8 @@ class CheckLabels(LabelledAlgorithm):
     ) -> dict[str, Any]:
         """Run the engine and log the shares."""
         paths = destinations(self, CheckLabelsRequest, parameters, context)
-        values = {"start": self.start(parameters, context)}
-        request = build_request(self, CheckLabelsRequest, parameters, context, paths, **values, **fields_of(data))
-        value = self.run_engine("check_labels", request.to_json(), feedback)
+        start = self.start(parameters, context)
+        value = self.run_task("check_labels", data, paths, parameters, context, feedback, start=start)
         total = max(sum(value["pixels"].values()), 1)
         for name, pixels in value["pixels"].items():
             feedback.pushInfo(f"{name:<12} {pixels:>12,d} px {100 * pixels / total:6.2f} %")

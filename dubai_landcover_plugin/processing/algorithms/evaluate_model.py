@@ -15,8 +15,8 @@ from qgis.core import (
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.destinations import destinations
-from dubai_landcover_plugin.processing.labelled_data import LabelledAlgorithm, fields_of
-from dubai_landcover_plugin.processing.parameters import add_outputs, build_request
+from dubai_landcover_plugin.processing.labelled_data import LabelledAlgorithm
+from dubai_landcover_plugin.processing.parameters import add_outputs
 from dubai_landcover_plugin.processing.segment_request import add_model, chosen_model
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
 from dubai_landcover_plugin.protocol.requests.labelling import LabelledData
@@ -67,9 +67,8 @@ class EvaluateModel(LabelledAlgorithm):
     ) -> dict[str, Any]:
         """Run the engine and log the figures."""
         paths = destinations(self, EvaluateRequest, parameters, context)
-        values = {"model": str(chosen_model(self, parameters, context))}
-        request = build_request(self, EvaluateRequest, parameters, context, paths, **values, **fields_of(data))
-        value = self.run_engine("evaluate_model", request.to_json(), feedback)
+        model = str(chosen_model(self, parameters, context))
+        value = self.run_task("evaluate_model", data, paths, parameters, context, feedback, model=model)
         for name, figures in value["classes"].items():
             feedback.pushInfo(f"{name:<12} IoU {_figure(figures['iou'])}")
         feedback.pushInfo(

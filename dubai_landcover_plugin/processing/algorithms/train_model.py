@@ -18,8 +18,8 @@ from qgis.core import (
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.destinations import destination_text, destinations
-from dubai_landcover_plugin.processing.labelled_data import LabelledAlgorithm, fields_of
-from dubai_landcover_plugin.processing.parameters import add_parameter, build_request, label
+from dubai_landcover_plugin.processing.labelled_data import LabelledAlgorithm
+from dubai_landcover_plugin.processing.parameters import add_parameter, label
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.labelling import LabelledData
 from dubai_landcover_plugin.protocol.requests.options import Described
@@ -105,9 +105,8 @@ class TrainModel(LabelledAlgorithm):
         """Run the engine."""
         paths = destinations(self, TrainRequest, parameters, context)
         Path(paths["OUTPUT"]).parent.mkdir(parents=True, exist_ok=True)
-        values = {"start": self.start(parameters, context)}
-        request = build_request(self, TrainRequest, parameters, context, paths, **values, **fields_of(data))
-        value = self.run_engine("train_model", request.to_json(), feedback)
+        start = self.start(parameters, context)
+        value = self.run_task("train_model", data, paths, parameters, context, feedback, start=start)
         results = {name: value[key] for name, (key, _) in _NUMBERS.items() if value[key] is not None}
         results |= {"CANCELLED": value["cancelled"], "VERDICT": value["verdict"], "CURVE": dumps(value["curve"])}
         if value["better"] is not None:

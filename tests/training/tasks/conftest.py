@@ -7,41 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import shapely
-import torch
 
-from dubai_landcover_plugin.core.bundle.save import save_bundle
-from dubai_landcover_plugin.core.networks import build_model
-from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 from dubai_landcover_plugin.protocol.classes import DUBAI
-from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
 from dubai_landcover_plugin.protocol.requests import LabelledData
 from tests.training.dataset import draw_labels, make_image, write_polygons, write_raster
+from tests.training.small_model import save_small_model
 from training import lengths
 from training.bands import RGB
-
-SPEC = ModelSpec("unet", arguments={"width": 4, "depth": 1})
 
 
 @pytest.fixture(scope="session")
 def start(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A model file that has learnt the colours of the synthetic classes, but not well."""
-    torch.manual_seed(0)
-    torch.set_num_threads(1)
-    model = build_model(SPEC)
-    optimizer = torch.optim.AdamW(model.parameters(), 2e-2)
-    images = [make_image(seed, 64, 64) for seed in range(100, 104)]
-    chips = torch.stack([torch.tensor(image.pixels).permute(2, 0, 1) for image in images])
-    labels = torch.stack([torch.tensor(image.labels).long() for image in images])
-    for _ in range(20):
-        optimizer.zero_grad()
-        torch.nn.functional.cross_entropy(model(Standardize(RGB.mean, RGB.std)(chips)), labels).backward()
-        optimizer.step()
     path = tmp_path_factory.mktemp("models") / "small.safetensors"
-    metadata = BundleMetadata(
-        name="small", title="A small one", spec=SPEC, scheme=DUBAI, bands=RGB.names, mean=RGB.mean, std=RGB.std,
-        gsd=1.0, window=64, stride=model.stride, training={"finished": "2026-01-01T00:00:00Z"},
-    )  # fmt: skip
-    save_bundle(path, metadata, model.eval())
+    save_small_model(path, RGB.mean, RGB.std, 20, {})
     return str(path)
 
 
