@@ -227,14 +227,16 @@ def test_the_engine_dialog_without_an_engine_says_so(qgis_app: object, monkeypat
 
 
 def test_a_set_up_goes_on_when_its_window_is_closed_and_ends_with_the_plugin(qgis_app: object):
-    dialog, cancelled = engine_dialog.show_engine_dialog(), threading.Event()
+    dialog, started, cancelled = engine_dialog.show_engine_dialog(), threading.Event(), threading.Event()
 
     def work(monitor: Any) -> None:
+        started.set()
         while not monitor.cancelled():
             time.sleep(0.02)
         cancelled.set()
 
     dialog._start("work", work)
+    assert started.wait(20)
     dialog.reject()  # Esc
     assert not dialog.isVisible()
     assert dialog.is_busy
