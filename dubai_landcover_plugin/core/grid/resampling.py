@@ -39,25 +39,34 @@ class Interpolation:
 
     def __init__(self, working: int, native: int) -> None:
         self.native = native
-        self._coarser = working > native
-        if self._coarser:  # edges of the raster pixels, in working pixels
-            self._edges = np.arange(native + 1) * (working / native)
-            self._edges[-1] = working
+        if working > native:  # edges of the raster pixels, in working pixels, without the rounding of the division
+            edges = np.round(np.arange(native + 1) * (working / native), 9)
+            self._begin = np.floor(edges[:-1]).astype(np.int64)
+            self._end = np.ceil(edges[1:]).astype(np.int64)
+            lower, upper = edges[:-1, None], edges[1:, None]
+            pixel = self._begin[:, None] + np.arange((self._end - self._begin).max())
+            weights = (np.minimum(upper, pixel + 1) - np.maximum(lower, pixel)).clip(0) / (upper - lower)
         else:  # centres of the raster pixels between the centres of two working pixels, in working pixels
-            centre = (np.arange(native) + 0.5) * (working / native) - 0.5
-            centre = centre.clip(0, working - 1)
-            self._lower = np.floor(centre).astype(np.int64)
-            self._upper = np.minimum(self._lower + 1, working - 1)
-            self._fraction = (centre - self._lower).astype(np.float32)
+            centre = ((np.arange(native) + 0.5) * (working / native) - 0.5).clip(0, working - 1)
+            self._begin = np.floor(centre).astype(np.int64)
+            self._end = np.minimum(self._begin + 2, working)
+            fraction = centre - self._begin
+            weights = np.stack([1 - fraction, fraction], axis=1)
+        # (n, native): weights of the first working pixel that a raster pixel needs, of the second, and so on
+        self._weights = np.ascontiguousarray(weights.T.astype(np.float32))
 
     def needed(self, first: int, last: int) -> tuple[int, int]:
         """Return the half-open range of working pixels that raster pixels ``first`` to ``last`` (excluded) need."""
-        if self._coarser:
-            return int(np.floor(self._edges[first])), int(np.ceil(self._edges[last]))
-        return int(self._lower[first]), int(self._upper[last - 1]) + 1
+        return int(self._begin[first]), int(self._end[last - 1])
+
+    def complete(self, available: int) -> int:
+        """Return the number of raster pixels that the first ``available`` working pixels suffice for."""
+        return int(np.searchsorted(self._end, available, side="right"))
 
     def __call__(self, values: Floats, axis: int, first: int, last: int, offset: int = 0) -> Floats:
         """Return raster pixels ``first`` to ``last`` (excluded) along ``axis``.
+
+        The result does not depend on how a range is divided into calls.
 
         Args:
             values: Working pixels, starting at pixel ``offset`` along ``axis``.
@@ -68,27 +77,19 @@ class Interpolation:
         """
         shape = [1] * values.ndim
         shape[axis] = last - first
-        if self._coarser:
-            return self._means(values, axis, first, last, offset)
-        fraction = self._fraction[first:last].reshape(shape)
-        lower = np.take(values, self._lower[first:last] - offset, axis)
-        upper = np.take(values, self._upper[first:last] - offset, axis)
-        between: Floats = lower + (upper - lower) * fraction
-        return between
+        lower, upper = self.needed(first, last)
+        within: list[slice] = [slice(None)] * values.ndim
+        within[axis] = slice(lower - offset, upper - offset)
+        needed = np.ascontiguousarray(values[tuple(within)])  # once: numpy.take would copy all values each time
+        begin = self._begin[first:last] - lower
 
-    def _means(self, values: Floats, axis: int, first: int, last: int, offset: int) -> Floats:
-        """Return the area means of the working pixels in each raster pixel."""
-        lower, upper = self._edges[first:last], self._edges[first + 1 : last + 1]
-        begin = np.floor(lower).astype(np.int64)
-        shape = [1] * values.ndim
-        shape[axis] = last - first
-        total: npt.NDArray[np.float64] | None = None
-        # The first working pixel of each raster pixel, then the second, and so on: few passes over the smaller array.
-        for number in range(int((np.ceil(upper) - begin).max())):
-            pixel = begin + number
-            weight = (np.minimum(upper, pixel + 1) - np.maximum(lower, pixel)).clip(0) / (upper - lower)
-            taken = np.take(values, np.minimum(pixel - offset, values.shape[axis] - 1), axis)
-            part = taken * weight.reshape(shape)
-            total = part if total is None else np.add(total, part, out=total)
-        means: Floats = (np.zeros(0) if total is None else total).astype(np.float32)
-        return means
+        def weighted(number: int) -> Floats:
+            """Return the weighted working pixels ``number`` after the first ones."""
+            part: Floats = np.take(needed, begin + number, axis, mode="clip")  # beyond the last one the weight is 0
+            part *= self._weights[number, first:last].reshape(shape)
+            return part
+
+        total = weighted(0)
+        for number in range(1, len(self._weights)):
+            total += weighted(number)
+        return total

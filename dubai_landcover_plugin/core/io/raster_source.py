@@ -221,6 +221,25 @@ class RasterSource:
                 else "The file is damaged there: copy it again, or choose an extent without that part.",
             ) from error
 
+    def read_validity(self, window: Window) -> npt.NDArray[np.bool_]:
+        """Return where the raster's own pixels hold data, (H, W) bool; nothing is read where all of them do.
+
+        Args:
+            window: Pixels of the raster.
+
+        Raises:
+            RasterReadError: if a block cannot be decoded.
+        """
+        if self.may_have_gaps:
+            return self.read(window).valid
+        return np.ones((window.height, window.width), bool)
+
+    @property
+    def may_have_gaps(self) -> bool:
+        """Whether pixels may be invalid: nodata values in all bands, a mask, alpha, a palette, or floats."""
+        marks = (all(self._nodata), self._has_mask, self._alphas, self._palette is not None, self.dtype.kind == "f")
+        return any(marks)
+
     def read_sample(self) -> Chip:
         """Read the whole raster, decimated to at most 1024 px a side, for the stretch.
 

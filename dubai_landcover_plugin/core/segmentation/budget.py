@@ -66,9 +66,9 @@ def make_budget(
     lean = memory < _ENGINE + _HEADROOM + tile_row
     readers = 1 if lean else _readers(request.input, plan, source, threads)
     # Block cache: the blocks that one tile row touches and a quarter more, so that none is decoded twice.
-    # The novelty raster reads them once more, through a second dataset with blocks of its own.
+    # The novelty raster reads them once more, resampled runs too where pixels may be invalid, with blocks of their own.
     blocks = source.block_bytes(plan.tiles.window_shape[0] * plan.work.scale[0]) * 5 // 4
-    blocks *= 2 if request.novelty else 1
+    blocks *= 1 + bool(request.novelty) + (source.may_have_gaps and not plan.work.is_native)
     cache = _CACHE[0] if lean else min(max(blocks, _CACHE[0]), _CACHE[1])
     # Queue: windows in flight (bands of 1 or 4 bytes and float32 probabilities), and one tile row of windows read ahead
     # by each reader.
@@ -92,9 +92,7 @@ def _tile_row_bytes(request: SegmentationRequest, plan: Plan, metadata: BundleMe
     maps = 1 + bool(request.confidence) + bool(request.novelty)
     maps += metadata.spec.classes if request.probabilities else 0
     # Rows of raster pixels, 1 byte each: validity and output maps of a tile row, and a row of blocks of each writer.
-    rows = tiles.window_shape[0] * (1 + maps) + BLOCK * maps
+    rows = tiles.window_shape[0] * plan.work.scale[0] * (1 + maps) + BLOCK * maps
     # float32 sums shared by two tile rows, held twice.
     shared = 2 * max(tiles.overlap, tiles.window_shape[0] // 8) * 4 * metadata.spec.classes
-    # Resampled runs also hold a tile row of float32 probabilities, twice.
-    held = 0 if plan.work.is_native else 2 * tiles.window_shape[0] * 4 * metadata.spec.classes
-    return round(tiles.width * (shared + held) + tiles.width * plan.work.scale[1] * rows)
+    return round(tiles.width * shared + tiles.width * plan.work.scale[1] * rows)

@@ -1,31 +1,24 @@
-"""Turns blended probabilities into rows of class ids on the raster's own pixels."""
+"""Turns blended probabilities into rows of class ids. Those of resampled runs: :mod:`.resampled_maps`."""
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.core.grid.grid import Grid
-from dubai_landcover_plugin.core.grid.resampling import Interpolation
 from dubai_landcover_plugin.core.grid.windows import TileGrid, Window
-from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter
 from dubai_landcover_plugin.core.segmentation.blending import FinishedBlock, Floats
 from dubai_landcover_plugin.core.segmentation.journal import Journal
 from dubai_landcover_plugin.core.segmentation.novelty_rows import NoveltyRows
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 
-if TYPE_CHECKING:
-    from dubai_landcover_plugin.core.segmentation.area_of_interest import AreaOfInterest
-
 CONFIDENCE_NODATA = 255
 """Value without data in rasters of confidence and probabilities."""
-_CHUNK_VALUES = 1 << 23  # probabilities resampled at once
 
 Bytes = npt.NDArray[np.uint8]
 Bools = npt.NDArray[np.bool_]
@@ -221,6 +214,46 @@ class ClassMaps(Protocol):
         """Return the first working row that the next row of the raster needs."""
 
 
+class MapRows:
+    """Classes and, where the sink takes them, confidence and probabilities of some rows of the raster, filled in parts.
+
+    Args:
+        height: Number of rows.
+        sink: Receives the rows.
+        classes: Channels K of the probabilities.
+    """
+
+    def __init__(self, height: int, sink: RowSink, classes: int) -> None:
+        self._sink = sink
+        shape, no = (height, sink.grid.width), CONFIDENCE_NODATA
+        self._labels = np.zeros(shape, np.uint8)
+        self._confidence = np.full(shape, no, np.uint8) if sink.with_confidence else None
+        self._percents = np.full((classes, *shape), no, np.uint8) if sink.with_probabilities else None
+
+    def decide(self, decision: ClassDecision, probabilities: Floats, valid: Bools, rows: slice, cols: slice) -> None:
+        """Fill in a part of the rows; parts that are left out have no data.
+
+        Args:
+            decision: Assigns the classes.
+            probabilities: (K, H, W) float32.
+            valid: (H, W) true where the raster has data.
+            rows: The H rows, counted from the first.
+            cols: The W columns.
+        """
+        asked = self._confidence is not None, self._percents is not None
+        self._labels[rows, cols], confidence, percents = decision(probabilities, valid, *asked)
+        if self._confidence is not None and confidence is not None:
+            self._confidence[rows, cols] = confidence
+        if self._percents is not None and percents is not None:
+            self._percents[:, rows, cols] = percents
+
+    def write(self, first: int, last: int) -> None:
+        """Pass rows ``first`` to ``last`` (excluded) on to the sink."""
+        confidence = None if self._confidence is None else self._confidence[first:last]
+        percents = None if self._percents is None else self._percents[:, first:last]
+        self._sink.write_rows(self._labels[first:last], confidence, percents)
+
+
 class NativeMaps:
     """Rows of classes of a run at the raster's own resolution.
 
@@ -233,12 +266,10 @@ class NativeMaps:
     def __init__(self, tiles: TileGrid, decision: ClassDecision, outputs: RowSink) -> None:
         self._decision = decision
         self._outputs = outputs
-        height, width = tiles.window_shape[0], tiles.width
-        self._valid = np.zeros((height, width), bool)  # of the current tile row
-        self._labels = np.zeros((height, width), np.uint8)
-        self._confidence = np.zeros((height, width), np.uint8) if outputs.with_confidence else None
-        shape = (len(decision.scheme.classes), height, width)
-        self._percents = np.zeros(shape, np.uint8) if outputs.with_probabilities else None
+        height = tiles.window_shape[0]
+        self._width = tiles.width
+        self._valid = np.zeros((height, tiles.width), bool)  # of the current tile row
+        self._maps = MapRows(height, outputs, len(decision.scheme.classes))
 
     def set_validity(self, window: Window, valid: Bools) -> None:
         """See :meth:`ClassMaps.set_validity`."""
@@ -246,19 +277,12 @@ class NativeMaps:
 
     def add_block(self, block: FinishedBlock) -> None:
         """See :meth:`ClassMaps.add_block`."""
-        _, rows, cols = block.probabilities.shape
-        area = slice(0, rows), slice(block.col, block.col + cols)
-        asked = self._confidence is not None, self._percents is not None
-        self._labels[area], confidence, percents = self._decision(block.probabilities, self._valid[area], *asked)
-        if self._confidence is not None and confidence is not None:
-            self._confidence[area] = confidence
-        if self._percents is not None and percents is not None:
-            self._percents[(slice(None), *area)] = percents
+        _, height, width = block.probabilities.shape
+        rows, cols = slice(0, height), slice(block.col, block.col + width)
+        self._maps.decide(self._decision, block.probabilities, self._valid[rows, cols], rows, cols)
         first = self._outputs.row - block.row  # first row of the block to write; the rows above are discarded
-        if block.col + cols == self._labels.shape[1] and first < rows:
-            confidence = None if self._confidence is None else self._confidence[first:rows]
-            percents = None if self._percents is None else self._percents[:, first:rows]
-            self._outputs.write_rows(self._labels[first:rows], confidence, percents)
+        if cols.stop == self._width and first < height:
+            self._maps.write(first, height)
 
     def complete_rows(self, available: int) -> int:
         """See :meth:`ClassMaps.complete_rows`."""
@@ -267,96 +291,3 @@ class NativeMaps:
     def first_needed(self) -> int:
         """See :meth:`ClassMaps.first_needed`."""
         return self._outputs.row
-
-
-class ResampledMaps:
-    """Rows of classes of a run at the model's ground sampling distance, resampled to the raster's pixels.
-
-    Args:
-        tiles: The windows over the working pixels.
-        decision: Assigns the classes.
-        outputs: Receives the rows.
-        source: The raster, opened separately to read the validity of its own pixels.
-        area: The polygons outside of which is no data; None: the whole raster.
-    """
-
-    def __init__(
-        self,
-        tiles: TileGrid,
-        decision: ClassDecision,
-        outputs: RowSink,
-        source: RasterSource,
-        area: AreaOfInterest | None = None,
-    ) -> None:
-        self._area = area
-        self._decision = decision
-        self._outputs = outputs
-        self._source = source
-        self._rows = Interpolation(tiles.height, outputs.grid.height)
-        self._cols = Interpolation(tiles.width, outputs.grid.width)
-        self._height = tiles.height
-        classes = len(decision.scheme.classes)
-        self._held = np.zeros((classes, 0, tiles.width), np.float32)  # complete working rows that are still needed
-        self._first = 0  # index of the first held working row
-        self._tile_row = np.zeros((classes, tiles.window_shape[0], tiles.width), np.float32)
-
-    def set_validity(self, window: Window, valid: Bools) -> None:
-        """Ignore the mask of the working pixels: validity is read for the raster's own pixels."""
-
-    def add_block(self, block: FinishedBlock) -> None:
-        """See :meth:`ClassMaps.add_block`."""
-        _, rows, cols = block.probabilities.shape
-        self._tile_row[:, :rows, block.col : block.col + cols] = block.probabilities
-        if block.col + cols == self._tile_row.shape[2]:
-            if not self._held.shape[1]:
-                self._first = block.row
-            self._held = np.concatenate([self._held, self._tile_row[:, :rows]], axis=1)
-            self._write_complete()
-
-    def complete_rows(self, available: int) -> int:
-        """See :meth:`ClassMaps.complete_rows`."""
-        return bisect_right(range(self._rows.native), available, key=lambda row: self._rows.needed(row, row + 1)[1])
-
-    def first_needed(self) -> int:
-        """See :meth:`ClassMaps.first_needed`."""
-        row = self._outputs.row
-        return self._rows.needed(row, row + 1)[0] if row < self._rows.native else self._height
-
-    def _write_complete(self) -> None:
-        """Write all raster rows that the held working rows suffice for, in chunks; drop rows no longer needed."""
-        grid = self._outputs.grid
-        available = self._first + self._held.shape[1]
-        step = max(_CHUNK_VALUES // (self._held.shape[0] * grid.width), 1)
-        while self._outputs.row < grid.height:
-            first = self._outputs.row
-            last = min(first + step, grid.height)
-            while last > first and self._rows.needed(first, last)[1] > available:
-                last -= 1
-            if last == first:
-                break
-            self._write(first, last)
-        if self._outputs.row < grid.height:
-            keep = min(self.first_needed(), available)
-            self._held = self._held[:, keep - self._first :].copy()
-            self._first = keep
-
-    def _write(self, first: int, last: int) -> None:
-        """Resample and write raster rows ``first`` to ``last`` (excluded)."""
-        window = Window(first, 0, last - first, self._outputs.grid.width)
-        wanted = None if self._area is None else self._area.mask(window)
-        if wanted is not None and not wanted.any():
-            nothing = np.zeros((len(self._held), 0, 0), np.float32)
-            self._write_decided(nothing, wanted)
-            return
-        rows = self._rows(self._held, 1, first, last, self._first)
-        probabilities = self._cols(rows, 2, 0, self._cols.native)
-        # Next to windows without data the interpolation mixes in zeros: dividing by the sum normalizes again.
-        total = probabilities.sum(axis=0)
-        probabilities /= np.maximum(total, 1e-6)
-        valid = self._source.read(window).valid & (total > 1e-6)
-        valid = valid if wanted is None else valid & wanted
-        self._write_decided(probabilities, valid)
-
-    def _write_decided(self, probabilities: Floats, valid: Bools) -> None:
-        outputs = self._outputs
-        outputs.write_rows(*self._decision(probabilities, valid, outputs.with_confidence, outputs.with_probabilities))

@@ -22,11 +22,11 @@ from dubai_landcover_plugin.core.segmentation.class_rows import (
     ClassDecision,
     ClassMaps,
     NativeMaps,
-    ResampledMaps,
     RowSink,
 )
 from dubai_landcover_plugin.core.segmentation.pipeline import Pipeline
 from dubai_landcover_plugin.core.segmentation.plan import Plan, make_plan
+from dubai_landcover_plugin.core.segmentation.resampled_maps import ResampledMaps
 from dubai_landcover_plugin.core.segmentation.series import Series
 from dubai_landcover_plugin.core.segmentation.window_reader import WindowReader, sample_windows
 from dubai_landcover_plugin.protocol.monitor import Monitor
