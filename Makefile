@@ -2,7 +2,7 @@
 # Paths are relative throughout, so that the folder may have any name.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test faults lint docs package bench options translations qt6 lock clean
+.PHONY: help setup demo test test-qgis-versions faults lint docs package bench options translations qt6 lock clean
 
 PY := .venv/bin/python
 QGIS_ENV := QT_QPA_PLATFORM=offscreen
@@ -15,6 +15,7 @@ help:
 	@echo "make demo                  install what is missing, segment a synthetic town in QGIS, show the result"
 	@echo "make demo RASTER=own.tif   the same with a raster of your own"
 	@echo "make test                  install what is missing, run all tests"
+	@echo "make test-qgis-versions    the QGIS tests with other versions of QGIS (VERSIONS=\"3.34 3.40 3.44\", as root)"
 	@echo "make faults                kills, full disks, damaged files, unusual inputs, random sequences: about an hour"
 	@echo "make lint                  ruff, mypy, bandit, detect-secrets, vermin"
 	@echo "make docs                  the site of the documentation, in build/site"
@@ -24,7 +25,7 @@ help:
 	@echo "make options               write docs/options.md from the requests"
 	@echo "make translations          collect the texts to translate, compile the catalogues"
 	@echo "make qt6                   look up what the plugin uses of Qt in Qt 6"
-	@echo "make landcover-wheels      a folder from which the engine is set up without a network (PYTHON=3.12 TORCH=1)"
+	@echo "make landcover-wheels      a folder from which the engine is set up without a network (PYTHON=3.12 FORMATS=1 TORCH=1)"
 	@echo "make lock                  raise the versions in requirements/"
 	@echo "make clean                 remove what these commands made, environments included"
 
@@ -46,6 +47,10 @@ test: setup package
 	echo "==> Engine tests"; $(PY) -m pytest -q || failed=1; \
 	echo "==> QGIS tests"; $(QGIS_ENV) .venv-qgis/bin/python -m pytest -q || failed=1; \
 	exit $$failed
+
+# As root, with debootstrap. PYTEST="tests/gui -k panel" limits the tests.
+test-qgis-versions: setup package
+	@.ci/qgis_versions.sh $(or $(FOLDER),build/qgis-versions) $(or $(VERSIONS),3.34 3.40 3.44)
 
 # Trials run in as many processes as there are processors, each on one thread.
 faults: setup package
@@ -92,7 +97,9 @@ translations:
 # For this system, and the Python that the computers have.
 landcover-wheels:
 	@.ci/setup.sh engine
-	@.ci/wheels.sh build/landcover-wheels $(or $(PYTHON),3.12) $(if $(TORCH),requirements/torch-cpu.txt)
+	@.ci/wheels.sh build/landcover-wheels $(or $(PYTHON),3.12) \
+		$(if $(FORMATS)$(TORCH),requirements/formats.txt) \
+		$(if $(TORCH),requirements/training.txt requirements/torch-cpu.txt)
 
 lock:
 	@.ci/setup.sh engine

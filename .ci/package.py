@@ -20,6 +20,7 @@ BUILD = ROOT / "build"
 FOLDERS = (NAME, "resources", "training")
 FILES = (
     "requirements/engine.txt",
+    "requirements/formats.txt",
     "requirements/torch.txt",
     "requirements/torch-cpu.txt",
     "requirements/training.txt",

@@ -20,9 +20,14 @@ apt_install() {
     done
     [ -n "$missing" ] || return 0
     say "Installing with apt, $reason:$missing"
-    as_root apt-get update -qq
+    # Another apt may hold the lists; for dpkg's own lock apt has an option.
+    until as_root apt-get update -qq; do
+        tries=$((${tries:-0} + 1))
+        [ "$tries" -lt 30 ] || { say "apt-get update failed 30 times."; exit 1; }
+        sleep 10
+    done
     # shellcheck disable=SC2086
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >/dev/null
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=600 install -y -qq --no-install-recommends $missing >/dev/null
 }
 
 # fresh STAMP FILE...: whether STAMP was written for these very files.
@@ -92,7 +97,7 @@ run_uv() {
 }
 
 install_engine() {
-    locks="requirements/engine.txt requirements/torch-cpu.txt requirements/torch.txt requirements/training.txt requirements/cluster.txt requirements/dev.txt requirements/docs.txt"
+    locks="requirements/engine.txt requirements/formats.txt requirements/torch-cpu.txt requirements/torch.txt requirements/training.txt requirements/cluster.txt requirements/dev.txt requirements/docs.txt"
     # shellcheck disable=SC2086
     fresh .venv/installed $locks && return 0
     install_uv
@@ -104,8 +109,8 @@ install_engine() {
     choose_torch
     say "Installing the locked engine, training, test and documentation packages into .venv"
     # shellcheck disable=SC2086
-    run_uv pip install --quiet --require-hashes $backend -r requirements/engine.txt -r $torch \
-        -r requirements/training.txt -r requirements/cluster.txt -r requirements/dev.txt -r requirements/docs.txt
+    run_uv pip install --quiet --require-hashes $backend -r requirements/engine.txt -r requirements/formats.txt \
+        -r $torch -r requirements/training.txt -r requirements/cluster.txt -r requirements/dev.txt -r requirements/docs.txt
     # shellcheck disable=SC2086
     cat $locks | cksum >.venv/installed
 }

@@ -100,6 +100,7 @@ def test_this_plugin_can_be_published(tmp_path):
         "core/segmentation/segment.py",
         "resources/models/dubai.safetensors",
         "requirements/engine.txt",
+        "requirements/formats.txt",
         "requirements/training.txt",
         "training/tasks/train.py",
         *(f"core/html/templates/{path.name}" for path in TEMPLATES),
@@ -124,7 +125,9 @@ def pins(name: str) -> dict[str, list[str]]:
     return {line.split(" ")[0]: re.findall(r"--hash=sha256:([0-9a-f]{64})\b", line) for line in lines}
 
 
-@pytest.mark.parametrize("name", ["engine", "torch", "torch-cpu", "training", "cluster", "dev", "docs", "qgis-test"])
+@pytest.mark.parametrize(
+    "name", ["engine", "formats", "torch", "torch-cpu", "training", "cluster", "dev", "docs", "qgis-test"]
+)
 def test_every_requirement_is_pinned_with_hashes(name):
     found = pins(name)
     assert found
@@ -136,10 +139,11 @@ def test_every_requirement_is_pinned_with_hashes(name):
 
 def test_torch_comes_from_one_file_of_its_own():
     names = {
-        file: {pin.split("==")[0] for pin in pins(file)} for file in ("engine", "torch", "torch-cpu", "training", "dev")
+        file: {pin.split("==")[0] for pin in pins(file)}
+        for file in ("engine", "formats", "torch", "torch-cpu", "training", "dev")
     }
     assert names["torch-cpu"] == {"torch"} <= names["torch"]
-    for file in ("engine", "training", "dev"):
+    for file in ("engine", "formats", "training", "dev"):
         assert not [
             name for name in names[file] if name.startswith(("torch-", "nvidia", "cuda", "triton")) or name == "torch"
         ]

@@ -30,10 +30,13 @@ from dubai_landcover_plugin.runner.downloads import fetch
 from dubai_landcover_plugin.runner.installer import (
     CPU_TORCH,
     CUDA_TORCH,
-    NO_TORCH,
+    FORMATS,
+    KINDS,
+    STANDARD,
     SetUp,
+    adds_to_engine,
     install_engine,
-    installed_torch,
+    installed_kind,
     is_outdated,
 )
 from dubai_landcover_plugin.runner.interpreter import engine_folder, installed_engine
@@ -63,7 +66,11 @@ class EngineDialog(QDialog):
         self._step = _wrapped()
         self._kind = QComboBox()
         for value, text in (
-            (NO_TORCH, tr("Standard: the shipped models and all tools (290 MB to download, 0.9 GB on disk)")),
+            (STANDARD, tr("Standard: the shipped models and all tools (200 MB to download, 0.6 GB on disk)")),
+            (
+                FORMATS,
+                tr("More formats: also GeoParquet, FlatGeobuf and ONNX Runtime (280 MB to download, 0.8 GB on disk)"),
+            ),
             (
                 CPU_TORCH,
                 tr(
@@ -156,23 +163,20 @@ class EngineDialog(QDialog):
         outdated = is_outdated(data_folder(), requirements_folder())
         self._set_up.setText(tr("Update") if outdated else tr("Set up"))
         if not self.is_busy:
-            self._kind.setCurrentIndex(max(self._kind.findData(self._present_torch()), self._kind.currentIndex()))
+            self._kind.setCurrentIndex(max(KINDS.index(installed_kind(data_folder())), self._kind.currentIndex()))
         if not outdated:
             return ""
         return "<br>" + tr("This version of the plugin comes with other versions of its libraries: press Update.")
-
-    def _present_torch(self) -> str:
-        return installed_torch(data_folder()) if installed_engine(data_folder()) is not None else NO_TORCH
 
     def _start_set_up(self) -> None:
         self._begin_set_up(None)
 
     def _begin_set_up(self, wheels: Path | None) -> None:
-        base, requirements, torch = data_folder(), requirements_folder(), self._kind.currentData()
-        adds = torch and not self._present_torch() and not is_outdated(base, requirements)
+        base, requirements, kind = data_folder(), requirements_folder(), self._kind.currentData()
+        adds = adds_to_engine(base, requirements, kind)
         if installed_engine(base) is not None and not adds and not self._is_confirmed():
             return
-        wanted = SetUp(torch, wheels, fetch, profile_folder())
+        wanted = SetUp(kind, wheels, fetch, profile_folder())
         self._start(
             tr("Set up the land-cover engine"), lambda monitor: install_engine(base, requirements, monitor, wanted)
         )

@@ -27,8 +27,9 @@ def missing_packages(error: ModuleNotFoundError) -> EngineError:
         error: What Python said.
     """
     folders = (_PLUGIN / "requirements", _PLUGIN.parent / "requirements")
-    locked = next((path for folder in folders if (path := folder / "training.txt").is_file()), None)
-    what = f'-r "{locked}"' if locked else "dubai-landcover[training]"
+    locked = next((folder for folder in folders if (folder / "training.txt").is_file()), None)
+    names = ("formats.txt", "training.txt")
+    what = " ".join(f'-r "{locked / name}"' for name in names) if locked else "dubai-landcover[training]"
     return EngineError(
         f"Training needs the package {(error.name or str(error)).partition('.')[0]}, which the engine does not have.",
         "Set up the engine with training (Plugins > Dubai Land Cover > Set up the engine…), or install its packages: "

@@ -37,11 +37,13 @@ from dubai_landcover_plugin.runner.set_up_causes import cause_of
 from dubai_landcover_plugin.runner.uv_program import Fetch, uv_program
 from dubai_landcover_plugin.runner.worker_process import END, WorkerProcess
 
-NEEDED_MB, NEEDED_WITH_TORCH_MB, NEEDED_WITH_CUDA_MB = 1500, 3000, 9000
-"""Free space for a set-up, with the packages that are kept for the next one."""
-NO_TORCH, CPU_TORCH, CUDA_TORCH = "", "cpu", "cuda"
+STANDARD, FORMATS, CPU_TORCH, CUDA_TORCH = "standard", "formats", "cpu", "cuda"
+"""What an engine can be: each has what those before it have."""
+KINDS = (STANDARD, FORMATS, CPU_TORCH, CUDA_TORCH)
+NEEDED_MB = {STANDARD: 1200, FORMATS: 1700, CPU_TORCH: 3000, CUDA_TORCH: 9000}
+"""Free space for a set-up, with the packages that it fetches."""
 _PARTS = 100  # progress steps of each step
-_LOCKS = ("engine.txt", "training.txt", "torch-cpu.txt", "torch.txt")
+_LOCKS = ("engine.txt", "formats.txt", "training.txt", "torch-cpu.txt", "torch.txt")
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,14 @@ class SetUp:
     """What a set-up installs, and from where.
 
     Args:
-        torch: Build of PyTorch: empty for none, ``cpu`` or ``cuda``.
+        kind: One of :data:`KINDS`: the engine that the shipped models and all tools need, with more formats, or also
+            with training and PyTorch in its build for CPUs or for NVIDIA graphics cards.
         wheels: Folder with all wheels; None for the package index.
         fetch: Fetches uv where it is not installed; None takes what the computer has.
         earlier_folder: Folder in which earlier versions of the plugin put the engine; it is removed from there.
     """
 
-    torch: str = NO_TORCH
+    kind: str = STANDARD
     wheels: Path | None = None
     fetch: Fetch | None = None
     earlier_folder: str | Path | None = None
@@ -63,7 +66,7 @@ class SetUp:
     def environment(self, folder: Path) -> dict[str, str]:
         """Return the environment variables of the installing programs; what they keep is beside the engine."""
         own = {
-            "UV_CACHE_DIR": str(folder.parent / "cache"),
+            "UV_CACHE_DIR": str(own_cache(folder)),
             "UV_PYTHON_INSTALL_DIR": str(folder.parent / "python"),
         }
         found = {**own, **installer_environment()}
@@ -79,7 +82,7 @@ class SetUp:
 
 
 def install_engine(base: str | Path, requirements: Path, monitor: Monitor, set_up: SetUp | None = None) -> Path:
-    """Build a new environment for the engine, or add PyTorch to the present one, and return its interpreter.
+    """Build a new environment for the engine, or add to the present one, and return its interpreter.
 
     A new one is built and tested beside the one in use, which is replaced by the mark of the new one, written last, and
     then removed. Until then, and if anything fails, the earlier one works as before.
@@ -88,7 +91,7 @@ def install_engine(base: str | Path, requirements: Path, monitor: Monitor, set_u
         base: Folder of the user's local application data.
         requirements: Folder of the locked requirement files.
         monitor: Receives progress and the output of each step; may cancel.
-        set_up: What to install; None for the engine without PyTorch.
+        set_up: What to install; None for the standard engine.
 
     Raises:
         EngineSetupError: if a step fails, or another QGIS is setting up the engine; an unfinished environment is
@@ -100,9 +103,16 @@ def install_engine(base: str | Path, requirements: Path, monitor: Monitor, set_u
     first.parent.mkdir(parents=True, exist_ok=True)
     with _locked(first.parent):
         in_use = installed_engine(base)
-        if in_use is not None and set_up.torch and not installed_torch(base) and not is_outdated(base, requirements):
-            return _add_torch(in_use, requirements, monitor, set_up)
+        if in_use is not None and adds_to_engine(base, requirements, set_up.kind):
+            return _add(in_use, installed_kind(base), requirements, monitor, set_up)
         return _build(base, in_use, requirements, monitor, set_up)
+
+
+def adds_to_engine(base: str | Path, requirements: Path, kind: str) -> bool:
+    """Return whether the environment in use only lacks packages of a kind, so that no new one is built."""
+    present = installed_kind(base)
+    can_grow = present in (STANDARD, FORMATS) and KINDS.index(kind) > KINDS.index(present)
+    return can_grow and not is_outdated(base, requirements)
 
 
 def _build(base: str | Path, in_use: Path | None, requirements: Path, monitor: Monitor, set_up: SetUp) -> Path:
@@ -111,7 +121,7 @@ def _build(base: str | Path, in_use: Path | None, requirements: Path, monitor: M
         if unfinished != in_use:
             _remove(unfinished)
     folder = _free_folder(base)
-    _check_space(folder, NEEDED_WITH_TORCH_MB if set_up.torch else NEEDED_MB)
+    _check_space(folder, NEEDED_MB[CPU_TORCH if set_up.kind == CUDA_TORCH else set_up.kind])
     tool = find_installer(monitor, _uv_of(set_up, requirements, folder, monitor))
     environment = set_up.environment(folder)
     redirection = uv_redirection(environment) if tool.uv else ""
@@ -119,18 +129,13 @@ def _build(base: str | Path, in_use: Path | None, requirements: Path, monitor: M
         raise EngineSetupError(
             f"uv would install the packages elsewhere: {redirection}.", "Remove that setting, then try again."
         )
-    steps = _Steps(monitor, environment, 4 if set_up.torch else 3)
+    steps = _Steps(monitor, environment, 3 + len(_additions(STANDARD, set_up.kind)))
     try:
         steps.run("Creating the environment", tool.make_environment(folder))
         offline = without_index(environment)
         steps.run("Installing the engine's libraries", tool.install(folder, [requirements / "engine.txt"], offline))
-        if set_up.torch:
-            steps.begin("Installing PyTorch and training")
-            _install_torch(tool, folder, requirements, steps, set_up)
-        python = environment_python(folder)
-        steps.run("Checking", [str(python), "-I", "-c", _imports(set_up.torch)])
-        raise_if_cancelled(monitor)
-        _write_mark(folder, _mark(python, tool, requirements, set_up.torch))
+        _trim(folder)
+        python = _complete(folder, STANDARD, tool, requirements, steps, set_up)
     except BaseException:
         _remove(folder)
         raise
@@ -139,23 +144,62 @@ def _build(base: str | Path, in_use: Path | None, requirements: Path, monitor: M
     return python
 
 
-def _add_torch(folder: Path, requirements: Path, monitor: Monitor, set_up: SetUp) -> Path:
-    """Add PyTorch to the environment in use; it works as before if that fails."""
-    _check_space(folder, NEEDED_WITH_TORCH_MB - NEEDED_MB)
+def _add(folder: Path, present: str, requirements: Path, monitor: Monitor, set_up: SetUp) -> Path:
+    """Add packages to the environment in use; it works as before if that fails."""
+    _check_space(folder, NEEDED_MB[CPU_TORCH if set_up.kind == CUDA_TORCH else set_up.kind] - NEEDED_MB[present])
     tool = find_installer(monitor, _uv_of(set_up, requirements, folder, monitor))
-    steps = _Steps(monitor, set_up.environment(folder), 2)
-    steps.begin("Installing PyTorch and training")
-    _install_torch(tool, folder, requirements, steps, set_up)
-    python = environment_python(folder)
-    steps.run("Checking", [str(python), "-I", "-c", _imports(set_up.torch)])
-    _write_mark(folder, _mark(python, tool, requirements, set_up.torch))
+    steps = _Steps(monitor, set_up.environment(folder), 1 + len(_additions(present, set_up.kind)))
+    python = _complete(folder, present, tool, requirements, steps, set_up)
     steps.finish()
     return python
 
 
-def _imports(torch: str) -> str:
+def _additions(present: str, kind: str) -> list[str]:
+    """Return what is added to an engine to make it one of another kind."""
+    later = KINDS[KINDS.index(present) + 1 : KINDS.index(kind) + 1]
+    return [one for one in (FORMATS, CPU_TORCH) if one in later]
+
+
+def _complete(folder: Path, present: str, tool: Installer, requirements: Path, steps: _Steps, set_up: SetUp) -> Path:
+    """Add what an environment lacks, test it, make it the one in use, and return its interpreter."""
+    for addition in _additions(present, set_up.kind):
+        if addition == FORMATS:
+            files = [requirements / "engine.txt", requirements / "formats.txt"]
+            steps.run("Installing more formats", tool.install(folder, files, without_index(steps.environment)))
+        else:
+            steps.begin("Installing PyTorch and training")
+            _install_torch(tool, folder, requirements, steps, set_up)
+    python = environment_python(folder)
+    steps.run("Checking", [str(python), "-I", "-c", _imports(set_up.kind)])
+    raise_if_cancelled(steps.monitor)
+    _write_mark(folder, _mark(python, tool, requirements, set_up.kind))
+    for fetched in (own_cache(folder), own_tools(folder)):
+        shutil.rmtree(fetched, ignore_errors=True)
+    return python
+
+
+def own_cache(folder: Path) -> Path:
+    """Return the folder in which uv keeps packages until the set-up is complete; a failed one fetches them once."""
+    return folder.parent / "cache"
+
+
+def own_tools(folder: Path) -> Path:
+    """Return the folder in which the set-up puts uv until it is complete."""
+    return folder.parent / "tools"
+
+
+def _trim(folder: Path) -> None:
+    """Remove the tests of the engine's packages and their headers for compilers: some 30 MB that no run needs."""
+    for path in sorted(folder.rglob("site-packages/*/**")):
+        if path.name in ("tests", "include"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _imports(kind: str) -> str:
     """Return the program that tests an environment."""
-    return "import numpy, openvino, pyogrio, rasterio, safetensors, shapely" + (", torch" if torch else "")
+    packages = "nanoarrow, numpy, openvino, pyogrio, rasterio, safetensors, shapely"
+    formats = ", pyarrow, onnxruntime" if kind != STANDARD else ""
+    return f"import {packages}{formats}" + (", torch" if kind in (CPU_TORCH, CUDA_TORCH) else "")
 
 
 def _uv_of(set_up: SetUp, requirements: Path, folder: Path, monitor: Monitor) -> Callable[[], str]:
@@ -164,15 +208,13 @@ def _uv_of(set_up: SetUp, requirements: Path, folder: Path, monitor: Monitor) ->
     def found() -> str:
         if set_up.fetch is None:
             return ""
-        return uv_program(folder.parent / "tools", requirements, set_up.fetch, monitor, set_up.wheels)
+        return uv_program(own_tools(folder), requirements, set_up.fetch, monitor, set_up.wheels)
 
     return found
 
 
-def _mark(python: Path, tool: Installer, requirements: Path, torch: str) -> dict[str, str]:
-    return {
-        "python": str(python), "installer": tool.uv or "pip", "lock": lock_hash(requirements), "torch": torch or "none",
-    }  # fmt: skip
+def _mark(python: Path, tool: Installer, requirements: Path, kind: str) -> dict[str, str]:
+    return {"python": str(python), "installer": tool.uv or "pip", "lock": lock_hash(requirements), "kind": kind}
 
 
 @contextmanager
@@ -193,10 +235,14 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def installed_torch(base: str | Path) -> str:
-    """Return the build of PyTorch in the environment in use: ``cpu``, ``cuda``, or empty for none."""
-    torch = _read_mark(base).get("torch", CPU_TORCH)  # earlier versions of the plugin always installed it
-    return "" if torch == "none" else torch
+def installed_kind(base: str | Path) -> str:
+    """Return the kind of the environment in use, one of :data:`KINDS`; :data:`STANDARD` if there is none."""
+    mark = _read_mark(base)
+    if not mark:
+        return STANDARD
+    # Earlier versions of the plugin always installed PyTorch, later ones always more formats.
+    kind = mark.get("kind") or {"none": FORMATS}.get(mark.get("torch", CPU_TORCH), mark.get("torch", CPU_TORCH))
+    return kind if kind in KINDS else STANDARD
 
 
 def lock_hash(requirements: Path) -> str:
@@ -261,9 +307,9 @@ def _remove_earlier(in_use: Path | None, earlier_folder: str | Path | None, moni
 def _install_torch(tool: Installer, folder: Path, requirements: Path, steps: _Steps, set_up: SetUp) -> None:
     """Install PyTorch and the packages of training: the CPU build if it is wanted and available, else that of PyPI."""
     # Each file has only the hashes that those before it lack.
-    shared = [requirements / "engine.txt", requirements / "training.txt"]
+    shared = [requirements / name for name in ("engine.txt", "formats.txt", "training.txt")]
     offline = without_index(steps.environment)
-    if set_up.torch == CPU_TORCH and sys.platform != "darwin":
+    if set_up.kind == CPU_TORCH and sys.platform != "darwin":
         for attempt, cpu_index in _torch_attempts(tool, folder):
             try:
                 steps.command(attempt.install(folder, [*shared, requirements / "torch-cpu.txt"], offline, cpu_index))
@@ -272,7 +318,7 @@ def _install_torch(tool: Installer, folder: Path, requirements: Path, steps: _St
                 continue
         steps.monitor.log("warning", "The CPU build of PyTorch is not available; installing the larger one from PyPI.")
     if sys.platform == "linux":
-        _check_space(folder, NEEDED_WITH_CUDA_MB)
+        _check_space(folder, NEEDED_MB[CUDA_TORCH])
     steps.command(tool.install(folder, [*shared, requirements / "torch.txt"], offline))
 
 

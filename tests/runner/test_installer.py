@@ -18,10 +18,12 @@ from dubai_landcover_plugin.runner.errors import EngineMissingError, EngineSetup
 from dubai_landcover_plugin.runner.installer import (
     CPU_TORCH,
     CUDA_TORCH,
-    NO_TORCH,
+    FORMATS,
+    KINDS,
+    STANDARD,
     SetUp,
     install_engine,
-    installed_torch,
+    installed_kind,
     is_outdated,
 )
 from dubai_landcover_plugin.runner.interpreter import (
@@ -67,15 +69,14 @@ def build(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     monitor: RecordingMonitor | None = None,
-    torch: str = CPU_TORCH,
+    kind: str = CPU_TORCH,
     **broken: str,
 ) -> Path:
     program = fake_program(tmp_path / "programs" / "python", **broken)
     monkeypatch.setattr(installer, "find_installer", lambda *_: Installer("", str(program)))
-    monkeypatch.setattr(installer, "NEEDED_MB", 1)
-    monkeypatch.setattr(installer, "NEEDED_WITH_TORCH_MB", 2)
+    monkeypatch.setattr(installer, "NEEDED_MB", dict.fromkeys(KINDS, 1))
     monkeypatch.setattr("shutil.which", lambda _: None)
-    return install_engine(tmp_path / "profile", REQUIREMENTS, monitor or RecordingMonitor(), SetUp(torch))
+    return install_engine(tmp_path / "profile", REQUIREMENTS, monitor or RecordingMonitor(), SetUp(kind))
 
 
 def steps(monitor: RecordingMonitor) -> list[str]:
@@ -85,31 +86,63 @@ def steps(monitor: RecordingMonitor) -> list[str]:
 def test_a_build_takes_the_small_torch_and_is_found_afterwards(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monitor = RecordingMonitor()
     python = build(tmp_path, monkeypatch, monitor)
-    assert steps(monitor)[:3] == ["venv", "engine.txt", "torch-cpu.txt"]
+    assert steps(monitor)[:4] == ["venv", "engine.txt", "formats.txt", "torch-cpu.txt"]
     assert "torch.txt" not in steps(monitor)
     found = find_interpreter("", tmp_path / "profile", {})
     assert (found.path, found.origin) == (str(python), "the set-up")
     assert json.loads((engine_folder(tmp_path / "profile") / COMPLETE_MARK).read_text())["python"] == str(python)
-    assert monitor.progress[-1][:2] == (400, 400)
+    assert monitor.progress[-1][:2] == (500, 500)
 
 
-def test_the_standard_engine_has_no_torch_and_gets_it_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_the_standard_engine_has_no_more_than_it_needs_and_grows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monitor, profile = RecordingMonitor(), tmp_path / "profile"
-    python = build(tmp_path, monkeypatch, monitor, NO_TORCH)
-    assert not any("torch" in step for step in steps(monitor) if step.endswith(".txt"))
-    assert installed_torch(profile) == ""
+    python = build(tmp_path, monkeypatch, monitor, STANDARD)
+    assert [step for step in steps(monitor) if step.endswith(".txt")] == ["engine.txt"]
+    assert installed_kind(profile) == STANDARD
     assert not is_outdated(profile, REQUIREMENTS)
     fake_program(python, failing="torch.txt")
-    monkeypatch.setattr(installer, "NEEDED_WITH_CUDA_MB", 1)
     with pytest.raises(EngineSetupError):
-        build(tmp_path, monkeypatch, torch=CUDA_TORCH)
-    assert (find_interpreter("", profile, {}).path, installed_torch(profile)) == (str(python), "")
+        build(tmp_path, monkeypatch, kind=CUDA_TORCH)
+    assert (find_interpreter("", profile, {}).path, installed_kind(profile)) == (str(python), STANDARD)
     fake_program(python)
-    monitor = RecordingMonitor()
-    assert build(tmp_path, monkeypatch, monitor, CPU_TORCH) == python
-    assert steps(monitor)[:1] == ["torch-cpu.txt"]
-    assert installed_torch(profile) == CPU_TORCH
+    for kind, added in ((FORMATS, "formats.txt"), (CPU_TORCH, "torch-cpu.txt")):
+        monitor = RecordingMonitor()
+        assert build(tmp_path, monkeypatch, monitor, kind) == python
+        assert [step for step in steps(monitor) if step.endswith(".txt")] == [added]
+        assert installed_kind(profile) == kind
     assert [path.name for path in engine_folders(profile)] == ["engine"]
+
+
+@pytest.mark.parametrize(
+    ("mark", "kind"),
+    [({"torch": "none"}, FORMATS), ({"torch": "cuda"}, CUDA_TORCH), ({}, CPU_TORCH), ({"kind": "more"}, STANDARD)],
+)
+def test_engines_of_earlier_versions_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: dict[str, str], kind: str
+):
+    build(tmp_path, monkeypatch, kind=STANDARD)
+    (engine_folder(tmp_path / "profile") / COMPLETE_MARK).write_text(json.dumps({"python": "x", **mark}))
+    assert installed_kind(tmp_path / "profile") == kind
+
+
+def test_what_no_run_needs_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    base = tmp_path / "profile"
+    packages = engine_folder(base) / "lib" / "python3.12" / "site-packages"
+    kept, removed = packages / "numpy" / "testing", [packages / "numpy" / "core" / "tests", packages / "ov" / "include"]
+    for folder in (engine_folder(base).parent / "cache", engine_folder(base).parent / "tools"):
+        folder.mkdir(parents=True)
+
+    def make(steps: object, command: list[str]) -> None:
+        if "venv" in command:
+            for folder in (kept, *removed):
+                folder.mkdir(parents=True)
+                (folder / "a.py").touch()
+
+    monkeypatch.setattr(installer._Steps, "command", make)
+    build(tmp_path, monkeypatch, kind=STANDARD)
+    assert (kept / "a.py").is_file()
+    assert not any(folder.exists() for folder in removed)
+    assert sorted(path.name for path in engine_folder(base).parent.iterdir()) == ["engine", "set-up.lock"]
 
 
 def test_a_second_set_up_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -144,9 +177,8 @@ def test_what_programs_keep_is_beside_the_engine(tmp_path: Path, monkeypatch: py
 
 def test_without_a_small_torch_the_large_one_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monitor = RecordingMonitor()
-    monkeypatch.setattr(installer, "NEEDED_WITH_CUDA_MB", 1)
     build(tmp_path, monkeypatch, monitor, failing="torch-cpu.txt")
-    assert steps(monitor)[:4] == ["venv", "engine.txt", "torch-cpu.txt", "torch.txt"]
+    assert steps(monitor)[:5] == ["venv", "engine.txt", "formats.txt", "torch-cpu.txt", "torch.txt"]
 
 
 def test_a_uv_in_the_environment_looks_further_for_the_small_torch(tmp_path: Path):
@@ -176,15 +208,13 @@ def test_cancel_ends_the_build_and_leaves_nothing(tmp_path: Path, monkeypatch: p
 
 def test_a_full_disk_is_noticed_before_the_old_engine_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     python = build(tmp_path, monkeypatch)
-    monkeypatch.setattr(installer, "NEEDED_MB", 10**12)
+    monkeypatch.setattr(installer, "NEEDED_MB", dict.fromkeys(KINDS, 10**12))
     with pytest.raises(EngineSetupError, match="MB free"):
         install_engine(tmp_path / "profile", REQUIREMENTS, RecordingMonitor())
     assert python.is_file()
 
 
-@pytest.mark.parametrize(
-    "failing", ["venv", "engine.txt", "import numpy, openvino, pyogrio, rasterio, safetensors, shapely, torch"]
-)
+@pytest.mark.parametrize("failing", ["venv", "engine.txt", "formats.txt", installer._imports(CPU_TORCH)])
 def test_a_set_up_that_fails_leaves_the_earlier_engine_working(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: str
 ):
@@ -247,7 +277,7 @@ def test_a_newer_lock_makes_the_engine_outdated(tmp_path: Path, monkeypatch: pyt
 
 
 def test_every_locked_file_that_is_installed_ships():
-    for name in ("engine.txt", "training.txt", "torch-cpu.txt", "torch.txt", "uv.txt"):
+    for name in ("engine.txt", "formats.txt", "training.txt", "torch-cpu.txt", "torch.txt", "uv.txt"):
         text = (REQUIREMENTS / name).read_text()
         assert "--hash=sha256:" in text, name
 

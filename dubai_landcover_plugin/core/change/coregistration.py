@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
-from skimage.registration import phase_cross_correlation
 
 from dubai_landcover_plugin.core.change.change_codes import Indices
+from dubai_landcover_plugin.core.change.registration import register
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
 
@@ -79,10 +79,6 @@ def estimate_shift(read: ReadPair, grid: Grid) -> Shift | None:
 
     Returns:
         The shift; None if there are too few edges or the windows do not agree.
-
-    Source:
-        Guizar-Sicairos, Thurman & Fienup 2008, Efficient subpixel image registration algorithms,
-        https://doi.org/10.1364/OL.33.000156
     """
     found = [offset for window in _sample_windows(grid) if (offset := _register(*read(window))) is not None]
     if not found:
@@ -129,13 +125,8 @@ def _register(earlier: Indices, later: Indices) -> tuple[npt.NDArray[np.float64]
     if min(first.sum(), second.sum()) < _MIN_EDGES:
         return None
     smoothed = [gaussian_filter(edges, 1.0) for edges in (first, second)]
-    offset, error, _ = phase_cross_correlation(
-        smoothed[0] - smoothed[0].mean(),
-        smoothed[1] - smoothed[1].mean(),
-        upsample_factor=_UPSAMPLING,
-        normalization=None,
-    )
-    return -np.asarray(offset, np.float64), float(error)
+    offset, error = register(smoothed[0] - smoothed[0].mean(), smoothed[1] - smoothed[1].mean(), _UPSAMPLING)
+    return -offset, error
 
 
 def _edges(indices: Indices, valid: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

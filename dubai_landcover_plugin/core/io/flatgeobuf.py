@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from dubai_landcover_plugin.core.io import ogr
+from dubai_landcover_plugin.core.io.arrow_batches import open_batches
 
 _BATCH = 10_000  # features in memory at a time
 _PREFIX = 8  # bytes before the size of the header
@@ -97,11 +97,11 @@ class _Tree:
         index, expected = 0, 0
         with (
             self._path.open("rb") as stream,
-            ogr.open_arrow(str(self._path), use_pyarrow=True, batch_size=_BATCH) as (meta, batches),
+            open_batches(str(self._path), _BATCH) as (_, batches),
         ):
             for batch in batches:
-                leaves = self._nodes(begin + index, len(batch))
-                shapes = shapely.from_wkb(batch.column(meta["geometry_name"] or "wkb_geometry").to_pylist())
+                leaves = self._nodes(begin + index, batch.count)
+                shapes = shapely.from_wkb(batch.wkb)
                 if not np.array_equal(leaves["bounds"], shapely.bounds(shapes)):
                     return False
                 for offset in leaves["offset"].tolist():
@@ -109,5 +109,5 @@ class _Tree:
                         return False
                     stream.seek(features + offset)
                     expected += 4 + int.from_bytes(stream.read(4), "little")
-                index += len(batch)
+                index += batch.count
         return index == count and features + expected == self._path.stat().st_size

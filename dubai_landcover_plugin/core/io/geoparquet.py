@@ -30,8 +30,8 @@ def load_pyarrow() -> Any:
         return importlib.import_module("pyarrow")
     except ImportError as error:
         raise OutputError(
-            "GeoParquet needs the package pyarrow, which is not installed.",
-            "Install it beside the engine (pip install pyarrow), or choose another format.",
+            "GeoParquet and FlatGeobuf need the package pyarrow, which the engine does not have.",
+            "Add more formats in Set up the engine… (or pip install pyarrow), or choose another format.",
         ) from error
 
 

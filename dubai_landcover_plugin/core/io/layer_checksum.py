@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import shapely
 
-from dubai_landcover_plugin.core.io import ogr
+from dubai_landcover_plugin.core.io.arrow_batches import Column, open_batches
 
 Fields = Mapping[str, npt.NDArray[Any]]
 
@@ -89,18 +89,18 @@ def checksum_of_file(
         ValueError: if an attribute is missing or has another type, or a batch is damaged.
     """
     found = LayerChecksum(kinds, as_points)
-    with ogr.open_arrow(str(path), layer=layer, use_pyarrow=True, batch_size=_BATCH) as (meta, batches):
-        missing = set(kinds) - set(meta["fields"].tolist())
+    with open_batches(str(path), _BATCH, layer) as (names, batches):
+        missing = set(kinds) - set(names)
         if missing:
             raise ValueError(f"the attribute {min(missing)} is missing")
         for batch in batches:
             try:
-                batch.validate(full=True)  # GDAL returns wrong offsets for damaged FlatGeobuf files
+                wkb = batch.wkb  # GDAL returns wrong offsets for damaged FlatGeobuf files
+                values = {name: _values(batch.columns[name], kind) for name, kind in kinds.items()}
             except ValueError as error:
                 raise ValueError("features cannot be read back") from error
-            shapes = batch.column(meta["geometry_name"] or "wkb_geometry").to_pylist()
-            wkb = np.array([shape or b"" for shape in shapes], object)
-            found.add(wkb, {name: _values(batch.column(name), kind) for name, kind in kinds.items()})
+            wkb[[shape is None for shape in wkb]] = b""
+            found.add(wkb, values)
     return found
 
 
@@ -111,9 +111,6 @@ def _sum_of_points(wkb: npt.NDArray[np.object_]) -> int:
     return int(3 * across + 5 * down + len(points))
 
 
-def _values(column: Any, kind: np.dtype[Any]) -> npt.NDArray[Any]:
+def _values(column: Column, kind: np.dtype[Any]) -> npt.NDArray[Any]:
     """Return a column of a batch as an array of a type; missing values are None, NaN or 0."""
-    if kind.kind == "O":
-        return np.array(column.to_pylist(), object)
-    filled = column.fill_null(np.nan if kind.kind == "f" else 0)
-    return np.asarray(filled.to_numpy(zero_copy_only=False), kind)
+    return column.items() if kind.kind == "O" else column.numbers(kind)

@@ -213,7 +213,7 @@ def _check_vector(path: Path) -> None:
             raise OutputError(f"{path} is open in another program.", "Close the layer there, in QGIS too.")
         if path.exists():
             _check_geopackage(path)
-    if path.suffix == ".parquet":
+    if path.suffix in (".parquet", ".fgb"):
         load_pyarrow()
 
 

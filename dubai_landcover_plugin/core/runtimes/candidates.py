@@ -45,7 +45,7 @@ def reference(bundle: ModelBundle, runtime: str = "auto") -> Candidate:
         runtime: The requested runtime.
     """
     if bundle.is_onnx:
-        return Candidate("onnxruntime", "cpu", "float32")
+        return Candidate("onnxruntime" if onnx_runtime.is_installed() else "openvino", "cpu", "float32")
     return Candidate("openvino" if runtime != "torch" and needs_no_torch(bundle) else "torch", "cpu", "float32")
 
 
@@ -86,6 +86,13 @@ def list_candidates(
         if requested.runtime == "openvino":
             raise RuntimeUnavailableError("The package openvino is not installed.", "Install it, or choose auto.")
         names.remove("openvino")
+    if "onnxruntime" in names and not onnx_runtime.is_installed():
+        if names == ["onnxruntime"]:
+            raise RuntimeUnavailableError(
+                "ONNX Runtime is not installed.",
+                "Add more formats in Set up the engine… (or pip install onnxruntime), or choose the runtime auto.",
+            )
+        names.remove("onnxruntime")
     if "torch" in names and not hardware.has_torch():
         if names == ["torch"]:
             raise RuntimeUnavailableError(

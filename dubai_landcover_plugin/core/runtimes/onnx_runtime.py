@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -32,6 +33,11 @@ _TOLERANCE = 1e-2
 _SEED = 1
 
 Floats = npt.NDArray[np.float32]
+
+
+def is_installed() -> bool:
+    """Return whether the package is installed, without importing it."""
+    return importlib.util.find_spec("onnxruntime") is not None
 
 
 def has_device(name: str) -> bool:
@@ -163,5 +169,6 @@ def _onnxruntime() -> Any:
         return importlib.import_module("onnxruntime")
     except (ImportError, OSError) as error:
         raise RuntimeUnavailableError(
-            f"ONNX Runtime cannot be loaded: {error}.", "Install the package onnxruntime, or choose another model."
+            f"ONNX Runtime cannot be loaded: {error}.",
+            "Set up the engine with more formats again, or choose the runtime openvino.",
         ) from error

@@ -196,7 +196,8 @@ class RuntimeSelector:
     @property
     def _without_torch(self) -> bool:
         """Whether PyTorch is only used if all other runtimes fail."""
-        return self._requested.runtime == "auto" and self._exact.runtime == "openvino"
+        is_fallback = self._requested.runtime == "auto" and self._exact.runtime == "openvino"
+        return is_fallback and not self._bundle.is_onnx  # which PyTorch cannot compute
 
     @property
     def is_exhausted(self) -> bool:
@@ -248,7 +249,7 @@ class RuntimeSelector:
         try:
             return self._load(self._exact)
         except LandCoverError as error:
-            if self._exact.runtime != "openvino":
+            if self._exact.runtime != "openvino" or self._bundle.is_onnx:
                 raise
             self._log("warning", f"{self._exact} cannot be used: {error}")
             self._exact = replace(self._exact, runtime="torch")

@@ -51,5 +51,5 @@ def test_without_pyarrow_the_remedy_is_named(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(OutputError, match="pip install pyarrow"):
         load_pyarrow()
-    with pytest.raises(OutputError, match="not installed"):
+    with pytest.raises(OutputError, match="does not have"):
         GeoParquetFile(tmp_path / "p.parquet", "Point", None, FIELDS)

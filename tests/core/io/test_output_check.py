@@ -335,10 +335,11 @@ class TestCheck:
         with pytest.raises(OutputError, match="a backslash or bytes that are not UTF-8"):
             check_outputs(request(tmp_path / name))
 
-    def test_geoparquet_without_its_package_is_refused(self, tmp_path, monkeypatch):
+    @pytest.mark.parametrize("name", ["houses.parquet", "houses.fgb"])
+    def test_formats_without_their_package_are_refused(self, tmp_path, monkeypatch, name):
         monkeypatch.setitem(sys.modules, "pyarrow", None)
-        with pytest.raises(OutputError, match="pyarrow, which is not installed"):
-            check_outputs(request(tmp_path / "houses.parquet"))
+        with pytest.raises(OutputError, match="Add more formats in Set up the engine"):
+            check_outputs(request(tmp_path / name))
 
     @pytest.mark.parametrize("length", [146, 200, 250])
     def test_names_too_long_are_refused(self, tmp_path, length):

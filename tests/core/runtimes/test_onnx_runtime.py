@@ -8,6 +8,7 @@ import pytest
 from onnx import helper
 
 from dubai_landcover_plugin.core.bundle.bundle import open_bundle
+from dubai_landcover_plugin.core.runtimes import onnx_runtime
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
 from dubai_landcover_plugin.core.segmentation.segment import segment_raster
@@ -60,6 +61,18 @@ class TestRuns:
         result = segment_raster(SegmentationRequest(str(source), str(tmp_path / "out.tif"), options))
         assert result.runtime in ("openvino", "onnxruntime")
         assert result.valid_pixels == 1500 * 1500
+
+    def test_without_onnx_runtime_openvino_computes_the_same(self, tmp_path, monkeypatch):
+        pytest.importorskip("openvino")
+        source = write_raster(tmp_path / "in.tif", random_pixels(150, 200))
+        options = SegmentOptions(model=str(write_onnx(tmp_path / "m.onnx")), device="cpu")
+        expected_pixels = segment_raster(SegmentationRequest(str(source), str(tmp_path / "a.tif"), options)).pixels
+        monkeypatch.setattr(onnx_runtime, "is_installed", lambda: False)
+        result = segment_raster(SegmentationRequest(str(source), str(tmp_path / "b.tif"), options))
+        assert result.runtime == "openvino"
+        assert list(result.pixels.values()) == pytest.approx(list(expected_pixels.values()), abs=2)
+        with pytest.raises(RuntimeUnavailableError, match="Add more formats"):
+            Predictor(open_bundle(tmp_path / "m.onnx"), "cpu", runtime="onnxruntime", shape=(3, 64, 64))
 
     def test_what_does_not_go_is_told(self, tmp_path):
         bundle = open_bundle(write_onnx(tmp_path / "m.onnx"))
