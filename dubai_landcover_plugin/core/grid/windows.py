@@ -72,6 +72,20 @@ def spread_windows(height: int, width: int, count: int, side: int) -> list[Windo
     return [Window(row, col, rows, cols) for row, col in dict.fromkeys(places)]
 
 
+def spread_order(rows: int, columns: int) -> list[int]:
+    """Return the windows of a grid in an order in which each part of the list is spread over the grid.
+
+    Source: Roberts 2018, the quasirandom sequence R2, https://extremelearning.com.au/unreasonable-effectiveness-of-
+    quasirandom-sequences/
+    """
+    down, right = 0.7548776662466927, 0.5698402909980532
+    places = (
+        (int((0.5 + step * down) % 1.0 * rows), int((0.5 + step * right) % 1.0 * columns))
+        for step in range(1, min(4 * rows * columns, 20_000) + 1)
+    )
+    return list(dict.fromkeys((*(row * columns + col for row, col in places), *range(rows * columns))))
+
+
 def fitting_side(length: int, preferred: int, overlap: int, multiple: int) -> int:
     """Return the side of the windows, px, that computes the fewest pixels along an axis.
 

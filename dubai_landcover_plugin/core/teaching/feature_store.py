@@ -136,6 +136,19 @@ class FeatureStore:
             monitor.report(missing.index(index) + 1 if index in missing else len(missing), len(missing), "")
             yield found
 
+    def add_anchors(self, index: int) -> None:
+        """Compute the anchors of a window, unless they are there; its features are not kept.
+
+        Raises:
+            LandCoverError: if reading or computing fails.
+        """
+        if index in self.anchors:
+            return
+        empty, future = self._start(index)
+        if future is not None:
+            self._draw_anchors(index, self._checked(WindowFeatures(empty.window, empty.valid, future.result())))
+        self.computed += 1
+
     @property
     def held(self) -> list[int]:
         """The windows whose features are in memory, in the order of their last use."""
@@ -158,16 +171,27 @@ class FeatureStore:
         # repeated edge pixels, as in a run
         return empty, self._runtime.submit(np.pad(item.chip, ((0, 0), (0, below), (0, right)), "edge"))
 
-    def _keep(self, index: int, found: WindowFeatures) -> None:
+    def _checked(self, found: WindowFeatures) -> WindowFeatures:
+        """Return features as they are.
+
+        Raises:
+            BundleError: if they are not finite.
+        """
         if found.levels is not None and not np.isfinite(found.levels[-1].sum()):
             raise BundleError(
                 f"The network returned NaN or infinite features in {self._runtime.precision}.",
                 "Choose precision float32.",
             )
-        self._held[index] = found
+        return found
+
+    def _keep(self, index: int, found: WindowFeatures) -> None:
+        self._held[index] = self._checked(found)
         self._size += found.size
         while self._size > self._limit and len(self._held) > 1:
             self._size -= self._held.popitem(last=False)[1].size
+        self._draw_anchors(index, found)
+
+    def _draw_anchors(self, index: int, found: WindowFeatures) -> None:
         if index not in self.anchors and found.levels is not None:
             self.anchors[index] = _draw_anchors(index, found)
             while len(self.anchors) > _MOST_WINDOWS:

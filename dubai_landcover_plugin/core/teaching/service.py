@@ -24,6 +24,7 @@ from dubai_landcover_plugin.protocol.requests.session import (
 
 IDLE_SECONDS = 600.0
 """Time without a message after which a session gives its memory back, s."""
+_PAUSE = 0.2  # time without a message after which a session computes what later messages need, s
 
 
 class Channel(Protocol):
@@ -68,17 +69,19 @@ class TeachService:
     def __init__(self, channel: Channel, idle: float = IDLE_SECONDS) -> None:
         self._channel, self._idle = channel, idle
         self._session: TeachingSession | None = None
+        self._is_prepared = True  # nothing is left to do in pauses
 
     def run(self) -> None:
         """Answer messages until ``close``; errors are answers too."""
         try:
             closed = False
             while not closed:
-                received = self._channel.receive(self._idle)
-                if received is None:
-                    self._give_back()
-                else:
+                received = self._channel.receive(self._idle if self._is_prepared else min(_PAUSE, self._idle))
+                if received is not None:
+                    self._is_prepared = False
                     closed = self._answer(*received)
+                elif not self._prepare():
+                    self._give_back()
         finally:
             self._close()
 
@@ -127,6 +130,17 @@ class TeachService:
         if self._session is not None:
             self._session.close()
             self._session = None
+
+    def _prepare(self) -> bool:
+        """Use a pause; return whether there was anything to do."""
+        if self._is_prepared:
+            return False
+        try:
+            self._is_prepared = self._session is None or not self._session.prepare()
+        except Exception as error:  # it will come up again with the next message
+            self._channel.send(LOG, id=None, level="warning", text=str(explained(error)))
+            self._is_prepared = True
+        return True
 
     def _give_back(self) -> None:
         if self._session is not None:

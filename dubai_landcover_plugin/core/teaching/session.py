@@ -113,6 +113,17 @@ class TeachingSession:
         self.features.release()
         self._untaught_view = None
 
+    def prepare(self) -> bool:
+        """Compute one more of the windows over the raster that keep the map beyond the view as it is.
+
+        Returns:
+            Whether there was one; False before the first view.
+        """
+        if not self.features.is_open or self.features.has_overview:
+            return False
+        self.features.add_to_overview()
+        return True
+
     @property
     def scheme(self) -> ClassScheme:
         """Classes in the order of the output channels, new ones last."""
@@ -254,6 +265,8 @@ class TeachingSession:
                     f"The sample '{sample.id}' has the class {sample.class_id}, which the model does not have.",
                     f"Use one of {', '.join(f'{entry.id} {entry.name}' for entry in scheme.classes)}, or add a class.",
                 )
+        if not self.features.is_open:  # before any view, such as after a restart: there is no time to prepare
+            self.features.add_overview(monitor)
         placed = {sample.id: self.features.place(sample, monitor) for sample in samples}
         return self.teach_placed(placed, remove, classes, started)
 

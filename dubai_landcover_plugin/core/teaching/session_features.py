@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from dubai_landcover_plugin.core.grid.windows import spread_order
 from dubai_landcover_plugin.core.runtimes.hardware import cores, free_memory
 from dubai_landcover_plugin.core.runtimes.selection import WORTH_TRYING
 from dubai_landcover_plugin.core.segmentation.executor import Job
@@ -23,6 +24,8 @@ _MB = 1 << 20
 _ENGINE = 600 * _MB  # measured: Python, the libraries and the compiled network of the shipped model
 _LEAST_FEATURES = 64 * _MB
 _MOST_WINDOWS = 4  # of one sample
+OVERVIEW = 16
+"""Windows spread over the raster whose pixels are anchors, too."""
 
 
 class SessionFeatures:
@@ -43,6 +46,13 @@ class SessionFeatures:
         memory = free_memory() // 2 if options.memory is None else options.memory * _MB
         self._limit = max(memory - _ENGINE, _LEAST_FEATURES)
         self._store: FeatureStore | None = None
+        tiles = job.plan.tiles
+        self._overview = spread_order(len(tiles.row_starts), len(tiles.col_starts))[:OVERVIEW]  # not computed yet
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the network is in memory."""
+        return self._store is not None
 
     def release(self) -> None:
         """Release the network and all features but anchors."""
@@ -66,13 +76,24 @@ class SessionFeatures:
             self._store = FeatureStore(job, network, self._limit, self.anchors)
         return self._store
 
-    def add_anchors(self, count: int, monitor: Monitor) -> None:
-        """Compute about ``count`` windows spread over the raster, so that the fit keeps all of it as it is."""
-        total = len(self._job.plan.tiles)
-        step = max(total / count, 1.0)
-        indices = sorted({int((place + 0.5) * step) for place in range(min(count, total))} & set(range(total)))
-        for _ in self.store().windows(indices, monitor):
-            pass
+    @property
+    def has_overview(self) -> bool:
+        """Whether the anchors include windows spread over the whole raster."""
+        return not self._overview
+
+    def add_overview(self, monitor: Monitor) -> None:
+        """Compute windows spread over the raster, so that the fit keeps the map beyond the view as it is.
+
+        Raises:
+            RunCancelled: if the monitor cancels; what was computed until then is kept.
+        """
+        for index, _ in zip(list(self._overview), self.store().windows(tuple(self._overview), monitor)):
+            self._overview.remove(index)
+
+    def add_to_overview(self) -> None:
+        """Compute one more of these windows, if there is one; only its anchors are kept."""
+        if self._overview:
+            self.store().add_anchors(self._overview.pop(0))
 
     def place(self, sample: Sample, monitor: Monitor, most: int = MAX_PIXELS) -> PlacedSample:
         """Compute the features of at most ``most`` pixels of a sample.

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.grid.windows import Window, spread_windows
+from dubai_landcover_plugin.core.grid.windows import Window, spread_order, spread_windows
 from dubai_landcover_plugin.core.segmentation.blending import Floats
 from dubai_landcover_plugin.core.segmentation.executor import Job
 from dubai_landcover_plugin.core.segmentation.novelty import NoveltyMeter, cell_statistics, nearer_percents
@@ -87,7 +87,7 @@ class Survey:
         self._quantiles = () if ground is None else ground.distances
         self._usual = 100.0 if ground is None else ground.usual
         self._meter = None if ground is None else NoveltyMeter(np.array(ground.cells))
-        self._order = _spread(len(job.plan.tiles.row_starts), len(job.plan.tiles.col_starts))
+        self._order = spread_order(len(job.plan.tiles.row_starts), len(job.plan.tiles.col_starts))
         self._novel: list[int] | None = None  # windows with novel ground, the most novel first
         self._known: dict[int, _Surveyed] = {}
         self._empty: set[int] = set()
@@ -253,16 +253,3 @@ def _with_pixels(corners: Cells, pixels: Cells) -> npt.NDArray[np.bool_]:
             inside = (corners[:, 0] - CELL // 8 < row) & (row < corners[:, 0] + CELL)
             found |= inside & (corners[:, 1] - CELL // 8 < col) & (col < corners[:, 1] + CELL)
     return found
-
-
-def _spread(rows: int, columns: int) -> list[int]:
-    """Return the windows of a grid in an order in which each part of the list is spread over the grid.
-
-    Source: Roberts 2018, the quasirandom sequence R2, https://extremelearning.com.au/unreasonable-effectiveness-of-
-    quasirandom-sequences/
-    """
-    steps = np.arange(1, min(4 * rows * columns, 20_000) + 1)[:, None] * np.array(
-        [0.7548776662466927, 0.5698402909980532]
-    )
-    places = np.floor((0.5 + steps) % 1.0 * (rows, columns)).astype(int)
-    return list(dict.fromkeys((*(places[:, 0] * columns + places[:, 1]).tolist(), *range(rows * columns))))

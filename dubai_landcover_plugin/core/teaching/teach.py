@@ -26,7 +26,6 @@ from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, rai
 from dubai_landcover_plugin.protocol.requests.session import OpenSession, SaveModel, TeachState
 from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest, TeachResult
 
-_ANCHOR_WINDOWS = 16  # spread over the raster, besides those of the labels
 _MOST_LABELS = 5_000
 _ALL_PIXELS = 50_000  # of all labels together; features of one take 1.3 kB
 
@@ -64,7 +63,7 @@ def teach_model(request: TeachRequest, monitor: Monitor | None = None) -> TeachR
         classes = new_classes(request.new_classes, session.scheme)
         samples, warnings = label_samples(layer, request, session, classes)
         warnings = [*described.warnings, *warnings]
-        session.features.add_anchors(_ANCHOR_WINDOWS, monitor)
+        session.features.add_overview(monitor)
         placed, outside, others = _place(session, samples, monitor)
         if outside:
             warnings.append(

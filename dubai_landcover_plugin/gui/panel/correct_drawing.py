@@ -22,6 +22,7 @@ from qgis.PyQt.QtWidgets import QDialog
 from dubai_landcover_plugin.gui.panel.class_dialog import ClassDialog
 from dubai_landcover_plugin.gui.panel.classified import Classified, is_classified, read_classified
 from dubai_landcover_plugin.gui.panel.correct_tab import CorrectBar, CorrectHeader, CorrectTab
+from dubai_landcover_plugin.gui.panel.corrected_outputs import corrected_outputs
 from dubai_landcover_plugin.gui.panel.correcting import Correcting
 from dubai_landcover_plugin.gui.panel.correction_files import corrected_file, correction_file
 from dubai_landcover_plugin.gui.panel.correction_layer import is_correction_layer
@@ -168,14 +169,14 @@ class CorrectDrawing(TabDrawing):
 
     @reported
     def apply(self, *_: object) -> None:
-        """Open Apply Corrections with raster, corrections and a new file filled in."""
+        """Open Apply Corrections with raster, corrections and new files filled in."""
         self.acted.emit()
         raster, layer = self.correcting.checked_raster(), self.correcting.layer
         if layer is None or not self.correcting.corrections:
             raise RequestError(tr("There are no corrections yet."), tr("Draw some first."))
-        open_dialog(
-            ALGORITHM, {"INPUT": raster.layer_id, "CORRECTIONS": layer.id(), "OUTPUT": str(corrected_file(raster))}
-        )
+        corrected = corrected_file(raster)
+        values = {"INPUT": raster.layer_id, "CORRECTIONS": layer.id(), "OUTPUT": str(corrected)}
+        open_dialog(ALGORITHM, {**values, **corrected_outputs(raster, corrected)})
 
     @reported
     def add_class(self, name: str, colour: str) -> None:

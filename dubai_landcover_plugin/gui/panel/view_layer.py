@@ -55,6 +55,7 @@ class ViewLayer(QObject):
         self._folder = ""
         self._number = 0
         self._layer_id, self._above_id = "", ""
+        self._leaving: set[str] = set()  # ids of layers that are hidden, and removed from the project soon
         self._shown: list[str] = []
         self._confidence: QgsRasterLayer | None = None
         self._opacity = 1.0
@@ -147,7 +148,8 @@ class ViewLayer(QObject):
         self._confidence = None
         if self._layer_id:
             # Later: QGIS crashes if layers are removed while it is removing others.
-            QTimer.singleShot(0, partial(_remove_from_project, self._layer_id))
+            self._leaving.add(self._layer_id)
+            QTimer.singleShot(0, partial(self._remove, self._layer_id))
         self._layer_id, self._shown = "", []
         if self._folder:
             shutil.rmtree(self._folder, ignore_errors=True)
@@ -174,12 +176,23 @@ class ViewLayer(QObject):
 
     def _leave_out(self, document: QDomDocument) -> None:
         """Leave the layer out of a project file: the layer tree is written by now, the layers are not."""
+        project = QgsProject.instance()
+        for name in self._leaving:
+            remove_from_tree(document, name)
+            if project.mapLayer(name) is not None:
+                project.takeMapLayer(project.mapLayer(name))
         layer = self.layer
         if layer is None:
             return
         remove_from_tree(document, self._layer_id)
-        QgsProject.instance().takeMapLayer(layer)
+        project.takeMapLayer(layer)
         QTimer.singleShot(0, partial(self._bring_back, layer))
+
+    def _remove(self, layer_id: str) -> None:
+        """Remove a layer that is not shown any more from the project."""
+        self._leaving.discard(layer_id)
+        if QgsProject.instance().mapLayer(layer_id) is not None:
+            QgsProject.instance().removeMapLayer(layer_id)
 
     def _bring_back(self, layer: QgsRasterLayer) -> None:
         if self._layer_id == layer.id():
@@ -199,11 +212,6 @@ def _make_folder() -> str:
                 shutil.rmtree(old, ignore_errors=True)
         return tempfile.mkdtemp(prefix=_PREFIX, dir=cache)
     return tempfile.mkdtemp(prefix=_PREFIX)
-
-
-def _remove_from_project(layer_id: str) -> None:
-    if QgsProject.instance().mapLayer(layer_id) is not None:
-        QgsProject.instance().removeMapLayer(layer_id)
 
 
 def remove_from_tree(document: QDomDocument, layer_id: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dubai_landcover_plugin.core.grid.windows import TileGrid, Window, fitting_side, window_starts
+from dubai_landcover_plugin.core.grid.windows import TileGrid, Window, fitting_side, spread_order, window_starts
 from dubai_landcover_plugin.protocol.errors import TilingError
 
 
@@ -82,3 +82,10 @@ def test_empty_raster_is_refused(shape):
 
 def test_window_tells_where_it_is():
     assert str(Window(10, 20, 5, 6)) == "rows 10–14, columns 20–25"
+
+
+def test_the_order_of_windows_is_spread_and_complete():
+    order = spread_order(20, 30)
+    assert sorted(order) == list(range(600))
+    quarters = {(index // 30 // 10, index % 30 // 15) for index in order[:8]}
+    assert len(quarters) == 4

@@ -131,7 +131,7 @@ class Idle:
 def test_an_idle_session_gives_its_memory_back_and_goes_on(opening, tmp_path):
     view = {"message": "view", "request": {"extent": WHOLE, "output": str(tmp_path / "v.tif")}}
     teach = {"message": "teach", "request": {"samples": [sample("a", 4, 30, 30)]}}
-    messages = [{"message": "open", "request": opening}, view, view, teach, None, view, {"message": "close"}]
+    messages = [{"message": "open", "request": opening}, view, view, teach, *[None] * 20, view, {"message": "close"}]
     channel = Idle(messages)
     TeachService(channel).run()
     results = [line["value"] for line in channel.sent if line["type"] == "result"]

@@ -144,7 +144,7 @@ def test_small_rasters_are_computed_in_float32_as_runs_do(files, options, monkey
     for precision, limit in (("auto", 10**9), ("auto", 1), ("bfloat16", 10**9), ("float32", 1)):
         monkeypatch.setattr(features_module, "WORTH_TRYING", limit)
         with TeachingSession(OpenSession(str(files[0]), replace(options, precision=precision)), MONITOR) as session:
-            session.features.add_anchors(1, MONITOR)
+            session.features.add_overview(MONITOR)
     assert asked == ["float32", "auto", "bfloat16", "float32"]
 
 
@@ -199,7 +199,7 @@ def known(files):
     """A session that has computed the whole raster."""
     options = SegmentOptions(model=str(files[1]), runtime="torch", precision="float32")
     with TeachingSession(OpenSession(str(files[0]), options), MONITOR) as opened:
-        opened.features.add_anchors(100, MONITOR)
+        opened.features.add_overview(MONITOR)
         yield opened
 
 

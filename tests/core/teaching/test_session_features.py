@@ -30,14 +30,14 @@ def session(tmp_path):
 
 def test_anchors_outlive_the_network_and_features_come_back_the_same(session):
     features = session.features
-    features.add_anchors(2, MONITOR)
+    features.add_overview(MONITOR)
     before = features.store()
     assert features.anchors
     kept = {index: one.features.copy() for index, one in features.anchors.items()}
     features.release()
     features.release()
     assert features.store() is not before
-    features.add_anchors(2, MONITOR)
+    features.add_overview(MONITOR)
     assert all((features.anchors[index].features == values).all() for index, values in kept.items())
 
 
@@ -51,6 +51,6 @@ def test_the_pixels_of_a_sample_are_those_with_data(session):
 
 def test_pixels_of_samples_are_no_anchors(session):
     features = session.features
-    features.add_anchors(1, MONITOR)
+    features.add_overview(MONITOR)
     placed = {"a": features.place(Sample("a", 1, shapely.box(0, 0, 60, 60)), MONITOR)}
     assert 0 < len(features.anchor_pixels(placed)) < len(features.anchor_pixels({}))

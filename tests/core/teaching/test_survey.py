@@ -170,10 +170,3 @@ def test_small_and_empty_rasters_have_no_place(tmp_path, models):
     small = write_raster(tmp_path / "small.tif", ground((20, 20), (90, 100, 80), 0))
     with opened(small, models[0]) as session:
         assert session.suggest(SuggestRequest(), MONITOR).extent == ()
-
-
-def test_the_order_of_windows_is_spread_and_complete():
-    order = survey._spread(20, 30)
-    assert sorted(order) == list(range(600))
-    quarters = {(index // 30 // 10, index % 30 // 15) for index in order[:8]}
-    assert len(quarters) == 4

@@ -213,6 +213,32 @@ def test_apply_opens_the_algorithm_and_the_raster_stays(
 
 
 @pytest.mark.usefixtures("provider")
+def test_apply_makes_the_buildings_of_the_run_again(
+    corrector: Corrector, dock: Any, tmp_path: Path, monkeypatch: Any, map_layer: Any
+):
+    opened: list[tuple[str, dict]] = []
+    monkeypatch.setattr(module, "open_dialog", lambda *arguments: opened.append(arguments))
+    request = {"polygons": None, "buildings": str(tmp_path / "houses.gpkg"), "min_area": 30.0}
+    dataset = gdal.Open(str(tmp_path / "map.tif"), gdal.GA_Update)
+    dataset.SetMetadataItem("LANDCOVER_RUN", json.dumps({"request": request}))
+    del dataset
+    (tmp_path / "houses.gpkg").write_text("of the run")
+    corrector.choose_layer(dock.correct_header.raster, None)
+    corrector.choose_layer(dock.correct_header.raster, map_layer)
+    corrector.tool("place")
+    corrector.choose("Land")
+    corrector.region(12, 12)
+    dock.correct_bar.apply.click()
+    ((algorithm, parameters),) = opened
+    assert parameters["BUILDINGS"] == str(tmp_path / "houses_corrected.gpkg")
+    assert parameters["MIN_AREA"] == 30.0
+    assert not {"POLYGONS", "ROADS", "CONFIDENCE"} & parameters.keys()
+    processing.run(algorithm, parameters, feedback=RecordingFeedback())
+    assert gdal.OpenEx(str(tmp_path / "houses_corrected.gpkg"), gdal.OF_VECTOR).GetLayer(0).GetFeatureCount() > 0
+    assert (tmp_path / "houses.gpkg").read_text() == "of the run"
+
+
+@pytest.mark.usefixtures("provider")
 def test_a_new_class_is_drawn_stored_and_applied(corrector: Corrector, dock: Any, tmp_path: Path, map_layer: Any):
     drawing = dock.correct_drawing
     drawing.add_class("Lawn", "#11aa22")

@@ -268,6 +268,22 @@ def test_an_opened_project_has_its_samples(hand, dock, tmp_path):
     assert dock.teach_tab.features.topLevelItemCount() == 1
 
 
+def test_a_project_opened_right_after_the_view_was_hidden_has_its_samples(hand, dock, tmp_path):
+    hand.tool("point")
+    hand.click(10, 10)
+    hand.wait(lambda: dock.look.view_layer.layer)
+    project, stored = QgsProject.instance(), hand.stored()
+    dock.header.look.setChecked(False)
+    assert project.write(str(tmp_path / "project.qgs"))
+    project.clear()
+    assert project.read(str(tmp_path / "project.qgs"))
+    hand.wait_until_idle()
+    assert sorted(layer.name() for layer in project.mapLayers().values()) == ["town", "town samples"]
+    assert dock.teach_tab.layer.currentLayer() is dock.teaching.layer is not None
+    assert dock.teaching.samples.keys() == stored.keys()
+    assert len(stored) == 1
+
+
 def test_another_raster_keeps_its_own_samples(hand, dock, town_layer, tmp_path, tiny_model):
     hand.tool("point")
     hand.click(10, 10)

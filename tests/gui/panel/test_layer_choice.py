@@ -44,3 +44,21 @@ def test_only_what_the_user_chooses_is_a_choice(box: QgsMapLayerComboBox):
     box.setLayer(None)
     QgsApplication.processEvents()
     assert names == ["a", "c", ""]
+
+
+def test_a_layer_that_the_box_lists_later(box: QgsMapLayerComboBox, qgis_app: object):
+    names: list[str] = []
+    project = QgsProject.instance()
+    made = QgsVectorLayer("Point", "d", "memory")
+    box.setExceptedLayerList([made])
+    choice = LayerChoice(box)
+    choice.chosen.connect(lambda layer: names.append("" if layer is None else layer.name()))
+    project.addMapLayer(made)
+    choice.show(made)
+    assert choice.layer is None
+    box.setExceptedLayerList([])
+    QgsApplication.processEvents()
+    assert (choice.layer, names) == (made, [])
+    project.removeMapLayer(made.id())
+    QgsApplication.processEvents()
+    assert (choice.layer, names) == (None, [])

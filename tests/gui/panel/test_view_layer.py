@@ -71,6 +71,17 @@ def test_the_project_file_does_not_hold_the_view(shown, tmp_path):
     assert [layer.name() for layer in fresh.mapLayers().values()] == ["town"]
 
 
+def test_nor_a_view_that_was_hidden_a_moment_ago(shown, tmp_path):
+    path, layer_id = tmp_path / "project.qgs", shown.layer.id()
+    shown.hide()
+    assert QgsProject.instance().write(str(path))
+    assert layer_id not in path.read_text()
+    shown.again(4)
+    QgsApplication.processEvents()
+    assert layer_id not in QgsProject.instance().mapLayers()
+    assert shown.layer is not None
+
+
 def test_the_user_may_remove_the_layer(shown):
     QgsProject.instance().removeMapLayer(shown.layer.id())
     assert shown.layer is None
