@@ -33,8 +33,14 @@ setup:
 	@.ci/setup.sh qgis engine qgis-tests
 	@echo "==> Ready. Engine: DUBAI_LANDCOVER_PYTHON=$(CURDIR)/$(PY)"
 
-package:
+package: build/help/index.html
 	@/usr/bin/env python3 .ci/package.py
+
+# What "Help" opens inside QGIS.
+build/help/index.html: mkdocs.yml metadata.txt CHANGELOG.md CONTRIBUTING.md $(wildcard .ci/help* .ci/help_theme/* .ci/site.py) \
+		$(wildcard docs/*.md docs/images/* resources/models/*.md)
+	@.ci/setup.sh engine
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --config-file .ci/help.yml
 
 demo:
 	@.ci/setup.sh qgis engine
@@ -74,7 +80,7 @@ lint:
 # Strict: a link or an anchor that leads nowhere is an error.
 docs:
 	@.ci/setup.sh engine
-	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 	@echo "docs: build/site/index.html"
 
 bench:

@@ -30,6 +30,8 @@ FILES = (
     "README.md",
     "CHANGELOG.md",
 )
+HELP = BUILD / "help"
+"""Pages that ``make package`` builds first; inside the plugin they are resources."""
 LEFT_OUT = (".po", ".ts", "EXPERIMENTS.md")  # sources of translations, notes of developers
 LIMIT_BYTES = 25_000_000
 REQUIRED_KEYS = (
@@ -70,6 +72,9 @@ def contents() -> dict[str, Path]:
     for path in tracked():
         pure = PurePosixPath(path)
         inside[pure.relative_to(NAME).as_posix() if pure.parts[0] == NAME else path] = ROOT / path
+    for path in sorted(HELP.rglob("*")):
+        if path.is_file():
+            inside[f"resources/help/{path.relative_to(HELP).as_posix()}"] = path
     return inside
 
 
@@ -137,6 +142,8 @@ def main() -> int:
     assemble(inside, folder)
     archive(inside, package)
     found = problems(inside)
+    if "resources/help/index.html" not in inside:
+        found.append("The help is missing: run 'make package'.")
     size = package.stat().st_size
     if size > LIMIT_BYTES:
         found.append(f"The zip has {size / 1e6:.1f} MB, the limit is {LIMIT_BYTES / 1e6:.0f} MB.")

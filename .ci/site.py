@@ -46,14 +46,15 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
     def redirect(match: re.Match[str]) -> str:
         target = match[2]
-        if "://" in target or target.startswith("mailto:"):
+        if re.match("[a-z]+:", target):
             return match[0]
         path = posixpath.normpath(posixpath.join(posixpath.dirname(source), target))
         if path.startswith("docs/"):
             site = re.sub(r"\.ipynb$", ".md", path.removeprefix("docs/"))
-        elif path in PAGES:
-            site = PAGES[path]
         else:
+            site = PAGES.get(path, "")
+        left_out = (ROOT / path).is_file() and files.get_file_from_path(site) is None
+        if not site or left_out:
             return f"{match[1]}{repository()}/blob/main/{path}"
         return match[1] + posixpath.relpath(site, posixpath.dirname(here) or ".")
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QCoreApplication, Qt, QTranslator
-from qgis.PyQt.QtGui import QIcon
+from qgis.PyQt.QtGui import QDesktopServices, QIcon
 
+from dubai_landcover_plugin.processing.documentation import help_url
 from dubai_landcover_plugin.processing.running import stop_runs
 from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.protocol.translation import tr, use_language
@@ -53,9 +54,11 @@ class DubaiLandCoverPlugin:
         self._options_factory = SettingsPageFactory()
         self._iface.registerOptionsWidgetFactory(self._options_factory)
         self._add_panel()
-        self._add_action(tr("Segment Land Cover…"), self._open_algorithm)
+        self._add_action(tr("Segment Land Cover…"), lambda: self._open_algorithm("segmentlandcover"))
+        self._add_action(tr("Sample image…"), lambda: self._open_algorithm("sampledata", LABELS=None))
         self._add_action(tr("Models…"), self._open_models_dialog)
         self._add_action(tr("Set up the engine…"), self._open_engine_dialog)
+        self._add_action(tr("Help"), lambda: QDesktopServices.openUrl(help_url("index.md")))
         self._offer_set_up()
 
     def unload(self) -> None:
@@ -116,10 +119,12 @@ class DubaiLandCoverPlugin:
         self._link = SetUpLink(self._open_engine_dialog)
         offer_set_up(self._iface.messageBar(), self._open_engine_dialog)
 
-    def _open_algorithm(self) -> None:
+    @staticmethod
+    def _open_algorithm(name: str, **values: Any) -> None:
+        """Open the dialog of an algorithm with values that differ from the defaults."""
         import processing  # a plugin of QGIS that is loaded after this module
 
-        processing.execAlgorithmDialog("dubailandcover:segmentlandcover", {})
+        processing.execAlgorithmDialog(f"dubailandcover:{name}", values)
 
     def _open_models_dialog(self) -> None:
         from dubai_landcover_plugin.gui.models.dialog import ModelsDialog

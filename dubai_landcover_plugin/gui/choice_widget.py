@@ -8,13 +8,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from processing.gui.wrappers import DIALOG_MODELER, WidgetWrapper
+from processing.gui.wrappers import DIALOG_MODELER, DIALOG_STANDARD, WidgetWrapper
 from qgis.core import (
     QgsProcessingModelChildParameterSource,
     QgsProcessingParameterEnum,
     QgsProcessingParameterString,
 )
-from qgis.PyQt.QtWidgets import QComboBox
+from qgis.gui import QgsCheckableComboBox
+from qgis.PyQt.QtCore import Qt
+from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QGridLayout, QVBoxLayout, QWidget
+
+from dubai_landcover_plugin.protocol.translation import tr
+
+_COLUMNS = 2
+_LEAST_LETTERS = 12
+"""Width of a list, which may be narrower than its words: dialogs would hide the buttons at their end."""
 
 
 class ChoiceWidget(WidgetWrapper):
@@ -27,14 +35,14 @@ class ChoiceWidget(WidgetWrapper):
             words: What is shown for each value, in the order of the parameter.
         """
         combo = QComboBox()
+        combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        combo.setMinimumContentsLength(_LEAST_LETTERS)
         values = self.parameterDefinition().options()
         for value, word in zip(values, words or values):
             combo.addItem(word, value)
-        if self.dialogType == DIALOG_MODELER:
-            for source in self.dialog.getAvailableValuesOfType(
-                [QgsProcessingParameterEnum, QgsProcessingParameterString]
-            ):
-                combo.addItem(self.dialog.resolveValueDescription(source), source)
+            combo.setItemData(combo.count() - 1, word, Qt.ItemDataRole.ToolTipRole)
+        _add_sources(self, combo)
+        combo.currentTextChanged.connect(combo.setToolTip)
         return combo
 
     def setValue(self, value: Any) -> None:
@@ -50,3 +58,73 @@ class ChoiceWidget(WidgetWrapper):
     def value(self) -> Any:
         """Return the chosen value."""
         return self.widget.currentData()
+
+
+class SeveralChoicesWidget(WidgetWrapper):
+    """Several values of an enumeration of static strings: checkboxes in dialogs, a list of them in tables and models.
+
+    QGIS 3.22 shows a wrong name for those that are chosen in its own list.
+    """
+
+    def createWidget(self) -> QWidget:
+        """Return the checkboxes, or the list with them; in models also a list of other sources, if there are any."""
+        self._list = self._sources = None
+        self._boxes: dict[str, QCheckBox] = {}
+        if self.dialogType == DIALOG_STANDARD:
+            return self._make_boxes()
+        self._list = QgsCheckableComboBox()
+        for value in self.parameterDefinition().options():
+            self._list.addItemWithCheckState(value, Qt.CheckState.Unchecked, value)
+        sources = QComboBox()
+        sources.addItem(tr("Those chosen above"), None)
+        _add_sources(self, sources)
+        if sources.count() == 1:
+            return self._list
+        self._sources, panel = sources, QWidget()
+        layout = QVBoxLayout(panel)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self._list)
+        layout.addWidget(sources)
+        return panel
+
+    def setValue(self, value: Any) -> None:
+        """Check values, given as a list or as a text with commas; or choose another source of a model."""
+        if self._sources is not None:
+            known = [self._sources.itemData(row) for row in range(self._sources.count())]
+            self._sources.setCurrentIndex(known.index(value) if value in known else 0)
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",")]
+        chosen = value if isinstance(value, (list, tuple)) else ()
+        for name, box in self._boxes.items():
+            box.setChecked(name in chosen)
+        if self._list is not None:
+            for row in range(self._list.count()):
+                states = Qt.CheckState
+                checked = self._list.itemData(row) in chosen
+                self._list.setItemCheckState(row, states.Checked if checked else states.Unchecked)
+
+    def value(self) -> Any:
+        """Return the list of values, or the source of a model."""
+        if self._sources is not None and self._sources.currentData() is not None:
+            return self._sources.currentData()
+        if self._list is not None:
+            return list(self._list.checkedItemsData())
+        return [name for name, box in self._boxes.items() if box.isChecked()]
+
+    def _make_boxes(self) -> QWidget:
+        panel = QWidget()
+        layout = QGridLayout(panel)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for number, value in enumerate(self.parameterDefinition().options()):
+            self._boxes[value] = QCheckBox(value)
+            layout.addWidget(self._boxes[value], *divmod(number, _COLUMNS))
+        return panel
+
+
+def _add_sources(wrapper: WidgetWrapper, combo: QComboBox) -> None:
+    """Add the values of a model that an enumeration can take, in the dialog of a model's step."""
+    if wrapper.dialogType != DIALOG_MODELER:
+        return
+    kinds = [QgsProcessingParameterEnum, QgsProcessingParameterString]
+    for source in wrapper.dialog.getAvailableValuesOfType(kinds):
+        combo.addItem(wrapper.dialog.resolveValueDescription(source), source)

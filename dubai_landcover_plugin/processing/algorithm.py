@@ -19,6 +19,7 @@ from qgis.core import (
 )
 from qgis.PyQt.QtGui import QIcon
 
+from dubai_landcover_plugin.processing.documentation import help_url
 from dubai_landcover_plugin.processing.feedback import FeedbackMonitor
 from dubai_landcover_plugin.processing.running import running
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RunCancelled
@@ -31,7 +32,6 @@ from dubai_landcover_plugin.runner.settings import engine_interpreter
 
 SET_UP_LINK = "landcover:setup"
 """Address that opens the window of the set-up, in messages of QGIS's windows."""
-DOCUMENTATION = "https://github.com/dubai-landcover/dubai-landcover-qgis/blob/main/docs/"
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class AlgorithmInfo:
         tags: Search terms, separated by commas.
         summary: One sentence for lists.
         help: HTML beside the dialog.
-        page: Page of the documentation.
+        page: Page of the documentation, with the id of a section where the page has several tools.
     """
 
     name: str
@@ -133,8 +133,8 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
         return tr(self.INFO.help)
 
     def helpUrl(self) -> str:
-        """Return the page of the documentation."""
-        return DOCUMENTATION + self.INFO.page
+        """Return the page that the button Help opens."""
+        return help_url(self.INFO.page).toString()
 
     def icon(self) -> QIcon:
         """Return the provider's icon."""

@@ -53,6 +53,7 @@ _LIST_FORMS = {
 }
 _SCHEME_SUFFIXES = (".safetensors", ".onnx", ".tif", ".vrt", ".csv", ".json", ".qml")
 _CHOICE_WIDGET = "dubai_landcover_plugin.gui.choice_widget.ChoiceWidget"
+_SEVERAL_CHOICES_WIDGET = "dubai_landcover_plugin.gui.choice_widget.SeveralChoicesWidget"
 """Imported by QGIS when it opens a dialog: there is none in ``qgis_process``."""
 _Request = TypeVar("_Request", bound=Request)
 _EXTENT = "tuple[float, float, float, float]"
@@ -192,7 +193,7 @@ def enumeration(
 def checkboxes(
     name: str, title: str, values: Sequence[str], default: Sequence[str], optional: bool = False
 ) -> QgsProcessingParameterEnum:
-    """Return a parameter of several values, shown as checkboxes: QGIS 3.22 has no other working list for texts.
+    """Return a parameter of several values, shown as checkboxes: QGIS 3.22 has no working list for texts.
 
     Args:
         name: Its name.
@@ -202,7 +203,7 @@ def checkboxes(
         optional: Whether none may be checked.
     """
     parameter = QgsProcessingParameterEnum(name, title, list(values), True, list(default), optional, True)
-    parameter.setMetadata({"widget_wrapper": {"useCheckBoxes": True, "columns": 2}})
+    parameter.setMetadata({"widget_wrapper": {"class": _SEVERAL_CHOICES_WIDGET}})
     return parameter
 
 

@@ -204,7 +204,7 @@ def test_a_parameter_follows_from_its_option(example: Example):
     assert example.parameterDefinition("SUFFIX").options() == [NONE, "gpkg", "shp"]
     assert example.parameterDefinition("MODE").type() == "boolean"
     assert (example.name(), example.groupId(), example.tags()) == ("example", "group", ["a", "b"])
-    assert example.helpUrl().endswith("/docs/example.md")
+    assert example.helpUrl().endswith("/docs/example.md")  # of no built page
 
 
 def test_values_follow_from_parameters(example: Example, context: QgsProcessingContext):

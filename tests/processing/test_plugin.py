@@ -114,7 +114,7 @@ def test_load_and_unload_are_symmetric(qgis_app: QgsApplication, qgis_iface: Any
         plugin.initGui()
         provider = qgis_app.processingRegistry().providerById("dubailandcover")
         assert {algorithm.name() for algorithm in provider.algorithms()} == ALGORITHMS
-        assert len(interface.menu) == 4
+        assert len(interface.menu) == 6
         assert len(interface.toolbar) == len(interface.docks) == 1
         assert len(interface.factories) == 1
         plugin.unload()

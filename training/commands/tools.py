@@ -74,7 +74,7 @@ def _exported(result: ExportResult) -> Iterator[str]:
 
 
 def _made(result: SampleDataResult) -> Iterator[str]:
-    yield f"{result.output}; {result.polygons} labels in {result.labels}"
+    yield f"{result.output}; {result.polygons} labels in {result.labels}" if result.labels else result.output
 
 
 def _figure(value: float | None) -> str:

@@ -24,7 +24,7 @@ Pixels = npt.NDArray[np.uint8]
 
 
 def make_sample_data(request: SampleDataRequest, monitor: Monitor | None = None) -> SampleDataResult:
-    """Write a synthetic image, and polygons of the classes in some squares of it, as a person would label them.
+    """Write a synthetic image, and if wanted polygons of the classes in some squares, as a person would label them.
 
     Args:
         request: Outputs, size and number of places.
@@ -37,28 +37,35 @@ def make_sample_data(request: SampleDataRequest, monitor: Monitor | None = None)
     """
     monitor = monitor or LoggingMonitor()
     check_outputs(request)
-    places = choose_squares(request.size, request.place, request.count, request.seed)
+    places = choose_squares(request.size, request.place, request.count, request.seed) if request.labels else []
     monitor.report(0, 3, "drawing")
     scene = draw_scene(request.seed, request.size)
     raise_if_cancelled(monitor)
-    transform = Affine.translation(*ORIGIN) @ Affine.scale(1, -1)
     write_image(request.output, scene.image)
     if request.truth:
         write_truth(request.truth, scene.truth)
     monitor.report(1, 3, "labels")
-    shapes, names = label_polygons(scene.truth, places, request.place, transform)
-    style = label_style_qml(coloured(DUBAI))
-    with VectorWriter(
-        request.labels, "Polygon", rasterio.crs.CRS.from_string(CRS), LABEL_FIELDS, style, request.overwrite
-    ) as file:
-        file.write(shapes, {"class": names, "note": np.full(len(names), None, object)})
-        file.finish(monitor)
+    polygons = _write_labels(request.labels, scene.truth, places, request, monitor) if request.labels else 0
     monitor.report(3, 3, "")
     pixels = np.zeros(256, np.int64)
     for row, col in places:
         pixels += np.bincount(scene.truth[row : row + request.place, col : col + request.place].ravel(), minlength=256)
     counts = {entry.name: int(pixels[entry.id]) for entry in DUBAI.classes}
-    return SampleDataResult(request.output, request.labels, request.truth, len(names), counts)
+    return SampleDataResult(request.output, request.labels, request.truth, polygons, counts)
+
+
+def _write_labels(
+    path: str, truth: Pixels, places: list[tuple[int, int]], request: SampleDataRequest, monitor: Monitor
+) -> int:
+    """Write the labels of places and return how many they are."""
+    transform = Affine.translation(*ORIGIN) @ Affine.scale(1, -1)
+    shapes, names = label_polygons(truth, places, request.place, transform)
+    style = label_style_qml(coloured(DUBAI))
+    crs = rasterio.crs.CRS.from_string(CRS)
+    with VectorWriter(path, "Polygon", crs, LABEL_FIELDS, style, request.overwrite) as file:
+        file.write(shapes, {"class": names, "note": np.full(len(names), None, object)})
+        file.finish(monitor)
+    return len(names)
 
 
 def choose_squares(size: int, side: int, count: int, seed: int) -> list[tuple[int, int]]:

@@ -56,7 +56,7 @@ class AccuracyAssessment(ClassifiedRasterAlgorithm):
         "is resampled by nearest neighbour.</li></ul>"
         "<p>Classes are given by name or id; case does not matter. References without a class are left out; their "
         "number is reported. Unlabeled on the map counts as wrong.</p>",
-        page="accuracy.md",
+        page="accuracy.md#3-assess",
     )
 
     RASTERS = ("INPUT", "REFERENCE_RASTER")

@@ -41,7 +41,7 @@ class AccuracySample(ClassifiedRasterAlgorithm):
         "and do not move or select the points: the estimates assume a random sample.</p>"
         "<p>The number of points follows from the target standard error (Cochran's formula, after Olofsson et al. "
         "2014, doi:10.1016/j.rse.2014.02.015): 0.02 gives an interval of about ± 4 %.</p>",
-        page="accuracy.md",
+        page="accuracy.md#1-draw-points",
     )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:

@@ -32,7 +32,7 @@ class ApplyCorrections(EditAlgorithm):
         "the changed pixels by pair of classes. <b>Polygons</b>, <b>Buildings</b> and <b>Road network</b> are made "
         "from it as Segment Land Cover makes them.</p>"
         "<p>The confidence raster of the run is not changed.</p>",
-        page="corrections.md",
+        page="corrections.md#the-new-raster",
     )
     REQUEST = CorrectionsRequest
     TASK = "apply_corrections"

@@ -51,6 +51,7 @@ class ChangeBetweenDates(ClassifiedRasterAlgorithm):
         "the log and the report, and corrected in whole pixels on request.</p>"
         "<p>The errors of both maps end up in the change. Use the confidence rasters and a minimum confidence to "
         "leave out pixels that either map is unsure of.</p>",
+        page="change.md",
     )
 
     RASTERS = ("EARLIER", "LATER", *_CONFIDENCES)

@@ -34,7 +34,7 @@ class CheckLabels(LabelledAlgorithm):
         "degrade it, with file names and feature ids: classes that do not exist, labels outside of the rasters, "
         "overlaps, broken rasters, too few labels, a single class.</p>"
         "<p>The page shows each image beside its labels.</p>",
-        page="training-in-qgis.md",
+        page="training-in-qgis.md#check-labels",
     )
     REQUEST = CheckLabelsRequest
 

@@ -39,7 +39,7 @@ class EvaluateModel(LabelledAlgorithm):
         "<p>The page has accuracy, IoU, precision and recall of each class, the confusion of the classes, the "
         "calibration of the confidence and pictures, the worst first. With labels at eight places or more there are "
         "95 % intervals. Pixels outside of polygons do not count.</p>",
-        page="training-in-qgis.md",
+        page="training-in-qgis.md#evaluate-model",
     )
     REQUEST = EvaluateRequest
 

@@ -55,6 +55,7 @@ class ExportClassPolygons(ClassifiedRasterAlgorithm):
         "GeoParquet.</p>"
         "<p>Polygons are drawn as in <i>Classified Raster to Polygons</i>, which writes all classes into one "
         "file.</p>",
+        page="polygons.md",
     )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:

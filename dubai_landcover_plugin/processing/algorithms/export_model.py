@@ -50,7 +50,7 @@ class ExportModel(LandCoverAlgorithm):
         "function, which needs onnxruntime there.</li>"
         "<li><b>stac</b>: STAC item with the Machine Learning Model extension.</li></ul>"
         "<p>What ONNX and OpenVINO compute is compared with the model; files that do not agree are not written.</p>",
-        page="models.md",
+        page="training-in-qgis.md#export-model",
     )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:

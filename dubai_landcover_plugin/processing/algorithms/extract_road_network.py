@@ -58,6 +58,7 @@ class ExtractRoadNetwork(ClassifiedRasterAlgorithm):
         "with the number of lines that meet there.</p>"
         "<p>Lengths and widths are metres on the ground, in geographic CRS too. A raster without a CRS is "
         "measured in pixels.</p>",
+        page="roads.md",
     )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:

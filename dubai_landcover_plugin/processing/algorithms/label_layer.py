@@ -33,7 +33,7 @@ class LabelLayer(ImageAlgorithm):
         "<p>Then draw: start editing the label layer, and draw polygons in a square until all of it has a class. "
         "Pixels outside of polygons are not used. Save the edits, and go on with <i>Check Labels</i> and <i>Train "
         "Model</i>.</p>",
-        page="training-in-qgis.md",
+        page="training-in-qgis.md#create-label-layer",
     )
     REQUEST = LabelLayerRequest
     FIRST = ("input", "model", "sampling", "count", "size", "new_classes", "bands")

@@ -57,6 +57,7 @@ class LandCoverReport(ClassifiedRasterAlgorithm):
         "misses are not included; they need reference points.</p>"
         "<p>Areas are on the ground, also where the raster is in degrees. A raster without a CRS is counted in "
         "pixels. Pixels without data are never counted.</p>",
+        page="report.md",
     )
 
     def __init__(self) -> None:

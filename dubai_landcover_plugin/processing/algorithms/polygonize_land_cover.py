@@ -40,6 +40,7 @@ class PolygonizeLandCover(ClassifiedRasterAlgorithm):
         "after.</p>"
         "<p>Attributes: class, area and perimeter on the ground (m², m), compactness (1 for a circle), confidence "
         "of the class where its raster is given (mean and 10th percentile, percent), raster and model.</p>",
+        page="polygons.md",
     )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:

@@ -39,7 +39,7 @@ class PreviewLandCover(ImageAlgorithm):
         "<p>With models that can be taught, such as the shipped ones, the classes are those of a run over the whole "
         "raster. Other models run over the extent alone: a few pixels can differ.</p>"
         "<p><b>Extent</b>: draw it on the canvas, or take that of the canvas. By default the whole raster.</p>",
-        page="qgis.md",
+        page="qgis.md#preview-land-cover",
     )
     REQUEST = PreviewRequest
     FIRST = ("input", "model", "extent")

@@ -50,7 +50,7 @@ class ReclassifyProbabilities(LandCoverAlgorithm):
         "classified.</p>"
         "<p><b>Land cover</b>: GeoTIFF with the classes and colours of the run; its tags record the run, weights and "
         "thresholds. <b>Uncertainty</b>: margin or entropy of each pixel, 0 where the model is certain.</p>",
-        page="probabilities.md",
+        page="probabilities.md#reclassify",
     )
 
     def __init__(self) -> None:

@@ -29,7 +29,7 @@ class RecodeClasses(EditAlgorithm):
         "<p><b>Recoded land cover</b>: GeoTIFF with the pixels, classes and colours of the input; its tags record the "
         "changed pixels by pair of classes. <b>Polygons</b>, <b>Buildings</b> and <b>Road network</b> are made from "
         "it as Segment Land Cover makes them.</p>",
-        page="corrections.md",
+        page="corrections.md#recoding",
     )
     REQUEST = RecodeRequest
     TASK = "recode_classes"

@@ -42,6 +42,7 @@ class RegularizeBuildings(LandCoverAlgorithm):
         "<i>area_m2</i> and <i>perim_m</i> are computed again.</p>"
         "<p>To get building polygons from a classified raster, run <i>Export Class Polygons</i> first, with a "
         "tolerance of 0.</p>",
+        page="buildings.md",
     )
 
     _input = _name = ""

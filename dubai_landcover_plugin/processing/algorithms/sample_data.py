@@ -23,10 +23,11 @@ class SampleData(LandCoverAlgorithm):
         title="Make Sample Data",
         group="Models",
         tags="land cover,example,sample,demo,synthetic,tutorial,training,labels",
-        summary="Draws a synthetic town and labels of some places of it, to try Train Model.",
+        summary="Draws a synthetic town, and labels of some places of it, to try the tools and Train Model.",
         help="<p>Draws an aerial image of a town that does not exist, and labels of some squares of it, as you would "
-        "draw them on your own image. The tutorial <i>Your first own model</i> uses it.</p>",
-        page="first-model.md",
+        "draw them on your own image. The tutorials <i>From image to buildings in ten minutes</i> and <i>Your first "
+        "own model</i> use it; the former needs no labels.</p>",
+        page="training-in-qgis.md#make-sample-data",
     )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
@@ -46,5 +47,6 @@ class SampleData(LandCoverAlgorithm):
         layers = RunLayers(paths["OUTPUT"], hidden=())  # labels above the image
         image, labels = tr("Sample town"), tr("Labels of the sample")
         style_on_load(context, paths["OUTPUT"], tr("Image"), image, lambda layer: None, "classes", layers)
-        style_on_load(context, paths["LABELS"], tr("Labels"), labels, kind="polygons", layers=layers)
+        if "LABELS" in paths:
+            style_on_load(context, paths["LABELS"], tr("Labels"), labels, kind="polygons", layers=layers)
         return {**paths, "COUNT_LABELS": value["polygons"], "PIXELS": dumps(value["pixels"])}

@@ -53,6 +53,7 @@ class SegmentFolder(LandCoverAlgorithm):
         "lists every image that was left out, and why.</p>"
         "<p>A raster that fails is reported and the others go on. A second run skips rasters that have a result "
         "of the same model and the same parameters.</p>",
+        page="qgis.md#segment-folder",
     )
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:

@@ -64,6 +64,7 @@ class SegmentLandCover(ImageAlgorithm):
         "<p>The computation runs in a separate process and can be cancelled at any time; a cancelled run leaves "
         "no file behind. The log shows the request, which <i>landcover segment --request</i> repeats on a "
         "server.</p>",
+        page="qgis.md#segment-land-cover",
     )
 
     REQUEST = SegmentationRequest

@@ -58,7 +58,7 @@ class TrainModel(LabelledAlgorithm):
         "<p><b>Cancel</b> keeps the best so far. With <b>Resume</b>, the same labels and the same name, the training "
         "goes on.</p>"
         "<p>A model in the proposed folder is listed in all dialogs at once.</p>",
-        page="training-in-qgis.md",
+        page="training-in-qgis.md#train-model",
     )
     REQUEST = TrainRequest
 

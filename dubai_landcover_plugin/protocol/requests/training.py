@@ -227,7 +227,9 @@ class SampleDataRequest(Request):
     """A synthetic scene with labels, to try a training."""
 
     output: str = option(title="Image", help="Raster of a synthetic town.", writes="raster")
-    labels: str = option(title="Labels", help="Labels of some places of it.", writes="polygons")
+    labels: str | None = option(
+        None, title="Labels", help="Labels of some places of it, for a training.", writes="polygons", proposed=True
+    )
     truth: str | None = option(None, title="Truth", help="Raster with the class of every pixel.", writes="raster")
     count: int = option(5, low=1, high=50, title="Labelled places", help="Squares that are labelled completely.")
     size: int = option(1536, low=256, high=4096, unit="px", title="Side of the image", help="Pixels of 1 m.")
@@ -242,14 +244,14 @@ class SampleDataResult(Result):
 
     Args:
         output: The image.
-        labels: The labels.
+        labels: The labels; None without.
         truth: The raster of classes; None without.
         polygons: Number of labels.
         pixels: Labelled pixels by class name.
     """
 
     output: str
-    labels: str
+    labels: str | None
     truth: str | None
     polygons: int
     pixels: dict[str, int]

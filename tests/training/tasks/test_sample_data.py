@@ -32,6 +32,12 @@ def test_labels_are_the_truth_of_some_places(tmp_path: Path) -> None:
     assert result.polygons == len(shapes)
 
 
+def test_an_image_without_labels_needs_no_places(tmp_path: Path) -> None:
+    result = make_sample_data(SampleDataRequest(str(tmp_path / "a.tif"), count=50, size=256, place=256))
+    assert (result.labels, result.polygons, set(result.pixels.values())) == (None, 0, {0})
+    assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
 def test_places_do_not_touch_and_too_many_are_refused():
     corners = np.array(choose_squares(512, 96, 9, seed=1))
     assert len(np.unique(corners, axis=0)) == 9
