@@ -2,7 +2,7 @@
 # Paths are relative throughout, so that the folder may have any name.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-qgis-versions faults lint docs package bench options translations qt6 lock clean
+.PHONY: help setup demo test test-qgis-versions faults lint docs package screenshots bench options translations qt6 lock clean
 
 PY := .venv/bin/python
 QGIS_ENV := QT_QPA_PLATFORM=offscreen
@@ -20,6 +20,7 @@ help:
 	@echo "make lint                  ruff, mypy, bandit, detect-secrets, vermin"
 	@echo "make docs                  the site of the documentation, in build/site"
 	@echo "make package               build/dubai_landcover_plugin and its zip"
+	@echo "make screenshots           pictures of all dialogs in desktop QGIS, in build/screenshots"
 	@echo "make bench                 speed and memory on this machine"
 	@echo "make setup                 only install what is missing"
 	@echo "make options               write docs/options.md from the requests"
@@ -82,6 +83,10 @@ docs:
 	@.ci/setup.sh engine
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 	@echo "docs: build/site/index.html"
+
+# To look at: nothing is compared. SCREENSHOTS_IMAGE is a raster that the dialogs propose as input.
+screenshots: setup package
+	@.ci/screenshots.sh build/screenshots
 
 bench:
 	@.ci/setup.sh engine

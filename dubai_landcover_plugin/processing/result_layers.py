@@ -211,7 +211,7 @@ def arrange(project: QgsProject, layer_id: str, kind: str, layers: RunLayers) ->
         node.setExpanded(False)
     parent = node.parent()
     if layers.group:
-        group = _group_of(project.layerTreeRoot(), layers) or _new_group(parent, parent.children().index(node), layers)
+        group = _group_of(project.layerTreeRoot(), layers) or _new_group(node, layers)
         if parent != group:
             group.insertChildNode(-1, node.clone())
             parent.removeChildNode(node)
@@ -224,8 +224,14 @@ def _group_of(root: QgsLayerTreeGroup, layers: RunLayers) -> QgsLayerTreeGroup |
     return next((group for group in root.findGroups(True) if group.customProperty(_RUN) == layers.run), None)
 
 
-def _new_group(parent: QgsLayerTreeGroup, index: int, layers: RunLayers) -> QgsLayerTreeGroup:
-    """Return a new group; a number tells it from one of an earlier run."""
+def _new_group(node: QgsLayerTreeLayer, layers: RunLayers) -> QgsLayerTreeGroup:
+    """Return a new group where a layer is; a number tells it from one of an earlier run.
+
+    QGIS adds layers to the group of the current layer, which may be that of another run: then the group is beside it.
+    """
+    parent, index = node.parent(), node.parent().children().index(node)
+    while parent.customProperty(_RUN) and parent.parent() is not None:
+        index, parent = parent.parent().children().index(parent), parent.parent()
     name, number = layers.group, 2
     while parent.findGroup(name) is not None:
         name, number = f"{layers.group} ({number})", number + 1

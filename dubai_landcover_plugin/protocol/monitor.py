@@ -87,4 +87,4 @@ def raise_if_cancelled(monitor: Monitor) -> None:
         RunCancelled: if ``monitor.cancelled()`` is true.
     """
     if monitor.cancelled():
-        raise RunCancelled("The run was cancelled; nothing was written.")
+        raise RunCancelled("The run was cancelled; unfinished files were removed.")

@@ -15,7 +15,9 @@ from training.__main__ import training
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
-PROGRAMS: dict[str, click.Group] = {"landcover": landcover, "python -m training": training}
+PROGRAMS: dict[str, click.Group] = {
+    "landcover": landcover, "landcover-train": training, "python -m training": training,
+}  # fmt: skip
 
 
 def _blocks(text: str) -> list[str]:

@@ -75,6 +75,19 @@ def test_each_run_has_its_own_group(tmp_path: Path, project: QgsProject):
     assert root.children()[0].children()[0].isVisible()  # no polygons cover the classes
 
 
+def test_a_run_does_not_go_into_the_group_of_another(tmp_path: Path, project: QgsProject):
+    """QGIS adds layers to the group of the current layer, here always the newest group."""
+    root = project.layerTreeRoot()
+    for run in ("a", "b", "c"):
+        for kind in ("classes", "polygons"):
+            layer = QgsRasterLayer(str(tmp_path / "classes.tif"), kind)
+            project.addMapLayer(layer, False)
+            (root.children()[0] if run != "a" else root).insertLayer(0, layer)
+            LayerStyler(lambda layer: None, kind, RunLayers(run, run)).postProcessLayer(layer, Context(project), None)
+    assert names(root) == ["c", "b", "a", "image"]
+    assert [names(group) for group in root.children()[:3]] == [["polygons", "classes"]] * 3
+
+
 def test_a_single_layer_has_no_group(tmp_path: Path, project: QgsProject):
     load(project, tmp_path, "polygons", RunLayers("one run"))
     assert names(project.layerTreeRoot()) == ["polygons", "image"]

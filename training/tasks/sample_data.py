@@ -44,7 +44,7 @@ def make_sample_data(request: SampleDataRequest, monitor: Monitor | None = None)
     write_image(request.output, scene.image)
     if request.truth:
         write_truth(request.truth, scene.truth)
-    monitor.report(1, 3, "labels")
+    monitor.report(1, 3, "labels" if request.labels else "")
     polygons = _write_labels(request.labels, scene.truth, places, request, monitor) if request.labels else 0
     monitor.report(3, 3, "")
     pixels = np.zeros(256, np.int64)
