@@ -14,6 +14,7 @@ import psutil
 
 _CGROUP = Path("/sys/fs/cgroup")  # limits of a Linux container
 _GPU_DEVICES = (Path("/dev/nvidiactl"), Path("/dev/dxg"), Path("/dev/kfd"))  # NVIDIA, GPUs in WSL, AMD
+_INTEL_GPU_DEVICES = (Path("/dev/dri"), Path("/dev/dxg"))  # Linux, WSL
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # of mallopt, in malloc.h
 _KEPT_BYTES = 1 << 30
 
@@ -73,6 +74,11 @@ def may_have_gpu() -> bool:
     if sys.platform == "win32":
         return (Path(os.environ.get("SYSTEMROOT", r"C:\Windows")) / "System32" / "nvcuda.dll").exists()
     return any(path.exists() for path in _GPU_DEVICES)
+
+
+def may_have_intel_gpu() -> bool:
+    """Return whether there may be an Intel GPU; only then OpenVINO loads its library for them, which takes 28 MB."""
+    return sys.platform == "win32" or any(path.exists() for path in _INTEL_GPU_DEVICES)
 
 
 def keep_freed_memory() -> None:

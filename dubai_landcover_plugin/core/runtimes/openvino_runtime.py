@@ -27,7 +27,7 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.bundle.graphs import AUGMENTED, FEATURES, FLOAT, INT8, pack_whole, unpack
 from dubai_landcover_plugin.core.runtimes.cache import is_cached, read_cached, write_cached
-from dubai_landcover_plugin.core.runtimes.hardware import processor
+from dubai_landcover_plugin.core.runtimes.hardware import may_have_intel_gpu, processor
 from dubai_landcover_plugin.core.runtimes.onnx_runtime import OnnxAdapter
 from dubai_landcover_plugin.core.runtimes.runtime import (
     Chips,
@@ -52,6 +52,8 @@ def is_installed() -> bool:
 
 def has_device(name: str) -> bool:
     """Return whether OpenVINO can be loaded and supports the device, ``cpu`` or ``intel-gpu``."""
+    if name == "intel-gpu" and not may_have_intel_gpu():
+        return False
     try:
         found = load_openvino().Core().available_devices
     except (RuntimeUnavailableError, RuntimeError):

@@ -63,6 +63,7 @@ class Manifest:
         self._request = request.to_json()
         self._seen: tuple[int, ...] = ()  # status of the JSON file when it was last read or written
         self._items: dict[str | None, dict[str, Any]] = {}
+        self._texts: dict[str | None, str] = {}  # the items as JSON: a long manifest is written for every raster
         self._pending: dict[str | None, dict[str, Any]] = {}  # items that are not in the file yet
         self._written = -_INTERVAL
         self._read()
@@ -82,7 +83,7 @@ class Manifest:
             return
         with locked(self.file, wait=lambda: None):
             self._read()
-            self._items.update(self._pending)
+            self._update(self._pending)
             self._write()
             self._seen = self._status()
         self._pending.clear()
@@ -92,8 +93,13 @@ class Manifest:
         """Read the manifest if another batch has written it since."""
         status = self._status()
         if status != self._seen or not status:
-            self._items.update({resolved(item["output"]): item for item in self._earlier()})
+            self._update({resolved(item["output"]): item for item in self._earlier()})
         self._seen = status
+
+    def _update(self, items: dict[str | None, dict[str, Any]]) -> None:
+        self._items.update(items)
+        for path, item in items.items():
+            self._texts[path] = "    " + dumps(item, indent=2).replace("\n", "\n    ")
 
     def _status(self) -> tuple[int, ...]:
         try:
@@ -103,7 +109,10 @@ class Manifest:
 
     def _write(self) -> None:
         items = list(self._items.values())
-        write_text(self.file, dumps({"request": self._request, "items": items}, indent=2))
+        # As dumps() writes {"items": [...], "request": {...}} with an indent of 2.
+        listed_items = ",\n".join(self._texts.values())
+        whole = dumps({"items": [None], "request": self._request}, indent=2)
+        write_text(self.file, whole.replace("    null", listed_items, 1))
         names = list(dict.fromkeys(name for item in items for name in item["pixels"]))
         table = io.StringIO()
         rows = CsvWriter(table)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -86,10 +87,22 @@ class NoveltyMeter:
             part = self.placed(cells[start : start + _CHUNK])
             # |a - b|² = |a|² - 2 a·b + |b|²
             squares = np.square(part).sum(axis=1)[:, None] - 2 * part @ self._samples.T + self._squares
-            count = min(NEIGHBOURS, squares.shape[1])
-            nearest = np.partition(squares, count - 1, axis=1)[:, :count]
-            found[start : start + _CHUNK] = np.sqrt(np.maximum(nearest, 0)).mean(axis=1)
+            found[start : start + _CHUNK] = np.sqrt(np.maximum(_least(squares, NEIGHBOURS), 0)).mean(axis=0)
         return found
+
+
+def _least(values: Cells, count: int) -> Cells:
+    """Return the smallest values of each row, (count, N), of fewer columns all; ``values`` are changed.
+
+    For a few it is several times as fast as :func:`numpy.partition`.
+    """
+    rows = np.arange(len(values))
+    found = []
+    for _ in range(min(count, values.shape[1])):
+        places = values.argmin(axis=1)
+        found.append(values[rows, places])
+        values[rows, places] = np.inf
+    return np.array(found)
 
 
 @dataclass(frozen=True)
@@ -117,8 +130,14 @@ def novelty_of(cells: Cells, samples: GroundSamples) -> Novelty | None:
     """Return the novelty of cells; None if there are too few."""
     if len(cells) < _LEAST:
         return None
-    percents = nearer_percents(NoveltyMeter(np.array(samples.cells)).distances(cells), samples.distances)
+    percents = nearer_percents(meter_of(samples).distances(cells), samples.distances)
     return Novelty(float(percents.mean()), samples.usual, 100 * float((percents > samples.usual).mean()))
+
+
+@lru_cache(maxsize=2)
+def meter_of(samples: GroundSamples) -> NoveltyMeter:
+    """Return the meter of a model's samples; the rasters of a folder share it."""
+    return NoveltyMeter(np.array(samples.cells))
 
 
 def nearer_percents(distances: npt.NDArray[np.float64], quantiles: Sequence[float]) -> npt.NDArray[np.float64]:
@@ -141,13 +160,18 @@ def measure_novelty(plan: Plan, source: RasterSource, metadata: BundleMetadata) 
     """
     if metadata.ground is None:
         return None
-    found = []
+    chips, masks = [], []
     for window in _probes(plan):
         item = read_window(plan, source, window, metadata.mean)
         valid = item.valid if plan.area is None else item.valid & plan.area.work_mask(window)
         if item.chip is not None and valid.any():
-            found.append(cell_statistics(item.chip, valid))
-    return novelty_of(np.concatenate(found), metadata.ground) if found else None
+            # cut to whole cells, so that the windows can be put side by side
+            rows, cols = (length - length % CELL for length in valid.shape)
+            chips.append(item.chip[:, :rows, :cols])
+            masks.append(valid[:rows, :cols])
+    if not chips:
+        return None
+    return novelty_of(cell_statistics(np.concatenate(chips, axis=2), np.concatenate(masks, axis=1)), metadata.ground)
 
 
 def _probes(plan: Plan) -> list[Window]:

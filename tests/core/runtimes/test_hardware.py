@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from dubai_landcover_plugin.core.runtimes import hardware
+from dubai_landcover_plugin.core.runtimes import hardware, openvino_runtime
 from dubai_landcover_plugin.core.runtimes.versions import PACKAGES, versions
 
 
@@ -48,6 +48,15 @@ def test_this_process_may_run_on_its_cores():
     numbers = hardware.core_numbers()
     assert numbers == sorted(set(numbers))
     assert 1 <= hardware.cores() <= len(numbers) <= (os.cpu_count() or 1)
+
+
+def test_an_intel_gpu_is_looked_for_by_its_device(monkeypatch, tmp_path):
+    monkeypatch.setattr(hardware.sys, "platform", "linux")
+    monkeypatch.setattr(hardware, "_INTEL_GPU_DEVICES", (tmp_path / "dri",))
+    assert not hardware.may_have_intel_gpu()
+    assert not openvino_runtime.has_device("intel-gpu")
+    (tmp_path / "dri").touch()
+    assert hardware.may_have_intel_gpu()
 
 
 def test_a_gpu_is_looked_for_by_its_device(monkeypatch, tmp_path):

@@ -340,7 +340,10 @@ def test_manifest_keeps_the_rows_of_earlier_batches(folder, tmp_path):
         ("b.tif", "skipped"),
     ]
     with open(outcome["manifest_json"], encoding="utf-8") as stream:
-        assert len(json.load(stream)["items"]) == 2
+        text = stream.read()
+    manifest = json.loads(text)
+    assert len(manifest["items"]) == 2
+    assert text == json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False)  # its parts fit together
 
 
 @pytest.mark.parametrize(

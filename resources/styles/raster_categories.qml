@@ -6,9 +6,6 @@
   </provider>
   <rasterrenderer type="paletted" band="1" alphaBand="-1" opacity="1" nodataColor="">
    <colorPalette>
-{% for entry in entries %}
-    <paletteEntry value="{{ entry.id }}" color="{{ "#%02x%02x%02x"|format(*entry.rgb) }}" alpha="255" label="{{ entry.name }}"/>
-{% endfor %}
    </colorPalette>
   </rasterrenderer>
   <resamplingStage>resamplingFilter</resamplingStage>
