@@ -64,10 +64,10 @@ def resolve_obstacle_overlaps(outlines: Outlines, obstacles: Polygons, tolerance
     # Most buildings are nowhere near an obstacle.
     pending = pending[np.unique(tree.query(outlines.current[pending], "intersects")[0])]
     for attempt in range(_ATTEMPTS + 1):
+        buildings, met = tree.query(outlines.current[pending], "intersects")
+        inside = shapely.intersection(outlines.current[pending[buildings]], pieces[met])
         # Where the original outline is in the obstacle, too, it may stay.
-        grown = shapely.difference(outlines.current[pending], outlines.original[pending])
-        buildings, met = tree.query(grown, "intersects")
-        new = shapely.intersection(grown[buildings], pieces[met])
+        new = shapely.difference(inside, outlines.original[pending[buildings]])
         buildings = pending[buildings]
         sums = np.bincount(buildings, shapely.area(new), len(outlines.original))
         pending = np.flatnonzero(sums > _SLIVER * shapely.area(outlines.original))
@@ -75,7 +75,7 @@ def resolve_obstacle_overlaps(outlines: Outlines, obstacles: Polygons, tolerance
             if attempt == _ATTEMPTS:
                 outlines.restore_original(building)
             else:
-                _move_back(outlines, building, list(new[buildings == building]), tolerance, min_iou)
+                _move_back(outlines, building, new[buildings == building], tolerance, min_iou)
 
 
 def resolve_mutual_overlaps(outlines: Outlines, tolerance: float, min_iou: float, monitor: Monitor) -> None:
@@ -103,17 +103,13 @@ def resolve_mutual_overlaps(outlines: Outlines, tolerance: float, min_iou: float
         changed[:] = False
         for building, others in to_cut.items():
             attempts[building] += 1
-            against = [(outlines.current[other], outlines.original[other]) for other in others]
             if attempts[building] > _ATTEMPTS:
                 outlines.restore_original(building)
             else:
-                overlaps = [
-                    shapely.difference(
-                        shapely.intersection(outlines.current[building], current),
-                        shapely.intersection(outlines.original[building], original),
-                    )
-                    for current, original in against
-                ]
+                overlaps = shapely.difference(
+                    shapely.intersection(outlines.current[building], outlines.current[others]),
+                    shapely.intersection(outlines.original[building], outlines.original[others]),
+                )
                 _move_back(outlines, building, overlaps, tolerance, min_iou)
             changed[building] = True
 
@@ -155,9 +151,7 @@ def _overlaps_newly(
     return larger
 
 
-def _move_back(
-    outlines: Outlines, index: int, overlaps: list[shapely.Geometry], tolerance: float, min_iou: float
-) -> None:
+def _move_back(outlines: Outlines, index: int, overlaps: Polygons, tolerance: float, min_iou: float) -> None:
     """Move walls of a building inwards until they leave new overlaps, so that angles and number of walls stay.
 
     If the result is invalid or too different, the original outline is restored.
@@ -165,17 +159,17 @@ def _move_back(
     Args:
         outlines: The buildings.
         index: The building.
-        overlaps: The areas to leave, in the CRS.
+        overlaps: (K,) areas to leave, in the CRS.
         tolerance: Shortest edge, m.
         min_iou: Smallest IoU with the original outline.
     """
     frame = outlines.frames[index]
     current = shapely.transform(outlines.current[index], frame.to_local)
     original = shapely.transform(outlines.original[index], frame.to_local)
-    parts = shapely.get_parts([polygons_only(shapely.transform(overlap, frame.to_local)) for overlap in overlaps])
-    parts = [part for part in parts if part.area > 0]
+    parts = shapely.get_parts(overlaps)
+    parts = shapely.transform(parts[shapely.area(parts) > 0], frame.to_local)
     moved = retreat(current, parts, _MARGIN * tolerance)
-    if moved is not None and shapely.is_valid(moved):
+    if moved is not None:
         outline = shapely.transform(moved, frame.to_crs)
         iou = intersection_over_union(original, moved)
         is_large = outlines.smallest is None or reaches(moved, outlines.smallest[index])

@@ -114,8 +114,10 @@ def _first_close(
         regular, share = found
         if most is not None and shapely.get_num_coordinates(regular) > most:
             return None  # lower tolerances leave even more vertices
+        if not reaches(regular, min_area) or (most is not None and _has_saw_teeth(regular, tolerance)):
+            continue
         iou = intersection_over_union(original, regular)
-        if iou < min_iou or not reaches(regular, min_area) or (most is not None and _has_saw_teeth(regular, tolerance)):
+        if iou < min_iou:
             continue
         outline = shapely.transform(regular, frame.to_crs)
         if shapely.is_valid(outline):

@@ -11,6 +11,7 @@ from dubai_landcover_plugin.core.buildings.outlines import largest_polygon
 
 Array = npt.NDArray[np.float64]
 
+Polygons = npt.NDArray[np.object_]
 Move = tuple[int, float, int]
 """Number of a wall, distance inwards, number of the area that it leaves."""
 
@@ -26,7 +27,7 @@ _FLAT = 0.05
 """Sine of the angle below which the walls at a vertex count as parallel."""
 
 
-def retreat(polygon: shapely.Polygon, parts: list[shapely.Polygon], margin: float) -> shapely.Polygon | None:
+def retreat(polygon: shapely.Polygon, parts: Polygons, margin: float) -> shapely.Polygon | None:
     """Return a polygon whose walls have moved inwards, parallel to themselves, until they leave some areas.
 
     For each area, the wall beside it that loses the least is moved. Where that would turn other walls round, the
@@ -37,7 +38,7 @@ def retreat(polygon: shapely.Polygon, parts: list[shapely.Polygon], margin: floa
 
     Args:
         polygon: A polygon.
-        parts: Areas inside it, at its border.
+        parts: (K,) areas inside it, at its border.
         margin: Additional distance.
     """
     rings = [shapely.get_coordinates(ring)[:-1] for ring in shapely.get_rings(polygon)]
@@ -47,7 +48,7 @@ def retreat(polygon: shapely.Polygon, parts: list[shapely.Polygon], margin: floa
     found = _moved(rings, normals, accepted) or polygon
     cut += sorted({move[2] for move in moves} - {move[2] for move in accepted})
     if cut:
-        hulls = shapely.oriented_envelope(np.array([parts[number] for number in cut], object))
+        hulls = shapely.oriented_envelope(parts[cut])
         hulls = shapely.buffer(hulls, _HULL_MARGIN * margin, join_style="mitre")
         # On a grid no short edges and no spikes are left.
         grid = _GRID * margin
@@ -73,7 +74,7 @@ def without_spikes(polygon: shapely.Polygon) -> shapely.Polygon:
 
 
 def _choose_walls(
-    rings: list[Array], normals: list[Array], parts: list[shapely.Polygon], margin: float
+    rings: list[Array], normals: list[Array], parts: Polygons, margin: float
 ) -> tuple[list[Move], list[int]]:
     """Choose the wall to move for each area.
 
@@ -85,7 +86,7 @@ def _choose_walls(
     lengths = np.hypot(*(ends - starts).T)
     tree = shapely.STRtree(shapely.linestrings(np.stack([starts, ends], axis=1)))
     touch = _TOUCH * float(np.ptp(starts, axis=0).max())
-    met, walls = tree.query(np.array(parts, object), "dwithin", touch)
+    met, walls = tree.query(parts, "dwithin", touch)
     moves, cut = [], []
     for number, part in enumerate(parts):
         beside = walls[met == number]

@@ -29,8 +29,8 @@ class GroundScale:
         sizes = np.array(grid.pixel_sizes_m(self._rows.tolist()))
         self._across, self._down = sizes[:, 0], sizes[:, 1]
         self._cosines: Floats = np.array(grid.pixel_cosines(self._rows.tolist()))
-        # (2,) pixel width and height where they are constant and at right angles; else None.
-        self._constant = sizes[0] if len(sizes) == 1 and not self._cosines.any() else None
+        #: (2,) pixel width and height where they are constant and at right angles; else None.
+        self.constant = sizes[0] if len(sizes) == 1 and not self._cosines.any() else None
 
     def sizes(self, rows: npt.NDArray[np.floating[Any]]) -> Floats:
         """Return pixel widths and heights, (2, N) m, at ``rows``, (N,) in pixel coordinates (row centres are at .5)."""
@@ -42,8 +42,8 @@ class GroundScale:
         The first axis is that of the rows. Where the sides of pixels are not at right angles on the ground, as in
         Mollweide's projection far from its meridian, the second axis is at right angles to it nevertheless.
         """
-        if self._constant is not None:  # much faster for single vectors
-            return np.asarray(steps * self._constant, np.float64)
+        if self.constant is not None:  # much faster for single vectors
+            return np.asarray(steps * self.constant, np.float64)
         scaled: Floats = steps * self.sizes(rows).T
         cosines = np.interp(rows, self._rows, self._cosines)
         if not cosines.any():
@@ -54,8 +54,8 @@ class GroundScale:
 
     def steps(self, vectors: Floats, rows: Floats) -> Floats:
         """Return vectors on the ground, (N, 2) m, as steps in pixels, (N, 2): the inverse of :meth:`vectors`."""
-        if self._constant is not None:
-            constant: Floats = vectors / self._constant
+        if self.constant is not None:
+            constant: Floats = vectors / self.constant
             return constant
         cosines = np.interp(rows, self._rows, self._cosines)
         if cosines.any():
@@ -111,7 +111,11 @@ class Metric:
 
     def steps(self, points: Points) -> npt.NDArray[np.float64]:
         """Return the ground lengths of a line's segments, (N - 1,), for its vertices, (N, 2)."""
-        vectors = self.ground(points[1:] - points[:-1], (points[1:, 1] + points[:-1, 1]) / 2)
+        vectors = points[1:] - points[:-1]
+        if self._scale.constant is None:
+            vectors = self.ground(vectors, (points[1:, 1] + points[:-1, 1]) / 2)
+        else:
+            vectors *= self._scale.constant
         lengths: npt.NDArray[np.float64] = np.hypot(vectors[:, 0], vectors[:, 1])
         return lengths
 
@@ -121,7 +125,11 @@ class Metric:
 
     def vector(self, start: Points, end: Points) -> Points:
         """Return the ground vector from one point to another, (2,)."""
-        difference: Points = self.ground((end - start)[None], np.array([(start[1] + end[1]) / 2]))[0]
+        difference: Points = end - start
+        if self._scale.constant is not None:  # much faster
+            difference *= self._scale.constant
+        else:
+            difference = self.ground(difference[None], np.array([(start[1] + end[1]) / 2]))[0]
         return difference
 
     def pixels(self, vector: Points, row: float) -> Points:

@@ -38,7 +38,7 @@ Geometries = npt.NDArray[np.object_]
 Fields = Mapping[str, npt.NDArray[Any]]
 
 _SHAPEFILE_BYTES = (1 << 31) - 1  # many programs read no larger part
-_COLLECTED = ("GeoJSON", "FlatGeobuf")  # small batches are joined before they are written
+_COLLECTED = ("GPKG", "GeoJSON", "FlatGeobuf")  # small batches are joined before they are written
 _COLLECTED_BYTES = 1 << 22
 _SHAPEFILE_TEXT = 254  # bytes
 _SHAPEFILE_BOUNDS = 36  # offset of the extent in the header, bytes

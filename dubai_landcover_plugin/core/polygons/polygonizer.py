@@ -130,7 +130,7 @@ class Polygonizer:
         histogram = ConfidenceHistogram(len(tracer.features.class_ids)) if self._confidence else None
         for traced, strip in tracer.trace():
             if histogram is not None and self._confidence is not None:
-                rows = self._confidence.read(strip.first_row, strip.first_row + len(strip.features))
+                rows = self._confidence.read(strip.first_row, strip.first_row + len(strip.faces))
                 histogram.add(strip.features, rows)
             self._coverage.add_nodata_boundary(traced.nodata_boundary)
             yield self._measure(traced, histogram)

@@ -41,7 +41,7 @@ class RegionAdjacency:
         low, high = np.minimum(first, second), np.maximum(first, second)
         distinct = low != high
         low, high, lengths = low[distinct], high[distinct], lengths[distinct]
-        order = np.lexsort((high, low))
+        order = np.argsort(low * (int(high.max(initial=0)) + 1) + high)
         low, high, lengths = low[order], high[order], lengths[order]
         # Group equal pairs, which are consecutive now, and sum each group.
         is_first = np.ones(len(low), bool)
@@ -91,11 +91,8 @@ def label_components(count: int, first: Indices, second: Indices) -> Indices:
         (count,) int64 component of each node; components are numbered in the order of their smallest nodes.
     """
     graph = coo_array((np.ones(len(first), bool), (first, second)), shape=(count, count))
-    labels = connected_components(graph, directed=False)[1].astype(np.int64)
-    _, first_nodes, label_of_node = np.unique(labels, return_index=True, return_inverse=True)
-    rank = np.empty(len(first_nodes), np.int64)
-    rank[np.argsort(first_nodes)] = np.arange(len(first_nodes))
-    components: Indices = rank[label_of_node]
+    # SciPy visits the nodes in their order, and numbers each component when it meets its first node.
+    components: Indices = connected_components(graph, directed=False)[1].astype(np.int64)
     return components
 
 

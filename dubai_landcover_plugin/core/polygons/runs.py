@@ -36,9 +36,9 @@ class Runs:
         is_start = np.ones(ids.shape, bool)  # the first pixel of every row starts a run
         np.not_equal(ids[:, 1:], ids[:, :-1], out=is_start[:, 1:])
         starts = np.flatnonzero(is_start)
-        run_of_pixel = np.cumsum(is_start, dtype=np.int32).reshape(ids.shape)
-        run_of_pixel -= 1
-        return cls(run_of_pixel, starts, ids.ravel()[starts], np.diff(starts, append=ids.size))
+        lengths = np.diff(starts, append=ids.size)
+        run_of_pixel = np.repeat(np.arange(len(starts), dtype=np.int32), lengths).reshape(ids.shape)
+        return cls(run_of_pixel, starts, ids.ravel()[starts], lengths)
 
     @property
     def rows(self) -> Indices:

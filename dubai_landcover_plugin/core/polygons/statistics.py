@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import GroundScale
-from dubai_landcover_plugin.core.io.confidence import CERTAIN, UNKNOWN
+from dubai_landcover_plugin.core.io.confidence import CERTAIN
 from dubai_landcover_plugin.core.polygons.area_budget import EdgeAreas
 from dubai_landcover_plugin.core.polygons.rings import Rings
 
@@ -87,15 +87,17 @@ class ConfidenceHistogram:
             features: (h, W) feature of each pixel, -1 for none.
             confidence: (h, W) percent; ``UNKNOWN`` where there is none.
         """
-        counted = (features >= 0) & (confidence != UNKNOWN)
-        feature = features[counted]
-        # Number the features that are present, and count (feature, percent) pairs.
-        marked = np.zeros(len(self._slot), bool)
-        marked[feature] = True
+        # Number the features that are present, from 1; the last place, index -1, is that of nodata.
+        marked = np.zeros(len(self._slot) + 1, bool)
+        marked[features] = True
+        marked[-1] = False
         present = np.flatnonzero(marked)
-        local = np.cumsum(marked, dtype=np.int32) - 1
-        index = local[feature].astype(np.int64) * _BINS + confidence[counted]
-        counts = np.bincount(index, minlength=len(present) * _BINS).reshape(-1, _BINS)
+        local = np.cumsum(marked) * marked
+        # Count (feature, percent) pairs; the last bin is that of UNKNOWN.
+        index = (local * (_BINS + 1))[features]
+        index += confidence
+        counts = np.bincount(index.ravel(), minlength=(len(present) + 1) * (_BINS + 1))
+        counts = counts.reshape(-1, _BINS + 1)[1:, :_BINS]
         # Append rows to the table for features that are new.
         new = present[self._slot[present] < 0]
         self._slot[new] = len(self._table) + np.arange(len(new))

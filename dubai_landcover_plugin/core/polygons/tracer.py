@@ -63,11 +63,18 @@ class FeatureStrip:
 
     Args:
         first_row: First row of the strip.
-        features: (h, W) int32, feature of each pixel; -1 for nodata.
+        faces: (h, W) int32, face of each pixel, counted from 1; 0 for nodata.
+        feature_of_face: (P + 1,) int32, feature of each face; -1 for nodata.
     """
 
     first_row: int
-    features: npt.NDArray[np.int32]
+    faces: Faces
+    feature_of_face: npt.NDArray[np.int32]
+
+    @property
+    def features(self) -> npt.NDArray[np.int32]:
+        """(h, W) int32, feature of each pixel; -1 for nodata."""
+        return self.feature_of_face[self.faces]
 
 
 def strip_rows(width: int) -> int:
@@ -169,7 +176,7 @@ class PolygonTracer:
 
     def _feature_strip(self, first: int, faces: Faces) -> FeatureStrip:
         feature_of_face = np.append(-1, self.features.feature_of_face).astype(np.int32)
-        return FeatureStrip(first, feature_of_face[faces[:, 1:-1]])
+        return FeatureStrip(first, faces[:, 1:-1], feature_of_face)
 
     def _faces(self) -> Iterator[tuple[int, Faces]]:
         """Yield first row and faces, (h, W + 2), of each strip: counted from 1, 0 for nodata and the margin columns."""
@@ -179,7 +186,7 @@ class PolygonTracer:
             face_of_run = face_of_region[region_of_label[label_runs(runs)[0]]]
             face_of_run[runs.class_ids == 0] = 0
             faces = np.zeros((len(ids), self._width + 2), np.int32)
-            faces[:, 1:-1] = face_of_run.astype(np.int32)[runs.run_of_pixel]
+            faces[:, 1:-1] = np.repeat(face_of_run.astype(np.int32), runs.lengths).reshape(ids.shape)
             yield first, faces
 
     def _read(self, step: str) -> Iterator[tuple[int, Ids]]:

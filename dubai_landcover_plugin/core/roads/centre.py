@@ -7,6 +7,7 @@ points. The middle of the cut is on the axis of the road, even if the cut is obl
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -202,7 +203,9 @@ def _axis(graph: RoadGraph, line: Line, cuts: _Cuts, at_end: bool) -> tuple[Poin
 def fit_axis(points: Points) -> tuple[Points, Points]:
     """Return the centroid of points, (N, 2), and the unit vector of their principal axis, from first to last."""
     centre = points.mean(axis=0)
-    direction = np.linalg.svd(points - centre, full_matrices=False)[2][0]
+    x, y = (points - centre).T
+    angle = math.atan2(2 * (x @ y), x @ x - y @ y) / 2  # of the larger axis of the second moments
+    direction = np.array([math.cos(angle), math.sin(angle)])
     return centre, direction if (points[-1] - points[0]) @ direction >= 0 else -direction
 
 

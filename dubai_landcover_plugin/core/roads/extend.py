@@ -16,7 +16,7 @@ from dubai_landcover_plugin.core.grid.ground import Points
 from dubai_landcover_plugin.core.roads.area import RoadArea
 from dubai_landcover_plugin.core.roads.centre import fit_axis
 from dubai_landcover_plugin.core.roads.dangles import Dangle, find_dangles
-from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph
+from dubai_landcover_plugin.core.roads.graph import Line, RoadGraph, line_strings
 from dubai_landcover_plugin.core.roads.line_index import LineIndex
 
 _AXIS = (4.0, 16.0)  # half widths and cells: length of a line over which its axis is fitted at an end
@@ -54,23 +54,28 @@ def extend_dangles(graph: RoadGraph, area: RoadArea) -> None:
     dangles = find_dangles(graph)
     if not dangles:
         return
-    extensions = [_extension(graph, dangle) for dangle in dangles]
+    outward = [_outward(graph, dangle) for dangle in dangles]
+    extensions = [_extension(graph, dangle, line) for dangle, line in zip(dangles, outward)]
     starts, steps = (np.array([getattr(one, name) for one in extensions]) for name in ("start", "step"))
     hits = area.cast(starts, steps, np.array([one.limit for one in extensions]))
-    extended = ~np.isnan(hits.distance)
     ends = starts + np.nan_to_num(hits.distance)[:, None] * steps
-    tails = shapely.linestrings(
-        [[_outward(graph, dangle).points[-1 - one.removed], end] for dangle, one, end in zip(dangles, extensions, ends)]
-    )
+    kept = [line.points[-1 - one.removed] for line, one in zip(outward, extensions)]
+    tails = shapely.linestrings(np.stack([kept, ends], axis=1))
     meets = LineIndex(graph).crossed(tails, [dangle.line for dangle in dangles])
     first, second = shapely.STRtree(tails).query(tails, "intersects")
     meets[first[first != second]] = True
-    for index in np.flatnonzero(extended & ~meets).tolist():
-        dangle = dangles[index]
-        line = _extended(_outward(graph, dangle), extensions[index].removed, ends[index], graph.cell)
-        if shapely.is_simple(shapely.linestrings(line.points)):
-            graph.nodes[dangle.node] = line.points[-1]
-            graph.set_line(dangle.line, line if graph.lines[dangle.line].end == dangle.node else line.reversed())
+    free = ~np.isnan(hits.distance) & ~meets
+    at_end = np.array([graph.lines[dangle.line].end == dangle.node for dangle in dangles])
+    for side in (False, True):  # one end of each line at a time
+        chosen = np.flatnonzero(free & (at_end == side)).tolist()
+        lines = [
+            _extended(_outward(graph, dangles[index]), extensions[index].removed, ends[index], graph.cell)
+            for index in chosen
+        ]
+        simple = shapely.is_simple(line_strings([line.points for line in lines]))
+        for index, line in ((index, line) for index, line, sound in zip(chosen, lines, simple) if sound):
+            graph.nodes[dangles[index].node] = line.points[-1]
+            graph.set_line(dangles[index].line, line if side else line.reversed())
 
 
 def _outward(graph: RoadGraph, dangle: Dangle) -> Line:
@@ -79,9 +84,8 @@ def _outward(graph: RoadGraph, dangle: Dangle) -> Line:
     return line if line.end == dangle.node else line.reversed()
 
 
-def _extension(graph: RoadGraph, dangle: Dangle) -> _Extension:
-    """Return where the straight end of a dangle starts, and its direction."""
-    line = _outward(graph, dangle)
+def _extension(graph: RoadGraph, dangle: Dangle, line: Line) -> _Extension:
+    """Return where the straight end of a dangle starts, and its direction, for the line towards it."""
     back = np.concatenate([np.cumsum(line.steps(graph.metric)[::-1])[::-1], [0.0]])  # distance from the end
     last = len(line.points) - 1
     if dangle.half_width < dangle.length / 4:
@@ -94,7 +98,7 @@ def _extension(graph: RoadGraph, dangle: Dangle) -> _Extension:
     near = line.points[np.searchsorted(-back, -(back[last] + reach)) : last + 1]
     centre, direction = fit_axis(near if len(near) > 1 else line.points[-2:])
     start = centre + direction * float((line.points[last] - centre) @ direction)
-    step = direction / max(graph.metric.length(np.stack([start, start + direction])), 1e-12)
+    step = direction / max(float(np.hypot(*graph.metric.vector(start, start + direction))), 1e-12)
     return _Extension(len(line.points) - 1 - last, start, step, float(back[last]) + _BEYOND * dangle.half_width)
 
 

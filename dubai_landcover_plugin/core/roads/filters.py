@@ -40,11 +40,12 @@ def gaussian_of_lines(points: Points, counts: Indices, sigmas: Floats) -> Points
     line = np.repeat(np.arange(len(counts)), counts)
     order = np.argsort(-reach[line], kind="stable")
     line = line[order]
+    shorter = -reach[line]
     first = (np.cumsum(counts) - counts)[line]
     last = first + counts[line] - 1
     found = points[order] * weights[line, 0, None]
     for tap in range(int(reach.max(initial=0)), 0, -1):  # in the order in which SciPy sums
-        size = int(np.searchsorted(-reach[line], -tap, "right"))
+        size = int(np.searchsorted(shorter, -tap, "right"))
         here = order[:size]
         both = points[np.maximum(here - tap, first[:size])] + points[np.minimum(here + tap, last[:size])]
         found[:size] += both * weights[line[:size], tap, None]

@@ -26,7 +26,7 @@ from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 
-TILE = (1024, 4096)  # cells, rows and columns
+TILE = (1536, 4096)  # cells, rows and columns
 _MIN_CELL = 0.5  # m: smaller pixels are aggregated to cells of at least this size, which is precise enough for roads
 _MARGIN = 3  # half widths of the widest road; checked by the test of seams
 _MAX_RADIUS = 1000  # cells: larger margins would exhaust the memory

@@ -29,7 +29,7 @@ def find_intersecting(
     checked = np.arange(len(lines)) if changed is None else changed
     invalid = np.zeros(len(lines), bool)
     invalid[checked] = ~shapely.is_simple(lines[checked]) | (shapely.length(lines[checked]) == 0)
-    one, other = shapely.STRtree(lines).query(lines[checked], "intersects")
+    one, other = shapely.STRtree(lines).query(lines[checked])  # those whose bounding boxes meet
     one = checked[one]
     is_checked = np.zeros(len(lines), bool)
     is_checked[checked] = True

@@ -16,7 +16,7 @@ from tests.core.buildings.cases import ELL, YARD, deviations
 def test_a_wall_moves_and_the_shape_stays(shape, angle):
     sliver = shapely.Polygon([(5, 0), (20, 0), (20, 0.4), (12, 0.8)])
     polygon, part = rotate(shape, angle, origin=(0, 0)), rotate(sliver, angle, origin=(0, 0))
-    moved = retreat(polygon, [part], 0.01)
+    moved = retreat(polygon, np.array([part]), 0.01)
     assert shapely.intersection(moved, part).area < 1e-9
     assert shapely.get_num_coordinates(moved) == shapely.get_num_coordinates(polygon)
     assert deviations(moved)[0].max() < 1e-6
@@ -26,7 +26,7 @@ def test_a_wall_moves_and_the_shape_stays(shape, angle):
 def test_where_a_wall_cannot_move_a_rectangle_is_cut_out():
     polygon = shapely.Polygon([(0, 0), (30, 0), (30, 20), (16, 20), (16, 20.5), (14, 20.5), (14, 20), (0, 20)])
     part = shapely.box(14, 18, 16, 20.5)  # deeper than the bump
-    moved = retreat(polygon, [part], 0.01)
+    moved = retreat(polygon, np.array([part]), 0.01)
     assert shapely.is_valid(moved)
     assert shapely.intersection(moved, part).area < 1e-9
     assert moved.area > 500
@@ -48,7 +48,7 @@ def test_whatever_the_areas_the_result_is_sound(seed):
         middles, *rng.uniform(0.2, 3, (2, 5)), rng.uniform(0, 90, 5), strict=True
     )]  # fmt: skip
     parts = [part for part in shapely.get_parts(shapely.intersection(polygon, shapely.union_all(near))) if part.area]
-    moved = retreat(polygon, parts, 0.002)
+    moved = retreat(polygon, np.array(parts), 0.002)
     if moved is None:
         return
     assert moved.geom_type == "Polygon"

@@ -119,3 +119,13 @@ def test_features_know_where_they_end(corners):
     features = make_features(regions, regions.class_ids)
     assert features.class_ids.tolist() == ([1, 2, 3] if corners else [1, 2, 2, 1, 1, 3])
     assert features.last_rows.tolist() == ([2, 2, 3] if corners else [0, 1, 2, 1, 2, 3])
+
+
+@settings(max_examples=100)
+@given(st.integers(1, 30), st.integers(0, 40), st.integers(0, 10_000))
+def test_components_are_numbered_in_the_order_of_their_smallest_nodes(count, edges, seed):
+    first, second = np.random.default_rng(seed).integers(0, count, (2, edges))
+    labels = regions.label_components(count, first, second)
+    assert (labels[first] == labels[second]).all()
+    _, smallest = np.unique(labels, return_index=True)
+    assert smallest.tolist() == sorted(smallest.tolist())
