@@ -105,10 +105,10 @@ translations:
 	@.ci/setup.sh engine
 	@$(PY) .ci/translations.py
 
-# For this system, and the Python that the computers have.
+# For this system and one version of Python. PYTHON_ARCHIVE=cpython-….tar.gz puts that Python into the folder.
 landcover-wheels:
 	@.ci/setup.sh engine
-	@.ci/wheels.sh build/landcover-wheels $(or $(PYTHON),3.12) \
+	@PYTHON_ARCHIVE='$(PYTHON_ARCHIVE)' .ci/wheels.sh build/landcover-wheels $(or $(PYTHON),3.12) \
 		$(if $(FORMATS)$(TORCH),requirements/formats.txt) \
 		$(if $(TORCH),requirements/training.txt requirements/torch-cpu.txt)
 

@@ -68,6 +68,7 @@ class DubaiLandCoverPlugin:
         if self._link is not None:
             self._link.remove()
             self._link = None
+            self._ask_if_uninstalled()
         for action in self._actions:
             self._iface.removePluginMenu(MENU, action)
             self._iface.removeToolBarIcon(action)
@@ -118,6 +119,13 @@ class DubaiLandCoverPlugin:
 
         self._link = SetUpLink(self._open_engine_dialog)
         offer_set_up(self._iface.messageBar(), self._open_engine_dialog)
+
+    def _ask_if_uninstalled(self) -> None:
+        from dubai_landcover_plugin.gui.set_up_message import withdraw_offers
+        from dubai_landcover_plugin.gui.uninstallation import ask_if_uninstalled
+
+        withdraw_offers()
+        ask_if_uninstalled(self._iface)
 
     @staticmethod
     def _open_algorithm(name: str, **values: Any) -> None:

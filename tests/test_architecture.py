@@ -193,6 +193,7 @@ TESTED_ELSEWHERE = {
     f"{PACKAGE}.provider": ("processing/test_plugin.py", "needs a running QGIS"),
     f"{PACKAGE}.gui": ("processing/test_plugin.py", "needs a running QGIS"),
     f"{PACKAGE}.runner.downloads": ("processing/test_downloads.py", "needs a running QGIS"),
+    f"{PACKAGE}.runner.administration": ("gui/test_administration.py", "needs a running QGIS"),
     f"{PACKAGE}.runner.settings": ("processing/test_plugin.py", "needs a running QGIS"),
     f"{PACKAGE}.runner.model_library": ("gui/models/test_dialog.py", "needs a running QGIS"),
     f"{PACKAGE}.processing": ("processing/test_algorithms.py", "run by the ids of algorithms, in the installed plugin"),

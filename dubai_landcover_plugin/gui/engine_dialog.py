@@ -23,10 +23,14 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from dubai_landcover_plugin.gui.engine_task import EngineTask
+from dubai_landcover_plugin.gui.set_up_message import withdraw_offers
+from dubai_landcover_plugin.gui.uninstallation import is_removal_confirmed
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.translation import isolated, tr
+from dubai_landcover_plugin.runner.administration import set_up_is_allowed, sources, wheels_folder
 from dubai_landcover_plugin.runner.downloads import fetch
+from dubai_landcover_plugin.runner.engine_removal import engine_parts, remove_engine
 from dubai_landcover_plugin.runner.installer import (
     CPU_TORCH,
     CUDA_TORCH,
@@ -90,12 +94,13 @@ class EngineDialog(QDialog):
         self._set_up = self._button(tr("Set up"), self._start_set_up)
         self._folder = self._button(tr("Set up from a folder…"), self._start_from_folder)
         self._check = self._button(tr("Check"), self._start_check)
+        self._remove = self._button(tr("Remove engine…"), self._start_removal)
         self._show_log = self._button(tr("Show log"), self._toggle_log)
         self._cancel = self._button(tr("Cancel"), self._cancel_task)
         close = self._button(tr("Close"), self.close)
 
         above, below = QHBoxLayout(), QHBoxLayout()
-        for button in (self._set_up, self._folder, self._check):
+        for button in (self._set_up, self._folder, self._check, self._remove):
             above.addWidget(button)
         above.addStretch()
         below.addWidget(self._show_log)
@@ -155,7 +160,10 @@ class EngineDialog(QDialog):
             self._state.setText(f"<b>{escape(error.message, quote=False)}</b>")
             self._check.setEnabled(False)
         for widget in (self._set_up, self._folder, self._kind):
-            widget.setEnabled(not self.is_busy)
+            widget.setEnabled(not self.is_busy and set_up_is_allowed())
+        self._remove.setEnabled(not self.is_busy and bool(engine_parts(data_folder(), profile_folder())))
+        if not set_up_is_allowed():
+            self._step.setText(tr("Your administrator provides the engine: it is not set up here."))
         self._cancel.setEnabled(self.is_busy)
 
     def _update_note(self) -> str:
@@ -169,14 +177,15 @@ class EngineDialog(QDialog):
         return "<br>" + tr("This version of the plugin comes with other versions of its libraries: press Update.")
 
     def _start_set_up(self) -> None:
-        self._begin_set_up(None)
+        self._begin_set_up(wheels_folder())
 
     def _begin_set_up(self, wheels: Path | None) -> None:
         base, requirements, kind = data_folder(), requirements_folder(), self._kind.currentData()
         adds = adds_to_engine(base, requirements, kind)
         if installed_engine(base) is not None and not adds and not self._is_confirmed():
             return
-        wanted = SetUp(kind, wheels, fetch, profile_folder())
+        withdraw_offers()
+        wanted = SetUp(kind, wheels, fetch, profile_folder(), sources())
         self._start(
             tr("Set up the land-cover engine"), lambda monitor: install_engine(base, requirements, monitor, wanted)
         )
@@ -197,6 +206,11 @@ class EngineDialog(QDialog):
             ),
         )
         return bool(answer == QMessageBox.StandardButton.Yes)
+
+    def _start_removal(self) -> None:
+        if is_removal_confirmed(self):
+            base, profile = data_folder(), profile_folder()
+            self._start(tr("Remove the land-cover engine"), lambda monitor: remove_engine(base, profile, monitor))
 
     def _start_check(self) -> None:
         try:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Callable
 
 from qgis.core import Qgis
-from qgis.gui import QgsMessageBar
+from qgis.gui import QgsMessageBar, QgsMessageBarItem
+from qgis.PyQt import sip
 from qgis.PyQt.QtCore import QObject, QTimer, QUrl, pyqtSlot
 from qgis.PyQt.QtGui import QDesktopServices
 from qgis.PyQt.QtWidgets import QApplication, QPushButton
@@ -13,7 +14,11 @@ from qgis.PyQt.QtWidgets import QApplication, QPushButton
 from dubai_landcover_plugin.processing.algorithm import SET_UP_LINK
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.runner.administration import set_up_is_allowed
 from dubai_landcover_plugin.runner.settings import engine_interpreter
+
+_OFFERS: list[tuple[QgsMessageBar, QgsMessageBarItem]] = []
+"""Messages in sight, and where."""
 
 
 class SetUpLink(QObject):
@@ -43,7 +48,7 @@ class SetUpLink(QObject):
 
 
 def offer_set_up(bar: QgsMessageBar, set_up: Callable[[], None]) -> bool:
-    """Show a message with a button that sets up the engine; return whether it was needed.
+    """Show a message with a button that sets up the engine, if users may; return whether it was needed.
 
     Args:
         bar: QGIS's message bar.
@@ -53,14 +58,19 @@ def offer_set_up(bar: QgsMessageBar, set_up: Callable[[], None]) -> bool:
         engine_interpreter()
     except LandCoverError as error:
         item = bar.createMessage("Dubai Land Cover", error.message)
-        button = QPushButton(tr("Set up now"))
-
-        def pressed() -> None:
-            bar.popWidget(item)
-            set_up()
-
-        button.clicked.connect(pressed)
-        item.layout().addWidget(button)
+        if set_up_is_allowed():
+            button = QPushButton(tr("Set up now"))
+            button.clicked.connect(set_up)
+            item.layout().addWidget(button)
         bar.pushWidget(item, Qgis.MessageLevel.Info, 0)  # until the user closes it
+        _OFFERS.append((bar, item))
         return True
     return False
+
+
+def withdraw_offers() -> None:
+    """Remove the messages, once a set-up has started or the plugin is unloaded."""
+    while _OFFERS:
+        bar, item = _OFFERS.pop()
+        if not sip.isdeleted(bar) and not sip.isdeleted(item):  # the user has closed it
+            bar.popWidget(item)

@@ -61,12 +61,16 @@ class Installer:
         return [python, "-I", "-m", "pip", "install", *options, *locked]
 
 
-def find_installer(monitor: Monitor, own_uv: Callable[[], str] = str) -> Installer:
+def find_installer(
+    monitor: Monitor, own_uv: Callable[[], str] = str, python: str = "", wanted: tuple[int, ...] | None = None
+) -> Installer:
     """Return the installer to use on this computer.
 
     Args:
         monitor: Receives messages.
         own_uv: Returns the path of the plugin's own uv, which it may fetch; empty without one.
+        python: The interpreter to take; empty to look for one.
+        wanted: The version of Python that the wheels are for; None for any that suits.
 
     Raises:
         EngineSetupError: if neither uv nor a suitable Python with venv is found.
@@ -77,11 +81,17 @@ def find_installer(monitor: Monitor, own_uv: Callable[[], str] = str) -> Install
     except EngineSetupError as error:  # an index without uv; what the computer has may do
         uv, problem = _find_uv(), error
         monitor.log("warning", str(error))
-    for python in _candidates():
-        version = _probe(python)
-        if version and _LOWEST <= version < _BELOW:
-            monitor.log("info", f"Using Python {version[0]}.{version[1]}: {python}{' with uv' if uv else ''}")
-            return Installer(uv, python)
+    for candidate in [python] if python else _candidates():
+        version = _probe(candidate)
+        if version and (_LOWEST <= version < _BELOW if wanted is None else version == wanted):
+            monitor.log("info", f"Using Python {version[0]}.{version[1]}: {candidate}{' with uv' if uv else ''}")
+            return Installer(uv, candidate)
+    if wanted is not None:
+        number = ".".join(map(str, wanted))
+        raise EngineSetupError(
+            f"The folder is for Python {number}, which {python or 'this computer'} does not have.",
+            f"Install Python {number}, or add an archive of it to the folder (make landcover-wheels PYTHON_ARCHIVE=…).",
+        )
     if uv:
         monitor.log("info", f"No suitable Python was found; uv fetches Python {_OWN_PYTHON}.")
         return Installer(uv, "")

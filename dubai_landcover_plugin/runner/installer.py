@@ -25,6 +25,7 @@ from dubai_landcover_plugin.runner.download_progress import Downloads
 from dubai_landcover_plugin.runner.environment_tool import Installer, find_installer
 from dubai_landcover_plugin.runner.errors import EngineSetupError
 from dubai_landcover_plugin.runner.exit_codes import explain_exit
+from dubai_landcover_plugin.runner.folder_python import folder_python, wheels_version
 from dubai_landcover_plugin.runner.interpreter import (
     COMPLETE_MARK,
     engine_folder,
@@ -32,7 +33,7 @@ from dubai_landcover_plugin.runner.interpreter import (
     environment_python,
     installed_engine,
 )
-from dubai_landcover_plugin.runner.package_sources import installer_environment, uv_redirection, without_index
+from dubai_landcover_plugin.runner.package_sources import Sources, installer_environment, uv_redirection, without_index
 from dubai_landcover_plugin.runner.set_up_causes import cause_of
 from dubai_landcover_plugin.runner.uv_program import Fetch, uv_program
 from dubai_landcover_plugin.runner.worker_process import END, WorkerProcess
@@ -56,12 +57,14 @@ class SetUp:
         wheels: Folder with all wheels; None for the package index.
         fetch: Fetches uv where it is not installed; None takes what the computer has.
         earlier_folder: Folder in which earlier versions of the plugin put the engine; it is removed from there.
+        sources: Where packages come from, unless environment variables say otherwise.
     """
 
     kind: str = STANDARD
     wheels: Path | None = None
     fetch: Fetch | None = None
     earlier_folder: str | Path | None = None
+    sources: Sources | None = None
 
     def environment(self, folder: Path) -> dict[str, str]:
         """Return the environment variables of the installing programs; what they keep is beside the engine."""
@@ -69,7 +72,7 @@ class SetUp:
             "UV_CACHE_DIR": str(own_cache(folder)),
             "UV_PYTHON_INSTALL_DIR": str(folder.parent / "python"),
         }
-        found = {**own, **installer_environment()}
+        found = {**own, **installer_environment(sources=self.sources)}
         if self.wheels is not None:
             found.update(
                 UV_FIND_LINKS=str(self.wheels),
@@ -101,7 +104,7 @@ def install_engine(base: str | Path, requirements: Path, monitor: Monitor, set_u
     set_up = set_up or SetUp()
     first = engine_folder(base)
     first.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(first.parent):
+    with lock_set_up(first.parent):
         in_use = installed_engine(base)
         if in_use is not None and adds_to_engine(base, requirements, set_up.kind):
             return _add(in_use, installed_kind(base), requirements, monitor, set_up)
@@ -119,10 +122,10 @@ def _build(base: str | Path, in_use: Path | None, requirements: Path, monitor: M
     """Build a new environment and make it the one in use."""
     for unfinished in engine_folders(base):
         if unfinished != in_use:
-            _remove(unfinished)
+            remove_environment(unfinished)
     folder = _free_folder(base)
     _check_space(folder, NEEDED_MB[CPU_TORCH if set_up.kind == CUDA_TORCH else set_up.kind])
-    tool = find_installer(monitor, _uv_of(set_up, requirements, folder, monitor))
+    tool = _find_tool(set_up, requirements, folder, monitor)
     environment = set_up.environment(folder)
     redirection = uv_redirection(environment) if tool.uv else ""
     if redirection:
@@ -137,7 +140,7 @@ def _build(base: str | Path, in_use: Path | None, requirements: Path, monitor: M
         _trim(folder)
         python = _complete(folder, STANDARD, tool, requirements, steps, set_up)
     except BaseException:
-        _remove(folder)
+        remove_environment(folder)
         raise
     _remove_earlier(in_use, set_up.earlier_folder, monitor)
     steps.finish()
@@ -147,7 +150,7 @@ def _build(base: str | Path, in_use: Path | None, requirements: Path, monitor: M
 def _add(folder: Path, present: str, requirements: Path, monitor: Monitor, set_up: SetUp) -> Path:
     """Add packages to the environment in use; it works as before if that fails."""
     _check_space(folder, NEEDED_MB[CPU_TORCH if set_up.kind == CUDA_TORCH else set_up.kind] - NEEDED_MB[present])
-    tool = find_installer(monitor, _uv_of(set_up, requirements, folder, monitor))
+    tool = _find_tool(set_up, requirements, folder, monitor)
     steps = _Steps(monitor, set_up.environment(folder), 1 + len(_additions(present, set_up.kind)))
     python = _complete(folder, present, tool, requirements, steps, set_up)
     steps.finish()
@@ -202,13 +205,22 @@ def _imports(kind: str) -> str:
     return f"import {packages}{formats}" + (", torch" if kind in (CPU_TORCH, CUDA_TORCH) else "")
 
 
+def _find_tool(set_up: SetUp, requirements: Path, folder: Path, monitor: Monitor) -> Installer:
+    """Return the programs that install, with the Python of the folder of wheels if it has one."""
+    uv = _uv_of(set_up, requirements, folder, monitor)
+    if set_up.wheels is None:
+        return find_installer(monitor, uv)
+    python = folder_python(set_up.wheels, folder.parent / "python", monitor)
+    return find_installer(monitor, uv, python, wheels_version(set_up.wheels))
+
+
 def _uv_of(set_up: SetUp, requirements: Path, folder: Path, monitor: Monitor) -> Callable[[], str]:
     """Return a function that returns the path of the plugin's own uv; empty without a way to fetch it."""
 
     def found() -> str:
         if set_up.fetch is None:
             return ""
-        return uv_program(own_tools(folder), requirements, set_up.fetch, monitor, set_up.wheels)
+        return uv_program(own_tools(folder), requirements, set_up.fetch, monitor, set_up.wheels, set_up.sources)
 
     return found
 
@@ -218,7 +230,7 @@ def _mark(python: Path, tool: Installer, requirements: Path, kind: str) -> dict[
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def lock_set_up(folder: Path) -> Iterator[None]:
     """Hold the lock of the set-up, which the system releases when its process ends.
 
     Raises:
@@ -291,7 +303,7 @@ def _write_mark(folder: Path, content: dict[str, str]) -> None:
 def _remove_replaced(folder: Path, monitor: Monitor) -> None:
     """Remove the earlier environment; what a running program holds is removed by the next set-up."""
     try:
-        _remove(folder)
+        remove_environment(folder)
     except (OSError, EngineSetupError) as error:
         monitor.log("warning", f"The earlier engine in {folder} could not be removed completely: {error}")
 
@@ -409,7 +421,7 @@ def _check_space(folder: Path, needed: int) -> None:
         )
 
 
-def _remove(folder: Path) -> None:
+def remove_environment(folder: Path) -> None:
     """Delete an environment; its mark first, so that a partially deleted one is never used.
 
     Raises:

@@ -67,20 +67,29 @@ def find_interpreter(
     base: str | Path | None,
     environment: Mapping[str, str] | None = None,
     profile_folder: str | Path | None = None,
+    shared: str = "",
 ) -> Interpreter:
-    """Return the engine's interpreter: the setting, else ``DUBAI_LANDCOVER_PYTHON``, else that of the set-up.
+    """Return the engine's interpreter.
+
+    The setting counts first, then ``DUBAI_LANDCOVER_PYTHON``, then the engine for all users, then that of the set-up.
 
     Args:
         setting: The plugin setting; may be empty.
         base: Folder of the user's local application data, or None.
         environment: Environment variables; defaults to those of this process.
         profile_folder: Folder of the QGIS profile, where earlier versions of the plugin put the engine, or None.
+        shared: Python of an engine that an administrator provides; may be empty.
 
     Raises:
         EngineMissingError: if none is configured, or the configured one is not an executable file.
     """
     variables = os.environ if environment is None else environment
-    for value, origin in ((setting, "the plugin's settings"), (variables.get(VARIABLE, ""), VARIABLE)):
+    named = (
+        (setting, "the plugin's settings"),
+        (variables.get(VARIABLE, ""), VARIABLE),
+        (shared, "the administrator's settings"),
+    )
+    for value, origin in named:
         if value.strip():
             return Interpreter(_checked(value.strip(), origin), origin)
     for place, origin in ((base, "the set-up"), (profile_folder, "the QGIS profile")):

@@ -14,6 +14,7 @@ import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from dubai_landcover_plugin.runner.environment import engine_environment
@@ -49,13 +50,39 @@ _REDIRECTION = re.compile(r"^\s*(?:pip\.)?(target|prefix|system|dry-run)\s*=", r
 _TRUE = ("1", "true", "yes", "on", "t", "y")
 
 
-def installer_environment(environment: Mapping[str, str] | None = None) -> dict[str, str]:
+@dataclass(frozen=True)
+class Sources:
+    """Where packages and Pythons come from, unless environment variables say otherwise; empty for the usual places.
+
+    Args:
+        index: Address of a package index.
+        pythons: Address of a mirror of the Pythons that uv fetches.
+    """
+
+    index: str = ""
+    pythons: str = ""
+
+    def added_to(self, environment: Mapping[str, str]) -> dict[str, str]:
+        """Return environment variables with these sources where they name none."""
+        found = dict(environment)
+        names = {name.upper() for name, value in environment.items() if value.strip()}
+        if self.index and not names & {"PIP_INDEX_URL", *_UV_INDEX}:
+            found["PIP_INDEX_URL"] = self.index
+        if self.pythons and "UV_PYTHON_INSTALL_MIRROR" not in names:
+            found["UV_PYTHON_INSTALL_MIRROR"] = self.pythons
+        return found
+
+
+def installer_environment(
+    environment: Mapping[str, str] | None = None, sources: Sources | None = None
+) -> dict[str, str]:
     """Return the environment variables of pip and uv.
 
     Args:
         environment: Defaults to the environment of this process.
+        sources: What counts before the configuration files of pip; None for nothing.
     """
-    source = os.environ if environment is None else environment
+    source = (sources or Sources()).added_to(os.environ if environment is None else environment)
     kept = engine_environment(source)
     kept.update({name.upper(): value for name, value in source.items() if _is_kept(name.upper()) and value.strip()})
     for name, value in _configured(source).items():

@@ -12,6 +12,7 @@ from dubai_landcover_plugin.protocol.classes import DATASET, NATURAL
 from dubai_landcover_plugin.protocol.model_folders import installed_models
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 from dubai_landcover_plugin.protocol.requests.segmentation import DEFAULT_MODEL
+from dubai_landcover_plugin.runner.administration import administered, shared_engine
 from dubai_landcover_plugin.runner.interpreter import Interpreter, find_interpreter
 
 INTERPRETER = "dubai_landcover/interpreter"
@@ -53,7 +54,7 @@ def engine_interpreter() -> Interpreter:
     Raises:
         EngineMissingError: if none is configured.
     """
-    return find_interpreter(text_setting(INTERPRETER), data_folder(), profile_folder=profile_folder())
+    return find_interpreter(text_setting(INTERPRETER), data_folder(), None, profile_folder(), shared_engine())
 
 
 def available_models() -> dict[str, Path]:
@@ -63,7 +64,7 @@ def available_models() -> dict[str, Path]:
     of an administrator: the variable ``DUBAI_LANDCOVER_MODELS`` or :data:`SHARED_MODEL_FOLDER`.
     """
     found = installed_models()
-    for folder in (text_setting(MODEL_FOLDER), str(profile_model_folder()), text_setting(SHARED_MODEL_FOLDER)):
+    for folder in (text_setting(MODEL_FOLDER), str(profile_model_folder()), administered(SHARED_MODEL_FOLDER)):
         for path in sorted(Path(folder).glob(f"*{BUNDLE_SUFFIX}")) if folder else ():
             found.setdefault(path.stem, path)
     return found

@@ -18,7 +18,7 @@ from urllib.parse import urljoin
 
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.runner.errors import EngineSetupError
-from dubai_landcover_plugin.runner.package_sources import installer_environment
+from dubai_landcover_plugin.runner.package_sources import Sources, installer_environment
 
 Fetch = Callable[[str, Monitor], bytes]
 """Returns the content of a web address; QGIS's network manager does, so that its proxy and certificates count."""
@@ -42,7 +42,14 @@ def program_name() -> str:
     return "uv.exe" if sys.platform == "win32" else "uv"
 
 
-def uv_program(folder: Path, requirements: Path, fetch: Fetch, monitor: Monitor, wheels: Path | None = None) -> str:
+def uv_program(
+    folder: Path,
+    requirements: Path,
+    fetch: Fetch,
+    monitor: Monitor,
+    wheels: Path | None = None,
+    sources: Sources | None = None,
+) -> str:
     """Return the path of the pinned uv in a folder, where it is put if it is not there.
 
     Args:
@@ -51,6 +58,7 @@ def uv_program(folder: Path, requirements: Path, fetch: Fetch, monitor: Monitor,
         fetch: Fetches the wheel.
         monitor: Receives messages; may cancel.
         wheels: A folder with the wheel, instead of the index.
+        sources: Where packages come from; None for the usual places.
 
     Raises:
         EngineSetupError: if there is no wheel for this computer, or the one found is not the pinned one.
@@ -61,7 +69,7 @@ def uv_program(folder: Path, requirements: Path, fetch: Fetch, monitor: Monitor,
     if program.is_file():
         return str(program)
     monitor.log("info", f"Fetching uv {version}")
-    content = _from_folder(wheels, version) if wheels is not None else _from_index(version, fetch, monitor)
+    content = _from_folder(wheels, version) if wheels is not None else _from_index(version, fetch, monitor, sources)
     if hashlib.sha256(content).hexdigest() not in hashes:
         raise EngineSetupError(
             f"The wheel of uv {version} is not the one that this plugin was made with (SHA-256).",
@@ -86,9 +94,9 @@ def _from_folder(folder: Path, version: str) -> bytes:
     raise _missing(version, str(folder))
 
 
-def _from_index(version: str, fetch: Fetch, monitor: Monitor) -> bytes:
+def _from_index(version: str, fetch: Fetch, monitor: Monitor, sources: Sources | None) -> bytes:
     """Return the wheel for this computer from the package index of the user's settings."""
-    page = f"{_index(installer_environment()).rstrip('/')}/uv/"
+    page = f"{_index(installer_environment(sources=sources)).rstrip('/')}/uv/"
     listed = fetch(page, monitor).decode("utf-8", errors="replace")
     try:
         files = [(item["filename"], item["url"]) for item in json.loads(listed)["files"]]

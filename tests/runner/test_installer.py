@@ -148,7 +148,7 @@ def test_what_no_run_needs_is_removed(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_second_set_up_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     folder = engine_folder(tmp_path / "profile").parent
     folder.mkdir(parents=True)
-    with installer._locked(folder), pytest.raises(EngineSetupError, match="being set up already"):
+    with installer.lock_set_up(folder), pytest.raises(EngineSetupError, match="being set up already"):
         build(tmp_path, monkeypatch)
     build(tmp_path, monkeypatch)
 

@@ -10,7 +10,7 @@ import pytest
 from dubai_landcover_plugin.runner import package_sources
 from dubai_landcover_plugin.runner.environment_tool import Installer
 from dubai_landcover_plugin.runner.installer import SetUp
-from dubai_landcover_plugin.runner.package_sources import installer_environment, uv_redirection, without_index
+from dubai_landcover_plugin.runner.package_sources import Sources, installer_environment, uv_redirection, without_index
 
 KEPT = {
     "PIP_INDEX_URL": "https://mirror/simple", "PIP_EXTRA_INDEX_URL": "https://a https://b", "PIP_FIND_LINKS": "/w1 /w2",
@@ -125,3 +125,29 @@ def test_a_configuration_of_uv_that_puts_packages_elsewhere_is_named(home: Path,
     assert uv_redirection(given) == ""
     path.write_text('[pip]\n  target = "/elsewhere"\n')
     assert uv_redirection(given) == f"'target' in {path}"
+
+
+@pytest.mark.parametrize(
+    ("variables", "index"),
+    [
+        ({}, "https://mirror.test/simple"),
+        ({"PIP_INDEX_URL": "https://own.test/simple"}, "https://own.test/simple"),
+        ({"UV_DEFAULT_INDEX": "https://own.test/simple"}, "https://own.test/simple"),
+    ],
+)
+def test_variables_win_over_the_sources_of_an_administrator(home: Path, variables: dict[str, str], index: str):
+    sources = Sources("https://mirror.test/simple", "https://mirror.test/pythons")
+    found = installer_environment({"PATH": "/bin", **variables}, sources)
+    assert found["UV_DEFAULT_INDEX"] == index
+    assert found["UV_PYTHON_INSTALL_MIRROR"] == "https://mirror.test/pythons"
+    own = installer_environment({"UV_PYTHON_INSTALL_MIRROR": "https://own.test"}, sources)
+    assert own["UV_PYTHON_INSTALL_MIRROR"] == "https://own.test"
+
+
+def test_sources_of_an_administrator_win_over_configuration_files(home: Path):
+    path = home / ".config" / "pip" / "pip.conf"
+    path.parent.mkdir(parents=True)
+    path.write_text("[global]\nindex-url = https://file.test/simple\n")
+    environment = {"HOME": str(home)}
+    assert installer_environment(environment)["PIP_INDEX_URL"] == "https://file.test/simple"
+    assert installer_environment(environment, Sources("https://m.test"))["PIP_INDEX_URL"] == "https://m.test"

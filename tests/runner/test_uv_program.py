@@ -30,7 +30,7 @@ def wheel() -> bytes:
 def linux(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module.sys, "platform", "linux")
     monkeypatch.setattr(module.platform, "machine", lambda: "x86_64")
-    monkeypatch.setattr(module, "installer_environment", lambda: {"UV_DEFAULT_INDEX": INDEX})
+    monkeypatch.setattr(module, "installer_environment", lambda **_: {"UV_DEFAULT_INDEX": INDEX})
 
 
 @pytest.fixture
