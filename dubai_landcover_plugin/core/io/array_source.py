@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +13,13 @@ from rasterio.enums import ColorInterp, Resampling
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.windows import Window as RasterioWindow
 
+from dubai_landcover_plugin.core.grid.resampling import Interpolation
+from dubai_landcover_plugin.core.grid.windows import Window
+
 Values = npt.NDArray[np.uint8 | np.float32]
 Bools = npt.NDArray[np.bool_]
+
+_PART = 30_000  # pixels enlarged at once: larger arrays are returned to the system and zeroed again every time
 
 
 def resampling_of(scale: tuple[float, float]) -> Resampling:
@@ -22,6 +29,43 @@ def resampling_of(scale: tuple[float, float]) -> Resampling:
         scale: Pixels that are read for each pixel of the result, along rows and columns.
     """
     return Resampling.average if max(scale) > 1 else Resampling.bilinear
+
+
+def enlarge(
+    read: Callable[[RasterioWindow], npt.NDArray[np.uint8]],
+    size: tuple[int, int],
+    shape: tuple[int, int],
+    window: Window,
+) -> npt.NDArray[np.uint8]:
+    """Return a window of a finer grid, (C, height, width), with the pixels of GDAL's bilinear resampling, faster.
+
+    Args:
+        read: Returns a window of the raster, (C, H, W).
+        size: Height and width of the raster, px.
+        shape: Those of the finer grid, at least as large.
+        window: The window on the finer grid.
+    """
+    rows, cols = _interpolation(size[0], shape[0]), _interpolation(size[1], shape[1])
+    top, bottom = rows.needed(window.rows.start, window.rows.stop)
+    left, right = cols.needed(window.cols.start, window.cols.stop)
+    values = read(RasterioWindow(left, top, right - left, bottom - top))
+    found = np.empty((len(values), window.height, window.width), np.uint8)
+    step = max(_PART // window.width, 1)
+    for first in range(0, window.height, step):
+        part = slice(first, min(first + step, window.height))
+        above, below = rows.needed(window.row + part.start, window.row + part.stop)
+        for band, target in zip(values[:, above - top : below - top], found[:, part], strict=True):
+            across = cols(band.astype(np.float32), 1, window.cols.start, window.cols.stop, left)
+            enlarged = rows(across, 0, window.row + part.start, window.row + part.stop, above)
+            enlarged += np.float32(0.5)  # rounds, as the conversion cuts off
+            target[...] = enlarged
+    return found
+
+
+@lru_cache(maxsize=8)
+def _interpolation(length: int, finer: int) -> Interpolation:
+    """Return the interpolation from the pixels of an axis of a raster to more pixels; windows share it."""
+    return Interpolation(length, finer)
 
 
 def read_array(

@@ -21,7 +21,7 @@ from rasterio.windows import Window as RasterioWindow
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.resampling import cell_sums
 from dubai_landcover_plugin.core.grid.windows import Window, spread_windows
-from dubai_landcover_plugin.core.io.array_source import resampling_of
+from dubai_landcover_plugin.core.io.array_source import enlarge, resampling_of
 from dubai_landcover_plugin.core.io.band_selection import Bands, band_list, band_names, bands_remedy
 from dubai_landcover_plugin.core.io.band_stack import stacked
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
@@ -210,6 +210,10 @@ class RasterSource:
                 self.check_overviews(min(height_scale, width_scale))
             if not shape or self._palette is not None:
                 return self._read(area, size, Resampling.nearest)
+            if shape and self._is_enlarged_here(shape):
+                whole = (self.grid.height, self.grid.width)
+                values = enlarge(lambda part: self._dataset.read(list(self.bands), window=part), whole, shape, window)
+                return Chip(values, np.ones(size, bool))
             if not self._hides_nodata:
                 return self._read(area, size, resampling_of((height_scale, width_scale)))
             return self._read_means(area, size) if coarser else self._read(area, size, Resampling.nearest)
@@ -222,17 +226,12 @@ class RasterSource:
             ) from error
 
     def read_validity(self, window: Window) -> npt.NDArray[np.bool_]:
-        """Return where the raster's own pixels hold data, (H, W) bool; nothing is read where all of them do.
-
-        Args:
-            window: Pixels of the raster.
+        """Return where the raster's own pixels in a window hold data, (H, W); nothing is read where all of them do.
 
         Raises:
             RasterReadError: if a block cannot be decoded.
         """
-        if self.may_have_gaps:
-            return self.read(window).valid
-        return np.ones((window.height, window.width), bool)
+        return self.read(window).valid if self.may_have_gaps else np.ones((window.height, window.width), bool)
 
     @property
     def may_have_gaps(self) -> bool:
@@ -414,6 +413,12 @@ class RasterSource:
             values = colours[:3]
             valid &= colours[3] > 0
         return Chip(values, valid)
+
+    def _is_enlarged_here(self, shape: tuple[int, int]) -> bool:
+        """Whether a finer grid is computed from the raster's own pixels; GDAL reads virtual and masked rasters."""
+        plain = self._dataset.driver == "GTiff" and self.dtype == np.uint8 and not self.may_have_gaps
+        whole = self._options.extent is None and self._options.second is None
+        return plain and whole and self.grid.height <= shape[0] and self.grid.width <= shape[1]
 
     def _read_means(self, area: RasterioWindow, shape: tuple[int, int]) -> Chip:
         """Read the mean of the valid pixels in each cell, weighted by area, in strips of rows of cells."""

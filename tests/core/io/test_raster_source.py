@@ -2,15 +2,18 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 from rasterio.control import GroundControlPoint
-from rasterio.enums import ColorInterp
+from rasterio.enums import ColorInterp, Resampling
+from rasterio.windows import Window as RasterioWindow
 
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.raster_source import RasterSource
 from dubai_landcover_plugin.core.io.source_dataset import SourceOptions
 from dubai_landcover_plugin.protocol.errors import BandError, GeoreferenceError, RasterOpenError, RasterReadError
-from tests.factories import ONE_METRE, random_pixels
+from tests.factories import ONE_METRE, random_pixels, write_raster
 
 RGB = ("red", "green", "blue")
 ALL = Window(0, 0, 12, 10)
@@ -198,6 +201,26 @@ class TestReading:
             whole = source.read(Window(0, 0, *shape), shape, scale).values
             part = Window(7, 11, 20, 15)
             assert (source.read(part, shape, scale).values == whole[:, part.rows, part.cols]).all()
+
+    @settings(max_examples=40)
+    @given(st.integers(1, 60), st.integers(1, 60), st.integers(0, 90), st.integers(0, 90), st.data())
+    def test_finer_pixels_are_those_of_gdal(self, tmp_path_factory, height, width, more_rows, more_cols, data):
+        shape = height + more_rows, width + more_cols
+        row, col = (data.draw(st.integers(0, length - 1)) for length in shape)
+        rows, cols = data.draw(st.integers(1, shape[0] - row)), data.draw(st.integers(1, shape[1] - col))
+        path = write_raster(tmp_path_factory.mktemp("finer") / "in.tif", random_pixels(height, width, seed=height))
+        scale = height / shape[0], width / shape[1]
+        with RasterSource(str(path), RGB) as source, rasterio.open(path) as dataset:
+            found = source.read(Window(row, col, rows, cols), shape, scale)
+            expected = dataset.read(
+                window=RasterioWindow(col * scale[1], row * scale[0], cols * scale[1], rows * scale[0]),
+                out_shape=(3, rows, cols),
+                resampling=Resampling.bilinear,
+            )
+        differences = np.abs(found.values.astype(int) - expected)
+        assert differences.max() <= 1
+        assert (differences > 0).mean() <= 0.01
+        assert found.valid.all()
 
     def test_averaging_leaves_nodata_out(self, raster):
         pixels = np.full((3, 4, 4), 100, np.uint8)
