@@ -3,8 +3,8 @@
 Run it after texts have changed: ``make translations``. New texts enter the .po files untranslated, those that are no
 longer used are dropped. ``--check`` writes nothing and lists what is missing.
 
-A text is collected where it stands as a literal in ``tr("…")``; in a module's constant that ``tr`` is called with, as
-in ``tr(_WORK[name])``; in an ``AlgorithmInfo``; and in an option of a request.
+A text is collected where it stands as a literal in ``tr("…")`` or ``marked("…")``; in a module's constant that ``tr``
+is called with, as in ``tr(_WORK[name])``; in an ``AlgorithmInfo``; and in an option of a request.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _FIELDS = re.compile(r"\{[a-z_]*[^{}]*\}|</?[a-z]+[^<>]*>|%\(\w+\)s|%%")
 
 
 def texts_of_source(source: str, name: str = "") -> set[str]:
-    """Return the texts of a module that ``tr`` translates.
+    """Return the texts of a module that ``tr`` translates, there or elsewhere.
 
     Raises:
         ValueError: if ``tr`` is called with a text that is put together at run time.
@@ -52,7 +52,7 @@ def texts_of_source(source: str, name: str = "") -> set[str]:
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
             continue
-        if node.func.id == "tr" and node.args:
+        if node.func.id in ("tr", "marked") and node.args:
             found.update(_literals(node.args[0], constants, f"{name}:{node.lineno}"))
         elif node.func.id == "AlgorithmInfo":
             for keyword in node.keywords:
@@ -64,12 +64,12 @@ def texts_of_source(source: str, name: str = "") -> set[str]:
 def _literals(node: ast.expr, constants: dict[str, ast.expr], place: str) -> set[str]:
     """Return the texts that an argument of ``tr`` may have; nothing for variables, whose texts stand elsewhere."""
     if isinstance(node, ast.JoinedStr | ast.BinOp):
-        raise ValueError(f"{place}: tr() needs a literal; insert values with .format() afterwards.")
+        raise ValueError(f"{place}: tr() needs a literal; insert values as its fields.")
     if isinstance(node, ast.Constant):
         return _strings(node)
     if isinstance(node, ast.IfExp):
         return _literals(node.body, constants, place) | _literals(node.orelse, constants, place)
-    if isinstance(node, ast.Subscript):
+    while isinstance(node, ast.Subscript):
         node = node.value
     return _strings(constants[node.id]) if isinstance(node, ast.Name) and node.id in constants else set()
 

@@ -31,7 +31,6 @@ from dubai_landcover_plugin.protocol.requests.session import TEACH_SESSION
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS
 from dubai_landcover_plugin.protocol.streams import open_standard_streams
 from dubai_landcover_plugin.protocol.training_package import missing_packages, training_package
-from dubai_landcover_plugin.protocol.translation import VARIABLE, use_language
 
 TaskFunction = Callable[[dict[str, Any], Monitor], dict[str, Any]]
 
@@ -92,7 +91,6 @@ class LineMonitor:
 def main() -> int:
     """Serve one request; return the exit status."""
     open_standard_streams()
-    use_language(os.environ.get(VARIABLE, ""))
     monitor = LineMonitor(_claim_stdout())
     try:
         check_address_space()

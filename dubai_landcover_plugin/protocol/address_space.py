@@ -6,6 +6,7 @@ import os
 import sys
 
 from dubai_landcover_plugin.protocol.errors import OutOfMemoryError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _NEEDED_MB = 1024
 _NEEDED_MB_PER_CORE = 64  # buffers and stacks of the threads of OpenBLAS and OpenMP
@@ -23,8 +24,12 @@ def check_address_space() -> None:
     needed = _NEEDED_MB + _NEEDED_MB_PER_CORE * (os.cpu_count() or 1)
     if limit is not None and limit < needed:
         raise OutOfMemoryError(
-            f"The address space of this process is limited to {limit} MB; the engine needs {needed} MB.",
-            "Raise the limit (ulimit -v).",
+            tr(
+                "The address space of this process is limited to {limit} MB; the engine needs {needed} MB.",
+                limit=limit,
+                needed=needed,
+            ),
+            tr("Raise the limit (ulimit -v)."),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.json_values import array, mapping, number, text
+from dubai_landcover_plugin.protocol.translation import tr
 
 _KIND = "standardize"
 
@@ -35,11 +36,18 @@ class BandScaling:
         for low, high in self.limits:
             if not (math.isfinite(low) and math.isfinite(high) and low < high):
                 raise BundleError(
-                    f"The scaling of a band needs finite limits, the lower below the upper, got {low:g} and {high:g}.",
-                    "Export the model again.",
+                    tr(
+                        "The scaling of a band needs finite limits, the lower below the upper, got {low:g} and "
+                        "{high:g}.",
+                        low=low,
+                        high=high,
+                    ),
+                    tr("Export the model again."),
                 )
         if len(self.units) not in (0, len(self.limits)):
-            raise BundleError(f"The scaling has {len(self.limits)} bands, but {len(self.units)} units.")
+            raise BundleError(
+                tr("The scaling has {limits} bands, but {units} units.", limits=len(self.limits), units=len(self.units))
+            )
 
     @property
     def bands(self) -> int:
@@ -73,8 +81,11 @@ class BandScaling:
         fields = mapping(value)
         if fields["kind"] != _KIND:
             raise BundleError(
-                f"The model scales its bands in a way that this version does not know: {fields['kind']!s:.100}.",
-                "Update the plugin.",
+                tr(
+                    "The model scales its bands in a way that this version does not know: {kind!s:.100}.",
+                    kind=fields["kind"],
+                ),
+                tr("Update the plugin."),
             )
         pairs = [array(pair) for pair in array(fields["limits"])]
         return cls(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 def class_tags(scheme: ClassScheme) -> dict[str, str]:
@@ -30,7 +31,7 @@ def scheme_from_tags(tags: Mapping[str, str]) -> ClassScheme:
             entries.append({"id": int(key[6:]), "name": name, "colour": colour})
     entries.sort(key=lambda entry: int(str(entry["id"])))
     if len(entries) < 2:
-        raise ClassSchemeError("The raster has no class names.", "Use a raster made by Segment Land Cover.")
+        raise ClassSchemeError(tr("The raster has no class names."), tr("Use a raster made by Segment Land Cover."))
     last = str(tags.get("UNLABELED_CLASS", entries[-1]["id"]))
     unlabeled = next((entry for entry in entries if str(entry["id"]) == last), entries[-1])
     return ClassScheme.from_json(

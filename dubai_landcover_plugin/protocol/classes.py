@@ -8,11 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+from dubai_landcover_plugin.protocol.translation import tr
 
 NODATA_ID = 0
 MAX_NAME = 255
 """Largest length of a class name, characters."""
 _COLOUR = re.compile(r"#[0-9A-F]{6}")
+
+
+_TWICE = {
+    "id": "Class ids must differ from each other, got {values!s:.500}.",
+    "name": "Class names must differ from each other, got {values!s:.500}.",
+}
 
 
 @dataclass(frozen=True)
@@ -34,16 +41,25 @@ class LandCoverClass:
 
     def __post_init__(self) -> None:
         if isinstance(self.id, bool) or not isinstance(self.id, int) or not 1 <= self.id <= 254:
-            raise ClassSchemeError(f"Class ids must be 1 to 254, got {self.id!r:.60} for {self.name!r:.60}.")
+            raise ClassSchemeError(
+                tr("Class ids must be 1 to 254, got {id!r:.60} for {name!r:.60}.", id=self.id, name=self.name)
+            )
         if not isinstance(self.name, str) or not self.name.strip():
-            raise ClassSchemeError(f"Class {self.id} needs a name, got {self.name!r:.60}.")
+            raise ClassSchemeError(tr("Class {id} needs a name, got {name!r:.60}.", id=self.id, name=self.name))
         if len(self.name) > MAX_NAME or any(unicodedata.category(letter) in ("Cc", "Cs") for letter in self.name):
             raise ClassSchemeError(
-                f"The name of class {self.id} must have at most {MAX_NAME} characters and no control characters, got "
-                f"{self.name!r:.60}."
+                tr(
+                    "The name of class {id} must have at most {limit} characters and no control characters, got "
+                    "{name!r:.60}.",
+                    id=self.id,
+                    limit=MAX_NAME,
+                    name=self.name,
+                )
             )
         if not isinstance(self.colour, str) or not _COLOUR.fullmatch(self.colour):
-            raise ClassSchemeError(f"Class colours must have the form #RRGGBB, upper case, got {self.colour!r:.60}.")
+            raise ClassSchemeError(
+                tr("Class colours must have the form #RRGGBB, upper case, got {colour!r:.60}.", colour=self.colour)
+            )
 
     @property
     def rgb(self) -> tuple[int, int, int]:
@@ -72,9 +88,9 @@ class ClassScheme:
         for key in ("id", "name"):
             values = [getattr(entry, key) for entry in entries]
             if len(set(values)) != len(values):
-                raise ClassSchemeError(f"Class {key}s must differ from each other, got {values!s:.500}.")
+                raise ClassSchemeError(tr(_TWICE[key], values=values))
         if not self.classes:
-            raise ClassSchemeError("A class scheme needs at least one class.")
+            raise ClassSchemeError(tr("A class scheme needs at least one class."))
 
     @property
     def entries(self) -> tuple[LandCoverClass, ...]:
@@ -96,7 +112,7 @@ class ClassScheme:
             if entry.name.casefold() == name.strip().casefold():
                 return entry
         names = ", ".join(entry.name for entry in self.entries)
-        raise ClassSchemeError(f"There is no class '{name}'.", f"Choose one of: {names}.")
+        raise ClassSchemeError(tr("There is no class '{name}'.", name=name), tr("Choose one of: {names}.", names=names))
 
     def find(self, name_or_id: str) -> LandCoverClass:
         """Return the class with a raster id or name.
@@ -127,7 +143,7 @@ class ClassScheme:
                 LandCoverClass(**value["unlabeled"]),
             )
         except (AttributeError, KeyError, TypeError) as error:
-            raise ClassSchemeError(f"The class table is damaged: {error}.") from error
+            raise ClassSchemeError(tr("The class table is damaged: {error}.", error=error)) from error
 
 
 DUBAI = ClassScheme(

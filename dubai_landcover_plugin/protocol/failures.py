@@ -21,6 +21,7 @@ from dubai_landcover_plugin.protocol.errors import (
     OutputError,
     UnexpectedError,
 )
+from dubai_landcover_plugin.protocol.translation import tr
 
 MEMORY_REMEDY = "Lower the window size or the batch size, restrict the extent, or close other programs."
 _MEMORY_SIGNS = ("bad_alloc", "allocate memory", "out of memory", "failed to map segment")
@@ -34,24 +35,37 @@ def explained(error: BaseException) -> LandCoverError:
         return error
     text = one_line(error)
     if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _MEMORY_SIGNS):
-        return OutOfMemoryError(f"There is not enough memory{f': {text}' if text else ''}.", MEMORY_REMEDY)
+        return OutOfMemoryError(
+            tr("There is not enough memory: {error}.", error=text) if text else tr("There is not enough memory."),
+            tr(MEMORY_REMEDY),
+        )
     if isinstance(error, OSError) and error.errno is not None:
-        remedy = "Free some space." if error.errno in _FULL else "Check that the file and its folder can be accessed."
+        remedy = (
+            tr("Free some space.")
+            if error.errno in _FULL
+            else tr("Check that the file and its folder can be accessed.")
+        )
         place = f"{error.filename}: " if error.filename else ""
         return OutputError(f"{place}{error.strerror or text}.", remedy)
     if isinstance(error, ModuleNotFoundError) and error.name == "torch":
         return EngineError(
-            "This needs PyTorch, which the engine does not have.",
-            "Choose Plugins > Dubai Land Cover > Set up the engine… and add PyTorch; without QGIS, pip install torch.",
+            tr("This needs PyTorch, which the engine does not have."),
+            tr(
+                "Choose Plugins > Dubai Land Cover > Set up the engine… and add PyTorch; without QGIS, pip "
+                "install torch."
+            ),
         )
     if isinstance(error, ImportError):
         return EngineError(
-            f"A package of the engine cannot be loaded: {text}.", "Check the engine, and set it up again."
+            tr("A package of the engine cannot be loaded: {text}.", text=text),
+            tr("Check the engine, and set it up again."),
         )
     log = write_log(error)
     return UnexpectedError(
-        f"Unexpected error: {type(error).__name__}{f': {text}' if text else ''}.",
-        f"Please report it with the log {log}." if log else "Please report it; its log could not be written.",
+        tr("Unexpected error: {error}.", error=f"{type(error).__name__}: {text}" if text else type(error).__name__),
+        tr("Please report it with the log {log}.", log=log)
+        if log
+        else tr("Please report it; its log could not be written."),
     )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.json_values import array, mapping, number, numbers
+from dubai_landcover_plugin.protocol.translation import tr
 
 CELL = 32
 """Side of a cell, px at the ground sampling distance of the model."""
@@ -42,16 +43,26 @@ class GroundSamples:
         even = length > 0 and length % 2 == 0 and all(len(cell) == length for cell in self.cells)
         if not even or not length < len(self.cells) <= MAX_CELLS:
             raise BundleError(
-                f"The ground samples of a model are {length + 1} to {MAX_CELLS} cells with mean and standard deviation "
-                f"of each band, got {len(self.cells)}.",
-                _AGAIN,
+                tr(
+                    "The ground samples of a model are {least} to {limit} cells with mean and standard deviation of "
+                    "each band, got {count}.",
+                    least=length + 1,
+                    limit=MAX_CELLS,
+                    count=len(self.cells),
+                ),
+                tr(_AGAIN),
             )
         rising = all(low <= high for low, high in zip(self.distances, self.distances[1:]))
         if len(self.distances) != DISTANCES or not rising or not 0 <= self.usual <= 100:
             raise BundleError(
-                f"The ground samples of a model need {DISTANCES} rising distances and a usual novelty of 0 to 100 %, "
-                f"got {self.distances!r:.200} and {self.usual:g} %.",
-                _AGAIN,
+                tr(
+                    "The ground samples of a model need {distances} rising distances and a usual novelty of 0 to 100 "
+                    "%, got {other_distances!r:.200} and {usual:g} %.",
+                    distances=DISTANCES,
+                    other_distances=self.distances,
+                    usual=self.usual,
+                ),
+                tr(_AGAIN),
             )
 
     @property

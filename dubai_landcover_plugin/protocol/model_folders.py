@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
+from dubai_landcover_plugin.protocol.translation import tr
 
 VARIABLE = "DUBAI_LANDCOVER_MODELS"
 """Environment variable with a folder of models that an administrator provides; nothing is written there."""
@@ -60,7 +61,10 @@ def find_model(name_or_path: str) -> Path:
     if _exists(path):
         return path  # check_file names what is not a regular file
     names = ", ".join(installed) or "none"
-    raise BundleError(f"There is no model '{name_or_path}'.", f"Give a file, or one of the installed models: {names}.")
+    raise BundleError(
+        tr("There is no model '{name}'.", name=name_or_path),
+        tr("Give a file, or one of the installed models: {names}.", names=names),
+    )
 
 
 def _exists(path: Path) -> bool:

@@ -21,6 +21,7 @@ from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.ground_samples import GroundSamples
 from dubai_landcover_plugin.protocol.json_values import DAMAGED, array, mapping, number, parse_json, text, whole
 from dubai_landcover_plugin.protocol.onnx_metadata import MAX_BANDS, MAX_WINDOW, ONNX_SUFFIX, read_onnx
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 HEADER_KEY = "stac_item"
@@ -164,9 +165,14 @@ class BundleMetadata:
         """
         if self.ground is None:
             raise BundleError(
-                f"The model {self.name} has no samples of its training images: the novelty of the ground is not known.",
-                "Leave out the novelty raster, choose another model, or add samples with: python -m training "
-                "statistics.",
+                tr(
+                    "The model {name} has no samples of its training images: the novelty of the ground is not known.",
+                    name=self.name,
+                ),
+                tr(
+                    "Leave out the novelty raster, choose another model, or add samples with: python -m training "
+                    "statistics."
+                ),
             )
         return self.ground
 
@@ -176,53 +182,98 @@ class BundleMetadata:
         lengths |= {known.bands for known in (self.values, self.ground, self.scaling) if known}
         if len(lengths) != 1:
             raise BundleError(
-                f"The model '{self.name}' has inconsistent metadata: {len(self.bands)} bands, {len(self.mean)} means, "
-                f"{len(self.std)} deviations, {self.spec.in_channels} input channels."
+                tr(
+                    "The model '{name}' has inconsistent metadata: {bands} bands, {means} means, {deviations} "
+                    "deviations, {channels} input channels.",
+                    name=self.name,
+                    bands=len(self.bands),
+                    means=len(self.mean),
+                    deviations=len(self.std),
+                    channels=self.spec.in_channels,
+                )
             )
         if len(self.scheme.classes) != self.spec.classes:
             raise BundleError(
-                f"The model '{self.name}' has inconsistent metadata: {len(self.scheme.classes)} classes, "
-                f"{self.spec.classes} output channels."
+                tr(
+                    "The model '{name}' has inconsistent metadata: {classes} classes, {channels} output channels.",
+                    name=self.name,
+                    classes=len(self.scheme.classes),
+                    channels=self.spec.classes,
+                )
             )
         if not 0 < self.gsd <= MAX_GSD or self.stride < 1 or self.window < self.stride or self.window % self.stride:
             raise BundleError(
-                f"The model '{self.name}' needs a positive GSD of at most {MAX_GSD:g} m/px and a window that is a "
-                f"multiple of its stride, got {self.gsd:g} m/px, {self.window} px and {self.stride} px."
+                tr(
+                    "The model '{name}' needs a positive GSD of at most {limit:g} m/px and a window that is a "
+                    "multiple of its stride, got {gsd:g} m/px, {window} px and {stride} px.",
+                    name=self.name,
+                    limit=MAX_GSD,
+                    gsd=self.gsd,
+                    window=self.window,
+                    stride=self.stride,
+                )
             )
         if self.window > MAX_WINDOW or self.spec.in_channels > MAX_BANDS:
             raise BundleError(
-                f"The model '{self.name}' has a window of {self.window} px and {self.spec.in_channels} bands; the "
-                f"limits are {MAX_WINDOW} px and {MAX_BANDS} bands.",
-                "Export the model again with a smaller window.",
+                tr(
+                    "The model '{name}' has a window of {window} px and {channels} bands; the limits are {limit} px "
+                    "and {other_limit} bands.",
+                    name=self.name,
+                    window=self.window,
+                    channels=self.spec.in_channels,
+                    limit=MAX_WINDOW,
+                    other_limit=MAX_BANDS,
+                ),
+                tr("Export the model again with a smaller window."),
             )
         if not all(0 < deviation < _INFINITY for deviation in self.std) or not all(
             abs(mean) < _INFINITY for mean in self.mean
         ):
             raise BundleError(
-                f"The model '{self.name}' needs finite means and standard deviations above 0, got {self.mean} and "
-                f"{self.std}.",
-                "Export the model again.",
+                tr(
+                    "The model '{name}' needs finite means and standard deviations above 0, got {mean} and {std}.",
+                    name=self.name,
+                    mean=self.mean,
+                    std=self.std,
+                ),
+                tr("Export the model again."),
             )
         if not 0 < self.temperature < _INFINITY:
             raise BundleError(
-                f"The model '{self.name}' needs a finite temperature above 0, got {self.temperature}.",
-                "Use 1 for a model that was not calibrated.",
+                tr(
+                    "The model '{name}' needs a finite temperature above 0, got {temperature}.",
+                    name=self.name,
+                    temperature=self.temperature,
+                ),
+                tr("Use 1 for a model that was not calibrated."),
             )
         if len(self.class_bias) not in (0, self.spec.classes) or not all(
             abs(bias) <= MAX_CLASS_BIAS for bias in self.class_bias
         ):
             raise BundleError(
-                f"The model '{self.name}' needs no class bias or one of at most {MAX_CLASS_BIAS:g} for each of its "
-                f"{self.spec.classes} classes, got {self.class_bias!s:.200}.",
-                "Calibrate the model again.",
+                tr(
+                    "The model '{name}' needs no class bias or one of at most {limit:g} for each of its {channels} "
+                    "classes, got {class_bias!s:.200}.",
+                    name=self.name,
+                    limit=MAX_CLASS_BIAS,
+                    channels=self.spec.classes,
+                    class_bias=self.class_bias,
+                ),
+                tr("Calibrate the model again."),
             )
         if len(self.error_ratios) not in (0, self.spec.classes) or not all(
             0 < ratio <= MAX_ERROR_RATIO for ratio in self.error_ratios
         ):
             raise BundleError(
-                f"The model '{self.name}' needs no error ratios or one above 0 and of at most {MAX_ERROR_RATIO:g} for "
-                f"each of its {self.spec.classes} classes, got {self.error_ratios!s:.200}.",
-                "Calibrate the model again.",
+                tr(
+                    "The model '{name}' needs no error ratios or one above 0 and of at most {limit:g} for each of "
+                    "its {channels} classes, got {error_ratios!s:.200}.",
+                    name=self.name,
+                    limit=MAX_ERROR_RATIO,
+                    channels=self.spec.classes,
+                    error_ratios=self.error_ratios,
+                ),
+                tr("Calibrate the model again."),
             )
 
     def to_stac_item(self) -> dict[str, Any]:
@@ -362,8 +413,12 @@ class BundleMetadata:
             if isinstance(error, BundleError):
                 raise
             raise BundleError(
-                f"The metadata of the model is damaged: {type(error).__name__}: {error!s:.500}.",
-                "Download or export the model again.",
+                tr(
+                    "The metadata of the model is damaged: {kind}: {error!s:.500}.",
+                    kind=type(error).__name__,
+                    error=error,
+                ),
+                tr("Download or export the model again."),
             ) from error
 
 
@@ -420,23 +475,25 @@ def read_metadata(path: str | Path) -> BundleMetadata:
     check_file(path)
     if path.suffix.lower() == ONNX_SUFFIX:
         return _onnx_metadata(path)
-    remedy = "Choose a .safetensors model exported by the training module."
+    remedy = tr("Choose a .safetensors model exported by the training module.")
     try:
         with path.open("rb") as stream:
             prefix = stream.read(8)
             length = struct.unpack("<Q", prefix)[0] if len(prefix) == 8 else 0
             if not 2 <= length <= min(_MAX_HEADER_BYTES, path.stat().st_size - 8):
-                raise BundleError(f"{path} is not a safetensors file.", remedy)
+                raise BundleError(tr("{path} is not a safetensors file.", path=path), remedy)
             header = stream.read(length)
     except OSError as error:
-        raise BundleError(f"The model {path} cannot be read: {error.strerror}.", remedy) from error
+        raise BundleError(
+            tr("The model {path} cannot be read: {error}.", path=path, error=error.strerror), remedy
+        ) from error
     try:
         metadata = mapping(mapping(parse_json(header)).get("__metadata__", {}))
         item = parse_json(text(metadata[HEADER_KEY], _MAX_HEADER_BYTES)) if HEADER_KEY in metadata else None
     except ValueError as error:
-        raise BundleError(f"The header of {path} is damaged: {error}.", remedy) from error
+        raise BundleError(tr("The header of {path} is damaged: {error}.", path=path, error=error), remedy) from error
     if item is None:
-        raise BundleError(f"{path} has no land-cover metadata in its header.", remedy)
+        raise BundleError(tr("{path} has no land-cover metadata in its header.", path=path), remedy)
     return BundleMetadata.from_stac_item(item)
 
 
@@ -450,9 +507,13 @@ def check_file(path: Path) -> None:
         mode = os.stat(path).st_mode
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         reason = getattr(error, "strerror", None) or error
-        raise BundleError(f"The model {path} cannot be read: {reason}.", "Choose another file.") from error
+        raise BundleError(
+            tr("The model {path} cannot be read: {reason}.", path=path, reason=reason), tr("Choose another file.")
+        ) from error
     if not stat.S_ISREG(mode):
-        raise BundleError(f"The model {path} is not a regular file.", "Choose a file, not a folder, pipe or device.")
+        raise BundleError(
+            tr("The model {path} is not a regular file.", path=path), tr("Choose a file, not a folder, pipe or device.")
+        )
 
 
 def _onnx_metadata(path: Path) -> BundleMetadata:
@@ -470,7 +531,10 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
         band_numbers = _band_numbers(own)
         values, ground, scaling = _values(own), _ground(own), _scaling(own)
     except (KeyError, ValueError) as error:
-        raise BundleError(f"The metadata of {path} are damaged: {error!s:.500}.", "Export the model again.") from error
+        raise BundleError(
+            tr("The metadata of {path} are damaged: {error!s:.500}.", path=path, error=error),
+            tr("Export the model again."),
+        ) from error
     return BundleMetadata(
         name=path.stem,
         title=str(own.get("title", f"{path.name}, an ONNX model"))[:_MAX_TEXT],

@@ -7,6 +7,7 @@ import time
 from typing import Protocol
 
 from dubai_landcover_plugin.protocol.errors import RunCancelled
+from dubai_landcover_plugin.protocol.translation import tr
 
 LOGGER = "dubai_landcover_plugin"
 """Name of the logger that :class:`LoggingMonitor` writes to."""
@@ -87,4 +88,4 @@ def raise_if_cancelled(monitor: Monitor) -> None:
         RunCancelled: if ``monitor.cancelled()`` is true.
     """
     if monitor.cancelled():
-        raise RunCancelled("The run was cancelled; unfinished files were removed.")
+        raise RunCancelled(tr("The run was cancelled; unfinished files were removed."))

@@ -20,6 +20,7 @@ from typing import IO, Any
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.json_values import DAMAGED, array, mapping, number, parse_json, text
+from dubai_landcover_plugin.protocol.translation import tr
 
 ONNX_SUFFIX = ".onnx"
 _GRAPH, _PROPERTIES = 7, 14  # of a model
@@ -98,15 +99,22 @@ def read_onnx(path: str | Path, item_key: str) -> OnnxDescription:
             model = _Model()
             model.read(stream, path.stat().st_size)
     except OSError as error:
-        raise BundleError(f"The model {path} cannot be read: {error.strerror}.", "Choose another file.") from error
+        raise BundleError(
+            tr("The model {path} cannot be read: {error}.", path=path, error=error.strerror), tr("Choose another file.")
+        ) from error
     except (IndexError, ValueError) as error:
-        raise BundleError(f"{path} is not an ONNX file ({error}).", "Export the model again.") from error
+        raise BundleError(
+            tr("{path} is not an ONNX file ({error}).", path=path, error=error), tr("Export the model again.")
+        ) from error
     try:
         return _describe(path, model, item_key)
     except DAMAGED as error:
         if isinstance(error, BundleError):
             raise
-        raise BundleError(f"The metadata of {path} are damaged: {error!s:.500}.", "Export the model again.") from error
+        raise BundleError(
+            tr("The metadata of {path} are damaged: {error!s:.500}.", path=path, error=error),
+            tr("Export the model again."),
+        ) from error
 
 
 @dataclass
@@ -227,28 +235,49 @@ def _describe(path: Path, model: _Model, item_key: str) -> OnnxDescription:
     name = path.name
     if len(inputs) != 1 or len(model.outputs) != 1:
         raise BundleError(
-            f"{name} has {len(inputs)} inputs and {len(model.outputs)} outputs.",
-            "Choose a segmentation network with one input (pixels) and one output (scores of the classes).",
+            tr(
+                "{name} has {inputs} inputs and {outputs} outputs.",
+                name=name,
+                inputs=len(inputs),
+                outputs=len(model.outputs),
+            ),
+            tr("Choose a segmentation network with one input (pixels) and one output (scores of the classes)."),
         )
     (pixels,), (scores,) = inputs, model.outputs
     _check_tensors(name, pixels, scores)
     values = _Properties(name, model.properties)
     kind = values.get("model_type", "Segmentor")
     if kind != "Segmentor":
-        raise BundleError(f"{name} is a {kind!s:.60} model.", "Choose a segmentation model (Segmentor).")
+        raise BundleError(
+            tr("{name} is a {kind!s:.60} model.", name=name, kind=kind), tr("Choose a segmentation model (Segmentor).")
+        )
     gsd = values.number("resolution") / 100
     channels = pixels.shape[1]
     item = values.item(item_key)
     if (channels or 1) > MAX_BANDS:
-        raise BundleError(f"{name} has {channels} input bands; the maximum is {MAX_BANDS}.", "Choose another model.")
+        raise BundleError(
+            tr(
+                "{name} has {channels} input bands; the maximum is {limit}.",
+                name=name,
+                channels=channels,
+                limit=MAX_BANDS,
+            ),
+            tr("Choose another model."),
+        )
     bands = _bands(item, channels)
     fixed = pixels.shape[2]
     window = fixed or int(values.number("tile_size", values.number("tiles_size", 512)))
     if not gsd > 0 or not 1 <= window <= MAX_WINDOW:
         raise BundleError(
-            f"{name} has a resolution of {100 * gsd:g} cm and a tile size of {window} px; both must be positive, and "
-            f"the tile size at most {MAX_WINDOW} px.",
-            _REMEDY,
+            tr(
+                "{name} has a resolution of {resolution:g} cm and a tile size of {window} px; both must be "
+                "positive, and the tile size at most {limit} px.",
+                name=name,
+                resolution=100 * gsd,
+                window=window,
+                limit=MAX_WINDOW,
+            ),
+            tr(_REMEDY),
         )
     return OnnxDescription(
         pixels,
@@ -267,9 +296,16 @@ def _describe(path: Path, model: _Model, item_key: str) -> OnnxDescription:
 def _check_tensors(name: str, pixels: Tensor, scores: Tensor) -> None:
     if len(pixels.shape) != 4 or len(scores.shape) != 4 or pixels.kind != _FLOAT or pixels.shape[2] != pixels.shape[3]:
         raise BundleError(
-            f"{name} has the input {_shape_text(pixels)} and the output {_shape_text(scores)}.",
-            "The input must be float32 of shape batch, bands, height, width (square), the output of shape batch, "
-            "classes, height, width.",
+            tr(
+                "{name} has the input {pixels} and the output {scores}.",
+                name=name,
+                pixels=_shape_text(pixels),
+                scores=_shape_text(scores),
+            ),
+            tr(
+                "The input must be float32 of shape batch, bands, height, width (square), the output of shape "
+                "batch, classes, height, width."
+            ),
         )
 
 
@@ -307,7 +343,15 @@ class _Properties:
         try:
             return number(self.get(key, default))
         except ValueError as error:
-            raise BundleError(f"{self._name} has no number under '{key}' in its metadata: {error}.", _REMEDY) from error
+            raise BundleError(
+                tr(
+                    "{name} has no number under '{key}' in its metadata: {error}.",
+                    name=self._name,
+                    key=key,
+                    error=error,
+                ),
+                tr(_REMEDY),
+            ) from error
 
     def numbers(self, key: str, count: int, default: float) -> list[float]:
         value = self.get(key, [default] * count)
@@ -316,7 +360,16 @@ class _Properties:
         except ValueError:
             found = []
         if len(found) != count:
-            raise BundleError(f"{self._name} needs {count} numbers under '{key}', got {value!r:.80}.", _REMEDY)
+            raise BundleError(
+                tr(
+                    "{name} needs {count} numbers under '{key}', got {value!r:.80}.",
+                    name=self._name,
+                    count=count,
+                    key=key,
+                    value=value,
+                ),
+                tr(_REMEDY),
+            )
         return found
 
 
@@ -331,12 +384,16 @@ def _scheme(item: dict[str, Any] | None, names: Any, channels: int | None, name:
     if item is not None:
         return ClassScheme.from_json(item["properties"]["landcover:scheme"])
     if not isinstance(names, dict):
-        raise BundleError(f"The class names of {name} must be an object, got {names!r:.80}.", _REMEDY)
+        raise BundleError(
+            tr("The class names of {name} must be an object, got {names!r:.80}.", name=name, names=names), tr(_REMEDY)
+        )
     if channels == 1 and len(names) == 1:  # one channel: foreground and background
         names = {"0": "Background", "1": next(iter(names.values()))}
     count = max(channels or len(names), 2)
     if count + 1 > 254:
-        raise BundleError(f"{name} has {count} classes; the maximum is 253.", "Choose another model.")
+        raise BundleError(
+            tr("{name} has {count} classes; the maximum is 253.", name=name, count=count), tr("Choose another model.")
+        )
     found = [str(names.get(str(number)) or f"Class {number}") for number in range(count)]
     classes = tuple(
         LandCoverClass(number + 1, text if found.count(text) == 1 else f"{text} {number}", _colour(number, count))

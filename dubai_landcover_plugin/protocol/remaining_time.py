@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Callable
 
+from dubai_landcover_plugin.protocol.translation import tr
+
 _LEAST_SHARE, _LEAST_SECONDS = 0.01, 2.0  # from which an estimate means something
 _MINUTE, _HOUR = 60, 3600
 
@@ -36,19 +38,19 @@ class RemainingTime:
     def words(self, done: int, total: int) -> str:
         """Return the time left in words, such as ``about 3 minutes left``; empty where it is not known."""
         seconds = self.seconds(done, total)
-        return "" if seconds is None else f"about {in_words(seconds)} left"
+        return "" if seconds is None else tr("about {time} left", time=in_words(seconds))
 
 
 def in_words(seconds: float) -> str:
     """Return a time in words, no more exact than an estimate is: ``20 seconds``, ``3 minutes``, ``2 hours``."""
     if seconds < 8:
-        return "5 seconds"
+        return tr("{seconds} seconds", seconds=5)
     if seconds < 55:
-        return f"{10 * max(round(seconds / 10), 1)} seconds"
+        return tr("{seconds} seconds", seconds=10 * max(round(seconds / 10), 1))
     if seconds < 55 * _MINUTE:
         minutes = max(round(seconds / _MINUTE), 1)
-        return "1 minute" if minutes == 1 else f"{minutes} minutes"
+        return tr("1 minute") if minutes == 1 else tr("{minutes} minutes", minutes=minutes)
     hours = seconds / _HOUR
     if hours < 1.25:
-        return "1 hour"
-    return f"{hours:.1f} hours" if hours < 5 else f"{hours:.0f} hours"
+        return tr("1 hour")
+    return tr("{hours:.1f} hours", hours=hours) if hours < 5 else tr("{hours:.0f} hours", hours=hours)

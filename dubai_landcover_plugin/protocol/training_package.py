@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.errors import EngineError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _PLUGIN = Path(__file__).resolve().parents[1]
 
@@ -31,7 +32,14 @@ def missing_packages(error: ModuleNotFoundError) -> EngineError:
     names = ("formats.txt", "training.txt")
     what = " ".join(f'-r "{locked / name}"' for name in names) if locked else "dubai-landcover[training]"
     return EngineError(
-        f"Training needs the package {(error.name or str(error)).partition('.')[0]}, which the engine does not have.",
-        "Set up the engine with training (Plugins > Dubai Land Cover > Set up the engine…), or install its packages: "
-        f'"{sys.executable}" -m pip install {what}',
+        tr(
+            "Training needs the package {package}, which the engine does not have.",
+            package=(error.name or str(error)).partition(".")[0],
+        ),
+        tr(
+            "Set up the engine with training (Plugins > Dubai Land Cover > Set up the engine…), or install "
+            'its packages: "{executable}" -m pip install {what}',
+            executable=sys.executable,
+            what=what,
+        ),
     )

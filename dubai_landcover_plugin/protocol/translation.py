@@ -2,17 +2,22 @@
 
 Standard library only: QGIS's own Python reads this file. Texts are in English in the sources, which is also the
 language of the command line. ``make translations`` collects them.
+
+The engine translates in its own processes: QGIS's side hands its language over in :data:`VARIABLE`, and errors,
+warnings and pages of the engine arrive translated. The command line follows the variable, too.
 """
 
 from __future__ import annotations
 
 import gettext
+import os
+import string
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.resources import resource
 
 VARIABLE = "DUBAI_LANDCOVER_LANGUAGE"
-"""Environment variable with the language of the engine's pages; QGIS's side sets it."""
+"""Environment variable with the language of the engine's messages and pages; QGIS's side sets it."""
 
 _RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
 _in_use: list[tuple[str, gettext.NullTranslations]] = [("", gettext.NullTranslations())]
@@ -35,9 +40,21 @@ def use_language(locale: str) -> None:
     _in_use[:] = [("", gettext.NullTranslations())]
 
 
-def tr(text: str) -> str:
-    """Return a text in the language of :func:`use_language`, or as it is where the catalogue lacks it."""
-    return _in_use[0][1].gettext(text) if text else ""
+def tr(text: str, /, **fields: object) -> str:
+    """Return a text in the language of :func:`use_language`, or as it is where the catalogue lacks it.
+
+    Args:
+        text: The text in English, a literal; with fields, a template of :meth:`str.format` that names them.
+        fields: Values to put in, such as names, paths and counts. Where the language is written right to left, each
+            that is not a number is isolated from the text around it.
+    """
+    translated = _in_use[0][1].gettext(text) if text else ""
+    return _TEMPLATES.vformat(translated, (), fields) if fields else translated
+
+
+def marked(text: str) -> str:
+    """Return a text as it is: it is collected for the catalogues, and :func:`tr` translates it where it is shown."""
+    return text
 
 
 def language() -> str:
@@ -57,3 +74,15 @@ def isolated(text: str) -> str:
         Unicode Standard Annex 9, Unicode bidirectional algorithm, explicit directional isolates.
     """
     return f"\u2068{text}\u2069" if direction() == "rtl" else text
+
+
+class _Templates(string.Formatter):
+    """Puts values into templates; those that are not numbers are isolated."""
+
+    def format_field(self, value: object, format_spec: str) -> str:
+        text: str = super().format_field(value, format_spec)
+        return text if isinstance(value, (int, float)) else isolated(text)
+
+
+_TEMPLATES = _Templates()
+use_language(os.environ.get(VARIABLE, ""))

@@ -7,6 +7,7 @@ from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.json_values import array, mapping, numbers
+from dubai_landcover_plugin.protocol.translation import tr
 
 LEVELS = (2, 10, 25, 50, 75, 90, 98)
 """Percentages of the quantiles."""
@@ -36,15 +37,24 @@ class ValueStatistics:
         bands = len(self.images[0]) if self.images else 0
         if not 1 <= len(self.images) <= MAX_IMAGES or not bands:
             raise BundleError(
-                f"The value statistics of a model have 1 to {MAX_IMAGES} images with bands, got {len(self.images)}.",
-                "Add them again with: python -m training statistics",
+                tr(
+                    "The value statistics of a model have 1 to {limit} images with bands, got {count}.",
+                    limit=MAX_IMAGES,
+                    count=len(self.images),
+                ),
+                tr("Add them again with: python -m training statistics"),
             )
         for image in self.images:
             if len(image) != bands or not all(_is_rising(quantiles) for quantiles in image):
                 raise BundleError(
-                    f"The value statistics of a model need {len(LEVELS)} rising quantiles in 0..255 for each of "
-                    f"{bands} bands of every image, got {image!r:.200}.",
-                    "Add them again with: python -m training statistics",
+                    tr(
+                        "The value statistics of a model need {count} rising quantiles in 0..255 for each of {bands} "
+                        "bands of every image, got {image!r:.200}.",
+                        count=len(LEVELS),
+                        bands=bands,
+                        image=image,
+                    ),
+                    tr("Add them again with: python -m training statistics"),
                 )
 
     @property

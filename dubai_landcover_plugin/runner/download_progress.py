@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from dubai_landcover_plugin.protocol.translation import tr
+
 _BEGUN = re.compile(r"^\s*Downloading (\S+) \(([\d.]+) ?([KMG])i?B\)", re.IGNORECASE)
 _ENDED = re.compile(r"^\s*Downloaded (\S+)")
 _PREPARED = re.compile(r"^\s*(Prepared|Installed|Successfully installed)\b")
@@ -41,7 +43,13 @@ class Downloads:
         if not self._sizes:
             return ""
         total, count = sum(self._sizes.values()), len(self._sizes)
-        return f"{self._megabytes:.0f} of {total:.0f} MB, {len(self._done)} of {count} large packages"
+        return tr(
+            "{done_mb:.0f} of {total_mb:.0f} MB, {done} of {count} large packages",
+            done_mb=self._megabytes,
+            total_mb=total,
+            done=len(self._done),
+            count=count,
+        )
 
     @property
     def _megabytes(self) -> float:

@@ -7,6 +7,7 @@ from qgis.PyQt.QtCore import QUrl
 from qgis.PyQt.QtNetwork import QNetworkReply, QNetworkRequest
 
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.errors import EngineSetupError
 from dubai_landcover_plugin.runner.set_up_causes import cause_of
 
@@ -37,5 +38,5 @@ def fetch(url: str, monitor: Monitor) -> bytes:
         text = f"{blocking.errorMessage() or reply.errorString()} (status {status})"
         monitor.log("warning", f"{url}: {text}")
         reason, remedy = cause_of(text)
-        raise EngineSetupError(f"Setting up the engine failed: {reason or text}.", remedy)
+        raise EngineSetupError(tr("Setting up the engine failed: {reason}.", reason=reason or text), remedy)
     return bytes(reply.content())

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.errors import EngineSetupError
 from dubai_landcover_plugin.runner.installer import lock_set_up, own_cache, own_tools, remove_environment
 from dubai_landcover_plugin.runner.interpreter import engine_folder, engine_folders
@@ -55,14 +56,15 @@ def remove_engine(base: str | Path, earlier_folder: str | Path | None, monitor: 
         parts = engine_parts(base, earlier_folder)
         kept = []
         for number, folder in enumerate(parts):
-            monitor.report(number, len(parts), f"Removing {folder}")
+            monitor.report(number, len(parts), tr("Removing {folder}", folder=folder))
             with suppress(EngineSetupError):
                 remove_environment(folder)
             if folder.exists():
                 kept.append(str(folder))
     if kept:
         raise EngineSetupError(
-            f"Not all of the engine could be removed: {', '.join(kept)}.", "Close programs that use it, then try again."
+            tr("Not all of the engine could be removed: {names}.", names=", ".join(kept)),
+            tr("Close programs that use it, then try again."),
         )
     (parent / "set-up.lock").unlink(missing_ok=True)
     with suppress(OSError):  # something of the user's is in it

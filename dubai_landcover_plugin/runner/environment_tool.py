@@ -13,6 +13,7 @@ from typing import Callable
 
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.environment import engine_environment
 from dubai_landcover_plugin.runner.errors import EngineSetupError
 from dubai_landcover_plugin.runner.interpreter import environment_python
@@ -84,20 +85,37 @@ def find_installer(
     for candidate in [python] if python else _candidates():
         version = _probe(candidate)
         if version and (_LOWEST <= version < _BELOW if wanted is None else version == wanted):
-            monitor.log("info", f"Using Python {version[0]}.{version[1]}: {candidate}{' with uv' if uv else ''}")
+            found = f"{version[0]}.{version[1]}: {candidate}"
+            text = tr("Using Python {found} with uv", found=found) if uv else tr("Using Python {found}", found=found)
+            monitor.log("info", text)
             return Installer(uv, candidate)
     if wanted is not None:
         number = ".".join(map(str, wanted))
         raise EngineSetupError(
-            f"The folder is for Python {number}, which {python or 'this computer'} does not have.",
-            f"Install Python {number}, or add an archive of it to the folder (make landcover-wheels PYTHON_ARCHIVE=…).",
+            tr("The folder is for Python {number}, which {python} does not have.", number=number, python=python)
+            if python
+            else tr("The folder is for Python {number}, which this computer does not have.", number=number),
+            tr(
+                "Install Python {number}, or add an archive of it to the folder (make landcover-wheels "
+                "PYTHON_ARCHIVE=…).",
+                number=number,
+            ),
         )
     if uv:
-        monitor.log("info", f"No suitable Python was found; uv fetches Python {_OWN_PYTHON}.")
+        monitor.log("info", tr("No suitable Python was found; uv fetches Python {version}.", version=_OWN_PYTHON))
         return Installer(uv, "")
     raise problem or EngineSetupError(
-        f"No Python {_LOWEST[0]}.{_LOWEST[1]} to {_BELOW[0]}.{_BELOW[1] - 1} with venv and ensurepip was found.",
-        "Install Python 3.12 from python.org (on Debian and Ubuntu: apt install python3-venv) or uv, then try again.",
+        tr(
+            "No Python {lowest}.{other_lowest} to {below}.{other_below} with venv and ensurepip was found.",
+            lowest=_LOWEST[0],
+            other_lowest=_LOWEST[1],
+            below=_BELOW[0],
+            other_below=_BELOW[1] - 1,
+        ),
+        tr(
+            "Install Python 3.12 from python.org (on Debian and Ubuntu: apt install python3-venv) or uv, "
+            "then try again."
+        ),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 from dubai_landcover_plugin.protocol.failures import MEMORY_REMEDY
+from dubai_landcover_plugin.protocol.translation import tr
 
 _MEMORY_SIGNS = ("MemoryError", "bad_alloc", "can't allocate memory", "Cannot allocate memory", "CUDA out of memory")
 _WINDOWS_CODES = {
@@ -23,27 +24,28 @@ def explain_exit(code: int | None, log_tail: str) -> tuple[str, str]:
         code: Exit code of ``subprocess``; negative for a signal, None for a worker that did not exit by itself.
         log_tail: Last lines of its error output.
     """
-    setup = "Choose Plugins > Dubai Land Cover > Set up the engine… again."
+    setup = tr("Choose Plugins > Dubai Land Cover > Set up the engine… again.")
     if code is None:
-        return "it stopped responding", "Try again; if it happens again, report it with the log."
+        return tr("it stopped responding"), tr("Try again; if it happens again, report it with the log.")
     if code < 0:
         return _explain_signal(-code)
     if code > 128 and code - 128 in (signal.SIGTERM, 9, 11):
         return _explain_signal(code - 128)  # a wrapper script reports signals this way
     if any(sign in log_tail for sign in _MEMORY_SIGNS) or code == 0xC0000017:
-        return "it ran out of memory", MEMORY_REMEDY
+        return tr("it ran out of memory"), tr(MEMORY_REMEDY)
     if "No module named" in log_tail or code == 0xC0000135:
-        return f"a library it needs is missing (exit code {code})", setup
+        return tr("a library it needs is missing (exit code {code})", code=code), setup
     if code in _WINDOWS_CODES:
-        return _WINDOWS_CODES[code], "Try again with device cpu; if it happens again, report it with the log."
-    return f"its exit code was {code}", "See the last lines of its log."
+        return tr(_WINDOWS_CODES[code]), tr("Try again with device cpu; if it happens again, report it with the log.")
+    return tr("its exit code was {code}", code=code), tr("See the last lines of its log.")
 
 
 def _explain_signal(number: int) -> tuple[str, str]:
     if number == 9:
-        return "the system killed it, probably for lack of memory (signal 9)", MEMORY_REMEDY
+        return tr("the system killed it, probably for lack of memory (signal 9)"), tr(MEMORY_REMEDY)
     try:
         name = signal.Signals(number).name
     except ValueError:
-        name = "unknown"
-    return f"it crashed (signal {number}, {name})", "Try again with device cpu and precision float32."
+        name = "?"
+    reason = tr("it crashed (signal {number}, {name})", number=number, name=name)
+    return reason, tr("Try again with device cpu and precision float32.")

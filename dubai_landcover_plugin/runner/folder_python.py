@@ -11,6 +11,7 @@ import tarfile
 from pathlib import Path, PurePosixPath
 
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.errors import EngineSetupError
 
 SUMS = "SHA256SUMS"
@@ -45,12 +46,13 @@ def folder_python(wheels: Path, target: Path, monitor: Monitor) -> str:
     program = folder / _PROGRAM
     if not program.is_file():
         _check(archive)
-        monitor.log("info", f"Unpacking {archive.name}")
+        monitor.log("info", tr("Unpacking {name}", name=archive.name))
         raise_if_cancelled(monitor)
         _unpack(archive, folder)
     if not program.is_file():
         raise EngineSetupError(
-            f"{archive} has no python/{_PROGRAM}.", "Take an archive of python-build-standalone, 'install_only'."
+            tr("{archive} has no python/{program}.", archive=archive, program=_PROGRAM),
+            tr("Take an archive of python-build-standalone, 'install_only'."),
         )
     return str(program)
 
@@ -68,7 +70,8 @@ def _check(archive: Path) -> None:
             digest.update(block)
     if listed.get(archive.name) != digest.hexdigest():
         raise EngineSetupError(
-            f"{archive.name} is not the one that {SUMS} lists.", "Copy the folder again, or make it anew."
+            tr("{name} is not the one that {sums} lists.", name=archive.name, sums=SUMS),
+            tr("Copy the folder again, or make it anew."),
         )
 
 
@@ -85,7 +88,8 @@ def _unpack(archive: Path, folder: Path) -> None:
         (new / "python").rename(folder)
     except (OSError, tarfile.TarError) as error:
         raise EngineSetupError(
-            f"{archive.name} cannot be unpacked into {folder}: {error}.", "Check the free space, then try again."
+            tr("{name} cannot be unpacked into {folder}: {error}.", name=archive.name, folder=folder, error=error),
+            tr("Check the free space, then try again."),
         ) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)

@@ -21,6 +21,7 @@ from typing import Callable
 
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.partial_files import lock_file
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.download_progress import Downloads
 from dubai_landcover_plugin.runner.environment_tool import Installer, find_installer
 from dubai_landcover_plugin.runner.errors import EngineSetupError
@@ -130,13 +131,14 @@ def _build(base: str | Path, in_use: Path | None, requirements: Path, monitor: M
     redirection = uv_redirection(environment) if tool.uv else ""
     if redirection:
         raise EngineSetupError(
-            f"uv would install the packages elsewhere: {redirection}.", "Remove that setting, then try again."
+            tr("uv would install the packages elsewhere: {redirection}.", redirection=redirection),
+            tr("Remove that setting, then try again."),
         )
     steps = _Steps(monitor, environment, 3 + len(_additions(STANDARD, set_up.kind)))
     try:
-        steps.run("Creating the environment", tool.make_environment(folder))
+        steps.run(tr("Creating the environment"), tool.make_environment(folder))
         offline = without_index(environment)
-        steps.run("Installing the engine's libraries", tool.install(folder, [requirements / "engine.txt"], offline))
+        steps.run(tr("Installing the engine's libraries"), tool.install(folder, [requirements / "engine.txt"], offline))
         _trim(folder)
         python = _complete(folder, STANDARD, tool, requirements, steps, set_up)
     except BaseException:
@@ -168,12 +170,12 @@ def _complete(folder: Path, present: str, tool: Installer, requirements: Path, s
     for addition in _additions(present, set_up.kind):
         if addition == FORMATS:
             files = [requirements / "engine.txt", requirements / "formats.txt"]
-            steps.run("Installing more formats", tool.install(folder, files, without_index(steps.environment)))
+            steps.run(tr("Installing more formats"), tool.install(folder, files, without_index(steps.environment)))
         else:
-            steps.begin("Installing PyTorch and training")
+            steps.begin(tr("Installing PyTorch and training"))
             _install_torch(tool, folder, requirements, steps, set_up)
     python = environment_python(folder)
-    steps.run("Checking", [str(python), "-I", "-c", _imports(set_up.kind)])
+    steps.run(tr("Checking"), [str(python), "-I", "-c", _imports(set_up.kind)])
     raise_if_cancelled(steps.monitor)
     _write_mark(folder, _mark(python, tool, requirements, set_up.kind))
     for fetched in (own_cache(folder), own_tools(folder)):
@@ -240,7 +242,7 @@ def lock_set_up(folder: Path) -> Iterator[None]:
     try:
         if lock_file(descriptor) is False:
             raise EngineSetupError(
-                "The engine is being set up already, perhaps by another QGIS.", "Wait until it is ready."
+                tr("The engine is being set up already, perhaps by another QGIS."), tr("Wait until it is ready.")
             )
         yield
     finally:
@@ -305,7 +307,10 @@ def _remove_replaced(folder: Path, monitor: Monitor) -> None:
     try:
         remove_environment(folder)
     except (OSError, EngineSetupError) as error:
-        monitor.log("warning", f"The earlier engine in {folder} could not be removed completely: {error}")
+        monitor.log(
+            "warning",
+            tr("The earlier engine in {folder} could not be removed completely: {error}", folder=folder, error=error),
+        )
 
 
 def _remove_earlier(in_use: Path | None, earlier_folder: str | Path | None, monitor: Monitor) -> None:
@@ -328,7 +333,9 @@ def _install_torch(tool: Installer, folder: Path, requirements: Path, steps: _St
                 return
             except EngineSetupError:
                 continue
-        steps.monitor.log("warning", "The CPU build of PyTorch is not available; installing the larger one from PyPI.")
+        steps.monitor.log(
+            "warning", tr("The CPU build of PyTorch is not available; installing the larger one from PyPI.")
+        )
     if sys.platform == "linux":
         _check_space(folder, NEEDED_MB[CUDA_TORCH])
     steps.command(tool.install(folder, [*shared, requirements / "torch.txt"], offline))
@@ -367,7 +374,7 @@ class _Steps:
 
     def finish(self) -> None:
         """Report the end."""
-        self.monitor.report(_PARTS * self._count, _PARTS * self._count, "Done")
+        self.monitor.report(_PARTS * self._count, _PARTS * self._count, tr("Done"))
 
     def command(self, command: Sequence[str]) -> None:
         """Run a command.
@@ -398,7 +405,7 @@ class _Steps:
             reason, remedy = cause_of("\n".join(tail))
             last = next((text.strip() for text in reversed(tail) if text.strip()), "")
             reason = reason or f"{explain_exit(code, '')[0]} ({last})"
-            raise EngineSetupError(f"Setting up the engine failed: {reason}.", remedy)
+            raise EngineSetupError(tr("Setting up the engine failed: {reason}.", reason=reason), remedy)
 
     def _report(self) -> None:
         done = int(_PARTS * (self._step + self._downloads.share))
@@ -416,8 +423,13 @@ def _check_space(folder: Path, needed: int) -> None:
     free = shutil.disk_usage(place).free // 10**6
     if free < needed:
         raise EngineSetupError(
-            f"Setting up the engine needs {needed} MB, {place} has {free} MB free.",
-            "Free disk space, then try again.",
+            tr(
+                "Setting up the engine needs {needed} MB, {place} has {free} MB free.",
+                needed=needed,
+                place=place,
+                free=free,
+            ),
+            tr("Free disk space, then try again."),
         )
 
 
@@ -430,4 +442,7 @@ def remove_environment(folder: Path) -> None:
     (folder / COMPLETE_MARK).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
     if folder.exists():
-        raise EngineSetupError(f"The folder {folder} cannot be removed.", "Close programs that use it, then try again.")
+        raise EngineSetupError(
+            tr("The folder {folder} cannot be removed.", folder=folder),
+            tr("Close programs that use it, then try again."),
+        )

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.errors import EngineMissingError
 
 VARIABLE = "DUBAI_LANDCOVER_PYTHON"
@@ -16,7 +17,7 @@ COMPLETE_MARK = "engine-complete.json"
 _ENGINE = re.compile(r"engine(-\d+)?")
 _REMEDY = (
     "In QGIS choose Plugins > Dubai Land Cover > Set up the engine…; without a desktop, install the engine with pip "
-    f"and set {VARIABLE} to its Python."
+    "and set {variable} to its Python."
 )
 
 
@@ -85,24 +86,32 @@ def find_interpreter(
     """
     variables = os.environ if environment is None else environment
     named = (
-        (setting, "the plugin's settings"),
+        (setting, tr("the plugin's settings")),
         (variables.get(VARIABLE, ""), VARIABLE),
-        (shared, "the administrator's settings"),
+        (shared, tr("the administrator's settings")),
     )
     for value, origin in named:
         if value.strip():
             return Interpreter(_checked(value.strip(), origin), origin)
-    for place, origin in ((base, "the set-up"), (profile_folder, "the QGIS profile")):
+    for place, origin in ((base, tr("the set-up")), (profile_folder, tr("the QGIS profile"))):
         folder = None if place is None else installed_engine(place)
         if folder is not None:
             return Interpreter(str(environment_python(folder)), origin)
-    raise EngineMissingError("The engine that computes land cover is not set up yet.", _REMEDY)
+    raise EngineMissingError(
+        tr("The engine that computes land cover is not set up yet."), tr(_REMEDY, variable=VARIABLE)
+    )
 
 
 def _checked(value: str, origin: str) -> str:
     path = Path(os.path.expanduser(value))
     if not path.is_file():
-        raise EngineMissingError(f"The engine's Python '{value}' (from {origin}) does not exist.", _REMEDY)
+        raise EngineMissingError(
+            tr("The engine's Python '{value}' (from {origin}) does not exist.", value=value, origin=origin),
+            tr(_REMEDY, variable=VARIABLE),
+        )
     if not os.access(path, os.X_OK):
-        raise EngineMissingError(f"The engine's Python '{value}' (from {origin}) is not executable.", _REMEDY)
+        raise EngineMissingError(
+            tr("The engine's Python '{value}' (from {origin}) is not executable.", value=value, origin=origin),
+            tr(_REMEDY, variable=VARIABLE),
+        )
     return str(path)

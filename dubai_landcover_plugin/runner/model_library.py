@@ -18,6 +18,7 @@ from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, Bundle
 from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_partial
 from dubai_landcover_plugin.protocol.placement import place
 from dubai_landcover_plugin.protocol.resources import resource
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import (
     DEFAULT_MODEL_KEY,
     MODEL_FOLDER,
@@ -94,18 +95,20 @@ def add_model(source: Path, name: str = "", expected: str = "") -> Path:
     """
     if source.suffix != BUNDLE_SUFFIX:
         raise BundleError(
-            f"Models end in {BUNDLE_SUFFIX}, got '{source.name}'.",
-            "ONNX files are given as Model file in the dialogs.",
+            tr("Models end in {suffix}, got '{name}'.", suffix=BUNDLE_SUFFIX, name=source.name),
+            tr("ONNX files are given as Model file in the dialogs."),
         )
     wanted = expected.strip().lower()
     if wanted and not _SHA256.fullmatch(wanted):
         raise BundleError(
-            f"'{expected.strip()[:80]}' is not a SHA-256.", "It has 64 hexadecimal digits; copy it from the provider."
+            tr("'{expected}' is not a SHA-256.", expected=expected.strip()[:80]),
+            tr("It has 64 hexadecimal digits; copy it from the provider."),
         )
     digest = sha256(source)
     if wanted and digest != wanted:
         raise BundleError(
-            f"The file has the SHA-256 {digest}, not {wanted}.", "It is damaged or another one: it was not added."
+            tr("The file has the SHA-256 {digest}, not {wanted}.", digest=digest, wanted=wanted),
+            tr("It is damaged or another one: it was not added."),
         )
     read_metadata(source)
     target = profile_model_folder() / f"{_free_name(name or source.stem)}{BUNDLE_SUFFIX}"
@@ -125,7 +128,9 @@ def remove_model(model: InstalledModel) -> None:
         model.path.unlink()
         model.path.with_suffix(CARD_SUFFIX).unlink(missing_ok=True)
     except OSError as error:
-        raise OutputError(f"{model.path} cannot be removed: {error.strerror}.", "Close what uses it.") from error
+        raise OutputError(
+            tr("{path} cannot be removed: {error}.", path=model.path, error=error.strerror), tr("Close what uses it.")
+        ) from error
     if text_setting(DEFAULT_MODEL_KEY) == model.name:
         QgsSettings().remove(DEFAULT_MODEL_KEY)
 
@@ -144,7 +149,9 @@ def rename_model(model: InstalledModel, name: str) -> Path:
         if card.is_file():
             os.rename(card, target.with_suffix(CARD_SUFFIX))
     except OSError as error:
-        raise OutputError(f"{model.path} cannot be renamed: {error.strerror}.", "Close what uses it.") from error
+        raise OutputError(
+            tr("{path} cannot be renamed: {error}.", path=model.path, error=error.strerror), tr("Close what uses it.")
+        ) from error
     if text_setting(DEFAULT_MODEL_KEY) == model.name:
         set_default(target.stem)
     return target
@@ -167,7 +174,9 @@ def sha256(path: Path) -> str:
             while block := stream.read(_BLOCK):
                 digest.update(block)
     except OSError as error:
-        raise BundleError(f"The model {path} cannot be read: {error.strerror}.", "Choose another file.") from error
+        raise BundleError(
+            tr("The model {path} cannot be read: {error}.", path=path, error=error.strerror), tr("Choose another file.")
+        ) from error
     return digest.hexdigest()
 
 
@@ -186,7 +195,12 @@ def _is_same(one: Path, other: Path) -> bool:
 def _require_own(model: InstalledModel) -> None:
     if not model.is_own:
         raise OutputError(
-            f"The model {model.name} is in {model.path.parent}, where nothing is changed.", "Choose one of your own."
+            tr(
+                "The model {model} is in {parent}, where nothing is changed.",
+                model=model.name,
+                parent=model.path.parent,
+            ),
+            tr("Choose one of your own."),
         )
 
 
@@ -199,11 +213,15 @@ def _free_name(name: str) -> str:
     name = name.strip()
     if not _NAME.fullmatch(name):
         raise OutputError(
-            f"'{name}' cannot be the name of a model.", "Use letters, digits, spaces and _ . -, a letter first."
+            tr("'{name}' cannot be the name of a model.", name=name),
+            tr("Use letters, digits, spaces and _ . -, a letter first."),
         )
     taken = {known.casefold(): path for known, path in available_models().items()}
     if name.casefold() in taken:
-        raise OutputError(f"There is a model {name} already: {taken[name.casefold()]}.", "Choose another name.")
+        raise OutputError(
+            tr("There is a model {name} already: {taken}.", name=name, taken=taken[name.casefold()]),
+            tr("Choose another name."),
+        )
     return name
 
 
@@ -222,4 +240,7 @@ def _put(files: dict[str, Path], target: Path) -> None:
         raise
     except OSError as error:
         reason = error.strerror or error
-        raise OutputError(f"{target} cannot be written: {reason}.", "Free some space or check the folder.") from error
+        raise OutputError(
+            tr("{target} cannot be written: {reason}.", target=target, reason=reason),
+            tr("Free some space or check the folder."),
+        ) from error

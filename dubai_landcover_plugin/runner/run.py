@@ -11,6 +11,7 @@ from dubai_landcover_plugin.protocol.errors import LandCoverError, ProtocolError
 from dubai_landcover_plugin.protocol.messages import ERROR, LOG, PROGRESS, PROTOCOL, RESULT
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, Task
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.environment import engine_environment
 from dubai_landcover_plugin.runner.errors import WorkerError
 from dubai_landcover_plugin.runner.temporaries import output_folders, remove_temporaries
@@ -91,13 +92,13 @@ class _Exchange:
             self._cancelled_at = now
             self._worker.send({"cancel": True})
         elif self._cancelled_at is not None and now - self._cancelled_at > self._grace:
-            raise RunCancelled("The run was cancelled; unfinished files were removed.")
+            raise RunCancelled(tr("The run was cancelled; unfinished files were removed."))
 
     def _log_slow_start(self) -> None:
         elapsed = time.monotonic() - self._started
         if not self._messages.greeted and not self._slow_start_logged and elapsed > SLOW_START_SECONDS:
             self._slow_start_logged = True
-            self._monitor.log("info", "Still waiting for the engine to start; the first start can take a minute.")
+            self._monitor.log("info", tr("Still waiting for the engine to start; the first start can take a minute."))
 
     def _handle(self, message: Mapping[str, Any]) -> None:
         """Process one message other than a result.
@@ -133,5 +134,5 @@ class _Exchange:
     def _early_end(self) -> LandCoverError:
         """Return the error for a worker that exited without a result."""
         if self._cancelled_at is not None:
-            return RunCancelled("The run was cancelled; unfinished files were removed.")
+            return RunCancelled(tr("The run was cancelled; unfinished files were removed."))
         return self._messages.died()

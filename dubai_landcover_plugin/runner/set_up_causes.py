@@ -4,52 +4,54 @@ from __future__ import annotations
 
 import re
 
+from dubai_landcover_plugin.protocol.translation import marked, tr
+
 _CAUSES = (
     (
         r"\b407\b|proxy auth",
-        "the proxy asks for a name and a password",
-        "Enter them in Settings > Options > Network, or set HTTPS_PROXY, then try again.",
+        marked("the proxy asks for a name and a password"),
+        marked("Enter them in Settings > Options > Network, or set HTTPS_PROXY, then try again."),
     ),
     (
         r"certificate|unknownissuer|CERTIFICATE_VERIFY|ssl handshake",
-        "the certificate of the server is not trusted",
-        "If your network inspects connections, set SSL_CERT_FILE to its certificates, then try again.",
+        marked("the certificate of the server is not trusted"),
+        marked("If your network inspects connections, set SSL_CERT_FILE to its certificates, then try again."),
     ),
     (
         r"no space left|os error 28\b|os error 112\b|not enough space|disk quota",
-        "the disk is full",
-        "Free disk space, then try again.",
+        marked("the disk is full"),
+        marked("Free disk space, then try again."),
     ),
     (
         r"hash mismatch|do not match the hashes",
-        "a downloaded package is not the one that this plugin was tested with",
-        "Try again; if a mirror is set for pip or uv, check it.",
+        marked("a downloaded package is not the one that this plugin was tested with"),
+        marked("Try again; if a mirror is set for pip or uv, check it."),
     ),
     (
         r"access is denied|os error 5\b|os error 32\b|being used by another process",
-        "another program, often an antivirus, keeps a file of the engine open",
-        "Close programs that use the engine, or exclude its folder from the antivirus, then try again.",
+        marked("another program, often an antivirus, keeps a file of the engine open"),
+        marked("Close programs that use the engine, or exclude its folder from the antivirus, then try again."),
     ),
     (
         r"exec format|noexec|permission denied|os error 13\b|operation not permitted",
-        "programs cannot run in the engine's folder, or it cannot be written",
-        "Check the permissions of the folder, then try again.",
+        marked("programs cannot run in the engine's folder, or it cannot be written"),
+        marked("Check the permissions of the folder, then try again."),
     ),
     (
         r"os error 206|file ?name too long|path too long",
-        "the path of the engine's folder is too long",
-        "Allow long paths in Windows, then try again.",
+        marked("the path of the engine's folder is too long"),
+        marked("Allow long paths in Windows, then try again."),
     ),
     (
         r"dns error|could not resolve|failed to resolve|lookup address|name or service|network is unreachable|"
         r"host .*not found|connection refused|timed? ?out|error sending request|connection reset|newconnectionerror",
-        "the package index cannot be reached",
-        "Check the internet connection, and the proxy in Settings > Options > Network, then try again.",
+        marked("the package index cannot be reached"),
+        marked("Check the internet connection, and the proxy in Settings > Options > Network, then try again."),
     ),
     (
         r"no matching distribution|no solution found|not a supported wheel|no wheels? with a matching",
-        "there is no package for this computer or its Python",
-        "Remove other versions of Python from the path, so that the plugin fetches its own, then try again.",
+        marked("there is no package for this computer or its Python"),
+        marked("Remove other versions of Python from the path, so that the plugin fetches its own, then try again."),
     ),
 )
 
@@ -65,5 +67,5 @@ def cause_of(output: str) -> tuple[str, str]:
     """
     for pattern, reason, remedy in _CAUSES:
         if re.search(pattern, output, re.IGNORECASE):
-            return reason, remedy
-    return "", "Check the internet connection and the free space, then try again."
+            return tr(reason), tr(remedy)
+    return "", tr("Check the internet connection and the free space, then try again.")

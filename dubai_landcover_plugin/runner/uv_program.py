@@ -17,6 +17,7 @@ from typing import Callable
 from urllib.parse import urljoin
 
 from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.errors import EngineSetupError
 from dubai_landcover_plugin.runner.package_sources import Sources, installer_environment
 
@@ -68,12 +69,12 @@ def uv_program(
     program = folder / f"uv-{version}" / program_name()
     if program.is_file():
         return str(program)
-    monitor.log("info", f"Fetching uv {version}")
+    monitor.log("info", tr("Fetching uv {version}", version=version))
     content = _from_folder(wheels, version) if wheels is not None else _from_index(version, fetch, monitor, sources)
     if hashlib.sha256(content).hexdigest() not in hashes:
         raise EngineSetupError(
-            f"The wheel of uv {version} is not the one that this plugin was made with (SHA-256).",
-            "Check the package index or the folder of wheels, then try again.",
+            tr("The wheel of uv {version} is not the one that this plugin was made with (SHA-256).", version=version),
+            tr("Check the package index or the folder of wheels, then try again."),
         )
     return str(_unpacked(content, program))
 
@@ -83,7 +84,7 @@ def _pinned(lock: Path) -> tuple[str, frozenset[str]]:
     text = lock.read_text(encoding="utf-8")
     found = re.search(r"^uv==(\S+)", text, re.MULTILINE)
     if found is None:
-        raise EngineSetupError(f"{lock} names no version of uv.", "Install the plugin again.")
+        raise EngineSetupError(tr("{lock} names no version of uv.", lock=lock), tr("Install the plugin again."))
     return found[1], frozenset(re.findall(r"sha256:([0-9a-f]{64})", text))
 
 
@@ -122,8 +123,14 @@ def _suits(name: str, version: str) -> bool:
 
 def _missing(version: str, place: str) -> EngineSetupError:
     return EngineSetupError(
-        f"{place} has no wheel of uv {version} for this computer ({sys.platform}, {platform.machine()}).",
-        "Install Python 3.12 from python.org (on Debian and Ubuntu: apt install python3-venv), then try again.",
+        tr(
+            "{place} has no wheel of uv {version} for this computer ({platform}, {machine}).",
+            place=place,
+            version=version,
+            platform=sys.platform,
+            machine=platform.machine(),
+        ),
+        tr("Install Python 3.12 from python.org (on Debian and Ubuntu: apt install python3-venv), then try again."),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Any, Callable
 
 from dubai_landcover_plugin.protocol.errors import LandCoverError, ProtocolError, RunCancelled
 from dubai_landcover_plugin.protocol.messages import HELLO, PROTOCOL
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.errors import WorkerDiedError, WorkerError
 from dubai_landcover_plugin.runner.exit_codes import explain_exit
 from dubai_landcover_plugin.runner.worker_process import END, WorkerProcess
@@ -53,8 +54,9 @@ class MessageReader:
         code = self._worker.wait(_EXIT_SECONDS)
         tail = self._worker.log_tail()
         reason, remedy = explain_exit(code, tail)
-        log = f"\nLast lines of the engine's log:\n{tail}\n" if tail else ""
-        return WorkerDiedError(f"The engine exited without a result: {reason}.{log}", remedy)
+        text = tr("The engine exited without a result: {reason}.", reason=reason)
+        log = tr("Last lines of the engine's log:")
+        return WorkerDiedError(f"{text}\n{log}\n{tail}\n" if tail else text, remedy)
 
     def _parsed(self, line: bytes) -> dict[str, Any] | None:
         """Return the message in a line; other lines are logged."""
@@ -67,11 +69,15 @@ class MessageReader:
         text = line.decode("utf-8", errors="replace").strip()[:200]
         self._foreign_lines += 1
         if self._foreign_lines <= 3 and text:
-            self._log("warning", f"The engine printed a line that is not a message: {text}")
+            self._log("warning", tr("The engine printed a line that is not a message: {text}", text=text))
         if self._foreign_lines > MAX_FOREIGN_LINES:
             raise ProtocolError(
-                f"The engine printed more than {MAX_FOREIGN_LINES} lines that are not messages, the last: {text}",
-                "Check that the engine's Python prints nothing when it starts.",
+                tr(
+                    "The engine printed more than {limit} lines that are not messages, the last: {text}",
+                    limit=MAX_FOREIGN_LINES,
+                    text=text,
+                ),
+                tr("Check that the engine's Python prints nothing when it starts."),
             )
         return None
 
@@ -79,15 +85,19 @@ class MessageReader:
         """Check the worker's protocol version and log its software versions."""
         if message.get("protocol") != PROTOCOL:
             raise ProtocolError(
-                f"The engine uses protocol {message.get('protocol')}, the plugin {PROTOCOL}.",
-                "Restart QGIS after an update of the plugin; if the error persists, install the plugin again.",
+                tr(
+                    "The engine uses protocol {engine}, the plugin {plugin}.",
+                    engine=message.get("protocol"),
+                    plugin=PROTOCOL,
+                ),
+                tr("Restart QGIS after an update of the plugin; if the error persists, install the plugin again."),
             )
         self.greeted = True
         versions = message.get("versions")
         listed = (
             ", ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, dict) else ""
         )
-        self._log("info", f"Engine started: {listed}")
+        self._log("info", tr("Engine started: {listed}", listed=listed))
 
 
 def error_of(message: Mapping[str, Any]) -> LandCoverError:
@@ -95,7 +105,7 @@ def error_of(message: Mapping[str, Any]) -> LandCoverError:
     code = str(message.get("code", "error"))
     text, remedy = str(message.get("message", "")), str(message.get("remedy", ""))
     if code == RunCancelled.code:
-        return RunCancelled(text or "The run was cancelled.", remedy)
+        return RunCancelled(text or tr("The run was cancelled."), remedy)
     return WorkerError(code, text or f"The engine failed with code '{code}' and without a message.", remedy)
 
 

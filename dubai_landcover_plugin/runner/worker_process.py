@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.errors import EngineMissingError
 
 MAX_LINE_BYTES = 64 * 2**20
@@ -65,8 +66,12 @@ class WorkerProcess:
         except OSError as error:
             self.log_path.unlink(missing_ok=True)
             raise EngineMissingError(
-                f"The engine's Python '{command[0]}' cannot be started: {error.strerror or error}.",
-                "Choose Plugins > Dubai Land Cover > Set up the engine… again.",
+                tr(
+                    "The engine's Python '{command}' cannot be started: {error}.",
+                    command=command[0],
+                    error=error.strerror or error,
+                ),
+                tr("Choose Plugins > Dubai Land Cover > Set up the engine… again."),
             ) from error
         self.pid = self._process.pid
         self._lines: queue.Queue[bytes | None] = queue.Queue()

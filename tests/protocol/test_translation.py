@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
 
 import pytest
 
 from dubai_landcover_plugin.protocol import translation
-from dubai_landcover_plugin.protocol.translation import direction, isolated, language, tr, use_language
+from dubai_landcover_plugin.protocol.translation import direction, isolated, language, marked, tr, use_language
 
 
 def write_catalogue(path, text, translated):
@@ -55,3 +58,28 @@ def test_language_and_direction(catalogues):
     write_catalogue(catalogues / "ar.mo", "Road", "طريق")
     use_language("ar_AE")
     assert (language(), direction(), isolated("world")) == ("ar", "rtl", "\u2068world\u2069")
+
+
+def test_fields_are_put_in(catalogues):
+    assert tr("{name}: {count:,} of {share:.1%}", name="Road", count=1234, share=0.5) == "Road: 1,234 of 50.0%"
+    assert tr("{'kept'}") == "{'kept'}"  # without fields, a text is no template
+
+
+def test_fields_are_isolated_in_a_language_written_right_to_left(catalogues):
+    write_catalogue(catalogues / "ar.mo", "{count} in {path!r}", "{count} في {path!r}")
+    use_language("ar")
+    assert tr("{count} in {path!r}", count=3, path="/tmp/a.tif") == "3 في \u2068'/tmp/a.tif'\u2069"
+
+
+def test_a_marked_text_is_the_text(catalogues):
+    use_language("de")
+    assert marked("Road") == "Road"
+    assert tr(marked("Road")) == "Straße"
+
+
+@pytest.mark.parametrize(("locale", "text"), [("de", "existiert"), ("", "exists")])
+def test_a_process_takes_the_language_of_its_environment(locale, text):
+    code = "from dubai_landcover_plugin.protocol.translation import tr; print(tr('{path} exists.', path='a'))"
+    environment = {**os.environ, translation.VARIABLE: locale, "PYTHONIOENCODING": "utf-8"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"a {text}."

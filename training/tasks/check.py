@@ -12,6 +12,7 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.labelling import CheckLabelsRequest, CheckLabelsResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..config import SplitConfig, TrainingConfig
 from ..data.dataset import Dataset, LabelledImage
@@ -101,7 +102,7 @@ def _inspect(
         nonlocal done
         raise_if_cancelled(monitor)
         done += 1
-        monitor.report(done, len(dataset.entries), "images")
+        monitor.report(done, len(dataset.entries), tr("images"))
         sheet.add(image)
 
     return inspect_dataset(dataset, look, Report(monitor)), sheet

@@ -15,6 +15,7 @@ from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from dubai_landcover_plugin.protocol.requests.training import EvaluateRequest, EvaluateResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..bands import InputBands
 from ..config import TrainingConfig
@@ -53,7 +54,7 @@ def evaluate_model(request: EvaluateRequest, monitor: Monitor | None = None) -> 
     def draw(image: Any, predicted: Any, result: Any) -> None:
         raise_if_cancelled(monitor)
         strips[result.name] = strip(image, predicted, metadata.scheme, STRIP_WIDTH)
-        monitor.report(len(strips), total, "images")
+        monitor.report(len(strips), total, tr("images"))
 
     options = SegmentOptions(model=request.model, tta=request.tta)
     found = evaluate(bundle, dataset, selection, options, report=lambda text: monitor.log("info", text), draw=draw)

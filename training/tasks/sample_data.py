@@ -16,6 +16,7 @@ from dubai_landcover_plugin.protocol.classes import DUBAI, coloured
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.training import SampleDataRequest, SampleDataResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..synthetic.scenes import CRS, ORIGIN, draw_scene, write_image, write_truth
 
@@ -38,13 +39,13 @@ def make_sample_data(request: SampleDataRequest, monitor: Monitor | None = None)
     monitor = monitor or LoggingMonitor()
     check_outputs(request)
     places = choose_squares(request.size, request.place, request.count, request.seed) if request.labels else []
-    monitor.report(0, 3, "drawing")
+    monitor.report(0, 3, tr("drawing"))
     scene = draw_scene(request.seed, request.size)
     raise_if_cancelled(monitor)
     write_image(request.output, scene.image)
     if request.truth:
         write_truth(request.truth, scene.truth)
-    monitor.report(1, 3, "labels" if request.labels else "")
+    monitor.report(1, 3, tr("labels") if request.labels else "")
     polygons = _write_labels(request.labels, scene.truth, places, request, monitor) if request.labels else 0
     monitor.report(3, 3, "")
     pixels = np.zeros(256, np.int64)

@@ -22,6 +22,7 @@ from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vecto
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RequestError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest, AccuracyResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 _POINTS = (shapely.GeometryType.POINT, shapely.GeometryType.MULTIPOINT)
 _POLYGONS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
@@ -95,8 +96,8 @@ def assess(
             found = assess_polygons(source, layer, field, monitor, reference_scheme)
         else:
             raise RequestError(
-                f"{reference} must have only points or only polygons.",
-                "Choose labelled points, polygons with a class, or a raster of classes.",
+                tr("{reference} must have only points or only polygons.", reference=reference),
+                tr("Choose labelled points, polygons with a class, or a raster of classes."),
             )
         found.warnings[:0] = notes
         return found
@@ -114,7 +115,7 @@ def _is_raster(reference: str) -> bool:
 
 def _crs_notes(source: ClassifiedSource, layer: VectorLayer) -> list[str]:
     if layer.crs is None and source.grid.crs is not None:
-        return ["The reference has no CRS: the CRS of the map was assumed."]
+        return [tr("The reference has no CRS: the CRS of the map was assumed.")]
     if layer.crs is not None and source.grid.crs is None:
-        return ["The map has no CRS: the coordinates of the reference were used unchanged."]
+        return [tr("The map has no CRS: the coordinates of the reference were used unchanged.")]
     return []

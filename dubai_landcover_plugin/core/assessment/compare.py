@@ -13,6 +13,7 @@ from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, strip_rows
 from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 def compare_maps(
@@ -45,9 +46,16 @@ def compare_maps(
         with ReferenceRaster(str(truth), result.grid, result.scheme, reference_scheme) as reference:
             if reference.is_resampled:
                 raise GeoreferenceError(
-                    f"{truth} and {predicted} have different grids: {reference.size} and "
-                    f"{result.grid.width} × {result.grid.height} px, or the same size at another place.",
-                    "Resample one to the pixels of the other first.",
+                    tr(
+                        "{truth} and {predicted} have different grids: {size} and {width} × {height} px, or the same "
+                        "size at another place.",
+                        truth=truth,
+                        predicted=predicted,
+                        size=reference.size,
+                        width=result.grid.width,
+                        height=result.grid.height,
+                    ),
+                    tr("Resample one to the pixels of the other first."),
                 )
             channels = np.full(256, IGNORE, np.uint8)
             channels[list(result.scheme.ids)] = np.arange(len(classes))

@@ -10,12 +10,29 @@ from dubai_landcover_plugin.core.assessment.result import Assessment
 from dubai_landcover_plugin.core.html.environment import render
 from dubai_landcover_plugin.core.html.numbers import HECTARES, MISSING, PIXELS, decimals, with_margin
 from dubai_landcover_plugin.core.html.table import Cell, Column, IntervalBar, Named, Shaded, Table, columns
+from dubai_landcover_plugin.protocol.translation import tr
 
-_SUBJECTS = {
-    "points": "of the area is",
-    "polygons": "of the pixels in the polygons are",
-    "raster": "of the compared pixels are",
+_OVERALL = {
+    "points": "of the area is right: overall accuracy.",
+    "polygons": "of the pixels in the polygons are right: overall accuracy.",
+    "raster": "of the compared pixels are right: overall accuracy.",
 }
+_OVERALL_WITH_INTERVAL = {
+    "points": "of the area is right: overall accuracy, with its 95 % interval.",
+    "polygons": "of the pixels in the polygons are right: overall accuracy, with its 95 % interval.",
+    "raster": "of the compared pixels are right: overall accuracy, with its 95 % interval.",
+}
+_FACTS = {
+    "points": "{count:,} points",
+    "polygons": "{count:,} polygons",
+    "pixels": "{count:,} pixels",
+    "unlabelled": "{count:,} unlabelled",
+    "outside": "{count:,} outside",
+    "on_nodata": "{count:,} on nodata",
+    "without_pixels": "{count:,} without pixels",
+    "shared_pixels": "{count:,} shared pixels",
+}
+"""Counts of :attr:`.Assessment.facts`, in words."""
 _MISS_INK = "#555"
 
 
@@ -29,19 +46,20 @@ def assessment_page(found: Assessment, title: str, reference: str) -> str:
     """
     return render(
         "accuracy.html.j2",
-        title="Accuracy assessment",
+        title=tr("Accuracy assessment"),
         map=title,
         reference=reference,
-        facts=[f"{count:,} {name.replace('_', ' ')}" for name, count in found.facts.items()],
+        facts=[tr(_FACTS[name], count=count) for name, count in found.facts.items()],
         overall=_percent(found.overall),
-        has_interval=math.isfinite(found.overall.margin),
-        found=_SUBJECTS[found.kind],
+        found=(
+            tr(_OVERALL_WITH_INTERVAL[found.kind]) if math.isfinite(found.overall.margin) else tr(_OVERALL[found.kind])
+        ),
         classified=None if found.classified is None else _percent(found.classified),
         unlabeled=found.scheme.unlabeled.name,
         warnings=found.warnings,
         accuracy=_accuracy_table(found),
         areas=_area_table(found),
-        counted="points" if found.kind == "points" else "pixels",
+        counted=tr("Confusion matrix: points") if found.kind == "points" else tr("Confusion matrix: pixels"),
         counts=_matrix(found, as_shares=False),
         shares=_matrix(found, as_shares=True),
         method=found.method,
@@ -60,10 +78,12 @@ def _accuracy_table(found: Assessment) -> Table:
         first = (_bar(found, index, users, 1.0), _percent(users))
         rows.append((_name(found, index), *first, _bar(found, index, producers, 1.0), _percent(producers)))
     heads = (
-        Column("Class"), Column(""),
-        Column("User's", number=True, title="Share of the area mapped as the class that is the class"),
+        Column(tr("Class")), Column(""),
+        Column(tr("User's"), number=True, title=tr("Share of the area mapped as the class that is the class")),
         Column(""),
-        Column("Producer's", number=True, title="Share of the class on the ground that is mapped as the class"),
+        Column(
+            tr("Producer's"), number=True, title=tr("Share of the class on the ground that is mapped as the class")
+        ),
     )  # fmt: skip
     return Table(heads, tuple(rows))
 
@@ -78,10 +98,10 @@ def _area_table(found: Assessment) -> Table:
         estimate = with_margin(figure.value / unit.size, figure.margin / unit.size, unit.decimals)
         bar = _bar(found, index, figure, longest, found.mapped[index])
         rows.append((_name(found, index), unit.text(found.mapped[index]), bar, estimate))
-    estimated = "Estimated" if found.kind == "points" else "Reference"
+    areas = tr("Estimated, {unit}" if found.kind == "points" else "Reference, {unit}", unit=unit.sign)
     heads = (
-        Column("Class"), Column(f"Map, {unit.sign}", number=True), Column(""),
-        Column(f"{estimated}, {unit.sign}", number=True),
+        Column(tr("Class")), Column(tr("Map, {unit}", unit=unit.sign), number=True), Column(""),
+        Column(areas, number=True),
     )  # fmt: skip
     return Table(heads, tuple(rows))
 
@@ -113,8 +133,8 @@ def _matrix(found: Assessment, as_shares: bool) -> Table:
     sums = [decimals(float(value), digits) for value in values[:, found.labelled].sum(axis=0)]
     names = [found.scheme.entries[j].name for j in found.labelled]
     return Table(
-        columns(("Map ↓ Reference →", *names, "Sum")), tuple(rows),
-        totals=("Sum", *sums, decimals(float(values.sum()), digits)),
+        columns((tr("Map ↓ Reference →"), *names, tr("Sum"))), tuple(rows),
+        totals=(tr("Sum"), *sums, decimals(float(values.sum()), digits)),
     )  # fmt: skip
 
 

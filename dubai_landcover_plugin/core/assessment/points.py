@@ -33,6 +33,7 @@ from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.translation import tr
 
 _MAX_UNLABELLED = 0.05  # fraction of the points; more of them may bias the result
 _MAX_WEIGHT = 0.1  # fraction of a rare class that one point of a large class may represent
@@ -130,7 +131,7 @@ def assess_points(
         areas=[area.scaled(covered * float(strata.areas.sum())) for area in found.areas],
         unit="px" if source.grid.crs is None else "m2",
         facts=facts,
-        method=[_METHOD] if design.own else [_METHOD, _OTHER_MAP],
+        method=[tr(_METHOD)] if design.own else [tr(_METHOD), tr(_OTHER_MAP)],
         warnings=notes,
     )
 
@@ -142,7 +143,7 @@ def _locate(source: ClassifiedSource, layer: VectorLayer, monitor: Monitor) -> t
     counter, height = StrataCounter(source.grid), strip_rows(source.grid)
     for first, band in source.strips(height):
         raise_if_cancelled(monitor)
-        monitor.report(first, source.grid.height, "reading the map")
+        monitor.report(first, source.grid.height, tr("reading the map"))
         counter.add(first, band)
         here = np.flatnonzero((rows >= first) & (rows < first + len(band)))
         ids[here] = band[rows[here] - first, cols[here]]
@@ -153,8 +154,8 @@ def _pixels_of(layer: VectorLayer, grid: Grid) -> tuple[npt.NDArray[np.int64], n
     """Return row and column of each point, (N,) each; -1 outside the map."""
     if (shapely.get_num_coordinates(layer.geometries) > 1).any():
         raise RequestError(
-            "Some features have more than one point.",
-            "Split them first (Vector > Geometry Tools > Multipart to Singleparts in QGIS).",
+            tr("Some features have more than one point."),
+            tr("Split them first (Vector > Geometry Tools > Multipart to Singleparts in QGIS)."),
         )
     points = _single(layer.geometries)
     x, y = shapely.get_x(points), shapely.get_y(points)
@@ -192,25 +193,49 @@ def _count_points(
     }
     if outside.all():
         raise GeoreferenceError(
-            f"None of the {total:,} points is on the map.", "Check the CRS of both, and that they cover the same area."
+            tr("None of the {total:,} points is on the map.", total=total),
+            tr("Check the CRS of both, and that they cover the same area."),
         )
     if not used.any():
         raise RequestError(
-            f"None of the {total:,} points has both a reference class and a map class: {facts['unlabelled']:,} have no "
-            f"reference class, {facts['on_nodata']:,} are on nodata, {facts['outside']:,} outside the map.",
-            "Label the points, save the layer, and choose the attribute with the class.",
+            tr(
+                "None of the {total:,} points has both a reference class and a map class: {unlabelled:,} have no "
+                "reference class, {on_nodata:,} are on nodata, {outside:,} outside the map.",
+                total=total,
+                unlabelled=facts["unlabelled"],
+                on_nodata=facts["on_nodata"],
+                outside=facts["outside"],
+            ),
+            tr("Label the points, save the layer, and choose the attribute with the class."),
         )
     notes = []
     share = facts["unlabelled"] / total
     if share > _MAX_UNLABELLED:
         notes.append(
-            f"{facts['unlabelled']:,} of {total:,} points ({100 * share:.1f} %) have no class and were "
-            "skipped. If they are the difficult ones, the estimated accuracy is too high."
+            tr(
+                "{unlabelled:,} of {total:,} points ({percent:.1f} %) have no class and were skipped. If they "
+                "are the difficult ones, the estimated accuracy is too high.",
+                unlabelled=facts["unlabelled"],
+                total=total,
+                percent=100 * share,
+            )
         )
     if facts["outside"]:
-        notes.append(f"{facts['outside']:,} of {total:,} points are outside the map and were skipped.")
+        notes.append(
+            tr(
+                "{outside:,} of {total:,} points are outside the map and were skipped.",
+                outside=facts["outside"],
+                total=total,
+            )
+        )
     if facts["on_nodata"]:
-        notes.append(f"{facts['on_nodata']:,} of {total:,} points are on nodata of the map and were skipped.")
+        notes.append(
+            tr(
+                "{on_nodata:,} of {total:,} points are on nodata of the map and were skipped.",
+                on_nodata=facts["on_nodata"],
+                total=total,
+            )
+        )
     return facts, notes
 
 
@@ -236,8 +261,10 @@ def _design(
     listed = np.unique(np.column_stack([ids, sizes])[known], axis=0)
     if not known[used].all() or len(np.unique(listed[:, 0])) < len(listed):
         notes.append(
-            "The attributes stratum and stratum_px are incomplete or contradictory: the classes of the map are used as "
-            "strata. That is valid only if the points were drawn at random from this map."
+            tr(
+                "The attributes stratum and stratum_px are incomplete or contradictory: the classes of the map "
+                "are used as strata. That is valid only if the points were drawn at random from this map."
+            )
         )
         return own
     index_of = class_indices(scheme)[np.clip(np.where(known, ids, 0), 0, 255).astype(np.int64)]
@@ -247,8 +274,12 @@ def _design(
     total = int(listed[:, 1].sum())
     if total != strata.pixels.sum():
         notes.append(
-            f"The points were drawn from a map of {total:,} pixels, this map has {int(strata.pixels.sum()):,}: "
-            "the estimates are for the area that both cover."
+            tr(
+                "The points were drawn from a map of {total:,} pixels, this map has {own_total:,}: the estimates "
+                "are for the area that both cover.",
+                total=total,
+                own_total=int(strata.pixels.sum()),
+            )
         )
     indices = np.searchsorted(listed[:, 0], ids).clip(0, len(listed) - 1)
     labels = {entry.id: entry.name for entry in scheme.entries}
@@ -263,13 +294,21 @@ def _check_strata(design: _Design, sample: LabelledSample, notes: list[str]) -> 
         share = pixels / design.pixels.sum()
         if pixels and not count:
             notes.append(
-                f"{name} ({100 * share:.2f} % of the map) has no labelled point: all estimates are for the rest of "
-                "the map."
+                tr(
+                    "{name} ({percent:.2f} % of the map) has no labelled point: all estimates are for the rest of "
+                    "the map.",
+                    name=name,
+                    percent=100 * share,
+                )
             )
         elif pixels and count == 1:
             notes.append(
-                f"{name} ({100 * share:.2f} % of the map) has only one labelled point: intervals that depend on it are "
-                "undefined. Label at least one more."
+                tr(
+                    "{name} ({percent:.2f} % of the map) has only one labelled point: intervals that depend on it "
+                    "are undefined. Label at least one more.",
+                    name=name,
+                    percent=100 * share,
+                )
             )
     return float(design.pixels[points > 0].sum() / design.pixels.sum())
 
@@ -288,9 +327,13 @@ def _check_rare(
     ]
     if names:
         notes.append(
-            f"One point in a large class represents more than {100 * _MAX_WEIGHT:.0f} % of the area of "
-            f"{', '.join(names)}: their producer's accuracy and area depend on few points, and the intervals are "
-            "unreliable. Add points in the large classes."
+            tr(
+                "One point in a large class represents more than {percent:.0f} % of the area of {names}: their "
+                "producer's accuracy and area depend on few points, and the intervals are unreliable. Add points "
+                "in the large classes.",
+                percent=100 * _MAX_WEIGHT,
+                names=", ".join(names),
+            )
         )
 
 

@@ -10,6 +10,7 @@ from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices, cla
 from dubai_landcover_plugin.core.io.class_scheme import read_scheme, scheme_of
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _ASSUMED = "The reference does not name its classes: its values are taken for ids of the map."
 
@@ -51,7 +52,7 @@ def reference_indices(path: str, dataset: Any, scheme: ClassScheme, given: str |
     """
     reference = matched_scheme(given, scheme) or _own_scheme(path, dataset, scheme)
     if reference is None:
-        return class_indices(scheme), _ASSUMED
+        return class_indices(scheme), tr(_ASSUMED)
     index_of = {entry.name.casefold(): index for index, entry in enumerate(scheme.entries)}
     indices = np.full(256, NO_CLASS, np.int16)
     for entry in reference.entries:
@@ -74,9 +75,14 @@ def _check_names(source: str, reference: ClassScheme, scheme: ClassScheme) -> No
     names = {entry.name.casefold() for entry in scheme.classes}
     if not any(entry.name.casefold() in names for entry in reference.classes):
         raise ClassSchemeError(
-            f"No class of the reference has the name of a class of the map: {source} has {_listed(reference)}, the map "
-            f"{_listed(scheme)}.",
-            "Choose the classes of the reference, with the names of the map (--reference-scheme).",
+            tr(
+                "No class of the reference has the name of a class of the map: {source} has {listed}, the map "
+                "{other_listed}.",
+                source=source,
+                listed=_listed(reference),
+                other_listed=_listed(scheme),
+            ),
+            tr("Choose the classes of the reference, with the names of the map (--reference-scheme)."),
         )
 
 

@@ -12,6 +12,7 @@ from dubai_landcover_plugin.core.assessment.strata import NO_CLASS
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 def attribute(layer: VectorLayer, name: str) -> npt.NDArray[Any]:
@@ -23,8 +24,8 @@ def attribute(layer: VectorLayer, name: str) -> npt.NDArray[Any]:
     values = find_attribute(layer, name)
     if values is None:
         raise RequestError(
-            f"The layer has no attribute '{name}'.",
-            f"Choose the attribute with the class: {', '.join(layer.fields)}.",
+            tr("The layer has no attribute '{name}'.", name=name),
+            tr("Choose the attribute with the class: {names}.", names=", ".join(layer.fields)),
         )
     return values
 
@@ -63,10 +64,12 @@ def class_indices_of(
         listed = ", ".join(f"'{text}'" for text in unknown[:8]) + (" …" if len(unknown) > 8 else "")
         names = ", ".join(f"{entry.id} {entry.name}" for entry in scheme.entries)
         raise ClassSchemeError(
-            f"The reference has values that are not classes of the map: {listed}.",
-            f"Use ids or names among {names}; empty means not labelled."
+            tr("The reference has values that are not classes of the map: {listed}.", listed=listed),
+            tr("Use ids or names among {names}; empty means not labelled.", names=names)
             if reference is None
-            else f"The map has {names}: name the classes of the class scheme of the reference like these.",
+            else tr(
+                "The map has {names}: name the classes of the class scheme of the reference like these.", names=names
+            ),
         )
     return np.array([known[text.casefold()] for text in texts], np.intp)
 

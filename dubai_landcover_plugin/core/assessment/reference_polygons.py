@@ -26,6 +26,7 @@ from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.translation import tr
 
 _MIN_POLYGONS = 30  # fewer make the intervals of ratio estimates unreliable
 _METHOD = (
@@ -54,7 +55,10 @@ def assess_polygons(
     grid, scheme = source.grid, source.scheme
     labels = class_indices_of(attribute(layer, field), scheme, matched_scheme(given, scheme))
     if (labels == NO_CLASS).all():
-        raise RequestError(f"None of the {len(labels):,} polygons has a class.", "Choose the attribute with the class.")
+        raise RequestError(
+            tr("None of the {count:,} polygons has a class.", count=len(labels)),
+            tr("Choose the attribute with the class."),
+        )
     labelled = np.flatnonzero(labels != NO_CLASS)
     polygons = _to_pixels(layer.geometries[labelled], grid)
     label_of_polygon = np.append(labels[labelled], NO_CLASS).astype(
@@ -65,7 +69,7 @@ def assess_polygons(
     shared = 0
     for first, burnt, overlapping in _rasterized_strips(polygons, grid):
         raise_if_cancelled(monitor)
-        monitor.report(first, grid.height, "comparing")
+        monitor.report(first, grid.height, tr("comparing"))
         mapped = indices[source.read(first, first + len(burnt))]
         shared += overlapping
         table.add(first, mapped, label_of_polygon[burnt])
@@ -82,7 +86,7 @@ def assess_polygons(
     }
     unit = "px" if grid.crs is None else "m2"
     counted = wall_to_wall_assessment(
-        "polygons", scheme, table, unit, facts, [_METHOD], _warnings(facts, _missing(table, scheme))
+        "polygons", scheme, table, unit, facts, [tr(_METHOD)], _warnings(facts, _missing(table, scheme))
     )
     return _with_intervals(counted, clusters[used], labels[labelled][used])
 
@@ -134,19 +138,31 @@ def _warnings(facts: dict[str, int], missing: list[str]) -> list[str]:
     """Return warnings about skipped polygons, missing classes and few polygons."""
     notes = []
     if facts["unlabelled"]:
-        notes.append(f"{facts['unlabelled']:,} polygons have no class and were skipped.")
+        notes.append(tr("{unlabelled:,} polygons have no class and were skipped.", unlabelled=facts["unlabelled"]))
     if facts["without_pixels"]:
-        notes.append(f"{facts['without_pixels']:,} polygons contain no pixel centre with a map class and were skipped.")
+        notes.append(
+            tr(
+                "{count:,} polygons contain no pixel centre with a map class and were skipped.",
+                count=facts["without_pixels"],
+            )
+        )
     if facts["shared_pixels"]:
-        notes.append(f"{facts['shared_pixels']:,} pixels are in several polygons and were skipped.")
+        notes.append(tr("{count:,} pixels are in several polygons and were skipped.", count=facts["shared_pixels"]))
     if missing:
         notes.append(
-            f"There is no polygon of {', '.join(missing)}: inside the polygons, pixels of that class on the map always "
-            "count as errors."
+            tr(
+                "There is no polygon of {missing}: inside the polygons, pixels of that class on the map always "
+                "count as errors.",
+                missing=", ".join(missing),
+            )
         )
     if facts["polygons"] < _MIN_POLYGONS:
         notes.append(
-            f"There are {facts['polygons']} polygons; with less than {_MIN_POLYGONS}, intervals are unreliable."
+            tr(
+                "There are {count} polygons; with less than {limit}, intervals are unreliable.",
+                count=facts["polygons"],
+                limit=_MIN_POLYGONS,
+            )
         )
     return notes
 

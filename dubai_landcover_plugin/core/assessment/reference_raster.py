@@ -25,6 +25,7 @@ from dubai_landcover_plugin.core.io.raster_access import gdal_options, open_rast
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RasterReadError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.translation import tr
 
 _METHOD = (
     "The reference is a raster: all pixels with a class in both rasters were counted. Nothing is estimated, so there "
@@ -98,7 +99,9 @@ class ReferenceRaster:
             with Env(**gdal_options(self._path)):
                 values = (self._vrt or self._dataset).read(1, window=window, masked=True)
         except GDAL_ERRORS as error:
-            raise RasterReadError(f"{self._path} cannot be read: {cause(error)}.", "Check the file.") from error
+            raise RasterReadError(
+                tr("{path} cannot be read: {error}.", path=self._path, error=cause(error)), tr("Check the file.")
+            ) from error
         # Values that are integers from 0 to 255 and valid; all others are unknown.
         in_range = ~np.ma.getmaskarray(values) & (values.data >= 0) & (values.data <= 255)
         ids = np.where(in_range, values.data, 0).astype(np.uint8)
@@ -116,7 +119,9 @@ class ReferenceRaster:
         if not self.unknown:
             return list(self.warnings)
         listed = ", ".join(f"{value:g}" for value in sorted(self.unknown)[:8])
-        skipped = f"Pixels of the reference with values that are not classes of the map were skipped: {listed}."
+        skipped = tr(
+            "Pixels of the reference with values that are not classes of the map were skipped: {listed}.", listed=listed
+        )
         return [*self.warnings, skipped]
 
     def _remember(self, values: npt.NDArray[Any]) -> None:
@@ -136,13 +141,28 @@ class ReferenceRaster:
         crs = declared_crs(dataset.crs)
         if crs is None or grid.crs is None:
             raise GeoreferenceError(
-                f"{self._path} has another grid ({dataset.width} × {dataset.height} px) than the map ({grid.width} × "
-                f"{grid.height} px), and {'it' if crs is None else 'the map'} has no CRS.",
-                "Assign a CRS to both, or resample one to the pixels of the other.",
+                tr(
+                    "{path} has another grid ({width} × {height} px) than the map ({map_width} × {map_height} px), and "
+                    "it has no CRS."
+                    if crs is None
+                    else "{path} has another grid ({width} × {height} px) than the map ({map_width} × {map_height} "
+                    "px), and the map has no CRS.",
+                    path=self._path,
+                    width=dataset.width,
+                    height=dataset.height,
+                    map_width=grid.width,
+                    map_height=grid.height,
+                ),
+                tr("Assign a CRS to both, or resample one to the pixels of the other."),
             )
         self.warnings.append(
-            f"The reference has another grid ({dataset.width} × {dataset.height} px, {crs}) than the map and "
-            "was resampled (nearest neighbour). Borders between classes may count as errors."
+            tr(
+                "The reference has another grid ({width} × {height} px, {crs}) than the map and was resampled "
+                "(nearest neighbour). Borders between classes may count as errors.",
+                width=dataset.width,
+                height=dataset.height,
+                crs=crs,
+            )
         )
         empty = dataset.nodata if dataset.nodata is not None else 0
         # GDAL honours a mask or an alpha band only where it is given no nodata value.
@@ -175,8 +195,8 @@ def assess_raster(source: ClassifiedSource, path: str, monitor: Monitor, given: 
     with ReferenceRaster(path, grid, scheme, given) as reference:
         for first, ids in source.strips(strip_rows(grid)):
             raise_if_cancelled(monitor)
-            monitor.report(first, grid.height, "comparing")
+            monitor.report(first, grid.height, tr("comparing"))
             table.add(first, indices[ids], reference.read(first, first + len(ids)))
         notes = reference.notes()
     unit = "px" if grid.crs is None else "m2"
-    return wall_to_wall_assessment("raster", scheme, table, unit, {}, [_METHOD], notes)
+    return wall_to_wall_assessment("raster", scheme, table, unit, {}, [tr(_METHOD)], notes)

@@ -26,6 +26,7 @@ from dubai_landcover_plugin.protocol.requests.assessment import (
     AccuracySampleRequest,
     AccuracySampleResult,
 )
+from dubai_landcover_plugin.protocol.translation import tr
 
 FIELDS = {
     "point_id": "int32",
@@ -73,7 +74,9 @@ def draw_accuracy_sample(request: AccuracySampleRequest, monitor: Monitor | None
         strips = _count(source, monitor)
         present = [entry for entry in source.scheme.entries if strips.totals[entry.id]]
         if not present:
-            raise RasterOpenError(f"{request.input} has no classified pixel.", "Choose another raster.")
+            raise RasterOpenError(
+                tr("{path} has no classified pixel.", path=request.input), tr("Choose another raster.")
+            )
         points, notes = _allocate_points(request, source.scheme, strips.totals)
         notes[:0] = source.notes
         for note in notes:
@@ -95,7 +98,7 @@ def _count(source: ClassifiedSource, monitor: Monitor) -> _StripCounts:
     counter, counts = StrataCounter(source.grid), []
     for first, ids in source.strips(strip_rows(source.grid)):
         raise_if_cancelled(monitor)
-        monitor.report(first, 2 * source.grid.height, "counting")
+        monitor.report(first, 2 * source.grid.height, tr("counting"))
         counts.append(counter.add(first, ids))
     return _StripCounts(counts, counter.strata().pixels)
 
@@ -111,18 +114,36 @@ def _allocate_points(
     size = request.size or max(sample_size(pixels, expected, request.standard_error), 2)
     if size > MOST_POINTS:
         raise RequestError(
-            f"A standard error of {request.standard_error:g} needs {size:,} points; the limit is {MOST_POINTS:,}.",
-            "Choose a larger standard error.",
+            tr(
+                "A standard error of {standard_error:g} needs {size:,} points; the limit is {limit:,}.",
+                standard_error=request.standard_error,
+                size=size,
+                limit=MOST_POINTS,
+            ),
+            tr("Choose a larger standard error."),
         )
     points = allocate(pixels, size, request.allocation, request.min_per_class)
     notes = [
-        f"{entry.name} has {here} pixel{'s' if here > 1 else ''}: all of them are in the sample."
+        tr("{name} has 1 pixel: all of them are in the sample.", name=entry.name)
+        if here == 1
+        else tr("{name} has {count} pixels: all of them are in the sample.", name=entry.name, count=here)
         for entry, here, drawn in zip(present, pixels.tolist(), points.tolist(), strict=True)
         if here == drawn
     ]
     if points.sum() > size:
-        reason = "all classes get the same number" if request.allocation == "equal" else "each class gets its minimum"
-        notes.append(f"{int(points.sum()):,} points were drawn instead of {size:,}: {reason}.")
+        reason = (
+            tr("all classes get the same number")
+            if request.allocation == "equal"
+            else tr("each class gets its minimum")
+        )
+        notes.append(
+            tr(
+                "{count:,} points were drawn instead of {size:,}: {reason}.",
+                count=int(points.sum()),
+                size=size,
+                reason=reason,
+            )
+        )
     return dict(zip([entry.id for entry in present], points.tolist(), strict=True)), notes
 
 
@@ -144,7 +165,7 @@ def _draw(
     for strip, counts in enumerate(strips.counts):
         raise_if_cancelled(monitor)
         first = strip * strip_rows(source.grid)
-        monitor.report(height + first, 2 * height, "drawing")
+        monitor.report(height + first, 2 * height, tr("drawing"))
         here = {class_id: ranks[slice(*np.searchsorted(ranks, (seen[class_id], seen[class_id] + counts[class_id])))]
                 for class_id, ranks in ranks_of_class.items()}  # fmt: skip
         if any(map(len, here.values())):

@@ -12,6 +12,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.ground import GroundScale
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 class ContingencyTable:
@@ -70,7 +71,7 @@ def wall_to_wall_assessment(
     pixels = int(table.counts.sum())
     if not pixels:
         raise GeoreferenceError(
-            "No pixel has a class in both the map and the reference.", "Check that they cover the same area."
+            tr("No pixel has a class in both the map and the reference."), tr("Check that they cover the same area.")
         )
     named = int(table.counts[:-1].sum())
     return Assessment(

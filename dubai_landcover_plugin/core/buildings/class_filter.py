@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _FIELDS = ("class_id", "class")
 _MOST_LISTED = 20  # classes named in a message
@@ -33,8 +34,12 @@ def polygons_of_class(layer: VectorLayer, name_or_id: str, source: str) -> Vecto
         return layer
     if not present:
         raise ClassSchemeError(
-            f"{source} has no attribute class or class_id; it has {', '.join(layer.fields) or 'none'}.",
-            "Give no class to take all polygons, or choose a layer of Classified Raster to Polygons.",
+            tr(
+                "{source} has no attribute class or class_id; it has {names}.",
+                source=source,
+                names=", ".join(layer.fields) or tr("none"),
+            ),
+            tr("Give no class to take all polygons, or choose a layer of Classified Raster to Polygons."),
         )
     wanted = name_or_id.strip().casefold()
     chosen = np.logical_or.reduce([_texts(values) == wanted for values in present])
@@ -42,7 +47,13 @@ def polygons_of_class(layer: VectorLayer, name_or_id: str, source: str) -> Vecto
         names = sorted({str(value) for value in present[-1].tolist()})
         listed = _listed(names)
         raise ClassSchemeError(
-            f"{source} has no polygons of class {name_or_id}; it has {listed}.", "Choose one of these."
+            tr(
+                "{source} has no polygons of class {name}; it has {listed}.",
+                source=source,
+                name=name_or_id,
+                listed=listed,
+            ),
+            tr("Choose one of these."),
         )
     return replace(
         layer,
@@ -67,4 +78,7 @@ def note_on_classes(layer: VectorLayer) -> str:
     names = sorted({str(value) for value in fields["class"].tolist()}) if set(_FIELDS) <= set(fields) else []
     if len(names) < 2:
         return ""
-    return f"Polygons of {_listed(names)} are all taken as buildings. Choose one of these classes to take it alone."
+    return tr(
+        "Polygons of {names} are all taken as buildings. Choose one of these classes to take it alone.",
+        names=_listed(names),
+    )

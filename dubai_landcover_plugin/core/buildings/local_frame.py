@@ -13,6 +13,7 @@ from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.grid.grid import ellipsoid_pixel_sizes, plane_factor
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+from dubai_landcover_plugin.protocol.translation import tr
 
 Array = npt.NDArray[np.float64]
 _DEGREE_M = 111_320.0
@@ -89,6 +90,6 @@ def ground_scales(crs: CRS | None, points: Array) -> Array:
     sizes = ellipsoid_pixel_sizes(crs, pixel, [tuple(cell * _CELL / _PIXEL) for cell in cells])
     scales = np.array(sizes) / (_PIXEL * unit)
     if not (np.isfinite(scales).all() and (scales > 0).all()):
-        raise GeoreferenceError(f"The layer has points outside the area of {crs}.", _REMEDY)
+        raise GeoreferenceError(tr("The layer has points outside the area of {crs}.", crs=crs), tr(_REMEDY))
     point_scales: Array = scales[cell_of_point.reshape(-1)]
     return point_scales

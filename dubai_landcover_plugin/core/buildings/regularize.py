@@ -24,6 +24,7 @@ from dubai_landcover_plugin.core.io.vector_writer import VectorWriter
 from dubai_landcover_plugin.protocol.errors import OutputError, RasterOpenError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest, BuildingsResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 Polygons = npt.NDArray[np.object_]
 Indices = npt.NDArray[np.int64]
@@ -89,7 +90,7 @@ def regularize_checked(
         layer: The input where it is in memory already; the one of the request names it in messages.
         obstacles: The obstacles where they are in memory already.
     """
-    monitor.report(0, 1, "reading")
+    monitor.report(0, 1, tr("reading"))
     buildings = read_buildings(request.input, request.class_name, layer)
     _check_names(request.output, buildings.fields)
     if not len(buildings.polygons):
@@ -102,10 +103,18 @@ def regularize_checked(
     if request.split > 0:
         buildings = _split_buildings(buildings, local, request.split, request.min_part, monitor)
         local = local_frames(buildings.polygons, buildings.crs)
-    unit = "m" if buildings.crs is not None else "units of the layer"
-    monitor.log("info", f"Tolerance {tolerance:.3g} {unit}, {len(buildings.polygons):,} polygons.")
+    unit = "m" if buildings.crs is not None else tr("units of the layer")
+    monitor.log(
+        "info",
+        tr(
+            "Tolerance {tolerance:.3g} {unit}, {count:,} polygons.",
+            tolerance=tolerance,
+            unit=unit,
+            count=len(buildings.polygons),
+        ),
+    )
     outlines, shares = _regularize_all(buildings.polygons, local, tolerance, request, monitor)
-    monitor.report(19, 20, "overlaps")
+    monitor.report(19, 20, tr("overlaps"))
     if to_avoid is not None:
         resolve_obstacle_overlaps(outlines, to_avoid, tolerance, request.min_iou)
     resolve_mutual_overlaps(outlines, tolerance, request.min_iou, monitor)
@@ -128,7 +137,7 @@ def regularize_checked(
 
 def _write_empty(request: BuildingsRequest, buildings: Buildings, monitor: Monitor) -> BuildingsResult:
     """Write an empty layer, so that models and batches continue where a raster has no buildings."""
-    warning = f"{request.input} has no features: the result is empty."
+    warning = tr("{path} has no features: the result is empty.", path=request.input)
     monitor.log("warning", warning)
     kinds = {**dict.fromkeys(_computed_fields(buildings.crs), np.float64), "regular": np.int32}
     fields = {**buildings.fields, **{name: np.empty(0, kind) for name, kind in kinds.items()}}
@@ -163,13 +172,15 @@ def read_buildings(source: str, class_name: str | None = None, layer: VectorLaye
     parts, feature = shapely.get_parts(geometries, return_index=True)
     kept = (shapely.get_type_id(parts) == shapely.GeometryType.POLYGON) & (shapely.area(parts) > 0)
     if len(layer.geometries) and not kept.any():
-        raise RasterOpenError(f"{source} has no polygons.", "Choose a layer of building polygons.")
+        raise RasterOpenError(
+            tr("{source} has no polygons.", source=source), tr("Choose a layer of building polygons.")
+        )
     warnings = [note] if note else []
     if repaired:
-        warnings.append(f"{repaired} invalid geometries were repaired.")
+        warnings.append(tr("{repaired} invalid geometries were repaired.", repaired=repaired))
     skipped = len(geometries) - len(np.unique(feature[kept]))
     if skipped:
-        warnings.append(f"{skipped} features without an area were skipped.")
+        warnings.append(tr("{skipped} features without an area were skipped.", skipped=skipped))
     fields = _portable_fields(layer.fields, _computed_fields(layer.crs))
     return Buildings(parts[kept], feature[kept], fields, layer.crs, warnings)
 
@@ -210,8 +221,13 @@ def _check_names(output: str, fields: Mapping[str, Any]) -> None:
     long = [name for name in fields if len(name) > _SHAPEFILE_NAME]
     if output.endswith(".shp") and long:
         raise OutputError(
-            f"The field name {long[0]} has {len(long[0])} characters; a shapefile allows at most {_SHAPEFILE_NAME}.",
-            "Choose a GeoPackage (.gpkg) as output, or rename the field.",
+            tr(
+                "The field name {name} has {count} characters; a shapefile allows at most {limit}.",
+                name=long[0],
+                count=len(long[0]),
+                limit=_SHAPEFILE_NAME,
+            ),
+            tr("Choose a GeoPackage (.gpkg) as output, or rename the field."),
         )
 
 
@@ -221,9 +237,11 @@ def _polygons_to_avoid(layer: VectorLayer, source: str, buildings: Buildings) ->
     parts = shapely.get_parts(_make_valid(layer.geometries)[0])
     polygons: Polygons = parts[shapely.get_type_id(parts) == shapely.GeometryType.POLYGON]
     if not len(layer.geometries):
-        buildings.warnings.append(f"{source} has no features: no obstacles are taken into account.")
+        buildings.warnings.append(tr("{source} has no features: no obstacles are taken into account.", source=source))
     elif not len(polygons):
-        raise RasterOpenError(f"{source} has no polygons.", "Choose a layer of polygons, such as roads.")
+        raise RasterOpenError(
+            tr("{source} has no polygons.", source=source), tr("Choose a layer of polygons, such as roads.")
+        )
     return polygons
 
 
@@ -235,7 +253,7 @@ def _split_buildings(
     feature: list[int] = []
     count = len(buildings.polygons)
     for index, frame in enumerate(local):
-        _report(monitor, index, count, 0, "splitting")
+        _report(monitor, index, count, 0, tr("splitting"))
         parts = split_at_necks(shapely.transform(buildings.polygons[index], frame.to_local), width, min_area)
         unsplit = [buildings.polygons[index]]
         split = [shapely.transform(part, frame.to_crs) for part in parts] if len(parts) > 1 else unsplit
@@ -259,7 +277,7 @@ def _regularize_all(
     outlines = Outlines(polygons, polygons.copy(), list(local), np.ones(count), np.zeros(count, bool), smallest)
     shares = np.zeros(count)
     for index, polygon in enumerate(polygons):
-        _report(monitor, index, count, 1, "outlines")
+        _report(monitor, index, count, 1, tr("outlines"))
         frame = outlines.frames[index] = align_to_walls(polygon, local[index], tolerance)
         found = regularize_outline(polygon, frame, tolerance, request.diagonals, request.min_iou, smallest[index])
         if found is not None:

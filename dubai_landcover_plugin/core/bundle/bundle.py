@@ -20,6 +20,7 @@ from dubai_landcover_plugin.protocol.model_metadata import (
     read_metadata,
 )
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
+from dubai_landcover_plugin.protocol.translation import tr
 
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.networks import SegmentationModel
@@ -68,7 +69,8 @@ class ModelBundle:
         """
         if self.path is None or self.is_onnx:
             raise BundleError(
-                f"The model '{self.metadata.name}' has no network for PyTorch.", "Use a .safetensors model."
+                tr("The model '{model}' has no network for PyTorch.", model=self.metadata.name),
+                tr("Use a .safetensors model."),
             )
         from dubai_landcover_plugin.core.bundle.weights import load_network
 
@@ -89,8 +91,11 @@ class ModelBundle:
         """
         if not self.is_unchanged:
             raise BundleError(
-                f"The model {self.path} was changed or replaced while it was in use; no result was written.",
-                "Run it again once no other program writes the file.",
+                tr(
+                    "The model {path} was changed or replaced while it was in use; no result was written.",
+                    path=self.path,
+                ),
+                tr("Run it again once no other program writes the file."),
             )
 
     def has_graph(self, name: str) -> bool:
@@ -131,16 +136,22 @@ def open_bundle(name_or_path: str | Path) -> ModelBundle:
     path = find_model(str(name_or_path))
     if path.suffix.lower() not in (BUNDLE_SUFFIX, ONNX_SUFFIX):
         raise BundleError(
-            f"{path.name} is not a {BUNDLE_SUFFIX} or {ONNX_SUFFIX} file; other types of model files are refused, "
-            "because .pt and .pth files can run code when opened.",
-            "Export the model with the training module.",
+            tr(
+                "{name} is not a {suffix} or {other_suffix} file; other types of model files are refused, "
+                "because .pt and .pth files can run code when opened.",
+                name=path.name,
+                suffix=BUNDLE_SUFFIX,
+                other_suffix=ONNX_SUFFIX,
+            ),
+            tr("Export the model with the training module."),
         )
     try:
         metadata = read_metadata(path)
         files = tuple(identify_file(file) for file in (path, *external_files(path)))
     except OSError as error:
         raise BundleError(
-            f"The model {path} cannot be read: {error}.", "Check the file and its permissions."
+            tr("The model {path} cannot be read: {error}.", path=path, error=error),
+            tr("Check the file and its permissions."),
         ) from error
     return ModelBundle(metadata, None, combined_digest(files), path, files)
 

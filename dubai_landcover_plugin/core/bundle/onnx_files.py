@@ -12,6 +12,7 @@ from typing import IO
 
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX, message_fields
+from dubai_landcover_plugin.protocol.translation import tr
 
 _MESSAGES = {
     "model": {7: "graph", 20: "training", 25: "function"},
@@ -45,7 +46,9 @@ def external_files(path: Path) -> list[Path]:
         with path.open("rb") as stream:
             found.read(stream, path.stat().st_size, "model", 0)
     except (IndexError, ValueError, OverflowError) as error:
-        raise BundleError(f"{path} is not an ONNX file ({error}).", "Export the model again.") from error
+        raise BundleError(
+            tr("{path} is not an ONNX file ({error}).", path=path, error=error), tr("Export the model again.")
+        ) from error
     return [_beside(path, name) for name in sorted(found.names)]
 
 
@@ -86,10 +89,12 @@ def _beside(path: Path, name: str) -> Path:
     file = path.parent / name
     if Path(name).is_absolute() or ".." in Path(name).parts:
         raise BundleError(
-            f"{path.name} names weights outside of its folder: {name}.", "Export the model again, with its weights."
+            tr("{name} names weights outside of its folder: {other_name}.", name=path.name, other_name=name),
+            tr("Export the model again, with its weights."),
         )
     if not os.path.isfile(file):
         raise BundleError(
-            f"The file {name} with weights of {path.name} is missing.", f"Copy it into the folder {path.parent}."
+            tr("The file {name} with weights of {other_name} is missing.", name=name, other_name=path.name),
+            tr("Copy it into the folder {folder}.", folder=path.parent),
         )
     return file

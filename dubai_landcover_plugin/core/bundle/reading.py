@@ -10,6 +10,7 @@ from safetensors import SafetensorError
 
 from dubai_landcover_plugin.protocol.errors import BundleError, LandCoverError
 from dubai_landcover_plugin.protocol.json_values import DAMAGED
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 @contextmanager
@@ -25,6 +26,6 @@ def reading_weights(path: Path) -> Iterator[None]:
         raise
     except (OSError, RuntimeError, SafetensorError, *DAMAGED) as error:
         raise BundleError(
-            f"The weights in {path} cannot be read: {error}.",
-            "Export the model again with the training module, or install it again.",
+            tr("The weights in {path} cannot be read: {error}.", path=path, error=error),
+            tr("Export the model again with the training module, or install it again."),
         ) from error

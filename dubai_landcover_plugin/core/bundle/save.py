@@ -25,6 +25,7 @@ from dubai_landcover_plugin.protocol.model_metadata import (
     SCALE_PREFIX,
     BundleMetadata,
 )
+from dubai_landcover_plugin.protocol.translation import tr
 
 Storage = Literal["float32", "float16", "int8"]
 _LAST_LAYERS = ("head.", "adapter.")  # which teaching reads and corrects in float16
@@ -56,7 +57,7 @@ def save_bundle(
     """
     path = Path(path)
     if path.suffix != BUNDLE_SUFFIX:
-        raise BundleError(f"Model files end in {BUNDLE_SUFFIX}, got '{path.name}'.")
+        raise BundleError(tr("Model files end in {suffix}, got '{name}'.", suffix=BUNDLE_SUFFIX, name=path.name))
     tensors: dict[str, torch.Tensor] = {}
     for key, value in model.state_dict().items():
         tensors |= _stored(key, value, storage)
@@ -148,8 +149,12 @@ def _add_class_bias(
         return  # metadata of another network are refused by their shapes
     if LAST_BIAS not in tensors:
         raise BundleError(
-            f"The network in {source} has no weight {LAST_BIAS}, so a class bias cannot be stored.",
-            "Fit the temperature alone.",
+            tr(
+                "The network in {source} has no weight {weight}, so a class bias cannot be stored.",
+                source=source,
+                weight=LAST_BIAS,
+            ),
+            tr("Fit the temperature alone."),
         )
     none = (0.0,) * len(before.scheme.classes)
     old, new = (torch.tensor(found.class_bias or none, dtype=torch.float64) for found in (before, after))
@@ -166,7 +171,8 @@ def _write(path: Path, tensors: dict[str, torch.Tensor], metadata: BundleMetadat
             digest = file_digest(partial)
     except (OSError, SafetensorError) as error:
         raise BundleError(
-            f"The model {path} cannot be written: {error}.", "Check the folder and the free space."
+            tr("The model {path} cannot be written: {error}.", path=path, error=error),
+            tr("Check the folder and the free space."),
         ) from error
     return digest
 
@@ -181,7 +187,9 @@ def _stored(key: str, value: torch.Tensor, storage: Storage) -> dict[str, torch.
         elif storage != "float32":
             value = value.half()
     if value.is_floating_point() and not torch.isfinite(value).all():
-        raise BundleError(f"The weight {key} is not finite.", "Train with a lower learning rate, or store float32.")
+        raise BundleError(
+            tr("The weight {key} is not finite.", key=key), tr("Train with a lower learning rate, or store float32.")
+        )
     if scale is None:
         return {key: value}
     whole = (value / scale.view(-1, *[1] * (value.ndim - 1))).round().to(torch.int8)

@@ -11,6 +11,7 @@ from dubai_landcover_plugin.core.bundle.reading import reading_weights
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.errors import BundleError, ModelError
 from dubai_landcover_plugin.protocol.model_metadata import GRAPH_PREFIX, SCALE_PREFIX, BundleMetadata
+from dubai_landcover_plugin.protocol.translation import tr
 
 _REMEDY = "Export the model again with the training module, or update this software."
 
@@ -60,7 +61,9 @@ def empty_model(metadata: BundleMetadata, source: str) -> SegmentationModel:
         with torch.device("meta"):
             return build_model(metadata.spec)
     except ModelError as error:
-        raise BundleError(f"{source} describes a network that cannot be built: {error}", _REMEDY) from error
+        raise BundleError(
+            tr("{source} describes a network that cannot be built: {error}", source=source, error=error), tr(_REMEDY)
+        ) from error
 
 
 def check_geometry(source: str, metadata: BundleMetadata, model: SegmentationModel) -> None:
@@ -72,9 +75,16 @@ def check_geometry(source: str, metadata: BundleMetadata, model: SegmentationMod
     stated, actual = (metadata.stride, metadata.receptive_radius), (model.stride, model.receptive_radius)
     if stated != actual:
         raise BundleError(
-            f"{source} states a stride of {stated[0]} px and a receptive radius of {stated[1]} px; its network has a "
-            f"stride of {actual[0]} px and a radius of {actual[1]} px.",
-            _REMEDY,
+            tr(
+                "{source} states a stride of {stated_stride} px and a receptive radius of {stated_radius} px; "
+                "its network has a stride of {stride} px and a radius of {radius} px.",
+                source=source,
+                stated_stride=stated[0],
+                stated_radius=stated[1],
+                stride=actual[0],
+                radius=actual[1],
+            ),
+            tr(_REMEDY),
         )
 
 
@@ -87,18 +97,18 @@ def check_shapes(source: str, shapes: dict[str, tuple[int, ...]], model: Segment
     expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
     missing, unknown = sorted(set(expected) - set(shapes)), sorted(set(shapes) - set(expected))
     wrong_shape = [
-        f"{key}: {shapes[key]} instead of {expected[key]}"
+        tr("{key}: {shapes} instead of {expected}", key=key, shapes=shapes[key], expected=expected[key])
         for key in sorted(expected)
         if shapes.get(key, expected[key]) != expected[key]
     ]
     for problem, names in (
-        ("lacks weights", missing),
-        ("has unknown weights", unknown),
-        ("has weights of the wrong shape", wrong_shape),
+        (tr("{source} lacks weights", source=source), missing),
+        (tr("{source} has unknown weights", source=source), unknown),
+        (tr("{source} has weights of the wrong shape", source=source), wrong_shape),
     ):
         if names:
-            more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-            raise BundleError(f"{source} {problem}: {'; '.join(names[:3])}{more}.", _REMEDY)
+            more = tr(" and {count} more", count=len(names) - 3) if len(names) > 3 else ""
+            raise BundleError(f"{problem}: {'; '.join(names[:3])}{more}.", tr(_REMEDY))
 
 
 def _loaded(key: str, value: torch.Tensor, dtype: torch.dtype, path: Path, scale: torch.Tensor | None) -> torch.Tensor:
@@ -110,14 +120,31 @@ def _loaded(key: str, value: torch.Tensor, dtype: torch.dtype, path: Path, scale
     if scale is not None:
         if value.dtype != torch.int8 or scale.shape != value.shape[:1] or not scale.is_floating_point():
             raise BundleError(
-                f"{path}: the weight {key}, {tuple(value.shape)} of type {value.dtype}, has a scale of shape "
-                f"{tuple(scale.shape)} and type {scale.dtype}.",
-                _REMEDY,
+                tr(
+                    "{path}: the weight {key}, {shape} of type {dtype}, has a scale of shape {scale_shape} and type "
+                    "{other_dtype}.",
+                    path=path,
+                    key=key,
+                    shape=tuple(value.shape),
+                    dtype=value.dtype,
+                    scale_shape=tuple(scale.shape),
+                    other_dtype=scale.dtype,
+                ),
+                tr(_REMEDY),
             )
         value = value.float() * scale.float().view(-1, *[1] * (value.ndim - 1))
     if value.is_floating_point() != dtype.is_floating_point:
-        raise BundleError(f"{path}: the weight {key} is of type {value.dtype}, not {dtype}.", _REMEDY)
+        raise BundleError(
+            tr(
+                "{path}: the weight {key} is of type {dtype}, not {other_dtype}.",
+                path=path,
+                key=key,
+                dtype=value.dtype,
+                other_dtype=dtype,
+            ),
+            tr(_REMEDY),
+        )
     value = value.to(dtype)
     if value.is_floating_point() and not torch.isfinite(value).all():
-        raise BundleError(f"{path}: the weight {key} is not finite.", _REMEDY)
+        raise BundleError(tr("{path}: the weight {key} is not finite.", path=path, key=key), tr(_REMEDY))
     return value

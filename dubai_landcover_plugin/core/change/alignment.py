@@ -15,6 +15,7 @@ from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.grid_reader import whole_offset
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _EDGE_POINTS = 65
 
@@ -58,9 +59,10 @@ def align(earlier: Grid, later: Grid, shift: tuple[int, int] = (0, 0)) -> Alignm
     """
     if (earlier.crs is None) != (later.crs is None):
         raise GeoreferenceError(
-            f"The {'earlier' if earlier.crs is None else 'later'} raster has no CRS and the other one has: they "
-            "cannot be aligned.",
-            "Assign the CRS first (Raster > Projections > Assign Projection in QGIS).",
+            tr("The earlier raster has no CRS and the other one has: they cannot be aligned.")
+            if earlier.crs is None
+            else tr("The later raster has no CRS and the other one has: they cannot be aligned."),
+            tr("Assign the CRS first (Raster > Projections > Assign Projection in QGIS)."),
         )
     shifted = Grid(earlier.height, earlier.width, earlier.transform @ Affine.translation(*shift), earlier.crs)
     offset = whole_offset(later, shifted)
@@ -73,7 +75,7 @@ def align(earlier: Grid, later: Grid, shift: tuple[int, int] = (0, 0)) -> Alignm
     right, bottom = min(right, earlier.width), min(bottom, earlier.height)
     if left >= right or top >= bottom:
         raise GeoreferenceError(
-            "The two rasters do not overlap.", "Choose rasters of the same area, and check the CRS of both."
+            tr("The two rasters do not overlap."), tr("Choose rasters of the same area, and check the CRS of both.")
         )
     window = Window(top, left, bottom - top, right - left)
     grid, sampling = (
@@ -95,8 +97,8 @@ def _bounds_in(grid: Grid, target: Grid) -> tuple[int, int, int, int]:
             xs, ys = map(np.asarray, warp_points(grid.crs, target.crs, xs, ys)[:2])
         except GDAL_ERRORS as error:
             raise GeoreferenceError(
-                f"The later raster cannot be transformed to {target.crs}: {error}.",
-                "Warp it to that CRS first (Raster > Projections > Warp in QGIS).",
+                tr("The later raster cannot be transformed to {crs}: {error}.", crs=target.crs, error=error),
+                tr("Warp it to that CRS first (Raster > Projections > Warp in QGIS)."),
             ) from error
     cols, rows = _transformed(~target.transform, xs, ys)
     finite = np.isfinite(cols) & np.isfinite(rows)
@@ -122,19 +124,35 @@ def _differences(earlier: Grid, later: Grid, offset: tuple[int, int] | None, win
     """Return notes for the user about how the grids differ."""
     notes = []
     if offset is None:
-        grid = "another CRS" if earlier.crs != later.crs else "another pixel grid"
         notes.append(
-            f"The later raster has {grid} than the earlier one: it was resampled to the pixels of the earlier one "
-            "(nearest neighbour), which moves edges by up to half a pixel."
+            tr(
+                "The later raster has another CRS than the earlier one: it was resampled to the pixels of the earlier "
+                "one (nearest neighbour), which moves edges by up to half a pixel."
+            )
+            if earlier.crs != later.crs
+            else tr(
+                "The later raster has another pixel grid than the earlier one: it was resampled to the pixels of the "
+                "earlier one (nearest neighbour), which moves edges by up to half a pixel."
+            )
         )
         sizes = earlier.gsd(), later.gsd()
         if sizes[0] and sizes[1] and not 1 / 1.5 <= sizes[0] / sizes[1] <= 1.5:
             notes.append(
-                f"The pixel sizes differ, {sizes[0]:.3g} m and {sizes[1]:.3g} m: along edges this appears as change."
+                tr(
+                    "The pixel sizes differ, {first:.3g} m and {second:.3g} m: along edges this appears as change.",
+                    first=sizes[0],
+                    second=sizes[1],
+                )
             )
     if (window.height, window.width) != (earlier.height, earlier.width) or offset not in (None, (0, 0)):
         notes.append(
-            f"The rasters cover different areas: {window.width:,} × {window.height:,} px of the {earlier.width:,} × "
-            f"{earlier.height:,} px of the earlier raster were compared."
+            tr(
+                "The rasters cover different areas: {width:,} × {height:,} px of the {earlier_width:,} × "
+                "{earlier_height:,} px of the earlier raster were compared.",
+                width=window.width,
+                height=window.height,
+                earlier_width=earlier.width,
+                earlier_height=earlier.height,
+            )
         )
     return tuple(notes)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+from dubai_landcover_plugin.protocol.translation import tr
 
 UNCERTAIN = 1
 """Code of pixels with data in both dates of which one is Unlabeled or below the minimum confidence."""
@@ -143,8 +144,12 @@ def _match(earlier: ClassScheme, later: ClassScheme) -> tuple[list[str], list[in
     if not first.keys() & second.keys():
         listed = [", ".join(entry.name for entry in scheme.classes) for scheme in (earlier, later)]
         raise ClassSchemeError(
-            f"The rasters have no class name in common: {listed[0]} in the earlier, {listed[1]} in the later raster.",
-            "Classify both dates with the same model, or with models whose classes have the same names.",
+            tr(
+                "The rasters have no class name in common: {earlier} in the earlier, {later} in the later raster.",
+                earlier=listed[0],
+                later=listed[1],
+            ),
+            tr("Classify both dates with the same model, or with models whose classes have the same names."),
         )
     taken = {entry.id for entry in first.values()}
     new = [entry for key, entry in second.items() if key not in first]
@@ -153,7 +158,7 @@ def _match(earlier: ClassScheme, later: ClassScheme) -> tuple[list[str], list[in
         free = [entry.id, *range(1, 255)]
         number = next((one for one in free if one not in taken), None)
         if number is None:
-            raise ClassSchemeError("Both rasters together have more than 254 classes.", "Merge classes first.")
+            raise ClassSchemeError(tr("Both rasters together have more than 254 classes."), tr("Merge classes first."))
         taken.add(number)
         numbers.append(number)
     names = [entry.name for entry in (*first.values(), *new)]

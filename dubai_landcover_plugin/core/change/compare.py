@@ -30,6 +30,7 @@ from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, Raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, ChangeResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 _STRIP_PIXELS, _STRIP_ROWS = 1 << 22, 512
 _LARGE_SHIFT_PX = 1.0
@@ -80,7 +81,7 @@ def map_change(request: ChangeRequest, monitor: Monitor | None = None) -> Change
         warnings = _scheme_warnings(dates)
         alignment = align(*dates.grids)
         warnings += alignment.notes
-        monitor.report(0, 1, "estimating the shift")
+        monitor.report(0, 1, tr("estimating the shift"))
         shift = _estimate(dates, alignment)
         raise_if_cancelled(monitor)
         corrected = (0, 0)
@@ -116,18 +117,24 @@ def _scheme_warnings(dates: _Dates) -> list[str]:
     first, second = dates.models
     if first and second and first != second:
         warnings.append(
-            f"The rasters were made by different models, {first} and {second}: where they differ counts as change."
+            tr(
+                "The rasters were made by different models, {first} and {second}: where they differ counts as change.",
+                first=first,
+                second=second,
+            )
         )
     if dates.coding.unmatched:
         warnings.append(
-            f"Only one of the rasters has the classes {', '.join(dates.coding.unmatched)}: all their pixels count as "
-            "change."
+            tr(
+                "Only one of the rasters has the classes {names}: all their pixels count as change.",
+                names=", ".join(dates.coding.unmatched),
+            )
         )
     request = dates.request
     if request.min_confidence > 0 and len(request.confidences) == 1:
-        warnings.append("The confidence of only one date was given: all pixels of the other date count as certain.")
+        warnings.append(tr("The confidence of only one date was given: all pixels of the other date count as certain."))
     if dates.grids[0].crs is None:
-        warnings.append("The rasters have no CRS: areas are counted in pixels.")
+        warnings.append(tr("The rasters have no CRS: areas are counted in pixels."))
     return warnings
 
 
@@ -139,14 +146,20 @@ def _estimate(dates: _Dates, alignment: Alignment) -> Shift | None:
 def _shift_warnings(shift: Shift | None, corrected: tuple[int, int], correct: bool) -> list[str]:
     """Return a warning if a shift that was to be corrected is unknown, or if a large shift is left."""
     if shift is None:
-        unknown = "The shift between the rasters could not be estimated: the edges of their classes do not match"
-        return [f"{unknown}. Nothing was corrected."] if correct else []
+        unknown = tr(
+            "The shift between the rasters could not be estimated: the edges of their classes do not match. Nothing "
+            "was corrected."
+        )
+        return [unknown] if correct else []
     remaining = math.hypot(shift.cols - corrected[0], shift.rows - corrected[1])
     if remaining <= _LARGE_SHIFT_PX:
         return []
     return [
-        f"The later raster is shifted {shift.text} relative to the earlier one: edges appear as strips of change. "
-        "Correct the shift, or georeference one of the rasters again."
+        tr(
+            "The later raster is shifted {shift} relative to the earlier one: edges appear as strips of change. "
+            "Correct the shift, or georeference one of the rasters again.",
+            shift=shift.text,
+        )
     ]
 
 
@@ -177,10 +190,10 @@ def _compare(
             strip = pair.strip(first, min(first + rows, grid.height))
             transitions.add(first, strip.earlier, strip.later, strip.certain)
             raster.write_rows(strip.codes(coding))
-            monitor.report(first + len(strip.certain), 2 * grid.height, "comparing")
+            monitor.report(first + len(strip.certain), 2 * grid.height, tr("comparing"))
         raise_if_cancelled(monitor)
         if not transitions.all_pixels:
-            warnings.append("No pixel has data in both rasters: the result is all nodata.")
+            warnings.append(tr("No pixel has data in both rasters: the result is all nodata."))
             monitor.log("warning", warnings[-1])
         count = None if polygons is None else polygons.write(monitor)
         comparison = Comparison(

@@ -14,6 +14,7 @@ from dubai_landcover_plugin.core.change.change_codes import Indices
 from dubai_landcover_plugin.core.change.registration import register
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
+from dubai_landcover_plugin.protocol.translation import tr
 
 _SIDE, _MIN_SIDE = 512, 48  # px, of a sample window
 _PER_AXIS = 5  # sample windows along each axis, at most
@@ -25,6 +26,13 @@ _MIN_AGREEMENT = 0.5  # fraction of samples; the offsets of unrelated maps scatt
 _FEW_SAMPLES, _MAX_ERROR = 4, 0.85  # few samples could agree by chance, so each must match well
 
 ReadPair = Callable[[Window], tuple[Indices, Indices]]
+
+
+_DIRECTIONS = {
+    "across": ("{pixels:.1f} px left", "{pixels:.1f} px right"),
+    "down": ("{pixels:.1f} px up", "{pixels:.1f} px down"),
+}
+"""A shift along each axis in words: towards the first pixel, and away from it."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +67,12 @@ class Shift:
     def text(self) -> str:
         """The shift for messages, such as ``2.0 px right and 1.5 px up (2.50 m)``."""
         parts = [
-            f"{abs(value):.1f} px {names[value > 0]}"
-            for value, names in ((self.cols, ("left", "right")), (self.rows, ("up", "down")))
+            tr(_DIRECTIONS[axis][value > 0], pixels=abs(value))
+            for value, axis in ((self.cols, "across"), (self.rows, "down"))
             if abs(value) >= 0.05
         ]
         on_ground = "" if self.metres is None else f" ({self.metres:.2f} m)"
-        return f"{' and '.join(parts)}{on_ground}" if parts else "0.0 px"
+        return f"{tr(' and ').join(parts)}{on_ground}" if parts else "0.0 px"
 
 
 def estimate_shift(read: ReadPair, grid: Grid) -> Shift | None:

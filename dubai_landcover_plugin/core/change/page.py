@@ -9,6 +9,7 @@ from dubai_landcover_plugin.core.change.transitions import ClassChange
 from dubai_landcover_plugin.core.html.environment import render
 from dubai_landcover_plugin.core.html.numbers import HECTARES, PIXELS, AreaUnit, percent
 from dubai_landcover_plugin.core.html.table import Bar, Cell, Column, Named, Shaded, Table, columns
+from dubai_landcover_plugin.protocol.translation import isolated, tr
 
 _MOST_TRANSITIONS = 12
 _LONGEST_BAR = 0.95  # of the cell's width, in the table of gains and losses
@@ -22,7 +23,7 @@ def change_page(comparison: Comparison) -> str:
     classes = comparison.transitions.by_class(comparison.coding.names)
     return render(
         "change.html.j2",
-        title="Land-cover change",
+        title=tr("Land-cover change"),
         request=comparison.request,
         facts=_facts(comparison),
         warnings=comparison.warnings,
@@ -45,23 +46,24 @@ def _area_unit(comparison: Comparison) -> AreaUnit:
 
 def _facts(comparison: Comparison) -> list[str]:
     models = list(dict.fromkeys(name for name in comparison.models if name))
-    facts = [f"{comparison.width:,} × {comparison.height:,} px compared"]
+    facts = [tr("{size} px compared", size=f"{comparison.width:,} × {comparison.height:,}")]
     if models:
-        facts.append(f"model{'s' * (len(models) > 1)} {' and '.join(models)}")
+        names = tr(" and ").join(map(isolated, models))
+        facts.append(tr("models {names}", names=names) if len(models) > 1 else tr("model {name}", name=names))
     if comparison.request.min_confidence > 0:
-        facts.append(f"minimum confidence {100 * comparison.request.min_confidence:g} %")
+        facts.append(tr("minimum confidence {percent:g} %", percent=100 * comparison.request.min_confidence))
     if comparison.polygons is not None:
         smallest = f"{comparison.request.min_area:g} {comparison.transitions.unit}"
-        facts.append(f"{comparison.polygons:,} polygons of at least {smallest}")
+        facts.append(tr("{count:,} polygons of at least {area}", count=comparison.polygons, area=smallest))
     return facts
 
 
 def _overview(comparison: Comparison, unit: AreaUnit) -> Table:
     transitions = comparison.transitions
     listed = [
-        ("Changed", transitions.changed, "#d8452e"),
-        ("Unchanged", transitions.unchanged, "#bdbdbd"),
-        ("Uncertain", transitions.uncertain, "#7a7a7a"),
+        (tr("Changed"), transitions.changed, "#d8452e"),
+        (tr("Unchanged"), transitions.unchanged, "#bdbdbd"),
+        (tr("Uncertain"), transitions.uncertain, "#7a7a7a"),
     ]
     whole = transitions.compared or 1.0
     rows = tuple(
@@ -80,8 +82,8 @@ def _gains(comparison: Comparison, classes: Sequence[ClassChange], unit: AreaUni
         net = f"{'+' if one.net > 0 else '−' if one.net < 0 else ''}{unit.text(abs(one.net))}"
         rows.append((one.name, unit.text(one.loss), loss, gain, unit.text(one.gain), net, unit.text(one.swap)))
     heads = (
-        Column("Class"), Column("Loss", number=True), Column("", width="34%", classes="half left"),
-        Column("", width="34%", classes="half"), *columns(("Gain", "Net", "Swap"), text=0),
+        Column(tr("Class")), Column(tr("Loss"), number=True), Column("", width="34%", classes="half left"),
+        Column("", width="34%", classes="half"), *columns((tr("Gain"), tr("Net"), tr("Swap")), text=0),
     )  # fmt: skip
     return Table(heads, tuple(rows))
 
@@ -93,8 +95,8 @@ def _matrix(comparison: Comparison, classes: Sequence[ClassChange], unit: AreaUn
         texts = [unit.text(float(area)) for area in areas[row]]
         cells = [Shaded(text, _SAME) if row == column else text for column, text in enumerate(texts)]
         rows.append((name, *cells, unit.text(classes[row].before)))
-    heads = (*columns(("From ↓ to →", *names)), Column("Earlier", number=True, classes="total"))
-    totals = ("Later", *(unit.text(one.after) for one in classes), unit.text(float(areas.sum())))
+    heads = (*columns((tr("From ↓ to →"), *names)), Column(tr("Earlier"), number=True, classes="total"))
+    totals = (tr("Later"), *(unit.text(one.after) for one in classes), unit.text(float(areas.sum())))
     return Table(heads, tuple(rows), totals=totals)
 
 
@@ -105,7 +107,7 @@ def _transitions(comparison: Comparison, unit: AreaUnit) -> Table:
     for code in changes[:_MOST_TRANSITIONS]:
         colour, area = _css(code.rgb), areas[code.id]
         bar = Bar(colour, area / areas[changes[0].id])
-        rows.append((Named(code.name, colour), bar, f"{unit.text(area)} {unit.sign}", f"code {code.id}"))
+        rows.append((Named(code.name, colour), bar, f"{unit.text(area)} {unit.sign}", tr("code {id}", id=code.id)))
     return Table((Column(""), Column("", width="45%"), Column("", number=True), Column("", number=True)), tuple(rows))
 
 

@@ -22,6 +22,7 @@ from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.protocol.errors import ClusterError, RunCancelled
 from dubai_landcover_plugin.protocol.failures import one_line
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.translation import tr
 
 _RETRIES = 1  # of a task that failed; tasks of workers that die are rescheduled anyway
 _CONNECT_TIMEOUT = 5  # s
@@ -57,8 +58,11 @@ class Cluster:
         self.slots = sum(hosts.values())
 
     def __str__(self) -> str:
-        listed = ", ".join(f"{host} ({threads} cores for each task)" for host, threads in self.threads.items())
-        return f"Cluster: {self.slots} tasks at once on {listed}."
+        listed = ", ".join(
+            tr("{host} ({threads} cores for each task)", host=host, threads=threads)
+            for host, threads in self.threads.items()
+        )
+        return tr("Cluster: {count} tasks at once on {listed}.", count=self.slots, listed=listed)
 
     def run(
         self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]], monitor: Monitor, steps: Sequence[int]
@@ -118,23 +122,31 @@ class Cluster:
             ClusterError: if not.
         """
         if not known:
-            raise ClusterError("The cluster has no workers.", "Start some with: dask worker SCHEDULER --nthreads 1")
+            raise ClusterError(
+                tr("The cluster has no workers."), tr("Start some with: dask worker SCHEDULER --nthreads 1")
+            )
         own = versions()
         digest = open_bundle(model).digest
         for address, worker in known.items():
             if "error" in worker:
                 raise ClusterError(
-                    f"The worker {address} cannot compute: {worker['error']}", "Install package and model there."
+                    tr("The worker {address} cannot compute: {error}", address=address, error=worker["error"]),
+                    tr("Install package and model there."),
                 )
             if worker["versions"]["dubai_landcover"] != own["dubai_landcover"]:
                 raise ClusterError(
-                    f"The worker {address} has version {worker['versions']['dubai_landcover']}, this machine has "
-                    f"{own['dubai_landcover']}.",
-                    "Install the same version on all machines.",
+                    tr(
+                        "The worker {address} has version {version}, this machine has {other_version}.",
+                        address=address,
+                        version=worker["versions"]["dubai_landcover"],
+                        other_version=own["dubai_landcover"],
+                    ),
+                    tr("Install the same version on all machines."),
                 )
             if worker["model"] != digest:
                 raise ClusterError(
-                    f"The worker {address} has a different model named {model}.", "Copy the model there."
+                    tr("The worker {address} has a different model named {model}.", address=address, model=model),
+                    tr("Copy the model there."),
                 )
 
 
@@ -156,8 +168,8 @@ def open_cluster(scheduler: str | None, workers: int | None, model: str) -> Iter
         import distributed
     except ImportError as error:
         raise ClusterError(
-            "Clusters need the package distributed, which is not installed.",
-            "Run: pip install 'dubai-landcover[cluster]'",
+            tr("Clusters need the package distributed, which is not installed."),
+            tr("Run: pip install 'dubai-landcover[cluster]'"),
         ) from error
     with ExitStack() as stack:
         try:
@@ -182,8 +194,12 @@ def open_cluster(scheduler: str | None, workers: int | None, model: str) -> Iter
             client = stack.enter_context(distributed.Client(address, timeout=_CONNECT_TIMEOUT, set_as_default=False))
         except Exception as error:  # Dask raises many types, AssertionError and RuntimeError among them
             raise ClusterError(
-                f"No Dask scheduler answers at {scheduler or '127.0.0.1'}: {one_line(error)}.",
-                "Check the address and that the scheduler runs; tls:// needs certificates in Dask's configuration.",
+                tr(
+                    "No Dask scheduler answers at {address}: {error}.",
+                    address=scheduler or "127.0.0.1",
+                    error=one_line(error),
+                ),
+                tr("Check the address and that the scheduler runs; tls:// needs certificates in Dask's configuration."),
             ) from error
         yield Cluster(client, model)
 
@@ -236,7 +252,9 @@ class _ProgressBoard:
     def report(self) -> None:
         """Report the total progress."""
         done = sum(self.steps[task] * share for task, share in list(self.done.items()))
-        self.monitor.report(round(done), sum(self.steps), f"{sum(s == 1 for s in self.done.values())} tasks done")
+        self.monitor.report(
+            round(done), sum(self.steps), tr("{count} tasks done", count=sum(s == 1 for s in self.done.values()))
+        )
 
 
 def _identify_workers(client: Any, model: str) -> dict[str, dict[str, Any]]:
@@ -275,8 +293,10 @@ def _result(future: Any) -> Any:
         return future.result()
     except distributed.KilledWorker as error:
         raise ClusterError(
-            f"Several workers died while computing the same task ({error}), probably of lack of memory.",
-            "Start fewer workers on each machine, or lower the window.",
+            tr(
+                "Several workers died while computing the same task ({error}), probably of lack of memory.", error=error
+            ),
+            tr("Start fewer workers on each machine, or lower the window."),
         ) from error
     except distributed.CancelledError as error:
-        raise RunCancelled("The cluster cancelled the run.") from error
+        raise RunCancelled(tr("The cluster cancelled the run.")) from error

@@ -23,6 +23,7 @@ from dubai_landcover_plugin.core.segmentation.journal import unpack_rows
 from dubai_landcover_plugin.core.segmentation.manifest import BatchItem
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 _MIN_TILE_ROWS = 4  # of a shard: starting one takes as long as a few windows
 _MIN_TILE_ROWS_REPEATING = 20  # of a shard that has to compute one more tile row
@@ -64,7 +65,13 @@ class ClusterExecutor:
         if trial["seconds"] is not None:
             count = self._count(len(job.plan.tiles.row_starts))
             seconds = trial["seconds"] / min(cluster.slots, count)
-            self.notes.append(f"Time: about {seconds:.0f} s in {count} shards, estimated from the trial windows.")
+            self.notes.append(
+                tr(
+                    "Time: about {seconds:.0f} s in {count} shards, estimated from the trial windows.",
+                    seconds=seconds,
+                    count=count,
+                )
+            )
 
     def __enter__(self) -> ClusterExecutor:
         return self

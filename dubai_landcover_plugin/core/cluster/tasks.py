@@ -25,6 +25,7 @@ from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 _Task = TypeVar("_Task", bound=Callable[..., Any])
 _INTERVAL = 1.0  # s between messages, and between checks for cancellation
@@ -186,7 +187,14 @@ def compute_shard(
         windows, carry = executor.compute_into(maps, first, last, monitor, lambda tile_rows, computed: None)
         options = parsed.options
         if executor.computed != Candidate(options.runtime, options.device, options.precision):
-            monitor.log("warning", f"{socket.gethostname()} computed with {executor.computed}.")
+            monitor.log(
+                "warning",
+                tr(
+                    "{host} computed with {computed}.",
+                    host=socket.gethostname(),
+                    computed=executor.computed,
+                ),
+            )
         return Shard(b"".join(sink.parts), windows, recorder.head if recorder else None, carry)
 
 

@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.teaching.labels import brush_widths, class_ids
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.drawn_layers import BRUSH, COLOUR, FROM, TIME, TO
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 ANY = NODATA_ID
 """In :attr:`Correction.source`: all classes."""
@@ -91,16 +92,19 @@ def read_corrections(
         GeoreferenceError: if no correction is on the raster.
     """
     layer = read_vector(source)
-    warnings = crs_warnings(layer, grid, _NAME)
+    warnings = crs_warnings(layer, grid, tr(_NAME))
     targets = find_attribute(layer, TO)
     if targets is None:
         raise RequestError(
-            f"The corrections have no attribute '{TO}' with the class to set.",
-            f"Choose another layer, or rename an attribute: {', '.join(layer.fields) or 'there are none'}.",
+            tr("The corrections have no attribute '{name}' with the class to set.", name=TO),
+            tr(
+                "Choose another layer, or rename an attribute: {names}.",
+                names=", ".join(layer.fields) or tr("there are none"),
+            ),
         )
     scheme = _with_new_classes(scheme, targets.tolist(), _attribute(layer, COLOUR))
-    target_ids = class_ids(targets.tolist(), scheme.entries, _NAME, "raster")
-    source_ids = class_ids(_attribute(layer, FROM), scheme.entries, _NAME, "raster")
+    target_ids = class_ids(targets.tolist(), scheme.entries, tr(_NAME), tr("raster"))
+    source_ids = class_ids(_attribute(layer, FROM), scheme.entries, tr(_NAME), tr("raster"))
     areas = areas_of(layer, brush_widths(_attribute(layer, BRUSH), brush), grid)
     found = [
         Correction(area, source_ids[index], target_ids[index])
@@ -108,12 +112,18 @@ def read_corrections(
         if (area := areas[index]) is not None and target_ids[index] != NODATA_ID
     ]
     if not found:
-        raise RequestError("No correction has a geometry and a class.", "Draw corrections, and set their class.")
+        raise RequestError(
+            tr("No correction has a geometry and a class."), tr("Draw corrections, and set their class.")
+        )
     if len(found) < len(areas):
-        warnings.append(f"{len(areas) - len(found):,} corrections without geometry or class were left out.")
-    inside = touches_raster([one.area for one in found], grid, _NAME)
+        warnings.append(
+            tr("{count:,} corrections without geometry or class were left out.", count=len(areas) - len(found))
+        )
+    inside = touches_raster([one.area for one in found], grid, tr(_NAME))
     if not all(inside):
-        warnings.append(f"{inside.count(False):,} corrections are outside of the raster and were left out.")
+        warnings.append(
+            tr("{count:,} corrections are outside of the raster and were left out.", count=inside.count(False))
+        )
     return Corrections([one for one, kept in zip(found, inside, strict=True) if kept]), scheme, warnings
 
 
@@ -131,7 +141,7 @@ def _with_new_classes(scheme: ClassScheme, targets: Sequence[Any], colours: Sequ
         used = {entry.id for entry in (*scheme.entries, *new)}
         free = next((number for number in range(1, 255) if number not in used), None)
         if free is None:
-            raise ClassSchemeError(f"There is no free id for the class '{name}': all 254 are used.")
+            raise ClassSchemeError(tr("There is no free id for the class '{name}': all 254 are used.", name=name))
         new.append(LandCoverClass(free, name, colour.upper()))
         known.add(name.casefold())
     return ClassScheme((*scheme.classes, *new), scheme.unlabeled)
@@ -172,7 +182,7 @@ def _seconds(value: Any) -> float:
         found = datetime.fromisoformat(text.replace("Z", "+00:00").replace("/", "-"))
     except ValueError as error:
         raise RequestError(
-            f"The attribute '{TIME}' has the value '{text}', which is not a date with time.",
-            "Write it as 2026-01-31T12:00:00, or leave it empty: then the order in the file counts.",
+            tr("The attribute '{name}' has the value '{text}', which is not a date with time.", name=TIME, text=text),
+            tr("Write it as 2026-01-31T12:00:00, or leave it empty: then the order in the file counts."),
         ) from error
     return (found if found.tzinfo else found.replace(tzinfo=timezone.utc)).timestamp()

@@ -35,6 +35,7 @@ from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, EditResult, RecodeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.translation import tr
 
 _KEPT_TAGS = ("LANDCOVER_RUN", "ERROR_RATIOS")  # of the run that classified the raster
 _STRIP_PIXELS, _STRIP_ROWS = 1 << 22, 512
@@ -128,7 +129,7 @@ def _edit_strips(source: ClassifiedSource, edit: Edit, outputs: MapOutputs, moni
         pairs = before[changed].astype(np.uint16) << 8 | after[changed]
         counts += np.bincount(pairs, minlength=counts.size).reshape(counts.shape)
         outputs.write_rows(after, None)
-        monitor.report(first + len(before), grid.height, "editing")
+        monitor.report(first + len(before), grid.height, tr("editing"))
     return counts
 
 

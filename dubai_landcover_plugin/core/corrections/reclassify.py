@@ -31,6 +31,7 @@ from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyRequest, ReclassifyResult
 from dubai_landcover_plugin.protocol.requests.request import dumps
+from dubai_landcover_plugin.protocol.translation import tr
 
 _STRIP_VALUES = 1 << 23  # probabilities in memory at once
 
@@ -131,8 +132,8 @@ def make_rules(request: ReclassifyRequest, scheme: ClassScheme) -> Rules:
     """
     rasters = 1 + len(request.average)
     values = np.arange(CERTAIN * rasters + 1, dtype=np.float32)
-    weights = _by_class(request.weights, scheme, "weights", 1.0)
-    minimums = _by_class(request.minimums, scheme, "minimum probabilities", 0.0)
+    weights = _by_class(request.weights, scheme, tr("weights"), 1.0)
+    minimums = _by_class(request.minimums, scheme, tr("minimum probabilities"), 0.0)
     products: Floats = (values * np.array(weights, np.float32)[:, None]).astype(np.float32)
     scores = products.copy()
     for row, weight, minimum in zip(scores, weights, minimums, strict=True):
@@ -144,11 +145,16 @@ def make_rules(request: ReclassifyRequest, scheme: ClassScheme) -> Rules:
 
 def _by_class(given: dict[str, float], scheme: ClassScheme, name: str, default: float) -> list[float]:
     """Return the value of each class, in the order of the bands."""
-    ids = class_ids(given, scheme.classes, name, "raster")
+    ids = class_ids(given, scheme.classes, name, tr("raster"))
     if NODATA_ID in ids:
-        raise ClassSchemeError(f"The {name} have an empty class or the id 0, which is no data.", "Name classes.")
+        raise ClassSchemeError(
+            tr("The {name} have an empty class or the id 0, which is no data.", name=name), tr("Name classes.")
+        )
     if len(set(ids)) < len(ids):
-        raise ClassSchemeError(f"The {name} have a class twice: {', '.join(given)}.", "Give each class once.")
+        raise ClassSchemeError(
+            tr("The {name} have a class twice: {names}.", name=name, names=", ".join(given)),
+            tr("Give each class once."),
+        )
     values = dict(zip(ids, given.values()))
     return [values.get(number, default) for number in scheme.ids]
 
@@ -207,8 +213,8 @@ def _write_rasters(
             changed = labels != usual
             pairs = usual[changed].astype(np.uint16) << 8 | labels[changed]
             counts += np.bincount(pairs, minlength=counts.size).reshape(counts.shape)
-            monitor.report(first + len(labels), grid.height, "classifying")
-        monitor.report(1, 1, "verifying")
+            monitor.report(first + len(labels), grid.height, tr("classifying"))
+        monitor.report(1, 1, tr("verifying"))
         result = _result(request, sources, outputs, counts)
         tags = _tags(request, source, result)
         pixels = {number: int(count) for number, count in enumerate(outputs.pixels)}

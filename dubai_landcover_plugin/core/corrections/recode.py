@@ -16,6 +16,7 @@ from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
 from dubai_landcover_plugin.protocol.requests.corrections import EditResult, RecodeRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 def recode_classes(request: RecodeRequest, monitor: Monitor | None = None) -> EditResult:
@@ -85,14 +86,16 @@ def _pairs(request: RecodeRequest, scheme: ClassScheme) -> list[tuple[int, int]]
     Raises:
         ClassSchemeError: if a class is unknown, or two names are those of one class.
     """
-    old = class_ids([first for first, _ in request.pairs], scheme.entries, "pairs", "raster")
-    new = class_ids([second for _, second in request.pairs], scheme.entries, "pairs", "raster")
+    old = class_ids([first for first, _ in request.pairs], scheme.entries, tr("pairs"), tr("raster"))
+    new = class_ids([second for _, second in request.pairs], scheme.entries, tr("pairs"), tr("raster"))
     if NODATA_ID in (*old, *new):
         raise ClassSchemeError(
-            f"The pairs {', '.join(request.classes)} have the id 0, which is no data.", "Replace classes by classes."
+            tr("The pairs {names} have the id 0, which is no data.", names=", ".join(request.classes)),
+            tr("Replace classes by classes."),
         )
     if len(set(old)) < len(old):
         raise ClassSchemeError(
-            f"The pairs {', '.join(request.classes)} replace a class twice.", "Give one pair for each class."
+            tr("The pairs {names} replace a class twice.", names=", ".join(request.classes)),
+            tr("Give one pair for each class."),
         )
     return list(zip(old, new))

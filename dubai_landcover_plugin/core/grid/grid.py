@@ -15,6 +15,7 @@ from rasterio.warp import transform as warp_points
 
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+from dubai_landcover_plugin.protocol.translation import tr
 
 LonLat = tuple[float, float]
 
@@ -69,9 +70,10 @@ class Grid:
                 worst = max([worst, *(abs(ratio - 1) for ratio in ratios if math.isfinite(ratio))])
         if worst <= _MAX_DISTORTION:
             return ""
-        return (
-            f"Pixels of a row differ in size on the ground by up to {worst:.1%}; areas and lengths take the size in "
-            "the middle. Reproject the raster for exact ones, for example to UTM."
+        return tr(
+            "Pixels of a row differ in size on the ground by up to {worst:.1%}; areas and lengths take the "
+            "size in the middle. Reproject the raster for exact ones, for example to UTM.",
+            worst=worst,
         )
 
     def pixel_size_m(self, row: float | None = None) -> tuple[float, float] | None:
@@ -96,7 +98,8 @@ class Grid:
             return sizes
         if not self.crs.is_projected:
             raise GeoreferenceError(
-                f"Pixels cannot be measured on the Earth in {self.crs}.", "Check the CRS, or give the right one."
+                tr("Pixels cannot be measured on the Earth in {crs}.", crs=self.crs),
+                tr("Check the CRS, or give the right one."),
             )
         flat = plane_pixel_size(self.transform, float(self.crs.linear_units_factor[1]))
         return [size if math.isfinite(size[0] * size[1]) else flat for size in sizes]  # rows outside the CRS's domain
@@ -137,8 +140,12 @@ class Grid:
             own = [self.transform @ (x, y) for x in (0, self.width) for y in (0, self.height)]
             bounds = [min(x for x, _ in own), min(y for _, y in own), max(x for x, _ in own), max(y for _, y in own)]
             raise GeoreferenceError(
-                f"The extent {_listed(extent)} does not touch the raster, which covers {_listed(bounds)}.",
-                "Give xmin, ymin, xmax, ymax in the raster's CRS.",
+                tr(
+                    "The extent {extent} does not touch the raster, which covers {bounds}.",
+                    extent=_listed(extent),
+                    bounds=_listed(bounds),
+                ),
+                tr("Give xmin, ymin, xmax, ymax in the raster's CRS."),
             )
         return Window(top, left, bottom - top, right - left)
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from dubai_landcover_plugin.protocol.errors import TilingError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _SIDES = (0.75, 1.25)  # of the preferred side
 
@@ -31,7 +32,13 @@ class Window:
         return slice(self.col, self.col + self.width)
 
     def __str__(self) -> str:
-        return f"rows {self.row}–{self.row + self.height - 1}, columns {self.col}–{self.col + self.width - 1}"
+        return tr(
+            "rows {row}–{last_row}, columns {col}–{last_col}",
+            row=self.row,
+            last_row=self.row + self.height - 1,
+            col=self.col,
+            last_col=self.col + self.width - 1,
+        )
 
 
 def window_starts(length: int, size: int, overlap: int) -> list[int]:
@@ -49,8 +56,13 @@ def window_starts(length: int, size: int, overlap: int) -> list[int]:
     """
     if not 0 <= overlap < size:
         raise TilingError(
-            f"The overlap must be 0 to {size - 1} px for windows of {size} px, got {overlap} px.",
-            "Lower the overlap or increase the window.",
+            tr(
+                "The overlap must be 0 to {most} px for windows of {window} px, got {overlap} px.",
+                most=size - 1,
+                window=size,
+                overlap=overlap,
+            ),
+            tr("Lower the overlap or increase the window."),
         )
     last = max(length - size, 0)
     steps = -(-last // (size - overlap))
@@ -106,8 +118,13 @@ def fitting_side(length: int, preferred: int, overlap: int, multiple: int) -> in
         return most  # a single window, clipped to the axis
     if not 0 <= overlap < least:
         raise TilingError(
-            f"The overlap must be 0 to {least - 1} px for windows of {least} px, got {overlap} px.",
-            "Lower the overlap or increase the window.",
+            tr(
+                "The overlap must be 0 to {most} px for windows of {window} px, got {overlap} px.",
+                most=least - 1,
+                window=least,
+                overlap=overlap,
+            ),
+            tr("Lower the overlap or increase the window."),
         )
     sides = range(least, most + 1, multiple)
     return min(sides, key=lambda side: (len(window_starts(length, side, overlap)) * side, abs(side - preferred)))
@@ -138,7 +155,14 @@ class TileGrid:
         if min(self.height, self.width, *self._size) < 1:
             height, width = self._size
             raise TilingError(
-                f"Raster and window must be at least 1×1 px, got {self.height}×{self.width} px and {height}×{width} px."
+                tr(
+                    "Raster and window must be at least 1×1 px, got {height}×{width} px and "
+                    "{other_height}×{other_width} px.",
+                    height=self.height,
+                    width=self.width,
+                    other_height=height,
+                    other_width=width,
+                )
             )
         for side in self._size:
             window_starts(side, side, self.overlap)  # checks the overlap

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dubai_landcover_plugin.core.html.numbers import decimals, hectares, percent, thousands
-from dubai_landcover_plugin.protocol.translation import direction, language, tr
+from dubai_landcover_plugin.protocol.translation import direction, isolated, language, tr
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -52,7 +52,12 @@ def environment(folder: Path | None = None) -> Environment:
     made.install_gettext_callables(tr, _plural, newstyle=True)  # type: ignore[attr-defined] # of the extension
     made.globals.update(language=language, direction=direction)
     made.filters.update(
-        thousands=thousands, decimals=decimals, percent=percent, hectares=hectares, indented_json=_indented_json
+        thousands=thousands,
+        isolated=isolated,
+        decimals=decimals,
+        percent=percent,
+        hectares=hectares,
+        indented_json=_indented_json,
     )
     return made
 

@@ -17,6 +17,7 @@ from dubai_landcover_plugin.core.grid.placement import feature_transform, to_pix
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 Edges = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -184,15 +185,13 @@ def areas_of(layer: VectorLayer, widths: Sequence[float], grid: Grid) -> list[Ar
     return found
 
 
-def read_areas(
-    source: str, grid: Grid, name: str = "polygons", refuse_invalid: bool = False
-) -> tuple[Areas, list[str]]:
+def read_areas(source: str, grid: Grid, name: str = "", refuse_invalid: bool = False) -> tuple[Areas, list[str]]:
     """Return the polygons of a layer as areas of a raster, and warnings.
 
     Args:
         source: The layer, see :func:`.read_vector`; in any CRS.
         grid: Grid of the raster.
-        name: Name of the features, for messages.
+        name: Name of the features, for messages; polygons if empty.
         refuse_invalid: Whether polygons that cross themselves are an error; otherwise the even-odd rule fills them.
 
     Raises:
@@ -200,15 +199,16 @@ def read_areas(
         RequestError: if it has no polygons, or an invalid one that is refused.
         GeoreferenceError: if none is on the raster.
     """
+    name = name or tr("polygons")
     layer = read_vector(source)
     surfaces = np.isin(shapely.get_type_id(layer.geometries), _SURFACES)
     if not surfaces.any():
-        raise RequestError(f"{source} has no polygons.", "Choose a layer of polygons.")
+        raise RequestError(tr("{source} has no polygons.", source=source), tr("Choose a layer of polygons."))
     if refuse_invalid:
         _refuse_invalid(layer, surfaces, source)
     warnings = crs_warnings(layer, grid, name)
     if not surfaces.all():
-        warnings.append(f"{(~surfaces).sum():,} features are not polygons and were left out.")
+        warnings.append(tr("{count:,} features are not polygons and were left out.", count=(~surfaces).sum()))
     kept = VectorLayer(layer.geometries[surfaces], {}, layer.crs)
     areas = [area for area in areas_of(kept, [0.0] * len(kept.geometries), grid) if area is not None]
     touches_raster(areas, grid, name)
@@ -225,9 +225,15 @@ def _refuse_invalid(layer: VectorLayer, surfaces: Mask, source: str) -> None:
     if len(wrong):
         first = int(wrong[0])
         raise RequestError(
-            f"{source}: {len(wrong):,} of {surfaces.sum():,} polygons are not valid; feature {first + 1}: "
-            f"{shapely.is_valid_reason(layer.geometries[first])}.",
-            "Repair the layer with Fix Geometries in QGIS.",
+            tr(
+                "{source}: {count:,} of {total:,} polygons are not valid; feature {first}: {reason}.",
+                source=source,
+                count=len(wrong),
+                total=surfaces.sum(),
+                first=first + 1,
+                reason=shapely.is_valid_reason(layer.geometries[first]),
+            ),
+            tr("Repair the layer with Fix Geometries in QGIS."),
         )
 
 
@@ -240,9 +246,9 @@ def crs_warnings(layer: VectorLayer, grid: Grid, name: str) -> list[str]:
         name: Name of the features, for messages, such as ``corrections``.
     """
     if layer.crs is None and grid.crs is not None:
-        return [f"The {name} have no CRS: the CRS of the raster was assumed."]
+        return [tr("The {name} have no CRS: the CRS of the raster was assumed.", name=name)]
     if layer.crs is not None and grid.crs is None:
-        return [f"The raster has no CRS: the coordinates of the {name} were used unchanged."]
+        return [tr("The raster has no CRS: the coordinates of the {name} were used unchanged.", name=name)]
     return []
 
 
@@ -262,8 +268,18 @@ def touches_raster(areas: Sequence[Area], grid: Grid, name: str) -> list[bool]:
     if not any(inside):
         left, top, right, bottom = np.array([one.bounds for one in areas]).T
         raise GeoreferenceError(
-            f"None of the {len(areas):,} {name} is on the raster: they cover columns {left.min():.0f} to "
-            f"{right.max():.0f} and rows {top.min():.0f} to {bottom.max():.0f} of {grid.width}×{grid.height} px.",
-            f"Choose {name} that were drawn on this raster, and check the CRS of both.",
+            tr(
+                "None of the {count:,} {name} is on the raster: they cover columns {left:.0f} to {right:.0f} and "
+                "rows {top:.0f} to {bottom:.0f} of {width}×{height} px.",
+                count=len(areas),
+                name=name,
+                left=left.min(),
+                right=right.max(),
+                top=top.min(),
+                bottom=bottom.max(),
+                width=grid.width,
+                height=grid.height,
+            ),
+            tr("Choose {name} that were drawn on this raster, and check the CRS of both.", name=name),
         )
     return inside

@@ -27,6 +27,7 @@ from dubai_landcover_plugin.core.io.band_words import (
 )
 from dubai_landcover_plugin.protocol.errors import BandError
 from dubai_landcover_plugin.protocol.model_metadata import is_unnamed_band
+from dubai_landcover_plugin.protocol.translation import tr
 
 _TAGS = ("eo:common_name", "common_name", "name", "band_name", "bandname", "long_name", "description")
 _COMMON = _TAGS[:2]
@@ -91,19 +92,33 @@ def chosen_bands(
     """
     if len(chosen) != len(wanted):
         raise BandError(
-            f"The model reads {len(wanted)} bands ({', '.join(wanted)}), got {len(chosen)}: {list(chosen)}.",
-            "Give one band number for each, in that order.",
+            tr(
+                "The model reads {count} bands ({names}), got {given}: {chosen}.",
+                count=len(wanted),
+                names=", ".join(wanted),
+                given=len(chosen),
+                chosen=list(chosen),
+            ),
+            tr("Give one band number for each, in that order."),
         )
     if max(chosen) > dataset.count:
-        raise BandError(f"Band {max(chosen)} was asked for. {band_list(dataset)}", "Choose among those.")
+        raise BandError(
+            tr("Band {chosen} was asked for. {bands}", chosen=max(chosen), bands=band_list(dataset)),
+            tr("Choose among those."),
+        )
     differing = [
-        f"band {band} is read as {name}, the raster calls it {own}"
+        tr("band {band} is read as {name}, the raster calls it {own}", band=band, name=name, own=own)
         for name, band, own in zip(wanted, chosen, band_names(dataset, chosen))
         if own != common_name(name) and not is_unnamed_band(own) and not is_unnamed_band(name)
     ]
-    other = f"; training read {_listed(trained)}" if trained and chosen != trained else ""
-    note = f"Bands {_listed(chosen)} are read as {', '.join(wanted)}, as chosen{other}."
-    warning = f"The chosen bands contradict the raster: {'; '.join(differing)}."
+    other = tr("; training read {listed}", listed=_listed(trained)) if trained and chosen != trained else ""
+    note = tr(
+        "Bands {listed} are read as {names}, as chosen{other}.",
+        listed=_listed(chosen),
+        names=", ".join(wanted),
+        other=other,
+    )
+    warning = tr("The chosen bands contradict the raster: {names}.", names="; ".join(differing))
     return Bands(chosen, (note,), (warning,) if differing else ())
 
 
@@ -127,23 +142,29 @@ def find_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], trained
     interpreted = _interpreted_bands(dataset)
     found = _Found()
     by_name = {name: named.get(common[name], named.get(name)) for name in wanted}
-    found.add({name: band for name, band in by_name.items() if band is not None}, "names of the bands")
+    found.add({name: band for name, band in by_name.items() if band is not None}, tr("names of the bands"))
     differing = [name for name, band in found.bands.items() if interpreted.get(common[name], band) != band]
     if differing:
         found.warnings.append(
-            f"Names and colour interpretation of the bands differ for {', '.join(differing)}: the names count. Choose "
-            "the bands yourself if they are wrong."
+            tr(
+                "Names and colour interpretation of the bands differ for {names}: the names count. Choose the "
+                "bands yourself if they are wrong.",
+                names=", ".join(differing),
+            )
         )
     if numbered:
         found.warnings.append(
-            f"Bands named {', '.join(numbered)} are read as in Sentinel-2 and Landsat 8: B4 is red, B3 green, B2 blue. "
-            "Choose the bands yourself for other sensors."
+            tr(
+                "Bands named {names} are read as in Sentinel-2 and Landsat 8: B4 is red, B3 green, B2 blue. "
+                "Choose the bands yourself for other sensors.",
+                names=", ".join(numbered),
+            )
         )
     if not set(wanted) <= set(found.bands):
         other = set(named.values())
         by_colour = {name: interpreted[common[name]] for name in wanted if common[name] in interpreted}
         by_colour = {name: band for name, band in by_colour.items() if band not in other}
-        found.add(by_colour, "colour interpretation")
+        found.add(by_colour, tr("colour interpretation"))
     if not trained and all(map(is_unnamed_band, wanted)):
         trained = tuple(int(name.split()[1]) for name in wanted)  # the names are the numbers
     if trained:
@@ -151,7 +172,12 @@ def find_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], trained
     else:
         _add_by_position(dataset, wanted, set(named.values()), found)
     numbers = tuple(found.bands[name] for name in wanted)
-    note = f"Bands {_listed(numbers)} are read as {', '.join(wanted)}, by {' and '.join(found.ways)}."
+    note = tr(
+        "Bands {listed} are read as {names}, by {ways}.",
+        listed=_listed(numbers),
+        names=", ".join(wanted),
+        ways=tr(" and ").join(found.ways),
+    )
     return Bands(numbers, (note,), tuple(found.warnings))
 
 
@@ -170,22 +196,35 @@ def _add_by_number(
         (own,) = band_names(dataset, (band,)) if band <= dataset.count else ("",)
         # a band without a name in the training rasters may have any name here, but only one that is not read already
         if not own or band in found.bands.values() or not (is_unnamed_band(own) or is_unnamed_band(name)):
-            meant = f"band {band}" if is_unnamed_band(name) else f"{name} (band {band} of the training rasters)"
+            meant = (
+                tr("band {band}", band=band)
+                if is_unnamed_band(name)
+                else tr("{name} (band {band} of the training rasters)", name=name, band=band)
+            )
             raise BandError(
-                f"The model reads {meant}. {band_list(dataset)}",
+                tr("The model reads {meant}. {bands}", meant=meant, bands=band_list(dataset)),
                 bands_remedy(wanted),
             )
     found.bands.update(left)
-    found.ways.append("their numbers in the training rasters")
+    found.ways.append(tr("their numbers in the training rasters"))
     numbers = tuple(left.values())
     names = zip(numbers, band_names(dataset, numbers))
     listed = ", ".join(f"{band}{'' if is_unnamed_band(name) else f' ({name})'}" for band, name in names)
     found.warnings.append(
-        f"The training rasters do not name bands {_listed(numbers)}: bands {listed} of this raster are read. Choose "
-        "the bands yourself if their order differs."
+        tr(
+            "The training rasters do not name bands {listed}: bands {other_listed} of this raster are read. "
+            "Choose the bands yourself if their order differs.",
+            listed=_listed(numbers),
+            other_listed=listed,
+        )
         if all(map(is_unnamed_band, left))
-        else f"The raster does not say which of its {dataset.count} bands are {', '.join(left)}: bands {listed} are "
-        "read, by their numbers in the training rasters. Choose the bands yourself if their order differs."
+        else tr(
+            "The raster does not say which of its {count} bands are {missing}: bands {listed} are read, by "
+            "their numbers in the training rasters. Choose the bands yourself if their order differs.",
+            count=dataset.count,
+            missing=", ".join(left),
+            listed=listed,
+        )
     )
 
 
@@ -211,7 +250,7 @@ def band_names(dataset: rasterio.DatasetReader, numbers: tuple[int, ...]) -> tup
 
 def bands_remedy(wanted: tuple[str, ...]) -> str:
     """Return what to do if a raster lacks bands that a model reads."""
-    return f"Use a raster with these bands: {', '.join(wanted)}; or {_REMEDY}."
+    return tr("Use a raster with these bands: {names}; or {remedy}.", names=", ".join(wanted), remedy=tr(_REMEDY))
 
 
 def _interpreted_bands(dataset: rasterio.DatasetReader) -> dict[str, int]:
@@ -243,24 +282,44 @@ def _add_by_position(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], n
         return
     if not set(map(common_name, wanted)) <= set(_COLOURS):
         raise BandError(
-            f"The model reads {len(wanted)} bands ({', '.join(wanted)}), but the raster does not say which band is "
-            f"{', '.join(left)}. {band_list(dataset)}",
-            f"Name the bands in the file, or {_REMEDY}. One band may be chosen several times.",
+            tr(
+                "The model reads {count} bands ({names}), but the raster does not say which band is {missing}. {bands}",
+                count=len(wanted),
+                names=", ".join(wanted),
+                missing=", ".join(left),
+                bands=band_list(dataset),
+            ),
+            tr("Name the bands in the file, or {remedy}. One band may be chosen several times.", remedy=tr(_REMEDY)),
         )
     other = named | set(found.bands.values()) | _with_other_names(dataset)
     free = [band for band, colour in enumerate(dataset.colorinterp, 1) if colour not in _NOT_RGB and band not in other]
     if len(free) < len(left):
         raise BandError(
-            f"The model reads {len(wanted)} bands ({', '.join(wanted)}). {band_list(dataset)}",
-            f"Use a raster with these bands, or {_REMEDY} (one band may be given several times).",
+            tr(
+                "The model reads {count} bands ({names}). {bands}",
+                count=len(wanted),
+                names=", ".join(wanted),
+                bands=band_list(dataset),
+            ),
+            tr("Use a raster with these bands, or {remedy} (one band may be given several times).", remedy=tr(_REMEDY)),
         )
     found.bands.update(zip(left, free))
-    found.ways.append("position")
+    found.ways.append(tr("position"))
     found.warnings.append(
-        f"The raster does not say which of its {dataset.count} bands are {', '.join(left)}: "
-        f"bands {_listed(free[: len(left)])} were taken in that order."
+        tr(
+            "The raster does not say which of its {count} bands are {missing}: bands {listed} were taken in "
+            "that order.",
+            count=dataset.count,
+            missing=", ".join(left),
+            listed=_listed(free[: len(left)]),
+        )
         if len(left) > 1
-        else f"The raster does not say which of its {dataset.count} bands is {left[0]}: band {free[0]} was taken."
+        else tr(
+            "The raster does not say which of its {count} bands is {missing}: band {band} was taken.",
+            count=dataset.count,
+            missing=left[0],
+            band=free[0],
+        )
     )
 
 
@@ -270,7 +329,12 @@ def band_list(dataset: rasterio.DatasetReader) -> str:
         f"{band} ({', '.join(filter(None, (dataset.descriptions[band - 1], colour.name, kind)))})"
         for band, (colour, kind) in enumerate(zip(dataset.colorinterp, dataset.dtypes), 1)
     ]
-    return f"{Path(dataset.name).name} has {dataset.count} band(s): {', '.join(parts[:20])}."
+    return tr(
+        "{name} has {count} band(s): {names}.",
+        name=Path(dataset.name).name,
+        count=dataset.count,
+        names=", ".join(parts[:20]),
+    )
 
 
 def _named_bands(dataset: rasterio.DatasetReader) -> tuple[dict[str, int], list[str]]:
@@ -325,7 +389,7 @@ def _nanometres(dataset: rasterio.DatasetReader, band: int, tags: Mapping[str, s
 
 
 def _label(dataset: rasterio.DatasetReader, band: int) -> str:
-    return dataset.descriptions[band - 1] or f"band {band}"
+    return dataset.descriptions[band - 1] or tr("band {band}", band=band)
 
 
 def _listed(numbers: tuple[int, ...] | list[int]) -> str:

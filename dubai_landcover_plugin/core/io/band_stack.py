@@ -17,6 +17,7 @@ from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.derived_bands import RECIPES
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _KIND = "float32"  # of bands that are resampled or derived
 _NAN = float("nan")
@@ -164,7 +165,8 @@ def stacked(dataset: Any, grid: Grid, second: str | None, checked: bool) -> Any:
         for path, crs in ((dataset.name, grid.crs), (second, other.crs)):
             if crs is None:
                 raise GeoreferenceError(
-                    f"{path} has no CRS, so the second raster cannot be placed on the first.", "Assign its CRS."
+                    tr("{path} has no CRS, so the second raster cannot be placed on the first.", path=path),
+                    tr("Assign its CRS."),
                 )
         try:
             warped = stack.enter_context(
@@ -183,12 +185,18 @@ def stacked(dataset: Any, grid: Grid, second: str | None, checked: bool) -> Any:
             probe = warped.read(1, out_shape=(min(grid.height, 64), min(grid.width, 64)))
         except (*GDAL_ERRORS, ValueError) as error:
             raise GeoreferenceError(
-                f"{second} cannot be resampled to the pixels of {dataset.name}: {cause(error)}.", "Check its CRS."
+                tr(
+                    "{second} cannot be resampled to the pixels of {path}: {error}.",
+                    second=second,
+                    path=dataset.name,
+                    error=cause(error),
+                ),
+                tr("Check its CRS."),
             ) from error
         if not np.isfinite(probe).any():
             raise GeoreferenceError(
-                f"{second} has no data on the ground of {dataset.name}.",
-                "Give one of the same place, or check its CRS.",
+                tr("{second} has no data on the ground of {path}.", second=second, path=dataset.name),
+                tr("Give one of the same place, or check its CRS."),
             )
         return BandStack(dataset, warped, stack.pop_all())
 

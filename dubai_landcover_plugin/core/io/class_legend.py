@@ -9,6 +9,7 @@ from xml.etree import ElementTree  # entities are refused before parsing  # nose
 
 from dubai_landcover_plugin.protocol.classes import DUBAI, NODATA_ID, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _UNLABELED = {"unlabeled", "unlabelled"}
 _GOLDEN = 0.618  # golden ratio: spreads hues evenly, for any number of them
@@ -96,11 +97,15 @@ def qml_legend(text: str) -> list[Named]:
 
 def _parse(text: str) -> ElementTree.Element:
     if "<!ENTITY" in text:  # entities can expand without bound
-        raise ClassSchemeError("The legend declares XML entities, which are refused.", "Remove them from the file.")
+        raise ClassSchemeError(
+            tr("The legend declares XML entities, which are refused."), tr("Remove them from the file.")
+        )
     try:
         return ElementTree.fromstring(text)  # noqa: S314  # nosec B314
     except (ElementTree.ParseError, ValueError) as error:
-        raise ClassSchemeError(f"The legend is not valid XML: {error}.", "Correct the file.") from error
+        raise ClassSchemeError(
+            tr("The legend is not valid XML: {error}.", error=error), tr("Correct the file.")
+        ) from error
 
 
 def _table_rows(table: ElementTree.Element) -> list[Named]:

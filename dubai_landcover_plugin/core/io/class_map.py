@@ -23,6 +23,7 @@ from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _REMEDY = "Choose a classified raster: one made by Segment Land Cover, or a mosaic or an edited copy of such rasters."
 
@@ -106,14 +107,20 @@ class ClassDecoder:
 
     def _refuse(self, found: npt.NDArray[Any]) -> None:
         listed = ", ".join(f"{value:.10g}" for value in found[:_NAMED_IN_ERRORS].tolist())
-        more = f" and {len(found) - _NAMED_IN_ERRORS} more" if len(found) > _NAMED_IN_ERRORS else ""
+        more = tr(" and {count} more", count=len(found) - _NAMED_IN_ERRORS) if len(found) > _NAMED_IN_ERRORS else ""
         known = ", ".join(f"{entry.id} {entry.name}" for entry in self._scheme.entries)
-        choose = "Choose the raster's own classes with the class scheme (--scheme)"
+        choose = tr("Choose the raster's own classes with the class scheme (--scheme)")
         if self._given:
-            choose = f"Add them to the class scheme {self._given}, choose another one"
+            choose = tr("Add them to the class scheme {given}, choose another one", given=self._given)
         raise ClassSchemeError(
-            f"{self._path} contains values that are not classes: {listed}{more}. Its classes are {known}.",
-            f"{choose}, or set the values as no data.",
+            tr(
+                "{path} contains values that are not classes: {listed}{more}. Its classes are {known}.",
+                path=self._path,
+                listed=listed,
+                more=more,
+                known=known,
+            ),
+            tr("{choose}, or set the values as no data.", choose=choose),
         )
 
 
@@ -228,7 +235,9 @@ class ClassifiedSource:
             values = self._dataset.read(1, **how)
             mask = self._dataset.read_masks(1, **how) > 0 if self.decoder.needs_mask else None
         except GDAL_ERRORS as error:
-            raise RasterReadError(f"{self.path} cannot be read: {cause(error)}.", _REMEDY) from error
+            raise RasterReadError(
+                tr("{path} cannot be read: {error}.", path=self.path, error=cause(error)), tr(_REMEDY)
+            ) from error
         return values, mask
 
     def strips(self, rows: int) -> Iterator[tuple[int, Ids]]:
@@ -250,15 +259,23 @@ def check_one_band(path: str, dataset: rasterio.DatasetReader) -> None:
     """
     bands = [kind for kind in dataset.colorinterp if kind != ColorInterp.alpha]
     if not dataset.count:
-        raise RasterOpenError(f"{path} is not a classified raster: it has no band.", _REMEDY)
+        raise RasterOpenError(tr("{path} is not a classified raster: it has no band.", path=path), tr(_REMEDY))
     if len(bands) != 1 or dataset.colorinterp[0] == ColorInterp.alpha:
-        several = " To make a mosaic with Build Virtual Raster, do not place each file into a separate band."
+        several = tr(" To make a mosaic with Build Virtual Raster, do not place each file into a separate band.")
         raise RasterOpenError(
-            f"{path} is not a classified raster: it has {dataset.count} bands of {dataset.dtypes[0]}, not one.",
-            _REMEDY + (several if dataset.driver == "VRT" else ""),
+            tr(
+                "{path} is not a classified raster: it has {count} bands of {dtype}, not one.",
+                path=path,
+                count=dataset.count,
+                dtype=dataset.dtypes[0],
+            ),
+            tr(_REMEDY) + (several if dataset.driver == "VRT" else ""),
         )
     if np.dtype(dataset.dtypes[0]).kind not in "iuf":
-        raise RasterOpenError(f"{path} is not a classified raster: its pixels are {dataset.dtypes[0]}.", _REMEDY)
+        raise RasterOpenError(
+            tr("{path} is not a classified raster: its pixels are {dtype}.", path=path, dtype=dataset.dtypes[0]),
+            tr(_REMEDY),
+        )
 
 
 def _choose(path: str, dataset: rasterio.DatasetReader, given: str | None) -> tuple[ClassScheme, str]:
@@ -267,8 +284,10 @@ def _choose(path: str, dataset: rasterio.DatasetReader, given: str | None) -> tu
     try:
         return choose_scheme(dataset)
     except ClassSchemeError as error:
-        remedy = error.remedy or "Choose its classes with the class scheme (--scheme)."
-        raise RasterOpenError(f"{path} is not a classified raster: {error.message}", remedy) from error
+        remedy = error.remedy or tr("Choose its classes with the class scheme (--scheme).")
+        raise RasterOpenError(
+            tr("{path} is not a classified raster: {error}", path=path, error=error.message), remedy
+        ) from error
 
 
 def _usable_nodata(nodata: float | None, dtype: np.dtype[Any]) -> float | None:

@@ -21,6 +21,7 @@ from dubai_landcover_plugin.protocol.errors import BundleError, ClassSchemeError
 from dubai_landcover_plugin.protocol.model_folders import find_model, installed_models
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
+from dubai_landcover_plugin.protocol.translation import tr
 
 _REMEDY = (
     "Give a model, a raster or a file with classes: a table (CSV or JSON with id, name and colour, which may be left "
@@ -54,13 +55,16 @@ def read_scheme(name_or_path: str) -> ClassScheme:
         with open_raster(name_or_path) as dataset:
             found = scheme_of(dataset)
     except ClassSchemeError as error:
-        text = f"{name_or_path} cannot be used as class scheme: {error.message}"
-        raise ClassSchemeError(text, error.remedy or _REMEDY) from error
+        text = tr("{name} cannot be used as class scheme: {error}", name=name_or_path, error=error.message)
+        raise ClassSchemeError(text, error.remedy or tr(_REMEDY)) from error
     except (BundleError, RasterOpenError, OSError, UnicodeDecodeError) as error:
         text = error.message if isinstance(error, LandCoverError) else f"{error}."
-        raise ClassSchemeError(f"{name_or_path} cannot be read as class scheme: {text}", _REMEDY) from error
+        raise ClassSchemeError(
+            tr("{name} cannot be read as class scheme: {text}", name=name_or_path, text=text),
+            tr(_REMEDY),
+        ) from error
     if found is None:
-        raise ClassSchemeError(f"The raster {name_or_path} does not name its classes.", _REMEDY)
+        raise ClassSchemeError(tr("The raster {name} does not name its classes.", name=name_or_path), tr(_REMEDY))
     return found
 
 
@@ -85,9 +89,16 @@ def choose_scheme(dataset: rasterio.DatasetReader, given: str | None = None) -> 
     assumed = next((scheme for scheme in known if _has_colours(scheme, colours)), None)
     if assumed is not None:
         listed = ", ".join(f"{entry.id} {entry.name}" for entry in assumed.entries)
-        return assumed, f"{name} does not name its classes; assumed: {listed}. {_CHOOSE}"
+        return assumed, tr(
+            "{name} does not name its classes; assumed: {listed}. {choose}",
+            name=name,
+            listed=listed,
+            choose=tr(_CHOOSE),
+        )
     scheme = legend_scheme(Named(value, f"Class {value}", colour) for value, colour in colours.items())
-    return scheme, f"{name} does not name its classes; they are named by their values. {_CHOOSE}"
+    return scheme, tr(
+        "{name} does not name its classes; they are named by their values. {choose}", name=name, choose=tr(_CHOOSE)
+    )
 
 
 def scheme_of(dataset: rasterio.DatasetReader, nested: int = 0) -> ClassScheme | None:
@@ -153,9 +164,14 @@ def _scheme_of_parts(dataset: rasterio.DatasetReader, nested: int) -> ClassSchem
             continue
         if first is not None and _names(found) != _names(first[1]):
             raise ClassSchemeError(
-                f"Its rasters have different classes: {Path(first[0]).name} has {_names(first[1])}, "
-                f"{Path(path).name} has {_names(found)}.",
-                _CHOOSE,
+                tr(
+                    "Its rasters have different classes: {name} has {names}, {other_name} has {other_names}.",
+                    name=Path(first[0]).name,
+                    names=_names(first[1]),
+                    other_name=Path(path).name,
+                    other_names=_names(found),
+                ),
+                tr(_CHOOSE),
             )
         first = first or (path, found)
     return None if first is None else first[1]

@@ -11,6 +11,7 @@ from typing import Any
 from dubai_landcover_plugin.core.io.class_legend import generated_colour
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _SPELLINGS = {"color": "colour", "ignored": "unlabeled", "unlabelled": "unlabeled"}
 _FIELDS = {"id", "name"}
@@ -37,24 +38,34 @@ def read_class_table(path: Path) -> ClassScheme:
         text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise ClassSchemeError(
-            f"The class table {path} cannot be read: {error.strerror}.", "Check the path and the file."
+            tr("The class table {path} cannot be read: {error}.", path=path, error=error.strerror),
+            tr("Check the path and the file."),
         ) from error
     except UnicodeDecodeError as error:
-        raise ClassSchemeError(f"The class table {path} cannot be read: {error}.", "Save it as UTF-8 text.") from error
+        raise ClassSchemeError(
+            tr("The class table {path} cannot be read: {error}.", path=path, error=error), tr("Save it as UTF-8 text.")
+        ) from error
     rows = _json_rows(text, path) if path.suffix.lower() == ".json" else _csv_rows(text)
     rows = [_spelled(row, number, path) for number, row in enumerate(rows, 1)]
     marked = [row for row in rows if _is_unlabeled(row)]
     if len(marked) > 1:
-        raise ClassSchemeError(f"{path} marks {len(marked)} classes as unlabeled.", "Mark at most one.")
+        raise ClassSchemeError(
+            tr("{path} marks {count} classes as unlabeled.", path=path, count=len(marked)), tr("Mark at most one.")
+        )
     coloured = _with_colours([row for row in rows if not _is_unlabeled(row)])
     numbers = [number for number, row in enumerate(rows, 1) if not _is_unlabeled(row)]
     classes = [_class(row, number, path) for number, row in zip(numbers, coloured)]
     if not classes:
-        raise ClassSchemeError(f"{path} does not list any class.", _REMEDY)
+        raise ClassSchemeError(tr("{path} does not list any class.", path=path), tr(_REMEDY))
     if not marked and len(classes) > _MOST_CLASSES:
         raise ClassSchemeError(
-            f"{path} lists {len(classes)} classes without one for unlabeled pixels; the limit is {_MOST_CLASSES}.",
-            "Merge some classes.",
+            tr(
+                "{path} lists {count} classes without one for unlabeled pixels; the limit is {limit}.",
+                path=path,
+                count=len(classes),
+                limit=_MOST_CLASSES,
+            ),
+            tr("Merge some classes."),
         )
     # the highest free id, which masks rarely contain by mistake; its pixels are ignored silently
     free = max(set(range(255)) - {entry.id for entry in classes})
@@ -79,22 +90,37 @@ def _json_rows(text: str, path: Path) -> list[Any]:
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ClassSchemeError(f"The class table {path} is not valid JSON: {error}.", "Correct the file.") from error
+        raise ClassSchemeError(
+            tr("The class table {path} is not valid JSON: {error}.", path=path, error=error), tr("Correct the file.")
+        ) from error
     if isinstance(value, dict) and isinstance(value.get("classes"), list):  # format of ClassScheme.to_json()
         unlabeled = value.get("unlabeled")
         return [*value["classes"], *([{**unlabeled, "unlabeled": True}] if isinstance(unlabeled, dict) else [])]
     if not isinstance(value, list):
-        raise ClassSchemeError(f"The class table {path} is not a list of classes.", 'Write [{"id": 1, "name": …}, …].')
+        raise ClassSchemeError(
+            tr("The class table {path} is not a list of classes.", path=path), tr('Write [{"id": 1, "name": …}, …].')
+        )
     return value
 
 
 def _spelled(row: Any, number: int, path: Path) -> dict[str, Any]:
     """Return a row with normalized field names; further fields are kept and not used."""
     if not isinstance(row, dict):
-        raise ClassSchemeError(f"{path}, class {number} is not a table of fields: {row!r:.80}.", _REMEDY)
+        raise ClassSchemeError(
+            tr("{path}, class {number} is not a table of fields: {row!r:.80}.", path=path, number=number, row=row),
+            tr(_REMEDY),
+        )
     named = {_SPELLINGS.get(key, key): value for key, value in ((_key(key), value) for key, value in row.items())}
     if not set(named) >= _FIELDS:
-        raise ClassSchemeError(f"{path}, class {number} has the fields {', '.join(map(str, row))}.", _REMEDY)
+        raise ClassSchemeError(
+            tr(
+                "{path}, class {number} has the fields {names}.",
+                path=path,
+                number=number,
+                names=", ".join(map(str, row)),
+            ),
+            tr(_REMEDY),
+        )
     return named
 
 
@@ -139,9 +165,18 @@ def _class(row: dict[str, Any], number: int, path: Path) -> LandCoverClass:
         colour = str(row["colour"]).strip().upper()
         return LandCoverClass(_whole(row["id"]), str(row["name"] or "").strip(), colour)
     except ClassSchemeError as error:
-        raise ClassSchemeError(f"{path}, class {number}: {error.message}", _REMEDY) from error
+        raise ClassSchemeError(
+            tr("{path}, class {number}: {error}", path=path, number=number, error=error.message), tr(_REMEDY)
+        ) from error
     except ValueError as error:
-        raise ClassSchemeError(f"{path}, class {number}: the id must be a whole number, got {row['id']!r}.") from error
+        raise ClassSchemeError(
+            tr(
+                "{path}, class {number}: the id must be a whole number, got {id!r}.",
+                path=path,
+                number=number,
+                id=row["id"],
+            )
+        ) from error
 
 
 def _whole(value: Any) -> int:
@@ -156,9 +191,10 @@ def _scheme(classes: list[LandCoverClass], unlabeled: LandCoverClass, path: Path
     colours = [entry.colour for entry in classes]
     if len(set(colours)) != len(colours):
         raise ClassSchemeError(
-            f"{path} gives several classes the same colour: {', '.join(colours)}.", "Choose distinct colours."
+            tr("{path} gives several classes the same colour: {names}.", path=path, names=", ".join(colours)),
+            tr("Choose distinct colours."),
         )
     try:
         return ClassScheme(tuple(classes), unlabeled)
     except ClassSchemeError as error:
-        raise ClassSchemeError(f"{path}: {error.message}", _REMEDY) from error
+        raise ClassSchemeError(f"{path}: {error.message}", tr(_REMEDY)) from error

@@ -17,6 +17,7 @@ from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.grid_reader import GridReader
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
+from dubai_landcover_plugin.protocol.translation import tr
 
 CERTAIN = 100  # percent
 UNKNOWN = 101  # in uint8 arrays: the confidence is not known
@@ -129,7 +130,9 @@ class ConfidenceSource:
         try:
             values: Values = self._dataset.read(1, **how)
         except GDAL_ERRORS as error:
-            raise RasterReadError(f"{self.path} cannot be read: {cause(error)}.", _REMEDY) from error
+            raise RasterReadError(
+                tr("{path} cannot be read: {error}.", path=self.path, error=cause(error)), tr(_REMEDY)
+            ) from error
         return values
 
     def _known(self, values: Values) -> npt.NDArray[np.bool_]:
@@ -139,16 +142,24 @@ class ConfidenceSource:
     def _check(self, grid: Grid) -> None:
         dataset = self._dataset
         if dataset.count != 1 or np.dtype(dataset.dtypes[0]).kind not in "uif" or "CLASS_1" in dataset.tags():
-            raise RasterOpenError(f"{self.path} is not a confidence raster.", _REMEDY)
+            raise RasterOpenError(tr("{path} is not a confidence raster.", path=self.path), tr(_REMEDY))
         if (dataset.height, dataset.width) != (grid.height, grid.width):
             raise RasterOpenError(
-                f"{self.path} has {dataset.width} × {dataset.height} px, the classified raster "
-                f"{grid.width} × {grid.height} px.",
-                _REMEDY,
+                tr(
+                    "{path} has {width} × {height} px, the classified raster {other_width} × {other_height} px.",
+                    path=self.path,
+                    width=dataset.width,
+                    height=dataset.height,
+                    other_width=grid.width,
+                    other_height=grid.height,
+                ),
+                tr(_REMEDY),
             )
         # Opposite corners of the confidence raster in pixels of the classified one.
         corner = ~grid.transform @ (dataset.transform @ (grid.width, grid.height))
         origin = ~grid.transform @ (dataset.transform.c, dataset.transform.f)
         offset = max(abs(origin[0]), abs(origin[1]), abs(corner[0] - grid.width), abs(corner[1] - grid.height))
         if offset > _LARGEST_OFFSET:
-            raise RasterOpenError(f"{self.path} has other pixels than the classified raster.", _REMEDY)
+            raise RasterOpenError(
+                tr("{path} has other pixels than the classified raster.", path=self.path), tr(_REMEDY)
+            )

@@ -25,6 +25,7 @@ from dubai_landcover_plugin.protocol.partial_files import (
     sweep_partials,
 )
 from dubai_landcover_plugin.protocol.placement import place
+from dubai_landcover_plugin.protocol.translation import tr
 
 DISK_REMEDY = "Free some space or choose another folder; a file that existed at the output path is unchanged."
 _LONGEST_NAME = 150  # bytes; file systems take 255, and temporary files have longer names
@@ -53,7 +54,9 @@ def partial_folder(path: str | Path) -> Path:
     try:
         return make_partial(path)
     except OSError as error:
-        raise OutputError(f"{path} could not be written: {error.strerror}.", DISK_REMEDY) from error
+        raise OutputError(
+            tr("{path} could not be written: {error}.", path=path, error=error.strerror), tr(DISK_REMEDY)
+        ) from error
 
 
 def check_name(path: Path) -> None:
@@ -64,7 +67,8 @@ def check_name(path: Path) -> None:
     """
     if len(path.name.encode("utf-8", "surrogateescape")) > _LONGEST_NAME:
         raise OutputError(
-            f"The file name {path.name[:40]}… has more than {_LONGEST_NAME} bytes.", "Choose a shorter one."
+            tr("The file name {name}… has more than {limit} bytes.", name=path.name[:40], limit=_LONGEST_NAME),
+            tr("Choose a shorter one."),
         )
 
 
@@ -79,7 +83,9 @@ def link_target(path: str | Path) -> Path:
         return path
     target = Path(os.path.realpath(path))
     if target.is_symlink():
-        raise OutputError(f"{path} is a symbolic link that leads back to itself.", "Choose another output path.")
+        raise OutputError(
+            tr("{path} is a symbolic link that leads back to itself.", path=path), tr("Choose another output path.")
+        )
     return target
 
 
@@ -109,12 +115,14 @@ def place_files(
         place(folder, [path.name, *sides], stale, overwrite)
     except FileExistsError as error:
         raise OutputError(
-            f"{error.filename2 or path} exists.", "Choose another output path, or allow overwriting."
+            tr("{path} exists.", path=error.filename2 or path), tr("Choose another output path, or allow overwriting.")
         ) from error
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(f"{path} could not be put into place: {error.strerror}.", _remedy(error)) from error
+        raise OutputError(
+            tr("{path} could not be put into place: {error}.", path=path, error=error.strerror), _remedy(error)
+        ) from error
 
 
 def _remedy(error: OSError) -> str:
@@ -122,8 +130,8 @@ def _remedy(error: OSError) -> str:
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return DISK_REMEDY
     if error.errno in (errno.EACCES, errno.EPERM, errno.EBUSY):
-        return "Close programs that hold the file open, and check the permissions of the folder."
-    return "Check the disk or network drive, or choose another folder."
+        return tr("Close programs that hold the file open, and check the permissions of the folder.")
+    return tr("Check the disk or network drive, or choose another folder.")
 
 
 @contextmanager
@@ -191,7 +199,9 @@ def write_bytes(path: str | Path, content: bytes, make_folders: bool = False, ov
     except OutputError:
         raise
     except OSError as error:
-        raise OutputError(f"{path} could not be written: {error.strerror}.", DISK_REMEDY) from error
+        raise OutputError(
+            tr("{path} could not be written: {error}.", path=path, error=error.strerror), tr(DISK_REMEDY)
+        ) from error
 
 
 def write_text(path: str | Path, text: str, make_folders: bool = False, overwrite: bool = True) -> None:
@@ -214,7 +224,10 @@ def make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"The folder {folder} cannot be made: {error.strerror}.", "Choose another folder.") from error
+        raise OutputError(
+            tr("The folder {folder} cannot be made: {error}.", folder=folder, error=error.strerror),
+            tr("Choose another folder."),
+        ) from error
 
 
 def sweep(folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dubai_landcover_plugin.core.io.qml import is_generated, with_mark
+from dubai_landcover_plugin.protocol.translation import tr
 
 _HEADER = ("application_id", "user_version")
 _APPLICATION, _OLDEST = 0x47504B47, 10_200  # "GPKG", version 1.2; OGC GeoPackage Encoding Standard, requirement 2
@@ -66,15 +67,17 @@ def missing_part(path: Path, layer: str, count: int, indexed: int | None = None)
     with closing(sqlite3.connect(path)) as package:
         application, version = (package.execute(f"PRAGMA {name}").fetchone()[0] for name in _HEADER)
         if (application, version >= _OLDEST) != (_APPLICATION, True):
-            return "another header than a GeoPackage"
+            return tr("another header than a GeoPackage")
         names = {name for (name,) in package.execute("SELECT name FROM sqlite_master")}
         in_index = f'SELECT count(*) FROM "{quoted}"'  # noqa: S608  # nosec B608
         if index not in names or package.execute(in_index).fetchone() != (expected,):
-            return "no complete spatial index"
+            return tr("no complete spatial index")
         if not triggers <= names:
-            return "no triggers of the feature count"
+            return tr("no triggers of the feature count")
         stored = "SELECT feature_count FROM gpkg_ogr_contents WHERE table_name = ?"
-        return "" if package.execute(stored, (layer,)).fetchone() == (count,) else "another feature count in its table"
+        return (
+            "" if package.execute(stored, (layer,)).fetchone() == (count,) else tr("another feature count in its table")
+        )
 
 
 def has_styles(path: Path) -> bool:

@@ -18,6 +18,7 @@ from rasterio.crs import CRS
 
 from dubai_landcover_plugin.core.io.verified_file import VerifiedFile
 from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 def load_pyarrow() -> Any:
@@ -30,8 +31,8 @@ def load_pyarrow() -> Any:
         return importlib.import_module("pyarrow")
     except ImportError as error:
         raise OutputError(
-            "GeoParquet and FlatGeobuf need the package pyarrow, which the engine does not have.",
-            "Add more formats in Set up the engine… (or pip install pyarrow), or choose another format.",
+            tr("GeoParquet and FlatGeobuf need the package pyarrow, which the engine does not have."),
+            tr("Add more formats in Set up the engine… (or pip install pyarrow), or choose another format."),
         ) from error
 
 

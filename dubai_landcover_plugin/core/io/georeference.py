@@ -15,6 +15,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _LARGEST_COORDINATE = 1e12  # of a corner, in the unit of the CRS
 _LARGEST_ANGLE = 1000.0  # of a corner in a geographic CRS; 360° beyond the antimeridian occur
@@ -58,9 +59,11 @@ def grid_of(dataset: rasterio.DatasetReader, crs: str | None, pixel_space: bool)
     own = _crs_of(dataset, crs)
     if dataset.transform.is_identity and (dataset.gcps[0] or dataset.rpcs):
         points = len(dataset.gcps[0])
-        what = f"{points} ground control points" if points else "rational polynomials (RPC)"
+        what = tr("{points} ground control points", points=points) if points else tr("rational polynomials (RPC)")
         if not pixel_space:
-            raise GeoreferenceError(f"{name} has {what} but no transform to a CRS.", _WARP_REMEDY)
+            raise GeoreferenceError(
+                tr("{name} has {what} but no transform to a CRS.", name=name, what=what), tr(_WARP_REMEDY)
+            )
         own = None
     grid = Grid(dataset.height, dataset.width, dataset.transform, own)
     _check_transform(name, grid)
@@ -78,14 +81,15 @@ def _crs_of(dataset: rasterio.DatasetReader, given: str | None) -> CRS | None:
             return CRS.from_user_input(given)
         except CRSError as error:
             raise GeoreferenceError(
-                f"The CRS '{given}' is unknown: {error}.", "Give one such as EPSG:32640."
+                tr("The CRS '{given}' is unknown: {error}.", given=given, error=error),
+                tr("Give one such as EPSG:32640."),
             ) from error
     try:
         return declared_crs(dataset.crs)
     except (*GDAL_ERRORS, ValueError) as error:
         raise GeoreferenceError(
-            f"The CRS of {Path(dataset.name).name} cannot be understood: {error}.",
-            "Assign it again, or remove the .aux.xml file beside the raster if the CRS is stored there.",
+            tr("The CRS of {name} cannot be understood: {error}.", name=Path(dataset.name).name, error=error),
+            tr("Assign it again, or remove the .aux.xml file beside the raster if the CRS is stored there."),
         ) from error
 
 
@@ -98,17 +102,31 @@ def _check_transform(name: str, grid: Grid) -> None:
     numbers = tuple(grid.transform)[:6]
     corners = [grid.transform @ (x, y) for x in (0, grid.width) for y in (0, grid.height)]
     shown = ", ".join(f"{value:g}" for value in numbers)
-    remedy = "Georeference the raster again, or remove a damaged world file (.tfw, .wld) beside it."
+    remedy = tr("Georeference the raster again, or remove a damaged world file (.tfw, .wld) beside it.")
     if not all(math.isfinite(value) for value in numbers):
-        raise GeoreferenceError(f"{name} has a transform that is not finite: {shown}.", remedy)
+        raise GeoreferenceError(
+            tr("{name} has a transform that is not finite: {shown}.", name=name, shown=shown), remedy
+        )
     if grid.transform.determinant == 0:
-        raise GeoreferenceError(f"{name} has a transform without area: {shown}.", remedy)
+        raise GeoreferenceError(tr("{name} has a transform without area: {shown}.", name=name, shown=shown), remedy)
     if not all(abs(value) < _LARGEST_COORDINATE for corner in corners for value in corner):
-        raise GeoreferenceError(f"{name} has coordinates above {_LARGEST_COORDINATE:g}: transform {shown}.", remedy)
+        raise GeoreferenceError(
+            tr(
+                "{name} has coordinates above {limit:g}: transform {shown}.",
+                name=name,
+                limit=_LARGEST_COORDINATE,
+                shown=shown,
+            ),
+            remedy,
+        )
     found = max(abs(value) for corner in corners for value in corner)
     if grid.crs is not None and grid.crs.is_geographic and found > _LARGEST_ANGLE:
         raise GeoreferenceError(
-            f"{name} has coordinates up to {found:,.0f}, which are not degrees, in the geographic CRS "
-            f"{grid.crs.to_string()[:80]}.",
-            "Assign the CRS of its coordinates (--crs, or Raster > Projections > Assign Projection in QGIS).",
+            tr(
+                "{name} has coordinates up to {found:,.0f}, which are not degrees, in the geographic CRS {crs}.",
+                name=name,
+                found=found,
+                crs=grid.crs.to_string()[:80],
+            ),
+            tr("Assign the CRS of its coordinates (--crs, or Raster > Projections > Assign Projection in QGIS)."),
         )

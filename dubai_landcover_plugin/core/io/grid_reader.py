@@ -22,6 +22,7 @@ from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS, cause
 from dubai_landcover_plugin.core.io.raster_access import gdal_options, open_raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _WHOLE_PX = 0.05  # grids this close to a whole-pixel offset share their pixels: no resampling
 _PLANE = CRS.from_epsg(3857)  # for rasters without a CRS: WarpedVRT needs one; source and target share it
@@ -69,7 +70,9 @@ class GridReader:
                     self._dataset = self._stack.enter_context(self._warped())
         except GDAL_ERRORS as error:
             self._stack.close()
-            raise RasterOpenError(f"GDAL cannot read {path}: {error}.", "Check the path and the file.") from error
+            raise RasterOpenError(
+                tr("GDAL cannot read {path}: {error}.", path=path, error=error), tr("Check the path and the file.")
+            ) from error
 
     def __enter__(self) -> GridReader:
         return self
@@ -101,7 +104,8 @@ class GridReader:
                     values[self._dataset.read_masks(1, window=part) == 0] = self._nodata
         except GDAL_ERRORS as error:
             raise RasterReadError(
-                f"{self.path} cannot be read: {cause(error)}.", "The file is damaged: copy it again."
+                tr("{path} cannot be read: {error}.", path=self.path, error=cause(error)),
+                tr("The file is damaged: copy it again."),
             ) from error
         first_row, first_col = top - window.row - row, left - window.col - col
         found[first_row : first_row + values.shape[0], first_col : first_col + values.shape[1]] = values

@@ -12,6 +12,7 @@ from dubai_landcover_plugin.core.io.outputs import raster_sidecars
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.core.io.raster_references import is_remote
 from dubai_landcover_plugin.protocol.errors import RasterOpenError, RasterReadError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _ARCHIVES = "/vsi"  # beginning of paths inside archives, such as /vsizip//data/images.zip/a.tif
 _VIRTUAL = b"<VRTDataset"
@@ -49,7 +50,9 @@ def identify_input(path: str) -> list[FileIdentity]:
     except OSError as error:
         if isinstance(error, RasterOpenError):
             raise
-        raise RasterOpenError(f"{path} cannot be read: {error}.", "Check the file and its permissions.") from error
+        raise RasterOpenError(
+            tr("{path} cannot be read: {error}.", path=path, error=error), tr("Check the file and its permissions.")
+        ) from error
 
 
 def identify_layer(source: str) -> list[FileIdentity]:
@@ -77,8 +80,11 @@ def check_unchanged(files: Iterable[FileIdentity]) -> None:
     for file in files:
         if not file.is_unchanged():
             raise RasterReadError(
-                f"{file.path} was changed or replaced while it was read; the result would mix old and new content.",
-                "Run it again once no other program writes the file.",
+                tr(
+                    "{path} was changed or replaced while it was read; the result would mix old and new content.",
+                    path=file.path,
+                ),
+                tr("Run it again once no other program writes the file."),
             )
 
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import shapely
 
 from dubai_landcover_plugin.core.io.arrow_batches import Column, open_batches
+from dubai_landcover_plugin.protocol.translation import tr
 
 Fields = Mapping[str, npt.NDArray[Any]]
 
@@ -64,13 +65,13 @@ class LayerChecksum:
     def difference(self, other: LayerChecksum) -> str:
         """Return in which respect another layer with the same attributes differs; empty if it does not."""
         if other.count != self.count:
-            return f"{other.count} of {self.count} features"
+            return tr("{count} of {other_count} features", count=other.count, other_count=self.count)
         if other._geometries != self._geometries:
-            return "other geometries than were written"
+            return tr("other geometries than were written")
         for name in self._kinds:
             (total, size), found = self._sums[name], other._sums[name][0]
             if other._exact[name] != self._exact[name] or abs(found - total) > _DIGITS * size + _STEP * self.count:
-                return f"other values of '{name}' than were written"
+                return tr("other values of '{name}' than were written", name=name)
         return ""
 
 

@@ -16,6 +16,7 @@ import pyogrio.raw
 from pyogrio.util import vsi_path
 
 from dubai_landcover_plugin.protocol.errors import RasterOpenError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _ARCHIVES = (".zip",)
 _ZIPPED_FORMATS = (".shp.zip", ".gpkg.zip", ".gdb.zip", ".shz")  # archives that GDAL opens as layers
@@ -33,7 +34,7 @@ def gdal_name(path: str) -> str:
     if not os.path.exists(path):
         return str(vsi_path(path))
     if not (os.path.isfile(path) or os.path.isdir(path)):
-        raise RasterOpenError(f"{path} is neither a file nor a folder.", "Choose a file.")
+        raise RasterOpenError(tr("{path} is neither a file nor a folder.", path=path), tr("Choose a file."))
     absolute = os.path.abspath(path)
     name = absolute.lower()
     if name.endswith(_ARCHIVES) and not name.endswith(_ZIPPED_FORMATS) and os.path.isfile(absolute):

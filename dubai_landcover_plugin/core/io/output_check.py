@@ -29,6 +29,7 @@ from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_p
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 from dubai_landcover_plugin.protocol.requests.tasks import paths, task_of
+from dubai_landcover_plugin.protocol.translation import tr
 
 _OTHER_PLACE = "Move it elsewhere, or choose another output path."
 
@@ -55,7 +56,9 @@ def check_outputs(request: Request, class_files: Iterable[Path] = ()) -> None:
     folders = {link_target(path).parent: path for path in everything}
     for folder in folders:
         if not folder.is_dir():
-            raise OutputError(f"The folder {folder} does not exist.", "Make it first, or choose another.")
+            raise OutputError(
+                tr("The folder {folder} does not exist.", folder=folder), tr("Make it first, or choose another.")
+            )
         sweep(folder)
     _check_sides(outputs)
     for path in map(Path, paths(vars(request), task.vectors)):
@@ -85,7 +88,9 @@ def refuse_inputs(outputs: Outputs, inputs: Iterable[str]) -> None:
         place = os.path.realpath(source)  # unlike Path.resolve(), it accepts links that lead to each other
         for path in outputs.everything:
             if os.path.realpath(path) == place or _is_same_file(path, source):
-                raise OutputError(f"The output {path} is the input itself.", "Choose another output path.")
+                raise OutputError(
+                    tr("The output {path} is the input itself.", path=path), tr("Choose another output path.")
+                )
 
 
 def _is_same_file(path: Path, other: str) -> bool:
@@ -112,8 +117,15 @@ def _check_sides(outputs: Outputs) -> None:
     for first, path in foreign:
         names = ", ".join(side.name for side, other in foreign if other == path and side != first)
         raise OutputError(
-            f"{first} exists and does not belong to {path.name}{f'; nor do {names}' if names else ''}.",
-            _OTHER_PLACE,
+            tr(
+                "{first} exists and does not belong to {name}; nor do {names}.",
+                first=first,
+                name=path.name,
+                names=names,
+            )
+            if names
+            else tr("{first} exists and does not belong to {name}.", first=first, name=path.name),
+            tr(_OTHER_PLACE),
         )
 
 
@@ -122,7 +134,9 @@ def _check_beside_link(path: Path) -> None:
     target = link_target(path)
     for side in (*vector_files(path)[1:], *stale_vector_files(path)) if target != path else ():
         if os.path.lexists(side) and not _is_same_file(side, str(target.with_suffix(side.suffix))):
-            raise OutputError(f"{side} exists and does not belong to {path.name}.", _OTHER_PLACE)
+            raise OutputError(
+                tr("{first} exists and does not belong to {name}.", first=side, name=path.name), tr(_OTHER_PLACE)
+            )
 
 
 def _in_capitals(side: Path, path: Path) -> Path:
@@ -177,10 +191,12 @@ def _check_record(path: Path, rasters: Sequence[Path]) -> None:
     with suppress(ValueError, KeyError, TypeError, RecursionError):
         output = os.path.basename(json.loads(text)["request"]["output"])
     if not output:
-        raise OutputError(f"{path} exists and is not a run record.", _OTHER_PLACE)
+        raise OutputError(tr("{path} exists and is not a run record.", path=path), tr(_OTHER_PLACE))
     other = path.with_name(output)
     if other not in rasters and path.name == record_path(other).name and other.exists():
-        raise OutputError(f"{path} is the record of {output}.", "Choose another output path.")
+        raise OutputError(
+            tr("{path} is the record of {output}.", path=path, output=output), tr("Choose another output path.")
+        )
 
 
 def _check_file(path: Path, overwrite: bool) -> None:
@@ -188,16 +204,19 @@ def _check_file(path: Path, overwrite: bool) -> None:
     if not path.exists():
         return
     if not path.is_file():
-        raise OutputError(f"{path} is not a file.", "Choose another output path.")
+        raise OutputError(tr("{path} is not a file.", path=path), tr("Choose another output path."))
     if not overwrite:
-        raise OutputError(f"{path} exists.", "Choose another output path, or allow overwriting.")
+        raise OutputError(tr("{path} exists.", path=path), tr("Choose another output path, or allow overwriting."))
     if not path.stat().st_mode & (stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH):
-        raise OutputError(f"{path} is write-protected.", "Make it writable, or choose another output path.")
+        raise OutputError(
+            tr("{path} is write-protected.", path=path), tr("Make it writable, or choose another output path.")
+        )
     try:
         os.rename(path, path)  # Windows refuses where another program holds the file
     except OSError as error:
         raise OutputError(
-            f"{path} cannot be replaced: {error.strerror}.", "Close it in other programs, QGIS too, or choose another."
+            tr("{path} cannot be replaced: {error}.", path=path, error=error.strerror),
+            tr("Close it in other programs, QGIS too, or choose another."),
         ) from error
 
 
@@ -205,12 +224,15 @@ def _check_vector(path: Path) -> None:
     place = str(path.absolute())
     if not _is_utf8(place) or (os.sep == "/" and "\\" in place):
         raise OutputError(
-            f"GDAL cannot write {path}: the path has a backslash or bytes that are not UTF-8.", "Choose another path."
+            tr("GDAL cannot write {path}: the path has a backslash or bytes that are not UTF-8.", path=path),
+            tr("Choose another path."),
         )
     if path.suffix == ".gpkg":
         journal = path.with_suffix(".gpkg-wal")
         if journal.is_file() and journal.stat().st_size:  # changes that are not in the file yet
-            raise OutputError(f"{path} is open in another program.", "Close the layer there, in QGIS too.")
+            raise OutputError(
+                tr("{path} is open in another program.", path=path), tr("Close the layer there, in QGIS too.")
+            )
         if path.exists():
             _check_geopackage(path)
     if path.suffix in (".parquet", ".fgb"):
@@ -223,12 +245,13 @@ def _check_geopackage(path: Path) -> None:
         others = other_tables(path, layer_name(path.stem))
     except sqlite3.OperationalError as error:
         raise OutputError(
-            f"{path} is open in another program: {error}.", "Close the layer there, in QGIS too."
+            tr("{path} is open in another program: {error}.", path=path, error=error),
+            tr("Close the layer there, in QGIS too."),
         ) from error
     if others:
         raise OutputError(
-            f"{path} has other content, which would be lost: {', '.join(others)}.",
-            "Choose another output path, or delete the file.",
+            tr("{path} has other content, which would be lost: {names}.", path=path, names=", ".join(others)),
+            tr("Choose another output path, or delete the file."),
         )
 
 
@@ -246,7 +269,8 @@ def _check_folder(folder: Path) -> bool:
         probe = make_partial(folder / "probe")
     except OSError as error:
         raise OutputError(
-            f"The folder {folder} is not writable: {error.strerror}.", "Choose another folder."
+            tr("The folder {folder} is not writable: {error}.", folder=folder, error=error.strerror),
+            tr("Choose another folder."),
         ) from error
     ignores_case = probe.with_name(probe.name.swapcase()).exists()
     remove_partial(probe)
@@ -260,5 +284,7 @@ def _check_collisions(files: Sequence[Path], ignores_case: Mapping[Path, bool]) 
         place = os.path.normcase(os.path.realpath(path))
         place = place.casefold() if ignores_case[link_target(path).parent] else place
         if place in seen:
-            raise OutputError(f"{path} would be written twice.", "Give each output a path of its own.")
+            raise OutputError(
+                tr("{path} would be written twice.", path=path), tr("Give each output a path of its own.")
+            )
         seen.add(place)

@@ -20,6 +20,7 @@ from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.class_tags import scheme_from_tags
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.protocol.translation import tr
 
 CERTAIN = 100  # percent
 
@@ -102,10 +103,15 @@ class ProbabilitySource:
         try:
             values: Percents = self._dataset.read(window=RasterioWindow(0, first, self.grid.width, last - first))
         except GDAL_ERRORS as error:
-            raise RasterReadError(f"{self.path} cannot be read: {cause(error)}.", _REMEDY) from error
+            raise RasterReadError(
+                tr("{path} cannot be read: {error}.", path=self.path, error=cause(error)), tr(_REMEDY)
+            ) from error
         wrong = (values > CERTAIN) & (values != self.nodata)
         if wrong.any():
-            raise RasterReadError(f"{self.path} has values that are not percent: {values[wrong][0]}.", _REMEDY)
+            raise RasterReadError(
+                tr("{path} has values that are not percent: {value}.", path=self.path, value=values[wrong][0]),
+                tr(_REMEDY),
+            )
         return values
 
     def check_same(self, other: ProbabilitySource) -> None:
@@ -117,30 +123,50 @@ class ProbabilitySource:
         mine, theirs = ([entry.name for entry in one.scheme.classes] for one in (self, other))
         if self.scheme.ids != other.scheme.ids or mine != theirs:
             raise RasterOpenError(
-                f"{other.path} has the classes {', '.join(theirs)}, {self.path} has {', '.join(mine)}.",
-                "Average rasters of models with the same classes in the same order.",
+                tr(
+                    "{path} has the classes {names}, {other_path} has {other_names}.",
+                    path=other.path,
+                    names=", ".join(theirs),
+                    other_path=self.path,
+                    other_names=", ".join(mine),
+                ),
+                tr("Average rasters of models with the same classes in the same order."),
             )
         one, two = self.grid, other.grid
         if (one.height, one.width) != (two.height, two.width) or not is_same_place(two, one):
             raise RasterOpenError(
-                f"{other.path} has other pixels ({two.width} × {two.height}) than {self.path} "
-                f"({one.width} × {one.height}).",
-                "Average rasters of runs over the same image and extent.",
+                tr(
+                    "{path} has other pixels ({width} × {height}) than {other_path} ({other_width} × {other_height}).",
+                    path=other.path,
+                    width=two.width,
+                    height=two.height,
+                    other_path=self.path,
+                    other_width=one.width,
+                    other_height=one.height,
+                ),
+                tr("Average rasters of runs over the same image and extent."),
             )
 
     def _scheme(self) -> ClassScheme:
         dataset = self._dataset
         if PROBABILITIES not in self.tags or set(dataset.dtypes) != {"uint8"} or dataset.nodata is None:
-            raise RasterOpenError(f"{self.path} is not a probability raster.", _REMEDY)
+            raise RasterOpenError(tr("{path} is not a probability raster.", path=self.path), tr(_REMEDY))
         try:
             scheme = scheme_from_tags(self.tags)
             ids = [int(number) for number in self.tags[PROBABILITIES].split()]
         except (ClassSchemeError, ValueError) as error:
-            raise RasterOpenError(f"{self.path} is not a probability raster: its tags are damaged.", _REMEDY) from error
+            raise RasterOpenError(
+                tr("{path} is not a probability raster: its tags are damaged.", path=self.path), tr(_REMEDY)
+            ) from error
         by_id = {entry.id: entry for entry in scheme.classes}
         if len(ids) != dataset.count or set(ids) != set(by_id):
             raise RasterOpenError(
-                f"{self.path} is not a probability raster: it has {dataset.count} bands for {len(by_id)} classes.",
-                _REMEDY,
+                tr(
+                    "{path} is not a probability raster: it has {count} bands for {other_count} classes.",
+                    path=self.path,
+                    count=dataset.count,
+                    other_count=len(by_id),
+                ),
+                tr(_REMEDY),
             )
         return ClassScheme(tuple(by_id[number] for number in ids), scheme.unlabeled)

@@ -18,6 +18,7 @@ from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.least_size import may_be_cut, sizes_needed
 from dubai_landcover_plugin.core.io.raster_references import check_metadata, check_path, is_remote
 from dubai_landcover_plugin.protocol.errors import RasterOpenError
+from dubai_landcover_plugin.protocol.translation import tr
 
 FORMATS = [
     "GTiff", "COG", "VRT", "JPEG", "PNG", "WEBP", "GIF", "BIGGIF", "BMP", "TGA", "SGI", "PNM", "XPM", "JPEGXL",
@@ -93,7 +94,8 @@ def open_raster(path: str | Path, checked: bool = False, **options: Any) -> rast
         raise
     except (*GDAL_ERRORS, ValueError, TypeError) as error:  # ValueError: a zero byte in the path
         raise RasterOpenError(
-            f"GDAL cannot open {text[:300]}: {str(error).rstrip('.')}.", "Check the path and the file."
+            tr("GDAL cannot open {text}: {error}.", text=text[:300], error=str(error).rstrip(".")),
+            tr("Check the path and the file."),
         ) from error
 
 
@@ -132,16 +134,25 @@ def _check_mask(dataset: rasterio.DatasetReader) -> None:
         has_own = name not in dataset.files and any(MaskFlags.per_dataset in flags for flags in dataset.mask_flag_enums)
         if not Path(name).is_file() or has_own:  # GDAL prefers the mask inside a GeoTIFF
             continue
-        remedy = "Copy it again together with the raster, or remove it."
+        remedy = tr("Copy it again together with the raster, or remove it.")
         try:
             with DatasetReader(name, driver="GTiff") as mask:
                 shape = mask.shape
         except GDAL_ERRORS as error:
-            raise RasterOpenError(f"The mask {name} cannot be read: {str(error).rstrip('.')}.", remedy) from error
+            raise RasterOpenError(
+                tr("The mask {name} cannot be read: {error}.", name=name, error=str(error).rstrip(".")), remedy
+            ) from error
         if shape != dataset.shape:
             raise RasterOpenError(
-                f"The mask {name} has {shape[1]}×{shape[0]} px, the raster {dataset.width}×{dataset.height} px: it "
-                "belongs to another raster.",
+                tr(
+                    "The mask {name} has {mask_width}×{mask_height} px, the raster {width}×{height} px: it belongs "
+                    "to another raster.",
+                    name=name,
+                    mask_width=shape[1],
+                    mask_height=shape[0],
+                    width=dataset.width,
+                    height=dataset.height,
+                ),
                 remedy,
             )
 
@@ -172,5 +183,11 @@ def _check_raw_bands(dataset: rasterio.DatasetReader) -> None:
 
 def _incomplete(file: Path, found: int, needed: int) -> RasterOpenError:
     return RasterOpenError(
-        f"{file} is incomplete: it has {found:,} bytes, its header describes {needed:,}.", "Copy it again."
+        tr(
+            "{file} is incomplete: it has {found:,} bytes, its header describes {needed:,}.",
+            file=file,
+            found=found,
+            needed=needed,
+        ),
+        tr("Copy it again."),
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from xml.parsers import expat
 
 from dubai_landcover_plugin.protocol.errors import RasterOpenError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _HEAD = 1024  # bytes by which a file that names other files is recognised
 _DEPTH = 16  # virtual rasters inside virtual rasters
@@ -67,7 +68,7 @@ def check_metadata(path: str, overview_file: str | None, description: str) -> No
 def _check(reference: str, path: str, parents: tuple[str, ...]) -> None:
     """Check one reference of ``path``, and the references in it."""
     if len(parents) > _DEPTH:
-        raise _refused(path, reference, f"nested in more than {_DEPTH} virtual rasters")
+        raise _refused(path, reference, tr("nested in more than {limit} virtual rasters", limit=_DEPTH))
     if reference.lstrip().startswith("<"):
         _check_text(reference.encode(), path, Path(), parents)
         return
@@ -75,20 +76,21 @@ def _check(reference: str, path: str, parents: tuple[str, ...]) -> None:
         _check(reference[len("vrt://") :].partition("?")[0], path, parents)
         return
     if is_remote(reference):
-        raise _refused(path, reference, "on the network")
+        raise _refused(path, reference, tr("on the network"))
     if any(part not in _LOCAL_VSI for part in _VSI.findall(reference)):
-        raise _refused(path, reference, "not a raster file")
+        raise _refused(path, reference, tr("not a raster file"))
     file = reference.removeprefix("file://")
     mode = _mode(file)
     if mode is None:  # an archive, a subdataset, a missing file
         prefix = _PREFIX.match(reference)
         if prefix and parents and not prefix[1].upper().startswith(_LOCAL_PREFIXES):
-            raise _refused(path, reference, "not a raster file")
+            raise _refused(path, reference, tr("not a raster file"))
     elif not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-        raise _refused(path, reference, "a pipe, a device or a socket")
+        raise _refused(path, reference, tr("a pipe, a device or a socket"))
     elif file in parents and _is_text(_head(file)):
         raise RasterOpenError(
-            f"{path[:200]} is a virtual raster that contains itself.", "Make the virtual raster again."
+            tr("{path} is a virtual raster that contains itself.", path=path[:200]),
+            tr("Make the virtual raster again."),
         )
     elif stat.S_ISREG(mode) and file not in parents:
         _check_file(file, path, (*parents, file))
@@ -102,13 +104,13 @@ def _check_file(file: str, path: str, parents: tuple[str, ...]) -> None:
         if mode is None:
             continue
         if not stat.S_ISREG(mode):
-            raise _refused(path, beside, "a pipe, a device or a socket")
+            raise _refused(path, beside, tr("a pipe, a device or a socket"))
         if suffix != ".aux.xml" and _is_text(_head(beside)):
-            raise _refused(path, beside, "not an image")
+            raise _refused(path, beside, tr("not an image"))
     head = _head(file)
     if _is_text(head):
         if b"<vrtdataset" not in head.lower() and len(parents) > 1:
-            raise _refused(path, file, "a description and not an image")
+            raise _refused(path, file, tr("a description and not an image"))
         _check_text(Path(file).read_bytes(), path, Path(file).parent, parents)
 
 
@@ -124,10 +126,10 @@ def _check_text(text: bytes, path: str, folder: Path, parents: tuple[str, ...]) 
             continue
         seen.add(reference)
         if tag == "pixelfunctionlanguage" and value.lower() != "c":
-            raise _refused(path, "a pixel function", f"written in {value}")
+            raise _refused(path, tr("a pixel function"), tr("written in {value}", value=value))
         if tag != "pixelfunctionlanguage":
             if attributes.get("raw") and not _is_inside(Path(reference), folder):
-                raise _refused(path, reference, "read as raw bytes from outside the raster's folder")
+                raise _refused(path, reference, tr("read as raw bytes from outside the raster's folder"))
             _check(reference, path, parents or ("",))
 
 
@@ -152,7 +154,7 @@ def _file_names(text: bytes, path: str) -> Iterator[tuple[str, dict[str, str], s
             found.append((tag, attributes, parts))
 
     def refuse(*_: object) -> None:
-        raise RasterOpenError(f"{path} declares XML entities.", "Make the virtual raster again.")
+        raise RasterOpenError(tr("{path} declares XML entities.", path=path), tr("Make the virtual raster again."))
 
     def read(data: str) -> None:
         stack[-1][2].append(data)
@@ -165,7 +167,9 @@ def _file_names(text: bytes, path: str) -> Iterator[tuple[str, dict[str, str], s
     try:
         parser.Parse(text, True)
     except expat.ExpatError as error:
-        raise RasterOpenError(f"{path} is not valid XML: {error}.", "Make the virtual raster again.") from error
+        raise RasterOpenError(
+            tr("{path} is not valid XML: {error}.", path=path, error=error), tr("Make the virtual raster again.")
+        ) from error
     for tag, attributes, parts in found:
         value = "".join(parts).strip()
         if value:
@@ -208,5 +212,15 @@ def _is_inside(file: Path, folder: Path) -> bool:
 def _refused(path: str, reference: str, state: str) -> RasterOpenError:
     shown = path[:200]
     if reference == path:
-        return RasterOpenError(f"{shown} cannot be read: it is {state}.", "Choose a raster file.")
-    return RasterOpenError(f"{shown} is not read: it refers to {reference[:200]}, which is {state}.", _REMEDY)
+        return RasterOpenError(
+            tr("{shown} cannot be read: it is {state}.", shown=shown, state=state), tr("Choose a raster file.")
+        )
+    return RasterOpenError(
+        tr(
+            "{shown} is not read: it refers to {reference}, which is {state}.",
+            shown=shown,
+            reference=reference[:200],
+            state=state,
+        ),
+        tr(_REMEDY),
+    )

@@ -40,6 +40,7 @@ from dubai_landcover_plugin.core.io.validity import (
     rounded,
 )
 from dubai_landcover_plugin.protocol.errors import BandError, RasterOpenError, RasterReadError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _PALETTE_BANDS = ("red", "green", "blue")
 _SAMPLE_SIDE = 1024  # px a side of the decimated read from which the stretch is computed
@@ -112,8 +113,8 @@ class RasterSource:
             self._dataset.close()
             if isinstance(error, GDAL_ERRORS):  # GDAL reads side files late
                 raise RasterOpenError(
-                    f"{path} cannot be read: {cause(error)}.",
-                    "It or a file beside it (.aux.xml, .msk, .ovr) is damaged: copy it again, or remove that file.",
+                    tr("{path} cannot be read: {error}.", path=path, error=cause(error)),
+                    tr("It or a file beside it (.aux.xml, .msk, .ovr) is damaged: copy it again, or remove that file."),
                 ) from error
             raise
 
@@ -219,10 +220,10 @@ class RasterSource:
             return self._read_means(area, size) if coarser else self._read(area, size, Resampling.nearest)
         except GDAL_ERRORS as error:
             raise RasterReadError(
-                f"{self.path} cannot be read at {window}: {cause(error)}.",
-                "A file behind the raster is missing: put it back, or make the virtual raster again."
+                tr("{path} cannot be read at {window}: {error}.", path=self.path, window=window, error=cause(error)),
+                tr("A file behind the raster is missing: put it back, or make the virtual raster again.")
                 if "No such file" in cause(error)
-                else "The file is damaged there: copy it again, or choose an extent without that part.",
+                else tr("The file is damaged there: copy it again, or choose an extent without that part."),
             ) from error
 
     def read_validity(self, window: Window) -> npt.NDArray[np.bool_]:
@@ -255,8 +256,11 @@ class RasterSource:
             chip = self._read(RasterioWindow(0, 0, width, height), shape, Resampling.nearest)
         except GDAL_ERRORS as error:
             raise RasterReadError(
-                f"{self.path} cannot be read whole: {cause(error)}.",
-                "The file is damaged: copy it again, or state stretch limits and choose an extent without that part.",
+                tr("{path} cannot be read whole: {error}.", path=self.path, error=cause(error)),
+                tr(
+                    "The file is damaged: copy it again, or state stretch limits and choose an extent without that "
+                    "part."
+                ),
             ) from error
         values = chip.values.astype(np.float64)
         for band, nodata in zip(values, self._nodata, strict=False):
@@ -325,7 +329,13 @@ class RasterSource:
         given = self._options.nodata
         kinds = {self._dataset.dtypes[band - 1] for band in self.bands}
         if given is not None and not any(can_occur(given, kind) for kind in kinds):
-            self.warnings.append(f"No pixel of type {', '.join(sorted(kinds))} has the nodata value {given:g}.")
+            self.warnings.append(
+                tr(
+                    "No pixel of type {names} has the nodata value {given:g}.",
+                    names=", ".join(sorted(kinds)),
+                    given=given,
+                )
+            )
         return [
             [
                 rounded(value, self._dataset.dtypes[band - 1])
@@ -345,8 +355,11 @@ class RasterSource:
         found = tuple(band for band in candidates if self._options.alpha == "yes" or self._is_alpha(band))
         for band in sorted(set(candidates) - set(found)):
             self.warnings.append(
-                f"Band {band} is called alpha but is not transparency: it has many values between transparent and "
-                "opaque. It is not used as a mask; set alpha to yes (--alpha yes) if it is one."
+                tr(
+                    "Band {band} is called alpha but is not transparency: it has many values between transparent and "
+                    "opaque. It is not used as a mask; set alpha to yes (--alpha yes) if it is one.",
+                    band=band,
+                )
             )
         return found
 
@@ -357,8 +370,8 @@ class RasterSource:
             return is_alpha([dataset.read(band, window=_rasterio_window(window)) for window in windows])
         except GDAL_ERRORS as error:
             raise RasterReadError(
-                f"The alpha band of {self.path} cannot be read: {cause(error)}.",
-                "The file is damaged: copy it again, or set alpha to yes or no (--alpha).",
+                tr("The alpha band of {path} cannot be read: {error}.", path=self.path, error=cause(error)),
+                tr("The file is damaged: copy it again, or set alpha to yes or no (--alpha)."),
             ) from error
 
     def check_overviews(self, scale: float) -> None:
@@ -375,8 +388,12 @@ class RasterSource:
         if self._agrees(factors[level]):
             return
         self.warnings.append(
-            f"The overviews of {Path(self.path).name} (1:{factors[level]}) do not show its pixels: the full resolution "
-            "is read instead. Build them again (Raster > Miscellaneous > Build Overviews in QGIS)."
+            tr(
+                "The overviews of {name} (1:{factor}) do not show its pixels: the full resolution is read "
+                "instead. Build them again (Raster > Miscellaneous > Build Overviews in QGIS).",
+                name=Path(self.path).name,
+                factor=factors[level],
+            )
         )
         self._options = replace(self._options, overviews=False, checked=True)
         self._dataset.close()
@@ -449,11 +466,13 @@ class RasterSource:
     def _whole_grid(self) -> Grid:
         grid = grid_of(self._dataset, self._options.crs, self._options.pixel_space)
         if grid.crs is None:
-            self.warnings.append("The raster has no CRS: the result has none either, and no areas in m² are given.")
+            self.warnings.append(tr("The raster has no CRS: the result has none either, and no areas in m² are given."))
         elif grid.transform.is_identity:
             self.warnings.append(
-                "The raster has a CRS but no transform: it is placed at the origin, with pixels of one unit of the "
-                "CRS. Areas are wrong if they have another size; georeference it first."
+                tr(
+                    "The raster has a CRS but no transform: it is placed at the origin, with pixels of one unit of "
+                    "the CRS. Areas are wrong if they have another size; georeference it first."
+                )
             )
         return grid
 
@@ -464,10 +483,14 @@ class RasterSource:
         elif self._palette is not None:
             if self._wanted != _PALETTE_BANDS:
                 raise BandError(
-                    f"The model reads {', '.join(self._wanted)}. {band_list(self._dataset)}",
-                    "A palette only has red, green and blue: use a raster with these bands.",
+                    tr(
+                        "The model reads {names}. {band_list}",
+                        names=", ".join(self._wanted),
+                        band_list=band_list(self._dataset),
+                    ),
+                    tr("A palette only has red, green and blue: use a raster with these bands."),
                 )
-            found = Bands((1,), warnings=("The palette was expanded to red, green and blue.",))
+            found = Bands((1,), warnings=(tr("The palette was expanded to red, green and blue."),))
         else:
             self._dataset, found = select_bands(self._dataset, self._wanted, self._options)
             self._check_alphas(found.numbers)
@@ -487,7 +510,11 @@ class RasterSource:
         for band in set(flagged_alphas(self._dataset)) & set(numbers):
             if self._options.alpha == "yes" or self._is_alpha(band):
                 raise BandError(
-                    f"The model reads band {band}, which is transparency here. {band_list(self._dataset)}",
+                    tr(
+                        "The model reads band {band}, which is transparency here. {band_list}",
+                        band=band,
+                        band_list=band_list(self._dataset),
+                    ),
                     bands_remedy(self._wanted),
                 )
 

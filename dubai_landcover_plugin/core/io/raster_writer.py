@@ -42,6 +42,7 @@ from dubai_landcover_plugin.core.io.outputs import data_sets_with, legend_path, 
 from dubai_landcover_plugin.core.io.qml import is_raster_style, with_mark
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import remove_partial, remove_quietly
+from dubai_landcover_plugin.protocol.translation import tr
 
 BLOCK = 512  # px
 _SMALLEST_OVERVIEW = 256  # px
@@ -160,7 +161,13 @@ class LandCoverWriter:
         count, height, width = self._block.shape
         if bands.dtype != self._block.dtype or bands.shape != (count, bands.shape[1], width) or bands.shape[1] > room:
             raise OutputError(
-                f"{rows.dtype} rows of shape {rows.shape} do not fit: {room} rows of {self._grid.width} px are missing."
+                tr(
+                    "{dtype} rows of shape {shape} do not fit: {room} rows of {width} px are missing.",
+                    dtype=rows.dtype,
+                    shape=rows.shape,
+                    room=room,
+                    width=self._grid.width,
+                )
             )
         while bands.shape[1]:
             fitting = bands[:, : height - self._pending]
@@ -186,7 +193,14 @@ class LandCoverWriter:
         if self._pending:
             self._write_blocks()
         if self._written != self._grid.height or self._dataset is None:
-            raise OutputError(f"{self.path}: {self._written} of {self._grid.height} rows were written.")
+            raise OutputError(
+                tr(
+                    "{path}: {written} of {height} rows were written.",
+                    path=self.path,
+                    written=self._written,
+                    height=self._grid.height,
+                )
+            )
         self._qml = style
         try:
             self._dataset.close()
@@ -204,7 +218,9 @@ class LandCoverWriter:
         except (*GDAL_ERRORS, OSError) as error:
             if isinstance(error, OutputError):
                 raise
-            raise OutputError(f"{self.path} could not be written: {error}.", DISK_REMEDY) from error
+            raise OutputError(
+                tr("{path} could not be written: {error}.", path=self.path, error=error), tr(DISK_REMEDY)
+            ) from error
 
     def place(self) -> None:
         """Move the finished file and its legend into place; remove sidecars of the raster that it replaces.
@@ -271,7 +287,9 @@ class LandCoverWriter:
                     **({"interleave": "band", "photometric": "minisblack"} if len(self._style.bands) > 1 else {}),
                 )
         except GDAL_ERRORS as error:
-            raise OutputError(f"{self.path} could not be created: {error}.", DISK_REMEDY) from error
+            raise OutputError(
+                tr("{path} could not be created: {error}.", path=self.path, error=error), tr(DISK_REMEDY)
+            ) from error
         if self._style.colours is not None:
             dataset.write_colormap(1, dict(self._style.colours))
         for number, name in enumerate(self._style.bands, 1):
@@ -280,13 +298,15 @@ class LandCoverWriter:
 
     def _write_blocks(self) -> None:
         if self._dataset is None:
-            raise OutputError(f"{self.path} is closed.")
+            raise OutputError(tr("{path} is closed.", path=self.path))
         rows = np.ascontiguousarray(self._block[:, : self._pending])
         window = RasterioWindow(0, self._written, self._grid.width, self._pending)
         try:
             self._dataset.write(rows, window=window)
         except GDAL_ERRORS as error:
-            raise OutputError(f"{self.path} could not be written: {error}.", DISK_REMEDY) from error
+            raise OutputError(
+                tr("{path} could not be written: {error}.", path=self.path, error=error), tr(DISK_REMEDY)
+            ) from error
         self._raise_gdal_errors()
         # CRC-32 of each row of blocks as given; _verify() compares it with the pixels of the closed file.
         self._checksums.append(zlib.crc32(rows.data))
@@ -321,10 +341,14 @@ class LandCoverWriter:
         """Reopen the file and compare layout, shape, pixels and overviews with what was written."""
         with rasterio.open(self._partial) as dataset:
             if self._cog and dataset.tags(ns="IMAGE_STRUCTURE").get("LAYOUT") != "COG":
-                raise OutputError(f"{self.path} did not become a cloud-optimised GeoTIFF.", "Make it without --cog.")
+                raise OutputError(
+                    tr("{path} did not become a cloud-optimised GeoTIFF.", path=self.path), tr("Make it without --cog.")
+                )
             if dataset.count != len(self._style.bands) or dataset.shape != (self._grid.height, self._grid.width):
                 shape = (dataset.count, *dataset.shape)
-                raise OutputError(f"{self.path} was written with the wrong shape {shape}.", DISK_REMEDY)
+                raise OutputError(
+                    tr("{path} was written with the wrong shape {shape}.", path=self.path, shape=shape), tr(DISK_REMEDY)
+                )
             self._verify_place(dataset)
             for index, checksum in enumerate(self._checksums):
                 row = index * BLOCK
@@ -332,11 +356,17 @@ class LandCoverWriter:
                 rows = dataset.read(window=RasterioWindow(0, row, self._grid.width, height))
                 if zlib.crc32(rows.data) != checksum:
                     raise OutputError(
-                        f"{self.path} reads back differently at rows {row}–{row + height - 1}.", DISK_REMEDY
+                        tr(
+                            "{path} reads back differently at rows {row}–{last}.",
+                            path=self.path,
+                            row=row,
+                            last=row + height - 1,
+                        ),
+                        tr(DISK_REMEDY),
                     )
             levels = dataset.overviews(1)
             if len(levels) != len(self._overview_factors()):
-                raise OutputError(f"{self.path} lacks overviews.", DISK_REMEDY)
+                raise OutputError(tr("{path} lacks overviews.", path=self.path), tr(DISK_REMEDY))
         # Overviews have no checksum: decoding every block finds damaged ones.
         for level in range(len(levels)):
             with rasterio.open(self._partial, overview_level=level) as overview:
@@ -345,20 +375,32 @@ class LandCoverWriter:
 
     def _verify_place(self, dataset: rasterio.DatasetReader) -> None:
         """Compare CRS, transform and control points with those that were given."""
-        remedy = "Reproject the raster to a common CRS first, such as a UTM zone."
+        remedy = tr("Reproject the raster to a common CRS first, such as a UTM zone.")
         if len(dataset.gcps[0]) != self._control_points:
-            raise OutputError(f"{self.path} lost its control points: {len(dataset.gcps[0])} are left.", remedy)
+            raise OutputError(
+                tr("{path} lost its control points: {count} are left.", path=self.path, count=len(dataset.gcps[0])),
+                remedy,
+            )
         if self._control_points:
             return
         if not is_same_place(Grid(dataset.height, dataset.width, dataset.transform, dataset.crs), self._grid):
-            crs = "no CRS" if dataset.crs is None else dataset.crs.to_string()[:80]
+            crs = tr("no CRS") if dataset.crs is None else dataset.crs.to_string()[:80]
             raise OutputError(
-                f"{self.path} reads back at another place: {crs}, {tuple(dataset.transform)[:6]}.", remedy
+                tr(
+                    "{path} reads back at another place: {crs}, {transform}.",
+                    path=self.path,
+                    crs=crs,
+                    transform=tuple(dataset.transform)[:6],
+                ),
+                remedy,
             )
 
     def _raise_gdal_errors(self) -> None:
         if self._errors.texts:
-            raise OutputError(f"{self.path} could not be written: {self._errors.texts[0]}.", DISK_REMEDY)
+            raise OutputError(
+                tr("{path} could not be written: {error}.", path=self.path, error=self._errors.texts[0]),
+                tr(DISK_REMEDY),
+            )
 
 
 def place_raster_style(path: Path, qml: str) -> None:

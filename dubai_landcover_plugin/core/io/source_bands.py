@@ -10,6 +10,7 @@ from dubai_landcover_plugin.core.io.band_stack import BandStack, derivable
 from dubai_landcover_plugin.core.io.band_words import common_name
 from dubai_landcover_plugin.core.io.source_dataset import SourceOptions
 from dubai_landcover_plugin.protocol.derived_bands import RECIPES, inputs_of
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 def select_bands(dataset: Any, wanted: tuple[str, ...], options: SourceOptions) -> tuple[Any, Bands]:
@@ -48,6 +49,15 @@ def select_bands(dataset: Any, wanted: tuple[str, ...], options: SourceOptions) 
     for name in derived:
         first, second = RECIPES[common_name(name)]
         places[common_name(name)] = stack.derive(name, (places[first], places[second]))
-        notes.append(f"{name} is computed from bands {places[first]} ({first}) and {places[second]} ({second}).")
+        notes.append(
+            tr(
+                "{name} is computed from bands {first_band} ({first}) and {second_band} ({second}).",
+                name=name,
+                first_band=places[first],
+                first=first,
+                second_band=places[second],
+                second=second,
+            )
+        )
     bands = tuple(places[common_name(name)] for name in wanted)
     return stack, Bands(bands, (*found.notes, *notes), found.warnings)

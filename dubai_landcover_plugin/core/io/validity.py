@@ -10,6 +10,8 @@ import numpy.typing as npt
 import rasterio
 from rasterio.enums import ColorInterp, MaskFlags
 
+from dubai_landcover_plugin.protocol.translation import tr
+
 NOT_MEASURED = 1e19
 """Floats of this size mark missing data, such as 1e20 or -3.4028235e38, whatever the nodata tag says."""
 
@@ -131,11 +133,16 @@ def nodata_warning(values: npt.NDArray[np.generic]) -> str | None:
         return None
     colour = [f"{value:g}" for value in pixels[first[most]].tolist()]
     if len(set(colour)) == 1:
-        return (
-            f"{share:.0%} of the sampled pixels have the value {colour[0]} in all bands, which looks like no data. If "
-            f"it is, set the nodata value to {colour[0]} (--nodata {colour[0]})."
+        return tr(
+            "{share:.0%} of the sampled pixels have the value {colour} in all bands, which looks like no "
+            "data. If it is, set the nodata value to {colour} (--nodata {colour}).",
+            share=share,
+            colour=colour[0],
         )
-    return (
-        f"{share:.0%} of the sampled pixels have the colour {', '.join(colour)}, which looks like no data. If it is, "
-        f'write it into the file: gdal_edit.py -mo NODATA_VALUES="{" ".join(colour)}".'
+    return tr(
+        "{share:.0%} of the sampled pixels have the colour {colour}, which looks like no data. If it is, "
+        'write it into the file: gdal_edit.py -mo NODATA_VALUES="{values}".',
+        share=share,
+        colour=", ".join(colour),
+        values=" ".join(colour),
     )

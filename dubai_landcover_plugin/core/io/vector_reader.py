@@ -23,6 +23,7 @@ from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.layer_source import file_of, layer_of, layer_source
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RasterOpenError
+from dubai_landcover_plugin.protocol.translation import tr
 
 Geometries = npt.NDArray[np.object_]
 
@@ -64,10 +65,12 @@ class VectorLayer:
                 moved = np.column_stack(warp_points(own, crs, points[:, 0], points[:, 1])[:2])
             except GDAL_ERRORS as error:
                 raise GeoreferenceError(
-                    f"The layer cannot be reprojected to {crs}: {error}.", "Reproject it."
+                    tr("The layer cannot be reprojected to {crs}: {error}.", crs=crs, error=error), tr("Reproject it.")
                 ) from error
             if not np.isfinite(moved).all():
-                raise GeoreferenceError(f"The layer has points that {crs} cannot represent.", "Reproject or clip it.")
+                raise GeoreferenceError(
+                    tr("The layer has points that {crs} cannot represent.", crs=crs), tr("Reproject or clip it.")
+                )
             return moved
 
         return VectorLayer(shapely.transform(self.geometries, move), self.fields, crs)
@@ -85,18 +88,23 @@ def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
     """
     path, layer = file_of(source), layer_of(source)
     if path.endswith(".parquet") and "Parquet" not in pyogrio.list_drivers():
-        raise RasterOpenError(f"{path} cannot be read: GDAL has no GeoParquet here.", "Give the layer as a GeoPackage.")
+        raise RasterOpenError(
+            tr("{path} cannot be read: GDAL has no GeoParquet here.", path=path), tr("Give the layer as a GeoPackage.")
+        )
     try:
         name = ogr.gdal_name(path)
         spatial = [name for name, kind in ogr.list_layers(name) if kind is not None]
         if not layer and len(spatial) > 1:
             raise RasterOpenError(
-                f"{path} has several layers: {', '.join(spatial)}.", f"Name one: {layer_source(path, spatial[0])}"
+                tr("{path} has several layers: {names}.", path=path, names=", ".join(spatial)),
+                tr("Name one: {example}", example=layer_source(path, spatial[0])),
             )
         layer = layer or next(iter(spatial), "")
         meta, _, wkb, values = ogr.read(name, layer=layer or None)
         if wkb is None or not (len(wkb) or may_be_empty):
-            raise RasterOpenError(f"{source} has no features with geometry.", "Choose another layer.")
+            raise RasterOpenError(
+                tr("{source} has no features with geometry.", source=source), tr("Choose another layer.")
+            )
         geometries = geometries_of(wkb, source)
         crs = layer_crs(name, layer, meta["crs"], geometries)
     except RasterOpenError:
@@ -104,10 +112,12 @@ def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
     except READ_ERRORS as error:
         if _is_raster(path):
             raise RasterOpenError(
-                f"{path} is a raster; a vector layer is needed.",
-                "Classified rasters become polygons with Classified Raster to Polygons or landcover polygons.",
+                tr("{path} is a raster; a vector layer is needed.", path=path),
+                tr("Classified rasters become polygons with Classified Raster to Polygons or landcover polygons."),
             ) from error
-        raise RasterOpenError(f"GDAL cannot read {source}: {error}.", _REMEDY) from error
+        raise RasterOpenError(
+            tr("GDAL cannot read {source}: {error}.", source=source, error=error), tr(_REMEDY)
+        ) from error
     return VectorLayer(geometries, dict(zip(meta["fields"].tolist(), values, strict=True)), crs)
 
 
@@ -135,8 +145,14 @@ def geometries_of(wkb: npt.NDArray[np.object_], source: str) -> Geometries:
         kind = _SURFACES.get((code & 0xFFFFFFF) % 1000)  # thousands and high bits: with Z or M
         if kind:
             raise RasterOpenError(
-                f"{source}: feature {index + 1} of {len(wkb)} is a {kind}, which is not supported.",
-                "Convert the layer to polygons, for example: ogr2ogr -nlt MULTIPOLYGON polygons.gpkg FILE",
+                tr(
+                    "{source}: feature {index} of {count} is a {kind}, which is not supported.",
+                    source=source,
+                    index=index + 1,
+                    count=len(wkb),
+                    kind=kind,
+                ),
+                tr("Convert the layer to polygons, for example: ogr2ogr -nlt MULTIPOLYGON polygons.gpkg FILE"),
             )
     points, owner = shapely.get_coordinates(geometries, return_index=True)
     nowhere = shapely.is_empty(geometries)
@@ -168,8 +184,13 @@ def layer_crs(name: str, layer: str, declared: str | None, geometries: Geometrie
             ).fetchall()
         if any(number not in (-1, 0) and "undefined" not in (text or "").lower() for number, text in rows):
             raise RasterOpenError(
-                f"{name} is damaged: it does not define the CRS {rows[0][0]} of its layer {layer}.",
-                "Assign the CRS of the layer in QGIS and export it again.",
+                tr(
+                    "{name} is damaged: it does not define the CRS {crs} of its layer {layer}.",
+                    name=name,
+                    crs=rows[0][0],
+                    layer=layer,
+                ),
+                tr("Assign the CRS of the layer in QGIS and export it again."),
             )
     if crs is not None and name.lower().endswith(_GEOJSON) and crs.to_epsg() == _WGS84:
         south, north = shapely.total_bounds(geometries)[[1, 3]].tolist()

@@ -33,6 +33,7 @@ from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.partial_files import remove_partial
 from dubai_landcover_plugin.protocol.requests.options import VECTOR_SUFFIXES
+from dubai_landcover_plugin.protocol.translation import tr
 
 Geometries = npt.NDArray[np.object_]
 Fields = Mapping[str, npt.NDArray[Any]]
@@ -83,7 +84,9 @@ class VectorWriter:
         self._fields = {name: np.dtype(kind) for name, kind in fields.items()}
         long = [name for name in self._fields if len(name) > _SHORT]
         if self._driver == "ESRI Shapefile" and long:
-            raise OutputError(f"A shapefile's field names have at most {_SHORT} letters, not {long[0]}.")
+            raise OutputError(
+                tr("A shapefile's field names have at most {limit} letters, not {name}.", limit=_SHORT, name=long[0])
+            )
         check_name(self._path)
         self._check_crs()
         self._folder = Path()  # temporary, until the block ends
@@ -253,15 +256,15 @@ class VectorWriter:
         crs = self._crs
         if crs is None:
             return
-        remedy = "Write a GeoPackage (.gpkg), or reproject the input."
+        remedy = tr("Write a GeoPackage (.gpkg), or reproject the input.")
         try:
             if self._driver == "ESRI Shapefile":
                 crs.to_wkt(version=WktVersion.WKT1_ESRI)
             elif self._driver == "GeoJSON" and (crs.is_geographic or crs.is_projected):
                 warp_points(crs, CRS.from_epsg(4326), [0.0], [0.0])
         except GDAL_ERRORS as error:
-            name = "A shapefile" if self._driver == "ESRI Shapefile" else "GeoJSON, which is in WGS 84,"
-            raise OutputError(f"{name} cannot store data in {crs}.", remedy) from error
+            name = tr("A shapefile") if self._driver == "ESRI Shapefile" else tr("GeoJSON, which is in WGS 84,")
+            raise OutputError(tr("{name} cannot store data in {crs}.", name=name, crs=crs), remedy) from error
 
     def _check_texts(self, fields: Fields) -> None:
         for name in (name for name, kind in self._fields.items() if kind.kind == "O"):
@@ -269,9 +272,14 @@ class VectorWriter:
                 size = len((text or "").encode("utf-8", "surrogateescape"))
                 if size > _SHAPEFILE_TEXT:
                     raise OutputError(
-                        f"A shapefile's texts have at most {_SHAPEFILE_TEXT} bytes; "
-                        f"'{text[:40]}…' in {name} has {size}.",
-                        "Write a GeoPackage (.gpkg), or shorten the text.",
+                        tr(
+                            "A shapefile's texts have at most {limit} bytes; '{text}…' in {name} has {size}.",
+                            limit=_SHAPEFILE_TEXT,
+                            text=text[:40],
+                            name=name,
+                            size=size,
+                        ),
+                        tr("Write a GeoPackage (.gpkg), or shorten the text."),
                     )
 
     def _check_size(self, geometries: Geometries) -> None:
@@ -282,8 +290,8 @@ class VectorWriter:
         largest = max(self._shapes, table.stat().st_size if table.exists() else 0)
         if largest > _SHAPEFILE_BYTES:
             raise OutputError(
-                f"{self._path} would be larger than 2 GB, the limit of shapefiles.",
-                "Write a GeoPackage (.gpkg), or raise the smallest area and the tolerance.",
+                tr("{path} would be larger than 2 GB, the limit of shapefiles.", path=self._path),
+                tr("Write a GeoPackage (.gpkg), or raise the smallest area and the tolerance."),
             )
 
     def _verify(self) -> None:
@@ -293,20 +301,22 @@ class VectorWriter:
         problem = self._written.difference(checksum_of_file(self._target, self._layer, self._fields, self._as_points))
         info = ogr.read_info(str(self._target), layer=self._layer)
         if not problem and not self._is_crs(info["crs"]):
-            problem = "another CRS than was written"
+            problem = tr("another CRS than was written")
         bounds = info["total_bounds"]
         if self._driver == "ESRI Shapefile":
             bounds = np.fromfile(self._target, "<f8", 4, offset=_SHAPEFILE_BOUNDS)
-            problem = problem or ("" if self._target.with_suffix(".cpg").read_text() == "UTF-8" else "no encoding")
+            problem = problem or ("" if self._target.with_suffix(".cpg").read_text() == "UTF-8" else tr("no encoding"))
         elif self._driver == "FlatGeobuf":
             valid = problem or has_valid_index(self._target, self.count)
-            problem = problem or ("" if valid else "no valid spatial index")
+            problem = problem or ("" if valid else tr("no valid spatial index"))
         elif not problem:
             problem = missing_part(self._target, self._layer, self.count, self._extended)
         if not problem and self._extended and not _contains(bounds, self._bounds):
-            problem = "another extent than was written"
+            problem = tr("another extent than was written")
         if problem:
-            raise OutputError(f"{self._path.name} has {problem}: a write failed.", _REMEDY)
+            raise OutputError(
+                tr("{name} has {problem}: a write failed.", name=self._path.name, problem=problem), tr(_REMEDY)
+            )
 
     def _is_crs(self, found: str | None) -> bool:
         """Return whether a CRS that is read back is the layer's, as the format stores it."""
@@ -325,17 +335,23 @@ class VectorWriter:
             if self._style is not None or kept:
                 store_style(self._target, self._layer, self._style, kept)
             if kept:
-                self._notes.append(f"The styles in {self._path.name} that were saved in QGIS are kept.")
+                self._notes.append(tr("The styles in {name} that were saved in QGIS are kept.", name=self._path.name))
         elif self._style is not None:
             beside = self._path.with_suffix(".qml")
             others = [path for path in data_sets_with(beside) if path != self._path and not has_styles(path)]
             shared = [] if beside.exists() else others
             if beside.exists() and is_raster_style(beside.read_text(encoding="utf-8", errors="replace")):
-                self._notes.append(f"No style is written: {beside.name} is that of a raster.")
+                self._notes.append(tr("No style is written: {style} is that of a raster.", style=beside.name))
             elif shared:
-                self._notes.append(f"No style is written: {shared[0].name} would be shown with {beside.name}, too.")
+                self._notes.append(
+                    tr(
+                        "No style is written: {other} would be shown with {style}, too.",
+                        other=shared[0].name,
+                        style=beside.name,
+                    )
+                )
             elif is_user_style(beside):
-                self._notes.append(f"The style {beside.name} is kept: it was saved in QGIS or edited.")
+                self._notes.append(tr("The style {style} is kept: it was saved in QGIS or edited.", style=beside.name))
             else:
                 self._target.with_suffix(".qml").write_text(with_mark(self._style), encoding="utf-8")
 
@@ -370,4 +386,6 @@ class _plain_errors:  # noqa: N801
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if isinstance(error, (OSError, RuntimeError, ValueError, sqlite3.Error)) and not isinstance(error, OutputError):
-            raise OutputError(f"{self._path} could not be written: {error}.", _REMEDY) from error
+            raise OutputError(
+                tr("{path} could not be written: {error}.", path=self._path, error=error), tr(_REMEDY)
+            ) from error

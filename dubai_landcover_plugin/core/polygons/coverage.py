@@ -13,6 +13,7 @@ from dubai_landcover_plugin.core.polygons.half_edges import HalfEdges
 from dubai_landcover_plugin.core.polygons.rings import Rings
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.translation import tr
 
 Keys = npt.NDArray[np.uint64]
 
@@ -54,9 +55,17 @@ class CoverageCheck:
         """
         if self._sum or self._invalid or abs(self._area - valid_pixels) > 1e-6 * max(valid_pixels, 1):
             raise OutputError(
-                f"The polygons do not cover the raster without gaps and overlaps: {self._area:.1f} of {valid_pixels} "
-                f"px covered, {self._invalid} invalid polygons, edges {'do not match' if self._sum else 'match'}.",
-                "Please report this error together with the classified raster; --simplify 0 may avoid it.",
+                tr(
+                    "The polygons do not cover the raster without gaps and overlaps: {area:.1f} of {valid_pixels} px "
+                    "covered, {invalid} invalid polygons, edges do not match."
+                    if self._sum
+                    else "The polygons do not cover the raster without gaps and overlaps: {area:.1f} of {valid_pixels} "
+                    "px covered, {invalid} invalid polygons, edges match.",
+                    area=self._area,
+                    valid_pixels=valid_pixels,
+                    invalid=self._invalid,
+                ),
+                tr("Please report this error together with the classified raster; --simplify 0 may avoid it."),
             )
 
     def _add(self, origins: Keys, ends: Keys) -> None:

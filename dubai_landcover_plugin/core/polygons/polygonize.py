@@ -28,6 +28,7 @@ from dubai_landcover_plugin.protocol.requests.polygons import (
     PolygonizeRequest,
     PolygonizeResult,
 )
+from dubai_landcover_plugin.protocol.translation import tr
 
 Geometries = npt.NDArray[np.object_]
 Floats = npt.NDArray[np.float64]
@@ -213,7 +214,12 @@ def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = 
         )
         unit = "px" if source.grid.crs is None else "m²"
     notes = [
-        f"No polygon of class {name} reaches the minimum area of {request.min_area:g} {unit}: its file is empty."
+        tr(
+            "No polygon of class {name} reaches the minimum area of {min_area:g} {unit}: its file is empty.",
+            name=name,
+            min_area=request.min_area,
+            unit=unit,
+        )
         for name, count in outcome["counts"].items()
         if not count
     ]

@@ -22,6 +22,7 @@ from dubai_landcover_plugin.core.polygons.regions import (
 from dubai_landcover_plugin.core.polygons.rings import HalfEdgePool, Rings, assemble_rings
 from dubai_landcover_plugin.core.polygons.runs import Runs
 from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.translation import marked, tr
 
 Indices = npt.NDArray[np.int64]
 Ids = npt.NDArray[Any]  # uint8 or uint16
@@ -133,7 +134,7 @@ class PolygonTracer:
         self._feature_areas = sum_by_label(feature_of_region, regions.areas, len(self.features.class_ids))
 
     def _read_and_count(self) -> Iterator[Ids]:
-        for _, ids in self._read("regions"):
+        for _, ids in self._read(marked("regions")):
             self.valid_pixels += int(np.count_nonzero(ids))
             yield ids
 
@@ -181,7 +182,7 @@ class PolygonTracer:
     def _faces(self) -> Iterator[tuple[int, Faces]]:
         """Yield first row and faces, (h, W + 2), of each strip: counted from 1, 0 for nodata and the margin columns."""
         face_of_region = self.features.face_of_region + 1
-        for (first, ids), region_of_label in zip(self._read("borders"), self._regions_of_strips, strict=True):
+        for (first, ids), region_of_label in zip(self._read(marked("borders")), self._regions_of_strips, strict=True):
             runs = Runs.encode(ids)
             face_of_run = face_of_region[region_of_label[label_runs(runs)[0]]]
             face_of_run[runs.class_ids == 0] = 0
@@ -194,5 +195,5 @@ class PolygonTracer:
         done = 0 if step == "regions" else self._height
         for first in range(0, self._height, self._rows):
             raise_if_cancelled(self._monitor)
-            self._monitor.report(done + first, 2 * self._height, step)
+            self._monitor.report(done + first, 2 * self._height, tr(step))
             yield first, self._source.read(first, min(first + self._rows, self._height))

@@ -20,6 +20,7 @@ from dubai_landcover_plugin.core.io.class_map import ClassifiedSource
 from dubai_landcover_plugin.core.io.confidence import UNKNOWN, ConfidenceSource
 from dubai_landcover_plugin.core.report.zones import Zones
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.translation import tr
 
 CONFIDENCE_STOPS = ((0, "#440154"), (25, "#3B528B"), (50, "#21918C"), (75, "#5EC962"), (100, "#FDE725"))
 """Percent and colour: the viridis ramp, as in the QGIS style of confidence rasters."""
@@ -123,11 +124,11 @@ def draw_maps(
         )  # fmt: skip
 
     colours: Colours = {entry.id: (*entry.rgb, 255) for entry in scheme.entries}
-    classes = picture("Map of the classes", source.preview(*view.pixels), colours, _CLASSES_MM, labels)
+    classes = picture(tr("Map of the classes"), source.preview(*view.pixels), colours, _CLASSES_MM, labels)
     confidence_map = None
     if confidence is not None:
         percents = confidence.preview(*view.pixels)
-        confidence_map = picture("Map of the confidence", percents, _ramp(), _CONFIDENCE_MM, ())
+        confidence_map = picture(tr("Map of the confidence"), percents, _ramp(), _CONFIDENCE_MM, ())
     return Maps(classes, confidence_map, view.rotated)
 
 

@@ -173,7 +173,7 @@ def _zone_tables(source: Provenance, raster: AreaStatistics, zones: Sequence[Are
         row.append(percent(zone.coverage) if zone.has_coverage else MISSING)
         if source.confidence is not None:
             row.append(MISSING if zone.confidence is None else f"{zone.confidence:.0f} %")
-        areas.append((str(zone.number), zone.name, *row, *((zone.remark,) if has_remarks else ())))
+        areas.append((str(zone.number), zone.name, *row, *((tr(zone.remark),) if has_remarks else ())))
     first = (Column(tr("No")), Column(tr("Zone")))
     whole = [percent(raster.classes[i].share) for i in present]
     totals: Sequence[Cell] = ("", tr("Whole raster"), _shares(source, raster), *whole)

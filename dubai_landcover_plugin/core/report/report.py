@@ -115,7 +115,7 @@ def _count(
     areas, blocks = GroundScale(grid).pixel_areas(0, grid.height), Blocks.on(grid)
     for first, last, ends in blocks.strips(grid.height, grid.width):
         raise_if_cancelled(monitor)
-        monitor.report(first, grid.height, "counting")
+        monitor.report(first, grid.height, tr("counting"))
         ids = source.read(first, last)
         keys = slot_of[ids].astype(np.int32)
         percents = UNKNOWN if confidence is None else confidence.read(first, last)
@@ -170,17 +170,24 @@ def _provenance(
     grid = source.grid
     notes = [*source.notes, *(() if zones is None else zones.notes)]
     if grid.crs is None:
-        notes.append("The raster has no CRS: areas are counted in pixels.")
+        notes.append(tr("The raster has no CRS: areas are counted in pixels."))
     if counted.raster.without_confidence:
-        notes.append(f"{counted.raster.without_confidence:,} classified pixels have no confidence; it excludes them.")
+        notes.append(
+            tr(
+                "{without_confidence:,} classified pixels have no confidence; it excludes them.",
+                without_confidence=counted.raster.without_confidence,
+            )
+        )
     if not counted.raster.pixels:
-        notes.append("The raster has no classified pixel.")
+        notes.append(tr("The raster has no classified pixel."))
     notes += _notes_on_thin_zones(counted.zones)
     if source.is_novel:
         notes.append(
-            "The ground is unlike the training images of the model: its confidence does not say how much is wrong, so "
-            "no wrong area is given. Look at the result, and estimate the areas from labelled reference points "
-            "(Accuracy Assessment)."
+            tr(
+                "The ground is unlike the training images of the model: its confidence does not say how much is "
+                "wrong, so no wrong area is given. Look at the result, and estimate the areas from labelled "
+                "reference points (Accuracy Assessment)."
+            )
         )
     gsd = grid.gsd()
     return Provenance(
@@ -210,9 +217,25 @@ def _notes_on_thin_zones(zones: Sequence[AreaStatistics]) -> list[str]:
     """Return a warning about zones whose areas pixel centres cannot measure."""
     without = sum(zone.remark == NO_CENTRE for zone in zones)
     thin = sum(zone.remark == THIN for zone in zones)
-    found = [f"{without} of {len(zones)} zones contain no pixel centre and have no figures"] if without else []
+    found = (
+        [
+            tr(
+                "{without} of {count} zones contain no pixel centre and have no figures",
+                without=without,
+                count=len(zones),
+            )
+        ]
+        if without
+        else []
+    )
     if thin:
-        found.append(f"{thin} of {len(zones)} zones are thinner than a pixel and have uncertain figures")
+        found.append(
+            tr(
+                "{thin} of {count} zones are thinner than a pixel and have uncertain figures",
+                thin=thin,
+                count=len(zones),
+            )
+        )
     if not found:
         return []
     return [f"{'; '.join(found)}: a pixel belongs to a zone if its centre does. Use a raster of finer pixels for them."]

@@ -11,6 +11,7 @@ import numpy as np
 from dubai_landcover_plugin.core.io.confidence import UNKNOWN
 from dubai_landcover_plugin.core.report.counts import ClassCounts
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.translation import marked
 
 THRESHOLDS = (50, 70, 90)  # percent
 CLASS_BIAS = 0.5
@@ -20,9 +21,8 @@ With squares of 100 m, ranges of 95 % then contained the true value for 92 to 95
 and on parts of them; without it for 40 of 100. See docs/report.md.
 """
 
-OUTSIDE, NO_CENTRE, NO_DATA, THIN = (
-    "outside the raster", "no pixel centre in it", "no data", "thinner than a pixel"
-)  # fmt: skip
+OUTSIDE, NO_CENTRE = marked("outside the raster"), marked("no pixel centre in it")
+NO_DATA, THIN = marked("no data"), marked("thinner than a pixel")
 """Remarks on zones."""
 
 _Z95 = 1.96

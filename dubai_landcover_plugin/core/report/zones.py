@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.layer_source import file_of
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _STEPS = 256  # segments of an edge as long as the raster, since straight edges are curves in another CRS
 _PIXEL_RADIUS = 0.5  # px
@@ -102,25 +103,29 @@ def read_zones(source: str, field: str | None, grid: Grid) -> Zones:
     layer = read_vector(source)
     polygonal = np.isin(shapely.get_type_id(layer.geometries), (3, 6)) & ~shapely.is_empty(layer.geometries)
     if not polygonal.any():
-        raise RequestError(f"{source} holds no polygons.", "Choose a layer of polygons.")
+        raise RequestError(tr("{source} holds no polygons.", source=source), tr("Choose a layer of polygons."))
     notes = _notes(layer, polygonal, grid)
     names = [name for name, kept in zip(_names(layer, field), polygonal, strict=True) if kept]
     repeated = len(names) - len(set(names))
     if repeated:
         notes.append(
-            f"{repeated} zones share their name with another one; each is counted by itself, under its number."
+            tr(
+                "{repeated} zones share their name with another one; each is counted by itself, under its number.",
+                repeated=repeated,
+            )
         )
     geometries = layer.geometries[polygonal]
     shapes, inside = _on_raster(VectorLayer(geometries, {}, layer.crs), grid)
     if not (inside > 0).any():
         raise GeoreferenceError(
-            f"None of the {len(names)} zones overlaps the raster.", "Check the layer's extent and its CRS."
+            tr("None of the {count} zones overlaps the raster.", count=len(names)),
+            tr("Check the layer's extent and its CRS."),
         )
     columns = zip(names, geometries, shapes, inside.tolist(), _is_thin(shapes).tolist())
     zones = [Zone(number, *values) for number, values in enumerate(columns, 1)]
     outside = int((inside == 0).sum())
     if outside:
-        notes.append(f"{outside} of {len(zones)} zones are outside the raster.")
+        notes.append(tr("{outside} of {count} zones are outside the raster.", outside=outside, count=len(zones)))
     name = Path(file_of(source)).name
     return Zones(name, tuple(zones), layer.crs, tuple(notes))
 
@@ -129,13 +134,16 @@ def _notes(layer: VectorLayer, polygonal: npt.NDArray[np.bool_], grid: Grid) -> 
     notes = []
     left_out = int((~polygonal).sum())
     if left_out:
-        notes.append(f"{left_out} features of the zones layer are not polygons and were ignored.")
+        notes.append(tr("{left_out} features of the zones layer are not polygons and were ignored.", left_out=left_out))
     repaired = int((~shapely.is_valid(layer.geometries[polygonal])).sum())
     if repaired:
-        notes.append(f"{repaired} zones had invalid geometries, which were repaired.")
+        notes.append(tr("{repaired} zones had invalid geometries, which were repaired.", repaired=repaired))
     if (layer.crs is None) != (grid.crs is None):
-        lacking = "zones have" if layer.crs is None else "raster has"
-        notes.append(f"The {lacking} no CRS: the zones' coordinates are taken as the raster's.")
+        notes.append(
+            tr("The zones have no CRS: the zones' coordinates are taken as the raster's.")
+            if layer.crs is None
+            else tr("The raster has no CRS: the zones' coordinates are taken as the raster's.")
+        )
     return notes
 
 
@@ -144,8 +152,10 @@ def _names(layer: VectorLayer, field: str | None) -> list[str]:
     if field is None:
         return [f"Zone {number}" for number in range(1, count + 1)]
     if field not in layer.fields:
-        known = ", ".join(layer.fields) or "none"
-        raise RequestError(f"The zones have no attribute '{field}'.", f"There is: {known}.")
+        known = ", ".join(layer.fields) or tr("none")
+        raise RequestError(
+            tr("The zones have no attribute '{field}'.", field=field), tr("There is: {known}.", known=known)
+        )
     return [_name(value, number) for number, value in enumerate(layer.fields[field].tolist(), 1)]
 
 

@@ -31,6 +31,7 @@ from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, Land
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest, RoadsResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 _BARRIERS = ("Water", "Building")
 _STRIP_ROWS = 1024
@@ -103,10 +104,17 @@ def extract_network(request: RoadsRequest, monitor: Monitor) -> Extraction:
         crs, road = source.grid.crs, source.scheme.find(request.class_name)
     notes = source.notes
     if crs is None:
-        notes.append("The raster has no CRS: lengths and widths are in pixels.")
+        notes.append(tr("The raster has no CRS: lengths and widths are in pixels."))
     if not len(network.lines):
         unit = "m" if crs is not None else "px"
-        notes.append(f"No network of class {road.name} reaches the minimum length of {request.min_length:g} {unit}.")
+        notes.append(
+            tr(
+                "No network of class {name} reaches the minimum length of {min_length:g} {unit}.",
+                name=road.name,
+                min_length=request.min_length,
+                unit=unit,
+            )
+        )
     return Extraction(network, crs, notes)
 
 
@@ -142,7 +150,7 @@ def find_network(
     with confidence or nullcontext():
         skeleton = find_skeleton(source, options, confidence, monitor, tile)
     graph, bridged = _build_graph(skeleton, source, request, barriers, monitor)
-    monitor.report(95, 100, "smoothing")
+    monitor.report(95, 100, tr("smoothing"))
     lines = _drop_short_lines(graph, smooth(graph, request.simplify), request.min_length)
     raise_if_cancelled(monitor)
     return _build_network(graph, lines, source.grid, road, bridged)
@@ -152,7 +160,7 @@ def _build_graph(
     skeleton: Skeleton, source: ClassifiedSource, request: RoadsRequest, barriers: tuple[int, ...], monitor: Monitor
 ) -> tuple[RoadGraph, int]:
     """Return the graph of a skeleton without artefacts of thinning and with gaps bridged, and the number of bridges."""
-    monitor.report(90, 100, "tracing")
+    monitor.report(90, 100, tr("tracing"))
     graph = trace_skeleton(skeleton, Metric(source.grid))
     raise_if_cancelled(monitor)
     merge_junctions(graph)
@@ -163,7 +171,7 @@ def _build_graph(
     centre_lines(graph, skeleton.area)
     extend_dangles(graph, skeleton.area)
     raise_if_cancelled(monitor)
-    monitor.report(92, 100, "bridging gaps")
+    monitor.report(92, 100, tr("bridging gaps"))
     bridged = bridge_gaps(graph, request.max_gap, lambda lines, short: _crosses_barrier(lines, short, source, barriers))
     planarize(graph)
     drop_short_networks(graph, request.min_length)
@@ -192,7 +200,8 @@ def _barrier_ids(scheme: ClassScheme, names: tuple[str, ...] | None, road: LandC
     barriers = [scheme.find(name) for name in names]
     if road in barriers:
         raise ClassSchemeError(
-            f"The class {road.name} is both the road class and a barrier.", f"Remove {road.name} from the barriers."
+            tr("The class {name} is both the road class and a barrier.", name=road.name),
+            tr("Remove {name} from the barriers.", name=road.name),
         )
     return tuple(entry.id for entry in barriers)
 

@@ -25,6 +25,7 @@ from dubai_landcover_plugin.core.roads.thinning import thin
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.translation import tr
 
 TILE = (1536, 4096)  # cells, rows and columns
 _MIN_CELL = 0.5  # m: smaller pixels are aggregated to cells of at least this size, which is precise enough for roads
@@ -102,7 +103,7 @@ def find_skeleton(
     total = -(-height // tile[0]) * -(-width // tile[1])
     for done, (rows, cols) in enumerate(_tiles(height, width, tile)):
         raise_if_cancelled(monitor)
-        monitor.report(_PROGRESS * done // total, 100, "finding centre lines")
+        monitor.report(_PROGRESS * done // total, 100, tr("finding centre lines"))
         # The strip of a tile row is read once, with its margin.
         if cols.start == 0:
             top = max(rows.start - margin, 0)
@@ -146,16 +147,21 @@ def _margins(options: SkeletonOptions, metric: Metric, smallest: float) -> tuple
         smallest: Smallest side of a cell, m or px.
     """
     radius = options.max_width / 2 / smallest  # cells
-    text = f"The maximum road width is {options.max_width:g} {metric.unit}"
+    text = tr("The maximum road width is {max_width:g} {unit}", max_width=options.max_width, unit=metric.unit)
     if radius < 1:
         raise RequestError(
-            f"{text}, which is less than two pixels of the raster.",
-            f"Raise it to {math.ceil(2 * smallest)} or more, or use a finer raster.",
+            tr("{text}, which is less than two pixels of the raster.", text=text),
+            tr("Raise it to {least} or more, or use a finer raster.", least=math.ceil(2 * smallest)),
         )
     if radius > _MAX_RADIUS:
         raise RequestError(
-            f"{text}, which is {2 * radius:.0f} cells of the raster; at most {2 * _MAX_RADIUS} can be handled.",
-            f"Lower it to {2 * _MAX_RADIUS * smallest:.0f} or less.",
+            tr(
+                "{text}, which is {cells:.0f} cells of the raster; at most {limit} can be handled.",
+                text=text,
+                cells=2 * radius,
+                limit=2 * _MAX_RADIUS,
+            ),
+            tr("Lower it to {most:.0f} or less.", most=2 * _MAX_RADIUS * smallest),
         )
     # Filling an island of half width r looks 2 r + ISLAND_DEPTH * r cells away; the sizes follow each other.
     islands = sum((2 + ISLAND_DEPTH) * half for half in ISLANDS if ISLAND_DEPTH * half <= radius)

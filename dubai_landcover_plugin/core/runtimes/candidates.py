@@ -10,6 +10,7 @@ from dubai_landcover_plugin.core.bundle.graphs import FLOAT
 from dubai_landcover_plugin.core.runtimes import hardware, onnx_runtime, openvino_runtime
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
 from dubai_landcover_plugin.protocol.errors import DeviceError
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,9 @@ class Candidate:
     precision: str
 
     def __str__(self) -> str:
-        return f"{self.runtime} on {self.device}, {self.precision}"
+        return tr(
+            "{runtime} on {device}, {precision}", runtime=self.runtime, device=self.device, precision=self.precision
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +80,35 @@ def list_candidates(
     """
     known = ("openvino", "onnxruntime") if onnx else ("openvino", "torch")
     if requested.runtime not in ("auto", *known):
-        kind = "ONNX models" if onnx else "models of this project"
         raise RuntimeUnavailableError(
-            f"{requested.runtime} does not support {kind}.", f"Choose auto, {' or '.join(known)}."
+            tr("{runtime} does not support ONNX models.", runtime=requested.runtime)
+            if onnx
+            else tr("{runtime} does not support models of this project.", runtime=requested.runtime),
+            tr("Choose one of: {names}.", names=", ".join(("auto", *known))),
         )
     names = [name for name in known if requested.runtime in ("auto", name)]
     if "openvino" in names and not openvino_runtime.is_installed():
         if requested.runtime == "openvino":
-            raise RuntimeUnavailableError("The package openvino is not installed.", "Install it, or choose auto.")
+            raise RuntimeUnavailableError(
+                tr("The package openvino is not installed."), tr("Install it, or choose auto.")
+            )
         names.remove("openvino")
     if "onnxruntime" in names and not onnx_runtime.is_installed():
         if names == ["onnxruntime"]:
             raise RuntimeUnavailableError(
-                "ONNX Runtime is not installed.",
-                "Add more formats in Set up the engine… (or pip install onnxruntime), or choose the runtime auto.",
+                tr("ONNX Runtime is not installed."),
+                tr("Add more formats in Set up the engine… (or pip install onnxruntime), or choose the runtime auto."),
             )
         names.remove("onnxruntime")
     if "torch" in names and not hardware.has_torch():
         if names == ["torch"]:
             raise RuntimeUnavailableError(
-                "PyTorch is not installed.", "Add it in Set up the engine…, or choose the runtime auto."
+                tr("PyTorch is not installed."), tr("Add it in Set up the engine…, or choose the runtime auto.")
             )
         names.remove("torch")
     if requested.precision == "int8":  # only on request; if it fails, the candidates of auto follow
         if "openvino" not in names or requested.device not in ("auto", "cpu"):
-            raise RuntimeUnavailableError("Only OpenVINO supports int8, on CPUs.", "Choose another precision.")
+            raise RuntimeUnavailableError(tr("Only OpenVINO supports int8, on CPUs."), tr("Choose another precision."))
         own = Candidate("openvino", "cpu", "int8")
         further = list_candidates(replace(requested, precision="auto"), tried, onnx, without_torch, accurate)
         return [own, *further]
@@ -115,7 +122,13 @@ def list_candidates(
     ]
     if not found:
         raise RuntimeUnavailableError(
-            f"{requested.runtime} does not support {requested.precision} on {requested.device}.", "Choose auto."
+            tr(
+                "{runtime} does not support {precision} on {device}.",
+                runtime=requested.runtime,
+                precision=requested.precision,
+                device=requested.device,
+            ),
+            tr("Choose auto."),
         )
     return found
 
@@ -141,8 +154,12 @@ def _devices(requested: str, onnx: bool) -> list[str]:
         return available
     if requested not in available:
         raise DeviceError(
-            f"The device '{requested}' is not available; available: {', '.join(available)}.",
-            "Choose one of them or auto.",
+            tr(
+                "The device '{requested}' is not available; available: {names}.",
+                requested=requested,
+                names=", ".join(available),
+            ),
+            tr("Choose one of them or auto."),
         )
     return [requested, "cpu"]
 

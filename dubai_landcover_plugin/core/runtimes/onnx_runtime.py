@@ -22,6 +22,7 @@ from dubai_landcover_plugin.core.runtimes.runtime import (
 )
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
+from dubai_landcover_plugin.protocol.translation import tr
 
 PROVIDERS = {
     "cpu": "CPUExecutionProvider",
@@ -72,9 +73,15 @@ class OnnxAdapter:
         channels = (classes, 1) if classes == 2 else (classes,)
         if scores.shape[0] != 1 or scores.shape[2:] != shape[1:] or scores.shape[1] not in channels:
             raise RuntimeUnavailableError(
-                f"{metadata.name} returns {scores.shape} for an input of {probe.shape}; expected {classes} classes on "
-                "the same pixels.",
-                "Check the model and the class names in its metadata.",
+                tr(
+                    "{model} returns {shape} for an input of {input_shape}; expected {classes} classes on the same "
+                    "pixels.",
+                    model=metadata.name,
+                    shape=scores.shape,
+                    input_shape=probe.shape,
+                    classes=classes,
+                ),
+                tr("Check the model and the class names in its metadata."),
             )
         total = scores.sum(axis=1) if scores.shape[1] > 1 else 1
         inside = scores.min() >= -_TOLERANCE and scores.max() <= 1 + _TOLERANCE
@@ -127,8 +134,8 @@ class OnnxRuntime:
         provider = PROVIDERS.get(device)
         if provider not in onnxruntime.get_available_providers():
             raise RuntimeUnavailableError(
-                f"The installed ONNX Runtime does not support the device {device}.",
-                "Install its build for that device (onnxruntime-gpu, onnxruntime-directml), or choose device cpu.",
+                tr("The installed ONNX Runtime does not support the device {device}.", device=device),
+                tr("Install its build for that device (onnxruntime-gpu, onnxruntime-directml), or choose device cpu."),
             )
         try:
             self._session = onnxruntime.InferenceSession(str(bundle.path), options, providers=[provider])
@@ -139,7 +146,13 @@ class OnnxRuntime:
             raise
         except Exception as error:  # ONNX Runtime's exceptions have no common base class
             raise RuntimeUnavailableError(
-                f"ONNX Runtime cannot compute {bundle.metadata.name} on {device}: {error}", "Choose another runtime."
+                tr(
+                    "ONNX Runtime cannot compute {model} on {device}: {error}",
+                    model=bundle.metadata.name,
+                    device=device,
+                    error=error,
+                ),
+                tr("Choose another runtime."),
             ) from error
         self._thread = ThreadPoolExecutor(1, "onnxruntime")
 
@@ -169,6 +182,6 @@ def _onnxruntime() -> Any:
         return importlib.import_module("onnxruntime")
     except (ImportError, OSError) as error:
         raise RuntimeUnavailableError(
-            f"ONNX Runtime cannot be loaded: {error}.",
-            "Set up the engine with more formats again, or choose the runtime openvino.",
+            tr("ONNX Runtime cannot be loaded: {error}.", error=error),
+            tr("Set up the engine with more formats again, or choose the runtime openvino."),
         ) from error

@@ -39,6 +39,7 @@ from dubai_landcover_plugin.core.runtimes.runtime import (
 )
 from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _TYPES = {"float32": "f32", "bfloat16": "bf16", "float16": "f16", "int8": "f32"}
 _DEVICES = {"cpu": "CPU", "intel-gpu": "GPU"}
@@ -101,7 +102,8 @@ class OpenVinoRuntime:
     ) -> None:
         if precision not in _TYPES or (precision == "float16" and device == "cpu"):
             raise RuntimeUnavailableError(
-                f"OpenVINO does not compute in {precision} on {device}.", "Use float32, bfloat16 or auto."
+                tr("OpenVINO does not compute in {precision} on {device}.", precision=precision, device=device),
+                tr("Use float32, bfloat16 or auto."),
             )
         self.device, self.precision = device, precision
         # Precision of the layers that are not quantized.
@@ -122,15 +124,21 @@ class OpenVinoRuntime:
             raise
         except Exception as error:  # OpenVINO and the tracer raise many types
             raise RuntimeUnavailableError(
-                f"OpenVINO cannot compute this network: {type(error).__name__}: {error}", "Choose runtime torch."
+                tr("OpenVINO cannot compute this network: {kind}: {error}", kind=type(error).__name__, error=error),
+                tr("Choose runtime torch."),
             ) from error
         self.in_flight = streams + 1
         self._shape = tuple(compiled.output(0).shape)
         expected = (1, bundle.metadata.spec.classes, *shape[1:])
         if not bundle.is_onnx and self._shape != expected:  # a stored graph is part of the file, as its metadata are
             raise RuntimeUnavailableError(
-                f"The graph in {bundle.metadata.name} returns {self._shape}; expected {expected}.",
-                "Export the model again, or choose runtime torch.",
+                tr(
+                    "The graph in {model} returns {shape}; expected {expected}.",
+                    model=bundle.metadata.name,
+                    shape=self._shape,
+                    expected=expected,
+                ),
+                tr("Export the model again, or choose runtime torch."),
             )
         self._adapter: OnnxAdapter | None = None
         self._idle: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -193,7 +201,9 @@ def load_openvino() -> Any:
         # one holds the table and waits for the interpreter's lock, the other holds the lock and waits for the table.
         openvino.Type.f32.to_dtype()
     except (ImportError, OSError) as error:
-        raise RuntimeUnavailableError(f"OpenVINO cannot be loaded: {error}.", "Choose runtime torch.") from error
+        raise RuntimeUnavailableError(
+            tr("OpenVINO cannot be loaded: {error}.", error=error), tr("Choose runtime torch.")
+        ) from error
     return openvino
 
 
@@ -281,13 +291,13 @@ def _read_int8(openvino: Any, source: Graph) -> Any:
     bundle = source.bundle
     if source.tta:
         raise RuntimeUnavailableError(
-            "Test-time augmentation is not available in int8.", "Choose another precision or switch it off."
+            tr("Test-time augmentation is not available in int8."), tr("Choose another precision or switch it off.")
         )
     stored = bundle.graph(source.name)
     if stored is None:
         raise RuntimeUnavailableError(
-            f"The model {bundle.metadata.name} has no int8 graph.",
-            "Add one with python -m training graphs MODEL --data FOLDER, or choose another precision.",
+            tr("The model {model} has no int8 graph.", model=bundle.metadata.name),
+            tr("Add one with python -m training graphs MODEL --data FOLDER, or choose another precision."),
         )
     return _unpack(openvino, stored, bundle.path)
 

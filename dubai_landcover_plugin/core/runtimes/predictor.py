@@ -14,6 +14,7 @@ from dubai_landcover_plugin.core.runtimes.hardware import cores
 from dubai_landcover_plugin.core.runtimes.runtime import Chips, Probabilities, Runtime
 from dubai_landcover_plugin.core.runtimes.selection import Log, RuntimeSelector
 from dubai_landcover_plugin.protocol.errors import DeviceError, LandCoverError, OutOfMemoryError
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,15 +158,21 @@ class Predictor:
             probabilities = batch.future.result()[..., :height, :width]
             if not np.isfinite(probabilities[:, 0].sum()):  # softmax spreads NaN to all classes
                 raise DeviceError(
-                    f"The network returned NaN or infinite values on {batch.runtime.device} in "
-                    f"{batch.runtime.precision}.",
-                    "Choose precision float32.",
+                    tr(
+                        "The network returned NaN or infinite values on {device} in {precision}.",
+                        device=batch.runtime.device,
+                        precision=batch.runtime.precision,
+                    ),
+                    tr("Choose precision float32."),
                 )
             return probabilities
         except OutOfMemoryError as error:
             if len(batch.chips) > 1:
                 middle = len(batch.chips) // 2
-                self._log("warning", f"{error.message} The run continues with batches of {middle}.")
+                self._log(
+                    "warning",
+                    tr("{error} The run continues with batches of {middle}.", error=error.message, middle=middle),
+                )
                 halves = [self(batch.chips[:middle]), self(batch.chips[middle:])]
                 return np.concatenate(halves)[..., :height, :width]
             self._replace(batch.runtime, error)
@@ -194,6 +201,21 @@ class Predictor:
         if self._selector.is_exhausted:
             raise error
         self._runtime = self._selector.next()
-        text = f"{failed.name} on {failed.device}, {failed.precision}, failed: {error}"
-        self._log("warning", f"{text} The run continues with {self.runtime} on {self.device}, {self.precision}.")
+        text = tr(
+            "{name} on {device}, {precision}, failed: {error}",
+            name=failed.name,
+            device=failed.device,
+            precision=failed.precision,
+            error=error,
+        )
+        self._log(
+            "warning",
+            tr(
+                "{text} The run continues with {runtime} on {device}, {precision}.",
+                text=text,
+                runtime=self.runtime,
+                device=self.device,
+                precision=self.precision,
+            ),
+        )
         failed.close()

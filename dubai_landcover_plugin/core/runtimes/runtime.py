@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.protocol.errors import LandCoverError, OutOfMemoryError
+from dubai_landcover_plugin.protocol.translation import tr
 
 VIEWS = 4
 """Number of views in test-time augmentation: rotations by multiples of 90 degrees.
@@ -89,6 +90,12 @@ def out_of_memory(chips: Chips, device: str) -> OutOfMemoryError:
     """Return the error for chips that do not fit into the memory of a device."""
     count, _, height, width = chips.shape
     return OutOfMemoryError(
-        f"{count} windows of {height}×{width} px do not fit into the memory of {device}.",
-        "Lower the batch, then the window; or choose device cpu.",
+        tr(
+            "{count} windows of {height}×{width} px do not fit into the memory of {device}.",
+            count=count,
+            height=height,
+            width=width,
+            device=device,
+        ),
+        tr("Lower the batch, then the window; or choose device cpu."),
     )

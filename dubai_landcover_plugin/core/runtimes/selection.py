@@ -22,6 +22,7 @@ from dubai_landcover_plugin.core.runtimes.candidates import (
 from dubai_landcover_plugin.core.runtimes.runtime import Chips, Runtime, RuntimeUnavailableError
 from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.translation import tr
 
 MIN_AGREEMENT = 0.995
 """Minimum share of pixels with the class of the reference."""
@@ -47,7 +48,12 @@ class Trial:
     agreement: float
 
     def __str__(self) -> str:
-        return f"{self.candidate}: {self.speed:.2f} Mpx/s, {self.agreement:.2%} agreement with float32"
+        return tr(
+            "{candidate}: {speed:.2f} Mpx/s, {agreement:.2%} agreement with float32",
+            candidate=self.candidate,
+            speed=self.speed,
+            agreement=self.agreement,
+        )
 
 
 class RuntimeSelector:
@@ -81,8 +87,8 @@ class RuntimeSelector:
         self._limits, self._log = limits, log
         if tta and bundle.is_onnx:
             raise RuntimeUnavailableError(
-                "Test-time augmentation is not available for ONNX models.",
-                "Switch it off, or use a model of this project.",
+                tr("Test-time augmentation is not available for ONNX models."),
+                tr("Switch it off, or use a model of this project."),
             )
         self._exact = reference(bundle, requested.runtime)
         self._left: list[Candidate] = []
@@ -103,7 +109,7 @@ class RuntimeSelector:
             found = [*found, Candidate("torch", "cpu", "float32")]  # if all others fail
         self._left = [one for one in found if self._shape is not None or one.runtime != "openvino"]
         if not self._left:
-            raise RuntimeUnavailableError("OpenVINO needs windows of one shape.", "Choose another runtime.")
+            raise RuntimeUnavailableError(tr("OpenVINO needs windows of one shape."), tr("Choose another runtime."))
 
     def list_at_once(self) -> None:
         """List the candidates by expected speed, without those that would first have to convert the network."""
@@ -145,7 +151,7 @@ class RuntimeSelector:
 
         The results hold for windows of any shape.
         """
-        return self._take(_stored_trials(read_cached("trials", self._key)), ", as measured earlier")
+        return self._take(_stored_trials(read_cached("trials", self._key)), tr(", as measured earlier"))
 
     def list_by_trial(self, chips: Chips) -> None:
         """Try all candidates on (N, C, H, W) chips, drop inaccurate ones and list the others by speed.
@@ -191,7 +197,15 @@ class RuntimeSelector:
             except LandCoverError as error:
                 if not self._left:
                     raise
-                self._log("warning", f"{candidate} cannot be used: {error} {self._left[0]} is used instead.")
+                self._log(
+                    "warning",
+                    tr(
+                        "{candidate} cannot be used: {error} {other} is used instead.",
+                        candidate=candidate,
+                        error=error,
+                        other=self._left[0],
+                    ),
+                )
 
     @property
     def _without_torch(self) -> bool:
@@ -224,16 +238,21 @@ class RuntimeSelector:
                 else:
                     trial = _try(candidate, self._load(candidate), chips, expected)
             except (LandCoverError, RuntimeError) as error:
-                self._log("warning", f"{candidate} cannot be used: {error}")
+                self._log("warning", tr("{candidate} cannot be used: {error}", candidate=candidate, error=error))
                 continue
             is_requested = candidate.precision == self._requested.precision
             if trial.agreement >= MIN_AGREEMENT or is_requested or candidate == self._exact:
                 trials.append(trial)
             if trial.agreement < MIN_AGREEMENT:
-                use = "used because it was requested" if is_requested else "not used"
-                self._log("warning", f"{trial}, below the minimum of {MIN_AGREEMENT:.1%}: {use}.")
+                use = tr("used because it was requested") if is_requested else tr("not used")
+                self._log(
+                    "warning",
+                    tr("{trial}, below the minimum of {limit:.1%}: {use}.", trial=trial, limit=MIN_AGREEMENT, use=use),
+                )
         if not trials:
-            raise RuntimeUnavailableError(f"No runtime for {self._requested} can compute this model.", "Choose auto.")
+            raise RuntimeUnavailableError(
+                tr("No runtime for {requested} can compute this model.", requested=self._requested), tr("Choose auto.")
+            )
         return trials
 
     def _try_reference(self, chips: Chips) -> tuple[Any, Trial]:
@@ -251,7 +270,7 @@ class RuntimeSelector:
         except LandCoverError as error:
             if self._exact.runtime != "openvino" or self._bundle.is_onnx:
                 raise
-            self._log("warning", f"{self._exact} cannot be used: {error}")
+            self._log("warning", tr("{candidate} cannot be used: {error}", candidate=self._exact, error=error))
             self._exact = replace(self._exact, runtime="torch")
             return self._load(self._exact)
 
@@ -266,7 +285,7 @@ class RuntimeSelector:
             shape = self._shape or (len(bundle.metadata.bands), side, side)
             return onnx_runtime.OnnxRuntime(bundle, shape, candidate.device, limits.threads)
         if self._shape is None:
-            raise RuntimeUnavailableError("OpenVINO needs windows of one shape.", "Choose another runtime.")
+            raise RuntimeUnavailableError(tr("OpenVINO needs windows of one shape."), tr("Choose another runtime."))
         return openvino_runtime.OpenVinoRuntime(
             bundle, self._tta, self._shape, candidate.device, candidate.precision, limits.threads, limits.lean
         )

@@ -11,6 +11,7 @@ from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.runtimes.network import ProbabilityNetwork
 from dubai_landcover_plugin.core.runtimes.runtime import Chips, Probabilities, is_out_of_memory, out_of_memory
 from dubai_landcover_plugin.protocol.errors import DeviceError
+from dubai_landcover_plugin.protocol.translation import tr
 
 _TYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 _GPU_BATCH = 8
@@ -54,7 +55,10 @@ class TorchRuntime:
 
     def __init__(self, bundle: ModelBundle, tta: bool, device: str, precision: str, threads: int) -> None:
         if precision not in _TYPES or (precision == "float16" and device == "cpu"):
-            raise DeviceError(f"PyTorch does not compute in {precision} on {device}.", "Use float32, bfloat16 or auto.")
+            raise DeviceError(
+                tr("PyTorch does not compute in {precision} on {device}.", precision=precision, device=device),
+                tr("Use float32, bfloat16 or auto."),
+            )
         self.device, self.precision = device, precision
         self.batch = 1 if device == "cpu" else _GPU_BATCH
         if device == "cpu":

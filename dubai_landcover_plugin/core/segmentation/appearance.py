@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.protocol.value_statistics import LEVELS, ValueStatistics
 
 Quantiles = npt.NDArray[np.float64]
@@ -92,16 +93,24 @@ class UsualRange:
             departures.append(
                 Departure(
                     "dark",
-                    "The raster is darker than the training images of the model: the 98th percentile of its values is "
-                    f"{found.white:.0f}, the limit {self.white:.0f} of 255.",
+                    tr(
+                        "The raster is darker than the training images of the model: the 98th percentile of its values "
+                        "is {value:.0f}, the limit {limit:.0f} of 255.",
+                        value=found.white,
+                        limit=self.white,
+                    ),
                 )
             )
         elif found.black > self.black and not self._is_uniform(found):
             departures.append(
                 Departure(
                     "hazy",
-                    "The raster has less contrast than the training images of the model, as in haze: the 2nd "
-                    f"percentile of its values is {found.black:.0f}, the limit {self.black:.0f} of 255.",
+                    tr(
+                        "The raster has less contrast than the training images of the model, as in haze: the 2nd "
+                        "percentile of its values is {value:.0f}, the limit {limit:.0f} of 255.",
+                        value=found.black,
+                        limit=self.black,
+                    ),
                 )
             )
         if strongest := self._strongest_cast(found.casts):
@@ -124,10 +133,14 @@ class UsualRange:
         if excess[index] <= 0:
             return None
         low, high = self.cast_limits[index]
-        return (
-            "The raster has other colours than the training images of the model: the bright values of input band "
-            f"{index + 1} differ by {casts[index]:+.0%} from the mean of the bands, the limits are {low:+.0%} and "
-            f"{high:+.0%}."
+        return tr(
+            "The raster has other colours than the training images of the model: the bright values of input "
+            "band {band} differ by {cast:+.0%} from the mean of the bands, the limits are {low:+.0%} and "
+            "{high:+.0%}.",
+            band=index + 1,
+            cast=casts[index],
+            low=low,
+            high=high,
         )
 
 

@@ -17,6 +17,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import TileGrid, Window
 from dubai_landcover_plugin.core.grid.work_grid import WorkGrid
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
+from dubai_landcover_plugin.protocol.translation import tr
 
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.io.areas import Areas
@@ -45,8 +46,12 @@ class AreaOfInterest:
         self._needed = frozenset((one.row, one.col) for one in tiles if areas.touch(self._on_raster(one)))
         if not self._needed:
             raise GeoreferenceError(
-                f"No pixel of the raster has its centre in one of the {len(areas):,} {_NAME}.",
-                "Draw larger polygons, or choose another layer.",
+                tr(
+                    "No pixel of the raster has its centre in one of the {count:,} {name}.",
+                    count=len(areas),
+                    name=tr(_NAME),
+                ),
+                tr("Draw larger polygons, or choose another layer."),
             )
 
     @property
@@ -121,7 +126,14 @@ def area_of_interest(
     """
     from dubai_landcover_plugin.core.io.areas import read_areas  # loads GDAL a second time; most runs need no polygons
 
-    areas, warnings = read_areas(source, grid, _NAME, refuse_invalid=True)
+    areas, warnings = read_areas(source, grid, tr(_NAME), refuse_invalid=True)
     found = AreaOfInterest(areas, grid, work, tiles)
-    note = f"Area of interest: {found.polygons:,} {_NAME} of {source}, {found.windows:,} of {len(tiles):,} windows."
+    note = tr(
+        "Area of interest: {polygons:,} {name} of {source}, {windows:,} of {other_windows:,} windows.",
+        polygons=found.polygons,
+        name=tr(_NAME),
+        source=source,
+        windows=found.windows,
+        other_windows=len(tiles),
+    )
     return found, (note,), tuple(warnings)

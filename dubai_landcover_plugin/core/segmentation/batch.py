@@ -47,6 +47,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentationResult,
 )
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, paths
+from dubai_landcover_plugin.protocol.translation import tr
 
 _TASK = TASKS["segment_raster"]
 _VECTORS = ("polygons", "buildings", "roads")
@@ -94,7 +95,7 @@ class _RasterMonitor:
         self._folder, self._monitor, self._name, self.index = folder, folder.monitor, name, index
 
     def report(self, done: int, total: int, text: str = "") -> None:
-        name = f"{self._name} ({self.index + 1} of {self._folder.count})"
+        name = tr("{name} ({index} of {count})", name=self._name, index=self.index + 1, count=self._folder.count)
         self._folder.report(self.index, done / total if total > 0 else 0.0, f"{name}: {text}" if text else name)
 
     def log(self, level: str, text: str) -> None:
@@ -190,14 +191,15 @@ def _may_replace_dated(job: SegmentationRequest) -> SegmentationRequest:
 
 
 def _changed(paths: list[Path]) -> OutputError:
-    remedy = "Move {} elsewhere, or allow overwriting."
     if len(paths) == 1:
         return OutputError(
-            f"{paths[0]} exists and was changed after an earlier run had written it; it is kept.", remedy.format("it")
+            tr("{path} exists and was changed after an earlier run had written it; it is kept.", path=paths[0]),
+            tr("Move it elsewhere, or allow overwriting."),
         )
     names = ", ".join(str(path) for path in paths)
     return OutputError(
-        f"{names} exist and were changed after an earlier run had written them; they are kept.", remedy.format("them")
+        tr("{names} exist and were changed after an earlier run had written them; they are kept.", names=names),
+        tr("Move them elsewhere, or allow overwriting."),
     )
 
 
@@ -336,7 +338,7 @@ def _run_locked(
 ) -> BatchItem:
     earlier = None if redo else earlier_result(job, bundle.digest)
     if earlier is not None:
-        monitor.log("info", "skipped: already processed with the same input, model and parameters.")
+        monitor.log("info", tr("skipped: already processed with the same input, model and parameters."))
         remove_journal(job.output)  # of a run that was killed once its record was written
         return _item(job, "skipped", earlier)
     try:
@@ -346,7 +348,7 @@ def _run_locked(
         raise
     except Exception as error:  # an unexpected error of one raster must not stop the others
         found = explained(error)
-        monitor.log("warning", f"failed: {found}")
+        monitor.log("warning", tr("failed: {found}", found=found))
         return BatchItem(job.input, job.output, "failed", str(found))
 
 

@@ -12,6 +12,7 @@ from dubai_landcover_plugin.core.runtimes.hardware import cores, free_memory
 from dubai_landcover_plugin.core.segmentation.plan import Plan
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 _MB = 1 << 20
 _ENGINE = 350 * _MB  # measured: Python, the libraries and the shipped network, compiled for windows of 576×608 px
@@ -40,9 +41,12 @@ class Budget:
     needed: int
 
     def __str__(self) -> str:
-        return (
-            f"Memory: about {self.needed / _MB:,.0f} of {self.memory / _MB:,.0f} MB allowed; "
-            f"{self.limits.threads} cores, reader threads: {self.readers}."
+        return tr(
+            "Memory: about {needed:,.0f} of {memory:,.0f} MB allowed; {cores} cores, reader threads: {readers}.",
+            needed=self.needed / _MB,
+            memory=self.memory / _MB,
+            cores=self.limits.threads,
+            readers=self.readers,
         )
 
 

@@ -31,6 +31,7 @@ from dubai_landcover_plugin.core.segmentation.series import Series
 from dubai_landcover_plugin.core.segmentation.window_reader import WindowReader, sample_windows
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 # GDAL options for remote rasters: no search for sidecar files, and retries after failed requests.
 _REMOTE = {"GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR", "GDAL_HTTP_MAX_RETRY": 4, "GDAL_HTTP_RETRY_DELAY": 1}
@@ -157,9 +158,11 @@ class LocalExecutor:
         self.notes: list[str] = [str(self._budget)]
         self.warnings: list[str] = []
         if self.seconds is not None:
-            self.notes.append(f"Time: about {self.seconds:.0f} s, estimated from the trial windows.")
+            self.notes.append(
+                tr("Time: about {seconds:.0f} s, estimated from the trial windows.", seconds=self.seconds)
+            )
         if self._budget.needed > self._budget.memory:
-            self.warnings.append(f"{self._budget} If the run fails, lower the window.")
+            self.warnings.append(tr("{budget} If the run fails, lower the window.", budget=self._budget))
 
     def _is_worth_trying(self) -> bool:
         work, grid = self._job.plan.work, self._job.source.grid

@@ -16,6 +16,7 @@ from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.partial_files import is_partial
 from dubai_landcover_plugin.protocol.requests.options import SUFFIXES
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 _IMAGES = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".jpeg", ".ecw", ".sid", ".bil", ".nc")
 """Files that a user may take for rasters of the folder, although the pattern does not."""
@@ -37,9 +38,9 @@ class FolderRasters:
     def log_left_out(self, monitor: Monitor) -> None:
         """Log which files are left out, and why."""
         for path, reason in self.left_out[:_NAMES]:
-            monitor.log("info", f"Left out: {path}, {reason}.")
+            monitor.log("info", tr("Left out: {path}, {reason}.", path=path, reason=reason))
         if len(self.left_out) > _NAMES:
-            monitor.log("info", f"Left out: {len(self.left_out) - _NAMES} further files.")
+            monitor.log("info", tr("Left out: {count} further files.", count=len(self.left_out) - _NAMES))
 
 
 def find_rasters(request: FolderRequest) -> FolderRasters:
@@ -50,7 +51,7 @@ def find_rasters(request: FolderRequest) -> FolderRasters:
     """
     folder, results = Path(request.folder), Path(request.output_folder).resolve()
     if not folder.is_dir():
-        raise RequestError(f"The folder {folder} does not exist.", "Choose another folder.")
+        raise RequestError(tr("The folder {folder} does not exist.", folder=folder), tr("Choose another folder."))
     patterns = [part.strip().lower() for part in request.pattern.split(";") if part.strip()]
     results_inside = folder.resolve() in results.parents
     rasters, left_out = [], []
@@ -71,22 +72,26 @@ def find_rasters(request: FolderRequest) -> FolderRasters:
         else:
             rasters.append(path)
     if not rasters:
-        where = "or its subfolders " if request.recursive else ""
-        others = f" {len(left_out)} images are left out, such as {'; '.join(left_out[0])}." if left_out else ""
-        raise RequestError(
-            f"No file in {folder} {where}matches {request.pattern}.{others}",
-            "Change the pattern, or search subfolders.",
+        text = (
+            tr("No file in {folder} or its subfolders matches {pattern}.", folder=folder, pattern=request.pattern)
+            if request.recursive
+            else tr("No file in {folder} matches {pattern}.", folder=folder, pattern=request.pattern)
         )
+        if left_out:
+            example = "; ".join(left_out[0])
+            others = tr("{count} images are left out, such as {example}.", count=len(left_out), example=example)
+            text = f"{text} {others}"
+        raise RequestError(text, tr("Change the pattern, or search subfolders."))
     return FolderRasters(tuple(sorted(rasters)), tuple(sorted(left_out)))
 
 
 def _reason(path: Path, matches: bool, pattern: str) -> str:
     """Return why an image is left out; empty if it is not."""
     if not matches:
-        return f"its name does not match {pattern}"
+        return tr("its name does not match {pattern}", pattern=pattern)
     if path.name.startswith("."):
-        return "it is hidden"
-    return "it is a result of this tool" if _is_result(path) else ""
+        return tr("it is hidden")
+    return tr("it is a result of this tool") if _is_result(path) else ""
 
 
 def _is_result(path: Path) -> bool:

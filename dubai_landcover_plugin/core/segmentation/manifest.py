@@ -19,6 +19,7 @@ from dubai_landcover_plugin.core.segmentation.run_record import UNREADABLE, reso
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 _COLUMNS = ("input", "output", "status", "seconds", "message")
 _INTERVAL = 1.0  # s
@@ -136,8 +137,13 @@ class Manifest:
             return [_listed(item) for item in manifest["items"]]
         except UNREADABLE as error:
             raise OutputError(
-                f"{path} exists and is not a manifest of this tool ({type(error).__name__}: {error}).",
-                "Move it elsewhere, or choose another output folder.",
+                tr(
+                    "{path} exists and is not a manifest of this tool ({kind}: {error}).",
+                    path=path,
+                    kind=type(error).__name__,
+                    error=error,
+                ),
+                tr("Move it elsewhere, or choose another output folder."),
             ) from error
 
 

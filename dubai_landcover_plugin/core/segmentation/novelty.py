@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels
 from dubai_landcover_plugin.core.segmentation.window_reader import read_window
 from dubai_landcover_plugin.protocol.ground_samples import CELL, GroundSamples
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
+from dubai_landcover_plugin.protocol.translation import tr
 
 NEIGHBOURS = 3
 SIDE = 6  # windows along each axis of the raster
@@ -185,9 +186,13 @@ def _probes(plan: Plan) -> list[Window]:
 
 def describe_novelty(novelty: Novelty, model: str) -> str:
     """Return a warning about ground that is unlike that of the training images."""
-    return (
-        f"{novelty.unlike:.0f} % of the ground is unlike the training images of the model {model}: novelty "
-        f"{novelty.percent:.0f} %, usual are at most {novelty.usual:.0f} %. Expect more errors than the confidence "
-        "says. Look at the result, choose another model, teach this one (landcover teach), or fine-tune it with labels "
-        "of this area."
+    return tr(
+        "{unlike:.0f} % of the ground is unlike the training images of the model {model}: novelty "
+        "{percent:.0f} %, usual are at most {usual:.0f} %. Expect more errors than the confidence says. "
+        "Look at the result, choose another model, teach this one (landcover teach), or fine-tune it "
+        "with labels of this area.",
+        unlike=novelty.unlike,
+        model=model,
+        percent=novelty.percent,
+        usual=novelty.usual,
     )

@@ -18,6 +18,7 @@ from dubai_landcover_plugin.core.segmentation.stretch_choice import choose_stret
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.protocol.translation import tr
 
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.segmentation.area_of_interest import AreaOfInterest
@@ -101,11 +102,18 @@ def make_plan(request: SegmentationRequest, source: RasterSource, metadata: Bund
     messages.warnings += chosen.warnings
     height, width = tiles.window_shape
     messages.notes.append(
-        f"{source.grid.height}×{source.grid.width} px, {len(tiles)} windows of {height}×{width} px, "
-        f"overlap {tiles.overlap} px."
+        tr(
+            "{raster_height}×{raster_width} px, {windows} windows of {height}×{width} px, overlap {overlap} px.",
+            raster_height=source.grid.height,
+            raster_width=source.grid.width,
+            windows=len(tiles),
+            height=height,
+            width=width,
+            overlap=tiles.overlap,
+        )
     )
     if options.tta:
-        messages.notes.append(f"Test-time augmentation: every window is computed {VIEWS} times.")
+        messages.notes.append(tr("Test-time augmentation: every window is computed {views} times.", views=VIEWS))
     _check_disk(request, source.grid, metadata.spec.classes, messages)
     if not work.is_native:
         source.check_overviews(min(work.scale))
@@ -128,8 +136,12 @@ def _tiles(work: WorkGrid, metadata: BundleMetadata, options: SegmentOptions) ->
         overlap = min(SEAM, preferred // 2) if radius is None else min(2 * radius, SEAM, preferred // 2)
     if overlap > preferred // 2:
         raise RequestError(
-            f"The overlap must be at most half the window, {preferred // 2} px, got {overlap} px.",
-            "Lower the overlap or increase the window.",
+            tr(
+                "The overlap must be at most half the window, {most} px, got {overlap} px.",
+                most=preferred // 2,
+                overlap=overlap,
+            ),
+            tr("Lower the overlap or increase the window."),
         )
     if options.window is not None:
         return TileGrid(work.height, work.width, preferred, overlap)
@@ -143,39 +155,65 @@ def _work_grid(grid: Grid, model_gsd: float, options: SegmentOptions, messages: 
     size = (options.gsd, options.gsd) if options.gsd is not None else grid.pixel_size_m()
     if size is None:
         messages.warnings.append(
-            f"The pixel size is unknown: the raster is read at its own resolution, the model expects {model_gsd:g} "
-            "m/px. Give the ground sampling distance if it differs."
+            tr(
+                "The pixel size is unknown: the raster is read at its own resolution, the model expects "
+                "{model_gsd:g} m/px. Give the ground sampling distance if it differs.",
+                model_gsd=model_gsd,
+            )
         )
         return native
     if grid.measured_on == "ellipsoid":
-        messages.notes.append("Areas and lengths are measured on the WGS 84 ellipsoid, not in the plane of the CRS.")
+        messages.notes.append(
+            tr("Areas and lengths are measured on the WGS 84 ellipsoid, not in the plane of the CRS.")
+        )
     if grid.scale_note:
         messages.notes.append(grid.scale_note)
     across, down = size
     if not all(_PIXEL_M[0] <= side <= _PIXEL_M[1] for side in size):
         raise GeoreferenceError(
-            f"The raster has pixels of {across:g}×{down:g} m, outside {_PIXEL_M[0]:g}..{_PIXEL_M[1]:g} m.",
-            "Georeference it again, or give its ground sampling distance (--gsd).",
+            tr(
+                "The raster has pixels of {across:g}×{down:g} m, outside {low:g}..{high:g} m.",
+                across=across,
+                down=down,
+                low=_PIXEL_M[0],
+                high=_PIXEL_M[1],
+            ),
+            tr("Georeference it again, or give its ground sampling distance (--gsd)."),
         )
-    text = f"The raster has {across:.3g}×{down:.3g} m/px, the model expects {model_gsd:g} m/px"
+    text = tr(
+        "The raster has {across:.3g}×{down:.3g} m/px, the model expects {model_gsd:g} m/px",
+        across=across,
+        down=down,
+        model_gsd=model_gsd,
+    )
     if is_near(size, model_gsd):
-        messages.notes.append(f"{text}: the raster is read at its own resolution.")
+        messages.notes.append(tr("{text}: the raster is read at its own resolution.", text=text))
         return native
     if options.gsd_mode == "never":
         messages.warnings.append(
-            f"{text}: the raster is read at its own resolution because resampling is switched off."
+            tr("{text}: the raster is read at its own resolution because resampling is switched off.", text=text)
         )
         return native
     if is_too_coarse(size, model_gsd):
         messages.warnings.append(
-            f"{text}: a raster more than {MAX_UPSAMPLING:g} times coarser does not show the objects that the model was "
-            "trained on. It is read at its own resolution; the classes are not reliable."
+            tr(
+                "{text}: a raster more than {factor:g} times coarser does not show the objects that the model "
+                "was trained on. It is read at its own resolution; the classes are not reliable.",
+                text=text,
+                factor=MAX_UPSAMPLING,
+            )
         )
         return native
     work = work_grid(grid.height, grid.width, size, model_gsd)
     messages.notes.append(
-        f"{text}: it is resampled to {model_gsd:g} m/px ({work.height}×{work.width} px); the classes are written at "
-        "the raster's own resolution."
+        tr(
+            "{text}: it is resampled to {model_gsd:g} m/px ({height}×{width} px); the classes are written at "
+            "the raster's own resolution.",
+            text=text,
+            model_gsd=model_gsd,
+            height=work.height,
+            width=work.width,
+        )
     )
     return work
 
@@ -186,8 +224,13 @@ def _check_disk(request: SegmentationRequest, grid: Grid, classes: int, messages
     free = shutil.disk_usage(folder).free
     bands = 1 + bool(request.confidence) + (classes if request.probabilities else 0)
     need = grid.height * grid.width * _BYTES_PER_PIXEL * bands
-    text = f"about {need / 1e6:,.0f} MB for the results, {free / 1e6:,.0f} MB free in {folder}"
+    text = tr(
+        "about {need:,.0f} MB for the results, {free:,.0f} MB free in {folder}",
+        need=need / 1e6,
+        free=free / 1e6,
+        folder=folder,
+    )
     if free < need:
-        messages.warnings.append(f"The disk may be too small: {text}.")
+        messages.warnings.append(tr("The disk may be too small: {text}.", text=text))
     else:
-        messages.notes.append(f"Disk: {text}.")
+        messages.notes.append(tr("Disk: {text}.", text=text))

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 if TYPE_CHECKING:
     import torch
@@ -43,8 +44,12 @@ class Stretch:
         for low, high in self.limits:
             if not (np.isfinite(low) and np.isfinite(high) and low < high):
                 raise RequestError(
-                    f"Stretch limits must be finite and the lower below the upper, got {low:g} and {high:g}.",
-                    "Give a lower and an upper value for each band.",
+                    tr(
+                        "Stretch limits must be finite and the lower below the upper, got {low:g} and {high:g}.",
+                        low=low,
+                        high=high,
+                    ),
+                    tr("Give a lower and an upper value for each band."),
                 )
 
     @property
@@ -125,7 +130,11 @@ class Standardize:
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or any(value <= 0 for value in self.std):
             raise RequestError(
-                f"Standardize needs a mean and a positive deviation for each channel, got {self.mean}, {self.std}."
+                tr(
+                    "Standardize needs a mean and a positive deviation for each channel, got {mean}, {std}.",
+                    mean=self.mean,
+                    std=self.std,
+                )
             )
 
     def __call__(self, chips: torch.Tensor) -> torch.Tensor:

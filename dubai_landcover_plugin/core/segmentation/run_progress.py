@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Sequence
 
 from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.translation import marked, tr
 
-CLASSIFYING, CHECKING, EDITING = "Classifying", "Checking the raster", "Editing"
-POLYGONS, BUILDINGS, ROADS = "Drawing polygons", "Straightening buildings", "Tracing roads"
-REPORT = "Writing the report"
+CLASSIFYING, CHECKING, EDITING = marked("Classifying"), marked("Checking the raster"), marked("Editing")
+POLYGONS, BUILDINGS = marked("Drawing polygons"), marked("Straightening buildings")
+ROADS, REPORT = marked("Tracing roads"), marked("Writing the report")
 """Names of the steps, as users read them."""
 
 _SECONDS_PER_MPX = {CHECKING: 0.05, POLYGONS: 0.2, BUILDINGS: 0.15, ROADS: 0.3, REPORT: 0.05}
@@ -78,7 +79,7 @@ class RunProgress:
         if left is not None:
             spent = now - self._started
             self._share = max(self._share, spent / max(spent + left, 1e-9))
-        self._monitor.report(min(int(_STEPS * self._share), _STEPS - 1), _STEPS, self._step)
+        self._monitor.report(min(int(_STEPS * self._share), _STEPS - 1), _STEPS, tr(self._step))
 
     def finish(self) -> None:
         """Report the end of the run."""

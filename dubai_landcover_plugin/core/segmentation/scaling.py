@@ -11,6 +11,7 @@ from dubai_landcover_plugin.protocol.band_scaling import BandScaling
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
+from dubai_landcover_plugin.protocol.translation import tr
 
 _MOST_OUTSIDE = 0.5  # share of the values of a band beyond the limits above which they are of another kind
 _LEAST_SPREAD = 0.1  # of that of the training rasters
@@ -36,13 +37,20 @@ def fixed_scaling(
     """
     if options.stretch != "auto" or options.limits not in (None, scaling.limits):
         raise RequestError(
-            f"The model {metadata.name} scales its bands as in its training: {scaling.describe(metadata.bands)}. Its "
-            "input is not stretched.",
-            "Leave out the stretch and its limits (--stretch, --limits).",
+            tr(
+                "The model {model} scales its bands as in its training: {scaling}. Its input is not stretched.",
+                model=metadata.name,
+                scaling=scaling.describe(metadata.bands),
+            ),
+            tr("Leave out the stretch and its limits (--stretch, --limits)."),
         )
     choice = StretchChoice(Stretch(scaling.limits, rounded=False))
     choice.notes.append(
-        f"{source.dtype} values are scaled as in the training, not stretched: {scaling.describe(metadata.bands)}."
+        tr(
+            "{dtype} values are scaled as in the training, not stretched: {scaling}.",
+            dtype=source.dtype,
+            scaling=scaling.describe(metadata.bands),
+        )
     )
     values = source.sample_values()  # (C, N)
     deviations = scaling.raw(metadata.std, spread=True)
@@ -53,12 +61,27 @@ def fixed_scaling(
         outside = float(((known < low) | (known > high)).mean())
         if outside > _MOST_OUTSIDE:
             choice.warnings.append(
-                f"{outside:.0%} of the values of {name} are outside of {low:.4g} to {high:.4g}, the range of the "
-                f"training rasters: they are {known.min():.4g} to {known.max():.4g}. {_REMEDY}"
+                tr(
+                    "{outside:.0%} of the values of {name} are outside of {low:.4g} to {high:.4g}, the range of the "
+                    "training rasters: they are {smallest:.4g} to {largest:.4g}. {remedy}",
+                    outside=outside,
+                    name=name,
+                    low=low,
+                    high=high,
+                    smallest=known.min(),
+                    largest=known.max(),
+                    remedy=tr(_REMEDY),
+                )
             )
         elif known.std() < _LEAST_SPREAD * deviation:
             choice.warnings.append(
-                f"{name} hardly varies: the standard deviation of its values is {known.std():.3g}, that of the "
-                f"training rasters {deviation:.3g}. If it does vary, its unit is another one. {_REMEDY}"
+                tr(
+                    "{name} hardly varies: the standard deviation of its values is {found_deviation:.3g}, that of "
+                    "the training rasters {deviation:.3g}. If it does vary, its unit is another one. {remedy}",
+                    name=name,
+                    found_deviation=known.std(),
+                    deviation=deviation,
+                    remedy=tr(_REMEDY),
+                )
             )
     return choice

@@ -42,6 +42,7 @@ from dubai_landcover_plugin.protocol.errors import (
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentationResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 def segment_raster(request: SegmentationRequest, monitor: Monitor | None = None) -> SegmentationResult:
@@ -94,7 +95,8 @@ def run_segmentation(
             return segment_locked(request, monitor or LoggingMonitor(), bundle, make_executor)
     except LockedError:
         raise OutputError(
-            f"{request.output} is being written by another run.", "Wait for it, or choose another output path."
+            tr("{path} is being written by another run.", path=request.output),
+            tr("Wait for it, or choose another output path."),
         ) from None
 
 
@@ -153,7 +155,7 @@ def _write_rasters(
         watched = [*inputs, *area_files]
         windows = _classify(job, executor, outputs, monitor, journal, watched)
         if not outputs.pixels[1:].any():
-            warnings.append("The raster has no valid pixels: the result is all nodata.")
+            warnings.append(tr("The raster has no valid pixels: the result is all nodata."))
             monitor.log("warning", warnings[-1])
         monitor.enter(CHECKING)
         result = _result(request, job, executor.computed, outputs, windows, started, warnings, novelty)
@@ -173,13 +175,26 @@ def _write_rasters(
 def _log_plan(monitor: Monitor, job: Job, executor: Executor, novelty: Novelty | None) -> list[str]:
     """Log the plan; return the warnings."""
     metadata, computed = job.bundle.metadata, executor.computed
-    size = f", {metadata.parameters:,} parameters" if metadata.parameters else ""
+    size = tr(", {parameters:,} parameters", parameters=metadata.parameters) if metadata.parameters else ""
     notes = [
-        f"Model {metadata.name} ({metadata.spec.architecture}{size}) on {computed.device}, {computed.runtime}, "
-        f"{computed.precision}."
+        tr(
+            "Model {model} ({architecture}{size}) on {device}, {runtime}, {precision}.",
+            model=metadata.name,
+            architecture=metadata.spec.architecture,
+            size=size,
+            device=computed.device,
+            runtime=computed.runtime,
+            precision=computed.precision,
+        )
     ]
     if novelty is not None:
-        notes.append(f"Novelty of the ground: {novelty.percent:.0f} %, usual are at most {novelty.usual:.0f} %.")
+        notes.append(
+            tr(
+                "Novelty of the ground: {percent:.0f} %, usual are at most {usual:.0f} %.",
+                percent=novelty.percent,
+                usual=novelty.usual,
+            )
+        )
     for note in [*notes, *job.source.notes, *job.plan.notes, *executor.notes]:
         monitor.log("info", note)
     warnings = [*job.source.warnings, *job.plan.warnings, *executor.warnings]
@@ -253,7 +268,7 @@ def _save(journal: Journal, progress: Progress, monitor: Monitor) -> None:
     try:
         journal.save(progress)
     except OSError as error:
-        monitor.log("warning", f"The finished rows could not be saved: {error}.")
+        monitor.log("warning", tr("The finished rows could not be saved: {error}.", error=error))
 
 
 def _resume(journal: Journal, outputs: MapOutputs, monitor: Monitor, tile_rows: int) -> Progress:
@@ -262,14 +277,24 @@ def _resume(journal: Journal, outputs: MapOutputs, monitor: Monitor, tile_rows: 
         progress = journal.load()
     except DamagedJournalError as error:
         progress = None
-        monitor.log("warning", f"The rows saved by an interrupted run are discarded: {error}. The run starts anew.")
+        monitor.log(
+            "warning",
+            tr("The rows saved by an interrupted run are discarded: {error}. The run starts anew.", error=error),
+        )
     if progress is None:
         journal.remove()
         progress = Progress(0, 0)
     else:
         for rows in journal.rows():
             outputs.write_rows(*rows)
-        monitor.log("info", f"Resuming an interrupted run: {progress.tile_rows} of {tile_rows} tile rows are finished.")
+        monitor.log(
+            "info",
+            tr(
+                "Resuming an interrupted run: {done} of {total} tile rows are finished.",
+                done=progress.tile_rows,
+                total=tile_rows,
+            ),
+        )
     outputs.journal = journal
     return progress
 

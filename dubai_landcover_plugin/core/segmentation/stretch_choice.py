@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.segmentation.matching import match
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 _COARSE = 3  # windows along each axis, which are read for other checks too
@@ -51,7 +52,7 @@ class StretchChoice:
         """Add a warning about bands that have one value, if there are any."""
         if bands:
             listed = ", ".join(map(str, bands))
-            self.warnings.append(f"Band {listed} is constant: classes cannot be distinguished by it.")
+            self.warnings.append(tr("Band {listed} is constant: classes cannot be distinguished by it.", listed=listed))
 
 
 def choose_stretch(source: RasterSource, options: SegmentOptions, statistics: ValueStatistics | None) -> StretchChoice:
@@ -85,15 +86,19 @@ def _fixed(source: RasterSource, options: SegmentOptions) -> Stretch:
     if options.limits is not None:
         if len(options.limits) not in (1, bands):
             raise RequestError(
-                f"The stretch needs a low and a high value for each of {bands} bands, got {len(options.limits)} pairs."
+                tr(
+                    "The stretch needs a low and a high value for each of {bands} bands, got {given} pairs.",
+                    bands=bands,
+                    given=len(options.limits),
+                )
             )
         return Stretch(options.limits if len(options.limits) == bands else options.limits * bands)
     if source.dtype == np.uint8:
         return Stretch.identity(bands)
     if source.dtype.kind not in "iu":
         raise RequestError(
-            f"A raster of type {source.dtype} has no fixed value range for stretch 'none'.",
-            "Use the automatic stretch, or give a low and a high value for each band.",
+            tr("A raster of type {dtype} has no fixed value range for stretch 'none'.", dtype=source.dtype),
+            tr("Use the automatic stretch, or give a low and a high value for each band."),
         )
     return Stretch(((0.0, float(2 ** (8 * source.dtype.itemsize - (source.dtype.kind == "i")) - 1)),) * bands)
 
@@ -111,8 +116,12 @@ def _of_bytes(source: RasterSource, statistics: ValueStatistics | None) -> Stret
         choice.stretch = matched.stretch
         text = " ".join(one.text for one in departures)
         choice.warnings.append(
-            f"{text} Its values {_listed(choice.stretch)} are stretched to 0–255, the brightness of the training "
-            "images. --stretch none leaves them as they are."
+            tr(
+                "{text} Its values {listed} are stretched to 0–255, the brightness of the training images. "
+                "--stretch none leaves them as they are.",
+                text=text,
+                listed=_listed(choice.stretch),
+            )
         )
     else:
         _warn(choice, departures)
@@ -132,17 +141,30 @@ def _of_sample(source: RasterSource, options: SegmentOptions, statistics: ValueS
     )
     if statistics is None or quantiles is None or by_percentiles or _is_sparse(quantiles):
         choice = StretchChoice(Stretch.from_sample(values[:, None], np.ones((1, values.shape[1]), bool)))
-        how = "2nd to 98th percentile of each band"
+        how = tr("2nd to 98th percentile of each band")
     else:
         matched = match(quantiles, statistics)
         choice = StretchChoice(matched.stretch)
-        how = f"to the brightness of the training images, {'all bands alike' if matched.together else 'band by band'}"
+        how = (
+            tr("to the brightness of the training images, all bands alike")
+            if matched.together
+            else tr("to the brightness of the training images, band by band")
+        )
         if matched.limited:
             choice.warnings.append(
-                "The raster has little contrast, as of water, sand or snow alone, and is stretched less than others. "
-                "If it shows more than that, give the limits (--limits), or use --stretch percentiles."
+                tr(
+                    "The raster has little contrast, as of water, sand or snow alone, and is stretched less than "
+                    "others. If it shows more than that, give the limits (--limits), or use --stretch percentiles."
+                )
             )
-    choice.notes.append(f"{source.dtype} values are stretched from {_listed(choice.stretch)} ({how}).")
+    choice.notes.append(
+        tr(
+            "{dtype} values are stretched from {listed} ({how}).",
+            dtype=source.dtype,
+            listed=_listed(choice.stretch),
+            how=how,
+        )
+    )
     flat = [known.size > 0 and bool(np.ptp(known) == 0) for known in (band[np.isfinite(band)] for band in values)]
     choice.add_constant([band for band, constant in zip(source.bands, flat, strict=False) if constant])
     return choice
@@ -156,7 +178,7 @@ def _compare(choice: StretchChoice, source: RasterSource, statistics: ValueStati
 
 
 def _warn(choice: StretchChoice, departures: Sequence[Departure]) -> None:
-    choice.warnings += [f"{one.text} {_REMEDIES[one.kind]}" for one in departures]
+    choice.warnings += [f"{one.text} {tr(_REMEDIES[one.kind])}" for one in departures]
 
 
 def _departures(

@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 # Packages are imported inside the functions: most runs need none of them.
 
 _WATER = "Water"
+_LACKS = {
+    "model": "The model has no class {name}; it has {names}.",
+    "raster": "The raster has no class {name}; it has {names}.",
+}
 _MB = 1 << 20
 _LEAST_PIXELS = 4_000_000  # a smaller raster takes no longer than the start of a process
 _PROCESS, _BYTES_PER_PIXEL = 250 * _MB, 8  # memory of the process, at most: 28.6 Mpx with 286 km of roads took 343 MB
@@ -86,7 +90,7 @@ def check_classes(chosen: ChosenOutputs, scheme: ClassScheme, owner: str = "mode
     Args:
         chosen: The outputs and their classes.
         scheme: The classes.
-        owner: Where the classes are from, for messages.
+        owner: Where the classes are from, ``model`` or ``raster``, for messages.
 
     Raises:
         ClassSchemeError: if buildings or roads are requested and there is no such class.
@@ -99,9 +103,13 @@ def check_classes(chosen: ChosenOutputs, scheme: ClassScheme, owner: str = "mode
         if name is not None and _find(scheme, name) is None:
             names = ", ".join(entry.name for entry in scheme.classes)
             raise ClassSchemeError(
-                f"The {owner} has no class {name}; it has {names}.",
-                f"Choose one of these as {option} (--{option.replace('_', '-')}, {option.upper()}), or leave out that "
-                "output.",
+                tr(_LACKS[owner], name=name, names=names),
+                tr(
+                    "Choose one of these as {option} (--{argument}, {parameter}), or leave out that output.",
+                    option=option,
+                    argument=option.replace("_", "-"),
+                    parameter=option.upper(),
+                ),
             )
 
 
@@ -209,7 +217,12 @@ def _raster_is_complete(path: str) -> Iterator[None]:
         yield
     except OutputError as error:
         raise OutputError(
-            f"The classified raster {path} is complete, but a further output failed: {error.message}", error.remedy
+            tr(
+                "The classified raster {path} is complete, but a further output failed: {error}",
+                path=path,
+                error=error.message,
+            ),
+            error.remedy,
         ) from error
 
 
@@ -273,7 +286,7 @@ def write_buildings(
 
     building, road = scheme.find(steps.chosen.building_class), _find(scheme, steps.chosen.road_class)
     obstacles = layers[road.id] if road is not None and road != building else None
-    source = f"The class {building.name} of {steps.classified}"
+    source = tr("The class {name} of {classified}", name=building.name, classified=steps.classified)
     regularize_checked(
         BuildingsRequest(source, output, min_area=steps.min_area, overwrite=steps.overwrite),
         monitor,

@@ -18,6 +18,7 @@ from dubai_landcover_plugin.core.teaching.features import FeatureRuntime, Levels
 from dubai_landcover_plugin.core.teaching.head import features_at
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.translation import tr
 
 ANCHORS = 400
 """Pixels of each window whose features are kept as anchors, see :class:`Anchors`."""
@@ -179,8 +180,8 @@ class FeatureStore:
         """
         if found.levels is not None and not np.isfinite(found.levels[-1].sum()):
             raise BundleError(
-                f"The network returned NaN or infinite features in {self._runtime.precision}.",
-                "Choose precision float32.",
+                tr("The network returned NaN or infinite features in {precision}.", precision=self._runtime.precision),
+                tr("Choose precision float32."),
             )
         return found
 

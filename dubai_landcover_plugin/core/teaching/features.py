@@ -25,6 +25,7 @@ from dubai_landcover_plugin.core.runtimes.runtime import (
 )
 from dubai_landcover_plugin.core.runtimes.selection import Log
 from dubai_landcover_plugin.protocol.failures import one_line
+from dubai_landcover_plugin.protocol.translation import tr
 
 Floats = npt.NDArray[np.float32]
 Levels = list[Floats]
@@ -78,7 +79,7 @@ def open_features(
         except RuntimeUnavailableError as error:
             if runtime == "openvino":
                 raise
-            log("warning", f"{error} PyTorch is used instead.")
+            log("warning", tr("{error} PyTorch is used instead.", error=error))
     return TorchFeatures(bundle, "float32" if precision == "auto" else precision, threads)
 
 
@@ -106,7 +107,7 @@ class OpenVinoFeatures:
             compiled = compile_graph(openvino, Graph(bundle, features=True), shape, "CPU", settings)
             streams = int(compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
         except (RuntimeError, TypeError, ValueError) as error:
-            raise RuntimeUnavailableError(f"OpenVINO cannot compute this network: {error}.") from error
+            raise RuntimeUnavailableError(tr("OpenVINO cannot compute this network: {error}.", error=error)) from error
         self.in_flight = streams + 1
         self._idle: SimpleQueue[Any] = SimpleQueue()
         for _ in range(streams):
@@ -130,7 +131,9 @@ class OpenVinoFeatures:
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 raise out_of_memory(chip[None], "cpu") from error
-            raise RuntimeUnavailableError(f"OpenVINO failed: {one_line(error)}.", "Choose runtime torch.") from error
+            raise RuntimeUnavailableError(
+                tr("OpenVINO failed: {error}.", error=one_line(error)), tr("Choose runtime torch.")
+            ) from error
         finally:
             self._idle.put(request)
 

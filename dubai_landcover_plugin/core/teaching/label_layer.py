@@ -31,6 +31,7 @@ from dubai_landcover_plugin.protocol.errors import GeoreferenceError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.labelling import LabelLayerRequest, LabelLayerResult
 from dubai_landcover_plugin.protocol.requests.session import OpenSession, SuggestRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 _TRIES = 30  # random positions in a part of the raster before it is left out
 _SPACING = 48  # px between the points that keep later places away from earlier ones
@@ -75,8 +76,8 @@ def create_label_layer(request: LabelLayerRequest, monitor: Monitor | None = Non
         grid = raster.grid
         if grid.crs is None:
             raise GeoreferenceError(
-                f"{request.input} has no CRS, so labels cannot be placed on it.",
-                "Assign its CRS first (Raster > Projections > Assign Projection).",
+                tr("{path} has no CRS, so labels cannot be placed on it.", path=request.input),
+                tr("Assign its CRS first (Raster > Projections > Assign Projection)."),
             )
         places = []
         if request.places:
@@ -84,7 +85,9 @@ def create_label_layer(request: LabelLayerRequest, monitor: Monitor | None = Non
             places = _spread(request, raster, monitor) if spread else _uncertain(request, raster, monitor)
     warnings = []
     if request.places and len(places) < request.count:
-        warnings.append(f"Only {len(places)} of {request.count} places fit into the raster.")
+        warnings.append(
+            tr("Only {count} of {total} places fit into the raster.", count=len(places), total=request.count)
+        )
     for text in warnings:
         monitor.log("warning", text)
     style = label_style_qml(coloured(scheme, request.options.colours))
@@ -116,9 +119,9 @@ def _spread(request: LabelLayerRequest, raster: RasterSource, monitor: Monitor) 
                 left = int((col + draw.random()) * spans[1] * max(grid.width - side, 0))
                 window = Window(top, left, side, side)
                 if not any(_touch(window, place.window) for place in found) and raster.read(window).valid.mean() > 0.5:
-                    found.append(_Place(window, "spread at random"))
+                    found.append(_Place(window, tr("spread at random")))
                     break
-            monitor.report(len(found), request.count, "places")
+            monitor.report(len(found), request.count, tr("places"))
     return found
 
 
@@ -132,7 +135,7 @@ def _uncertain(request: LabelLayerRequest, raster: RasterSource, monitor: Monito
     with TeachingSession(OpenSession(request.input, request.options), monitor) as session:
         while len(found) < request.count:
             raise_if_cancelled(monitor)
-            monitor.report(len(found), request.count, "places")
+            monitor.report(len(found), request.count, tr("places"))
             best = session.suggest(SuggestRequest(tuple(visited)), monitor)
             if not best.extent:
                 break
@@ -140,14 +143,14 @@ def _uncertain(request: LabelLayerRequest, raster: RasterSource, monitor: Monito
             col, row = ~transform @ ((west + east) / 2, (south + north) / 2)
             window = Window(_inside(row, side, grid.height), _inside(col, side, grid.width), side, side)
             novel = best.is_novel
-            reason = "ground unlike the training images" if novel else "the model is unsure"
+            reason = tr("ground unlike the training images") if novel else tr("the model is unsure")
             novelty = math.nan if best.novelty is None else best.novelty
             if any(_touch(window, place.window) for place in found):
                 visited.append(transform @ (col, row))
                 continue
             found.append(_Place(window, reason, best.confidence, novelty))
             visited += _around(window, side, transform)
-    monitor.report(request.count, request.count, "places")
+    monitor.report(request.count, request.count, tr("places"))
     return found
 
 

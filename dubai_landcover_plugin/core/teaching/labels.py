@@ -11,6 +11,7 @@ from dubai_landcover_plugin.protocol.classes import NODATA_ID, LandCoverClass
 from dubai_landcover_plugin.protocol.drawn_layers import BRUSH
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
 from dubai_landcover_plugin.protocol.requests.session import MAX_BRUSH
+from dubai_landcover_plugin.protocol.translation import tr
 
 _NAMED_IN_ERRORS = 8
 
@@ -45,9 +46,17 @@ def class_ids(
         more = " …" if len(unknown) > _NAMED_IN_ERRORS else ""
         listed = ", ".join(f"'{text}'" for text in unknown[:_NAMED_IN_ERRORS]) + more
         raise ClassSchemeError(
-            f"The {layer} have values that are not classes of the {owner}: {listed}.",
-            f"Use names or ids among {', '.join(f'{entry.id} {entry.name}' for entry in classes)}; leave other "
-            f"{layer} empty.",
+            tr(
+                "The {layer} have values that are not classes of the {owner}: {listed}.",
+                layer=layer,
+                owner=owner,
+                listed=listed,
+            ),
+            tr(
+                "Use names or ids among {names}; leave other {layer} empty.",
+                names=", ".join(f"{entry.id} {entry.name}" for entry in classes),
+                layer=layer,
+            ),
         )
     return [known[text.casefold()] for text in texts]
 
@@ -67,8 +76,13 @@ def brush_widths(values: Iterable[Any], default: float) -> list[float]:
             width = math.nan
         if not 0 <= width <= MAX_BRUSH:
             raise RequestError(
-                f"The attribute '{BRUSH}' must be a width in 0..{MAX_BRUSH:g} px, got '{text}'.",
-                "Correct it, or leave it empty.",
+                tr(
+                    "The attribute '{name}' must be a width in 0..{limit:g} px, got '{text}'.",
+                    name=BRUSH,
+                    limit=MAX_BRUSH,
+                    text=text,
+                ),
+                tr("Correct it, or leave it empty."),
             )
         widths.append(width)
     return widths

@@ -13,6 +13,7 @@ from dubai_landcover_plugin.core.teaching.head import Head
 from dubai_landcover_plugin.core.teaching.samples import Cells, Sample
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.translation import tr
 
 MOST_ANCHORS = 6000
 """Anchor pixels of a fit."""
@@ -130,8 +131,13 @@ def contradictions(samples: Mapping[str, PlacedSample], width: int) -> list[str]
                 shared = len(np.intersect1d(numbers[first], numbers[second], assume_unique=True))
                 if shared:
                     found.append(
-                        f"The samples '{ordered[first].sample.id}' and '{ordered[second].sample.id}' of different "
-                        f"classes share {shared} pixels; delete or change one of them."
+                        tr(
+                            "The samples '{first}' and '{second}' of different classes share {shared} pixels; delete "
+                            "or change one of them.",
+                            first=ordered[first].sample.id,
+                            second=ordered[second].sample.id,
+                            shared=shared,
+                        )
                     )
     return found
 
@@ -148,7 +154,7 @@ def cross_validate(head: Head, taught: Sequence[TaughtPixels], anchors: Pixels, 
     folds = min(len(taught), FOLDS)
     for fold in range(folds):
         raise_if_cancelled(monitor)
-        monitor.report(fold, folds, "cross-validation")
+        monitor.report(fold, folds, tr("cross-validation"))
         kept = [one for index, one in enumerate(taught) if index % folds != fold]
         fitted = fit_head(head, kept, anchors)
         for index in range(fold, len(taught), folds):

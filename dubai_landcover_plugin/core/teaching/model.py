@@ -17,6 +17,7 @@ from dubai_landcover_plugin.core.teaching.head import Head
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, TEACHABLE, BundleMetadata
+from dubai_landcover_plugin.protocol.translation import tr
 
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.networks import SegmentationModel
@@ -39,10 +40,14 @@ def check_teachable(bundle: ModelBundle) -> None:
     """
     metadata = bundle.metadata
     if not is_teachable(bundle):
-        kind = "an ONNX file" if bundle.is_onnx else f"a network of the type {metadata.spec.architecture}"
+        kind = (
+            tr("an ONNX file")
+            if bundle.is_onnx
+            else tr("a network of the type {architecture}", architecture=metadata.spec.architecture)
+        )
         raise BundleError(
-            f"The model '{metadata.name}' cannot be taught: it is {kind}.",
-            f"Choose a .safetensors model of the type {' or '.join(TEACHABLE)}, such as dubai.",
+            tr("The model '{model}' cannot be taught: it is {kind}.", model=metadata.name, kind=kind),
+            tr("Choose a .safetensors model of the type {names}, such as dubai.", names=" or ".join(TEACHABLE)),
         )
 
 
@@ -54,7 +59,7 @@ def read_head(bundle: ModelBundle) -> Head:
     """
     path = bundle.path
     if path is None:
-        raise BundleError(f"The model '{bundle.metadata.name}' is not in a file.", "Save it first.")
+        raise BundleError(tr("The model '{model}' is not in a file.", model=bundle.metadata.name), tr("Save it first."))
     with reading_weights(path), safe_open(path, framework="numpy") as stored:
         names = set(stored.keys())
         last = _matrix(stored.get_tensor("head.weight"))
@@ -81,11 +86,11 @@ def check_new_file(path: str | Path, bundle: ModelBundle, overwrite: bool) -> No
     """
     path = Path(path)
     if path.suffix != BUNDLE_SUFFIX:
-        raise BundleError(f"Model files end in {BUNDLE_SUFFIX}, got '{path.name}'.")
+        raise BundleError(tr("Model files end in {suffix}, got '{name}'.", suffix=BUNDLE_SUFFIX, name=path.name))
     if path.exists() and not overwrite:
-        raise BundleError(f"{path} exists.", "Choose another path, or allow overwriting.")
+        raise BundleError(tr("{path} exists.", path=path), tr("Choose another path, or allow overwriting."))
     if bundle.path is not None and path.exists() and path.samefile(bundle.path):
-        raise BundleError(f"{path} is the model that is being taught.", "Choose another path.")
+        raise BundleError(tr("{path} is the model that is being taught.", path=path), tr("Choose another path."))
 
 
 def save_taught(
@@ -131,7 +136,7 @@ def save_taught(
     model: SegmentationModel = build_model(metadata.spec)
     model.load_state_dict(weights)
     if bundle.path is None:
-        raise BundleError(f"The model '{source.name}' is not in a file.", "Save it first.")
+        raise BundleError(tr("The model '{name}' is not in a file.", name=source.name), tr("Save it first."))
     return save_bundle(path, metadata, model.eval(), storage_of(bundle.path))
 
 

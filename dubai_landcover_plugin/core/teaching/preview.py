@@ -20,6 +20,7 @@ from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
 from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest, PreviewResult
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 from dubai_landcover_plugin.protocol.requests.session import OpenSession, ViewRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 def preview_land_cover(request: PreviewRequest, monitor: Monitor | None = None) -> PreviewResult:
@@ -84,8 +85,9 @@ def _run(request: PreviewRequest, bundle: ModelBundle, monitor: Monitor) -> Prev
         write_bytes(request.output, classes.read_bytes(), overwrite=request.options.overwrite)
         if request.confidence:
             write_bytes(request.confidence, confidence.read_bytes(), overwrite=request.options.overwrite)
-    note = (
-        f"The model {bundle.metadata.name} was run over the extent alone: a few pixels of a run over the raster differ."
+    note = tr(
+        "The model {model} was run over the extent alone: a few pixels of a run over the raster differ.",
+        model=bundle.metadata.name,
     )
     return PreviewResult(
         request.output,

@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.grid.work_grid import WorkGrid
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
 from dubai_landcover_plugin.protocol.requests.session import SampleSpec
+from dubai_landcover_plugin.protocol.translation import tr
 
 MAX_PIXELS = 200
 """Pixels of a sample that the fit uses; more of one place say little more."""
@@ -66,7 +67,9 @@ def sample_of(spec: SampleSpec, transform: Affine) -> Sample:
     try:
         geometry = shapely.from_wkt(spec.geometry)
     except (ShapelyError, TypeError, ValueError) as error:
-        raise RequestError(f"The geometry of the sample '{spec.id}' is not WKT: {error!s:.200}.") from error
+        raise RequestError(
+            tr("The geometry of the sample '{name}' is not WKT: {error!s:.200}.", name=spec.id, error=error)
+        ) from error
     return Sample(spec.id, spec.class_id, to_pixels(geometry, transform), spec.brush)
 
 
@@ -79,7 +82,7 @@ def class_of(value: Mapping[str, Any]) -> LandCoverClass:
     try:
         return LandCoverClass(**value)
     except TypeError as error:
-        raise ClassSchemeError(f"A new class needs id, name and colour, got {value!s:.100}.") from error
+        raise ClassSchemeError(tr("A new class needs id, name and colour, got {value!s:.100}.", value=value)) from error
 
 
 def work_cells(sample: Sample, grid: Grid, work: WorkGrid) -> Cells:
@@ -96,15 +99,24 @@ def work_cells(sample: Sample, grid: Grid, work: WorkGrid) -> Cells:
     if sample.brush > 0 and not is_area:
         shape, is_area = shape.buffer(sample.brush / 2), True
     if shape.is_empty or not np.isfinite(shape.bounds).all():
-        raise RequestError(f"The sample '{sample.id}' has no geometry.", "Draw it again.")
+        raise RequestError(tr("The sample '{name}' has no geometry.", name=sample.id), tr("Draw it again."))
     left, top, right, bottom = shape.bounds
     first_col, first_row = max(math.floor(left), 0), max(math.floor(top), 0)
     last_col, last_row = min(math.floor(right) + 1, grid.width), min(math.floor(bottom) + 1, grid.height)
     if first_col >= last_col or first_row >= last_row:
         raise RequestError(
-            f"The sample '{sample.id}' is outside of the raster: it covers columns {left:.0f} to {right:.0f} and rows "
-            f"{top:.0f} to {bottom:.0f} of {grid.width}×{grid.height} px.",
-            "Draw it on the raster, in the raster's CRS.",
+            tr(
+                "The sample '{name}' is outside of the raster: it covers columns {left:.0f} to {right:.0f} and "
+                "rows {top:.0f} to {bottom:.0f} of {width}×{height} px.",
+                name=sample.id,
+                left=left,
+                right=right,
+                top=top,
+                bottom=bottom,
+                width=grid.width,
+                height=grid.height,
+            ),
+            tr("Draw it on the raster, in the raster's CRS."),
         )
     step = max(-(-max(last_col - first_col, last_row - first_row) // _LARGEST), 1)
     size = -(-(last_row - first_row) // step), -(-(last_col - first_col) // step)
@@ -115,7 +127,9 @@ def work_cells(sample: Sample, grid: Grid, work: WorkGrid) -> Cells:
             burnt = rasterio.features.rasterize([shape], size, transform=transform, all_touched=touched, dtype="uint8")
     rows, cols = np.nonzero(burnt)
     if not len(rows):
-        raise RequestError(f"The sample '{sample.id}' covers no pixel of the raster.", "Draw it on the raster.")
+        raise RequestError(
+            tr("The sample '{name}' covers no pixel of the raster.", name=sample.id), tr("Draw it on the raster.")
+        )
     # Centres of the raster's pixels, then the working pixels that contain them.
     rows = np.minimum(first_row + rows * step + step // 2, grid.height - 1)
     cols = np.minimum(first_col + cols * step + step // 2, grid.width - 1)

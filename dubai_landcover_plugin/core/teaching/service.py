@@ -21,6 +21,7 @@ from dubai_landcover_plugin.protocol.requests.session import (
     TeachSamples,
     ViewRequest,
 )
+from dubai_landcover_plugin.protocol.translation import tr
 
 IDLE_SECONDS = 600.0
 """Time without a message after which a session gives its memory back, s."""
@@ -110,7 +111,7 @@ class TeachService:
             return None
         session = self._session
         if session is None:
-            raise RequestError("No raster is open.", "Send open first.")
+            raise RequestError(tr("No raster is open."), tr("Send open first."))
         raise_if_cancelled(monitor)
         if isinstance(request, ViewRequest):
             return session.view(request, monitor)

@@ -63,6 +63,9 @@ from dubai_landcover_plugin.protocol.requests.session import (
     ViewRequest,
     ViewResult,
 )
+from dubai_landcover_plugin.protocol.translation import tr
+
+_NOTHING = {"undo": "There is nothing to undo.", "redo": "There is nothing to redo."}
 
 
 class TeachingSession:
@@ -81,7 +84,7 @@ class TeachingSession:
         bundle = open_bundle(request.options.model)
         check_teachable(bundle)
         if request.options.tta:
-            raise RequestError("A session has no test-time augmentation.", "Switch it off.")
+            raise RequestError(tr("A session has no test-time augmentation."), tr("Switch it off."))
         # The plan names an output whose folder is checked for space; a session writes small files only.
         output = os.path.join(tempfile.gettempdir(), "view.tif")
         self._inputs = identify_input(request.input)
@@ -258,12 +261,21 @@ class TeachingSession:
         scheme = ClassScheme((*source.classes, *classes), source.unlabeled)
         unknown = [name for name in remove if name not in state.samples]
         if unknown:
-            raise RequestError(f"There is no sample '{unknown[0]}' to remove.", "Remove samples that were added.")
+            raise RequestError(
+                tr("There is no sample '{name}' to remove.", name=unknown[0]), tr("Remove samples that were added.")
+            )
         for sample in samples:
             if sample.class_id not in scheme.ids:
                 raise ClassSchemeError(
-                    f"The sample '{sample.id}' has the class {sample.class_id}, which the model does not have.",
-                    f"Use one of {', '.join(f'{entry.id} {entry.name}' for entry in scheme.classes)}, or add a class.",
+                    tr(
+                        "The sample '{name}' has the class {id}, which the model does not have.",
+                        name=sample.id,
+                        id=sample.class_id,
+                    ),
+                    tr(
+                        "Use one of {names}, or add a class.",
+                        names=", ".join(f"{entry.id} {entry.name}" for entry in scheme.classes),
+                    ),
                 )
         if not self.features.is_open:  # before any view, such as after a restart: there is no time to prepare
             self.features.add_overview(monitor)
@@ -326,7 +338,12 @@ class TeachingSession:
             return self._judged[1]
         if len(state.samples) < least:
             raise RequestError(
-                f"The agreement needs at least {least} samples, there are {len(state.samples)}.", "Draw more samples."
+                tr(
+                    "The agreement needs at least {least} samples, there are {count}.",
+                    least=least,
+                    count=len(state.samples),
+                ),
+                tr("Draw more samples."),
             )
         scheme = self.scheme
         taught = taught_pixels(state.samples, scheme.ids)
@@ -358,7 +375,7 @@ class TeachingSession:
         """
         state, bundle = self.history.current, self.job.bundle
         if not state.samples:
-            raise RequestError("There are no samples, so there is nothing to save.", "Draw samples first.")
+            raise RequestError(tr("There are no samples, so there is nothing to save."), tr("Draw samples first."))
         facts: dict[str, object] = {
             "samples": state.counts(bundle.metadata.scheme),
             "pixels": sum(len(one.pixels) for one in state.samples.values()),
@@ -394,7 +411,7 @@ class TeachingSession:
     def _move(self, steps: int, possible: bool, name: str) -> TeachState:
         started = time.perf_counter()
         if not possible:
-            raise RequestError(f"There is nothing to {name}.")
+            raise RequestError(tr(_NOTHING[name]))
         self.history.position += steps
         return self._state(started)
 

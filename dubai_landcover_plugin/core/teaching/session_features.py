@@ -19,6 +19,7 @@ from dubai_landcover_plugin.core.teaching.samples import MAX_PIXELS, Cells, Samp
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
+from dubai_landcover_plugin.protocol.translation import tr
 
 _MB = 1 << 20
 _ENGINE = 600 * _MB  # measured: Python, the libraries and the compiled network of the shipped model
@@ -114,7 +115,8 @@ class SessionFeatures:
         kept = np.concatenate(valid_cells)
         if not len(kept):
             raise RequestError(
-                f"The sample '{sample.id}' is on pixels without data.", "Draw it where the raster has data."
+                tr("The sample '{name}' is on pixels without data.", name=sample.id),
+                tr("Draw it where the raster has data."),
             )
         picked = chosen(kept, most)
         owners = self.weights.window_of(picked)

@@ -25,6 +25,7 @@ from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestErro
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.session import OpenSession, SaveModel, TeachState
 from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest, TeachResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 _MOST_LABELS = 5_000
 _ALL_PIXELS = 50_000  # of all labels together; features of one take 1.3 kB
@@ -67,12 +68,18 @@ def teach_model(request: TeachRequest, monitor: Monitor | None = None) -> TeachR
         placed, outside, others = _place(session, samples, monitor)
         if outside:
             warnings.append(
-                f"{outside:,} labels are outside of the raster or on pixels without data and were left out."
+                tr(
+                    "{count:,} labels are outside of the raster or on pixels without data and were left out.",
+                    count=outside,
+                )
             )
         if others:
             warnings.append(
-                f"{others:,} corrections of one class have no pixel to which the model gives this class; they were "
-                "left out."
+                tr(
+                    "{count:,} corrections of one class have no pixel to which the model gives this class; they were "
+                    "left out.",
+                    count=others,
+                )
             )
         state = session.teach_placed(placed, (), classes, time.perf_counter())
         warnings += state.warnings[:10]
@@ -92,9 +99,9 @@ def label_samples(
     """
     grid, warnings = session.job.source.grid, []
     if layer.crs is None and grid.crs is not None:
-        warnings.append("The labels have no CRS: the CRS of the raster was assumed.")
+        warnings.append(tr("The labels have no CRS: the CRS of the raster was assumed."))
     if layer.crs is not None and grid.crs is None:
-        warnings.append("The raster has no CRS: the coordinates of the labels were used unchanged.")
+        warnings.append(tr("The raster has no CRS: the coordinates of the labels were used unchanged."))
     field = request.class_field or _class_field(layer)
     values = attribute(layer, field).tolist()
     # A correction of one class says nothing about pixels of other classes.
@@ -102,14 +109,14 @@ def label_samples(
     only = (
         [0] * len(values)
         if replaced is None
-        else class_ids(replaced.tolist(), session.scheme.entries, "labels", "model")
+        else class_ids(replaced.tolist(), session.scheme.entries, tr("labels"), tr("model"))
     )
     brushes = find_attribute(layer, BRUSH)
     widths = brush_widths([None] * len(values) if brushes is None else brushes.tolist(), request.brush)
     layer = layer.to_crs(grid.crs)
     transform = feature_transform(grid, layer.geometries)
     classes = (*session.scheme.classes, *added)
-    ids = class_ids(values, classes, "labels", "model", left_out=[session.scheme.unlabeled])
+    ids = class_ids(values, classes, tr("labels"), tr("model"), left_out=[session.scheme.unlabeled])
     samples = [
         Sample(str(number + 1), class_id, to_pixels(geometry, transform), width, limit)
         for number, (class_id, geometry, width, limit) in enumerate(
@@ -119,13 +126,18 @@ def label_samples(
     ]
     if not samples:
         raise RequestError(
-            f"None of the {len(values):,} labels has a geometry and a class.", "Choose the attribute with the class."
+            tr("None of the {total:,} labels has a geometry and a class.", total=len(values)),
+            tr("Choose the attribute with the class."),
         )
     if len(samples) < len(values):
-        warnings.append(f"{len(values) - len(samples):,} labels without class or geometry were left out.")
+        warnings.append(
+            tr("{count:,} labels without class or geometry were left out.", count=len(values) - len(samples))
+        )
     if len(samples) > _MOST_LABELS:
         picked = np.sort(np.random.default_rng(0).choice(len(samples), _MOST_LABELS, replace=False))
-        warnings.append(f"Of {len(samples):,} labels, {_MOST_LABELS:,} drawn at random were used.")
+        warnings.append(
+            tr("Of {count:,} labels, {limit:,} drawn at random were used.", count=len(samples), limit=_MOST_LABELS)
+        )
         samples = [samples[index] for index in picked]
     return samples, warnings
 
@@ -149,7 +161,9 @@ def new_classes(texts: Sequence[str], scheme: ClassScheme) -> tuple[LandCoverCla
     for text in texts:
         name, _, colour = (part.strip() for part in text.partition("="))
         if name.casefold() in {entry.name.casefold() for entry in known}:
-            raise ClassSchemeError(f"There is a class '{name}' already.", "Choose another name for the new class.")
+            raise ClassSchemeError(
+                tr("There is a class '{name}' already.", name=name), tr("Choose another name for the new class.")
+            )
         ids = {entry.id for entry in known}
         number = next(value for value in range(1, 256) if value not in ids)
         known.append(
@@ -181,7 +195,7 @@ def _place(
     first_error: RequestError | None = None
     for done, sample in enumerate(sorted(samples, key=place)):  # by window, so that each is computed once
         raise_if_cancelled(monitor)
-        monitor.report(done, len(samples), "labels")
+        monitor.report(done, len(samples), tr("labels"))
         try:
             found = session.features.place(sample, monitor, MAX_PIXELS if sample.only else most)
         except RequestError as error:
@@ -195,14 +209,17 @@ def _place(
             placed[sample.id] = limited
     if not placed and not outside:
         raise RequestError(
-            f"None of the {others:,} corrections has a pixel to which the model gives the class that they replace.",
-            "Choose the model with which the raster was classified, or leave the attribute from empty.",
+            tr(
+                "None of the {count:,} corrections has a pixel to which the model gives the class that they replace.",
+                count=others,
+            ),
+            tr("Choose the model with which the raster was classified, or leave the attribute from empty."),
         )
     if not placed:
         reason = first_error.message if first_error else ""
         raise RequestError(
-            f"None of the {len(samples):,} labels is on the raster. {reason}".strip(),
-            "Choose labels that were drawn on this raster, and check the CRS of both.",
+            tr("None of the {count:,} labels is on the raster. {reason}", count=len(samples), reason=reason).strip(),
+            tr("Choose labels that were drawn on this raster, and check the CRS of both."),
         )
     return placed, outside, others
 

@@ -16,6 +16,7 @@ from dubai_landcover_plugin.core.teaching.head import Head
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.requests.session import MAX_VIEW
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 @dataclass(frozen=True)
@@ -54,8 +55,12 @@ def view_windows(job: Job, weights: WindowWeights, window: Window) -> tuple[Wind
         area = Window(rows[0], cols[0], rows[1] - rows[0], cols[1] - cols[0])
     if area.height * area.width > MAX_VIEW:
         raise RequestError(
-            f"The view has {area.height * area.width / 1e6:.0f} Mpx; the limit is {MAX_VIEW / 1e6:.0f} Mpx.",
-            "Zoom in, or choose a smaller extent.",
+            tr(
+                "The view has {size:.0f} Mpx; the limit is {limit:.0f} Mpx.",
+                size=area.height * area.width / 1e6,
+                limit=MAX_VIEW / 1e6,
+            ),
+            tr("Zoom in, or choose a smaller extent."),
         )
     height, width = tiles.window_shape
     indices = [

@@ -17,6 +17,7 @@ from dubai_landcover_plugin.protocol.requests.options import (
     scheme_option,
 )
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
+from dubai_landcover_plugin.protocol.translation import tr
 
 ALLOCATIONS = ("minimum", "proportional", "equal")
 REFERENCE_FIELD = "reference"
@@ -151,7 +152,7 @@ def expected_accuracies(pairs: Iterable[str]) -> dict[str, float]:
         except ValueError:
             name = ""
         if not name.strip():
-            raise RequestError(f"'{pair}' is not a class with a number.", "Write it as Building=0.7.")
+            raise RequestError(tr("'{pair}' is not a class with a number.", pair=pair), tr("Write it as Building=0.7."))
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import CLASSIFIED_HELP, OVERWRITE_HELP, option, scheme_option
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 @dataclass(frozen=True)
@@ -87,11 +88,17 @@ class ChangeRequest(Request):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.earlier == self.later:
-            raise RequestError(f"Both dates are the same raster, {self.earlier}.", "Choose two different rasters.")
+            raise RequestError(
+                tr("Both dates are the same raster, {earlier}.", earlier=self.earlier),
+                tr("Choose two different rasters."),
+            )
         if self.min_confidence > 0 and not self.confidences:
             raise RequestError(
-                f"A minimum confidence of {self.min_confidence:g} needs a confidence raster.",
-                "Give that of one date or, better, of both; or set the minimum to 0.",
+                tr(
+                    "A minimum confidence of {min_confidence:g} needs a confidence raster.",
+                    min_confidence=self.min_confidence,
+                ),
+                tr("Give that of one date or, better, of both; or set the minimum to 0."),
             )
 
     @property

@@ -25,6 +25,7 @@ from dubai_landcover_plugin.protocol.requests.options import (
 )
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.session import MAX_BRUSH
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,9 @@ class RecodeRequest(EditOutputs, _Recoded):
         old = [first for first, _ in self.pairs]
         repeated = sorted({name for name in old if old.count(name) > 1})
         if repeated:
-            raise RequestError(f"The class {repeated[0]} is replaced twice.", "Give one pair for each class.")
+            raise RequestError(
+                tr("The class {repeated} is replaced twice.", repeated=repeated[0]), tr("Give one pair for each class.")
+            )
 
     @property
     def pairs(self) -> tuple[tuple[str, str], ...]:
@@ -134,7 +137,9 @@ class RecodeRequest(EditOutputs, _Recoded):
         for text in self.classes:
             old, equals, new = (part.strip() for part in text.partition("="))
             if not (old and equals and new):
-                raise RequestError(f"'{text}' is not a pair of classes.", "Write OLD=NEW, such as Land=Vegetation.")
+                raise RequestError(
+                    tr("'{text}' is not a pair of classes.", text=text), tr("Write OLD=NEW, such as Land=Vegetation.")
+                )
             found.append((old, new))
         return tuple(found)
 

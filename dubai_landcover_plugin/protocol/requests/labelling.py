@@ -12,6 +12,7 @@ from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import OVERWRITE_HELP, option
 from dubai_landcover_plugin.protocol.requests.request import Request, Result, nested
 from dubai_landcover_plugin.protocol.requests.segmentation import DEFAULT_MODEL, SegmentOptions
+from dubai_landcover_plugin.protocol.translation import tr
 
 SAMPLINGS = ("uncertain", "spread")
 """How places to label are chosen."""
@@ -85,11 +86,11 @@ class LabelledData(Request):
             RequestError: naming what is missing.
         """
         if not self.rasters and not self.folder:
-            raise RequestError("There are no rasters.", "Give rasters, or a folder of rasters.")
+            raise RequestError(tr("There are no rasters."), tr("Give rasters, or a folder of rasters."))
         if bool(self.labels) == bool(self.masks):
             raise RequestError(
-                f"{'Two kinds of labels are' if self.labels else 'No labels are'} given.",
-                "Give either a label layer or a folder of masks.",
+                tr("Two kinds of labels are given.") if self.labels else tr("No labels are given."),
+                tr("Give either a label layer or a folder of masks."),
             )
 
     def values(self) -> dict[str, str]:
@@ -102,7 +103,9 @@ class LabelledData(Request):
         for text in self.mask_values:
             value, equals, meaning = text.partition("=")
             if not equals:
-                raise RequestError(f"'{text}' is not VALUE=CLASS.", "Write, for example, 255=Building.")
+                raise RequestError(
+                    tr("'{text}' is not VALUE=CLASS.", text=text), tr("Write, for example, 255=Building.")
+                )
             found[value.strip()] = meaning.strip()
         return found
 

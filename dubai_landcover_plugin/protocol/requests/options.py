@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.translation import tr
 
 VECTOR_SUFFIXES = {
     ".gpkg": "GPKG",
@@ -120,14 +121,28 @@ class Option:
             RequestError: naming the field, the value and the limit.
         """
         if self.filled and (not value or (isinstance(value, str) and not value.strip())):
-            remedy = f"Give one, for example {self.example}." if self.example else ""
-            raise RequestError(f"{name} is needed and must not be empty.", remedy)
+            remedy = tr("Give one, for example {example}.", example=self.example) if self.example else ""
+            raise RequestError(tr("{name} is needed and must not be empty.", name=name), remedy)
         if self.choices and value not in self.choices:
-            raise RequestError(f"{name} must be one of {', '.join(self.choices)}, got '{value}'.")
+            raise RequestError(
+                tr(
+                    "{name} must be one of {names}, got '{value}'.",
+                    name=name,
+                    names=", ".join(self.choices),
+                    value=value,
+                )
+            )
         if self.writes in VECTORS:
             vector_path(name, value)
         elif self.writes in SUFFIXES and not value.lower().endswith(SUFFIXES[self.writes]):
-            raise RequestError(f"{name} must end in {SUFFIXES[self.writes][0]}, got '{value}'.")
+            raise RequestError(
+                tr(
+                    "{name} must end in {suffix}, got '{value}'.",
+                    name=name,
+                    suffix=SUFFIXES[self.writes][0],
+                    value=value,
+                )
+            )
         for place, number in _numbers(name, value):
             self._check_range(place, number)
 
@@ -135,16 +150,22 @@ class Option:
         """Refuse a number below ``low`` or above ``high``."""
         too_low = self.low is not None and (value <= self.low if self.exclusive else value < self.low)
         if too_low or (self.high is not None and value > self.high):
-            raise RequestError(f"{name} must be {self.range_text}, got {number_text(value)}.")
+            raise RequestError(
+                tr("{name} must be {range}, got {value}.", name=name, range=self.range_text, value=number_text(value))
+            )
 
     @property
     def range_text(self) -> str:
         """The range in words, such as ``at least 0``; empty where every number is allowed."""
         if self.low is None:
-            return "" if self.high is None else f"at most {number_text(self.high)}"
+            return "" if self.high is None else tr("at most {limit}", limit=number_text(self.high))
         if self.high is None:
             return f"{'above' if self.exclusive else 'at least'} {number_text(self.low)}"
-        return f"in {number_text(self.low)}..{number_text(self.high)}"
+        return tr(
+            "in {low}..{high}",
+            low=number_text(self.low),
+            high=number_text(self.high),
+        )
 
 
 @dataclass(frozen=True)
@@ -280,7 +301,14 @@ def vector_path(name: str, path: str | None) -> None:
         RequestError: naming the suffixes.
     """
     if path is not None and Path(path).suffix not in VECTOR_SUFFIXES:  # a file called ".gpkg" has no suffix
-        raise RequestError(f"{name} must end in {', '.join(VECTOR_SUFFIXES)}, got '{path}'.")
+        raise RequestError(
+            tr(
+                "{name} must end in {suffixes}, got '{path}'.",
+                name=name,
+                suffixes=", ".join(VECTOR_SUFFIXES),
+                path=path,
+            )
+        )
 
 
 def ordered_extent(extent: tuple[float, float, float, float] | None) -> None:
@@ -293,7 +321,13 @@ def ordered_extent(extent: tuple[float, float, float, float] | None) -> None:
         west, south, east, north = extent
         if not (west < east and south < north):
             raise RequestError(
-                f"The extent must be xmin < xmax and ymin < ymax, got {west:g}, {south:g}, {east:g}, {north:g}."
+                tr(
+                    "The extent must be xmin < xmax and ymin < ymax, got {west:g}, {south:g}, {east:g}, {north:g}.",
+                    west=west,
+                    south=south,
+                    east=east,
+                    north=north,
+                )
             )
 
 

@@ -17,6 +17,7 @@ from dubai_landcover_plugin.protocol.requests.options import (
     scheme_option,
 )
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
+from dubai_landcover_plugin.protocol.translation import tr
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,10 @@ class ReportRequest(Request):
         super().__post_init__()
         for name, given in (("zone_field", self.zone_field), ("zones_layer", self.zones_layer)):
             if given is not None and self.zones is None:
-                raise RequestError(f"{name} is given, but no zones.", f"Give a polygon layer, or leave {name} out.")
+                raise RequestError(
+                    tr("{name} is given, but no zones.", name=name),
+                    tr("Give a polygon layer, or leave {name} out.", name=name),
+                )
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from dubai_landcover_plugin.protocol.requests.options import (
     simplify_option,
 )
 from dubai_landcover_plugin.protocol.requests.request import Request, Result, nested
+from dubai_landcover_plugin.protocol.translation import tr
 
 DEVICES = ("auto", "cpu", "cuda", "mps", "intel-gpu", "directml")
 RUNTIMES = ("auto", "openvino", "torch", "onnxruntime")
@@ -269,8 +270,12 @@ class SegmentOptions(Request):
         super().__post_init__()
         if self.window is not None and self.overlap is not None and self.overlap > self.window // 2:
             raise RequestError(
-                f"The overlap must be at most half the window, {self.window // 2} px, got {self.overlap} px.",
-                "Lower the overlap or raise the window.",
+                tr(
+                    "The overlap must be at most half the window, {most} px, got {overlap} px.",
+                    most=self.window // 2,
+                    overlap=self.overlap,
+                ),
+                tr("Lower the overlap or raise the window."),
             )
 
 
@@ -418,7 +423,7 @@ class FolderRequest(Request):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not [part for part in self.pattern.split(";") if part.strip()]:
-            raise RequestError("The pattern of file names is empty.", "Give one such as *.tif.")
+            raise RequestError(tr("The pattern of file names is empty."), tr("Give one such as *.tif."))
 
 
 @dataclass(frozen=True)

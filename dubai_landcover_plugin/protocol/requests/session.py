@@ -17,6 +17,7 @@ from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import ordered_extent
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
+from dubai_landcover_plugin.protocol.translation import tr
 
 TEACH_SESSION = "teach_session"
 """Name of the task."""
@@ -60,7 +61,7 @@ class ViewRequest(Request):
         super().__post_init__()
         ordered_extent(self.extent)
         if self.pixel_size is not None and not self.pixel_size > 0:
-            raise RequestError(f"pixel_size must be above 0, got {self.pixel_size:g}.")
+            raise RequestError(tr("pixel_size must be above 0, got {pixel_size:g}.", pixel_size=self.pixel_size))
 
 
 @dataclass(frozen=True)
@@ -106,7 +107,9 @@ class SampleSpec(Request):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not 0 <= self.brush <= MAX_BRUSH:
-            raise RequestError(f"brush must be in 0..{MAX_BRUSH:g} px, got {self.brush:g}.")
+            raise RequestError(
+                tr("brush must be in 0..{limit:g} px, got {brush:g}.", limit=MAX_BRUSH, brush=self.brush)
+            )
 
 
 @dataclass(frozen=True)

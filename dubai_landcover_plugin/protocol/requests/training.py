@@ -13,6 +13,7 @@ from dubai_landcover_plugin.protocol.requests.labelling import START_HELP, Label
 from dubai_landcover_plugin.protocol.requests.options import OVERWRITE_HELP, option
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.segmentation import DEFAULT_MODEL
+from dubai_landcover_plugin.protocol.translation import tr
 
 LENGTHS = ("quick", "normal", "long")
 FORMATS = ("onnx", "openvino", "esri", "stac")
@@ -204,7 +205,10 @@ class ExportRequest(Request):
         super().__post_init__()
         unknown = [name for name in self.formats if name not in FORMATS]
         if unknown:
-            raise RequestError(f"There is no format {', '.join(unknown)}.", f"Choose among {', '.join(FORMATS)}.")
+            raise RequestError(
+                tr("There is no format {unknown}.", unknown=", ".join(unknown)),
+                tr("Choose among {names}.", names=", ".join(FORMATS)),
+            )
 
 
 @dataclass(frozen=True)
