@@ -9,9 +9,8 @@ from pathlib import Path
 import processing
 from processing.gui.BatchAlgorithmDialog import BatchAlgorithmDialog
 from qgis.core import QgsApplication, QgsProject, QgsRasterLayer
-from qgis.gui import QgsCollapsibleGroupBoxBasic
-from qgis.PyQt.QtCore import QEventLoop, QTimer
-from qgis.PyQt.QtWidgets import QScrollArea, QTabWidget, QWidget
+from qgis.PyQt.QtCore import QEventLoop, Qt, QTimer
+from qgis.PyQt.QtWidgets import QGroupBox, QScrollArea, QTabWidget, QWidget
 from qgis.utils import iface, plugins
 
 FOLDER = Path(os.environ["SCREENSHOTS_FOLDER"])
@@ -37,10 +36,15 @@ def save(widget: QWidget, name: str, size: tuple[int, int] | None = None) -> Non
     widget.grab().save(str(FOLDER / f"{name}.png"))
 
 
+def fold(dialog: QWidget, folded: bool) -> None:
+    """Close or open the groups of a dialog; QGIS remembers their state."""
+    for group in dialog.findChildren(QGroupBox):
+        group.setProperty("collapsed", folded)
+
+
 def unfold(dialog: QWidget) -> None:
     """Open the groups of a dialog, and make it as high as what it shows."""
-    for group in dialog.findChildren(QgsCollapsibleGroupBoxBasic):
-        group.setCollapsed(False)
+    fold(dialog, False)
     wait()
     hidden = [
         area.widget().sizeHint().height() - area.viewport().height()
@@ -55,6 +59,7 @@ def algorithms() -> None:
     provider = QgsApplication.processingRegistry().providerById("dubailandcover")
     for algorithm in provider.algorithms():
         dialog = processing.createAlgorithmDialog(algorithm.id(), {})
+        fold(dialog, True)
         save(dialog, algorithm.name(), SIZE)
         unfold(dialog)
         save(dialog, f"{algorithm.name()}_all")
@@ -97,6 +102,8 @@ def main() -> None:
     """Save all pictures and end QGIS."""
     try:
         QgsApplication.setUITheme(os.environ["SCREENSHOTS_THEME"])
+        if QgsApplication.locale().startswith("ar"):  # Qt does so where its own Arabic catalogue is installed
+            QgsApplication.instance().setLayoutDirection(Qt.LayoutDirection.RightToLeft)
         image = os.environ.get("SCREENSHOTS_IMAGE")
         if image:
             QgsProject.instance().addMapLayer(QgsRasterLayer(image, "town"))

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from qgis.core import QgsApplication
+from qgis.core import QgsApplication, QgsProject
 from qgis.PyQt.QtCore import QCoreApplication, Qt, QTranslator
 from qgis.PyQt.QtGui import QDesktopServices, QIcon
 
 from dubai_landcover_plugin.processing.documentation import help_url
+from dubai_landcover_plugin.processing.inputs import proposed_image
 from dubai_landcover_plugin.processing.running import stop_runs
 from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.protocol.translation import tr, use_language
@@ -54,7 +55,7 @@ class DubaiLandCoverPlugin:
         self._options_factory = SettingsPageFactory()
         self._iface.registerOptionsWidgetFactory(self._options_factory)
         self._add_panel()
-        self._add_action(tr("Segment Land Cover…"), lambda: self._open_algorithm("segmentlandcover"))
+        self._add_action(tr("Segment Land Cover…"), self._open_segmentation)
         self._add_action(tr("Sample image…"), lambda: self._open_algorithm("sampledata", LABELS=None))
         self._add_action(tr("Models…"), self._open_models_dialog)
         self._add_action(tr("Set up the engine…"), self._open_engine_dialog)
@@ -126,6 +127,10 @@ class DubaiLandCoverPlugin:
 
         withdraw_offers()
         ask_if_uninstalled(self._iface)
+
+    def _open_segmentation(self) -> None:
+        image = proposed_image(QgsProject.instance(), self._iface.activeLayer())
+        self._open_algorithm("segmentlandcover", **({} if image is None else {"INPUT": image.id()}))
 
     @staticmethod
     def _open_algorithm(name: str, **values: Any) -> None:

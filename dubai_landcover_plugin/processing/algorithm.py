@@ -26,7 +26,7 @@ from dubai_landcover_plugin.protocol.errors import LandCoverError, RunCancelled
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.resources import resource
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import direction, tr
 from dubai_landcover_plugin.runner.run import run_task
 from dubai_landcover_plugin.runner.settings import engine_interpreter
 
@@ -126,6 +126,8 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
     def shortHelpString(self) -> str:
         """Return the help beside the dialog; ``qgis_process`` prints it, so there it has no tags."""
         text = self.help_page()
+        if direction() == "rtl":  # Arabic has no italics: many fonts show boxes
+            text = text.replace("<i>", "«").replace("</i>", "»")
         return text if qgis.utils.iface is not None else _without_tags(text)
 
     def help_page(self) -> str:

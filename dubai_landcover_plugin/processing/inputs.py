@@ -15,8 +15,10 @@ from osgeo import gdal
 from qgis.core import (
     QgsCoordinateReferenceSystem,
     QgsCoordinateTransformContext,
+    QgsMapLayer,
     QgsProcessingFeedback,
     QgsProcessingUtils,
+    QgsProject,
     QgsProviderRegistry,
     QgsRasterLayer,
     QgsRectangle,
@@ -33,6 +35,8 @@ from dubai_landcover_plugin.processing.layer_nodata import (
 from dubai_landcover_plugin.processing.raster_copies import RasterInput, draw_to_file, remove_copy
 from dubai_landcover_plugin.protocol.raster_formats import is_engine_format
 from dubai_landcover_plugin.protocol.translation import tr
+
+_IMAGE_BANDS = 3  # red, green, blue
 
 
 def raster_input(layer: QgsRasterLayer, has_options: bool = True) -> RasterInput:
@@ -108,6 +112,25 @@ def is_classified(layer: QgsRasterLayer) -> bool:
         return False
     dataset = open_source(layer.source())
     return dataset is not None and bool(dataset.GetMetadataItem("UNLABELED_CLASS"))
+
+
+def proposed_image(project: QgsProject, active: QgsMapLayer | None) -> QgsMapLayer | None:
+    """Return the layer that a run should start with: the active one if it can be classified, else the topmost image.
+
+    Args:
+        project: Holds the layers.
+        active: The active layer of QGIS.
+
+    Returns:
+        None where no raster has three bands; results of the plugin and web maps are not proposed.
+    """
+    if isinstance(active, QgsRasterLayer) and not is_classified(active):
+        return active
+    for layer in project.layerTreeRoot().layerOrder():
+        is_file = isinstance(layer, QgsRasterLayer) and layer.providerType() == "gdal"
+        if is_file and layer.bandCount() >= _IMAGE_BANDS:
+            return layer
+    return None
 
 
 def path_is_temporary(path: str) -> bool:

@@ -23,9 +23,10 @@ from qgis.core import (
     QgsRasterLayer,
     QgsRasterRange,
     QgsRectangle,
+    QgsVectorLayer,
 )
 
-from dubai_landcover_plugin.processing.inputs import engine_path, opened_for_engine, raster_input
+from dubai_landcover_plugin.processing.inputs import engine_path, opened_for_engine, proposed_image, raster_input
 from tests.processing.qgis_fixtures import RecordingFeedback, town, write_raster
 from tests.processing.test_runs import FAST, run
 from tests.processing.web_layers import served
@@ -218,3 +219,20 @@ def test_a_crs_without_a_code_is_handed_over_as_text(raster: str):
     text = raster_input(layer).crs_override
     assert "55.1" in text
     assert "Transverse" in text
+
+
+def test_a_run_starts_with_an_image_and_not_with_a_result(tmp_path: Path):
+    project, values = QgsProject.instance(), town(32, 32)
+    assert proposed_image(project, None) is None
+    image = QgsRasterLayer(write_raster(tmp_path / "image.tif", values), "image")
+    other = QgsRasterLayer(write_raster(tmp_path / "heights.tif", values[:1]), "heights")
+    path = write_raster(tmp_path / "result.tif", values[:1])
+    dataset = gdal.Open(path, gdal.GA_Update)
+    dataset.SetMetadataItem("UNLABELED_CLASS", "6")
+    del dataset
+    result, points = QgsRasterLayer(path, "result"), QgsVectorLayer("Point", "points", "memory")
+    project.addMapLayers([image, other, result, points])
+    assert proposed_image(project, None) == image
+    assert proposed_image(project, result) == image
+    assert proposed_image(project, points) == image
+    assert proposed_image(project, other) == other  # chosen by the user

@@ -7,7 +7,7 @@ from typing import Any
 
 from dubai_landcover_plugin.protocol.classes import coloured
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import direction, tr
 from dubai_landcover_plugin.runner.model_library import InstalledModel
 from dubai_landcover_plugin.runner.settings import colours
 
@@ -31,7 +31,7 @@ def facts_html(model: InstalledModel) -> str:
         rows.append((tr("Size"), "–"))
     title = escape(model.metadata.title if model.metadata else model.name)
     cells = "".join(f"<tr><td><b>{name}</b>&nbsp;&nbsp;</td><td>{value}</td></tr>" for name, value in rows)
-    return f"<h3>{escape(model.name)}</h3><p>{title}</p><table>{cells}</table>"
+    return f'<h3>{escape(model.name)}</h3><p>{title}</p><table dir="{direction()}">{cells}</table>'
 
 
 def _rows(metadata: BundleMetadata) -> list[tuple[str, str]]:
