@@ -62,6 +62,17 @@ def _without_tags(text: str) -> str:
     return unescape(re.sub(r"<[^>]+>", "", text.replace("</p>", "\n"))).strip()
 
 
+def _themed(text: str) -> str:
+    """Return HTML that is readable in every theme and language.
+
+    QGIS gives bold text a dark colour, which dark themes swallow. Arabic has no italics: many fonts show boxes.
+    """
+    text = text.replace("<b>", '<span style="font-weight: bold">').replace("</b>", "</span>")
+    if direction() == "rtl":
+        text = text.replace("<i>", "«").replace("</i>", "»")
+    return text
+
+
 def _bounded(step: Callable[..., Any]) -> Callable[..., Any]:
     """Return a step of a run that raises every exception as ``QgsProcessingException``, with message and remedy.
 
@@ -126,9 +137,7 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
     def shortHelpString(self) -> str:
         """Return the help beside the dialog; ``qgis_process`` prints it, so there it has no tags."""
         text = self.help_page()
-        if direction() == "rtl":  # Arabic has no italics: many fonts show boxes
-            text = text.replace("<i>", "«").replace("</i>", "»")
-        return text if qgis.utils.iface is not None else _without_tags(text)
+        return _themed(text) if qgis.utils.iface is not None else _without_tags(text)
 
     def help_page(self) -> str:
         """Return the help as HTML."""

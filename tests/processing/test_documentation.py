@@ -58,3 +58,13 @@ def test_pages_need_no_network_and_their_links_lead_somewhere(page: Path):
 
 def test_there_are_pages():
     assert len(PAGES) > 20
+
+
+@pytest.mark.parametrize("name", sorted(ALGORITHMS))
+def test_the_help_beside_a_dialog_has_the_colours_of_the_theme(
+    algorithm: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setattr("qgis.utils.iface", object())
+    text = algorithm(name).shortHelpString()
+    assert text.count("<span") == text.count("</span>")
+    assert not re.search("</?b>", text)

@@ -7,7 +7,7 @@ from typing import Any
 
 from dubai_landcover_plugin.protocol.classes import coloured
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
-from dubai_landcover_plugin.protocol.translation import direction, tr
+from dubai_landcover_plugin.protocol.translation import direction, isolated, tr
 from dubai_landcover_plugin.runner.model_library import InstalledModel
 from dubai_landcover_plugin.runner.settings import colours
 
@@ -20,13 +20,13 @@ ORIGINS = {
 
 def facts_html(model: InstalledModel) -> str:
     """Return size, classes, bands, figures and licence of a model as an HTML table."""
-    rows = [(tr("File"), escape(str(model.path))), (tr("Origin"), escape(tr(ORIGINS[model.origin])))]
+    rows = [(tr("File"), escape(isolated(str(model.path)))), (tr("Origin"), escape(tr(ORIGINS[model.origin])))]
     if model.metadata is None:
         rows.append((tr("Problem"), escape(model.problem)))
     else:
         rows += _rows(model.metadata)
     try:
-        rows.append((tr("Size"), f"{model.path.stat().st_size / 1e6:.1f} MB"))
+        rows.append((tr("Size"), isolated(f"{model.path.stat().st_size / 1e6:.1f} MB")))
     except OSError:
         rows.append((tr("Size"), "–"))
     title = escape(model.metadata.title if model.metadata else model.name)
@@ -69,7 +69,7 @@ def _rows(metadata: BundleMetadata) -> list[tuple[str, str]]:
 def _classes(metadata: BundleMetadata) -> str:
     shown = coloured(metadata.scheme, colours())
     return ", ".join(
-        f'<span style="color:{entry.colour}">■</span>&nbsp;{escape(entry.name)}' for entry in shown.classes
+        isolated(f'<span style="color:{entry.colour}">■</span>&nbsp;{escape(entry.name)}') for entry in shown.classes
     )
 
 
