@@ -33,7 +33,7 @@ class InputBands:
         scaling: Values that become 0 and 255 in every file; None stretches each file to 8 bits.
         mean: Mean of each band with which pixels are standardized, on the scale 0..1; empty for 0.5.
         std: Standard deviation likewise.
-        second: Name of the folder with a second raster for each image, whose bands follow; empty for none.
+        second: Second raster, whose bands follow, see :func:`.second_of`; empty for none.
     """
 
     names: tuple[str, ...]

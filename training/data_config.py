@@ -69,8 +69,8 @@ class DataConfig:
         scaling: ``stretch`` reads files of more than 8 bits stretched to 8 bits one by one, as a run does;
             ``standardize`` reads every type with mean and standard deviation of the training images; ``auto`` is that
             of the start, else ``stretch`` for three bands and ``standardize`` for other numbers of bands.
-        second: Folder with a second raster for each image, such as a height model, under the same name and on any grid;
-            its bands follow those of the image. Empty for none.
+        second: Second raster, such as a height model, on any grid; its bands follow those of the image. A folder with
+            one for each image, under the same name, or a file that covers all images. Empty for none.
         layers: Vector layers with labels, instead of ``labels``; each table is a :class:`LayerConfig`.
         area: With ``layers``: vector file of polygons in which the layers are complete.
         background: With ``area``: label of its pixels without a feature, such as ``not Building``; empty for none.

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Optional
 
@@ -21,6 +22,7 @@ from dubai_landcover_plugin.processing.inputs import opened_for_engine, raster_i
 from dubai_landcover_plugin.processing.layer_nodata import user_nodata
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_parameter, make_parameter
 from dubai_landcover_plugin.processing.raster_copies import RasterInput
+from dubai_landcover_plugin.processing.second_raster import opened_second, second_input
 from dubai_landcover_plugin.processing.segment_request import add_model, check_parameters, segment_options
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, read_metadata
@@ -42,6 +44,7 @@ class ImageAlgorithm(LandCoverAlgorithm):
     """Options without a parameter."""
 
     _source: RasterInput | None = None
+    _second: RasterInput | None = None
 
     def add_image_inputs(self, **own: Any) -> None:
         """Add the inputs of the request and the resolution for web layers.
@@ -94,6 +97,10 @@ class ImageAlgorithm(LandCoverAlgorithm):
         # The request has one further no data value: the parameter's or the layer's.
         given = parameters.get("NODATA") not in (None, "")
         self._source = raster_input(layer, has_options=not (given and user_nodata(layer.dataProvider())))
+        try:
+            self._second = second_input(self, parameters, context)
+        except LandCoverError as error:
+            raise QgsProcessingException(str(error)) from error
         return True
 
     @property
@@ -125,20 +132,25 @@ class ImageAlgorithm(LandCoverAlgorithm):
     def opened(
         self,
         extent: QgsRectangle,
-        model: BundleMetadata,
+        chosen: tuple[SegmentOptions, BundleMetadata],
         parameters: Mapping[str, Any],
         context: QgsProcessingContext,
         feedback: QgsProcessingFeedback,
-    ) -> Iterator[tuple[str, Extent]]:
-        """Yield the path and the extent for the request; a copy of the layer is deleted afterwards.
+    ) -> Iterator[tuple[str, Extent, SegmentOptions]]:
+        """Yield path, extent and options for the request; copies of layers are deleted afterwards.
 
         Args:
             extent: Part of the raster, in its CRS; an empty one takes all.
-            model: Its ground sampling distance is that of drawn web layers by default.
+            chosen: Options without the second raster, and the model: its ground sampling distance is that of drawn
+                web layers by default.
             parameters: Values of the parameters.
             context: Processing's context.
             feedback: Receives progress; may cancel.
         """
+        options, model = chosen
         gsd = self.parameterAsDouble(parameters, "DRAWING_GSD", context) or model.gsd
-        with opened_for_engine(self.source, extent, gsd, context.transformContext(), feedback) as found:
-            yield found
+        with ExitStack() as stack:
+            first = opened_for_engine(self.source, extent, gsd, context.transformContext(), feedback)
+            path, part = stack.enter_context(first)
+            second = stack.enter_context(opened_second(self._second, context, feedback))
+            yield path, part, replace(options, second=second)

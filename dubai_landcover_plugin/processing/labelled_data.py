@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from qgis.core import (
@@ -28,9 +29,10 @@ from dubai_landcover_plugin.processing.parameters import (
     option_values,
 )
 from dubai_landcover_plugin.processing.raster_copies import RasterInput, has_pixels
+from dubai_landcover_plugin.processing.second_raster import opened_second, second_input, second_layer
 from dubai_landcover_plugin.processing.segment_request import model_words
 from dubai_landcover_plugin.processing.vector_inputs import check_saved, vector_source
-from dubai_landcover_plugin.protocol.errors import BundleError, GeoreferenceError, RequestError
+from dubai_landcover_plugin.protocol.errors import BundleError, GeoreferenceError, LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.model_folders import readable_models
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata
 from dubai_landcover_plugin.protocol.requests.labelling import LabelledData
@@ -51,14 +53,16 @@ class LabelledAlgorithm(LandCoverAlgorithm):
         super().__init__()
         self._rasters: list[RasterInput] = []
         self._labels = ""
+        self._second: RasterInput | None = None
 
-    def add_data_inputs(self, **own: Any) -> None:
+    def add_data_inputs(self, skip: Sequence[str] = (), **own: Any) -> None:
         """Add the inputs of the request.
 
         Args:
+            skip: Names of options without a parameter.
             **own: By option name, functions that add another parameter than the general one; they take the option.
         """
-        add_inputs(self, self.REQUEST, first=_FIRST, own={"class_field": self._add_class_field, **own})
+        add_inputs(self, self.REQUEST, first=_FIRST, own={"class_field": self._add_class_field, **own}, skip=skip)
 
     def _add_class_field(self, item: Described) -> None:
         parameter = QgsProcessingParameterField(item.key, label(item), parentLayerParameterName="LABELS", optional=True)
@@ -136,6 +140,7 @@ class LabelledAlgorithm(LandCoverAlgorithm):
                         ),
                         tr("Set the CRS of the layer first."),
                     )
+        second_layer(self, parameters, context)
         if self.parameterDefinition("START") is not None:
             self.start(parameters, context)
 
@@ -144,6 +149,10 @@ class LabelledAlgorithm(LandCoverAlgorithm):
     ) -> bool:
         """Take the layers' paths; layers belong to the main thread."""
         self._rasters = [raster_input(layer, has_options=False) for layer in self.raster_layers(parameters, context)]
+        try:
+            self._second = second_input(self, parameters, context)
+        except LandCoverError as error:
+            raise QgsProcessingException(str(error)) from error
         if parameters.get("LABELS"):
             fields = self.parameterAsFields(parameters, "CLASS_FIELD", context)
             self._labels = vector_source(self, parameters, "LABELS", context, feedback, *fields[:1])
@@ -155,8 +164,9 @@ class LabelledAlgorithm(LandCoverAlgorithm):
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
     ) -> dict[str, Any]:
         """Copy the layers that the engine cannot read as they are, and compute."""
-        with self._opened(context, feedback) as paths:
-            return self.compute(self._data(parameters, context, paths), parameters, context, feedback)
+        with self._opened(context, feedback) as paths, opened_second(self._second, context, feedback) as second:
+            data = replace(self._data(parameters, context, paths), second=second)
+            return self.compute(data, parameters, context, feedback)
 
     def compute(
         self,

@@ -20,6 +20,7 @@ from dubai_landcover_plugin.processing.inputs import engine_path, is_classified
 from dubai_landcover_plugin.processing.message_bar import warn_in_message_bar
 from dubai_landcover_plugin.processing.parameters import enumeration, label, option_values
 from dubai_landcover_plugin.processing.raster_copies import has_pixels
+from dubai_landcover_plugin.processing.second_raster import check_enough_bands, second_layer
 from dubai_landcover_plugin.protocol.derived_bands import inputs_of
 from dubai_landcover_plugin.protocol.errors import BandError, BundleError, RequestError
 from dubai_landcover_plugin.protocol.model_folders import readable_models, user_model_folder
@@ -170,11 +171,15 @@ def check_parameters(
         )
     if layer is None:
         return  # QGIS says so itself
-    if options.bands and max(options.bands) > layer.bandCount():
+    second = second_layer(algorithm, parameters, context)
+    count = layer.bandCount() + (second.bandCount() if second is not None else 0)
+    if options.bands and max(options.bands) > count:
         raise BandError(
-            tr("Band {band} is chosen, the raster has {n}.").format(band=max(options.bands), n=layer.bandCount()),
+            tr("Band {band} is chosen, the raster has {n}.").format(band=max(options.bands), n=count),
             tr("Choose among those."),
         )
+    if not options.bands:
+        check_enough_bands(model.bands, layer, second)
     path = engine_path(layer)
     if is_classified(layer):
         raise RequestError(

@@ -78,6 +78,7 @@ REQUESTS = {
 }
 WITHOUT_PARAMETER = {
     ("segmentfolder", "bands"),
+    ("evaluatemodel", "bands"),
     *(("modelfromsamples", name) for name in teaching.UNUSED_OPTIONS),
     *(("previewlandcover", name) for name in preview.UNUSED_OPTIONS),
     *(("createlabellayer", name) for name in labelling.UNUSED_OPTIONS),

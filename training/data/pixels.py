@@ -63,16 +63,21 @@ def open_image(path: Path, bands: InputBands = RGB) -> Iterator[RasterSource]:
 
 
 def second_of(path: Path, folder: str) -> Path:
-    """Return the second raster of an image: the file of its name in a folder beside that of the images.
+    """Return the second raster of an image: one that covers all images, or that of its name in another folder.
 
     Args:
         path: The image, such as ``DATA/images/north/a.tif``.
-        folder: Name of the folder, such as ``heights`` for ``DATA/heights/north/a.tif``.
+        folder: A file, such as ``heights.vrt`` for ``DATA/heights.vrt``, or the name of a folder, such as ``heights``
+            for ``DATA/heights/north/a.tif``.
 
     Raises:
         DatasetError: if there is none.
     """
+    if Path(folder).is_absolute():
+        return Path(folder)
     for parent in list(path.parents)[1:]:
+        if (parent / folder).is_file():
+            return parent / folder
         if (parent / folder).is_dir():
             stem = (parent / folder).joinpath(*path.relative_to(parent).parts[1:]).with_suffix("")
             for suffix in IMAGE_SUFFIXES:
@@ -82,7 +87,7 @@ def second_of(path: Path, folder: str) -> Path:
                 f"{path} has no second raster: there is no {stem.name}.tif in {stem.parent}.",
                 "Add it, or leave data.second out.",
             )
-    raise DatasetError(f"There is no folder {folder} beside the folder of {path}.", "Correct data.second.")
+    raise DatasetError(f"There is no {folder} beside the folder of {path}.", "Correct data.second.")
 
 
 def _check_names(path: Path, source: RasterSource, bands: InputBands) -> None:

@@ -87,7 +87,8 @@ def segment_image(
         numbers = tuple(range(1, len(bundle.metadata.bands) + 1))
         request = replace(request, input=str(pixels), options=replace(request.options, bands=numbers))
     elif image.bands.second:
-        request = replace(request, second=str(second_of(entry.image, image.bands.second)))
+        second = str(second_of(entry.image, image.bands.second))
+        request = replace(request, options=replace(request.options, second=second))
     size = entry.pixel_size()
     if size is not None and (entry.gsd or grid.crs is None or request.input != str(entry.image.resolve())):
         request = replace(request, options=replace(request.options, gsd=(size[0] * size[1]) ** 0.5))

@@ -53,7 +53,14 @@ def files_of(
 def data_config(data: LabelledData) -> DataConfig:
     """Return how the files of a request are read."""
     layer = "" if data.labels is None else layer_of(data.labels)
-    return DataConfig(layer=layer, field=data.class_field or "", values=data.values(), block=_AROUND)
+    return DataConfig(
+        layer=layer,
+        field=data.class_field or "",
+        values=data.values(),
+        bands=data.bands,
+        second=data.second or "",
+        block=_AROUND,
+    )
 
 
 def with_new_classes(scheme: ClassScheme | None, texts: Sequence[str]) -> ClassScheme:

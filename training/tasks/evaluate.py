@@ -17,10 +17,11 @@ from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from dubai_landcover_plugin.protocol.requests.training import EvaluateRequest, EvaluateResult
 from dubai_landcover_plugin.protocol.translation import tr
 
-from ..bands import InputBands
 from ..config import TrainingConfig
 from ..data.files import open_files
 from ..data.resolution import at_gsd
+from ..data.sources import bands_of
+from ..errors import DatasetError
 from ..evaluation.evaluate import evaluate
 from ..evaluation.page import STRIP_WIDTH, page
 from ..evaluation.selection import Selection
@@ -46,7 +47,12 @@ def evaluate_model(request: EvaluateRequest, monitor: Monitor | None = None) -> 
     metadata = bundle.metadata
     files = files_of(request.data, metadata.scheme, metadata.name, request.gsd)
     config = TrainingConfig(data=data_config(request.data))
-    dataset = open_files(config.data, files, InputBands.of_model(metadata))
+    bands = bands_of(config, metadata)
+    if bands.names != metadata.bands:
+        raise DatasetError(
+            f"The bands {bands} are given, the model reads {', '.join(metadata.bands)}.", "Give them in that order."
+        )
+    dataset = open_files(config.data, files, bands)
     dataset = at_gsd(dataset, metadata.gsd)
     selection = Selection(dataset.entries, "All labelled images; the model may have been trained on them.")
     total, strips = len(dataset.entries), dict[str, Image.Image]()
@@ -56,7 +62,7 @@ def evaluate_model(request: EvaluateRequest, monitor: Monitor | None = None) -> 
         strips[result.name] = strip(image, predicted, metadata.scheme, STRIP_WIDTH)
         monitor.report(len(strips), total, tr("images"))
 
-    options = SegmentOptions(model=request.model, tta=request.tta)
+    options = SegmentOptions(model=request.model, bands=bands.numbers if bands.fixed else None, tta=request.tta)
     found = evaluate(bundle, dataset, selection, options, report=lambda text: monitor.log("info", text), draw=draw)
     value = found.to_json()
     if request.report:

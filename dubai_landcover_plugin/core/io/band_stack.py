@@ -115,7 +115,11 @@ class BandStack:
     def read(self, bands: int | list[int], **options: Any) -> npt.NDArray[Any]:
         """Read one band (H, W) or several (C, H, W) of the widest type."""
         if isinstance(bands, list):
-            return np.stack([self.read(band, **options) for band in bands])
+            if all(band <= self._first.count for band in bands):
+                first: npt.NDArray[Any] = self._first.read(bands, **options)
+                return first
+            shape = {"out_shape": options["out_shape"][1:]} if "out_shape" in options else {}
+            return np.stack([self.read(band, **{**options, **shape}) for band in bands])
         if bands <= self._first.count:
             found: npt.NDArray[Any] = self._first.read(bands, **options)
             return found

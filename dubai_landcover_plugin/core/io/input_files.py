@@ -61,13 +61,14 @@ def identify_layer(source: str) -> list[FileIdentity]:
     return identify_files([path]) if os.path.isfile(path) else []
 
 
-def is_same_input(path: str, files: Sequence[FileIdentity]) -> bool:
-    """Return whether the files behind a raster are those identified earlier, unchanged.
+def is_same_input(paths: Iterable[str], files: Sequence[FileIdentity]) -> bool:
+    """Return whether the files behind some rasters are those identified earlier, unchanged.
 
     Raises:
-        RasterOpenError: if GDAL cannot open the raster.
+        RasterOpenError: if GDAL cannot open a raster.
     """
-    now = {os.path.realpath(name) for name in raster_files(path) if not holds_only_statistics(name)}
+    names = [name for path in paths for name in raster_files(path)]
+    now = {os.path.realpath(name) for name in names if not holds_only_statistics(name)}
     return bool(files) and now == {file.path for file in files} and all(file.is_unchanged() for file in files)
 
 

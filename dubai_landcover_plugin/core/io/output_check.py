@@ -51,7 +51,7 @@ def check_outputs(request: Request, class_files: Iterable[Path] = ()) -> None:
         check_name(path)
     task = task_of(request)
     overwrite = bool(getattr(getattr(request, "options", request), "overwrite", False))
-    refuse_inputs(outputs, [file_of(path) for path in paths(vars(request), task.inputs)])
+    refuse_inputs(outputs, [file_of(path) for path in paths(request.option_values(), task.inputs)])
     everything = outputs.everything
     folders = {link_target(path).parent: path for path in everything}
     for folder in folders:

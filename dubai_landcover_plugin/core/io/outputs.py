@@ -207,6 +207,7 @@ def raster_requests(request: FolderRequest, rasters: Sequence[Path]) -> Iterator
             building_class=request.building_class,
             road_class=request.road_class,
             report=f"{base}{CLASSES_ENDING}.html" if request.report else None,
+            within=request.within,
         )
 
 

@@ -22,6 +22,7 @@ from dubai_landcover_plugin.core.io.outputs import (
     record_path,
 )
 from dubai_landcover_plugin.core.segmentation.executor import ExecutorFactory, LocalExecutor
+from dubai_landcover_plugin.core.segmentation.folder_areas import area_digest, in_area
 from dubai_landcover_plugin.core.segmentation.folder_rasters import find_rasters
 from dubai_landcover_plugin.core.segmentation.locks import LockedError, locked
 from dubai_landcover_plugin.core.segmentation.manifest import BatchItem, Manifest
@@ -34,9 +35,9 @@ from dubai_landcover_plugin.core.segmentation.run_record import (
     remove_journal,
     resolved,
 )
-from dubai_landcover_plugin.core.segmentation.segment import segment_locked
+from dubai_landcover_plugin.core.segmentation.segment import rasters_of, segment_locked
 from dubai_landcover_plugin.core.segmentation.series import Series
-from dubai_landcover_plugin.protocol.errors import OutputError, RunCancelled
+from dubai_landcover_plugin.protocol.errors import LandCoverError, OutputError, RunCancelled
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.request import dumps
@@ -119,10 +120,11 @@ def earlier_result(request: SegmentationRequest, model_hash: str) -> Segmentatio
             and record["model"]["sha256"] == model_hash
             and files.keys() >= set(map(place_of, paths(vars(request), _TASK.outputs)))
             and all(file.is_unchanged() for file in files.values())
-            and is_same_input(request.input, [FileIdentity.from_json(values) for values in record["input_files"]])
+            and record["result"].get("area_hash") == area_digest(request)
+            and is_same_input(rasters_of(request), [FileIdentity.from_json(values) for values in record["input_files"]])
         )
         return SegmentationResult.from_json(record["result"]) if same else None
-    except UNREADABLE:
+    except (*UNREADABLE, LandCoverError):
         return None
 
 
@@ -130,6 +132,7 @@ def _comparable(request: dict[str, Any]) -> dict[str, Any]:
     """Return a request for comparison: paths resolved, without the model, which is compared by its hash."""
     defaults = SegmentationRequest("input", "output.tif").to_json()  # for options that older records lack
     options = {**defaults["options"], **request["options"]}
+    options["second"] = resolved(options["second"])
     for name in ("overwrite", "model"):
         options.pop(name)
     places = {key: resolved(request.get(key)) for key in ("input", *_TASK.outputs)}
@@ -251,8 +254,9 @@ def run_folder(
     """
     monitor = monitor or LoggingMonitor()
     found = find_rasters(request)
+    jobs, elsewhere = in_area(list(raster_requests(request, found.rasters)), monitor)
+    found = replace(found, left_out=tuple(sorted((*found.left_out, *elsewhere))))
     found.log_left_out(monitor)
-    jobs = list(raster_requests(request, found.rasters))
     bundle = bundle or open_bundle(request.options.model)
     if request.novelty:
         bundle.metadata.require_ground()

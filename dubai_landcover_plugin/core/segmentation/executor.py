@@ -237,6 +237,6 @@ def _open_source(request: SegmentationRequest, bundle: ModelBundle) -> RasterSou
             alpha=options.alpha,
             pixel_space=options.pixel_space,
             extent=request.extent,
-            second=request.second,
+            second=options.second,
         ),
     )

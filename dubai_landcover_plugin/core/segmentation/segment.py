@@ -116,9 +116,7 @@ def segment_locked(
     check_classes(request, bundle.metadata.scheme)
     if request.novelty:
         bundle.metadata.require_ground()
-    inputs = identify_input(request.input)
-    if request.second:
-        inputs += identify_input(request.second)
+    inputs = [file for path in rasters_of(request) for file in identify_input(path)]
     with OutputFiles(request) as outputs:
         result = _write_rasters(request, progress, bundle, make_executor, inputs, started)
         record = run_record(request, bundle.metadata, result, inputs)
@@ -130,6 +128,11 @@ def segment_locked(
             outputs.write_record(record, inputs, complete)
     progress.finish()
     return result
+
+
+def rasters_of(request: SegmentationRequest) -> tuple[str, ...]:
+    """Return the rasters that a run reads: the input, and the second raster if there is one."""
+    return tuple(path for path in (request.input, request.options.second) if path)
 
 
 def _write_rasters(

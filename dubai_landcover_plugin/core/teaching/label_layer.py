@@ -71,7 +71,8 @@ def create_label_layer(request: LabelLayerRequest, monitor: Monitor | None = Non
     source = bundle.metadata.scheme
     scheme = ClassScheme((*source.classes, *new_classes(request.new_classes, source)), source.unlabeled)
     with ExitStack() as stack:
-        options = SourceOptions(bands=request.options.bands, crs=request.options.crs, nodata=request.options.nodata)
+        chosen = request.options
+        options = SourceOptions(bands=chosen.bands, crs=chosen.crs, nodata=chosen.nodata, second=chosen.second)
         raster = stack.enter_context(RasterSource(request.input, bundle.metadata.bands, options))
         grid = raster.grid
         if grid.crs is None:

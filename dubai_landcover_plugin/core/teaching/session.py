@@ -88,6 +88,8 @@ class TeachingSession:
         # The plan names an output whose folder is checked for space; a session writes small files only.
         output = os.path.join(tempfile.gettempdir(), "view.tif")
         self._inputs = identify_input(request.input)
+        if request.options.second:
+            self._inputs += identify_input(request.options.second)
         self._stack = ExitStack()
         with ExitStack() as stack:
             self.job = open_job(stack, SegmentationRequest(request.input, output, request.options), bundle)

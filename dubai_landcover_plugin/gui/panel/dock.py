@@ -179,7 +179,7 @@ class LandCoverDock(QgsDockWidget):
         subject = None
         try:
             if layer is not None and model:
-                subject = make_subject(layer, model)
+                subject = make_subject(layer, model, self.header.second_layer)
         except LandCoverError as error:
             self.notice.show_message("error", str(error))
         if subject == self._subject and subject is not None:

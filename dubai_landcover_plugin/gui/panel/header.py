@@ -19,8 +19,10 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from dubai_landcover_plugin.gui.panel.draw_tab import narrow
+from dubai_landcover_plugin.processing.band_choice import COLOURS
+from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.model_folders import readable_models
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata
 from dubai_landcover_plugin.protocol.requests.segmentation import DEFAULT_MODEL
 from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import available_models
@@ -64,7 +66,7 @@ class RasterHeader(QWidget):
         row = QHBoxLayout()
         row.addWidget(box, 1)
         row.addWidget(browse)
-        form = QFormLayout()
+        self.form = form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
         form.addRow(raster, self.raster)
@@ -100,9 +102,20 @@ class Header(RasterHeader):
         self.look = QCheckBox(tr("Classify the view"))
         self.look.setToolTip(tr("Keeps what the map shows classified, again after each move"))
         self._files: dict[str, str] = {}
+        self.second = QgsMapLayerComboBox()
+        self.second.setFilters(QgsMapLayerProxyModel.Filter.RasterLayer)
+        self.second.setAllowEmptyLayer(True)
+        self.second.setLayer(None)
+        self.second.setToolTip(tr("Raster with further bands of the model, such as a height model"))
+        narrow(self.second)
+        self._second_label = QLabel(tr("Second raster"))
         self.arrange(tr("Raster"), tr("Model"), self.model, self._browse, self.look)
+        self.form.addRow(self._second_label, self.second)
         self.load_models()
+        self._show_second()
         self.raster.layerChanged.connect(self._emit_changed)
+        self.second.layerChanged.connect(self._emit_changed)
+        self.model.currentIndexChanged.connect(self._show_second)
         self.model.currentIndexChanged.connect(self._emit_changed)
         self.look.toggled.connect(self.switched)
 
@@ -111,6 +124,18 @@ class Header(RasterHeader):
         """The chosen raster layer."""
         found = self.raster.currentLayer()
         return found if isinstance(found, QgsRasterLayer) else None
+
+    @property
+    def second_layer(self) -> QgsRasterLayer | None:
+        """The chosen second raster; None without one, and for models of red, green and blue."""
+        found = self.second.currentLayer() if self._reads_more else None
+        return found if isinstance(found, QgsRasterLayer) else None
+
+    def _show_second(self, *_: object) -> None:
+        """Show the choice of a second raster for models with further bands."""
+        self._reads_more = _reads_more(self.model_path)
+        for widget in (self.second, self._second_label):
+            widget.setVisible(self._reads_more)
 
     @property
     def model_path(self) -> str:
@@ -137,6 +162,7 @@ class Header(RasterHeader):
         position = self.model.findData(chosen) if chosen else self.model.findText(DEFAULT_MODEL)
         self.model.setCurrentIndex(max(position, 0) if self.model.count() else -1)
         self.model.blockSignals(False)
+        self._show_second()
 
     def add_file(self, path: str, choose: bool = True) -> None:
         """List a model file, and choose it."""
@@ -154,3 +180,11 @@ class Header(RasterHeader):
 
     def _emit_changed(self, *_: object) -> None:
         self.changed.emit()
+
+
+def _reads_more(path: str) -> bool:
+    """Return whether a model reads other bands than red, green and blue; false for a file that cannot be read."""
+    try:
+        return bool(path) and sorted(read_metadata(path).bands) != sorted(COLOURS)
+    except LandCoverError:
+        return False

@@ -59,7 +59,8 @@ def run_parameters(subject: Subject, model: str) -> dict[str, Any]:
     """Return the parameters of Segment Land Cover for a raster and a model file."""
     name = next((name for name, path in available_models().items() if str(path) == model), "")
     chosen = {"MODEL": name} if name else {"MODEL_FILE": model}
-    return {"INPUT": subject.layer_id, **chosen}
+    second = {"SECOND": subject.options.second} if subject.options.second else {}
+    return {"INPUT": subject.layer_id, **chosen, **second}
 
 
 def open_run_dialog(parameters: dict[str, Any]) -> Any:

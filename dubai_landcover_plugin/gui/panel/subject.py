@@ -10,6 +10,7 @@ from qgis.core import QgsCoordinateReferenceSystem, QgsRasterLayer, QgsRectangle
 from dubai_landcover_plugin.processing.inputs import raster_input
 from dubai_landcover_plugin.processing.layer_styles import class_colours
 from dubai_landcover_plugin.processing.raster_copies import RasterInput
+from dubai_landcover_plugin.processing.second_raster import check_enough_bands
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, read_metadata
@@ -57,15 +58,25 @@ class Subject:
         return OpenSession(path or self.source, self.options)
 
 
-def make_subject(layer: QgsRasterLayer, model_path: str) -> Subject:
+def make_subject(layer: QgsRasterLayer, model_path: str, second: QgsRasterLayer | None = None) -> Subject:
     """Return what the panel works on.
+
+    Args:
+        layer: The raster.
+        model_path: The model.
+        second: Raster with further bands of the model; None for none.
 
     Raises:
         BundleError: if the model cannot be read.
+        BandError: if the rasters have fewer bands than it reads.
+        RequestError: if the engine cannot open the second raster.
     """
     model = read_metadata(model_path)
+    check_enough_bands(model.bands, layer, second)
     found = raster_input(layer)
-    options = SegmentOptions(model=model_path, crs=found.crs_override or None, nodata=found.nodata)
+    options = SegmentOptions(
+        model=model_path, crs=found.crs_override or None, nodata=found.nodata, second=_second_path(second)
+    )
     return Subject(
         layer_id=layer.id(),
         name=layer.name(),
@@ -77,6 +88,25 @@ def make_subject(layer: QgsRasterLayer, model_path: str) -> Subject:
         options=options,
         copied=None if found.path else found,
     )
+
+
+def _second_path(layer: QgsRasterLayer | None) -> str | None:
+    """Return the path of the second raster; None without one.
+
+    Raises:
+        RequestError: if the engine cannot open it as it is.
+    """
+    if layer is None:
+        return None
+    found = raster_input(layer, has_options=False)
+    if not found.path:
+        raise RequestError(
+            tr("The second raster '{name}' cannot be used here: {reason}.").format(
+                name=layer.name(), reason=found.reason
+            ),
+            tr("Save it as a GeoTIFF (Export > Save As…) and choose that layer."),
+        )
+    return found.path
 
 
 def teaching_needs_a_file(subject: Subject) -> str:

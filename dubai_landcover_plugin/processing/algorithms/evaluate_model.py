@@ -45,7 +45,7 @@ class EvaluateModel(LabelledAlgorithm):
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
-        self.add_data_inputs(model=partial(add_model, self))
+        self.add_data_inputs(skip=("bands",), model=partial(add_model, self))
         add_outputs(self, EvaluateRequest)
         self.addOutput(QgsProcessingOutputNumber("ACCURACY", tr("Share of right pixels, 0 to 1")))
         self.addOutput(QgsProcessingOutputNumber("MIOU", tr("Mean IoU of the classes, 0 to 1")))

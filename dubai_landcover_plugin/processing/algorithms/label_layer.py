@@ -68,7 +68,7 @@ class LabelLayer(ImageAlgorithm):
         """Run the engine."""
         options, model = self.options(parameters, context)
         paths = destinations(self, LabelLayerRequest, parameters, context)
-        with self.opened(QgsRectangle(), model, parameters, context, feedback) as (path, _):
+        with self.opened(QgsRectangle(), (options, model), parameters, context, feedback) as (path, _, options):
             shared = {item.name: getattr(options, item.name) for item in type(options).described()}
             values = {**shared, "input": path}
             request = build_request(self, LabelLayerRequest, parameters, context, paths, **values)

@@ -111,7 +111,7 @@ class ModelFromSamples(ImageAlgorithm):
         paths = destinations(self, TeachRequest, parameters, context)
         fields = self.parameterAsFields(parameters, "CLASS_FIELD", context)
         values = {"labels": self._labels, "class_field": fields[0] if fields else None}
-        with self.opened(self._extent, model, parameters, context, feedback) as (path, _):
+        with self.opened(self._extent, (options, model), parameters, context, feedback) as (path, _, options):
             shared = {item.name: getattr(options, item.name) for item in type(options).described()}
             request = build_request(
                 self, TeachRequest, parameters, context, paths, **{**shared, **values, "input": path}

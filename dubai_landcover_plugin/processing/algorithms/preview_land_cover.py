@@ -58,7 +58,7 @@ class PreviewLandCover(ImageAlgorithm):
         options, model = self.options(parameters, context)
         paths = destinations(self, PreviewRequest, parameters, context)
         extent = self.parameterAsExtent(parameters, "EXTENT", context, self.source.crs)
-        with self.opened(extent, model, parameters, context, feedback) as (path, engine_extent):
+        with self.opened(extent, (options, model), parameters, context, feedback) as (path, engine_extent, options):
             try:
                 values = output_values(PreviewRequest, paths)
                 request = PreviewRequest(path, options=options, extent=engine_extent, **values)

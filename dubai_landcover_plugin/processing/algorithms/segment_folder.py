@@ -22,13 +22,16 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request, option_of
+from dubai_landcover_plugin.processing.raster_copies import RasterInput
 from dubai_landcover_plugin.processing.result_layers import ResultStyle
+from dubai_landcover_plugin.processing.second_raster import opened_second, second_input, second_layer
 from dubai_landcover_plugin.processing.segment_request import (
     add_model,
     chosen_model,
     segment_options,
     warn_of_novel_rasters,
 )
+from dubai_landcover_plugin.processing.vector_inputs import optional_vector_source
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
@@ -51,17 +54,22 @@ class SegmentFolder(LandCoverAlgorithm):
         "folders, and a manifest (CSV and JSON) with status, time and areas of each raster.</p>"
         "<p>Results of this plugin in the folder are known by their tags and left out, whatever their names. The log "
         "lists every image that was left out, and why.</p>"
+        "<p><b>Area of interest</b>: polygons in any CRS, all or the selected ones. Outside is no data; rasters "
+        "outside are left out.</p>"
         "<p>A raster that fails is reported and the others go on. A second run skips rasters that have a result "
         "of the same model and the same parameters.</p>",
         page="qgis.md#segment-folder",
     )
+
+    _within: str | None = None
+    _second: RasterInput | None = None
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
         add_inputs(
             self,
             FolderRequest,
-            first=("folder", "pattern", "recursive", "model"),
+            first=("folder", "pattern", "recursive", "model", "within"),
             own={"model": partial(add_model, self)},
             skip=("bands",),
         )
@@ -86,6 +94,18 @@ class SegmentFolder(LandCoverAlgorithm):
             raise RequestError(tr("The folder {folder} does not exist.").format(folder=folder))
         if not self.parameterAsString(parameters, "PATTERN", context).strip("; "):
             raise RequestError(tr("The pattern of file names is empty."), tr("Give one such as *.tif."))
+        second_layer(self, parameters, context)
+
+    def prepareAlgorithm(
+        self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
+    ) -> bool:
+        """Take the layers' paths; layers belong to the main thread."""
+        self._within = optional_vector_source(self, parameters, "WITHIN", context, feedback)
+        try:
+            self._second = second_input(self, parameters, context)
+        except LandCoverError as error:
+            raise QgsProcessingException(str(error)) from error
+        return True
 
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
@@ -97,8 +117,10 @@ class SegmentFolder(LandCoverAlgorithm):
             model = str(chosen_model(self, parameters, context))
         except LandCoverError as error:
             raise QgsProcessingException(str(error)) from error
-        request = build_request(self, FolderRequest, parameters, context, paths, folder=folder, model=model)
-        value = self.run_engine("segment_folder", request.to_json(), feedback)
+        with opened_second(self._second, context, feedback) as second:
+            values = {"folder": folder, "model": model, "within": self._within, "second": second}
+            request = build_request(self, FolderRequest, parameters, context, paths, **values)
+            value = self.run_engine("segment_folder", request.to_json(), feedback)
         for item in value["items"]:
             if item["status"] == "failed":
                 feedback.reportError(f"{item['input']}: {item['message']}")

@@ -99,7 +99,7 @@ class SegmentLandCover(ImageAlgorithm):
         options, model = self.options(parameters, context)
         paths = destinations(self, SegmentationRequest, parameters, context)
         extent = self.parameterAsExtent(parameters, "EXTENT", context, self.source.crs)
-        with self.opened(extent, model, parameters, context, feedback) as (path, engine_extent):
+        with self.opened(extent, (options, model), parameters, context, feedback) as (path, engine_extent, options):
             try:
                 values = {
                     **output_values(SegmentationRequest, paths),

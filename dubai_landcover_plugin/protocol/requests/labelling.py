@@ -55,6 +55,25 @@ class LabelledData(Request):
         help="Instead of a label layer: rasters of class ids or colours with the names of the images.",
         reads="folder",
     )
+    bands: tuple[str, ...] = option(
+        (),
+        advanced=True,
+        title="Bands",
+        help="Bands that the network reads, in order, by name (red, green, blue, nir, height, ndvi, …) or by name and "
+        "number, such as nir=4. By default those of the model, or of the start; without one red, green and blue.",
+        metavar="NAME|NAME=N",
+        example="red",
+    )
+    second: str | None = option(
+        None,
+        advanced=True,
+        title="Second raster",
+        help="Raster that covers the images with further bands, such as a height model, on any grid and in any CRS: a "
+        "single file or a virtual raster (VRT). Its bands count after those of each image. For models that read such "
+        "bands, and new networks.",
+        reads="raster",
+        metavar="FILE.tif",
+    )
     class_field: str | None = option(
         None,
         filled=True,

@@ -115,6 +115,17 @@ class Request:
                 arguments[item.name] = values[item.name]
         return cls(**arguments)
 
+    def option_values(self) -> dict[str, Any]:
+        """Return the values by option name; those of a nested request take its place."""
+        found: dict[str, Any] = {}
+        for item in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, item.name)
+            if str(item.type) in _NESTED and isinstance(value, Request):
+                found.update(value.option_values())
+            else:
+                found[item.name] = value
+        return found
+
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready description."""
         return asdict(self)  # type: ignore[call-overload,no-any-return]

@@ -63,6 +63,16 @@ class SegmentOptions(Request):
         metavar="N",
         example="1 2 3",
     )
+    second: str | None = option(
+        None,
+        advanced=True,
+        section="Image",
+        title="Second raster",
+        help="Raster with further bands for models that read them, such as a height model, on any grid and in any CRS. "
+        "Its bands are resampled to the pixels of the first raster and count after its bands. Pixels without data in "
+        "it have none in the result. For a folder, one raster or VRT that covers all images.",
+        reads="raster",
+    )
     min_confidence: float = option(
         0.0,
         advanced=True,
@@ -299,15 +309,6 @@ class SegmentationRequest(Request):
         "Windows without such a pixel are not computed. By default the whole raster.",
         reads="polygons",
     )
-    second: str | None = option(
-        None,
-        key=None,
-        title="Second raster",
-        help="Raster with further bands for models that read them, such as a height model, on any grid and in any CRS. "
-        "Its bands are resampled to the pixels of the first raster and count after its bands. Pixels without data in "
-        "it have none in the result.",
-        reads="raster",
-    )
     polygons: str | None = polygons_option(proposed=True)
     buildings: str | None = buildings_option()
     roads: str | None = roads_option()
@@ -374,6 +375,13 @@ class FolderRequest(Request):
         help="Patterns of file names to take, such as *.tif, separated by semicolons.",
     )
     recursive: bool = option(False, title="Include subfolders", help="Also process rasters in subfolders.")
+    within: str | None = option(
+        None,
+        title="Area of interest",
+        help="Only pixels with their centre in one of these polygons are classified, the others become no data. "
+        "Rasters without such a pixel are left out, and listed. By default all of each raster.",
+        reads="polygons",
+    )
     polygons: str | None = option(
         None,
         choices=tuple(VECTOR_SUFFIXES),

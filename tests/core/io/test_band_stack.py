@@ -139,3 +139,13 @@ def test_derived_bands_where_there_is_no_data(tmp_path: Path) -> None:
     assert not chip.valid[0, 0]
     assert chip.valid.sum() == chip.valid.size - 1
     assert chip.values[2, 0, 1] == 0  # 0/0
+
+
+@pytest.mark.parametrize("wanted", [("red", "green"), ("red", "height")])
+def test_bands_of_one_type_are_read_together(tmp_path: Path, wanted: tuple[str, ...]) -> None:
+    values = np.full((2, HEIGHT, WIDTH), 3, np.float32)
+    image = named(tmp_path / "float.tif", values, ("red", "green"))
+    model = named(tmp_path / "height.tif", plane(HEIGHT, WIDTH, ONE_METRE), ("nDSM",))
+    chip, _ = read(image, wanted, second=str(model))
+    assert chip.values.shape == (2, HEIGHT, WIDTH)
+    assert (chip.values[0] == 3).all()

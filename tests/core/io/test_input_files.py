@@ -36,13 +36,13 @@ def test_files_behind_virtual_rasters_and_their_sidecars_are_found(tmp_path):
     outer = write_virtual(tmp_path / "outer.vrt", "inner.vrt")
     assert names(outer) == ["a.tif", "inner.vrt", "outer.vrt"]
     files = identify_input(outer)
-    assert is_same_input(outer, files)
+    assert is_same_input([outer], files)
     write_raster(tmp_path / "a.tif", random_pixels(20, 20, seed=1))
-    assert not is_same_input(outer, files)
+    assert not is_same_input([outer], files)
     files = identify_input(outer)
     (tmp_path / "a.tif.ovr").write_bytes(b"overviews")
     assert names(outer) == ["a.tif", "a.tif.ovr", "inner.vrt", "outer.vrt"]
-    assert not is_same_input(outer, files)
+    assert not is_same_input([outer], files)
 
 
 def test_the_archive_around_a_raster_counts(tmp_path):
@@ -106,4 +106,4 @@ def test_statistics_written_by_other_programs_do_not_stop_a_run(tmp_path, monkey
     before = identify_input(str(source))
     monkeypatch.setattr(RasterSource, "read", read_and_describe)
     run(source, stub_bundle())
-    assert is_same_input(str(source), before)
+    assert is_same_input([str(source)], before)

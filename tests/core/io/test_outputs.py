@@ -1,5 +1,4 @@
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest
 from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, task_of
 from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest
 from dubai_landcover_plugin.protocol.requests.training import (
@@ -33,13 +32,15 @@ from dubai_landcover_plugin.protocol.requests.training import (
     TrainRequest,
 )
 
-DATA = LabelledData(rasters=("in.tif",), labels="labels.gpkg")
+OPTIONS = SegmentOptions(second="h.tif")
+DATA = LabelledData(rasters=("in.tif",), labels="labels.gpkg", second="h.tif")
 REQUESTS = {
     "segment_raster": SegmentationRequest(
         "in.tif", "o.tif", confidence="c.tif", novelty="n.tif", polygons="p.gpkg", buildings="b.shp", roads="r.fgb",
-        report="r.html", within="area.gpkg", probabilities="q.tif", second="h.tif",
+        report="r.html", within="area.gpkg", probabilities="q.tif",
+        options=OPTIONS,
     ),
-    "segment_folder": FolderRequest("in", "out"),
+    "segment_folder": FolderRequest("in", "out", within="z.gpkg", options=OPTIONS),
     "polygonize": PolygonizeRequest("in.tif", "p.gpkg", confidence="c.tif", scheme="s.qml"),
     "export_class_polygons": ClassFilesRequest("in.tif", "out", confidence="c.tif", scheme="s.qml"),
     "regularize_buildings": BuildingsRequest("in.gpkg", "b.gpkg", obstacles="roads.gpkg|layername=roads"),
@@ -67,9 +68,9 @@ REQUESTS = {
         "p.tif", "o.tif", average=("q.tif", "r.tif"), confidence="c.tif", uncertainty="u.tif", polygons="p.shp",
         buildings="b.gpkg", roads="r.fgb",
     ),
-    "preview_land_cover": PreviewRequest("in.tif", "p.tif", confidence="c.tif"),
-    "teach_model": TeachRequest("in.tif", "labels.gpkg", "own.safetensors"),
-    "create_label_layer": LabelLayerRequest("in.tif", "labels.gpkg", places="places.gpkg"),
+    "preview_land_cover": PreviewRequest("in.tif", "p.tif", OPTIONS, confidence="c.tif"),
+    "teach_model": TeachRequest("in.tif", "labels.gpkg", "own.safetensors", options=OPTIONS),
+    "create_label_layer": LabelLayerRequest("in.tif", "labels.gpkg", places="places.gpkg", options=OPTIONS),
     "check_labels": CheckLabelsRequest(DATA, report="r.html"),
     "train_model": TrainRequest("own.safetensors", DATA, run="run.d", report="r.html"),
     "evaluate_model": EvaluateRequest("world", DATA, report="r.html", table="t.csv"),
@@ -84,10 +85,7 @@ def test_every_path_of_every_request_is_an_input_or_an_output(name):
     request, task = REQUESTS[name], TASKS[name]
     assert task_of(request) is task
     listed = {*task.inputs, *task.outputs, *([task.folder] if task.folder else [])}
-    parts = [request, *([request.data] if hasattr(request, "data") else [])]
-    values = {
-        item.name: str(getattr(part, item.name)) for part in parts for item in fields(part) if item.name != "data"
-    }
+    values = {name: str(value) for name, value in request.option_values().items()}
     named = {name for name, value in values.items() if re.search(r"\.[a-z]+(\||',\)|'\)|$)", value)}
     if task.folder == "output":  # a folder whose files have no names yet
         named |= {"output"}

@@ -33,5 +33,5 @@ def test_values_that_do_not_fit_are_refused(changes, message):
 
 def test_inputs_outputs_and_options_are_known():
     task = TASKS["preview_land_cover"]
-    assert (task.inputs, task.rasters) == (("input",), ("output", "confidence"))
+    assert (task.inputs, task.rasters) == (("input", "second"), ("output", "confidence"))
     assert set(UNUSED_OPTIONS) <= {item.name for item in SegmentOptions.described()}

@@ -35,4 +35,4 @@ def test_values_that_do_not_fit_are_refused(changes, message):
 
 def test_inputs_and_outputs_are_known():
     task = TASKS["teach_model"]
-    assert (task.inputs, task.outputs) == (("input", "labels"), ("output",))
+    assert (task.inputs, task.outputs) == (("input", "labels", "second"), ("output",))

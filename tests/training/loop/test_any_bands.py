@@ -5,6 +5,7 @@ The scene has meadow and bare land of equal colour, which only near infrared tel
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -229,7 +230,7 @@ def test_a_second_raster_and_a_derived_band(tmp_path: Path, capsys: pytest.Captu
     image = write_named(tmp_path / "new.tif", pixels.astype(np.uint16) * 7)
     second = write_heights(tmp_path / "second.tif", truth)
     settings = SegmentOptions(model=str(model), device="cpu", runtime="torch", overwrite=True)
-    request = SegmentationRequest(str(image), str(tmp_path / "classes.tif"), settings, second=str(second))
+    request = SegmentationRequest(str(image), str(tmp_path / "classes.tif"), replace(settings, second=str(second)))
     result = segment_raster(request)
     with rasterio.open(request.output) as dataset:
         assert iou(dataset.read(1), truth, 2) > 0.8
