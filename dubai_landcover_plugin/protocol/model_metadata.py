@@ -42,6 +42,9 @@ MAX_ERROR_RATIO = 10.0
 """Largest absolute bias of a class."""
 MAX_BAND_NUMBER = 65_535
 """Largest number of a band of a raster, as of GDAL."""
+_REQUIRES = "landcover:requires"  # what a version of the plugin must know to compute the model; others refuse it
+_SCALED_BANDS = "scaled bands"
+_ABILITIES = frozenset({_SCALED_BANDS})
 _INFINITY = float("inf")
 _MAX_PARAMETERS = 10**12
 _MAX_TEXT = 100_000  # characters
@@ -313,6 +316,7 @@ class BundleMetadata:
             properties["landcover:band_numbers"] = list(self.band_numbers)
         if self.scaling is not None:
             properties["landcover:scaling"] = self.scaling.to_json()
+            properties[_REQUIRES] = [_SCALED_BANDS]
         if self.values is not None:
             properties["landcover:values"] = self.values.to_json()
         if self.ground is not None:
@@ -378,6 +382,7 @@ class BundleMetadata:
         """
         try:
             properties = mapping(item["properties"])
+            _check_requirements(properties)
             (model_input,) = properties["mlm:input"]
             scaling = array(model_input["value_scaling"])
             radius = properties["landcover:receptive_radius"]
@@ -420,6 +425,20 @@ class BundleMetadata:
                 ),
                 tr("Download or export the model again."),
             ) from error
+
+
+def _check_requirements(properties: dict[str, Any]) -> None:
+    """Refuse a model that needs more than this version can: ignoring it would give wrong classes without a word.
+
+    Raises:
+        BundleError: naming what it needs.
+    """
+    unknown = [name for name in map(text, array(properties.get(_REQUIRES, []))) if name not in _ABILITIES]
+    if unknown:
+        raise BundleError(
+            f"The model needs what this version of the plugin does not have: {', '.join(unknown)}.",
+            "Update the plugin, or choose another model.",
+        )
 
 
 def _band_numbers(properties: dict[str, Any]) -> tuple[int, ...]:
@@ -525,11 +544,14 @@ def _onnx_metadata(path: Path) -> BundleMetadata:
     known = read_onnx(path, HEADER_KEY)
     own = {} if known.item is None else known.item["properties"]
     try:
+        _check_requirements(own)
         radius = own.get("landcover:receptive_radius")
         receptive_radius = None if radius is None else whole(radius, 0, _MAX_RADIUS)
         parameters = whole(own.get("mlm:total_parameters", 0), 0, _MAX_PARAMETERS)
         band_numbers = _band_numbers(own)
         values, ground, scaling = _values(own), _ground(own), _scaling(own)
+    except BundleError:
+        raise
     except (KeyError, ValueError) as error:
         raise BundleError(
             tr("The metadata of {path} are damaged: {error!s:.500}.", path=path, error=error),

@@ -30,6 +30,7 @@ from dubai_landcover_plugin.protocol.model_metadata import MAX_CLASS_BIAS, Bundl
 
 from ..data.dataset import LabelledImage
 from ..errors import DatasetError
+from ..loop.losses import exclusion_surprise, split_labels
 
 LIMITS = (0.05, 20.0)
 PRIOR = 0.01
@@ -52,7 +53,7 @@ class Sample:
 
     Args:
         logits: (n, K) float32 without temperature and class bias, up to an additive constant for each pixel.
-        labels: (n,) int64 channels.
+        labels: (n,) int64 channels, or partial labels, ``NOT_CLASS`` plus a channel.
         parts: (n,) int64 index of the part, such as a place, that a pixel belongs to.
         names: Names of the parts.
     """
@@ -144,7 +145,8 @@ def fit_scaling(logits: Floats, labels: Labels, biased: bool = False) -> Scaling
 
     Args:
         logits: (n, K) float32.
-        labels: (n,) int64 channels; classes without labels get the bias 0.
+        labels: (n,) int64 channels or partial labels; classes without labels get the bias 0. A partial label has the
+            likelihood 1 - p of the class that it excludes.
         biased: Fit a bias of each class, with the prior :data:`PRIOR`; False fits the temperature alone.
     """
     values, truth = torch.from_numpy(logits).double(), torch.from_numpy(labels)
@@ -152,7 +154,9 @@ def fit_scaling(logits: Floats, labels: Labels, biased: bool = False) -> Scaling
     low, high = (math.log(limit) for limit in LIMITS)
     logarithm = torch.zeros((), dtype=torch.float64, requires_grad=True)
     biases = torch.zeros(values.shape[1], dtype=torch.float64, requires_grad=biased)
-    labelled = torch.bincount(truth, minlength=values.shape[1]) > 0  # (K,)
+    whole, excluded = split_labels(truth)
+    partial = None if excluded is None else excluded != IGNORE
+    labelled = torch.bincount(whole[whole != IGNORE], minlength=values.shape[1]) > 0  # (K,)
     optimizer = torch.optim.LBFGS(
         [logarithm, biases] if biased else [logarithm], max_iter=_STEPS, line_search_fn="strong_wolfe"
     )
@@ -160,7 +164,11 @@ def fit_scaling(logits: Floats, labels: Labels, biased: bool = False) -> Scaling
     def loss() -> torch.Tensor:
         optimizer.zero_grad()
         scaled = values / logarithm.clamp(low, high).exp() + biases * labelled
-        value = functional.cross_entropy(scaled, truth) + PRIOR / 2 * biases.square().sum()
+        surprise = functional.cross_entropy(scaled, whole, reduction="sum", ignore_index=IGNORE)
+        if excluded is not None and partial is not None:
+            few = scaled[partial].T[None, :, :, None]  # (1, K, n, 1)
+            surprise = surprise + exclusion_surprise(few, excluded[partial][None, :, None]).sum()
+        value = surprise / len(truth) + PRIOR / 2 * biases.square().sum()
         value.backward()  # type: ignore[no-untyped-call]
         return value
 

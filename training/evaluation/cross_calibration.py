@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from dubai_landcover_plugin.core.assessment.confusion import Confusion
-
+from ..data.dataset import NOT_CLASS, is_partial
 from .calibration import Sample, Scaling, fit_scaling
+from .partial_labels import PartialConfusion
 from .reliability import Reliability
 
 STORED, TEMPERATURE, BIASED = "as stored", "temperature", "temperature and class bias"
@@ -46,19 +46,23 @@ class ScalingFigures:
 
     @classmethod
     def of(cls, probabilities: npt.NDArray[np.float64], labels: npt.NDArray[np.int64]) -> ScalingFigures:
-        """Compare (n, K) probabilities with (n,) labels."""
+        """Compare (n, K) probabilities with (n,) labels; partial ones count for likelihood and mean IoU."""
         classes = probabilities.shape[1]
         confidence, predicted = probabilities.max(axis=1), probabilities.argmax(axis=1)
-        confusion = Confusion.of(labels.astype(np.uint8), predicted.astype(np.uint8), classes)
-        pixels = np.bincount(predicted, minlength=classes).astype(np.float64)
+        found = PartialConfusion.of(labels.astype(np.uint8), predicted.astype(np.uint8), classes)
+        partial = is_partial(labels.astype(np.uint8))
+        named = probabilities[np.arange(len(labels)), np.where(partial, labels - NOT_CLASS, labels)]
+        likelihood = np.where(partial, 1 - named, named)
+        right, whole, sure = (predicted == labels)[~partial], predicted[~partial], confidence[~partial]
+        pixels = np.bincount(whole, minlength=classes).astype(np.float64)
         with np.errstate(invalid="ignore"):  # classes that are not predicted: 0 / 0
-            expected = 1 - np.bincount(predicted, confidence, classes) / pixels
+            expected = 1 - np.bincount(whole, sure, classes) / pixels
         return cls(
-            nll=float(-np.log(np.maximum(probabilities[np.arange(len(labels)), labels], _TINY)).mean()),
-            ece=Reliability.of(confidence, predicted == labels).error,
-            **{key: confusion.headline()[key] for key in ("accuracy", "miou")},
+            nll=float(-np.log(np.maximum(likelihood, _TINY)).mean()),
+            ece=Reliability.of(sure, right).error,
+            **{key: found.headline()[key] for key in ("accuracy", "miou")},
             expected=expected,
-            wrong=1 - confusion.class_figures()["precision"],
+            wrong=1 - found.full.class_figures()["precision"],
             predicted=pixels.astype(np.int64),
         )
 

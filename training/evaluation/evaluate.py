@@ -30,7 +30,7 @@ from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 
-from ..data.dataset import Dataset, Entry, LabelledImage
+from ..data.dataset import NOT_CLASS, Dataset, Entry, LabelledImage
 from ..data.pixels import read_grid, second_of
 from ..data.places import place_names
 from ..errors import DatasetError
@@ -222,6 +222,8 @@ def describe(bundle: ModelBundle) -> dict[str, Any]:
 def in_channels_of(model: ClassScheme, dataset: ClassScheme, image: LabelledImage) -> LabelledImage:
     """Return an image with labels converted from the channels of a dataset to those of a model, by class name.
 
+    Partial labels are converted likewise.
+
     Raises:
         DatasetError: if the model lacks a class.
     """
@@ -235,6 +237,7 @@ def in_channels_of(model: ClassScheme, dataset: ClassScheme, image: LabelledImag
                 "Use the same class names, or evaluate a model with these classes.",
             )
         table[channel] = names.index(entry.name.casefold())
+        table[NOT_CLASS + channel] = NOT_CLASS + table[channel]
     return replace(image, labels=table[image.labels])
 
 

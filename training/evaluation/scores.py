@@ -13,6 +13,7 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion, mean_of_defined, rounded
 
 from .boundary import boundary_counts, boundary_iou
+from .partial_labels import PartialConfusion, class_labels
 from .reliability import Reliability
 
 RESAMPLES = 2000
@@ -26,12 +27,12 @@ class Counts:
     """Pixel counts of one image, or sums over several images.
 
     Args:
-        confusion: Confusion matrix of labelled and predicted classes.
+        labelled: Pixels by label, partial ones too, and predicted class.
         border: (K, 2) int64 intersection and union of border regions, see :mod:`.boundary`.
         reliability: Pixels by confidence.
     """
 
-    confusion: Confusion
+    labelled: PartialConfusion
     border: npt.NDArray[np.int64]
     reliability: Reliability
 
@@ -47,18 +48,24 @@ class Counts:
         """Count one image.
 
         Args:
-            labels: (H, W) uint8 channel indices, or ``IGNORE``.
-            predicted: Likewise.
+            labels: (H, W) uint8 channel indices, partial labels or ``IGNORE``.
+            predicted: (H, W) uint8 channel indices, or ``IGNORE``.
             confidence: (H, W) highest probability, 0..1.
             classes: Number of classes K.
             distance: Distance of the boundary IoU, px.
         """
-        known = (labels != IGNORE) & (predicted != IGNORE)
+        whole = class_labels(labels)
+        known = (whole != IGNORE) & (predicted != IGNORE)
         return cls(
-            Confusion.of(labels, predicted, classes),
-            boundary_counts(labels, predicted, classes, distance),
-            Reliability.of(confidence[known], labels[known] == predicted[known]),
+            PartialConfusion.of(labels, predicted, classes),
+            boundary_counts(whole, predicted, classes, distance),
+            Reliability.of(confidence[known], whole[known] == predicted[known]),
         )
+
+    @property
+    def confusion(self) -> Confusion:
+        """Confusion matrix of the pixels with a class label."""
+        return self.labelled.full
 
     @classmethod
     def total(cls, counts: Sequence[Counts]) -> Counts:
@@ -66,26 +73,27 @@ class Counts:
         first, *others = counts
         for other in others:
             first = cls(
-                first.confusion + other.confusion, first.border + other.border, first.reliability + other.reliability
+                first.labelled + other.labelled, first.border + other.border, first.reliability + other.reliability
             )
         return first
 
     def headline(self) -> dict[str, float]:
         """Return the overall metrics; undefined ones are NaN."""
         return {
-            **self.confusion.headline(),
+            **self.labelled.headline(),
             "boundary_iou": mean_of_defined(boundary_iou(self.border)),
             "ece": self.reliability.error,
         }
 
     def class_figures(self) -> dict[str, npt.NDArray[np.float64]]:
         """Return the metrics of the classes, (K,) each."""
-        return {**self.confusion.class_figures(), "boundary_iou": boundary_iou(self.border)}
+        return {**self.labelled.class_figures(), "boundary_iou": boundary_iou(self.border)}
 
     def to_json(self) -> dict[str, Any]:
         """Return the counts, JSON-ready."""
         return {
             "confusion": self.confusion.counts.tolist(),
+            **({"excluded": self.labelled.excluded.tolist()} if self.labelled.has_partial else {}),
             "border": self.border.tolist(),
             "reliability": [[int(pixels), int(right), round(total, 3)] for pixels, right, total in self._bins()],
         }
@@ -97,8 +105,10 @@ class Counts:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Counts:
         """Rebuild counts from :meth:`to_json`."""
+        full = np.array(value["confusion"], np.int64)
+        excluded = np.array(value.get("excluded", np.zeros_like(full)), np.int64)
         return cls(
-            Confusion(np.array(value["confusion"], np.int64)),
+            PartialConfusion(np.concatenate([full, excluded])),
             np.array(value["border"], np.int64),
             Reliability(np.array(value["reliability"], np.float64)),
         )
@@ -120,6 +130,7 @@ def figures_json(counts: Sequence[Counts], names: Sequence[str], places: Sequenc
     by_class = total.class_figures()
     return {
         "pixels": int(total.confusion.counts.sum()),
+        "partial_pixels": int(total.labelled.excluded.sum()),
         **{name: rounded(value) for name, value in total.headline().items()},
         "excess_confidence": rounded(total.reliability.excess),
         "classes": {
@@ -154,11 +165,11 @@ def bootstrap(counts: Sequence[Counts], names: Sequence[str], resamples: int = R
         return {}
     # how often each unit occurs in each of the B bootstrap samples, and the pooled counts of the samples
     draws = np.random.default_rng(_SEED).multinomial(units, np.full(units, 1 / units), resamples)  # (B, n)
-    confusions = np.tensordot(draws, np.stack([one.confusion.counts for one in counts]), 1)  # (B, K, K)
+    labelled = np.tensordot(draws, np.stack([one.labelled.counts for one in counts]), 1)  # (B, 2 K, K)
     borders = np.tensordot(draws, np.stack([one.border for one in counts]), 1)  # (B, K, 2)
     bins = np.tensordot(draws, np.stack([one.reliability.sums for one in counts]), 1)  # (B, 15, 3)
     # metrics of each bootstrap sample
-    drawn = [Counts(Confusion(c), b, Reliability(r)) for c, b, r in zip(confusions, borders, bins, strict=True)]
+    drawn = [Counts(PartialConfusion(c), b, Reliability(r)) for c, b, r in zip(labelled, borders, bins, strict=True)]
     headlines = [one.headline() for one in drawn]
     by_class = [one.class_figures() for one in drawn]
     return {

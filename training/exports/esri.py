@@ -23,7 +23,8 @@ def model_definition(metadata: BundleMetadata, onnx: str, function: str) -> dict
 
     Args:
         metadata: Metadata of the model.
-        onnx: Name of the ONNX file, whose input has the size of the model's windows.
+        onnx: Name of the ONNX file, whose input has the size of the model's windows. ``BandLimits`` is not a key of
+            Esri: the raster function scales pixels with it.
         function: Name of the file of the raster function.
     """
     side = metadata.window
@@ -38,6 +39,7 @@ def model_definition(metadata: BundleMetadata, onnx: str, function: str) -> dict
         "ExtractBands": [number - 1 for number in numbers],
         "BandNames": list(metadata.bands),
         "DataRange": [0.0, 1.0],
+        "BandLimits": [list(pair) for pair in limits_of(metadata)],
         "ImageHeight": side,
         "ImageWidth": side,
         "Padding": side // 8,
@@ -49,6 +51,11 @@ def model_definition(metadata: BundleMetadata, onnx: str, function: str) -> dict
             for entry in coloured(metadata.scheme).classes
         ],
     }
+
+
+def limits_of(metadata: BundleMetadata) -> tuple[tuple[float, float], ...]:
+    """Return the raster values of each band that become 0 and 1, the scale of the ONNX file's input."""
+    return ((0.0, 255.0),) * len(metadata.bands) if metadata.scaling is None else metadata.scaling.limits
 
 
 def write_esri(path: Path, metadata: BundleMetadata, onnx: Path, overwrite: bool = False) -> tuple[Path, Path]:

@@ -22,6 +22,7 @@ from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.protocol.model_metadata import HEADER_KEY, BundleMetadata
 
 from ..errors import TrainingError
+from .esri import limits_of
 from .parity import Parity, ProbabilityNetwork, compare, random_chips, require
 from .stac import onnx_item
 
@@ -103,7 +104,7 @@ def deepness_keys(metadata: BundleMetadata, window: int | None = None) -> dict[s
     the code, which reads ``tile_size`` where the documentation has ``tiles_size``.
     """
     side = metadata.window if window is None else window
-    limits = ((0.0, 255.0),) * len(metadata.bands) if metadata.scaling is None else metadata.scaling.limits
+    limits = limits_of(metadata)
     values: dict[str, Any] = {
         "model_type": "Segmentor",
         "class_names": {str(channel): entry.name for channel, entry in enumerate(metadata.scheme.classes)},

@@ -1,7 +1,8 @@
-"""Exports networks to OpenVINO IR: a graph from 8-bit pixels to class probabilities, as XML and BIN."""
+"""Exports networks to OpenVINO IR: a graph from pixels on the scale 0..255 to class probabilities, as XML and BIN."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,9 @@ IR_SUFFIX = ".xml"
 def export_openvino(path: Path, bundle: ModelBundle, overwrite: bool = False) -> Parity:
     """Write ``NAME.xml`` and ``NAME.bin``; return the agreement with the network.
 
-    The input is (N, C, H, W) uint8, H and W multiples of the stride; the output (N, K, H, W) float32 adds up to 1 over
-    the classes.
+    The input is (N, C, H, W), H and W multiples of the stride: uint8, or float32 for a model that scales its bands: their
+    values become 255 (value - low) / (high - low), cut off at 0 and 255. The XML has the limits of each band as
+    ``band_limits`` below ``rt_info``. The output (N, K, H, W) float32 adds up to 1 over the classes.
 
     Args:
         path: The XML file.
@@ -32,7 +34,12 @@ def export_openvino(path: Path, bundle: ModelBundle, overwrite: bool = False) ->
         TrainingError: if the graph does not agree with the network.
         OutputError: if a file exists or cannot be written.
     """
-    text, constants = serialize_graph(convert_network(bundle))
+    graph = convert_network(bundle)
+    kind = torch.uint8
+    if bundle.metadata.scaling is not None:
+        kind = torch.float32
+        graph.set_rt_info(json.dumps([list(pair) for pair in bundle.metadata.scaling.limits]), ["band_limits"])
+    text, constants = serialize_graph(graph)
     openvino = load_openvino()
     graph = openvino.Core().read_model(text.decode(), openvino.Tensor(np.frombuffer(constants, np.uint8).copy()))
     metadata, stride = bundle.metadata, bundle.metadata.stride
@@ -40,7 +47,7 @@ def export_openvino(path: Path, bundle: ModelBundle, overwrite: bool = False) ->
     compiled = openvino.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def run(batch: torch.Tensor) -> torch.Tensor:
-        pixels = (batch * 255).round().to(torch.uint8).numpy()
+        pixels = (batch * 255).round().to(kind).numpy()
         return torch.from_numpy(np.array(compiled(pixels)[0]))
 
     reference = ProbabilityNetwork(bundle.model, metadata.mean, metadata.std, metadata.temperature).eval()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from ..bands import InputBands
@@ -15,6 +16,7 @@ from ..data.resolution import at_gsd, settle_gsd
 from ..data.sources import open_data
 from ..data.splits import choose
 from ..errors import ConfigError
+from .further_bands import has_further, scaled_with_start
 from .start import Start, bands_to_read, in_order, match_bands, settle_model
 
 
@@ -48,8 +50,12 @@ def open_training_data(
             bands, found = matched, in_order(found, matched)
             report(f"The bands are read in the order of {start.name}: {bands}.")
             dataset = open_data(found, root, found.data.input_bands.scaled_as(bands))
-    scaling = settle_scaling(config, bands, start)
-    if scaling == "standardize" and bands.scaling is None:
+    if start is not None and has_further(bands, start.bands):
+        bands = scaled_with_start(choose(dataset, config.split).training, read, bands, start.bands)
+        dataset = open_data(found, root, read.scaled_as(bands))
+        found = replace(found, model=replace(found.model, frozen=0))  # the first filters learn what the bands add
+        report(f"{start.name} reads {start.bands}; the filters of the further bands begin with zero.")
+    elif settle_scaling(config, bands, start) == "standardize" and bands.scaling is None:
         bands = standardized(choose(dataset, config.split).training, read).with_names_of(bands)
         dataset = open_data(found, root, read.scaled_as(bands))
     if bands.scaling is not None:

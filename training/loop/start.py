@@ -19,6 +19,7 @@ from ..config import DataConfig, ModelConfig, TrainingConfig
 from ..errors import ConfigError, TrainingError
 from ..start_config import OF_START
 from .checkpoint import compare_weights, load_checkpoint
+from .further_bands import has_further, widened
 
 _LEAST_SHARE = 0.5
 _HEAD = ("head.weight", "head.bias")  # one row for each class
@@ -94,7 +95,7 @@ def bands_to_read(config: DataConfig, start: Start | None) -> InputBands:
 
 
 def match_bands(bands: InputBands, start: Start) -> InputBands:
-    """Return the bands of the images in the order of the inputs of the start.
+    """Return the bands of the images in the order of the inputs of the start; with further ones, in their own order.
 
     Args:
         bands: Bands of the images.
@@ -103,6 +104,8 @@ def match_bands(bands: InputBands, start: Start) -> InputBands:
     Raises:
         ConfigError: if the start reads other bands, or they cannot be compared because only one has names.
     """
+    if has_further(bands, start.bands):
+        return bands
     bands = bands.scaled_as(start.bands)
     if bands.names == start.bands.names:
         return bands
@@ -132,7 +135,11 @@ def in_order(config: TrainingConfig, bands: InputBands) -> TrainingConfig:
 
 
 def start_weights(
-    model: nn.Module, start: Start, scheme: ClassScheme, report: Callable[[str], None] = print
+    model: nn.Module,
+    start: Start,
+    scheme: ClassScheme,
+    report: Callable[[str], None] = print,
+    bands: InputBands | None = None,
 ) -> tuple[str, ...]:
     """Load the trained weights whose names and shapes fit into a network; all others keep their initial values.
 
@@ -143,6 +150,7 @@ def start_weights(
         start: Trained weights.
         scheme: Classes of the new run.
         report: Receives a message on classes and weights that did not fit.
+        bands: Bands of the network, which may be more than those of the start; None for these.
 
     Returns:
         Names of the classes that the start does not have.
@@ -152,7 +160,8 @@ def start_weights(
     """
     expected = model.state_dict()
     rows = _rows(start.scheme, scheme)
-    weights = {**start.weights, **_head_rows(expected, start.weights, rows)}
+    weights = widened(expected, start.weights, start.bands, bands or start.bands)
+    weights |= _head_rows(expected, start.weights, rows)
     fits = {name: weights[name] for name in expected if name in weights and weights[name].shape == expected[name].shape}
     share = sum(value.numel() for value in fits.values()) / max(sum(value.numel() for value in expected.values()), 1)
     differences = " ".join(compare_weights(expected, weights))

@@ -104,7 +104,7 @@ class Run:
         self.started_from = start.name if start is not None else ""
         self.new_classes: tuple[str, ...] = ()
         if start is not None and checkpoint is None:
-            self.new_classes = start_weights(self.model, start, scheme, self.report)
+            self.new_classes = start_weights(self.model, start, scheme, self.report, bands)
         set_training_mode(self.model, config.model.frozen, config.model.freeze_norms)
         self.average = average_weights(self.model, config.optimizer.average)
         self.averaged = cast(SegmentationModel, self.average.module)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -11,13 +10,14 @@ import numpy.typing as npt
 import torch
 from lightning_fabric import Fabric
 
-from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion, mean_of_defined, rounded
+from dubai_landcover_plugin.core.assessment.confusion import mean_of_defined, rounded
 from dubai_landcover_plugin.core.grid.windows import TileGrid
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.core.segmentation.blending import TileRowBlender
 from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels, Standardize
 
-from ..data.dataset import NOT_CLASS, LabelledImage, is_partial
+from ..data.dataset import LabelledImage
+from ..evaluation.partial_labels import PartialConfusion
 from ..memory_format import memory_format
 
 _WHOLE = 4_000_000  # largest image that is predicted in one window, px
@@ -62,49 +62,6 @@ def _probabilities(model: SegmentationModel, standardize: Standardize, pixels: P
     chip = torch.tensor(pixels).permute(2, 0, 1)[None].to(device)  # (1, C, H, W)
     logits: torch.Tensor = model(standardize(chip).contiguous(memory_format=memory_format(model)))
     return logits[0].float().softmax(dim=0)
-
-
-@dataclass(frozen=True)
-class PartialConfusion:
-    """Confusion matrix with partial labels.
-
-    Args:
-        counts: (2 K, K) int64 pixels; rows 0..K - 1 are the labelled class, rows K..2 K - 1 the class excluded by a
-            partial label; columns are the predicted class.
-    """
-
-    counts: npt.NDArray[np.int64]
-
-    @classmethod
-    def of(cls, labels: npt.NDArray[np.uint8], predicted: npt.NDArray[np.uint8], classes: int) -> PartialConfusion:
-        """Count pixels of (H, W) uint8 labels and (H, W) uint8 predicted channels."""
-        # row of the matrix: k for class k, K + k for the partial label "not k"
-        rows = labels.astype(np.int64)
-        partial = is_partial(labels)
-        rows[partial] += classes - NOT_CLASS
-        counted = labels != IGNORE
-        pairs = rows[counted] * classes + predicted[counted]
-        return cls(np.bincount(pairs, minlength=2 * classes * classes).reshape(2 * classes, classes))
-
-    @property
-    def full(self) -> Confusion:
-        """Confusion matrix of the pixels with a class label."""
-        return Confusion(self.counts[: len(self.counts) // 2])
-
-    @property
-    def has_partial(self) -> bool:
-        """Whether there are partial labels."""
-        return bool(self.counts[len(self.counts) // 2 :].any())
-
-    @property
-    def iou(self) -> npt.NDArray[np.float64]:
-        """IoU of each class, (K,), over the pixels with a class label or excluding that class; NaN without labels."""
-        classes = len(self.counts) // 2
-        full, excluded = self.counts[:classes], self.counts[classes:]
-        hits = np.diag(full).astype(np.float64)
-        # predicted or labelled as k; partial labels contribute the pixels "not k" that are predicted as k
-        union = full.sum(axis=0) + full.sum(axis=1) - hits + np.diag(excluded)
-        return np.where(full.sum(axis=1) > 0, hits / np.maximum(union, 1), np.nan)
 
 
 def validate(
@@ -165,11 +122,9 @@ def summarize(counts: npt.NDArray[np.int64], images: Sequence[LabelledImage], cl
     total = counts.sum(axis=0)
     parts = {name: PartialConfusion(part) for name, part in zip(sources, total, strict=True)}
     whole = PartialConfusion(total.sum(axis=0))
-    figures = whole.full.to_json(list(classes))
-    if whole.has_partial:
-        figures["miou"] = rounded(mean_of_defined(whole.iou))
-        for name, value in zip(classes, whole.iou, strict=True):
-            figures["classes"][name]["iou"] = rounded(value)
+    figures = {**whole.full.to_json(list(classes)), "miou": rounded(whole.headline()["miou"])}
+    for name, value in zip(classes, whole.class_figures()["iou"], strict=True):
+        figures["classes"][name]["iou"] = rounded(value)
     if len(sources) > 1:
         figures["sources"] = {
             name: {label: rounded(value) for label, value in zip(classes, part.iou, strict=True)}

@@ -116,8 +116,8 @@ class BandStack:
         """Read one band (H, W) or several (C, H, W) of the widest type."""
         if isinstance(bands, list):
             if all(band <= self._first.count for band in bands):
-                first: npt.NDArray[Any] = self._first.read(bands, **options)
-                return first
+                together: npt.NDArray[Any] = self._first.read(bands, **options)
+                return together
             shape = {"out_shape": options["out_shape"][1:]} if "out_shape" in options else {}
             return np.stack([self.read(band, **{**options, **shape}) for band in bands])
         if bands <= self._first.count:

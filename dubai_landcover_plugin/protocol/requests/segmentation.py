@@ -63,16 +63,6 @@ class SegmentOptions(Request):
         metavar="N",
         example="1 2 3",
     )
-    second: str | None = option(
-        None,
-        advanced=True,
-        section="Image",
-        title="Second raster",
-        help="Raster with further bands for models that read them, such as a height model, on any grid and in any CRS. "
-        "Its bands are resampled to the pixels of the first raster and count after its bands. Pixels without data in "
-        "it have none in the result. For a folder, one raster or VRT that covers all images.",
-        reads="raster",
-    )
     min_confidence: float = option(
         0.0,
         advanced=True,
@@ -274,6 +264,16 @@ class SegmentOptions(Request):
         title="Keep unfinished work when cancelled",
         help="On interrupt keep the finished rows, so that the same run with the same output resumes. After a crash "
         "or a power cut it resumes in any case.",
+    )
+    second: str | None = option(
+        None,
+        advanced=True,
+        section="Image",
+        title="Second raster",
+        help="Raster with further bands for models that read them, such as a height model, on any grid and in any CRS. "
+        "Its bands are resampled to the pixels of the first raster and count after its bands. Pixels without data in "
+        "it have none in the result. For a folder, one raster or VRT that covers all images.",
+        reads="raster",
     )
 
     def __post_init__(self) -> None:
