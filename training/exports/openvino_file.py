@@ -20,8 +20,8 @@ IR_SUFFIX = ".xml"
 def export_openvino(path: Path, bundle: ModelBundle, overwrite: bool = False) -> Parity:
     """Write ``NAME.xml`` and ``NAME.bin``; return the agreement with the network.
 
-    The input is (N, C, H, W), H and W multiples of the stride: uint8, or float32 for a model that scales its bands: their
-    values become 255 (value - low) / (high - low), cut off at 0 and 255. The XML has the limits of each band as
+    The input is (N, C, H, W), H and W multiples of the stride: uint8, or float32 for a model that scales its bands.
+    Such values are 255 (value - low) / (high - low), cut off at 0 and 255; the XML has the limits of each band as
     ``band_limits`` below ``rt_info``. The output (N, K, H, W) float32 adds up to 1 over the classes.
 
     Args:

@@ -37,14 +37,14 @@ class BandStack:
 
     def __init__(self, dataset: rasterio.DatasetReader, second: WarpedVRT | None, closing: ExitStack) -> None:
         self._first, self._second, self._closing = dataset, second, closing
-        self._derived: list[tuple[str, tuple[int, int]]] = []
+        self._derived: list[tuple[str, tuple[int, int], bool]] = []  # name, sources, whether normalized
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._first, name)
 
-    def derive(self, name: str, sources: tuple[int, int]) -> int:
-        """Add the normalized difference of two bands; return its number."""
-        self._derived.append((name, sources))
+    def derive(self, name: str, sources: tuple[int, int], normalized: bool = True) -> int:
+        """Add the difference of two bands, divided by their sum if it is normalized; return its number."""
+        self._derived.append((name, sources, normalized))
         return self.count
 
     def close(self) -> None:
@@ -75,7 +75,7 @@ class BandStack:
     def descriptions(self) -> tuple[str | None, ...]:
         """Name of each band."""
         second = self._second.descriptions if self._second is not None else ()
-        return (*self._first.descriptions, *second, *(name for name, _ in self._derived))
+        return (*self._first.descriptions, *second, *(name for name, _, _ in self._derived))
 
     @property
     def units(self) -> tuple[str | None, ...]:
@@ -128,22 +128,29 @@ class BandStack:
             if other <= self._second.count:
                 return np.asarray(self._second.read(other, **options))
             other -= self._second.count
-        _, (first, second) = self._derived[other - 1]
-        return self._difference(first, second, options)
+        _, (first, second), normalized = self._derived[other - 1]
+        return self._difference(first, second, normalized, options)
 
     def read_masks(self, band: int, **options: Any) -> npt.NDArray[np.uint8]:
         """Read the mask of a band of the first raster."""
         found: npt.NDArray[np.uint8] = self._first.read_masks(band, **options)
         return found
 
-    def _difference(self, first: int, second: int, options: dict[str, Any]) -> npt.NDArray[np.float32]:
-        """Return (a - b) / (a + b) of two bands, 0 where both are 0, NaN where both have no data."""
+    def _difference(
+        self, first: int, second: int, normalized: bool, options: dict[str, Any]
+    ) -> npt.NDArray[np.float32]:
+        """Return (a - b) / (a + b) of two bands, 0 where both are 0, NaN where both have no data; or a - b.
+
+        A plain difference is NaN where one of them has no data.
+        """
         parts, holes = [], []
         for band in (first, second):
             values = self.read(band, **options).astype(np.float32)
             nodata = self.nodatavals[band - 1]
             holes.append(~np.isfinite(values) if nodata is None else (values == nodata) | ~np.isfinite(values))
             parts.append(np.where(np.isfinite(values), values, 0))
+        if not normalized:
+            return np.where(holes[0] | holes[1], np.float32(np.nan), parts[0] - parts[1]).astype(np.float32)
         total = parts[0] + parts[1]
         share = np.divide(parts[0] - parts[1], total, out=np.zeros_like(total), where=total != 0)
         return np.where(holes[0] & holes[1], np.float32(np.nan), np.clip(share, -1, 1)).astype(np.float32)
@@ -184,6 +191,7 @@ def stacked(dataset: Any, grid: Grid, second: str | None, checked: bool) -> Any:
                     src_nodata=other.nodata,
                     nodata=_NAN,
                     dtype=_KIND,
+                    UNIFIED_SRC_NODATA="NO",  # each band has holes of its own
                 )
             )
             probe = warped.read(1, out_shape=(min(grid.height, 64), min(grid.width, 64)))

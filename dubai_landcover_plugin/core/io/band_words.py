@@ -44,6 +44,9 @@ _NAMES = {
     "ndvi": {"ndvi"},
     "ndwi": {"ndwi"},
 }
+SURFACE = {"dsm", "digital surface model", "surface", "surface model", "surface elevation"}
+TERRAIN = {"dtm", "digital terrain model", "terrain", "terrain model", "terrain elevation", "bare earth"}
+"""Names of elevations with and without buildings and trees; their difference is the height above ground."""
 _COMMON = {spelling: name for name, spellings in _NAMES.items() for spelling in spellings}
 _OTHERS = {
     "coastal", "edge", "rededge", "re", "yellow", "pan", "panchromatic", "swir", "swir1", "swir2", "swir16", "swir22",
@@ -82,6 +85,11 @@ def words_of(text: str) -> list[str]:
     """Return the words of a name in lower case, without accents."""
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", text) if not unicodedata.combining(sign))
     return [word for word in re.split(r"[\W_]+", plain.lower()) if word]
+
+
+def is_called(text: str, names: set[str]) -> bool:
+    """Return whether a band's name is one of some names, in any case, with any signs between its words."""
+    return " ".join(words_of(text)) in names
 
 
 def common_name(text: str) -> str:

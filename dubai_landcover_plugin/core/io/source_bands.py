@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from dubai_landcover_plugin.core.io.band_selection import Bands, band_names, chosen_bands, find_bands
 from dubai_landcover_plugin.core.io.band_stack import BandStack, derivable
-from dubai_landcover_plugin.core.io.band_words import common_name
+from dubai_landcover_plugin.core.io.band_words import SURFACE, TERRAIN, common_name, is_called
 from dubai_landcover_plugin.core.io.source_dataset import SourceOptions
 from dubai_landcover_plugin.protocol.derived_bands import RECIPES, inputs_of
 from dubai_landcover_plugin.protocol.translation import tr
+
+_HEIGHT = "height"
 
 
 def select_bands(dataset: Any, wanted: tuple[str, ...], options: SourceOptions) -> tuple[Any, Bands]:
@@ -28,6 +31,13 @@ def select_bands(dataset: Any, wanted: tuple[str, ...], options: SourceOptions) 
         BandError: if the raster lacks bands.
     """
     chosen, trained = options.bands, options.trained
+    height = None if chosen is not None else _height_above_ground(dataset, wanted)
+    if height:
+        dataset = dataset if isinstance(dataset, BandStack) else BandStack(dataset, None, ExitStack())
+        number = dataset.derive(_HEIGHT, height, normalized=False)
+        selected, with_height = select_bands(dataset, wanted, options)
+        note = f"{_HEIGHT} (band {number}) is band {height[0]} (surface) minus band {height[1]} (terrain)."
+        return selected, replace(with_height, notes=(*with_height.notes, note))
     derived = derivable(wanted, band_names(dataset, tuple(range(1, dataset.count + 1))))
     if chosen is not None:
         derived = derivable(wanted, ())  # numbers say what a raster's own names do not
@@ -61,3 +71,15 @@ def select_bands(dataset: Any, wanted: tuple[str, ...], options: SourceOptions) 
         )
     bands = tuple(places[common_name(name)] for name in wanted)
     return stack, Bands(bands, (*found.notes, *notes), found.warnings)
+
+
+def _height_above_ground(dataset: Any, wanted: tuple[str, ...]) -> tuple[int, int] | None:
+    """Return the bands with the elevation of surface and terrain, if the raster has both, but no height; else None."""
+    names = dataset.descriptions
+    if _HEIGHT not in map(common_name, wanted) or _HEIGHT in band_names(dataset, tuple(range(1, len(names) + 1))):
+        return None
+    found = [
+        [band for band, text in enumerate(names, 1) if is_called(text or "", spellings)]
+        for spellings in (SURFACE, TERRAIN)
+    ]
+    return (found[0][0], found[1][0]) if all(len(bands) == 1 for bands in found) else None

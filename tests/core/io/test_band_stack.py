@@ -149,3 +149,32 @@ def test_bands_of_one_type_are_read_together(tmp_path: Path, wanted: tuple[str, 
     chip, _ = read(image, wanted, second=str(model))
     assert chip.values.shape == (2, HEIGHT, WIDTH)
     assert (chip.values[0] == 3).all()
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_height_above_ground_is_surface_minus_terrain(image: Path, tmp_path: Path, together: bool) -> None:
+    terrain = plane(HEIGHT, WIDTH, ONE_METRE)
+    surface = terrain + 4
+    terrain[0, :3], surface[0, 5:7] = -9999, -9999
+    if together:
+        model = named(tmp_path / "both.tif", np.concatenate([surface, terrain]), ("DSM", "DTM"), nodata=-9999)
+        chip, source = read(image, ("red", "height"), second=str(model))
+        assert source.bands == (1, 7)
+        assert "height (band 7) is band 5 (surface) minus band 6 (terrain)." in source.bands_text
+    else:  # the terrain is the image's own band
+        values = np.concatenate([np.full((1, HEIGHT, WIDTH), 3, np.float32), terrain])
+        own = named(tmp_path / "own.tif", values, ("red", "digital terrain model"), nodata=-9999)
+        model = named(tmp_path / "dsm.tif", surface, ("dsm",), nodata=-9999)
+        chip, _ = read(own, ("red", "height"), second=str(model))
+    hidden = np.zeros((HEIGHT, WIDTH), bool)
+    hidden[:3] = hidden[5:7] = True
+    assert (chip.valid == ~hidden).all()
+    assert np.abs(chip.values[1][~hidden] - 4).max() < 1e-4
+
+
+def test_a_height_of_its_own_counts_before_a_difference(image: Path, tmp_path: Path) -> None:
+    values = np.stack([np.full((HEIGHT, WIDTH), value, np.float32) for value in (9, 5, 2)])
+    model = named(tmp_path / "all.tif", values, ("DSM", "DTM", "nDSM"))
+    chip, source = read(image, ("red", "height"), second=str(model))
+    assert source.bands == (1, 7)
+    assert (chip.values[1] == 2).all()
