@@ -29,8 +29,8 @@ from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.protocol.model_metadata import MAX_CLASS_BIAS, BundleMetadata
 
 from ..data.dataset import LabelledImage
+from ..data.partial_labels import exclusion_surprise, split_labels
 from ..errors import DatasetError
-from ..loop.losses import exclusion_surprise, split_labels
 
 LIMITS = (0.05, 20.0)
 PRIOR = 0.01

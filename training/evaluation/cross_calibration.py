@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..data.dataset import NOT_CLASS, is_partial
+from ..data.partial_labels import PartialConfusion
 from .calibration import Sample, Scaling, fit_scaling
-from .partial_labels import PartialConfusion
 from .reliability import Reliability
 
 STORED, TEMPERATURE, BIASED = "as stored", "temperature", "temperature and class bias"

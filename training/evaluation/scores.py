@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion, mean_of_defined, rounded
 
+from ..data.partial_labels import PartialConfusion, class_labels
 from .boundary import boundary_counts, boundary_iou
-from .partial_labels import PartialConfusion, class_labels
 from .reliability import Reliability
 
 RESAMPLES = 2000

@@ -18,7 +18,8 @@ from torch.nn import functional
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 
 from ..config import LossConfig
-from ..data.dataset import NOT_CLASS, LabelledImage
+from ..data.dataset import LabelledImage
+from ..data.partial_labels import exclusion_surprise, split_labels
 from ..data.splits import class_counts
 from ..errors import ConfigError
 
@@ -80,33 +81,6 @@ class FocalLoss(nn.Module):
         # for gamma below 1
         focus = (-torch.expm1(-surprise)).clamp(min=1e-8) ** self.gamma if self.gamma else 1.0
         return (counts * focus * smoothed).sum() / counts.sum().clamp(min=1e-8)
-
-
-def split_labels(labels: torch.Tensor, ignored: int = IGNORE) -> tuple[torch.Tensor, torch.Tensor | None]:
-    """Separate class labels from partial labels.
-
-    Args:
-        labels: (N, H, W) int64 channels, ``NOT_CLASS`` plus a channel, or ``ignored``.
-        ignored: Label of ignored pixels.
-
-    Returns:
-        Class labels, and excluded channels or None if there are none; (N, H, W) int64 with ``ignored`` elsewhere.
-    """
-    partial = (labels >= NOT_CLASS) & (labels != ignored)
-    if not bool(partial.any()):
-        return labels, None
-    return labels.masked_fill(partial, ignored), (labels - NOT_CLASS).masked_fill(~partial, ignored)
-
-
-def exclusion_surprise(logits: torch.Tensor, channels: torch.Tensor) -> torch.Tensor:
-    """Return ``-log(1 - p_k)`` of each pixel, (N, H, W), with k from ``channels`` (N, H, W).
-
-    Source: Kim et al. 2019, NLNL: Negative Learning for Noisy Labels, https://doi.org/10.1109/ICCV.2019.00019.
-    """
-    indices = torch.arange(logits.shape[1], device=logits.device).view(1, -1, 1, 1)
-    others = logits.masked_fill(channels.unsqueeze(1) == indices, -torch.inf)  # (N, K, H, W) without channel k
-    # 1 - p_k = sum of exp over the other channels / sum over all; in logarithms this is exact for p_k near 1
-    return logits.logsumexp(dim=1) - others.logsumexp(dim=1)
 
 
 class DiceLoss(nn.Module):

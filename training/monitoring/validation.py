@@ -17,7 +17,7 @@ from dubai_landcover_plugin.core.segmentation.blending import TileRowBlender
 from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels, Standardize
 
 from ..data.dataset import LabelledImage
-from ..evaluation.partial_labels import PartialConfusion
+from ..data.partial_labels import PartialConfusion
 from ..memory_format import memory_format
 
 _WHOLE = 4_000_000  # largest image that is predicted in one window, px

@@ -18,7 +18,7 @@ from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from tests.training.dataset import LOOKS, make_image
 from training.data.dataset import NOT_CLASS, LabelledImage
-from training.evaluation.partial_labels import PartialConfusion
+from training.data.partial_labels import PartialConfusion
 from training.monitoring.curves import draw_curves
 from training.monitoring.snapshots import choose_places, draw_snapshot
 from training.monitoring.validation import predict_labels, validate

@@ -12,10 +12,10 @@ from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from tests.training.dataset import draw_labels, make_image
 from training.data.dataset import NOT_CLASS, LabelledImage
+from training.data.partial_labels import PartialConfusion, class_labels
 from training.evaluation.calibration import fit_scaling
 from training.evaluation.cross_calibration import ScalingFigures
 from training.evaluation.evaluate import in_channels_of
-from training.evaluation.partial_labels import PartialConfusion, class_labels
 from training.evaluation.scores import Counts, figures_json
 from training.monitoring.validation import summarize
 

@@ -1,4 +1,4 @@
-"""Counts of class labels and partial labels, the same for validation, evaluation and calibration.
+"""Partial labels: their counts for validation, evaluation and calibration, and their likelihood for losses.
 
 The partial label ``NOT_CLASS + k`` says that a pixel has any class except ``k``: it counts against ``k`` where the
 model predicts ``k``, and says nothing about the other classes.
@@ -10,15 +10,43 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion, mean_of_defined
 
-from ..data.dataset import NOT_CLASS, is_partial
+from .dataset import NOT_CLASS, is_partial
 
 
 def class_labels(labels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return labels with ``IGNORE`` in place of partial labels."""
     return np.where(is_partial(labels), np.uint8(IGNORE), labels)
+
+
+def split_labels(labels: torch.Tensor, ignored: int = IGNORE) -> tuple[torch.Tensor, torch.Tensor | None]:
+    """Separate class labels from partial labels.
+
+    Args:
+        labels: (N, H, W) int64 channels, ``NOT_CLASS`` plus a channel, or ``ignored``.
+        ignored: Label of ignored pixels.
+
+    Returns:
+        Class labels, and excluded channels or None if there are none; (N, H, W) int64 with ``ignored`` elsewhere.
+    """
+    partial = (labels >= NOT_CLASS) & (labels != ignored)
+    if not bool(partial.any()):
+        return labels, None
+    return labels.masked_fill(partial, ignored), (labels - NOT_CLASS).masked_fill(~partial, ignored)
+
+
+def exclusion_surprise(logits: torch.Tensor, channels: torch.Tensor) -> torch.Tensor:
+    """Return ``-log(1 - p_k)`` of each pixel, (N, H, W), with k from ``channels`` (N, H, W).
+
+    Source: Kim et al. 2019, NLNL: Negative Learning for Noisy Labels, https://doi.org/10.1109/ICCV.2019.00019.
+    """
+    indices = torch.arange(logits.shape[1], device=logits.device).view(1, -1, 1, 1)
+    others = logits.masked_fill(channels.unsqueeze(1) == indices, -torch.inf)  # (N, K, H, W) without channel k
+    # 1 - p_k = sum of exp over the other channels / sum over all; in logarithms this is exact for p_k near 1
+    return logits.logsumexp(dim=1) - others.logsumexp(dim=1)
 
 
 @dataclass(frozen=True)
