@@ -150,6 +150,9 @@ class SourceConfig:
         labels: Meaning of the mask values, numbers or colours such as ``#FF0000``: ``{"4" = "Building", "14" = "not
             Building", "6" = ""}``. ``NAME`` is a class, ``not NAME`` a partial label (any class except that one), an
             empty text an unlabelled pixel. An empty table means that values are class ids.
+        layers: Vector layers with labels, tables ``[[sources.layers]]`` as ``layers`` of :class:`DataConfig`.
+        area: With ``layers``: as ``area`` of :class:`DataConfig`.
+        background: With ``area``: as ``background`` of :class:`DataConfig`.
         gsd: Ground sampling distance of the images, m/px; 0 for that of their georeference, or of their masks,
             and without any for that of the model.
         gsds: Ground sampling distance of individual places, m/px, by place; overrides ``gsd``.
@@ -166,6 +169,9 @@ class SourceConfig:
     images: str = "images"
     masks: str = "masks"
     labels: dict[str, str] = dataclasses.field(default_factory=dict)
+    layers: tuple[dict[str, Any], ...] = ()
+    area: str = ""
+    background: str = ""
     gsd: float = 0.0
     gsds: dict[str, float] = dataclasses.field(default_factory=dict)
     place: str = ""
@@ -176,6 +182,12 @@ class SourceConfig:
     def __post_init__(self) -> None:
         where = f"source '{self.name}'"
         require(bool(self.name) and "/" not in self.name, f"{where}: the name must not be empty or contain '/'.")
+        require(
+            not (self.layers and self.labels),
+            f"{where}: labels (of mask values) and layers are both set.",
+            "Use one of them.",
+        )
+        DataConfig(layers=self.layers, area=self.area, background=self.background)  # checks them
         require(self.layout in LAYOUTS, f"{where}: layout must be one of {', '.join(LAYOUTS)}, got '{self.layout}'.")
         for value in (self.gsd, *self.gsds.values()):
             require(

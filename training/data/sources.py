@@ -100,7 +100,13 @@ def _open_source(
 ) -> Dataset:
     data, folder = config.data, root / source.folder
     codes = label_codes(source, scheme)
-    if codes or source.layout == "masks":
+    if source.layers:
+        table = str((root / data.classes).resolve()) if data.classes else ""
+        own = replace(
+            data, classes=table, labels="", layers=source.layers, area=source.area, background=source.background
+        )
+        part = open_dataset(own, folder, bands)
+    elif codes or source.layout == "masks":
         part = open_masks(data, folder, codes, (source.images, source.masks), scheme, bands)
     else:
         part = open_dataset(replace(data, classes=""), folder, bands)

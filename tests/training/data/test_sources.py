@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import shapely
 from PIL import Image
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
+from tests import factories
 from tests.training.dataset import make_image, write_pair
 from training.config import TrainingConfig, load_config
 from training.data.dataset import NOT_CLASS
@@ -147,3 +149,26 @@ def test_a_file_lists_sources_and_settings_change_the_rest(tmp_path: Path) -> No
     found = load_config(path, ["model.gsd=0.6"])
     assert found.sources[0].labels == {"4": "Building"}
     assert found.model.gsd == 0.6
+
+
+def test_a_source_may_have_vector_layers(root: Path) -> None:
+    pixels = make_image(5, 40, 40).pixels.transpose(2, 0, 1)
+    factories.write_raster(root / "osm" / "images" / "block.tif", pixels)
+    shapes = {"houses": (5, 5, 15, 15), "area": (0, 0, 30, 40)}
+    for name, (left, top, right, bottom) in shapes.items():
+        box = shapely.box(300_000 + left, 2_780_000 - bottom, 300_000 + right, 2_780_000 - top)
+        factories.write_layer(root / "osm" / f"{name}.gpkg", [box])
+    layers = {
+        "name": "osm", "folder": "osm", "layers": [{"file": "houses.gpkg", "label": "Building"}],
+        "area": "area.gpkg", "background": "not Building",
+    }  # fmt: skip
+    dataset = open_data(config(layers, TILES, model={"gsd": 1.0}), root)
+    images = [entry.load() for entry in dataset.entries if entry.name.startswith("osm/")]
+    labels = [label for image in images for label in image.labels.ravel().tolist()]
+    assert labels.count(3) == 100
+    assert labels.count(NOT_CLASS + 3) == 30 * 40 - 100
+    assert {image.source for image in images} == {"osm"}
+    with pytest.raises(ConfigError, match=r"source 'osm': labels \(of mask values\) and layers are both set"):
+        config({**layers, "labels": {"1": "Building"}})
+    with pytest.raises(ConfigError, match="belong together"):
+        config({**layers, "background": ""})
