@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.buildings.rings import (
     oblique_steps,
     rectilinear_ring,
 )
+from dubai_landcover_plugin.core.buildings.shared_area import shared_area
 from dubai_landcover_plugin.core.buildings.wall_ring import wall_ring
 
 Array = npt.NDArray[np.float64]
@@ -156,7 +157,7 @@ def reaches(polygon: shapely.Polygon, min_area: float) -> bool:
 
 def intersection_over_union(one: shapely.Polygon, other: shapely.Polygon) -> float:
     """Return the intersection over union of two valid polygons."""
-    shared = float(shapely.area(shapely.intersection(one, other)))
+    shared = shared_area(one, other)
     return shared / (float(shapely.area(one)) + float(shapely.area(other)) - shared)
 
 

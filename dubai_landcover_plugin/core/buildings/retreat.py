@@ -44,8 +44,7 @@ def retreat(polygon: shapely.Polygon, parts: Polygons, margin: float) -> shapely
     rings = [shapely.get_coordinates(ring)[:-1] for ring in shapely.get_rings(polygon)]
     normals = [_inner_normals(ring, number == 0) for number, ring in enumerate(rings)]
     moves, cut = _choose_walls(rings, normals, parts, margin)
-    accepted = _accept(rings, normals, [], moves)
-    found = _moved(rings, normals, accepted) or polygon
+    found, accepted = _accept(rings, normals, polygon, [], moves)
     cut += sorted({move[2] for move in moves} - {move[2] for move in accepted})
     if cut:
         hulls = shapely.oriented_envelope(parts[cut])
@@ -100,14 +99,31 @@ def _choose_walls(
     return moves, cut
 
 
-def _accept(rings: list[Array], normals: list[Array], accepted: list[Move], moves: list[Move]) -> list[Move]:
-    """Return the accepted moves and those of others that leave a valid polygon, found by bisection."""
-    if not moves or _moved(rings, normals, [*accepted, *moves]) is not None:
-        return [*accepted, *moves]
+def _accept(
+    rings: list[Array], normals: list[Array], polygon: shapely.Polygon, accepted: list[Move], moves: list[Move]
+) -> tuple[shapely.Polygon, list[Move]]:
+    """Add the moves that leave a valid polygon to those accepted, found by bisection.
+
+    Args:
+        rings: Rings of the polygon before all moves.
+        normals: Normals of their edges.
+        polygon: The polygon after the accepted moves.
+        accepted: Accepted moves.
+        moves: Moves to add.
+
+    Returns:
+        The polygon and the accepted moves.
+    """
+    if not moves:
+        return polygon, accepted
+    found = _moved(rings, normals, [*accepted, *moves])
+    if found is not None:
+        return found, [*accepted, *moves]
     if len(moves) == 1:
-        return accepted
+        return polygon, accepted
     middle = len(moves) // 2
-    return _accept(rings, normals, _accept(rings, normals, accepted, moves[:middle]), moves[middle:])
+    polygon, accepted = _accept(rings, normals, polygon, accepted, moves[:middle])
+    return _accept(rings, normals, polygon, accepted, moves[middle:])
 
 
 def _moved(rings: list[Array], normals: list[Array], moves: list[Move]) -> shapely.Polygon | None:

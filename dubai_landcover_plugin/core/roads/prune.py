@@ -22,15 +22,18 @@ def merge_junctions(graph: RoadGraph) -> None:
 
     Short lines between two junctions are contracted, shortest first, each junction once per round.
     """
+    candidates = list(graph.lines)
     for _ in range(_ROUNDS):
         short = []
-        for number, line in graph.lines.items():
+        for number in candidates:
+            line = graph.lines[number]
             if line.start != line.end and min(graph.degree(line.start), graph.degree(line.end)) > 2:
                 reach = max(graph.half_width(line.start), graph.half_width(line.end))
                 length = line.length(graph.metric)
                 is_short = length <= max(reach, 1.5 * graph.cell * graph.metric.gsd)
                 if is_short or (length <= _OBLIQUE * reach and _is_overlap(graph, number, reach)):
                     short.append((length, line.points[0].tolist(), number))
+        newest = max(graph.lines, default=-1)
         done: set[int] = set()
         for length, _, number in sorted(short):
             current = graph.lines.get(number)
@@ -40,6 +43,10 @@ def merge_junctions(graph: RoadGraph) -> None:
             _contract(graph, number, length)
         if not done:
             return
+        # Other lines are as in this round: neither they nor the lines at their nodes have changed.
+        changed = [line for number, line in graph.lines.items() if number > newest]
+        nodes = {node for line in changed for node in (line.start, line.end)}
+        candidates = sorted({number for node in nodes for number in graph.incident[node]})
 
 
 def _is_overlap(graph: RoadGraph, number: int, reach: float) -> bool:

@@ -33,11 +33,12 @@ def trace_skeleton(skeleton: Skeleton, metric: Metric) -> RoadGraph:
 
     def walk(start: int, following: int) -> list[int]:
         """Follow a line from a node over a neighbour to the next node."""
-        path = [start, following]
-        while not is_node[path[-1]]:
-            cell, seen[path[-1]] = path[-1], True
+        path, before, cell = [start, following], start, following
+        while not is_node[cell]:
+            seen[cell] = True
             one, other = around[first[cell]], around[first[cell] + 1]
-            path.append(other if one == path[-2] else one)
+            before, cell = cell, other if one == before else one
+            path.append(cell)
         return path
 
     def add_line(path: list[int]) -> None:
