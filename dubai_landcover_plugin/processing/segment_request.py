@@ -32,7 +32,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentationResult,
     SegmentOptions,
 )
-from dubai_landcover_plugin.protocol.translation import isolated, tr
+from dubai_landcover_plugin.protocol.translation import grouped, isolated, tr
 from dubai_landcover_plugin.runner.settings import available_models, colours, default_model
 
 _NAMES = 3  # of rasters in a message
@@ -251,7 +251,7 @@ def report_areas(result: SegmentationResult, feedback: QgsProcessingFeedback) ->
     total = max(result.valid_pixels, 1)
     for name, pixels in result.pixels.items():
         area = "" if result.area_m2 is None else f"{result.area_m2.get(name, 0.0) / 1e4:12,.2f} ha"
-        feedback.pushInfo(f"{name:<12} {pixels:>12,d} px {100 * pixels / total:6.2f} % {area}")
+        feedback.pushInfo(grouped(f"{name:<12} {pixels:>12,d} px {100 * pixels / total:6.2f} % {area}"))
     speed = result.height * result.width / 1e6 / max(result.seconds, 1e-9)
     feedback.pushInfo(
         tr("{windows} windows on {device} ({runtime}, {precision}) in {seconds:.1f} s, {speed:.2f} Mpx/s").format(

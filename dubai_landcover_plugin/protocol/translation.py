@@ -20,6 +20,7 @@ VARIABLE = "DUBAI_LANDCOVER_LANGUAGE"
 """Environment variable with the language of the engine's messages and pages; QGIS's side sets it."""
 
 _RIGHT_TO_LEFT = ("ar", "fa", "he", "ur")
+_DECIMAL_COMMA = ("de", "es", "fr")
 _in_use: list[tuple[str, gettext.NullTranslations]] = [("", gettext.NullTranslations())]
 
 
@@ -76,11 +77,20 @@ def isolated(text: str) -> str:
     return f"\u2068{text}\u2069" if direction() == "rtl" else text
 
 
+def grouped(number: str) -> str:
+    """Return a number with commas between thousands as the language in use groups it.
+
+    Where a comma separates decimals, 12,345 could be read as 12.345; a narrow no-break space cannot.
+    """
+    return number.replace(",", "\u202f") if language()[:2] in _DECIMAL_COMMA else number
+
+
 class _Templates(string.Formatter):
-    """Puts values into templates; those that are not numbers are isolated."""
+    """Puts values into templates; those that are not numbers are isolated, numbers grouped as the language does."""
 
     def format_field(self, value: object, format_spec: str) -> str:
         text: str = super().format_field(value, format_spec)
+        text = grouped(text) if "," in format_spec else text
         return text if isinstance(value, (int, float)) else isolated(text)
 
 

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 from dubai_landcover_plugin.protocol import translation
-from dubai_landcover_plugin.protocol.translation import direction, isolated, language, marked, tr, use_language
+from dubai_landcover_plugin.protocol.translation import direction, grouped, isolated, language, marked, tr, use_language
 
 
 def write_catalogue(path, text, translated):
@@ -69,6 +69,13 @@ def test_fields_are_isolated_in_a_language_written_right_to_left(catalogues):
     write_catalogue(catalogues / "ar.mo", "{count} in {path!r}", "{count} في {path!r}")
     use_language("ar")
     assert tr("{count} in {path!r}", count=3, path="/tmp/a.tif") == "3 في \u2068'/tmp/a.tif'\u2069"
+
+
+@pytest.mark.parametrize(("locale", "text"), [("de", "1\u202f234"), ("ar", "1,234"), ("", "1,234")])
+def test_thousands_are_not_taken_for_decimals(catalogues, locale, text):
+    write_catalogue(catalogues / "ar.mo", "Road", "طريق")
+    use_language(locale)
+    assert (tr("{count:,}", count=1234), grouped("1,234")) == (text, text)
 
 
 def test_a_marked_text_is_the_text(catalogues):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dubai_landcover_plugin.core.change.result import Comparison
 from dubai_landcover_plugin.core.change.transitions import ClassChange
 from dubai_landcover_plugin.core.html.environment import render
-from dubai_landcover_plugin.core.html.numbers import HECTARES, PIXELS, AreaUnit, percent
+from dubai_landcover_plugin.core.html.numbers import HECTARES, PIXELS, AreaUnit, percent, thousands
 from dubai_landcover_plugin.core.html.table import Bar, Cell, Column, Named, Shaded, Table, columns
 from dubai_landcover_plugin.protocol.translation import isolated, tr
 
@@ -46,7 +46,7 @@ def _area_unit(comparison: Comparison) -> AreaUnit:
 
 def _facts(comparison: Comparison) -> list[str]:
     models = list(dict.fromkeys(name for name in comparison.models if name))
-    facts = [tr("{size} px compared", size=f"{comparison.width:,} × {comparison.height:,}")]
+    facts = [tr("{size} px compared", size=f"{thousands(comparison.width)} × {thousands(comparison.height)}")]
     if models:
         names = tr(" and ").join(map(isolated, models))
         facts.append(tr("models {names}", names=names) if len(models) > 1 else tr("model {name}", name=names))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from dubai_landcover_plugin.protocol.translation import grouped
+
 MISSING = "–"
 """Text for a value that is not defined."""
 
@@ -13,12 +15,12 @@ SQUARE_METRES_PER_HECTARE = 1e4
 
 def thousands(value: float) -> str:
     """Return a whole number with separators, for example ``12,345``."""
-    return f"{value:,.0f}"
+    return grouped(f"{value:,.0f}")
 
 
 def decimals(value: float, digits: int) -> str:
     """Return a number with ``digits`` decimals and separators; NaN is :data:`MISSING`."""
-    return f"{value:,.{digits}f}" if math.isfinite(value) else MISSING
+    return grouped(f"{value:,.{digits}f}") if math.isfinite(value) else MISSING
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -38,7 +40,7 @@ def with_margin(value: float, margin: float, digits: int) -> str:
     """Return a value and half its confidence interval, ``0.81 ± 0.02``; a margin that is NaN is left out."""
     if not math.isfinite(value) or not math.isfinite(margin):
         return decimals(value, digits)
-    return f"{value:,.{digits}f} ± {margin:,.{digits}f}"
+    return grouped(f"{value:,.{digits}f} ± {margin:,.{digits}f}")
 
 
 @dataclass(frozen=True)

@@ -226,7 +226,7 @@ def _sources(source: Provenance) -> list[tuple[str, str]]:
             tr(", named by {field}").format(field=source.zone_field) if source.zone_field else tr(", numbered")
         )
     return [
-        (tr("Classified raster"), source.raster), (tr("Size"), f"{width:,} × {height:,} px{gsd}"),
+        (tr("Classified raster"), source.raster), (tr("Size"), f"{thousands(width)} × {thousands(height)} px{gsd}"),
         (tr("CRS"), source.crs or tr("none")),
         (tr("Areas"), tr(_SURFACES[source.measured_on]) if source.measured_on in _SURFACES else ""),
         (tr("Model"), model), (tr("Classified on"), source.classified),
