@@ -48,7 +48,9 @@ class SessionFeatures:
         self._limit = max(memory - _ENGINE, _LEAST_FEATURES)
         self._store: FeatureStore | None = None
         tiles = job.plan.tiles
-        self._overview = spread_order(len(tiles.row_starts), len(tiles.col_starts))[:OVERVIEW]  # not computed yet
+        self.overview = tuple(spread_order(len(tiles.row_starts), len(tiles.col_starts))[:OVERVIEW])
+        """Windows spread over the raster, by index."""
+        self._missing = list(self.overview)  # those that were not computed yet
 
     @property
     def is_open(self) -> bool:
@@ -80,7 +82,7 @@ class SessionFeatures:
     @property
     def has_overview(self) -> bool:
         """Whether the anchors include windows spread over the whole raster."""
-        return not self._overview
+        return not self._missing
 
     def add_overview(self, monitor: Monitor) -> None:
         """Compute windows spread over the raster, so that the fit keeps the map beyond the view as it is.
@@ -88,13 +90,13 @@ class SessionFeatures:
         Raises:
             RunCancelled: if the monitor cancels; what was computed until then is kept.
         """
-        for index, _ in zip(list(self._overview), self.store().windows(tuple(self._overview), monitor)):
-            self._overview.remove(index)
+        for _ in self.store().windows(tuple(self._missing), monitor):
+            self._missing.pop(0)
 
     def add_to_overview(self) -> None:
         """Compute one more of these windows, if there is one; only its anchors are kept."""
-        if self._overview:
-            self.store().add_anchors(self._overview.pop(0))
+        if self._missing:
+            self.store().add_anchors(self._missing.pop(0))
 
     def place(self, sample: Sample, monitor: Monitor, most: int = MAX_PIXELS) -> PlacedSample:
         """Compute the features of at most ``most`` pixels of a sample.

@@ -138,11 +138,11 @@ class Look(QObject):
             return None
 
     def probe(self, point: QgsPointXY) -> None:
-        """Ask for the probabilities at a place of the canvas."""
+        """Ask for the probabilities at a place of the canvas, of the pixel whose class is shown there."""
         if self._subject is None or not self._is_on:
             return
         with suppress(QgsCsException):
-            place = self._to_raster(self._subject).transform(point)
+            place = self.view_layer.shown_place(self._to_raster(self._subject).transform(point))
             self._client.probe(ProbeRequest(place.x(), place.y()))
 
     def _wait(self) -> None:

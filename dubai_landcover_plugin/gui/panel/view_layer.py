@@ -28,6 +28,7 @@ from dubai_landcover_plugin.protocol.translation import tr
 
 _PREFIX = "landcover_view_"
 _ABANDONED_SECONDS = 24 * 3600.0
+_MIDDLE = 0.501  # of a pixel; not on the edge between two pixels of the raster
 _LAYER_TAGS = ("layer-tree-layer", "layer", "legendlayer", "item")
 
 
@@ -142,6 +143,18 @@ class ViewLayer(QObject):
         if self._confidence is not None and self._confidence.isValid():
             percent, known = self._confidence.dataProvider().sample(point, 1)
         return Reading(int(value), int(percent) if known and percent <= 100 else None)
+
+    def shown_place(self, point: QgsPointXY) -> QgsPointXY:
+        """Return the middle of the pixel of the view at a place in the layer's CRS, where its class was computed.
+
+        A view of a large area has every n-th pixel of the raster. Outside of the view, it is the place itself.
+        """
+        layer = self.layer
+        if layer is None or not layer.isValid() or not layer.extent().contains(point):
+            return point
+        area, width, height = layer.extent(), layer.rasterUnitsPerPixelX(), layer.rasterUnitsPerPixelY()
+        col, row = int((point.x() - area.xMinimum()) / width), int((area.yMaximum() - point.y()) / height)
+        return QgsPointXY(area.xMinimum() + (col + _MIDDLE) * width, area.yMaximum() - (row + _MIDDLE) * height)
 
     def hide(self) -> None:
         """Take the layer off the project and delete its files."""

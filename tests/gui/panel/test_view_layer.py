@@ -54,6 +54,23 @@ def test_views_follow_each_other_in_one_layer(shown, below):
     assert shown.layer.renderer().opacity() == pytest.approx(0.4)
 
 
+def test_a_place_is_that_of_the_pixel_that_was_computed(shown, below):
+    classes, confidence = shown.next_paths()
+    every_fourth = np.full((20, 24), 4, np.uint8)
+    write_class_map(classes, every_fourth)
+    write_raster(confidence, every_fourth[np.newaxis])
+    dataset = gdal.Open(classes, gdal.GA_Update)
+    dataset.SetGeoTransform((300000, 4.0, 0.0, 2780000, 0.0, -4.0))
+    del dataset
+    shown.show(classes, confidence, DUBAI.entries, COLOURS, below)
+    west, north = below.extent().xMinimum(), below.extent().yMaximum()
+    for x, y in ((0.1, 0.1), (3.9, 0.1), (3.9, 3.9)):
+        place = shown.shown_place(QgsPointXY(west + x, north - y))
+        assert (int(place.x() - west), int(north - place.y())) == (2, 2)  # the pixel that write_view takes
+    outside = QgsPointXY(0, 0)
+    assert shown.shown_place(outside) == outside
+
+
 def test_the_project_file_does_not_hold_the_view(shown, tmp_path):
     path, layer_id = tmp_path / "project.qgs", shown.layer.id()
     assert QgsProject.instance().write(str(path))
