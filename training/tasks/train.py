@@ -79,6 +79,7 @@ def train_model(request: TrainRequest, monitor: Monitor | None = None) -> TrainR
     monitor.log("info", describe_estimate(expected, minutes))
     if request.estimate:
         return _estimated(run, minutes)
+    _check_space(folder, run)
     check_export(run.checkpoint(), run.model, name)
     started = time.monotonic()
     run.go()
@@ -90,6 +91,25 @@ def train_model(request: TrainRequest, monitor: Monitor | None = None) -> TrainR
 
 
 _CURVE_FACTOR = 3  # the learning curve trains twice more
+
+
+_COPIES = 6  # of the weights: last state with averages and two moments, best and start
+
+
+def _check_space(folder: Path, run: Run) -> None:
+    """Refuse a training whose checkpoints do not fit on the disk, before it starts.
+
+    Raises:
+        TrainingError: with the space that is needed and free, MB.
+    """
+    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    needed = _COPIES * sum(value.nbytes for value in run.model.state_dict().values()) / 1e6
+    free = shutil.disk_usage(place).free / 1e6
+    if free < needed:
+        raise TrainingError(
+            f"The checkpoints of the training need about {needed:.0f} MB in {folder}, {free:.0f} MB are free.",
+            "Free some space, or choose another place for the model.",
+        )
 
 
 def run_folder(request: TrainRequest) -> Path:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import namedtuple
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,3 +91,14 @@ def test_new_classes_and_names_are_checked(labelled: LabelledData, start: str, t
     data = replace(labelled, new_classes=("Pool",))
     result = train_model(TrainRequest(str(tmp_path / "pools.safetensors"), data, start), Watching())
     assert [entry.name for entry in read_metadata(result.output).scheme.classes][-1] == "Pool"
+
+
+def test_a_full_disk_is_told_before_the_training(
+    labelled: LabelledData, start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.tasks.train.shutil.disk_usage", lambda path: namedtuple("Usage", "free")(1000))
+    watch = Watching()
+    with pytest.raises(TrainingError, match=r"need about \d+ MB in .*, 0 MB are free"):
+        train_model(TrainRequest(str(tmp_path / "own.safetensors"), labelled, start), watch)
+    assert not watch.steps
+    assert not any(path.suffix in (".safetensors", ".training") for path in tmp_path.iterdir())
