@@ -119,7 +119,12 @@ class DubaiLandCoverPlugin:
         from dubai_landcover_plugin.gui.set_up_message import SetUpLink, offer_set_up
 
         self._link = SetUpLink(self._open_engine_dialog)
-        offer_set_up(self._iface.messageBar(), self._open_engine_dialog)
+        offer_set_up(self._iface.messageBar(), self._set_up_now)
+
+    def _set_up_now(self) -> None:
+        from dubai_landcover_plugin.gui.engine_dialog import show_engine_dialog
+
+        show_engine_dialog(self._iface.mainWindow()).set_up()
 
     def _ask_if_uninstalled(self) -> None:
         from dubai_landcover_plugin.gui.set_up_message import withdraw_offers

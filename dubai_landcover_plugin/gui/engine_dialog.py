@@ -91,7 +91,7 @@ class EngineDialog(QDialog):
         self._log.hide()
         self._progress = QProgressBar()
         self._progress.setRange(0, 100)
-        self._set_up = self._button(tr("Set up"), self._start_set_up)
+        self._set_up = self._button(tr("Set up"), self.set_up)
         self._folder = self._button(tr("Set up from a folder…"), self._start_from_folder)
         self._check = self._button(tr("Check"), self._start_check)
         self._remove = self._button(tr("Remove engine…"), self._start_removal)
@@ -176,8 +176,10 @@ class EngineDialog(QDialog):
             return ""
         return "<br>" + tr("This version of the plugin comes with other versions of its libraries: press Update.")
 
-    def _start_set_up(self) -> None:
-        self._begin_set_up(wheels_folder())
+    def set_up(self) -> None:
+        """Start a set-up of the kind that is chosen, unless a task is running."""
+        if not self.is_busy:
+            self._begin_set_up(wheels_folder())
 
     def _begin_set_up(self, wheels: Path | None) -> None:
         base, requirements, kind = data_folder(), requirements_folder(), self._kind.currentData()

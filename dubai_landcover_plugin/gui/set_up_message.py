@@ -52,12 +52,13 @@ def offer_set_up(bar: QgsMessageBar, set_up: Callable[[], None]) -> bool:
 
     Args:
         bar: QGIS's message bar.
-        set_up: Opens the window of the set-up.
+        set_up: Starts a set-up of the standard engine and shows its window.
     """
     try:
         engine_interpreter()
     except LandCoverError as error:
-        item = bar.createMessage("Dubai Land Cover", error.message)
+        size = tr("It is 200 MB to download and 0.6 GB on disk.") if set_up_is_allowed() else ""
+        item = bar.createMessage("Dubai Land Cover", f"{error.message} {size}".strip())
         if set_up_is_allowed():
             button = QPushButton(tr("Set up now"))
             button.clicked.connect(set_up)

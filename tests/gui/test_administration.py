@@ -73,9 +73,10 @@ def test_a_set_up_takes_the_sources(administered, monkeypatch: pytest.MonkeyPatc
     )
     monkeypatch.setenv(VARIABLE, "/nowhere/python")
     dialog, bar = EngineDialog(), QgsMessageBar()
-    assert offer_set_up(bar, lambda: None)
     monkeypatch.setattr(dialog, "_start", lambda title, work: work(None))
-    dialog._set_up.click()
+    assert offer_set_up(bar, dialog.set_up)
+    (button,) = [one for one in bar.currentItem().findChildren(QPushButton) if one.text() == "Set up now"]
+    button.click()
     assert bar.currentItem() is None  # the offer, which is taken
     assert [(one.wheels, one.sources.index) for one in taken] == [(Path("/srv/wheels"), "https://mirror.test/simple")]
 
