@@ -82,9 +82,11 @@ def _add_layer(made: Path, path: Path, crs: QgsCoordinateReferenceSystem, note: 
         dataset = (
             gdal.OpenEx(str(made), update) if made.exists() else driver.Create(str(made), 0, 0, 0, gdal.GDT_Unknown)
         )
-        reference = osr.SpatialReference()
-        reference.ImportFromWkt(crs.toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL))
-        layer = dataset.CreateLayer(LAYER_NAME, reference if crs.isValid() else None, ogr.wkbMultiPolygon)
+        reference = None
+        if crs.isValid():
+            reference = osr.SpatialReference()
+            reference.ImportFromWkt(crs.toWkt(QgsCoordinateReferenceSystem.WktVariant.WKT_PREFERRED_GDAL))
+        layer = dataset.CreateLayer(LAYER_NAME, reference, ogr.wkbMultiPolygon)
         for name, kind in _TYPES.items():
             layer.CreateField(ogr.FieldDefn(name, kind))
         if note:
