@@ -13,11 +13,8 @@ import click
 from dubai_landcover_plugin.cli.options import Outcome, command, parameter, parameters_of
 from dubai_landcover_plugin.cli.terminal import TerminalMonitor
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.segmentation import (
-    FolderRequest,
-    SegmentationRequest,
-    SegmentationResult,
-)
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentationResult
 
 
 def _read_request(path: str) -> SegmentationRequest:

@@ -14,11 +14,12 @@ from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest,
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 from tests.factories import ROOT
 
 SEGMENT_OPTIONS = (

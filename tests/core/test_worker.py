@@ -12,9 +12,9 @@ import pytest
 import rasterio
 
 from dubai_landcover_plugin.protocol.messages import PROTOCOL
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import (
-    FolderRequest,
     SegmentationRequest,
     SegmentationResult,
     SegmentOptions,

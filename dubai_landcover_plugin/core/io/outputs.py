@@ -16,8 +16,9 @@ from typing import Any
 
 from dubai_landcover_plugin.core.io.files import link_target
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.request import Request
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 from dubai_landcover_plugin.protocol.requests.tasks import Task, paths, task_of
 
 CLASSES_ENDING, CONFIDENCE_ENDING, NOVELTY_ENDING = "_landcover", "_confidence", "_novelty"

@@ -40,13 +40,9 @@ from dubai_landcover_plugin.core.segmentation.series import Series
 from dubai_landcover_plugin.protocol.errors import LandCoverError, OutputError, RunCancelled
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest, FolderResult
 from dubai_landcover_plugin.protocol.requests.request import dumps
-from dubai_landcover_plugin.protocol.requests.segmentation import (
-    FolderRequest,
-    FolderResult,
-    SegmentationRequest,
-    SegmentationResult,
-)
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentationResult
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, paths
 from dubai_landcover_plugin.protocol.translation import tr
 

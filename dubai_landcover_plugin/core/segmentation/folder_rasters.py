@@ -14,8 +14,8 @@ from dubai_landcover_plugin.core.io.outputs import RESULT_TAGS
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.partial_files import is_partial
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.options import SUFFIXES
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest
 from dubai_landcover_plugin.protocol.translation import tr
 
 _IMAGES = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".jpeg", ".ecw", ".sid", ".bil", ".nc")

@@ -17,8 +17,8 @@ from dubai_landcover_plugin.core.io.outputs import manifest_paths
 from dubai_landcover_plugin.core.segmentation.locks import locked
 from dubai_landcover_plugin.core.segmentation.run_record import UNREADABLE, resolved
 from dubai_landcover_plugin.protocol.errors import OutputError
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest
 from dubai_landcover_plugin.protocol.translation import tr
 
 _COLUMNS = ("input", "output", "status", "seconds", "message")

@@ -35,8 +35,9 @@ from dubai_landcover_plugin.processing.vector_inputs import optional_vector_sour
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import natural_colours
 

@@ -14,6 +14,7 @@ from dubai_landcover_plugin.protocol.requests.assessment import (
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest, BuildingsResult
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, ChangeResult
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, EditResult, RecodeRequest
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest, FolderResult
 from dubai_landcover_plugin.protocol.requests.labelling import (
     CheckLabelsRequest,
     CheckLabelsResult,
@@ -33,8 +34,6 @@ from dubai_landcover_plugin.protocol.requests.report import ReportRequest, Repor
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest, RoadsResult
 from dubai_landcover_plugin.protocol.requests.segmentation import (
-    FolderRequest,
-    FolderResult,
     SegmentationRequest,
     SegmentationResult,
     SegmentOptions,

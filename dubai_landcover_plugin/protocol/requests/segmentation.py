@@ -1,4 +1,4 @@
-"""Segmentation of a raster or a folder: options, requests and results.
+"""Segmentation of a raster: options, request and result.
 
 Standard library only: QGIS's own Python reads this file.
 """
@@ -6,14 +6,11 @@ Standard library only: QGIS's own Python reads this file.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from dubai_landcover_plugin.protocol.classes import COLOURS, NATURAL
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import (
     OVERWRITE_HELP,
-    VECTOR_SUFFIXES,
-    VECTOR_WORDS,
     building_class_option,
     buildings_option,
     min_area_option,
@@ -356,85 +353,6 @@ class SegmentationRequest(Request):
 
 
 @dataclass(frozen=True)
-class FolderRequest(Request):
-    """Segmentation of every raster in a folder."""
-
-    folder: str = option(
-        key="INPUT_FOLDER", title="Folder of rasters", help="Folder with the images to classify.", reads="folder"
-    )
-    output_folder: str = option(
-        title="Output folder",
-        help="Folder of the results and the manifest; its subfolders mirror those of the input folder.",
-        writes="folder",
-    )
-    pattern: str = option(
-        "*.tif;*.tiff;*.vrt;*.jp2;*.img",
-        filled=True,
-        example="*.tif",
-        title="File names",
-        help="Patterns of file names to take, such as *.tif, separated by semicolons.",
-    )
-    recursive: bool = option(False, title="Include subfolders", help="Also process rasters in subfolders.")
-    within: str | None = option(
-        None,
-        title="Area of interest",
-        help="Only pixels with their centre in one of these polygons are classified, the others become no data. "
-        "Rasters without such a pixel are left out, and listed. By default all of each raster.",
-        reads="polygons",
-    )
-    polygons: str | None = option(
-        None,
-        choices=tuple(VECTOR_SUFFIXES),
-        words=VECTOR_WORDS,
-        key="POLYGON_FORMAT",
-        title="Polygons",
-        help="Format of a vector file of polygons for each raster. By default none is written.",
-        metavar="FORMAT",
-    )
-    buildings: str | None = option(
-        None,
-        choices=tuple(VECTOR_SUFFIXES),
-        words=VECTOR_WORDS,
-        key="BUILDING_FORMAT",
-        title="Buildings",
-        help="Format of a vector file of buildings with right angles for each raster. By default none is written.",
-        metavar="FORMAT",
-    )
-    roads: str | None = option(
-        None,
-        choices=tuple(VECTOR_SUFFIXES),
-        words=VECTOR_WORDS,
-        key="ROAD_FORMAT",
-        title="Road network",
-        help="Format of a vector file of centre lines for each raster. By default none is written.",
-        metavar="FORMAT",
-    )
-    confidence: bool = option(
-        False, title="Confidence rasters", help="Write a confidence raster, in percent, for each raster."
-    )
-    novelty: bool = option(False, title="Novelty rasters", help="Write a novelty raster, in percent, for each raster.")
-    probabilities: bool = option(
-        False, title="Probability rasters", help="Write a raster with the percentage of every class for each raster."
-    )
-    report: bool = option(False, title="HTML reports", help="Write a web page with areas and a chart for each raster.")
-    building_class: str = building_class_option("model", "Result")
-    road_class: str = road_class_option("model", "Result")
-    redo: bool = option(
-        False,
-        advanced=True,
-        title="Segment again",
-        help="Segment all rasters again. By default rasters that have a result of the same model with the same options "
-        "are skipped.",
-    )
-    options: SegmentOptions = field(default_factory=SegmentOptions)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not [part for part in self.pattern.split(";") if part.strip()]:
-            raise RequestError(tr("The pattern of file names is empty."), tr("Give one such as *.tif."))
-
-
-@dataclass(frozen=True)
 class SegmentationResult(Result):
     """Outputs and figures of a run.
 
@@ -505,27 +423,3 @@ class SegmentationResult(Result):
     def is_novel(self) -> bool:
         """Whether the ground is unlike the training images, so that the run warned of it."""
         return self.novelty is not None and self.usual_novelty is not None and self.novelty > self.usual_novelty
-
-
-@dataclass(frozen=True)
-class FolderResult(Result):
-    """Outcome for each raster of a folder.
-
-    Args:
-        manifest_csv: The table of all rasters.
-        manifest_json: The same as JSON.
-        done: Number of rasters segmented.
-        skipped: Number of rasters skipped because they were already processed.
-        failed: Number of rasters that failed.
-        items: Each raster: ``input``, ``output``, ``status``, ``message``, ``seconds``, ``area_m2``, ``pixels``,
-            ``is_novel``, ``files`` (polygons, buildings and roads).
-        left_out: Each image that was not classified: ``input`` and ``reason``.
-    """
-
-    manifest_csv: str
-    manifest_json: str
-    done: int
-    skipped: int
-    failed: int
-    items: tuple[dict[str, Any], ...] = ()
-    left_out: tuple[dict[str, Any], ...] = ()

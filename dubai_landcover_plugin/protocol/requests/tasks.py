@@ -13,6 +13,7 @@ from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest,
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.labelling import CheckLabelsRequest, LabelLayerRequest
 from dubai_landcover_plugin.protocol.requests.options import VECTORS
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
@@ -21,7 +22,7 @@ from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyReq
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest
 from dubai_landcover_plugin.protocol.requests.training import (
     EvaluateRequest,

@@ -16,7 +16,8 @@ from dubai_landcover_plugin.core.bundle.onnx_files import external_files
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.core.segmentation.batch import run_folder
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentOptions
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from tests.factories import ONNX_WEIGHTS, random_pixels, write_onnx, write_raster
 
 

@@ -28,7 +28,8 @@ from dubai_landcover_plugin.core.cluster.executor import cluster_executors, map_
 from dubai_landcover_plugin.core.segmentation.batch import run_folder, segment_folder
 from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.errors import ClusterError, LandCoverError, RasterReadError, RunCancelled
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 from tests.core.segmentation.cases import GROUND_SAMPLES
 from tests.factories import ONE_METRE, random_pixels, write_layer, write_raster

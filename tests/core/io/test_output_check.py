@@ -19,10 +19,11 @@ from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.partial_files import make_partial
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.polygons import PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 from tests.factories import write_layer
 from tests.partials import abandon, leave_partial
 

@@ -16,13 +16,14 @@ from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest,
 from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
 from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.labelling import CheckLabelsRequest, LabelLayerRequest, LabelledData
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest
 from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, task_of
 from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest
 from dubai_landcover_plugin.protocol.requests.training import (

@@ -12,7 +12,8 @@ from dubai_landcover_plugin.core.segmentation.batch import run_folder
 from dubai_landcover_plugin.core.segmentation.folder_rasters import find_rasters
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError, RunCancelled
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentOptions
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from tests.factories import random_pixels, stub_bundle, write_raster
 from tests.partials import leave_partial
 

@@ -12,7 +12,8 @@ from affine import Affine
 
 from dubai_landcover_plugin.core.segmentation.batch import run_folder
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, FolderResult, SegmentOptions
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest, FolderResult
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from tests.factories import ONE_METRE, random_pixels, stub_bundle, write_layer, write_raster
 
 BLOB = shapely.box(300_005, 2_779_985, 300_015, 2_779_995)

@@ -8,7 +8,8 @@ import pytest
 from dubai_landcover_plugin.core.segmentation.batch import run_folder
 from dubai_landcover_plugin.core.segmentation.novelty import NEIGHBOURS, NoveltyMeter, cell_statistics, novelty_of
 from dubai_landcover_plugin.protocol.ground_samples import CELL
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentOptions
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from tests.core.segmentation.cases import GROUND_CELLS, GROUND_SAMPLES, SAND, Listener, ground, run
 from tests.factories import stub_bundle, write_raster
 

@@ -11,7 +11,7 @@ from dubai_landcover_plugin.core.segmentation.journal import Journal
 from dubai_landcover_plugin.core.segmentation.novelty import NoveltyMeter, cell_statistics, nearer_percents
 from dubai_landcover_plugin.protocol.errors import BundleError, RunCancelled
 from dubai_landcover_plugin.protocol.ground_samples import CELL
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from tests.core.segmentation.cases import GROUND_SAMPLES, SAND, Listener, ground, run
 from tests.factories import stub_bundle, write_raster
 

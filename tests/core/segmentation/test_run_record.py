@@ -14,7 +14,8 @@ from dubai_landcover_plugin.core.segmentation import vector_outputs
 from dubai_landcover_plugin.core.segmentation.batch import run_folder
 from dubai_landcover_plugin.core.segmentation.manifest import BatchItem, Manifest
 from dubai_landcover_plugin.protocol.errors import OutputError
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentOptions
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from tests.factories import random_pixels, stub_bundle, write_raster
 
 OPTIONS = SegmentOptions(min_area=0, simplify=0)

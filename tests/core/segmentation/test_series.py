@@ -13,7 +13,8 @@ from dubai_landcover_plugin.core.segmentation import executor
 from dubai_landcover_plugin.core.segmentation.batch import run_folder
 from dubai_landcover_plugin.core.segmentation.series import Series
 from dubai_landcover_plugin.protocol.errors import RasterReadError
-from dubai_landcover_plugin.protocol.requests.segmentation import FolderRequest, SegmentOptions
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
+from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from tests.core.segmentation.cases import Listener, run
 from tests.factories import random_pixels, stub_bundle, write_raster
 

@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonFields, PolygonizeRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import (
-    FolderRequest,
     SegmentationRequest,
     SegmentationResult,
     SegmentOptions,
