@@ -26,8 +26,9 @@ from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 HEADER_KEY = "stac_item"
 GRAPH_PREFIX = "graph."
-SCALE_PREFIX = "scale."  # of the scales of weights that are stored in 8 bits
 """Prefix of tensors that hold alternative forms of the network, such as ``graph.int8``."""
+SCALE_PREFIX = "scale."
+"""Prefix of tensors with the scales of weights that are stored in 8 bits."""
 PRECISION_METRICS = "precisions"
 """Key of the metrics in each precision, among the metrics of a model."""
 PRECISION_LOSS = 0.002
@@ -38,8 +39,9 @@ TEACHABLE = ("unet_efficientnet",)
 MAX_GSD = 1e5
 """Largest ground sampling distance, m/px."""
 MAX_CLASS_BIAS = 100.0
-MAX_ERROR_RATIO = 10.0
 """Largest absolute bias of a class."""
+MAX_ERROR_RATIO = 10.0
+"""Largest ratio of the wrong share of a class to what its confidence says."""
 MAX_BAND_NUMBER = 65_535
 """Largest number of a band of a raster, as of GDAL."""
 _REQUIRES = "landcover:requires"  # what a version of the plugin must know to compute the model; others refuse it
@@ -436,8 +438,8 @@ def _check_requirements(properties: dict[str, Any]) -> None:
     unknown = [name for name in map(text, array(properties.get(_REQUIRES, []))) if name not in _ABILITIES]
     if unknown:
         raise BundleError(
-            f"The model needs what this version of the plugin does not have: {', '.join(unknown)}.",
-            "Update the plugin, or choose another model.",
+            tr("The model needs what this version of the plugin does not have: {names}.", names=", ".join(unknown)),
+            tr("Update the plugin, or choose another model."),
         )
 
 
