@@ -29,6 +29,7 @@ from dubai_landcover_plugin.protocol.requests.tasks import TASKS  # noqa: E402 (
 LANGUAGES = ("ar", "de", "es", "fr")
 FOLDER = ROOT / "resources" / "translations"
 PACKAGE = ROOT / "dubai_landcover_plugin"
+TRAINING = ROOT / "training"
 _INFO = {"title", "group", "tags", "summary", "help"}
 # Placeholders and tags, which translations keep.
 _FIELDS = re.compile(r"\{[a-z_]*[^{}]*\}|</?[a-z]+[^<>]*>|%\(\w+\)s|%%")
@@ -91,7 +92,7 @@ def texts_of_options() -> Iterator[str]:
 def all_texts() -> list[str]:
     """Return all texts of the plugin, sorted."""
     found = set(texts_of_options())
-    for path in sorted(PACKAGE.rglob("*.py")):
+    for path in sorted([*PACKAGE.rglob("*.py"), *TRAINING.rglob("*.py")]):
         found |= texts_of_source(path.read_text(encoding="utf-8"), path.name)
     for path in sorted(PACKAGE.rglob("*.html.j2")):
         for _, _, message in environment().extract_translations(path.read_text(encoding="utf-8")):

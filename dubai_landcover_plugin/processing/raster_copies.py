@@ -104,13 +104,21 @@ def draw_to_file(
     provider = source.provider
     area = source.extent if extent.isNull() or extent.isEmpty() else source.extent.intersect(extent)
     if provider is None or area.isEmpty():
-        raise QgsProcessingException(f"The extent does not touch the layer '{source.name}'. Choose another extent.")
+        raise QgsProcessingException(
+            tr("The extent does not touch the layer '{name}'.", name=source.name) + " " + tr("Choose another extent.")
+        )
     step_x, step_y = pixel_size(source, area, gsd, transform_context)
     columns, rows = max(1, math.ceil(area.width() / step_x)), max(1, math.ceil(area.height() / step_y))
     if columns * rows > MAX_DRAWN_PIXELS and not has_pixels(provider):
         raise QgsProcessingException(
-            f"The layer '{source.name}' would be drawn with {columns} × {rows} px, more than "
-            f"{MAX_DRAWN_PIXELS / 1e6:.0f} million. Choose a smaller extent or a coarser resolution for web layers."
+            tr(
+                "The layer '{name}' would be drawn with {columns} × {rows} px, more than {limit} million. Choose a "
+                "smaller extent or a coarser resolution for web layers.",
+                name=source.name,
+                columns=columns,
+                rows=rows,
+                limit=round(MAX_DRAWN_PIXELS / 1e6),
+            )
         )
     area = QgsRectangle(
         area.xMinimum(), area.yMaximum() - rows * step_y, area.xMinimum() + columns * step_x, area.yMaximum()
@@ -192,7 +200,7 @@ def _write(
     """Run QGIS's raster writer over a clone of the provider and check the result."""
     pipe = QgsRasterPipe()
     if source.provider is None or not pipe.set(source.provider.clone()):
-        raise QgsProcessingException(f"The layer '{source.name}' cannot be read.")
+        raise QgsProcessingException(tr("The layer '{name}' cannot be read.", name=source.name))
     if source.ranges:
         pipe.insert(1, nuller(source.provider, source.ranges))
     writer = QgsRasterFileWriter(path)
@@ -204,14 +212,15 @@ def _write(
     with WebRequests(source.name, block_feedback) as requests:
         error = writer.writeRaster(pipe, columns, rows, area, source.crs, transform_context, block_feedback)
     if feedback.isCanceled():
-        raise RunCancelled("The run was cancelled; nothing was written.")
+        raise RunCancelled(tr("The run was cancelled; nothing was written."))
     requests.check(feedback)
     messages = "; ".join(block_feedback.errors())
     if error != QgsRasterFileWriter.WriterError.NoError or not os.path.exists(path):
         code = getattr(error, "value", error)
-        raise QgsProcessingException(f"The layer '{source.name}' could not be drawn (error {code}). {messages}".strip())
+        text = tr("The layer '{name}' could not be drawn (error {code}).", name=source.name, code=code)
+        raise QgsProcessingException(f"{text} {messages}".strip())
     if messages:
-        feedback.pushWarning(f"While drawing '{source.name}': {messages}")
+        feedback.pushWarning(tr("While drawing '{name}': {messages}", name=source.name, messages=messages))
     if not has_pixels(source.provider):
         check_blank(path, source.name, feedback)
 

@@ -51,6 +51,7 @@ def train(
     from ..exports.stac import check_name, is_name
     from ..exports.trial import check_export
     from ..loop.checkpoint import BEST, LAST, START
+    from ..loop.disk_space import check_space
     from ..loop.initialization import make_fabric
     from ..loop.opening import open_training_data
     from ..loop.start import read_start
@@ -87,6 +88,8 @@ def train(
         ground,
         scenes,
     )
+    if fabric.is_global_zero:
+        check_space(run.folder, run.model)
     check_export(run.checkpoint(), run.model, name)
     run.go()
     weights = run.folder / (BEST if (run.folder / BEST).is_file() else LAST)

@@ -150,9 +150,15 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             torch.save(content, stream)
     except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError
         raise TrainingError(
-            f"The checkpoint {path} cannot be written: {error}.",
+            f"The checkpoint {path} cannot be written: {_cause(error)}.",
             "Free some space; --resume then continues from the previous checkpoint.",
         ) from error
+
+
+def _cause(error: BaseException) -> str:
+    """Return the words of the file system for an error of torch.save, which has none of its own."""
+    cause = error if isinstance(error, OSError) else error.__cause__ or error.__context__
+    return cause.strerror or one_line(cause) if isinstance(cause, OSError) else one_line(error)
 
 
 def load_checkpoint(path: Path) -> Checkpoint:

@@ -115,16 +115,27 @@ def write_truth(path: str | Path, truth: NDArray[np.uint8], gsd: float = 1.0) ->
 
 @contextmanager
 def _new_raster(path: str | Path, shape: tuple[int, ...], gsd: float, **profile: Any) -> Iterator[Any]:
-    """Yield a new GeoTIFF, which is at its path when the block ends."""
+    """Yield a new GeoTIFF, which is at its path when the block ends.
+
+    Raises:
+        OutputError: if it cannot be written.
+    """
     import rasterio
     from rasterio.transform import from_origin
 
-    from dubai_landcover_plugin.core.io.files import atomic_path
+    from dubai_landcover_plugin.core.io.files import DISK_REMEDY, atomic_path
+    from dubai_landcover_plugin.protocol.errors import OutputError
+    from dubai_landcover_plugin.protocol.translation import tr
 
     place = {"height": shape[0], "width": shape[1], "crs": CRS, "transform": from_origin(*ORIGIN, gsd, gsd)}
     kind = {"driver": "GTiff", "dtype": "uint8", "tiled": True, "compress": "deflate"}
-    with atomic_path(path) as partial, rasterio.open(partial, "w", **kind, **place, **profile) as file:
-        yield file
+    try:
+        with atomic_path(path) as partial, rasterio.open(partial, "w", **kind, **place, **profile) as file:
+            yield file
+    except rasterio.errors.RasterioIOError as error:  # as of a full disk
+        reason = str(error.__cause__ or error).rstrip(".")
+        text = tr("{path} could not be written: {error}.", path=path, error=reason)
+        raise OutputError(text, tr(DISK_REMEDY)) from error
 
 
 def _grid_lines(rng: np.random.Generator, extent: float) -> list[float]:

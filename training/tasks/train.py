@@ -26,6 +26,7 @@ from ..exports.trial import check_export
 from ..lengths import configuration
 from ..loop.checkpoint import BEST, LAST, START
 from ..loop.comparison import describe_comparison
+from ..loop.disk_space import check_space
 from ..loop.estimate import Estimate, estimate
 from ..loop.initialization import make_fabric
 from ..loop.opening import open_training_data
@@ -77,9 +78,11 @@ def train_model(request: TrainRequest, monitor: Monitor | None = None) -> TrainR
     run, expected = prepared.run, prepared.estimate
     minutes = expected.minutes * (_CURVE_FACTOR if request.curve else 1)
     monitor.log("info", describe_estimate(expected, minutes))
+    for text in _warnings(run):
+        monitor.log("warning", text)
     if request.estimate:
         return _estimated(run, minutes)
-    _check_space(folder, run)
+    check_space(folder, run.model, request.curve)
     check_export(run.checkpoint(), run.model, name)
     started = time.monotonic()
     run.go()
@@ -91,25 +94,6 @@ def train_model(request: TrainRequest, monitor: Monitor | None = None) -> TrainR
 
 
 _CURVE_FACTOR = 3  # the learning curve trains twice more
-
-
-_COPIES = 6  # of the weights: last state with averages and two moments, best and start
-
-
-def _check_space(folder: Path, run: Run) -> None:
-    """Refuse a training whose checkpoints do not fit on the disk, before it starts.
-
-    Raises:
-        TrainingError: with the space that is needed and free, MB.
-    """
-    place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
-    needed = _COPIES * sum(value.nbytes for value in run.model.state_dict().values()) / 1e6
-    free = shutil.disk_usage(place).free / 1e6
-    if free < needed:
-        raise TrainingError(
-            f"The checkpoints of the training need about {needed:.0f} MB in {folder}, {free:.0f} MB are free.",
-            "Free some space, or choose another place for the model.",
-        )
 
 
 def run_folder(request: TrainRequest) -> Path:
@@ -192,7 +176,7 @@ def _estimated(run: Run, minutes: float) -> TrainResult:
     """Return the result of an estimate."""
     return TrainResult(
         output=None, better=None, before=None, after=None, gain=None, error=None, worse=(), verdict="", steps=0,
-        planned=run.config.optimizer.steps, minutes=0.0, estimated=round(minutes, 1),
+        planned=run.config.optimizer.steps, minutes=0.0, estimated=round(minutes, 1), warnings=_warnings(run),
     )  # fmt: skip
 
 
@@ -280,4 +264,5 @@ def _warnings(run: Run) -> tuple[str, ...]:
     held = len(run.split.validation)
     if held >= _FEW_HELD_OUT:
         return ()
-    return (f"{held} images are held out, too few to tell how good the model is: label more places.",)
+    found = "1 image is" if held else "No image is"
+    return (f"{found} held out, too few to tell how good the model is: label more places.",)

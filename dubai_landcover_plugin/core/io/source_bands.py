@@ -36,7 +36,13 @@ def select_bands(dataset: Any, wanted: tuple[str, ...], options: SourceOptions) 
         dataset = dataset if isinstance(dataset, BandStack) else BandStack(dataset, None, ExitStack())
         number = dataset.derive(_HEIGHT, height, normalized=False)
         selected, with_height = select_bands(dataset, wanted, options)
-        note = f"{_HEIGHT} (band {number}) is band {height[0]} (surface) minus band {height[1]} (terrain)."
+        note = tr(
+            "{name} (band {number}) is band {surface} (surface) minus band {terrain} (terrain).",
+            name=_HEIGHT,
+            number=number,
+            surface=height[0],
+            terrain=height[1],
+        )
         return selected, replace(with_height, notes=(*with_height.notes, note))
     derived = derivable(wanted, band_names(dataset, tuple(range(1, dataset.count + 1))))
     if chosen is not None:

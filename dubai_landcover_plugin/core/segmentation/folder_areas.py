@@ -11,6 +11,7 @@ from dubai_landcover_plugin.core.io.source_dataset import SourceOptions
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
+from dubai_landcover_plugin.protocol.translation import tr
 
 _NAME = "polygons"
 _ROWS = 1024  # of a strip in which a pixel is searched
@@ -43,8 +44,13 @@ def in_area(
     if left_out and not kept:
         path, reason = left_out[0]
         raise RequestError(
-            f"No raster has pixels in the {_NAME} of {jobs[0].within}; {path}: {reason}.",
-            "Choose another layer, or check the CRS of the layer and of the rasters.",
+            tr(
+                "No raster has pixels in the polygons of {layer}; {path}: {reason}.",
+                layer=jobs[0].within,
+                path=path,
+                reason=reason,
+            ),
+            tr("Choose another layer, or check the CRS of the layer and of the rasters."),
         )
     return kept, left_out
 
@@ -55,7 +61,7 @@ def _reason(job: SegmentationRequest, within: str) -> str:
     if grid is None:
         return ""
     try:
-        return "" if _has_pixels(within, grid) else f"no pixel has its centre in one of the {_NAME}"
+        return "" if _has_pixels(within, grid) else tr("no pixel has its centre in one of the polygons")
     except GeoreferenceError as error:
         return error.message.rstrip(".")
 
@@ -73,7 +79,7 @@ def _grid(job: SegmentationRequest) -> Grid | None:
 def _has_pixels(within: str, grid: Grid) -> bool:
     from dubai_landcover_plugin.core.io.areas import read_areas  # loads GDAL a second time; most runs need no polygons
 
-    areas, _ = read_areas(within, grid, _NAME, refuse_invalid=True)
+    areas, _ = read_areas(within, grid, tr(_NAME), refuse_invalid=True)
     strips = (Window(row, 0, min(_ROWS, grid.height - row), grid.width) for row in range(0, grid.height, _ROWS))
     return any(areas.touch(strip) for strip in strips)
 
@@ -89,4 +95,4 @@ def area_digest(job: SegmentationRequest) -> str | None:
     from dubai_landcover_plugin.core.io.areas import read_areas
 
     grid = _grid(job)
-    return None if grid is None else read_areas(job.within, grid, _NAME, refuse_invalid=True)[0].digest
+    return None if grid is None else read_areas(job.within, grid, tr(_NAME), refuse_invalid=True)[0].digest

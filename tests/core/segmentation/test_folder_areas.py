@@ -14,6 +14,7 @@ from dubai_landcover_plugin.core.segmentation.batch import run_folder
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.folder import FolderRequest, FolderResult
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
+from dubai_landcover_plugin.protocol.translation import use_language
 from tests.factories import ONE_METRE, random_pixels, stub_bundle, write_layer, write_raster
 
 BLOB = shapely.box(300_005, 2_779_985, 300_015, 2_779_995)
@@ -57,6 +58,16 @@ def test_polygons_between_the_pixels_leave_all_out(folder: Path, tmp_path: Path)
     with pytest.raises(RequestError, match=r"No raster has pixels in the polygons of .*area\.gpkg"):
         run(folder, write_layer(tmp_path / "area.gpkg", [BETWEEN]))
     assert not (tmp_path / "out").exists()
+
+
+def test_reasons_are_told_in_the_language_of_qgis(folder: Path, tmp_path: Path) -> None:
+    (folder / "broken.tif").unlink()
+    use_language("de")
+    try:
+        with pytest.raises(RequestError, match=r"Kein Raster hat .* von .*area\.gpkg; .*\. Wählen Sie einen anderen"):
+            run(folder, write_layer(tmp_path / "area.gpkg", [BETWEEN]))
+    finally:
+        use_language("")
 
 
 def test_changed_polygons_are_classified_again(folder: Path, tmp_path: Path) -> None:

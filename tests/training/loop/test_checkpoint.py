@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -165,6 +166,13 @@ def test_only_regular_files_are_read(tmp_path: Path, kind: str) -> None:
     {"pipe": os.mkfifo, "folder": Path.mkdir, "device": lambda place: place.symlink_to("/dev/zero")}[kind](path)
     with pytest.raises(TrainingError, match="not a regular file"):
         load_checkpoint(path)
+
+
+def test_a_full_disk_is_told_in_the_words_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.loop.checkpoint.atomic_path", lambda path: contextlib.nullcontext(Path("/dev/full")))
+    weights = {"weight": torch.zeros(100_000)}
+    with pytest.raises(TrainingError, match=r"last.ckpt cannot be written: No space left on device\. Free some space"):
+        save_checkpoint(tmp_path / LAST, Checkpoint(TrainingConfig(), 1, weights, weights, {}, 0.5))
 
 
 @pytest.mark.parametrize(("name", "value"), [("step", "x"), ("losses", 5), ("model", [1]), ("optimizer", 3)])

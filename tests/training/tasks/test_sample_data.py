@@ -9,7 +9,7 @@ import rasterio
 import rasterio.features
 import shapely
 
-from dubai_landcover_plugin.protocol.errors import RequestError
+from dubai_landcover_plugin.protocol.errors import OutputError, RequestError
 from dubai_landcover_plugin.protocol.requests import SampleDataRequest
 from training.tasks.sample_data import choose_squares, make_sample_data
 
@@ -36,6 +36,16 @@ def test_an_image_without_labels_needs_no_places(tmp_path: Path) -> None:
     result = make_sample_data(SampleDataRequest(str(tmp_path / "a.tif"), count=50, size=256, place=256))
     assert (result.labels, result.polygons, set(result.pixels.values())) == (None, 0, {0})
     assert [path.name for path in tmp_path.iterdir()] == ["a.tif"]
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*args: object) -> None:
+        raise rasterio.errors.RasterioIOError("Write failed.")
+
+    monkeypatch.setattr("rasterio.io.DatasetWriter.write", fail)
+    with pytest.raises(OutputError, match=r"town.tif could not be written: Write failed\. Free some space"):
+        make_sample_data(SampleDataRequest(str(tmp_path / "town.tif"), size=256))
+    assert not list(tmp_path.iterdir())
 
 
 def test_places_do_not_touch_and_too_many_are_refused():

@@ -96,9 +96,10 @@ def test_new_classes_and_names_are_checked(labelled: LabelledData, start: str, t
 def test_a_full_disk_is_told_before_the_training(
     labelled: LabelledData, start: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.tasks.train.shutil.disk_usage", lambda path: namedtuple("Usage", "free")(1000))
+    monkeypatch.setattr("training.loop.disk_space.shutil.disk_usage", lambda path: namedtuple("Usage", "free")(1000))
     watch = Watching()
     with pytest.raises(TrainingError, match=r"need about \d+ MB in .*, 0 MB are free"):
         train_model(TrainRequest(str(tmp_path / "own.safetensors"), labelled, start), watch)
+    assert "1 image is held out, too few to tell how good the model is: label more places." in watch.lines
     assert not watch.steps
     assert not any(path.suffix in (".safetensors", ".training") for path in tmp_path.iterdir())
