@@ -55,6 +55,11 @@ make_system() {
     mount --rbind / "$root/host"
     mount --bind /tmp "$root/tmp"
     mount --bind "$project" "$root$project"
+    cat >"$root/usr/local/bin/engine-python" <<END
+#!/bin/sh
+exec chroot /host sh -c 'cd "\$0" && exec $project/.venv/bin/python "\$@"' "\$PWD" "\$@"
+END
+    chmod 755 "$root/usr/local/bin/engine-python"
     [ -f "$root/made" ] && return 0
     say "$suite: QGIS ($root.log)"
     if [ -n "$extra" ]; then
@@ -69,11 +74,6 @@ make_system() {
         inside python3 -m venv --system-site-packages /tests
         inside /tests/bin/python -m pip install --quiet --require-hashes -r "$project/requirements/qgis-test.txt"
     } >>"$root.log" 2>&1 || { tail "$root.log"; exit 1; }
-    cat >"$root/usr/local/bin/engine-python" <<END
-#!/bin/sh
-exec chroot /host sh -c 'cd "\$0" && exec $project/.venv/bin/python "\$@"' "\$PWD" "\$@"
-END
-    chmod 755 "$root/usr/local/bin/engine-python"
     touch "$root/made"
 }
 

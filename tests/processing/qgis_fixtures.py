@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 from osgeo import gdal, osr
-from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProject, QgsSettings
+from qgis.core import QgsLayerTreeModel, QgsProcessingContext, QgsProcessingFeedback, QgsProject, QgsSettings
+from qgis.gui import QgsLayerTreeView
 
 from dubai_landcover_plugin.protocol.classes import DUBAI
 
@@ -54,6 +55,14 @@ def no_settings(qgis_app: Any) -> Iterator[None]:
     yield
     QgsSettings().remove("dubai_landcover")
     QgsProject.instance().clear()
+
+
+@pytest.fixture(autouse=True)
+def layer_tree(qgis_iface: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give the interface of the tests a tree of layers; QGIS 3.44 passes it on to C++, which takes no stand-in."""
+    view = QgsLayerTreeView()
+    view.setModel(QgsLayerTreeModel(QgsProject.instance().layerTreeRoot()))
+    monkeypatch.setattr(qgis_iface, "layerTreeView", lambda: view, raising=False)
 
 
 @pytest.fixture
