@@ -61,7 +61,7 @@ def no_settings(qgis_app: Any) -> Iterator[None]:
 def layer_tree(qgis_iface: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Give the interface of the tests a tree of layers; QGIS 3.44 passes it on to C++, which takes no stand-in."""
     view = QgsLayerTreeView()
-    view.setModel(QgsLayerTreeModel(QgsProject.instance().layerTreeRoot()))
+    view.setModel(QgsLayerTreeModel(QgsProject.instance().layerTreeRoot(), view))
     monkeypatch.setattr(qgis_iface, "layerTreeView", lambda: view, raising=False)
 
 

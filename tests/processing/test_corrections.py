@@ -230,8 +230,7 @@ def test_a_preview_is_a_small_styled_raster_that_equals_the_run(
     layers = {one.name(): one for one in QgsProject.instance().mapLayers().values()}
     assert isinstance(layers["Preview: town"].renderer(), QgsPalettedRasterRenderer)
     layers.clear()
-    whole = run("segmentlandcover", {"INPUT": image, "MODEL": "dubai", "PRECISION": "float32",
-                                     "OUTPUT": str(tmp_path / "whole.tif")})  # fmt: skip
+    whole = run("segmentlandcover", {"INPUT": image, "MODEL": "dubai", "OUTPUT": str(tmp_path / "whole.tif")})
     same = values_of(whole["OUTPUT"])[20:80, 20:84] == values_of(result["OUTPUT"])
     assert same.mean() > 0.99
     assert sorted(name for name in os.listdir(tmp_path) if name.startswith("preview")) == ["preview.tif"]
