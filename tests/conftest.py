@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import random
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -59,6 +60,12 @@ def fixed_seed() -> None:
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what tests compile out of the user's cache."""
     os.environ["DUBAI_LANDCOVER_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(autouse=True)
+def no_earlier_trials(own_cache: None) -> None:
+    """Forget which precision an earlier test found fastest for its model; compiled networks are kept."""
+    shutil.rmtree(Path(os.environ["DUBAI_LANDCOVER_CACHE"]) / "trials", ignore_errors=True)
 
 
 @pytest.fixture(scope="session")
