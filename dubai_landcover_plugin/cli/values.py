@@ -118,22 +118,25 @@ class Argument(click.Argument):
 
 
 def _joined(arguments: Iterable[str], params: Sequence[click.Parameter]) -> Iterator[str]:
-    """Yield the arguments with the words of each list joined to one; click reads options with a fixed number only."""
+    """Yield the arguments with the words of each list joined to one; click reads options with a fixed number only.
+
+    A list whose option is given again goes on: click would take the last one only.
+    """
     known = {name: item for item in params if isinstance(item, click.Option) for name in item.opts}
+    lists: dict[str, list[str]] = {}
     rest = deque(arguments)
-    while rest:
+    while rest and rest[0] != "--":
         word = rest.popleft()
-        if word == "--":
-            yield from (word, *rest)
-            return
-        name, equals, _ = word.partition("=")
+        name, equals, value = word.partition("=")
         option = known.get(name)
-        if isinstance(option, ValuesOption) and not equals:
-            yield f"{name}={JOIN.join(option.take(rest))}"
+        if isinstance(option, ValuesOption):
+            lists.setdefault(option.opts[0], []).extend([value] if equals else option.take(rest))
             continue
         yield word
         if option is not None and not equals and not option.is_flag and rest:
             yield rest.popleft()  # a value may look like an option
+    yield from (f"{name}={JOIN.join(words)}" for name, words in lists.items())
+    yield from rest
 
 
 def _parts(word: str) -> list[str]:

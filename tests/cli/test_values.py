@@ -54,6 +54,8 @@ def run():
         ("a.tif --nodata -1 -- --bands", {"nodata": -1, "target": "--bands"}),
         ("a.tif --bands 4,1 7", {"bands": (4, 1), "target": "7"}),
         ("a.tif --title --bands", {"title": "--bands"}),
+        ("a.tif --bands 4 --tta --bands=1 --bands 2 3", {"bands": (4, 1, 2, 3), "tta": True}),
+        ("a.tif --bands 4 --bands 1 -- --bands", {"bands": (4, 1), "target": "--bands"}),
     ],
 )
 def test_lists_end_where_their_values_end(run, words, expected):
