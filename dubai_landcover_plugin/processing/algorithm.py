@@ -222,7 +222,9 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
             interpreter = engine_interpreter()
             feedback.pushInfo(hint)
             feedback.pushCommandInfo(dumps(request))
-            feedback.pushDebugInfo(tr("Engine: {path} (from {origin})").format(**vars(interpreter)))
+            feedback.pushDebugInfo(
+                tr("Engine: {path} (from {origin})", path=interpreter.path, origin=interpreter.origin)
+            )
             with running(feedback):
                 return run_task(interpreter.path, task, request, FeedbackMonitor(feedback))
         except RunCancelled:

@@ -70,9 +70,7 @@ def check_not_input(parameters: Mapping[str, Any], key: str, path: str) -> None:
     """
     target = destination_text(parameters.get(key))
     if path and target and os.path.realpath(target) == os.path.realpath(path):
-        raise RequestError(
-            tr("The result would replace the raster {path}.").format(path=path), tr("Choose another file.")
-        )
+        raise RequestError(tr("The result would replace the raster {path}.", path=path), tr("Choose another file."))
 
 
 def destination_text(value: Any) -> str:

@@ -98,9 +98,7 @@ def chosen_model(algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], c
     if not name:
         raise BundleError(
             tr("No model was chosen. Installed: {names}.").format(names=names),
-            tr("Choose a model or give a model file; models can be put into {folder}.").format(
-                folder=user_model_folder()
-            ),
+            tr("Choose a model or give a model file; models can be put into {folder}.", folder=user_model_folder()),
         )
     raise BundleError(
         tr("The model '{name}' is not installed.").format(name=name),

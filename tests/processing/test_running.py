@@ -1,4 +1,4 @@
-"""Unloading the plugin during a run."""
+"""Unloading the plugin during a run, and what the log of a run says first."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.plugin import DubaiLandCoverPlugin
+from dubai_landcover_plugin.processing import algorithm as base
 from dubai_landcover_plugin.processing.running import running, stop_runs
+from dubai_landcover_plugin.protocol.translation import use_language
+from dubai_landcover_plugin.runner.interpreter import Interpreter
 from tests.processing.qgis_fixtures import town, write_raster
 from tests.processing.test_plugin import FakeInterface
 
@@ -73,3 +76,29 @@ def test_a_run_that_does_not_end_is_not_waited_for_for_ever():
         assert not stop_runs(0.1)
         assert feedback.isCanceled()
     assert stop_runs(0.1)
+
+
+def test_in_arabic_the_path_of_the_engine_is_a_unit_of_its_own(monkeypatch: pytest.MonkeyPatch, provider: object):
+    monkeypatch.setattr(base, "engine_interpreter", lambda: Interpreter("/engine/python", "THE_VARIABLE"))
+    monkeypatch.setattr(base, "run_task", lambda *_: {})
+    algorithm = QgsApplication.processingRegistry().algorithmById("dubailandcover:exportmodel")
+    feedback = QgsProcessingFeedback(False)
+    use_language("ar")
+    try:
+        algorithm.run_engine("export_model", {}, feedback)
+    finally:
+        use_language("")
+    assert "المحرك: \u2068/engine/python\u2069 (من \u2068THE_VARIABLE\u2069)" in feedback.textLog()
+
+
+def test_in_arabic_a_path_in_an_error_is_a_unit_of_its_own(provider: object, tmp_path: Path):
+    algorithm = QgsApplication.processingRegistry().algorithmById("dubailandcover:segmentfolder")
+    missing = tmp_path / "missing"
+    values = {"INPUT_FOLDER": str(missing), "OUTPUT_FOLDER": str(tmp_path)}
+    use_language("ar")
+    try:
+        valid, message = algorithm.checkParameterValues(values, QgsProcessingContext())
+    finally:
+        use_language("")
+    assert not valid
+    assert f"\u2068{missing}\u2069" in message

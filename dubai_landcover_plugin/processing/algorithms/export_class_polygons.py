@@ -107,9 +107,7 @@ class ExportClassPolygons(ClassifiedRasterAlgorithm):
         value = self.run_engine("export_class_polygons", request.to_json(), feedback)
         files: dict[str, str] = value["files"]
         for name, path in files.items():
-            feedback.pushInfo(
-                tr("{name}: {n} polygons in {path}").format(name=name, n=value["counts"].get(name), path=path)
-            )
+            feedback.pushInfo(tr("{name}: {n} polygons in {path}", name=name, n=value["counts"].get(name), path=path))
         if self.parameterAsBool(parameters, "LOAD_LAYERS", context):
             self._load(files, ClassScheme.from_json(value["scheme"]), context)
         known = {output_key(name): path for name, path in files.items() if name in CLASS_NAMES}

@@ -68,7 +68,7 @@ class ExportModel(LandCoverAlgorithm):
         path = chosen_model(self, parameters, context)
         read_metadata(path)
         if path.suffix.lower() == ONNX_SUFFIX:
-            raise BundleError(tr("{path} is an ONNX file already.").format(path=path), tr("Choose another model."))
+            raise BundleError(tr("{path} is an ONNX file already.", path=path), tr("Choose another model."))
         if not self._formats(parameters, context):
             raise RequestError(tr("No format is chosen."), tr("Choose one."))
 

@@ -92,7 +92,7 @@ class SegmentFolder(LandCoverAlgorithm):
         read_metadata(segment_options(self, parameters, context).model)
         folder = self.parameterAsFile(parameters, "INPUT_FOLDER", context)
         if folder and not os.path.isdir(folder):
-            raise RequestError(tr("The folder {folder} does not exist.").format(folder=folder))
+            raise RequestError(tr("The folder {folder} does not exist.", folder=folder))
         if not self.parameterAsString(parameters, "PATTERN", context).strip("; "):
             raise RequestError(tr("The pattern of file names is empty."), tr("Give one such as *.tif."))
         second_layer(self, parameters, context)
@@ -126,8 +126,12 @@ class SegmentFolder(LandCoverAlgorithm):
             if item["status"] == "failed":
                 feedback.reportError(f"{item['input']}: {item['message']}")
         feedback.pushInfo(
-            tr("{done} segmented, {skipped} skipped, {failed} failed. Manifest: {manifest}").format(
-                done=value["done"], skipped=value["skipped"], failed=value["failed"], manifest=value["manifest_csv"]
+            tr(
+                "{done} segmented, {skipped} skipped, {failed} failed. Manifest: {manifest}",
+                done=value["done"],
+                skipped=value["skipped"],
+                failed=value["failed"],
+                manifest=value["manifest_csv"],
             )
         )
         metadata = read_metadata(model)
