@@ -19,6 +19,8 @@ from dubai_landcover_plugin.core.grid.windows import Window
 Values = npt.NDArray[np.uint8 | np.float32]
 Bools = npt.NDArray[np.bool_]
 
+_ROUNDING = np.float32(0.50004)
+"""Added before values are cut off: GDAL rounds halves up, which come out a little below in float32."""
 _PART = 30_000  # pixels enlarged at once: larger arrays are returned to the system and zeroed again every time
 
 
@@ -39,7 +41,7 @@ def enlarge(
 ) -> npt.NDArray[np.uint8]:
     """Return a window of a finer grid, (C, height, width), with the pixels of GDAL's bilinear resampling, faster.
 
-    Halves are rounded differently at up to 14 of a million values, as GDAL computes its weights in another way.
+    Up to 60 of a million values differ by 1, measured at eleven ratios of 1.1 to 4 on random pixels.
 
     Args:
         read: Returns a window of the raster, (C, H, W).
@@ -59,7 +61,7 @@ def enlarge(
         for band, target in zip(values[:, above - top : below - top], found[:, part], strict=True):
             across = cols(band.astype(np.float32), 1, window.cols.start, window.cols.stop, left)
             enlarged = rows(across, 0, window.row + part.start, window.row + part.stop, above)
-            enlarged += np.float32(0.5)  # rounds, as the conversion cuts off
+            enlarged += _ROUNDING  # the conversion cuts off
             target[...] = enlarged
     return found
 
