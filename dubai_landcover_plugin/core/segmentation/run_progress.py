@@ -70,6 +70,8 @@ class RunProgress:
         fraction = min(done / total, 1.0) if total > 0 else 0.0
         if self._first < 0:
             self._first = fraction  # not 0 where an interrupted run resumes
+            if not self._time(self._step):  # time before the first window, such as trials of runtimes, says nothing
+                self._entered = self._clock()
         self._show(fraction)
 
     def _show(self, fraction: float) -> None:

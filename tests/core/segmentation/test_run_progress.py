@@ -72,6 +72,22 @@ def test_the_time_left_is_right_within_a_third_from_early_on():
                 assert abs(left - (total - now)) < 0.33 * total, (scale, now, left)
 
 
+def test_trials_of_runtimes_before_the_first_window_do_not_slow_the_estimate():
+    now, keeper = 0.0, Keeper()
+    progress = RunProgress(keeper, STEPS[:1], lambda: now)
+    progress.measure(1_000_000)
+    progress.enter(CLASSIFYING)
+    remaining = RemainingTime(lambda: now)
+    remaining.seconds(0, 1_000_000)
+    now = 40.0  # trials
+    for part in range(20):
+        progress.report(part, 100)
+        left = remaining.seconds(round(1e6 * keeper.reports[-1][0]), 1_000_000)
+        assert left is None or abs(left - (100 - part) * 0.3) < 10
+        now += 0.3
+    assert left is not None
+
+
 def test_fast_classification_does_not_promise_the_end_before_the_vectors():
     run = Run([3, 1.4, 5.7, 4.3, 8.6])  # classified by a graphics card
     shares = {text: share for share, text in reversed(run.keeper.reports) if text}
