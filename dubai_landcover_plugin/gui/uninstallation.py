@@ -16,7 +16,7 @@ from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import QMessageBox, QWidget
 
 from dubai_landcover_plugin.gui.engine_task import EngineTask
-from dubai_landcover_plugin.protocol.translation import isolated, tr
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.engine_removal import engine_parts, remove_engine, size_mb
 from dubai_landcover_plugin.runner.interpreter import engine_folder
 from dubai_landcover_plugin.runner.settings import data_folder, profile_folder
@@ -32,8 +32,10 @@ def is_removal_confirmed(parent: QWidget | None) -> bool:
         return False
     text = tr(
         "Remove the engine ({size} MB in {folder})? Models, settings and results stay. Land cover cannot be computed "
-        "until an engine is set up again."
-    ).format(size=size_mb(parts), folder=isolated(str(engine_folder(data_folder()).parent)))
+        "until an engine is set up again.",
+        size=size_mb(parts),
+        folder=engine_folder(data_folder()).parent,
+    )
     answer = QMessageBox.question(
         parent,
         "Dubai Land Cover",
@@ -56,11 +58,11 @@ def ask_if_uninstalled(iface: Any) -> None:
             return
         base, profile = data_folder(), profile_folder()
         task = EngineTask(tr("Remove the land-cover engine"), lambda monitor: remove_engine(base, profile, monitor))
-        task.ended.connect(lambda succeeded: told(task, succeeded))
+        task.ended.connect(lambda succeeded: show_end(task, succeeded))
         _TASKS.append(task)
         QgsApplication.taskManager().addTask(task)
 
-    def told(task: EngineTask, succeeded: bool) -> None:
+    def show_end(task: EngineTask, succeeded: bool) -> None:
         text = tr("The engine is removed.") if succeeded else task.error
         level = Qgis.MessageLevel.Success if succeeded else Qgis.MessageLevel.Warning
         iface.messageBar().pushMessage("Dubai Land Cover", text, level)

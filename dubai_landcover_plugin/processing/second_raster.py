@@ -35,12 +35,12 @@ def second_layer(
         raise RequestError(algorithm.invalidRasterError(parameters, _SECOND))
     if not has_pixels(layer.dataProvider()):
         raise RequestError(
-            tr("The layer '{name}' is drawn from the web, and has no values of its own.").format(name=layer.name()),
+            tr("The layer '{name}' is drawn from the web, and has no values of its own.", name=layer.name()),
             tr("Choose a raster with values, such as a height model, as second raster."),
         )
     if not layer.crs().isValid():
         raise GeoreferenceError(
-            tr("The second raster '{name}' has no CRS, so it cannot be placed on the first.").format(name=layer.name()),
+            tr("The second raster '{name}' has no CRS, so it cannot be placed on the first.", name=layer.name()),
             tr("Set the CRS of the layer first."),
         )
     return layer
@@ -64,12 +64,21 @@ def check_enough_bands(names: Sequence[str], layer: QgsRasterLayer, second: QgsR
     if given >= len(own) + (len(own) < len(names)):
         return
     raise BandError(
-        tr("The model reads {n} bands ({names}), '{layer}' has {given}.").format(
-            n=len(names), names=", ".join(names), layer=layer.name(), given=layer.bandCount()
+        tr(
+            "The model reads {n} bands ({names}), '{layer}' has {given}.",
+            n=len(names),
+            names=", ".join(names),
+            layer=layer.name(),
+            given=given,
         )
         if second is None
-        else tr("The model reads {n} bands ({names}), '{layer}' and '{second}' have {given}.").format(
-            n=len(names), names=", ".join(names), layer=layer.name(), second=second.name(), given=given
+        else tr(
+            "The model reads {n} bands ({names}), '{layer}' and '{second}' have {given}.",
+            n=len(names),
+            names=", ".join(names),
+            layer=layer.name(),
+            second=second.name(),
+            given=given,
         ),
         tr("Give the raster that has the others as second raster, or choose another model."),
     )

@@ -173,7 +173,7 @@ def check_parameters(
     count = layer.bandCount() + (second.bandCount() if second is not None else 0)
     if options.bands and max(options.bands) > count:
         raise BandError(
-            tr("Band {band} is chosen, the raster has {n}.").format(band=max(options.bands), n=count),
+            tr("Band {band} is chosen, the raster has {n}.", band=max(options.bands), n=count),
             tr("Choose among those."),
         )
     if not options.bands:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -12,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.runner.checksums import file_sha256
 from dubai_landcover_plugin.runner.errors import EngineSetupError
 
 SUMS = "SHA256SUMS"
@@ -64,11 +64,7 @@ def _check(archive: Path) -> None:
     except OSError:
         lines = []
     listed = {PurePosixPath(name.lstrip("*")).name: digest for digest, name in (line.split() for line in lines if line)}
-    digest = hashlib.sha256()
-    with archive.open("rb") as stream:
-        while block := stream.read(1 << 20):
-            digest.update(block)
-    if listed.get(archive.name) != digest.hexdigest():
+    if listed.get(archive.name) != file_sha256(archive):
         raise EngineSetupError(
             tr("{name} is not the one that {sums} lists.", name=archive.name, sums=SUMS),
             tr("Copy the folder again, or make it anew."),

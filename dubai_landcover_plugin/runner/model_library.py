@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
 import shutil
@@ -19,6 +18,7 @@ from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_p
 from dubai_landcover_plugin.protocol.placement import place
 from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.runner.checksums import file_sha256
 from dubai_landcover_plugin.runner.settings import (
     DEFAULT_MODEL_KEY,
     MODEL_FOLDER,
@@ -31,7 +31,6 @@ from dubai_landcover_plugin.runner.settings import (
 CARD_SUFFIX = ".md"
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_. -]*[A-Za-z0-9]")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_BLOCK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -168,16 +167,12 @@ def sha256(path: Path) -> str:
     Raises:
         BundleError: if it cannot be read.
     """
-    digest = hashlib.sha256()
     try:
-        with path.open("rb") as stream:
-            while block := stream.read(_BLOCK):
-                digest.update(block)
+        return file_sha256(path)
     except OSError as error:
         raise BundleError(
             tr("The model {path} cannot be read: {error}.", path=path, error=error.strerror), tr("Choose another file.")
         ) from error
-    return digest.hexdigest()
 
 
 def _origin(path: Path) -> str:

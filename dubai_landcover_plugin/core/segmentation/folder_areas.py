@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
@@ -13,7 +14,9 @@ from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 from dubai_landcover_plugin.protocol.translation import tr
 
-_NAME = "polygons"
+if TYPE_CHECKING:
+    from dubai_landcover_plugin.core.io.areas import Areas
+
 _ROWS = 1024  # of a strip in which a pixel is searched
 
 
@@ -77,11 +80,16 @@ def _grid(job: SegmentationRequest) -> Grid | None:
 
 
 def _has_pixels(within: str, grid: Grid) -> bool:
-    from dubai_landcover_plugin.core.io.areas import read_areas  # loads GDAL a second time; most runs need no polygons
-
-    areas, _ = read_areas(within, grid, tr(_NAME), refuse_invalid=True)
+    areas = _areas(within, grid)
     strips = (Window(row, 0, min(_ROWS, grid.height - row), grid.width) for row in range(0, grid.height, _ROWS))
     return any(areas.touch(strip) for strip in strips)
+
+
+def _areas(within: str, grid: Grid) -> Areas:
+    """Return the area of interest on a grid."""
+    from dubai_landcover_plugin.core.io.areas import read_areas  # loads GDAL a second time; most runs need no polygons
+
+    return read_areas(within, grid, refuse_invalid=True)[0]
 
 
 def area_digest(job: SegmentationRequest) -> str | None:
@@ -92,7 +100,5 @@ def area_digest(job: SegmentationRequest) -> str | None:
     """
     if job.within is None:
         return None
-    from dubai_landcover_plugin.core.io.areas import read_areas
-
     grid = _grid(job)
-    return None if grid is None else read_areas(job.within, grid, tr(_NAME), refuse_invalid=True)[0].digest
+    return None if grid is None else _areas(job.within, grid).digest

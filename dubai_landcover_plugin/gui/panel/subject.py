@@ -101,9 +101,7 @@ def _second_path(layer: QgsRasterLayer | None) -> str | None:
     found = raster_input(layer, has_options=False)
     if not found.path:
         raise RequestError(
-            tr("The second raster '{name}' cannot be used here: {reason}.").format(
-                name=layer.name(), reason=found.reason
-            ),
+            tr("The second raster '{name}' cannot be used here: {reason}.", name=layer.name(), reason=found.reason),
             tr("Save it as a GeoTIFF (Export > Save As…) and choose that layer."),
         )
     return found.path
