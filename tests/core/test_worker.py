@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 import rasterio
 
+from dubai_landcover_plugin.core.io.outputs import journal_folder
 from dubai_landcover_plugin.protocol.messages import PROTOCOL
 from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest
@@ -96,7 +97,7 @@ def test_after_kill_9_the_same_request_goes_on_to_the_same_bytes(start, tmp_path
     command = [*COMMAND[:3], SAVING_ALWAYS, COMMAND[-1]]
     process = start(task("segment_raster", request), command)
     for line in iter(process.stdout.readline, ""):
-        if json.loads(line).get("done", 0) >= after:
+        if json.loads(line).get("done", 0) >= after and (journal_folder(tmp_path / "o.tif") / "state.json").is_file():
             break
     process.send_signal(signal.SIGKILL)
     process.wait()
