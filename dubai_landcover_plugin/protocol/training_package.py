@@ -22,7 +22,7 @@ def training_package() -> str:
 
 
 def missing_packages(error: ModuleNotFoundError) -> EngineError:
-    """Return the error for an interpreter that lacks a package of training, with the command that installs them.
+    """Return the error for an interpreter that lacks a package of training, with a command for those that have pip.
 
     Args:
         error: What Python said.
@@ -31,15 +31,20 @@ def missing_packages(error: ModuleNotFoundError) -> EngineError:
     locked = next((folder for folder in folders if (folder / "training.txt").is_file()), None)
     names = ("formats.txt", "training.txt")
     what = " ".join(f'-r "{locked / name}"' for name in names) if locked else "dubai-landcover[training]"
-    return EngineError(
-        tr(
-            "Training needs the package {package}, which the engine does not have.",
-            package=(error.name or str(error)).partition(".")[0],
-        ),
+    remedy = (
         tr(
             "Set up the engine with training (Plugins > Dubai Land Cover > Set up the engine…), or install "
             'its packages: "{executable}" -m pip install {what}',
             executable=sys.executable,
             what=what,
+        )
+        if importlib.util.find_spec("pip")  # not in environments that uv has made
+        else tr("Set up the engine with training: Plugins > Dubai Land Cover > Set up the engine…")
+    )
+    return EngineError(
+        tr(
+            "Training needs the package {package}, which the engine does not have.",
+            package=(error.name or str(error)).partition(".")[0],
         ),
+        remedy,
     )

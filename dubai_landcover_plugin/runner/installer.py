@@ -201,10 +201,11 @@ def _trim(folder: Path) -> None:
 
 
 def _imports(kind: str) -> str:
-    """Return the program that tests an environment."""
+    """Return the program that tests an environment, with OpenVINO's telemetry disabled."""
     packages = "nanoarrow, numpy, openvino, pyogrio, rasterio, safetensors, shapely"
     formats = ", pyarrow, onnxruntime" if kind != STANDARD else ""
-    return f"import {packages}{formats}" + (", torch" if kind in (CPU_TORCH, CUDA_TORCH) else "")
+    quiet = "import sys; sys.modules['openvino_telemetry'] = None; "
+    return f"{quiet}import {packages}{formats}" + (", torch" if kind in (CPU_TORCH, CUDA_TORCH) else "")
 
 
 def _find_tool(set_up: SetUp, requirements: Path, folder: Path, monitor: Monitor) -> Installer:

@@ -170,7 +170,7 @@ def test_an_engine_without_training_says_how_to_get_it(town: dict[str, Any], mon
         return [blocked + part if part.startswith("import sys;") else part for part in command]
 
     monkeypatch.setattr(runner, "worker_command", without)
-    with pytest.raises(QgsProcessingException, match=r"Training needs the package lightning_fabric.*-m pip install"):
+    with pytest.raises(QgsProcessingException, match=r"needs the package lightning_fabric.*Set up the engine with"):
         run("trainmodel", {**town, "START": "dubai", "OUTPUT": "/tmp/own-model.safetensors", "ESTIMATE": True})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -212,6 +213,16 @@ def test_a_full_disk_is_noticed_before_the_old_engine_is_removed(tmp_path: Path,
     with pytest.raises(EngineSetupError, match="MB free"):
         install_engine(tmp_path / "profile", REQUIREMENTS, RecordingMonitor())
     assert python.is_file()
+
+
+def test_the_check_of_an_environment_reports_nothing_to_the_makers_of_openvino():
+    """Importing the package by itself would send an event over the network, and leave a folder in the user's."""
+    pytest.importorskip("openvino")
+    lines = (
+        f"{installer._imports(STANDARD)}; import openvino.tools.ovc.telemetry_utils as used; print(used.tm.__name__)"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", lines], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub"]
 
 
 @pytest.mark.parametrize("failing", ["venv", "engine.txt", "formats.txt", installer._imports(CPU_TORCH)])

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +16,20 @@ import shapely
 from dubai_landcover_plugin.protocol.errors import OutputError, RequestError
 from dubai_landcover_plugin.protocol.requests import SampleDataRequest
 from training.tasks.sample_data import choose_squares, make_sample_data
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def canonical(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def modules_outside_of(requirements: str) -> list[str]:
+    """Return the modules of installed packages that a file of requirements does not have."""
+    text = (ROOT / "requirements" / requirements).read_text()
+    locked = {canonical(name) for name in re.findall(r"^([A-Za-z0-9._-]+)==", text, re.MULTILINE)}
+    found = packages_distributions().items()
+    return [module for module, names in found if not locked.intersection(map(canonical, names))]
 
 
 def test_labels_are_the_truth_of_some_places(tmp_path: Path) -> None:
@@ -54,3 +72,19 @@ def test_places_do_not_touch_and_too_many_are_refused():
     assert set(np.unique(corners).tolist()) <= {0, 128, 256, 384}
     with pytest.raises(RequestError, match="10 places of 300 px do not fit into 512 px; 1 do"):
         choose_squares(512, 300, 10, seed=1)
+
+
+def test_the_sample_image_needs_the_standard_engine_only(tmp_path: Path) -> None:
+    blocked = modules_outside_of("engine.txt")
+    assert {"torch", "matplotlib"} <= set(blocked)
+    code = (
+        "import sys\n"
+        f"sys.modules.update(dict.fromkeys({blocked!r}))\n"
+        "from dubai_landcover_plugin.protocol.requests import SampleDataRequest\n"
+        "from training.tasks import make_sample_data\n"
+        f"make_sample_data(SampleDataRequest({str(tmp_path / 'a.tif')!r}, {str(tmp_path / 'l.gpkg')!r}, "
+        "size=256, place=64))\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+    with rasterio.open(tmp_path / "a.tif") as image:
+        assert image.shape == (256, 256)
