@@ -25,7 +25,8 @@ from dubai_landcover_plugin.processing.raster_copies import RasterInput
 from dubai_landcover_plugin.processing.second_raster import opened_second, second_input
 from dubai_landcover_plugin.processing.segment_request import add_model, check_parameters, segment_options
 from dubai_landcover_plugin.protocol.errors import LandCoverError
-from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions

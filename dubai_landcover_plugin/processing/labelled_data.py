@@ -33,8 +33,9 @@ from dubai_landcover_plugin.processing.second_raster import opened_second, secon
 from dubai_landcover_plugin.processing.segment_request import model_words
 from dubai_landcover_plugin.processing.vector_inputs import check_saved, vector_source
 from dubai_landcover_plugin.protocol.errors import BundleError, GeoreferenceError, LandCoverError, RequestError
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.model_folders import readable_models
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 from dubai_landcover_plugin.protocol.requests.labelling import LabelledData
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import Request

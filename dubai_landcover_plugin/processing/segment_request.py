@@ -23,8 +23,9 @@ from dubai_landcover_plugin.processing.raster_copies import has_pixels
 from dubai_landcover_plugin.processing.second_raster import check_enough_bands, second_layer
 from dubai_landcover_plugin.protocol.derived_bands import inputs_of
 from dubai_landcover_plugin.protocol.errors import BandError, BundleError, RequestError
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.model_folders import readable_models, user_model_folder
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import Request, dumps

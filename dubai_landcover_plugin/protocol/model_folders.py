@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
 from dubai_landcover_plugin.protocol.translation import tr
 
 VARIABLE = "DUBAI_LANDCOVER_MODELS"

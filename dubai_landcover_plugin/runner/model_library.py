@@ -12,8 +12,9 @@ from pathlib import Path
 from qgis.core import QgsSettings
 
 from dubai_landcover_plugin.protocol.errors import BundleError, LandCoverError, OutputError
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.model_folders import user_model_folder
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata, read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
 from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_partial
 from dubai_landcover_plugin.protocol.placement import place
 from dubai_landcover_plugin.protocol.resources import resource

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dubai_landcover_plugin.protocol.band_scaling import BandScaling
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
+from dubai_landcover_plugin.protocol.stac_item import from_stac_item, to_stac_item
 from tests.factories import METADATA
 
 SCALING = BandScaling(((0.0, 2000.0), (-1.0, 1.0), (-20.0, 80.0)), ("", "", "m"))
@@ -35,23 +35,23 @@ def test_json(pairs: list[tuple[float, float]]) -> None:
 
 
 def test_the_item_of_a_model_has_values_in_the_units_of_the_bands() -> None:
-    item = SCALED.to_stac_item()
+    item = to_stac_item(SCALED)
     (given_input,) = item["properties"]["mlm:input"]
     assert given_input["input"]["data_type"] == "float32"
     assert given_input["value_scaling"][0] == {"type": "z-score", "mean": 1000.0, "stddev": 500.0}
     assert given_input["value_scaling"][2]["mean"] == pytest.approx(30)
     assert item["properties"]["bands"][2] == {"name": "height", "data_type": "float32", "unit": "m"}
-    read = BundleMetadata.from_stac_item(item)
+    read = from_stac_item(item)
     assert (read.scaling, read.bands) == (SCALING, SCALED.bands)
     assert read.mean == pytest.approx(SCALED.mean)
     assert read.std == pytest.approx(SCALED.std)
 
 
 def test_models_without_a_scaling_are_as_before() -> None:
-    item = METADATA.to_stac_item()
+    item = to_stac_item(METADATA)
     assert "landcover:scaling" not in item["properties"]
     assert item["properties"]["mlm:input"][0]["value_scaling"][0] == {"type": "z-score", "mean": 127.5, "stddev": 63.75}
-    assert BundleMetadata.from_stac_item(item) == METADATA
+    assert from_stac_item(item) == METADATA
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_models_without_a_scaling_are_as_before() -> None:
     ],
 )
 def test_damaged_scalings_are_refused(value: object) -> None:
-    item = SCALED.to_stac_item()
+    item = to_stac_item(SCALED)
     item["properties"]["landcover:scaling"] = value
     with pytest.raises(BundleError):
-        BundleMetadata.from_stac_item(item)
+        from_stac_item(item)
 
 
 def test_description() -> None:

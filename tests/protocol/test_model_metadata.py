@@ -1,4 +1,4 @@
-"""Metadata that cannot be right. STAC items are tested with the bundle."""
+"""Metadata that cannot be right."""
 
 from dataclasses import replace
 
@@ -38,31 +38,6 @@ def test_inconsistent_metadata_are_refused(change):
     assert isinstance(replace(METADATA), BundleMetadata)
     with pytest.raises(BundleError, match="stub"):
         replace(METADATA, **change)
-
-
-def test_error_ratios_are_kept_and_may_be_missing():
-    measured = replace(METADATA, error_ratios=(0.5, 1.0, 1.5, 2.0, 1.25))
-    item = measured.to_stac_item()
-    assert BundleMetadata.from_stac_item(item) == measured
-    del item["properties"]["landcover:error_ratios"]
-    assert BundleMetadata.from_stac_item(item).error_ratios == ()
-
-
-def test_band_numbers_are_kept_and_may_be_missing():
-    numbered = replace(METADATA, bands=("nir", "red", "green"), band_numbers=(4, 1, 2))
-    item = numbered.to_stac_item()
-    assert BundleMetadata.from_stac_item(item) == numbered
-    del item["properties"]["landcover:band_numbers"]
-    assert BundleMetadata.from_stac_item(item).band_numbers == ()
-    assert "landcover:band_numbers" not in METADATA.to_stac_item()["properties"]
-
-
-@pytest.mark.parametrize("numbers", [[4, 1], [0, 1, 2], [1.5, 2, 3], "412", {"nir": 4}])
-def test_damaged_band_numbers_are_refused(numbers):
-    item = METADATA.to_stac_item()
-    item["properties"]["landcover:band_numbers"] = numbers
-    with pytest.raises(BundleError):
-        BundleMetadata.from_stac_item(item)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
+from dubai_landcover_plugin.protocol.stac_item import from_stac_item, to_stac_item
 from dubai_landcover_plugin.protocol.value_statistics import MAX_IMAGES, ValueStatistics
 from tests.factories import METADATA
 
@@ -15,11 +15,11 @@ DESCRIBED = replace(METADATA, values=ValueStatistics((IMAGE, IMAGE), stretched=T
 
 
 def test_statistics_are_kept_and_may_be_missing():
-    item = DESCRIBED.to_stac_item()
-    assert BundleMetadata.from_stac_item(item) == DESCRIBED
+    item = to_stac_item(DESCRIBED)
+    assert from_stac_item(item) == DESCRIBED
     del item["properties"]["landcover:values"]
-    assert BundleMetadata.from_stac_item(item).values is None
-    assert "landcover:values" not in METADATA.to_stac_item()["properties"]
+    assert from_stac_item(item).values is None
+    assert "landcover:values" not in to_stac_item(METADATA)["properties"]
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_the_number_of_bands_is_that_of_the_model():
     ],
 )  # fmt: skip
 def test_damaged_statistics_are_refused(value):
-    item = DESCRIBED.to_stac_item()
+    item = to_stac_item(DESCRIBED)
     item["properties"]["landcover:values"] = value
     with pytest.raises(BundleError, match=r"damaged|value statistics"):
-        BundleMetadata.from_stac_item(item)
+        from_stac_item(item)

@@ -6,12 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from dubai_landcover_plugin.core.io.files import write_text
-from dubai_landcover_plugin.protocol.model_metadata import (
-    BUNDLE_SUFFIX,
-    PRECISION_METRICS,
-    BundleMetadata,
-    read_metadata,
-)
+from dubai_landcover_plugin.protocol.model_file import read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, PRECISION_METRICS, BundleMetadata
 
 from ..errors import TrainingError
 from ..evaluation.text import (

@@ -19,7 +19,8 @@ from torch.nn import functional
 
 from dubai_landcover_plugin.core.io.files import write_bytes
 from dubai_landcover_plugin.core.networks import SegmentationModel
-from dubai_landcover_plugin.protocol.model_metadata import HEADER_KEY, BundleMetadata
+from dubai_landcover_plugin.protocol.model_file import HEADER_KEY
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 
 from ..errors import TrainingError
 from .esri import limits_of

@@ -13,6 +13,7 @@ from typing import Any
 
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
+from dubai_landcover_plugin.protocol.stac_item import to_stac_item
 
 from ..errors import TrainingError
 
@@ -47,7 +48,7 @@ def onnx_item(metadata: BundleMetadata, path: Path, window: int | None = None) -
         path: The ONNX file.
         window: Fixed side of the input, px; None for any size.
     """
-    item = copy.deepcopy(metadata.to_stac_item())
+    item = copy.deepcopy(to_stac_item(metadata))
     properties = item["properties"]
     sides = [-1, -1] if window is None else [window, window]
     (given,), (result,) = properties["mlm:input"], properties["mlm:output"]
@@ -82,7 +83,7 @@ def write_stac_item(model: str | Path, metadata: BundleMetadata, window: int | N
     """
     model = Path(model)
     if model.suffix == BUNDLE_SUFFIX:
-        item = metadata.to_stac_item()
+        item = to_stac_item(metadata)
         item["assets"]["model"]["href"] = f"./{model.name}"
         path = model.with_suffix(".json")
     else:

@@ -7,7 +7,7 @@ import json
 from dubai_landcover_plugin.core.bundle.weights import empty_model
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.protocol.errors import LandCoverError
-from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
+from dubai_landcover_plugin.protocol.stac_item import from_stac_item, to_stac_item
 
 from ..errors import TrainingError
 from ..loop.checkpoint import Checkpoint
@@ -30,8 +30,8 @@ def check_export(checkpoint: Checkpoint, model: SegmentationModel, name: str = "
     """
     name = check_name(name) if name else _NAME
     try:
-        item = describe(name, checkpoint, model).to_stac_item()
-        empty_model(BundleMetadata.from_stac_item(json.loads(json.dumps(item))), "The configuration")
+        item = to_stac_item(describe(name, checkpoint, model))
+        empty_model(from_stac_item(json.loads(json.dumps(item))), "The configuration")
     except LandCoverError as error:
         remedy = f"{error.remedy} Change the configuration or the data." if error.remedy else ""
         raise TrainingError(

@@ -12,13 +12,9 @@ from dubai_landcover_plugin.core.bundle.onnx_files import external_files
 from dubai_landcover_plugin.core.bundle.reading import reading_weights
 from dubai_landcover_plugin.core.io.file_identity import FileIdentity, combined_digest, identify_file
 from dubai_landcover_plugin.protocol.errors import BundleError
+from dubai_landcover_plugin.protocol.model_file import GRAPH_PREFIX, read_metadata
 from dubai_landcover_plugin.protocol.model_folders import find_model
-from dubai_landcover_plugin.protocol.model_metadata import (
-    BUNDLE_SUFFIX,
-    GRAPH_PREFIX,
-    BundleMetadata,
-    read_metadata,
-)
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
 from dubai_landcover_plugin.protocol.translation import tr
 

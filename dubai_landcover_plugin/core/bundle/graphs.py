@@ -21,7 +21,7 @@ from safetensors import safe_open
 
 from dubai_landcover_plugin.core.bundle.reading import reading_weights
 from dubai_landcover_plugin.protocol.json_values import DAMAGED
-from dubai_landcover_plugin.protocol.model_metadata import SCALE_PREFIX
+from dubai_landcover_plugin.protocol.model_file import SCALE_PREFIX
 
 FLOAT, AUGMENTED, FEATURES, INT8 = "float32", "float32_tta", "features", "int8"
 """Names of graphs: the network, the same with test-time augmentation, its features for teaching, the quantized one."""

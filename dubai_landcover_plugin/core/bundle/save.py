@@ -18,13 +18,9 @@ from dubai_landcover_plugin.core.bundle.weights import check_geometry, check_sha
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder
 from dubai_landcover_plugin.core.networks import LAST_BIAS, SegmentationModel
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.model_metadata import (
-    BUNDLE_SUFFIX,
-    GRAPH_PREFIX,
-    HEADER_KEY,
-    SCALE_PREFIX,
-    BundleMetadata,
-)
+from dubai_landcover_plugin.protocol.model_file import GRAPH_PREFIX, HEADER_KEY, SCALE_PREFIX
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
+from dubai_landcover_plugin.protocol.stac_item import to_stac_item
 from dubai_landcover_plugin.protocol.translation import tr
 
 Storage = Literal["float32", "float16", "int8"]
@@ -163,7 +159,7 @@ def _add_class_bias(
 
 
 def _write(path: Path, tensors: dict[str, torch.Tensor], metadata: BundleMetadata) -> str:
-    header = {HEADER_KEY: json.dumps(metadata.to_stac_item(), ensure_ascii=False)}
+    header = {HEADER_KEY: json.dumps(to_stac_item(metadata), ensure_ascii=False)}
     try:
         make_folder(path.parent)
         with atomic_path(path) as partial:

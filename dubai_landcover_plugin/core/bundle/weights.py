@@ -10,7 +10,8 @@ from safetensors import safe_open
 from dubai_landcover_plugin.core.bundle.reading import reading_weights
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.errors import BundleError, ModelError
-from dubai_landcover_plugin.protocol.model_metadata import GRAPH_PREFIX, SCALE_PREFIX, BundleMetadata
+from dubai_landcover_plugin.protocol.model_file import GRAPH_PREFIX, SCALE_PREFIX
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.translation import tr
 
 _REMEDY = "Export the model again with the training module, or update this software."

@@ -18,8 +18,9 @@ from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.class_tags import scheme_from_tags
 from dubai_landcover_plugin.protocol.classes import COLOURS, DUBAI, ClassScheme, coloured
 from dubai_landcover_plugin.protocol.errors import BundleError, ClassSchemeError, LandCoverError, RasterOpenError
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.model_folders import find_model, installed_models
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
 from dubai_landcover_plugin.protocol.translation import tr
 

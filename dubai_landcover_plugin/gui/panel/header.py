@@ -21,8 +21,9 @@ from qgis.PyQt.QtWidgets import (
 from dubai_landcover_plugin.gui.panel.draw_tab import narrow
 from dubai_landcover_plugin.processing.band_choice import COLOURS
 from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.model_folders import readable_models
-from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 from dubai_landcover_plugin.protocol.requests.segmentation import DEFAULT_MODEL
 from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import available_models

@@ -13,7 +13,8 @@ from dubai_landcover_plugin.processing.raster_copies import RasterInput
 from dubai_landcover_plugin.processing.second_raster import check_enough_bands
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from dubai_landcover_plugin.protocol.requests.session import OpenSession
 from dubai_landcover_plugin.protocol.translation import tr

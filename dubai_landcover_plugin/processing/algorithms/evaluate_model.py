@@ -18,7 +18,7 @@ from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.labelled_data import LabelledAlgorithm
 from dubai_landcover_plugin.processing.parameters import add_outputs
 from dubai_landcover_plugin.processing.segment_request import add_model, chosen_model
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.requests.labelling import LabelledData
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.training import EvaluateRequest

@@ -25,7 +25,7 @@ from dubai_landcover_plugin.processing.parameters import (
 )
 from dubai_landcover_plugin.processing.segment_request import add_model, chosen_model
 from dubai_landcover_plugin.protocol.errors import BundleError, RequestError
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import dumps

@@ -34,7 +34,7 @@ from dubai_landcover_plugin.processing.segment_request import (
 from dubai_landcover_plugin.processing.vector_inputs import optional_vector_source
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import LandCoverError, RequestError
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest

@@ -20,13 +20,9 @@ from dubai_landcover_plugin.core.bundle.save import Storage, replace_metadata, s
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import BundleError
-from dubai_landcover_plugin.protocol.model_metadata import (
-    HEADER_KEY,
-    SCALE_PREFIX,
-    BundleMetadata,
-    ModelSpec,
-    read_metadata,
-)
+from dubai_landcover_plugin.protocol.model_file import HEADER_KEY, SCALE_PREFIX, read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
+from dubai_landcover_plugin.protocol.stac_item import to_stac_item
 
 SPEC = ModelSpec("unet", arguments={"width": 4, "depth": 2})
 METADATA = BundleMetadata(
@@ -60,7 +56,7 @@ def path(tmp_path: Path, model: SegmentationModel) -> Path:
 
 def rewrite(path: Path, tensors: dict[str, torch.Tensor], item: object = None) -> None:
     """Write other weights or another description into a bundle."""
-    header = item if item is not None else read_metadata(path).to_stac_item()
+    header = item if item is not None else to_stac_item(read_metadata(path))
     save_file(tensors, path, metadata={HEADER_KEY: json.dumps(header)})
 
 
@@ -103,7 +99,7 @@ class TestTemperature:
         assert all(torch.equal(stored[key], value) for key, value in weights.items())
 
     def test_bundles_without_one_have_1(self, path: Path) -> None:
-        item = read_metadata(path).to_stac_item()
+        item = to_stac_item(read_metadata(path))
         assert item["properties"].pop("landcover:temperature") == 1.0
         rewrite(path, load_file(path), item)
         assert load_bundle(path).metadata.temperature == 1.0
@@ -153,7 +149,7 @@ class TestClassBias:
         assert load_bundle(path).graph("int8") is None
 
     def test_bundles_without_one_have_none(self, path: Path) -> None:
-        item = read_metadata(path).to_stac_item()
+        item = to_stac_item(read_metadata(path))
         assert item["properties"].pop("landcover:class_bias") == []
         rewrite(path, load_file(path), item)
         assert load_bundle(path).metadata.class_bias == ()
@@ -218,7 +214,7 @@ class TestStorage:
         save_bundle(path, self.METADATA, wide, "int8")
         tensors = load_file(path)
         key = next(key for key in tensors if key.startswith(SCALE_PREFIX))
-        rewrite(path, tensors | {key: damage}, read_metadata(path).to_stac_item())
+        rewrite(path, tensors | {key: damage}, to_stac_item(read_metadata(path)))
         with pytest.raises(BundleError, match="has a scale of shape"):
             load_bundle(path)
 
@@ -255,7 +251,7 @@ def test_weights_must_be_exactly_those_of_the_network(path: Path) -> None:
 
 
 def test_no_weight_is_read_before_the_description_is_valid(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    weights, item = load_file(path), read_metadata(path).to_stac_item()
+    weights, item = load_file(path), to_stac_item(read_metadata(path))
 
     def refuse(*arguments: object, **keywords: object) -> None:
         raise AssertionError("weights were opened")
@@ -274,7 +270,7 @@ def test_no_weight_is_read_before_the_description_is_valid(path: Path, monkeypat
 
 
 def test_no_memory_is_taken_for_a_network_that_the_file_does_not_hold(path: Path) -> None:
-    item = read_metadata(path).to_stac_item()
+    item = to_stac_item(read_metadata(path))
     item["properties"]["landcover:spec"]["arguments"] = {"width": 2**12, "depth": 2}  # 31 GB of weights
     rewrite(path, load_file(path), item)
     with pytest.raises(BundleError, match="weights of the wrong shape"):
@@ -283,7 +279,7 @@ def test_no_memory_is_taken_for_a_network_that_the_file_does_not_hold(path: Path
 
 @pytest.mark.parametrize("key", ["landcover:stride", "landcover:receptive_radius"])
 def test_stride_and_radius_must_be_the_networks_own(path: Path, key: str) -> None:
-    item = read_metadata(path).to_stac_item()
+    item = to_stac_item(read_metadata(path))
     item["properties"][key] = 1
     rewrite(path, load_file(path), item)
     with pytest.raises(BundleError, match="stride of 4 px"):

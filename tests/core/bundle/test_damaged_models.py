@@ -23,7 +23,8 @@ from dubai_landcover_plugin.core.bundle.bundle import open_bundle
 from dubai_landcover_plugin.core.bundle.save import save_bundle
 from dubai_landcover_plugin.core.networks import build_model
 from dubai_landcover_plugin.protocol.errors import LandCoverError
-from dubai_landcover_plugin.protocol.model_metadata import HEADER_KEY, ModelSpec
+from dubai_landcover_plugin.protocol.model_file import HEADER_KEY
+from dubai_landcover_plugin.protocol.model_metadata import ModelSpec
 from tests.factories import METADATA, write_onnx
 
 SPECS = {

@@ -30,7 +30,7 @@ from dubai_landcover_plugin.protocol.errors import (
     RequestError,
     RunCancelled,
 )
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 from dubai_landcover_plugin.protocol.requests.session import (

@@ -20,7 +20,7 @@ from dubai_landcover_plugin.protocol.errors import (
     RequestError,
     RunCancelled,
 )
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests import SegmentationRequest, SegmentOptions, TeachRequest
 from tests.core.teaching.test_session import Cancelling, town

@@ -17,7 +17,7 @@ from qgis.PyQt.QtWidgets import QMessageBox
 from dubai_landcover_plugin.gui.panel import keeping as keeping_module
 from dubai_landcover_plugin.gui.panel.keep import run_parameters
 from dubai_landcover_plugin.gui.panel.samples import create_samples
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.runner.settings import available_models
 from tests.gui.panel.conftest import is_running
 from tests.processing.conftest import ROOT

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 from qgis.core import QgsApplication, QgsProject
 
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.runner.session import EngineSession
 from tests.gui.panel.conftest import is_running, random_actions
 

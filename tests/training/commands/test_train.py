@@ -13,7 +13,7 @@ from rasterio.enums import ColorInterp
 
 import training.loop.train
 from dubai_landcover_plugin.cli.main import main as landcover
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from tests import factories
 from tests.training.dataset import SMALL_RUN, colours_of, make_image, write_dataset, write_image
 from training.__main__ import main

@@ -16,7 +16,7 @@ from dubai_landcover_plugin.core.bundle.bundle import load_bundle
 from dubai_landcover_plugin.core.networks import build_model
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.ground_samples import DISTANCES, GroundSamples
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 from tests.training.dataset import SMALL_RUN, write_dataset
 from training.__main__ import main

@@ -18,7 +18,9 @@ from dubai_landcover_plugin.core.networks import SegmentationModel, architecture
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.protocol.classes import DUBAI
 from dubai_landcover_plugin.protocol.errors import OutputError
-from dubai_landcover_plugin.protocol.model_metadata import HEADER_KEY, BundleMetadata, ModelSpec
+from dubai_landcover_plugin.protocol.model_file import HEADER_KEY
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
+from dubai_landcover_plugin.protocol.stac_item import from_stac_item, to_stac_item
 from training.errors import TrainingError
 from training.exports import onnx_file as onnx_export
 from training.exports.onnx_file import MOST_DEVIATION, deepness_keys, export_onnx
@@ -141,11 +143,11 @@ def test_keys_are_read_as_deepness_reads_them(tmp_path: Path) -> None:
     item = json.loads(keys[HEADER_KEY])
     assert item["assets"]["model"]["href"] == "./small.onnx"
     assert item["properties"]["landcover:training"]["onnx_parity"]["deviation"] <= MOST_DEVIATION
-    assert BundleMetadata.from_stac_item(item | {"properties": item["properties"] | scaling(metadata)}).scheme == DUBAI
+    assert from_stac_item(item | {"properties": item["properties"] | scaling(metadata)}).scheme == DUBAI
 
 
 def scaling(metadata: BundleMetadata) -> dict[str, Any]:
-    return {"mlm:input": metadata.to_stac_item()["properties"]["mlm:input"]}
+    return {"mlm:input": to_stac_item(metadata)["properties"]["mlm:input"]}
 
 
 def test_a_real_image_is_compared_on_too(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from training.__main__ import main
 from training.exports import precisions
 from training.exports.precisions import Bfloat16Network, in_bfloat16

@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core.bundle.graphs import pack_whole, unpack
 from dubai_landcover_plugin.core.bundle.save import add_graphs, replace_metadata
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
 from tests.training.dataset import write_dataset
 from training.__main__ import main

@@ -13,7 +13,9 @@ import pytest
 
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import OutputError
-from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec, read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata, ModelSpec
+from dubai_landcover_plugin.protocol.stac_item import from_stac_item, to_stac_item
 from training.errors import TrainingError
 from training.exports.stac import check_name, onnx_item, write_stac_item
 
@@ -85,9 +87,9 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_items_of_bundles_are_valid(name: str, problems: Callable[[dict[str, Any]], list[str]]) -> None:
-    item = CASES[name].to_stac_item()
+    item = to_stac_item(CASES[name])
     assert problems(item) == []
-    assert BundleMetadata.from_stac_item(json.loads(json.dumps(item))) == CASES[name]
+    assert from_stac_item(json.loads(json.dumps(item))) == CASES[name]
 
 
 @pytest.mark.parametrize("window", [None, 256])
@@ -95,12 +97,12 @@ def test_items_of_bundles_are_valid(name: str, problems: Callable[[dict[str, Any
 def test_items_of_onnx_files_are_valid(
     name: str, window: int | None, problems: Callable[[dict[str, Any]], list[str]]
 ) -> None:
-    before = CASES[name].to_stac_item()
+    before = to_stac_item(CASES[name])
     item = onnx_item(CASES[name], Path("small.onnx"), window)
     assert problems(item) == []
     assert item["assets"]["model"]["href"] == "./small.onnx"
     assert item["properties"]["mlm:input"][0]["input"]["shape"] == [-1, 3, window or -1, window or -1]
-    assert CASES[name].to_stac_item() == before
+    assert to_stac_item(CASES[name]) == before
 
 
 @pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.safetensors")), ids=lambda path: path.stem)
@@ -108,20 +110,20 @@ def test_shipped_models_still_load_and_have_valid_items(
     path: Path, problems: Callable[[dict[str, Any]], list[str]]
 ) -> None:
     metadata = read_metadata(path)
-    assert problems(metadata.to_stac_item()) == []
-    assert BundleMetadata.from_stac_item(metadata.to_stac_item()) == metadata
+    assert problems(to_stac_item(metadata)) == []
+    assert from_stac_item(to_stac_item(metadata)) == metadata
 
 
 def test_bands_are_a_dimension_of_the_input_alone() -> None:
     """Version 1.5.0 wants this; 1.4.0 does not look."""
-    properties = describe().to_stac_item()["properties"]
+    properties = to_stac_item(describe())["properties"]
     assert "bands" in properties["mlm:input"][0]["input"]["dim_order"]
     assert "bands" not in properties["mlm:output"][0]["result"]["dim_order"]
     assert "bands" not in properties["mlm:output"][0]
 
 
 def test_names_of_classes_survive_in_titles() -> None:
-    (output,) = describe(FOREIGN).to_stac_item()["properties"]["mlm:output"]
+    (output,) = to_stac_item(describe(FOREIGN))["properties"]["mlm:output"]
     classes = output["classification:classes"]
     assert [(entry["value"], entry["name"], entry["title"]) for entry in classes] == [
         (7, "Bare-soil-rock", "Bare soil / rock"),
@@ -147,7 +149,7 @@ BREAKS: dict[str, Callable[[dict[str, Any]], object]] = {
 
 @pytest.mark.parametrize("name", BREAKS)
 def test_schemas_see_what_is_wrong(name: str, problems: Callable[[dict[str, Any]], list[str]]) -> None:
-    item = copy.deepcopy(describe().to_stac_item())
+    item = copy.deepcopy(to_stac_item(describe()))
     BREAKS[name](item)
     assert problems(item)
 

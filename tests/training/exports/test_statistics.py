@@ -11,7 +11,7 @@ import torch
 
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle
 from dubai_landcover_plugin.core.bundle.save import add_graphs
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from tests.conftest import ROOT
 from training.__main__ import main
 from training.data.ground_samples import ground_samples

@@ -16,7 +16,7 @@ from affine import Affine
 import training.loop.train
 from dubai_landcover_plugin.core import segment_raster
 from dubai_landcover_plugin.protocol.errors import BandError
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
 from tests import factories
 from training.__main__ import main

@@ -11,7 +11,8 @@ import torch
 
 from dubai_landcover_plugin.core.networks import build_model
 from dubai_landcover_plugin.protocol.band_scaling import BandScaling
-from dubai_landcover_plugin.protocol.model_metadata import ModelSpec, read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
+from dubai_landcover_plugin.protocol.model_metadata import ModelSpec
 from tests.training.loop.test_any_bands import CONFIG, NAMES, write_data
 from training.__main__ import main
 from training.bands import RGB, InputBands

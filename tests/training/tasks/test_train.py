@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from dubai_landcover_plugin.protocol.model_metadata import read_metadata
+from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.monitor import SilentMonitor
 from dubai_landcover_plugin.protocol.requests import LabelledData, TrainRequest
 from training.errors import TrainingError
