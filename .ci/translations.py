@@ -39,7 +39,7 @@ def texts_of_source(source: str, name: str = "") -> set[str]:
     """Return the texts of a module that ``tr`` translates, there or elsewhere.
 
     Raises:
-        ValueError: if ``tr`` is called with a text that is put together at run time.
+        ValueError: if ``tr`` is called with a text that is put together at run time, or values are put in afterwards.
     """
     tree = ast.parse(source)
     constants = {
@@ -51,7 +51,11 @@ def texts_of_source(source: str, name: str = "") -> set[str]:
     }
     found: set[str] = set()
     for node in ast.walk(tree):
-        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name):
+        if not isinstance(node, ast.Call):
+            continue
+        if isinstance(node.func, ast.Attribute) and node.func.attr == "format" and _is_tr(node.func.value):
+            raise ValueError(f"{name}:{node.lineno}: give values to tr() as its fields, which isolates them in Arabic.")
+        if not isinstance(node.func, ast.Name):
             continue
         if node.func.id in ("tr", "marked") and node.args:
             found.update(_literals(node.args[0], constants, f"{name}:{node.lineno}"))
@@ -60,6 +64,10 @@ def texts_of_source(source: str, name: str = "") -> set[str]:
                 if keyword.arg in _INFO:
                     found.update(_strings(keyword.value))
     return found
+
+
+def _is_tr(node: ast.expr) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "tr"
 
 
 def _literals(node: ast.expr, constants: dict[str, ast.expr], place: str) -> set[str]:

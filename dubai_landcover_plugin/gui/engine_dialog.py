@@ -27,7 +27,7 @@ from dubai_landcover_plugin.gui.set_up_message import withdraw_offers
 from dubai_landcover_plugin.gui.uninstallation import is_removal_confirmed
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import Monitor
-from dubai_landcover_plugin.protocol.translation import isolated, tr
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.administration import set_up_is_allowed, sources, wheels_folder
 from dubai_landcover_plugin.runner.downloads import fetch
 from dubai_landcover_plugin.runner.engine_removal import engine_parts, remove_engine
@@ -142,8 +142,9 @@ class EngineDialog(QDialog):
         label.setText(
             tr(
                 "Land cover is computed in a separate Python environment, so that its libraries do not conflict with "
-                "those of QGIS. It is put into {folder}. You can close this window and go on working meanwhile."
-            ).format(folder=isolated(str(engine_folder(data_folder()).parent)))
+                "those of QGIS. It is put into {folder}. You can close this window and go on working meanwhile.",
+                folder=str(engine_folder(data_folder()).parent),
+            )
         )
         return label
 
@@ -151,9 +152,7 @@ class EngineDialog(QDialog):
         """Show the engine in use and enable the available buttons."""
         try:
             found = engine_interpreter()
-            text = tr("Engine in use: {path} (from {origin})").format(
-                path=isolated(str(found.path)), origin=found.origin
-            )
+            text = tr("Engine in use: {path} (from {origin})", path=str(found.path), origin=found.origin)
             self._state.setText(f"<b>{escape(text, quote=False)}</b>{self._update_note()}")
             self._check.setEnabled(not self.is_busy)
         except LandCoverError as error:
@@ -259,11 +258,11 @@ class EngineDialog(QDialog):
         """Show the engine's versions, device, models and problems."""
         for name, version in report.get("versions", {}).items():
             self._append("info", f"{name} {version}")
-        self._append("info", tr("Device: {name}").format(name=report.get("device", "")))
+        self._append("info", tr("Device: {name}", name=report.get("device", "")))
         models = [
             model.get("name", "") if isinstance(model, dict) else str(model) for model in report.get("models", [])
         ]
-        self._append("info", tr("Models: {names}").format(names=", ".join(models) or tr("none")))
+        self._append("info", tr("Models: {names}", names=", ".join(models) or tr("none")))
         for problem in report.get("problems", []):
             self._append("warning", str(problem))
 

@@ -11,7 +11,7 @@ from dubai_landcover_plugin.gui.engine_dialog import show_engine_dialog
 from dubai_landcover_plugin.protocol.classes import DATASET, NATURAL
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.resources import resource
-from dubai_landcover_plugin.protocol.translation import isolated, tr
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import (
     COLOURS,
     INTERPRETER,
@@ -69,9 +69,7 @@ class SettingsPage(QgsOptionsPageWidget):
     def _show_state(self) -> None:
         try:
             found = engine_interpreter()
-            self._state.setText(
-                tr("Engine in use: {path} (from {origin}).").format(path=isolated(str(found.path)), origin=found.origin)
-            )
+            self._state.setText(tr("Engine in use: {path} (from {origin}).", path=str(found.path), origin=found.origin))
         except LandCoverError as error:
             self._state.setText(str(error))
 

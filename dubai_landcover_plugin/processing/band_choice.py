@@ -70,13 +70,11 @@ def chosen_bands(
     missing = [tr(colour) for colour in COLOURS if colour not in given]
     if missing:
         raise BandError(
-            tr("No band is chosen for {names}.").format(names=", ".join(missing)), tr("Choose all three bands or none.")
+            tr("No band is chosen for {names}.", names=", ".join(missing)), tr("Choose all three bands or none.")
         )
     if sorted(names) != sorted(COLOURS):
         raise BandError(
-            tr("The model reads {n} bands ({names}), not red, green and blue.").format(
-                n=len(names), names=", ".join(names)
-            ),
+            tr("The model reads {n} bands ({names}), not red, green and blue.", n=len(names), names=", ".join(names)),
             tr("Give their numbers in the list of bands instead."),
         )
     return tuple(given[name] for name in names)
@@ -94,6 +92,6 @@ def _listed(
         return tuple(int(part) for part in parts if part)
     except ValueError:
         raise BandError(
-            tr("The bands '{text}' are not numbers.").format(text=";".join(parts)),
+            tr("The bands '{text}' are not numbers.", text=";".join(parts)),
             tr("Separate numbers by semicolons, such as 4;3;2."),
         ) from None

@@ -80,7 +80,7 @@ class ClassifiedRasterAlgorithm(LandCoverAlgorithm):
                 continue
             if not has_pixels(layer.dataProvider()):
                 raise RequestError(
-                    tr("The layer '{name}' is not a raster of class ids.").format(name=layer.name()),
+                    tr("The layer '{name}' is not a raster of class ids.", name=layer.name()),
                     tr("Choose a raster that Segment Land Cover has written, a mosaic or an edited copy."),
                 )
             found[name] = layer

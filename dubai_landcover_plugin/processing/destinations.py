@@ -95,6 +95,6 @@ def _outputs(request: type[Request]) -> list[Described]:
 def _check_suffix(name: str, target: str, allowed: list[str]) -> None:
     if Path(target).suffix.lower()[1:] not in allowed:
         raise RequestError(
-            tr("{name} cannot be written to '{target}'.").format(name=name, target=target),
-            tr("Choose a file that ends in {suffixes}.").format(suffixes=", ".join(f".{one}" for one in allowed)),
+            tr("{name} cannot be written to '{target}'.", name=name, target=target),
+            tr("Choose a file that ends in {suffixes}.", suffixes=", ".join(f".{one}" for one in allowed)),
         )

@@ -65,8 +65,11 @@ class EditAlgorithm(ClassifiedRasterAlgorithm):
         for pair, pixels in value["changes"].items():
             feedback.pushInfo(f"{pair:<28} {pixels:>12,d} px")
         feedback.pushInfo(
-            tr("{n} edits, {unused} without effect: {changed:,} px changed.").format(
-                n=value["edits"], unused=value["unused"], changed=value["changed"]
+            tr(
+                "{n} edits, {unused} without effect: {changed:,} px changed.",
+                n=value["edits"],
+                unused=value["unused"],
+                changed=value["changed"],
             )
         )
         style = ResultStyle(ClassScheme.from_json(value["scheme"]), natural_colours(), self.names["input"])

@@ -57,15 +57,17 @@ def raster_input(layer: QgsRasterLayer, has_options: bool = True) -> RasterInput
         reason = "" if has_options else tr("another CRS is set on the layer")
     ranges = user_nodata(provider)
     if ignores_nodata(provider):
-        notes.append(tr("The no data value of '{name}' is not used, as set on the layer.").format(name=layer.name()))
+        notes.append(tr("The no data value of '{name}' is not used, as set on the layer.", name=layer.name()))
         source = without_nodata(layer)
         wrapped = QgsRasterLayer(source, "")  # owns the provider
         path, provider = source if path else "", wrapped.dataProvider()
     if ranges:
         nodata = single_value(ranges, layer.bandCount())
         notes.append(
-            tr("No data values set on the layer '{name}' are used: {values}.").format(
-                name=layer.name(), values=nodata_text(ranges)
+            tr(
+                "No data values set on the layer '{name}' are used: {values}.",
+                name=layer.name(),
+                values=nodata_text(ranges),
             )
         )
         if path and (nodata is None or not has_options):

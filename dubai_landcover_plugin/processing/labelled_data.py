@@ -99,8 +99,8 @@ class LabelledAlgorithm(LandCoverAlgorithm):
         path = file or str(installed.get(name, ""))
         if not path:
             raise BundleError(
-                tr("The model '{name}' is not installed.").format(name=name),
-                tr("Choose one of those installed ({names}) or give a model file.").format(names=", ".join(installed)),
+                tr("The model '{name}' is not installed.", name=name),
+                tr("Choose one of those installed ({names}) or give a model file.", names=", ".join(installed)),
             )
         read_metadata(path)  # refuses what is no model
         return path
@@ -117,9 +117,7 @@ class LabelledAlgorithm(LandCoverAlgorithm):
                 raise RequestError(self.invalidRasterError(parameters, "RASTERS"))
             if not has_pixels(layer.dataProvider()):
                 raise RequestError(
-                    tr("The layer '{name}' is drawn from the web, and has no pixels of its own.").format(
-                        name=layer.name()
-                    ),
+                    tr("The layer '{name}' is drawn from the web, and has no pixels of its own.", name=layer.name()),
                     tr("Save the part that you labelled as a GeoTIFF (Export > Save As…) and use that."),
                 )
         if parameters.get("RASTERS") and not layers:
@@ -136,9 +134,7 @@ class LabelledAlgorithm(LandCoverAlgorithm):
             for layer in layers:
                 if not layer.crs().isValid():
                     raise GeoreferenceError(
-                        tr("The raster '{name}' has no CRS, so labels cannot be placed on it.").format(
-                            name=layer.name()
-                        ),
+                        tr("The raster '{name}' has no CRS, so labels cannot be placed on it.", name=layer.name()),
                         tr("Set the CRS of the layer first."),
                     )
         second_layer(self, parameters, context)

@@ -75,7 +75,7 @@ def without_nodata(layer: QgsRasterLayer) -> str:
     dataset = open_source(layer.source())
     if dataset is None or gdal.Translate(path, dataset, format="VRT", noData="none") is None:
         raise QgsProcessingException(
-            tr("The no data value of the layer '{name}' cannot be switched off.").format(name=layer.name())
+            tr("The no data value of the layer '{name}' cannot be switched off.", name=layer.name())
             + " "
             + tr("Save the layer as GeoTIFF without it first.")
         )

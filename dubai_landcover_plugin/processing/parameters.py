@@ -348,7 +348,7 @@ def stretch_limits(text: str) -> tuple[tuple[float, float], ...] | None:
         pairs = [()]
     if any(len(pair) != 2 or not pair[0] < pair[1] for pair in pairs):
         raise RequestError(
-            tr("The stretch limits '{text}' are not pairs of a low and a higher value.").format(text=text),
+            tr("The stretch limits '{text}' are not pairs of a low and a higher value.", text=text),
             tr("Write one pair for each band, such as 0,3000;0,3000;0,2500."),
         )
     return tuple((pair[0], pair[1]) for pair in pairs)

@@ -124,8 +124,12 @@ def draw_to_file(
         area.xMinimum(), area.yMaximum() - rows * step_y, area.xMinimum() + columns * step_x, area.yMaximum()
     )
     feedback.pushInfo(
-        tr("Writing '{name}' to a temporary GeoTIFF of {columns} × {rows} px: {reason}.").format(
-            name=source.name, columns=columns, rows=rows, reason=source.reason
+        tr(
+            "Writing '{name}' to a temporary GeoTIFF of {columns} × {rows} px: {reason}.",
+            name=source.name,
+            columns=columns,
+            rows=rows,
+            reason=source.reason,
         )
     )
     path = QgsProcessingUtils.generateTempFilename(f"{_file_name(source.name)}.tif")
@@ -169,7 +173,7 @@ def _copy_class_names(source: str, path: str) -> None:
     named = [found for found in tags if found]
     if any(found != named[0] for found in named):
         raise QgsProcessingException(
-            tr("The files of '{source}' have different classes.").format(source=source)
+            tr("The files of '{source}' have different classes.", source=source)
             + " "
             + tr("Choose a class scheme, or clear the settings of the layer.")
         )

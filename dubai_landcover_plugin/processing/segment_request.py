@@ -49,8 +49,9 @@ def add_model(algorithm: LandCoverAlgorithm, item: Described) -> None:
         enumeration(str(item.key), label(item), names, words, default, optional=not names),
         tr(
             "An installed model. Models are looked for in the plugin, in {folder} and in the folder of the plugin's "
-            "settings."
-        ).format(folder=user_model_folder())
+            "settings.",
+            folder=user_model_folder(),
+        )
         + "".join(f"\n{name}: {metadata.title}" for name, metadata in readable.items())
         + "".join(f"\n{tr('Not listed:')} {problem}" for problem in problems),
     )
@@ -77,7 +78,7 @@ def model_words(name: str, metadata: BundleMetadata) -> str:
     }
     words = f"{isolated(name)}: {purposes.get(name) or metadata.title}"
     if sorted(metadata.bands) != sorted(COLOURS):
-        words += " " + tr("(bands: {names})").format(names=", ".join(metadata.bands))
+        words += " " + tr("(bands: {names})", names=", ".join(metadata.bands))
     return words
 
 
@@ -98,12 +99,12 @@ def chosen_model(algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], c
     names = ", ".join(installed) or tr("none")
     if not name:
         raise BundleError(
-            tr("No model was chosen. Installed: {names}.").format(names=names),
+            tr("No model was chosen. Installed: {names}.", names=names),
             tr("Choose a model or give a model file; models can be put into {folder}.", folder=user_model_folder()),
         )
     raise BundleError(
-        tr("The model '{name}' is not installed.").format(name=name),
-        tr("Choose one of those installed ({names}) or give a model file.").format(names=names),
+        tr("The model '{name}' is not installed.", name=name),
+        tr("Choose one of those installed ({names}) or give a model file.", names=names),
     )
 
 
@@ -163,8 +164,11 @@ def check_parameters(
     inputs = inputs_of(model.bands)
     if options.bands and len(options.bands) != len(inputs):
         raise BandError(
-            tr("The model reads {n} bands ({names}), {given} are chosen.").format(
-                n=len(inputs), names=", ".join(inputs), given=len(options.bands)
+            tr(
+                "The model reads {n} bands ({names}), {given} are chosen.",
+                n=len(inputs),
+                names=", ".join(inputs),
+                given=len(options.bands),
             ),
             tr("Choose one for each, in that order, or none."),
         )
@@ -182,13 +186,13 @@ def check_parameters(
     path = engine_path(layer)
     if is_classified(layer):
         raise RequestError(
-            tr("The layer '{name}' is a classified raster, a result, and no image.").format(name=layer.name()),
+            tr("The layer '{name}' is a classified raster, a result, and no image.", name=layer.name()),
             tr("Choose the image as input."),
         )
     has_extent = algorithm.parameterDefinition("EXTENT") is not None
     if has_extent and not has_pixels(layer.dataProvider()) and parameters.get("EXTENT") in (None, ""):
         raise RequestError(
-            tr("The web layer '{name}' needs an extent.").format(name=layer.name()),
+            tr("The web layer '{name}' needs an extent.", name=layer.name()),
             tr("Choose one in the dialog, for example that of the map canvas."),
         )
     for name in (str(item.key) for item in request.described() if item.option.writes == "raster"):
@@ -253,7 +257,8 @@ def report_areas(result: SegmentationResult, feedback: QgsProcessingFeedback) ->
         feedback.pushInfo(grouped(f"{name:<12} {pixels:>12,d} px {100 * pixels / total:6.2f} % {area}"))
     speed = result.height * result.width / 1e6 / max(result.seconds, 1e-9)
     feedback.pushInfo(
-        tr("{windows} windows on {device} ({runtime}, {precision}) in {seconds:.1f} s, {speed:.2f} Mpx/s").format(
+        tr(
+            "{windows} windows on {device} ({runtime}, {precision}) in {seconds:.1f} s, {speed:.2f} Mpx/s",
             windows=result.windows,
             device=result.device,
             runtime=result.runtime,

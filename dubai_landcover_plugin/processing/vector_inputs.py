@@ -99,7 +99,7 @@ def check_saved(value: Any, context: QgsProcessingContext) -> None:
     layer = _layer(value, context)
     if layer is not None and layer.isModified():
         raise RequestError(
-            tr("The layer '{name}' has edits that are not saved.").format(name=layer.name()),
+            tr("The layer '{name}' has edits that are not saved.", name=layer.name()),
             tr("Save them first (Save Layer Edits)."),
         )
 
@@ -166,7 +166,7 @@ def _copy(source: QgsProcessingFeatureSource, context: QgsProcessingContext, fee
         QgsProcessingException: with the reason why it could not be written.
     """
     path = QgsProcessingUtils.generateTempFilename("layer.gpkg")
-    feedback.pushInfo(tr("Copying '{name}' to a temporary GeoPackage.").format(name=source.sourceName()))
+    feedback.pushInfo(tr("Copying '{name}' to a temporary GeoPackage.", name=source.sourceName()))
     options = QgsVectorFileWriter.SaveVectorOptions()
     options.driverName, options.layerName = "GPKG", "layer"
     options.layerOptions = [f"FID={_FID}"]
@@ -181,6 +181,6 @@ def _copy(source: QgsProcessingFeatureSource, context: QgsProcessingContext, fee
     del writer  # closes the file
     if not done:
         raise QgsProcessingException(
-            tr("The layer '{name}' could not be copied: {message}").format(name=source.sourceName(), message=message)
+            tr("The layer '{name}' could not be copied: {message}", name=source.sourceName(), message=message)
         )
     return f"{path}|layername=layer"

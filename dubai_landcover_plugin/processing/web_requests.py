@@ -72,14 +72,20 @@ class WebRequests:
             raise QgsProcessingException(
                 tr(
                     "The server of the layer '{name}' did not answer {count} requests: {reason} ({url}). Try again "
-                    "later, check the layer's access, or choose a smaller extent."
-                ).format(name=self._name, count=len(failures), reason=reason, url=_without_query(url))
+                    "later, check the layer's access, or choose a smaller extent.",
+                    name=self._name,
+                    count=len(failures),
+                    reason=reason,
+                    url=_without_query(url),
+                )
             )
         if self._absent:
             feedback.pushWarning(
                 tr(
-                    "The server of the layer '{name}' does not have {count} tiles of the extent; they are no data."
-                ).format(name=self._name, count=len(self._absent))
+                    "The server of the layer '{name}' does not have {count} tiles of the extent; they are no data.",
+                    name=self._name,
+                    count=len(self._absent),
+                )
             )
 
     def _note(self, reply: QgsNetworkReplyContent) -> None:
@@ -89,9 +95,7 @@ class WebRequests:
         if status in _ABSENT:
             self._absent.add(url)
         elif reply.error():
-            self._failed[url] = (
-                tr("status {status}").format(status=status) if status else reply.errorString().split(url)[0]
-            )
+            self._failed[url] = tr("status {status}", status=status) if status else reply.errorString().split(url)[0]
             self._replies += 1
             if self._replies >= _MOST_FAILURES:
                 self._drawing.cancel()
@@ -125,15 +129,18 @@ def check_blank(path: str, name: str, feedback: QgsProcessingFeedback) -> None:
         raise QgsProcessingException(
             tr(
                 "The server of the layer '{name}' drew an empty image. Choose an extent with images, or a coarser "
-                "resolution for web layers."
-            ).format(name=name)
+                "resolution for web layers.",
+                name=name,
+            )
         )
     if share > _FEW:
         feedback.pushWarning(
             tr(
                 "{share:.0f} % of the image drawn from '{name}' is blank: the server has no image there, or not at "
-                "this resolution. Its classes mean nothing there."
-            ).format(share=100 * share, name=name)
+                "this resolution. Its classes mean nothing there.",
+                share=100 * share,
+                name=name,
+            )
         )
 
 

@@ -36,6 +36,11 @@ def test_a_text_put_together_before_translation_is_refused():
         script.texts_of_source('tr(f"{name} is missing")', "m.py")
 
 
+def test_values_put_in_after_translation_are_refused():
+    with pytest.raises(ValueError, match=r"m\.py:1: give values to tr\(\) as its fields"):
+        script.texts_of_source('tr("{name} is missing").format(name=name)', "m.py")
+
+
 def test_titles_helps_and_descriptions_are_collected():
     texts = script.all_texts()
     assert {"Segment Land Cover", "Shortest edge", "Set up now", "Segmentation"} <= set(texts)

@@ -79,9 +79,7 @@ def report_page(source: Provenance, raster: AreaStatistics, zones: Sequence[Area
 def _key_figures(raster: AreaStatistics, unit: AreaUnit) -> list[tuple[str, str]]:
     figures = [(f"{unit.text(raster.area)} {unit.sign}", tr("classified"))]
     if raster.largest is not None:
-        figures.append(
-            (percent(raster.largest.share), tr("{name}, the largest class").format(name=raster.largest.entry.name))
-        )
+        figures.append((percent(raster.largest.share), tr("{name}, the largest class", name=raster.largest.entry.name)))
     if raster.confidence is not None:
         wrong = raster.wrong_share
         figures.append((f"{raster.confidence:.0f} %", tr("mean confidence")))
@@ -115,7 +113,7 @@ def _class_table(source: Provenance, raster: AreaStatistics, unit: AreaUnit) -> 
     )
     columns = (
         Column(tr("Class"), width="20%"), Column("", width="40%"),
-        Column(tr("Area, {unit}").format(unit=unit.sign), number=True),
+        Column(tr("Area, {unit}", unit=unit.sign), number=True),
         Column(tr("Share"), number=True), Column(tr("Pixels"), number=True),
     )  # fmt: skip
     whole = percent(1.0) if raster.pixels else MISSING
@@ -127,8 +125,8 @@ def _confidence_table(source: Provenance, raster: AreaStatistics, unit: AreaUnit
     rows = tuple(_confidence_row(source, one, one.error, unit) for one in _by_area(raster) if one.error)
     if not rows:
         return None
-    heads = (tr("Mean"), *(tr("below\n{value} %").format(value=threshold) for threshold in THRESHOLDS),
-             tr("Probably\nwrong, {unit}").format(unit=unit.sign), tr("Range (95 %)"), tr("of the\nclass"))  # fmt: skip
+    heads = (tr("Mean"), *(tr("below\n{value} %", value=threshold) for threshold in THRESHOLDS),
+             tr("Probably\nwrong, {unit}", unit=unit.sign), tr("Range (95 %)"), tr("of the\nclass"))  # fmt: skip
     first = (Column(tr("Class")), Column(tr("Confidence of its pixels"), width="26%"))
     return Table((*first, *(Column(head, number=True) for head in heads)), rows)
 
@@ -150,7 +148,7 @@ def _confidence_row(source: Provenance, one: ClassStatistics, error: ErrorEstima
 def _confidence_legend() -> list[tuple[str, str]]:
     intervals = pairwise((0, *THRESHOLDS, 100))
     return [
-        (colour, tr("{low} to {high} %").format(low=low, high=high))
+        (colour, tr("{low} to {high} %", low=low, high=high))
         for colour, (low, high) in zip(_CONFIDENCE_COLOURS, intervals, strict=True)
     ]
 
@@ -182,7 +180,7 @@ def _zone_tables(source: Provenance, raster: AreaStatistics, zones: Sequence[Are
         last.append(Column(tr("Mean\nconfid."), number=True))
     if has_remarks:
         last.append(Column(tr("Remark")))
-    total_area = Column(tr("All,\n{unit}").format(unit=unit.sign), number=True)
+    total_area = Column(tr("All,\n{unit}", unit=unit.sign), number=True)
     return _ZoneTables(
         Table((*first, Column("", width="24%"), *classes), tuple(shares), totals=totals, classes="zones"),
         Table((*first, total_area, *classes, *last), tuple(areas), classes="zones"),
@@ -197,7 +195,7 @@ def _edit_table(edits: Sequence[EditRecord], pixels: int) -> Table:
     for edit in edits[-_MOST_EDITS:]:
         pairs = [f"{pair} {thousands(count)}" for pair, count in edit.changes[:_MOST_PAIRS]]
         more = len(edit.changes) - len(pairs)
-        text = ", ".join([*pairs, *([tr("{count} more").format(count=more)] if more > 0 else [])])
+        text = ", ".join([*pairs, *([tr("{count} more", count=more)] if more > 0 else [])])
         rows.append(
             (
                 (tr(_TOOLS[edit.tool]) if edit.tool in _TOOLS else edit.tool) or MISSING,
@@ -218,12 +216,12 @@ def _edit_table(edits: Sequence[EditRecord], pixels: int) -> Table:
 
 def _sources(source: Provenance) -> list[tuple[str, str]]:
     height, width = source.size
-    gsd = "" if source.gsd is None else tr(", {size} m per pixel").format(size=f"{source.gsd:.3g}")
+    gsd = "" if source.gsd is None else tr(", {size} m per pixel", size=f"{source.gsd:.3g}")
     model = source.model + (f" (SHA-256 {source.model_hash[:16]}…)" if source.model_hash else "")
     zones = ""
     if source.zones is not None:
         zones = source.zones + (
-            tr(", named by {field}").format(field=source.zone_field) if source.zone_field else tr(", numbered")
+            tr(", named by {field}", field=source.zone_field) if source.zone_field else tr(", numbered")
         )
     return [
         (tr("Classified raster"), source.raster), (tr("Size"), f"{thousands(width)} × {thousands(height)} px{gsd}"),

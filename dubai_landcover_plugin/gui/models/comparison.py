@@ -91,7 +91,7 @@ class ViewComparison:
     def _ended(self, succeeded: bool, model: InstalledModel, output: str) -> None:
         self._task = None
         if not succeeded:
-            self._done(tr("The view could not be classified with {name}.").format(name=model.name))
+            self._done(tr("The view could not be classified with {name}.", name=model.name))
             return
         layer = QgsRasterLayer(output, f"{model.name} ({tr('view')})")
         if layer.isValid() and model.metadata is not None:
@@ -105,8 +105,11 @@ class ViewComparison:
         names = [one.name for one in self._models]
         share = agreement(self._found, [model.metadata.scheme for model in self._models if model.metadata])
         self._done(
-            tr("{one} and {other} agree on {share:.1f} % of the view; both are new layers.").format(
-                one=names[0], other=names[1], share=100 * share
+            tr(
+                "{one} and {other} agree on {share:.1f} % of the view; both are new layers.",
+                one=names[0],
+                other=names[1],
+                share=100 * share,
             )
         )
 

@@ -33,7 +33,7 @@ from dubai_landcover_plugin.gui.models.facts import facts_html
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
-from dubai_landcover_plugin.protocol.translation import isolated, tr
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.model_library import (
     InstalledModel,
     add_model,
@@ -161,7 +161,7 @@ class ModelsDialog(QDialog):
             self._guarded(lambda: self._loaded(path, problem, name, checksum))
             self._show()
 
-        self.state.setText(tr("Downloading {address}").format(address=asked.address.text().strip()))
+        self.state.setText(tr("Downloading {address}", address=asked.address.text().strip()))
         self.progress.show()
         self._download = Download(asked.address.text(), self._show_progress, done, self)
         self._show()
@@ -173,12 +173,12 @@ class ModelsDialog(QDialog):
 
     def _loaded(self, path: Path | None, problem: str, name: str, checksum: str) -> None:
         if path is None:
-            raise LandCoverError(tr("The model was not downloaded: {problem}.").format(problem=problem or "?"))
+            raise LandCoverError(tr("The model was not downloaded: {problem}.", problem=problem or "?"))
         self._added(add_model(path, name, checksum))
 
     def _added(self, path: Path) -> None:
         self.refresh(path.stem)
-        self.state.setText(tr("Added: {path}").format(path=isolated(str(path))))
+        self.state.setText(tr("Added: {path}", path=str(path)))
 
     def _rename(self) -> None:
         (model,) = self.selected()
@@ -188,9 +188,7 @@ class ModelsDialog(QDialog):
 
     def _remove(self) -> None:
         (model,) = self.selected()
-        question = tr("Delete the model {name} and its card? {path}").format(
-            name=isolated(model.name), path=isolated(str(model.path))
-        )
+        question = tr("Delete the model {name} and its card? {path}", name=model.name, path=str(model.path))
         answer = QMessageBox.question(self, self.windowTitle(), question)
         if answer == QMessageBox.StandardButton.Yes:
             remove_model(model)
@@ -209,7 +207,7 @@ class ModelsDialog(QDialog):
             self.state.setText(text)
             self._show()
 
-        self.state.setText(tr("Classifying the view with {one} and {other}…").format(one=first.name, other=second.name))
+        self.state.setText(tr("Classifying the view with {one} and {other}…", one=first.name, other=second.name))
         self._comparison = ViewComparison(self._iface, (first, second), done)
         self._guarded(self._comparison.start)
         if not self._comparison.running:

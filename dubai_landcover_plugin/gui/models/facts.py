@@ -39,12 +39,10 @@ def _rows(metadata: BundleMetadata) -> list[tuple[str, str]]:
     rows = [
         (tr("Classes"), _classes(metadata)),
         (tr("Bands"), escape(", ".join(metadata.bands))),
-        (tr("Pixels"), tr("about {gsd:g} m, windows of {window} px").format(gsd=metadata.gsd, window=metadata.window)),
+        (tr("Pixels"), tr("about {gsd:g} m, windows of {window} px", gsd=metadata.gsd, window=metadata.window)),
         (
             tr("Network"),
-            tr("{name}, {count} weights").format(
-                name=escape(metadata.spec.architecture), count=f"{metadata.parameters:,}"
-            ),
+            tr("{name}, {count} weights", name=escape(metadata.spec.architecture), count=f"{metadata.parameters:,}"),
         ),
         (tr("Licence"), escape(metadata.licence)),
         (tr("Training data"), escape(metadata.dataset[:400] or "–")),

@@ -77,7 +77,7 @@ def read_classified(layer: QgsRasterLayer) -> Classified:
     dataset = open_source(layer.source())
     if dataset is None:
         raise RequestError(
-            tr("The file of the layer '{name}' cannot be read: {path}.").format(name=layer.name(), path=path),
+            tr("The file of the layer '{name}' cannot be read: {path}.", name=layer.name(), path=path),
             tr("Check that it is still there, and choose the layer again."),
         )
     if dataset.RasterCount != 1 or dataset.GetRasterBand(1).DataType != gdal.GDT_Byte:
@@ -131,6 +131,6 @@ def _colours(layer: QgsRasterLayer, scheme: ClassScheme) -> dict[str, str]:
 
 def _refusal(layer: QgsRasterLayer, reason: str) -> RequestError:
     return RequestError(
-        tr("The layer '{name}' is not a classified raster: {reason}.").format(name=layer.name(), reason=reason),
+        tr("The layer '{name}' is not a classified raster: {reason}.", name=layer.name(), reason=reason),
         tr("Choose a raster that Segment Land Cover, Apply Corrections or Recode Classes has written."),
     )

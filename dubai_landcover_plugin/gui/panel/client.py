@@ -376,9 +376,7 @@ class SessionClient(QObject):
         self.logged.emit("warning", str(error))
         self.said.emit(
             "warning",
-            tr("The engine ended unexpectedly and was started again with {n} samples.").format(
-                n=len(self._samples.samples)
-            ),
+            tr("The engine ended unexpectedly and was started again with {n} samples.", n=len(self._samples.samples)),
         )
         self._next()
 

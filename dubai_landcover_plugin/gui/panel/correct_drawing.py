@@ -241,10 +241,10 @@ class CorrectDrawing(TabDrawing):
         there = raster.by_id(task.class_id)
         name = str(task.class_id) if there is None else there.name
         if there == target:
-            raise RequestError(tr("The region is '{name}' already.").format(name=name), tr("Choose another class."))
+            raise RequestError(tr("The region is '{name}' already.", name=name), tr("Choose another class."))
         if only is not None and there != only:
             raise RequestError(
-                tr("The region is '{name}', not '{only}'.").format(name=name, only=only.name),
+                tr("The region is '{name}', not '{only}'.", name=name, only=only.name),
                 tr("Click another region, or choose another class below 'Only where it is'."),
             )
         self.correcting.draw(task.area, raster.crs, target, only)

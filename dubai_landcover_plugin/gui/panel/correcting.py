@@ -115,9 +115,7 @@ class Correcting(QObject):
                 self._add_layer(open_corrections(path), raster)
                 self.said.emit(
                     "info",
-                    tr("{n} corrections of this raster were found in {path}.").format(
-                        n=len(self.corrections), path=path.name
-                    ),
+                    tr("{n} corrections of this raster were found in {path}.", n=len(self.corrections), path=path.name),
                 )
 
     def set_layer(self, layer: QgsVectorLayer | None) -> None:
@@ -182,7 +180,7 @@ class Correcting(QObject):
         raster = self.checked_raster()
         if source == target:
             raise RequestError(
-                tr("'{name}' would become '{name}'.").format(name=target.name),
+                tr("'{name}' would become '{name}'.", name=target.name),
                 tr("Choose another class, or another one below 'Only where it is'."),
             )
         area = moved(geometry.asWkt(), crs, raster.crs)
@@ -263,7 +261,7 @@ class Correcting(QObject):
         layer = QgsProject.instance().mapLayer(raster.layer_id)
         if not os.path.isfile(raster.path) or not isinstance(layer, QgsRasterLayer):
             raise RequestError(
-                tr("The raster {path} is not there any more.").format(path=raster.path),
+                tr("The raster {path} is not there any more.", path=raster.path),
                 f"{kept} {tr('Put it back, or choose another raster.')}",
             )
         read_classified(layer)  # before the layer lets go of the file that it has
@@ -276,8 +274,10 @@ class Correcting(QObject):
         self.set_layer(self._layer)
         self.said.emit(
             "warning",
-            tr("The raster {path} was replaced by another file. {kept} Check that they still fit.").format(
-                path=os.path.basename(raster.path), kept=kept
+            tr(
+                "The raster {path} was replaced by another file. {kept} Check that they still fit.",
+                path=os.path.basename(raster.path),
+                kept=kept,
             ),
         )
         return found
@@ -298,7 +298,7 @@ class Correcting(QObject):
         """
         if not area.intersects(raster.extent):
             raise RequestError(
-                tr("The correction is outside of the raster '{name}'.").format(name=raster.name),
+                tr("The correction is outside of the raster '{name}'.", name=raster.name),
                 tr("Draw it on the raster."),
             )
         wanted = {source.id} if source is not None else {entry.id for entry in self.classes} - {target.id}
@@ -307,12 +307,12 @@ class Correcting(QObject):
             return
         if not under:
             raise RequestError(
-                tr("The correction covers no pixel of the raster '{name}'.").format(name=raster.name),
+                tr("The correction covers no pixel of the raster '{name}'.", name=raster.name),
                 tr("Choose a wider brush, or draw a larger area."),
             )
         if under == {NODATA_ID}:
             raise RequestError(
-                tr("The correction is where the raster '{name}' has no data.").format(name=raster.name),
+                tr("The correction is where the raster '{name}' has no data.", name=raster.name),
                 tr("Draw it where the raster has classes."),
             )
         if any(self.area_of(name).intersects(area) for name in self.corrections):
@@ -327,15 +327,15 @@ class Correcting(QObject):
         layer = open_or_create(path, raster)
         self._add_layer(layer, raster)
         if self.corrections:
-            text = tr("{n} corrections of {path} are used, too.").format(n=len(self.corrections), path=path.name)
+            text = tr("{n} corrections of {path} are used, too.", n=len(self.corrections), path=path.name)
         else:
-            text = tr("Corrections are stored in {path}.").format(path=path)
+            text = tr("Corrections are stored in {path}.", path=path)
         self.said.emit("info", text)
         return layer
 
     def _add_layer(self, layer: QgsVectorLayer, raster: Classified) -> None:
         """Add a layer of corrections to the project, on top, and keep the corrections there."""
-        layer.setName(tr("Corrections of {name}").format(name=raster.name))
+        layer.setName(tr("Corrections of {name}", name=raster.name))
         add_on_top(layer)
         self.set_layer(layer)
         if not self.corrections:
@@ -375,9 +375,9 @@ class Correcting(QObject):
             for name, one in self.corrections.items():
                 unknown = [value for value in (one.target, one.source) if value and value.casefold() not in names]
                 if unknown or not one.target:
-                    self.problems[name] = tr("'{name}' is not a class of the raster.").format(name="".join(unknown[:1]))
+                    self.problems[name] = tr("'{name}' is not a class of the raster.", name="".join(unknown[:1]))
                 elif not self.area_of(name).intersects(raster.extent):
-                    self.problems[name] = tr("It is outside of the raster '{name}'.").format(name=raster.name)
+                    self.problems[name] = tr("It is outside of the raster '{name}'.", name=raster.name)
         self.changed.emit()
 
     def _forget_layer(self) -> None:

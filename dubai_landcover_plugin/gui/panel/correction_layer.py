@@ -96,7 +96,7 @@ def _add_layer(made: Path, path: Path, crs: QgsCoordinateReferenceSystem, note: 
         text = "" if isinstance(error, AttributeError) else str(error)
         cause = cause_of(gdal.GetLastErrorMsg(), text, tr("the disk may be full")).rstrip(".")
         raise OutputError(
-            tr("The layer for corrections cannot be created in {path}: {problem}.").format(path=path, problem=cause),
+            tr("The layer for corrections cannot be created in {path}: {problem}.", path=path, problem=cause),
             tr("Free some space, or choose another file for the corrections."),
         ) from error
 
@@ -110,7 +110,7 @@ def open_corrections(path: Path) -> QgsVectorLayer:
     layer = QgsVectorLayer(f"{path}|layername={LAYER_NAME}", path.stem.replace("_", " "), "ogr")
     if not is_correction_layer(layer):
         raise OutputError(
-            tr("{path} has no layer of corrections.").format(path=path), tr("Choose another file for the corrections.")
+            tr("{path} has no layer of corrections.", path=path), tr("Choose another file for the corrections.")
         )
     return layer
 
@@ -209,7 +209,7 @@ class CorrectionLayer:
             return
         if not layer.dataProvider().addAttributes([QgsField(COLOUR, field_types.TEXT)]):
             raise OutputError(
-                tr("The layer '{name}' cannot store the colour of a new class.").format(name=layer.name()),
+                tr("The layer '{name}' cannot store the colour of a new class.", name=layer.name()),
                 tr("Choose another file for the corrections."),
             )
         layer.updateFields()

@@ -54,7 +54,7 @@ def classes_under(source: str, area: QgsGeometry, is_enough: Callable[[set[int]]
     """
     dataset = open_source(source)
     if dataset is None:
-        raise RequestError(tr("{path} cannot be read.").format(path=source), tr("Check the file."))
+        raise RequestError(tr("{path} cannot be read.", path=source), tr("Check the file."))
     found: set[int] = set()
     try:
         for strip in _strips(dataset, area):
@@ -65,7 +65,7 @@ def classes_under(source: str, area: QgsGeometry, is_enough: Callable[[set[int]]
             if is_enough(found):
                 break
     except RuntimeError as error:
-        raise RequestError(tr("{path} cannot be read.").format(path=source), str(error)) from error
+        raise RequestError(tr("{path} cannot be read.", path=source), str(error)) from error
     return found
 
 
@@ -82,14 +82,14 @@ def part_of_class(source: str, area: QgsGeometry, class_id: int) -> QgsGeometry:
     """
     dataset = open_source(source)
     if dataset is None:
-        raise RequestError(tr("{path} cannot be read.").format(path=source), tr("Check the file."))
+        raise RequestError(tr("{path} cannot be read.", path=source), tr("Check the file."))
     is_class = bytes(_INSIDE if value == class_id else 0 for value in range(256))
     parts = []
     try:
         for strip in _strips(dataset, area):
             parts += _polygons(strip, _and(strip.inside, strip.pixels.translate(is_class)))
     except RuntimeError as error:
-        raise RequestError(tr("{path} cannot be read.").format(path=source), str(error)) from error
+        raise RequestError(tr("{path} cannot be read.", path=source), str(error)) from error
     return QgsGeometry.unaryUnion(parts)
 
 

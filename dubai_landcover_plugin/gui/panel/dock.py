@@ -247,7 +247,7 @@ class LandCoverDock(QgsDockWidget):
             self.notice.show_message("error", str(error))
             return
         self.tabs.setCurrentWidget(self.teach_tab)
-        self.notice.show_message("info", tr("{n} corrections were added to the samples.").format(n=added))
+        self.notice.show_message("info", tr("{n} corrections were added to the samples.", n=added))
 
     def _model_from_corrections(self, *_: object) -> None:
         """Open Model from Samples with the image, the model and the layer of the corrections."""
@@ -302,7 +302,7 @@ class LandCoverDock(QgsDockWidget):
         self._probe_place()
         taught = self.teaching.usable() > 0
         self.teach_tab.change.setText(
-            tr("{share} of the view changed").format(share=f"{100 * result.changed:.1f} %") if taught else ""
+            tr("{share} of the view changed", share=f"{100 * result.changed:.1f} %") if taught else ""
         )
 
     def _show_classes(self) -> None:

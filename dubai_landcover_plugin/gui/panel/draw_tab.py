@@ -239,7 +239,7 @@ class DrawTab(QWidget):
             return
         menu = QMenu(self)
         for entry in self._entries:
-            action = menu.addAction(tr("Class {name}").format(name=entry.name))
+            action = menu.addAction(tr("Class {name}", name=entry.name))
             action.triggered.connect(lambda _, name=entry.name: self.class_asked.emit(names, name))
         menu.addSeparator()
         menu.addAction(tr("Go there")).triggered.connect(lambda: self.feature_shown.emit(names[0]))

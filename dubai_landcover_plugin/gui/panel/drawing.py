@@ -118,12 +118,12 @@ class Drawing(TabDrawing):
         spot = QgsRectangle(*found.extent)
         self._visited.append((spot.center().x(), spot.center().y()))
         self.go_to(spot)
-        confidence = tr("Confidence here: {percent} %.").format(percent=round(found.confidence))
+        confidence = tr("Confidence here: {percent} %.", percent=round(found.confidence))
         if found.is_novel and found.novelty is not None:
             new = tr("This ground is unlike the training images (novelty {percent} %).")
             confidence = f"{new.format(percent=round(found.novelty))} {confidence}"
-        share = tr("{percent} % of the raster was searched.").format(
-            percent=round(100 * found.searched / max(found.windows, 1))
+        share = tr(
+            "{percent} % of the raster was searched.", percent=round(100 * found.searched / max(found.windows, 1))
         )
         self.said.emit("info", f"{confidence} {tr('Label it if you know it.')} {share}")
 

@@ -66,7 +66,7 @@ def chosen_file(proposed: Path, ask: Callable[[Path], Path | None]) -> Path:
     chosen = ask(proposed)
     if chosen is None:
         raise RequestError(
-            tr("The folder {folder} is read-only.").format(folder=proposed.parent),
+            tr("The folder {folder} is read-only.", folder=proposed.parent),
             tr("Choose a layer or a file in another folder."),
         )
     return chosen
@@ -100,8 +100,10 @@ def check_complete(made: Path, path: Path, name: str, attributes: Sequence[str])
         layer = None
     if layer is None or any(layer.GetLayerDefn().GetFieldIndex(one) < 0 for one in attributes):
         raise OutputError(
-            tr("The layer '{name}' cannot be created: {path} is incomplete, the disk may be full.").format(
-                name=name, path=path
+            tr(
+                "The layer '{name}' cannot be created: {path} is incomplete, the disk may be full.",
+                name=name,
+                path=path,
             ),
             tr("Free some space, or choose another file."),
         )
@@ -122,12 +124,12 @@ def check_writable(layer: QgsVectorLayer) -> None:
     )
     if layer.readOnly() or (provider.capabilities() & needed) != needed:
         raise RequestError(
-            tr("The layer '{name}' is read-only.").format(name=layer.name()),
+            tr("The layer '{name}' is read-only.", name=layer.name()),
             tr("Allow writing to its file, or choose another layer."),
         )
     if layer.isEditable():
         raise RequestError(
-            tr("The layer '{name}' is in edit mode.").format(name=layer.name()),
+            tr("The layer '{name}' is in edit mode.", name=layer.name()),
             tr("Save its edits and end the edit mode first."),
         )
     _check_unlocked(layer)
@@ -160,7 +162,7 @@ def store_features(
         problem = cause_of(provider.lastError(), *map(str, provider.errors()), gdal.GetLastErrorMsg())
         provider.clearErrors()
         raise OutputError(
-            tr("Nothing can be stored in '{name}': {problem}.").format(name=layer.name(), problem=problem.rstrip(".")),
+            tr("Nothing can be stored in '{name}': {problem}.", name=layer.name(), problem=problem.rstrip(".")),
             tr("Free some space, close other programs that use the file, or choose another layer."),
         )
     layer.updateExtents()
@@ -205,8 +207,11 @@ def moved(wkt: str, source: QgsCoordinateReferenceSystem, target: QgsCoordinateR
         problem = str(error)
     if problem:
         raise RequestError(
-            tr("What was drawn cannot be transformed from {source} to {target}: {problem}").format(
-                source=source.authid(), target=target.authid(), problem=problem
+            tr(
+                "What was drawn cannot be transformed from {source} to {target}: {problem}",
+                source=source.authid(),
+                target=target.authid(),
+                problem=problem,
             )
         )
     return geometry
@@ -238,6 +243,6 @@ def _check_unlocked(layer: QgsVectorLayer) -> None:
         gdal.PopErrorHandler()
     if "locked" in problem:
         raise OutputError(
-            tr("The file of '{name}' is locked by another program.").format(name=layer.name()),
+            tr("The file of '{name}' is locked by another program.", name=layer.name()),
             tr("Close the program, or choose another layer."),
         )

@@ -71,6 +71,6 @@ def _check(made: Path, path: Path) -> None:
 
 def _not_written(path: Path, problem: str) -> OutputError:
     return OutputError(
-        tr("{path} cannot be written: {problem}.").format(path=path, problem=cause_of(problem).rstrip(".")),
+        tr("{path} cannot be written: {problem}.", path=path, problem=cause_of(problem).rstrip(".")),
         tr("Free some space, check the permissions of the folder, or choose another file."),
     )

@@ -111,9 +111,7 @@ class Look(QObject):
             part = self._moved(subject, rectangle).intersect(subject.extent)
             if part.isEmpty():
                 self.missed.emit(
-                    tr("The rectangle is outside of the raster '{name}'. Draw it on the raster.").format(
-                        name=subject.name
-                    )
+                    tr("The rectangle is outside of the raster '{name}'. Draw it on the raster.", name=subject.name)
                 )
                 return False
         self._subject, self._rectangle = subject, part
@@ -169,7 +167,7 @@ class Look(QObject):
         visible = self._moved(subject, self._canvas.mapSettings().visibleExtent())
         part = self._rectangle or visible.intersect(subject.extent)
         if part.isEmpty():
-            self.missed.emit(tr("The raster '{name}' is outside of the view.").format(name=subject.name))
+            self.missed.emit(tr("The raster '{name}' is outside of the view.", name=subject.name))
             return
         self._wanted = part
         if subject.copied is None or self._drawn.covers(part):

@@ -108,7 +108,7 @@ class LookTab(QWidget):
         self.view.setText(
             ""
             if result is None
-            else tr("{size} Mpx in {seconds} s").format(size=f"{total / 1e6:.2f}", seconds=f"{result.seconds:.1f}")
+            else tr("{size} Mpx in {seconds} s", size=f"{total / 1e6:.2f}", seconds=f"{result.seconds:.1f}")
         )
 
     def show_probabilities(self, found: Mapping[str, float]) -> None:

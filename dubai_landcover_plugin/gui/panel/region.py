@@ -31,7 +31,7 @@ def region_at(path: str, x: float, y: float) -> tuple[int, QgsGeometry, bool]:
     """
     dataset = open_source(path)
     if dataset is None:
-        raise RequestError(tr("{path} cannot be read.").format(path=path), tr("Check the file."))
+        raise RequestError(tr("{path} cannot be read.", path=path), tr("Check the file."))
     transform = layer_transform(dataset)
     inverse = gdal.InvGeoTransform(transform)
     col, row = (math.floor(value) for value in gdal.ApplyGeoTransform(inverse, x, y))

@@ -117,9 +117,7 @@ def _add_layer(path: Path, crs: QgsCoordinateReferenceSystem) -> None:
     del writer  # closes the file
     if failed:
         raise OutputError(
-            tr("The layer for samples cannot be created: {problem}.").format(
-                problem=cause_of(problem, str(path)).rstrip(".")
-            ),
+            tr("The layer for samples cannot be created: {problem}.", problem=cause_of(problem, str(path)).rstrip(".")),
             tr("Choose another file for the samples."),
         )
 
@@ -132,9 +130,7 @@ def open_samples(path: Path) -> QgsVectorLayer:
     """
     layer = QgsVectorLayer(f"{path}|layername={LAYER_NAME}", path.stem.replace("_", " "), "ogr")
     if not layer.isValid():
-        raise OutputError(
-            tr("'{path}' has no layer '{name}'.").format(path=path, name=LAYER_NAME), tr("Choose another file.")
-        )
+        raise OutputError(tr("'{path}' has no layer '{name}'.", path=path, name=LAYER_NAME), tr("Choose another file."))
     return layer
 
 

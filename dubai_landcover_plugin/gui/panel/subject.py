@@ -112,8 +112,10 @@ def teaching_needs_a_file(subject: Subject) -> str:
     """Return why samples cannot be drawn on a layer whose views are drawn to files, and what to do."""
     return tr(
         "Teaching needs a raster file, and '{name}' is none: {reason}. Save the part of interest with "
-        "Export > Save As…, and choose that layer. The tab Look works here."
-    ).format(name=subject.name, reason="" if subject.copied is None else subject.copied.reason)
+        "Export > Save As…, and choose that layer. The tab Look works here.",
+        name=subject.name,
+        reason="" if subject.copied is None else subject.copied.reason,
+    )
 
 
 def colours_of(scheme: ClassScheme, new: Sequence[LandCoverClass], natural: bool) -> dict[str, str]:
@@ -132,7 +134,7 @@ def new_class(scheme: ClassScheme, new: Sequence[LandCoverClass], name: str, col
     """
     entries = (*scheme.entries, *new)
     if name.strip().casefold() in {entry.name.casefold() for entry in entries}:
-        raise RequestError(tr("There is a class '{name}' already.").format(name=name.strip()))
+        raise RequestError(tr("There is a class '{name}' already.", name=name.strip()))
     used = {entry.id for entry in entries}
     free = next((number for number in range(1, 255) if number not in used), None)
     if free is None:

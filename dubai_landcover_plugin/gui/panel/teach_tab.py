@@ -100,7 +100,10 @@ class TeachTab(DrawTab):
             self.agreement.setText("\n")  # as high as the result
             return
         self.agreement.setText(
-            tr("Agreement with {n} samples: {before} before,\n{after} after teaching (cross-validation)").format(
-                n=found.samples, before=f"{100 * found.before:.0f} %", after=f"{100 * found.after:.0f} %"
+            tr(
+                "Agreement with {n} samples: {before} before,\n{after} after teaching (cross-validation)",
+                n=found.samples,
+                before=f"{100 * found.before:.0f} %",
+                after=f"{100 * found.after:.0f} %",
             )
         )

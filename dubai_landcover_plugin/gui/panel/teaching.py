@@ -168,7 +168,7 @@ class Teaching(QObject):
         wkt = geometry.asWkt()
         if not moved(wkt, crs, subject.crs).intersects(subject.extent):
             raise RequestError(
-                tr("The sample is outside of the raster '{name}'.").format(name=subject.name),
+                tr("The sample is outside of the raster '{name}'.", name=subject.name),
                 tr("Draw it on the raster."),
             )
         layer = self._layer or self._make_layer(subject)
@@ -198,7 +198,7 @@ class Teaching(QObject):
         inside = [name for name, shape in there.items() if shape.intersects(subject.extent)]
         if new and not inside:
             raise RequestError(
-                tr("They are outside of the raster '{name}'.").format(name=subject.name),
+                tr("They are outside of the raster '{name}'.", name=subject.name),
                 tr("Choose the image of the classified raster in the tab Teach."),
             )
         if not inside:
@@ -323,11 +323,9 @@ class Teaching(QObject):
         layer = open_samples(path) if has_samples(path) else create_samples(path, subject.crs)
         self.add_layer(layer)
         if self.samples:
-            self.said.emit(
-                "info", tr("{n} samples of {path} are used, too.").format(n=len(self.samples), path=path.name)
-            )
+            self.said.emit("info", tr("{n} samples of {path} are used, too.", n=len(self.samples), path=path.name))
         else:
-            self.said.emit("info", tr("Samples are stored in {path}.").format(path=path))
+            self.said.emit("info", tr("Samples are stored in {path}.", path=path))
         return layer
 
     def add_layer(self, layer: QgsVectorLayer) -> None:
@@ -371,7 +369,7 @@ class Teaching(QObject):
         if found is None or found.class_id != entry.id or found.id != name:
             geometry = moved(sample.geometry, self._layer.crs(), subject.crs)
             if not geometry.intersects(subject.extent):
-                raise RequestError(tr("It is outside of the raster '{name}'.").format(name=subject.name))
+                raise RequestError(tr("It is outside of the raster '{name}'.", name=subject.name))
             found = SampleSpec(name, entry.id, geometry.asWkt())
             self._specs[sample] = found
         return found
@@ -379,7 +377,7 @@ class Teaching(QObject):
     def _refuse(self, name: str, reason: str) -> None:
         """Note that the engine cannot use a sample."""
         self.problems[name] = reason
-        self.said.emit("warning", tr("A sample is not used: {reason}").format(reason=reason))
+        self.said.emit("warning", tr("A sample is not used: {reason}", reason=reason))
         self.changed.emit()
 
     def _forget_layer(self) -> None:

@@ -110,7 +110,7 @@ class AccuracyAssessment(ClassifiedRasterAlgorithm):
         given = [name for name in ("REFERENCE", "REFERENCE_RASTER") if parameters.get(name)]
         if len(given) != 1:
             raise RequestError(
-                tr("{count} references are given.").format(count=len(given)),
+                tr("{count} references are given.", count=len(given)),
                 tr("Give either labelled points or polygons, or a reference raster."),
             )
         check_saved(parameters.get("REFERENCE"), context)
@@ -143,11 +143,14 @@ class AccuracyAssessment(ClassifiedRasterAlgorithm):
 
 def _log_figures(value: dict[str, Any], feedback: QgsProcessingFeedback) -> None:
     """Show the figures in the log."""
-    feedback.pushInfo(tr("Overall accuracy: {figure}").format(figure=_percent(value["overall"])))
+    feedback.pushInfo(tr("Overall accuracy: {figure}", figure=_percent(value["overall"])))
     for name, figures in value["classes"].items():
         feedback.pushInfo(
-            tr("{name}: user's accuracy {users}, producer's accuracy {producers}").format(
-                name=name, users=_percent(figures["users"]), producers=_percent(figures["producers"])
+            tr(
+                "{name}: user's accuracy {users}, producer's accuracy {producers}",
+                name=name,
+                users=_percent(figures["users"]),
+                producers=_percent(figures["producers"]),
             )
         )
 

@@ -67,7 +67,7 @@ class AccuracySample(ClassifiedRasterAlgorithm):
         for name, points in value["points"].items():
             share = 100 * value["pixels"][name] / total
             feedback.pushInfo(
-                tr("{name}: {points} points, {share:.1f} % of the map").format(name=name, points=points, share=share)
+                tr("{name}: {points} points, {share:.1f} % of the map", name=name, points=points, share=share)
             )
         title = tr("Points to label")
         style_on_load(context, paths["OUTPUT"], title, f"{title}: {self.names['input']}")

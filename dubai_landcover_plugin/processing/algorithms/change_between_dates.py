@@ -74,7 +74,7 @@ class ChangeBetweenDates(ClassifiedRasterAlgorithm):
         least = self.parameterAsDouble(parameters, "MIN_CONFIDENCE", context)
         if least > 0 and not any(parameters.get(name) for name in _CONFIDENCES):
             raise RequestError(
-                tr("A minimum confidence of {value:g} needs a confidence raster.").format(value=least),
+                tr("A minimum confidence of {value:g} needs a confidence raster.", value=least),
                 tr("Give that of one date or, better, of both; or set the minimum to 0."),
             )
 
@@ -122,7 +122,10 @@ def _log_areas(value: dict[str, Any], feedback: QgsProcessingFeedback) -> None:
     if shift is not None:
         on_ground = "" if shift["metres"] is None else f", {shift['metres']:.2f} m"
         feedback.pushInfo(
-            tr("Shift of the later raster: {cols:+.2f} columns, {rows:+.2f} rows{on_ground}").format(
-                cols=shift["cols"], rows=shift["rows"], on_ground=on_ground
+            tr(
+                "Shift of the later raster: {cols:+.2f} columns, {rows:+.2f} rows{on_ground}",
+                cols=shift["cols"],
+                rows=shift["rows"],
+                on_ground=on_ground,
             )
         )

@@ -72,8 +72,11 @@ class EvaluateModel(LabelledAlgorithm):
         for name, figures in value["classes"].items():
             feedback.pushInfo(f"{name:<12} IoU {_figure(figures['iou'])}")
         feedback.pushInfo(
-            tr("Accuracy {accuracy}, mean IoU {miou} on {count} labelled images").format(
-                accuracy=_figure(value["accuracy"]), miou=_figure(value["miou"]), count=value["images"]
+            tr(
+                "Accuracy {accuracy}, mean IoU {miou} on {count} labelled images",
+                accuracy=_figure(value["accuracy"]),
+                miou=_figure(value["miou"]),
+                count=value["images"],
             )
         )
         results = {key: value[name] for key, name in (("ACCURACY", "accuracy"), ("MIOU", "miou"))}

@@ -53,12 +53,12 @@ class LabelLayer(ImageAlgorithm):
             return  # QGIS says so itself
         if not has_pixels(layer.dataProvider()):
             raise RequestError(
-                tr("The layer '{name}' is drawn from the web, and has no pixels of its own.").format(name=layer.name()),
+                tr("The layer '{name}' is drawn from the web, and has no pixels of its own.", name=layer.name()),
                 tr("Save the part that you want to label as a GeoTIFF (Export > Save As…) and use that."),
             )
         if not layer.crs().isValid():
             raise GeoreferenceError(
-                tr("The raster '{name}' has no CRS, so labels cannot be placed on it.").format(name=layer.name()),
+                tr("The raster '{name}' has no CRS, so labels cannot be placed on it.", name=layer.name()),
                 tr("Set the CRS of the layer first."),
             )
 

@@ -99,7 +99,7 @@ class ModelFromSamples(ImageAlgorithm):
             )
         except QgsCsException as error:
             raise QgsProcessingException(
-                tr("The samples cannot be transformed to the CRS of the raster: {error}").format(error=error)
+                tr("The samples cannot be transformed to the CRS of the raster: {error}", error=error)
             ) from error
         return moved.buffered(_MARGIN * max(moved.width(), moved.height()))
 
@@ -121,9 +121,7 @@ class ModelFromSamples(ImageAlgorithm):
             text = f"{name:<12} {value['samples'][name]:>6,d}  {_percent(found['before'])} → {_percent(found['after'])}"
             feedback.pushInfo(text)
         total = f"{_percent(value['before'])} → {_percent(value['after'])}"
-        feedback.pushInfo(
-            tr("Agreement with the samples, before → after in cross-validation: {total}").format(total=total)
-        )
+        feedback.pushInfo(tr("Agreement with the samples, before → after in cross-validation: {total}", total=total))
         results = {**paths, "BEFORE": value["before"], "SAMPLES": dumps(value["samples"])}
         return {**results, "AFTER": value["after"], "MODEL_HASH": value["model_hash"]}
 

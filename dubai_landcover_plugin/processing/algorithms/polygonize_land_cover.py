@@ -75,7 +75,7 @@ def _log_areas(value: dict[str, Any], feedback: QgsProcessingFeedback) -> None:
     """Write the areas before and after into the log."""
     unit = "px" if value["area_m2"] is None else "m²"
     feedback.pushInfo(
-        tr("Areas in {unit}: raster, after merging small regions, polygons. 0 gaps, 0 overlaps.").format(unit=unit)
+        tr("Areas in {unit}: raster, after merging small regions, polygons. 0 gaps, 0 overlaps.", unit=unit)
     )
     for name, areas in value["conservation"]["areas"].items():
         numbers = "  ".join(f"{area:15,.0f}" for area in areas.values())

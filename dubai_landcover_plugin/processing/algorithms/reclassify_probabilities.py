@@ -88,7 +88,7 @@ class ReclassifyProbabilities(LandCoverAlgorithm):
             path = engine_path(layer)
             if not path:
                 raise RequestError(
-                    tr("The layer '{name}' is not a file of probabilities.").format(name=layer.name()),
+                    tr("The layer '{name}' is not a file of probabilities.", name=layer.name()),
                     tr("Choose the raster of probabilities that Segment Land Cover has written."),
                 )
             paths.append(path)

@@ -89,9 +89,7 @@ class RegularizeBuildings(LandCoverAlgorithm):
         request = build_request(self, BuildingsRequest, parameters, context, paths, **layers)
         value = self.run_engine("regularize_buildings", request.to_json(), feedback)
         feedback.pushInfo(
-            tr("{n} buildings, {regular} mostly at right angles.").format(
-                n=value["buildings"], regular=value["regular"]
-            )
+            tr("{n} buildings, {regular} mostly at right angles.", n=value["buildings"], regular=value["regular"])
         )
         title = tr("Regular buildings")
         style_on_load(context, paths["OUTPUT"], title, f"{title}: {self._name}")

@@ -91,7 +91,7 @@ class TrainModel(LabelledAlgorithm):
         resumes = self.parameterAsBool(parameters, "RESUME", context)
         if target and os.path.realpath(target) in taken and not resumes:
             raise RequestError(
-                tr("The model {name} is installed.").format(name=Path(target).stem),
+                tr("The model {name} is installed.", name=Path(target).stem),
                 tr("Choose another name for the trained model, or remove that model first."),
             )
 
