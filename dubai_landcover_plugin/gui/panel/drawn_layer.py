@@ -79,6 +79,8 @@ def store_style(layer: QgsVectorLayer, name: str, description: str) -> None:
         if known == name:
             layer.deleteStyleFromDatabase(number)  # QGIS would stand still and ask whether to replace it
     layer.saveStyleToDatabase(name, description, True, "")
+    # That changes the journal mode of the file. The connections that the layer had before find no feature any more.
+    layer.dataProvider().reloadData()
 
 
 def check_complete(made: Path, path: Path, name: str, attributes: Sequence[str]) -> None:

@@ -60,6 +60,17 @@ def test_the_file_is_found_again_with_its_style(layer, tmp_path):
         open_samples(tmp_path / "none.gpkg")
 
 
+def test_samples_of_an_earlier_file_are_there_after_its_style_was_stored(qgis_app, tmp_path):
+    path = tmp_path / "town_samples.gpkg"
+    write_samples(create_samples(path, UTM), {"a": BUILDING, "b": BUILDING})
+    layer = open_samples(path)
+    assert list(read_samples(layer)) == ["a", "b"]
+    store_style(layer, "samples", "Samples of land cover")
+    assert list(read_samples(layer)) == ["a", "b"]
+    write_samples(layer, {"a": None})
+    assert list(read_samples(open_samples(path))) == ["b"]
+
+
 def test_a_geopackage_with_other_layers_keeps_them(layer, tmp_path):
     path = tmp_path / "mixed.gpkg"
     gdal.VectorTranslate(str(path), layer.source().split("|")[0], layerName="parcels")
