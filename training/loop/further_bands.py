@@ -2,7 +2,8 @@
 
 The bands of the start keep their filters, and their values reach the network as they reached the start. Filters of
 further bands begin with zero, so that the network begins with exactly the result of the start, whatever these bands
-hold, and learns what they add. A run compares its result with that start.
+hold, and learns what they add, at the rate of new layers; the filters beside them stay as they are. A run compares its
+result with that start.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import torch
+from torch import nn
 
 from dubai_landcover_plugin.protocol.band_scaling import BandScaling
 
@@ -40,16 +42,51 @@ def widened(
         bands: Bands of the network.
     """
     found = dict(weights)
+    if has_further(bands, start):
+        inputs = [bands.names.index(name) for name in start.names]
+        for name in _first_filters(expected, weights, bands):
+            found[name] = torch.zeros_like(expected[name])
+            found[name][:, inputs] = weights[name].to(expected[name])
+    return found
+
+
+def train_further(
+    model: nn.Module, weights: Mapping[str, torch.Tensor], start: InputBands, bands: InputBands
+) -> set[str]:
+    """Train the filters of further bands, even of frozen blocks, and keep those of the start's bands.
+
+    Args:
+        model: The network.
+        weights: Weights of the start.
+        start: Its bands.
+        bands: Bands of the network.
+
+    Returns:
+        Names of the parameters with such filters; empty if there are no further bands.
+    """
     if not has_further(bands, start):
-        return found
-    inputs = [bands.names.index(name) for name in start.names]
+        return set()
+    parameters = dict(model.named_parameters())
+    names = set(_first_filters(parameters, weights, bands))
+    for name in names:
+        weight = parameters[name].requires_grad_(True)
+        is_further = torch.tensor([band not in start.names for band in bands.names]).reshape(1, -1, 1, 1)
+        weight.register_hook(lambda gradient, mask=is_further: gradient * mask.to(gradient))  # type: ignore[no-untyped-call]
+    return names
+
+
+def _first_filters(
+    expected: Mapping[str, torch.Tensor], weights: Mapping[str, torch.Tensor], bands: InputBands
+) -> list[str]:
+    """Return the names of filters, (F, C, K, K), that differ from those of a start in the number of bands C only."""
+    found = []
     for name, value in weights.items():
-        if name in expected and value.ndim == 4 and value.shape[1] == len(start.names):
-            wide = expected[name]
-            others = wide.shape[:1] + wide.shape[2:]
-            if wide.ndim == 4 and wide.shape[1] == len(bands.names) and others == value.shape[:1] + value.shape[2:]:
-                found[name] = torch.zeros_like(wide)
-                found[name][:, inputs] = value.to(wide)
+        wide = expected.get(name)
+        if wide is None or wide.ndim != 4 or value.ndim != 4 or wide.shape == value.shape:
+            continue
+        others = wide.shape[:1] + wide.shape[2:]
+        if wide.shape[1] == len(bands.names) and others == value.shape[:1] + value.shape[2:]:
+            found.append(name)
     return found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from ..bands import InputBands
@@ -53,7 +52,6 @@ def open_training_data(
     if start is not None and has_further(bands, start.bands):
         bands = scaled_with_start(choose(dataset, config.split).training, read, bands, start.bands)
         dataset = open_data(found, root, read.scaled_as(bands))
-        found = replace(found, model=replace(found.model, frozen=0))  # the first filters learn what the bands add
         report(f"{start.name} reads {start.bands}; the filters of the further bands begin with zero.")
     elif settle_scaling(config, bands, start) == "standardize" and bands.scaling is None:
         bands = standardized(choose(dataset, config.split).training, read).with_names_of(bands)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 import torch
 from torch import nn
@@ -13,8 +14,14 @@ from ..config import OptimizerConfig, TrainingConfig
 _Tensors = tuple[torch.Tensor, ...] | list[torch.Tensor]
 
 
-def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.AdamW:
+def make_optimizer(model: nn.Module, config: TrainingConfig, new: Collection[str] = ()) -> torch.optim.AdamW:
     """Return AdamW with a separate rate for a pretrained encoder and no weight decay on biases and norms.
+
+    Args:
+        model: The network.
+        config: Rates and weight decay.
+        new: Names of parameters with filters of further bands: trained at the rate of the output layer, without weight
+            decay, which would change the filters beside them.
 
     Source: Loshchilov & Hutter 2019, https://arxiv.org/abs/1711.05101.
     """
@@ -22,11 +29,11 @@ def make_optimizer(model: nn.Module, config: TrainingConfig) -> torch.optim.Adam
     for name, parameter in model.named_parameters():
         encoder = config.model.pretrained and name.startswith(f"{model.convolutions}.")
         rate = config.optimizer.encoder_rate if encoder else config.optimizer.rate
-        if name.startswith("head.") and config.optimizer.head_rate:
+        if (name in new or name.startswith("head.")) and config.optimizer.head_rate:
             rate = config.optimizer.head_rate
         if not parameter.requires_grad:
             continue
-        decay = config.optimizer.weight_decay if parameter.ndim > 1 else 0.0
+        decay = config.optimizer.weight_decay if parameter.ndim > 1 and name not in new else 0.0
         groups.setdefault((rate, decay), []).append(parameter)
     return torch.optim.AdamW(
         [

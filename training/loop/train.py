@@ -37,6 +37,7 @@ from ..monitoring.snapshots import choose_places, draw_snapshot
 from ..monitoring.validation import count_pixels, predict_labels, summarize, validate
 from .checkpoint import BEST, LAST, START, Checkpoint, check_resumable, load_checkpoint, load_weights, save_checkpoint
 from .comparison import UNITS, Candidate, candidates, compare, describe_comparison
+from .further_bands import train_further
 from .initialization import make_fabric, make_model, set_training_mode
 from .losses import SumLoss, balanced_alpha
 from .optimizer import average_weights, learning_rate_factor, make_optimizer, set_update_count
@@ -106,9 +107,10 @@ class Run:
         if start is not None and checkpoint is None:
             self.new_classes = start_weights(self.model, start, scheme, self.report, bands)
         set_training_mode(self.model, config.model.frozen, config.model.freeze_norms)
+        new = train_further(self.model, start.weights, start.bands, bands) if start is not None else set()
         self.average = average_weights(self.model, config.optimizer.average)
         self.averaged = cast(SegmentationModel, self.average.module)
-        self.optimizer = make_optimizer(self.model, config)
+        self.optimizer = make_optimizer(self.model, config, new)
         self._wrapped, self._wrapped_optimizer = self.fabric.setup(self.model, self.optimizer)
         self._memory_format = memory_format(self.model)  # of chips, on the device of the network
         self.averaged.to(self.fabric.device)

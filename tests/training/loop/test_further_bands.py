@@ -16,8 +16,11 @@ from dubai_landcover_plugin.protocol.model_metadata import ModelSpec
 from tests.training.loop.test_any_bands import CONFIG, NAMES, write_data
 from training.__main__ import main
 from training.bands import RGB, InputBands
+from training.config import OptimizerConfig, TrainingConfig
 from training.loop.checkpoint import LAST
-from training.loop.further_bands import has_further, widened
+from training.loop.further_bands import has_further, train_further, widened
+from training.loop.initialization import set_training_mode
+from training.loop.optimizer import make_optimizer
 
 FOUR = InputBands(NAMES)
 
@@ -38,6 +41,31 @@ def test_only_more_bands_of_the_same_names_are_further_ones() -> None:
     assert has_further(FOUR, RGB)
     assert not has_further(RGB, RGB)
     assert not has_further(InputBands(("red", "green", "nir", "height")), RGB)
+
+
+@pytest.mark.parametrize("frozen", [0, 2])
+def test_filters_of_further_bands_are_trained_beside_frozen_ones(frozen: int) -> None:
+    narrow, wide = (build_model(ModelSpec("unet_efficientnet", count, 5, {"widths": [8] * 4})) for count in (3, 4))
+    order = InputBands(("nir", "red", "green", "blue"))
+    weights = narrow.state_dict()
+    wide.load_state_dict(widened(wide.state_dict(), weights, RGB, order))
+    set_training_mode(wide, frozen)
+    new = train_further(wide, weights, RGB, order)
+    config = TrainingConfig(optimizer=OptimizerConfig(rate=1e-5, encoder_rate=1e-5, head_rate=1e-2))
+    optimizer = make_optimizer(wide, config, new)
+    wide(torch.randn(2, 4, 64, 64)).square().mean().backward()
+    optimizer.step()
+    ((name, before),) = [(name, weights[name]) for name in new]
+    after = wide.state_dict()[name]
+    assert after[:, :1].abs().max() > 5e-3  # a step of the rate of new layers
+    assert torch.equal(after[:, 1:], before)
+
+
+def test_a_start_of_the_same_bands_has_no_filters_of_further_ones() -> None:
+    model = build_model(ModelSpec("unet_efficientnet", 3, 5, {"widths": [8] * 4}))
+    set_training_mode(model, 2)
+    assert train_further(model, model.state_dict(), RGB, RGB) == set()
+    assert not any(parameter.requires_grad for parameter in model.encoder.stem.parameters())
 
 
 @pytest.fixture(scope="module")
