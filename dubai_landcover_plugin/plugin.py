@@ -12,9 +12,12 @@ from qgis.PyQt.QtGui import QDesktopServices, QIcon
 from dubai_landcover_plugin.processing.documentation import help_url
 from dubai_landcover_plugin.processing.inputs import proposed_image
 from dubai_landcover_plugin.processing.running import stop_runs
+from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.protocol.translation import tr, use_language
 from dubai_landcover_plugin.provider import DubaiLandCoverProvider
+from dubai_landcover_plugin.runner.administration import set_up_is_allowed
+from dubai_landcover_plugin.runner.settings import engine_interpreter
 
 try:
     from qgis.PyQt.QtGui import QAction  # Qt 6
@@ -56,7 +59,7 @@ class DubaiLandCoverPlugin:
         self._iface.registerOptionsWidgetFactory(self._options_factory)
         self._add_panel()
         self._add_action(tr("Segment Land Cover…"), self._open_segmentation)
-        self._add_action(tr("Sample image…"), lambda: self._open_algorithm("sampledata", LABELS=None))
+        self._add_action(tr("Try a sample image…"), self._try_sample_image)
         self._add_action(tr("Models…"), self._open_models_dialog)
         self._add_action(tr("Set up the engine…"), self._open_engine_dialog)
         self._add_action(tr("Help"), lambda: QDesktopServices.openUrl(help_url("index.md")))
@@ -64,6 +67,7 @@ class DubaiLandCoverPlugin:
 
     def unload(self) -> None:
         """Cancel runs in progress and unregister everything."""
+        self._stop_sample_image()
         stop_runs()
         self._close_engine_dialog()
         if self._link is not None:
@@ -115,11 +119,13 @@ class DubaiLandCoverPlugin:
         self._actions.append(action)
 
     def _offer_set_up(self) -> None:
-        """Offer the set-up in the message bar while there is no engine, and follow links to it."""
-        from dubai_landcover_plugin.gui.set_up_message import SetUpLink, offer_set_up
+        """Offer the set-up in the message bar while there is no engine, or an old one, and follow links to it."""
+        from dubai_landcover_plugin.gui.engine_dialog import is_update_due
+        from dubai_landcover_plugin.gui.set_up_message import SetUpLink, offer_set_up, offer_update
 
         self._link = SetUpLink(self._open_engine_dialog)
-        offer_set_up(self._iface.messageBar(), self._set_up_now)
+        if not offer_set_up(self._iface.messageBar(), self._set_up_now) and set_up_is_allowed() and is_update_due():
+            offer_update(self._iface.messageBar(), self._open_engine_dialog)
 
     def _set_up_now(self) -> None:
         from dubai_landcover_plugin.gui.engine_dialog import show_engine_dialog
@@ -143,6 +149,22 @@ class DubaiLandCoverPlugin:
         import processing  # a plugin of QGIS that is loaded after this module
 
         processing.execAlgorithmDialog(f"dubailandcover:{name}", values)
+
+    def _try_sample_image(self) -> None:
+        from dubai_landcover_plugin.gui.sample_image import try_sample_image
+
+        try:
+            engine_interpreter()
+        except LandCoverError:
+            self._open_engine_dialog()
+        else:
+            try_sample_image(self._iface)
+
+    @staticmethod
+    def _stop_sample_image() -> None:
+        module = sys.modules.get("dubai_landcover_plugin.gui.sample_image")  # qgis_process has no GUI
+        if module is not None:
+            module.stop_sample_image()
 
     def _open_models_dialog(self) -> None:
         from dubai_landcover_plugin.gui.models.dialog import ModelsDialog

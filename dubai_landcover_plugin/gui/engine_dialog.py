@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+import qgis.utils
 from qgis.core import QgsApplication
 from qgis.PyQt.QtWidgets import (
     QComboBox,
@@ -23,7 +24,8 @@ from qgis.PyQt.QtWidgets import (
 )
 
 from dubai_landcover_plugin.gui.engine_task import EngineTask
-from dubai_landcover_plugin.gui.set_up_message import withdraw_offers
+from dubai_landcover_plugin.gui.sample_image import try_sample_image
+from dubai_landcover_plugin.gui.set_up_message import tell_outcome, withdraw_offers
 from dubai_landcover_plugin.gui.uninstallation import is_removal_confirmed
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import Monitor
@@ -68,6 +70,8 @@ class EngineDialog(QDialog):
         self._task: EngineTask | None = None
         self._state = _wrapped()
         self._step = _wrapped()
+        self._step.linkActivated.connect(self._try_sample)
+        self._sets_up = False
         self._kind = QComboBox()
         for value, text in (
             (STANDARD, tr("Standard: the shipped models and all tools (200 MB to download, 0.6 GB on disk)")),
@@ -190,6 +194,7 @@ class EngineDialog(QDialog):
         self._start(
             tr("Set up the land-cover engine"), lambda monitor: install_engine(base, requirements, monitor, wanted)
         )
+        self._sets_up = True
 
     def _start_from_folder(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, tr("Folder that make landcover-wheels has written"))
@@ -224,6 +229,7 @@ class EngineDialog(QDialog):
         self._start(tr("Check the land-cover engine"), lambda monitor: run_task(python, "doctor", {}, monitor))
 
     def _start(self, title: str, work: Callable[[Monitor], Any]) -> None:
+        self._sets_up = False
         self._log.clear()
         self._progress.setValue(0)
         self._step.setText(title)
@@ -248,11 +254,19 @@ class EngineDialog(QDialog):
                 self._show_report(task.value)
             self._log.append(f"<b>{tr('Done.')}</b>")
             self._step.setText(f"<b>{tr('Done.')}</b>")
+            if self._sets_up:
+                self._step.setText(f'<b>{tr("The engine is ready.")}</b> <a href="#">{tr("Try a sample image…")}</a>')
         elif task is not None:
             self._progress.setValue(0)
             self._append("warning", task.error or tr("Cancelled."))
             self._step.setText(f"<b>{escape(task.error, quote=False) or tr('Cancelled.')}</b>")
+        if task is not None and self._sets_up and not self.isVisible() and not task.isCanceled():
+            tell_outcome(qgis.utils.iface.messageBar(), task.error, self.show, self._try_sample)
         self._show_state()
+
+    def _try_sample(self) -> None:
+        self.close()
+        try_sample_image(qgis.utils.iface)
 
     def _show_report(self, report: dict[str, Any]) -> None:
         """Show the engine's versions, device, models and problems."""
@@ -281,6 +295,16 @@ def _wrapped() -> QLabel:
     label = QLabel()
     label.setWordWrap(True)
     return label
+
+
+def is_update_due() -> bool:
+    """Return whether the engine in use was set up by the plugin, with other libraries than those of this version."""
+    try:
+        python = Path(engine_interpreter().path)
+    except LandCoverError:
+        return False
+    own = installed_engine(data_folder())
+    return own is not None and own in python.parents and is_outdated(data_folder(), requirements_folder())
 
 
 _OPEN: list[EngineDialog] = []

@@ -1,4 +1,4 @@
-"""Message that offers to set up the engine while there is none."""
+"""Messages that offer to set up the engine, and say that a set-up has ended."""
 
 from __future__ import annotations
 
@@ -69,8 +69,45 @@ def offer_set_up(bar: QgsMessageBar, set_up: Callable[[], None]) -> bool:
     return False
 
 
+def offer_update(bar: QgsMessageBar, update: Callable[[], None]) -> None:
+    """Show a message with a button for an engine whose libraries are not those of this version of the plugin.
+
+    Args:
+        bar: QGIS's message bar.
+        update: Shows the window of the set-up.
+    """
+    text = tr("This version of the plugin comes with other versions of its libraries.")
+    _show(bar, text, Qgis.MessageLevel.Info, tr("Update…"), update)
+
+
+def tell_outcome(bar: QgsMessageBar, error: str, show: Callable[[], None], try_sample: Callable[[], None]) -> None:
+    """Say that a set-up has ended whose window was closed meanwhile.
+
+    Args:
+        bar: QGIS's message bar.
+        error: Why it failed; empty if it succeeded.
+        show: Shows the window again.
+        try_sample: Draws the sample image.
+    """
+    if error:
+        text = tr("The engine was not set up. {error}", error=error)
+        _show(bar, text, Qgis.MessageLevel.Critical, tr("Show"), show)
+    else:
+        text = tr("The engine is ready.")
+        _show(bar, text, Qgis.MessageLevel.Success, tr("Try a sample image…"), try_sample)
+
+
+def _show(bar: QgsMessageBar, text: str, level: Qgis.MessageLevel, action: str, called: Callable[[], None]) -> None:
+    """Show a message with a button, which removes it, until the user closes it."""
+    item, button = bar.createMessage("Dubai Land Cover", text), QPushButton(action)
+    item.layout().addWidget(button)
+    bar.pushWidget(item, level, 0)
+    button.clicked.connect(lambda: (bar.popWidget(item), called()))
+    _OFFERS.append((bar, item))
+
+
 def withdraw_offers() -> None:
-    """Remove the messages, once a set-up has started or the plugin is unloaded."""
+    """Remove the messages, once another set-up has started or the plugin is unloaded."""
     while _OFFERS:
         bar, item = _OFFERS.pop()
         if not sip.isdeleted(bar) and not sip.isdeleted(item):  # the user has closed it

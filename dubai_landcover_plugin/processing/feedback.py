@@ -7,8 +7,20 @@ import time
 from qgis.core import QgsProcessingFeedback
 
 from dubai_landcover_plugin.protocol.remaining_time import RemainingTime
+from dubai_landcover_plugin.protocol.translation import grouped
 
 _SECONDS_BETWEEN_LINES = 5.0
+
+
+def class_line(name: str, share: float, *amounts: str) -> str:
+    """Return a line of the log about a class; QGIS's log keeps no columns.
+
+    Args:
+        name: The class.
+        share: Its share, 0..1.
+        amounts: Areas or pixels, with their units.
+    """
+    return f"{name}: " + ", ".join([f"{100 * share:.2f} %", *(grouped(one) for one in amounts if one)])
 
 
 class FeedbackMonitor:

@@ -16,6 +16,7 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm
 from dubai_landcover_plugin.processing.band_choice import COLOURS, chosen_bands
 from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, is_skipped
+from dubai_landcover_plugin.processing.feedback import class_line
 from dubai_landcover_plugin.processing.inputs import engine_path, is_classified
 from dubai_landcover_plugin.processing.message_bar import warn_in_message_bar
 from dubai_landcover_plugin.processing.parameters import enumeration, label, option_values
@@ -33,7 +34,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentationResult,
     SegmentOptions,
 )
-from dubai_landcover_plugin.protocol.translation import grouped, isolated, tr
+from dubai_landcover_plugin.protocol.translation import isolated, tr
 from dubai_landcover_plugin.runner.settings import available_models, colours, default_model
 
 _NAMES = 3  # of rasters in a message
@@ -73,8 +74,8 @@ def add_model(algorithm: LandCoverAlgorithm, item: Described) -> None:
 def model_words(name: str, metadata: BundleMetadata) -> str:
     """Return the line that says what a model is for."""
     purposes = {
-        "dubai": tr("cities at the Gulf, pixels of about 1 m"),
-        "world": tr("cities, farmland and forest elsewhere, pixels of about 0.6 m"),
+        "dubai": tr("cities at the Gulf (pixels of about 1 m)"),
+        "world": tr("most places (pixels of about 0.6 m)"),
     }
     words = f"{isolated(name)}: {purposes.get(name) or metadata.title}"
     if sorted(metadata.bands) != sorted(COLOURS):
@@ -253,8 +254,8 @@ def report_areas(result: SegmentationResult, feedback: QgsProcessingFeedback) ->
     """Write a table of classes into the log; the engine has logged its warnings."""
     total = max(result.valid_pixels, 1)
     for name, pixels in result.pixels.items():
-        area = "" if result.area_m2 is None else f"{result.area_m2.get(name, 0.0) / 1e4:12,.2f} ha"
-        feedback.pushInfo(grouped(f"{name:<12} {pixels:>12,d} px {100 * pixels / total:6.2f} % {area}"))
+        area = "" if result.area_m2 is None else f"{result.area_m2.get(name, 0.0) / 1e4:,.2f} ha"
+        feedback.pushInfo(class_line(name, pixels / total, area, f"{pixels:,d} px"))
     speed = result.height * result.width / 1e6 / max(result.seconds, 1e-9)
     feedback.pushInfo(
         tr(

@@ -39,15 +39,17 @@ def make_sample_data(request: SampleDataRequest, monitor: Monitor | None = None)
     monitor = monitor or LoggingMonitor()
     check_outputs(request)
     places = choose_squares(request.size, request.place, request.count, request.seed) if request.labels else []
-    monitor.report(0, 3, tr("drawing"))
+    monitor.report(0, 10, tr("Drawing the town"))
     scene = draw_scene(request.seed, request.size)
     raise_if_cancelled(monitor)
     write_image(request.output, scene.image)
     if request.truth:
         write_truth(request.truth, scene.truth)
-    monitor.report(1, 3, tr("labels") if request.labels else "")
-    polygons = _write_labels(request.labels, scene.truth, places, request, monitor) if request.labels else 0
-    monitor.report(3, 3, "")
+    polygons = 0
+    if request.labels:
+        monitor.report(9, 10, tr("Drawing the labels"))
+        polygons = _write_labels(request.labels, scene.truth, places, request, monitor)
+    monitor.report(10, 10, "")
     pixels = np.zeros(256, np.int64)
     for row, col in places:
         pixels += np.bincount(scene.truth[row : row + request.place, col : col + request.place].ravel(), minlength=256)

@@ -188,7 +188,7 @@ def describe_novelty(novelty: Novelty, model: str) -> str:
     """Return a warning about ground that is unlike that of the training images."""
     return tr(
         "{unlike:.0f} % of the ground is unlike the training images of the model {model}: novelty "
-        "{percent:.0f} %, usual are at most {usual:.0f} %. Expect more errors than the confidence says. "
+        "{percent:.0f} %, up to {usual:.0f} % is usual. Expect more errors than the confidence says. "
         "Look at the result, choose another model, teach this one (landcover teach), or fine-tune it "
         "with labels of this area.",
         unlike=novelty.unlike,

@@ -193,7 +193,7 @@ def _log_plan(monitor: Monitor, job: Job, executor: Executor, novelty: Novelty |
     if novelty is not None:
         notes.append(
             tr(
-                "Novelty of the ground: {percent:.0f} %, usual are at most {usual:.0f} %.",
+                "Novelty of the ground: {percent:.0f} %, up to {usual:.0f} % is usual.",
                 percent=novelty.percent,
                 usual=novelty.usual,
             )

@@ -17,6 +17,7 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import check_destinations, destinations
+from dubai_landcover_plugin.processing.feedback import class_line
 from dubai_landcover_plugin.processing.layer_styles import style_change
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request
 from dubai_landcover_plugin.processing.result_layers import load_styled
@@ -117,7 +118,7 @@ def _log_areas(value: dict[str, Any], feedback: QgsProcessingFeedback) -> None:
     whole = value["compared"] or 1.0
     for code in value["legend"]:
         area = f"{code['area'] / 1e4:,.2f} ha" if value["unit"] == "m²" else f"{code['area']:,.0f} px"
-        feedback.pushInfo(f"{code['code']:>5} {code['name']:<28} {100 * code['area'] / whole:6.2f} % {area:>16}")
+        feedback.pushInfo(class_line(f"{code['code']} {code['name']}", code["area"] / whole, area))
     shift = value["shift"]
     if shift is not None:
         on_ground = "" if shift["metres"] is None else f", {shift['metres']:.2f} m"

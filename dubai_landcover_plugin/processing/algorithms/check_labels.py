@@ -14,6 +14,7 @@ from qgis.core import (
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.destinations import destinations
+from dubai_landcover_plugin.processing.feedback import class_line
 from dubai_landcover_plugin.processing.labelled_data import LabelledAlgorithm
 from dubai_landcover_plugin.processing.parameters import add_outputs
 from dubai_landcover_plugin.protocol.requests.labelling import CheckLabelsRequest, LabelledData
@@ -61,7 +62,7 @@ class CheckLabels(LabelledAlgorithm):
         value = self.run_task("check_labels", data, paths, parameters, context, feedback, start=start)
         total = max(sum(value["pixels"].values()), 1)
         for name, pixels in value["pixels"].items():
-            feedback.pushInfo(f"{name:<12} {pixels:>12,d} px {100 * pixels / total:6.2f} %")
+            feedback.pushInfo(class_line(name, pixels / total, f"{pixels:,d} px"))
         if value["usable"]:
             feedback.pushInfo(tr("A training can start."))
         else:

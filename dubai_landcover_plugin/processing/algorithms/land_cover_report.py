@@ -18,6 +18,7 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations, is_skipped
+from dubai_landcover_plugin.processing.feedback import class_line
 from dubai_landcover_plugin.processing.parameters import (
     add_inputs,
     add_outputs,
@@ -128,8 +129,8 @@ class LandCoverReport(ClassifiedRasterAlgorithm):
 def _log_areas(value: dict[str, Any], feedback: QgsProcessingFeedback) -> None:
     """Write a table of classes into the log; the engine has logged its warnings."""
     for name, area in value["areas"].items():
-        shown = f"{area / 1e4:14,.2f} ha" if value["unit"] == "m2" else f"{area:14,.0f} px"
-        feedback.pushInfo(f"{name:<12} {shown} {100 * value['shares'][name]:6.2f} %")
+        shown = f"{area / 1e4:,.2f} ha" if value["unit"] == "m2" else f"{area:,.0f} px"
+        feedback.pushInfo(class_line(name, value["shares"][name], shown))
 
 
 def _outputs(value: dict[str, Any], paths: dict[str, str]) -> dict[str, Any]:
