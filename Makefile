@@ -84,7 +84,7 @@ docs:
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 	@echo "docs: build/site/index.html"
 
-# To look at: nothing is compared. SCREENSHOTS_IMAGE is a raster that the dialogs propose as input.
+# To look at: nothing is compared. SCREENSHOTS_IMAGE is a raster to show instead of the synthetic town.
 screenshots: setup package
 	@.ci/screenshots.sh build/screenshots
 

@@ -32,8 +32,18 @@ INI
     env -u PYTHONPATH QGIS_PLUGINPATH="$PWD/build" QT_SCALE_FACTOR=$scale \
         DUBAI_LANDCOVER_PYTHON="${DUBAI_LANDCOVER_PYTHON:-$PWD/.venv/bin/python}" \
         SCREENSHOTS_FOLDER="$folder/$look" SCREENSHOTS_THEME="$theme" \
-        timeout 600 qgis --nologo --noversioncheck --profiles-path "$profile" --code .ci/screenshots.py \
+        SCREENSHOTS_STEPS="${SCREENSHOTS_STEPS:-}" timeout 900 \
+        qgis --nologo --noversioncheck --profiles-path "$profile" --code .ci/screenshots.py \
         >"$folder/$look.log" 2>&1 || true
     rm -rf "$profile"
+    if command -v chromium >/dev/null; then
+        for page in "$folder/$look"/*.html; do
+            [ -e "$page" ] || continue
+            chromium --headless --no-sandbox --disable-gpu --hide-scrollbars --window-size=1000,3200 \
+                --force-device-scale-factor="$scale" --user-data-dir="$profile" --screenshot="${page%.html}.png" \
+                "file://$(realpath "$page")" >/dev/null 2>&1 || true
+            rm -rf "$profile"
+        done
+    fi
     ls "$folder/$look" | wc -l
 done

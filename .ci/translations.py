@@ -102,7 +102,7 @@ def all_texts() -> list[str]:
     found = set(texts_of_options())
     for path in sorted([*PACKAGE.rglob("*.py"), *TRAINING.rglob("*.py")]):
         found |= texts_of_source(path.read_text(encoding="utf-8"), path.name)
-    for path in sorted(PACKAGE.rglob("*.html.j2")):
+    for path in sorted(PACKAGE.rglob("*.j2")):
         for _, _, message in environment().extract_translations(path.read_text(encoding="utf-8")):
             found.add(message if isinstance(message, str) else str(message[0]))
     return sorted(text for text in found if text.strip())

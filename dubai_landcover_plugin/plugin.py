@@ -190,8 +190,8 @@ class DubaiLandCoverPlugin:
     def _use_language(self) -> None:
         """Take the language of QGIS.
 
-        QGIS's own Arabic catalogue writes "1%" for "%1" where it marks optional parameters, which hides their names; a
-        catalogue with this text alone, found before QGIS's, mends it.
+        QGIS's own Arabic catalogue writes "1%" for "%1" where it marks optional parameters, which hides their names,
+        and lacks texts of the dialogs; a catalogue with these texts alone, found before QGIS's, mends it.
         """
         locale = QgsApplication.locale()
         use_language(locale)

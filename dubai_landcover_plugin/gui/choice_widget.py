@@ -5,18 +5,19 @@ Values stay the same in every language, so that scripts, models and the history 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from processing.gui.wrappers import DIALOG_MODELER, DIALOG_STANDARD, WidgetWrapper
 from qgis.core import (
     QgsProcessingModelChildParameterSource,
+    QgsProcessingParameterDefinition,
     QgsProcessingParameterEnum,
     QgsProcessingParameterString,
 )
 from qgis.gui import QgsCheckableComboBox
-from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QGridLayout, QVBoxLayout, QWidget
+from qgis.PyQt.QtCore import QCoreApplication, Qt
+from qgis.PyQt.QtWidgets import QCheckBox, QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from dubai_landcover_plugin.protocol.translation import tr
 
@@ -25,7 +26,22 @@ _LEAST_LETTERS = 12
 """Width of a list, which may be narrower than its words: dialogs would hide the buttons at their end."""
 
 
-class ChoiceWidget(WidgetWrapper):
+class _Choice(WidgetWrapper):
+    """A widget whose label and tooltip are those of QGIS's own: its class for Python does not translate them."""
+
+    def createLabel(self) -> QLabel:
+        """Return the label with the help as tooltip; None in tables."""
+        label, parameter = super().createLabel(), self.parameterDefinition()
+        if label is not None:
+            text = parameter.description()
+            if parameter.flags() & QgsProcessingParameterDefinition.Flag.FlagOptional:
+                text = QCoreApplication.translate("QObject", "%1 [optional]").replace("%1", text)
+            label.setText(text)
+            label.setToolTip(parameter.toolTip())
+        return label
+
+
+class ChoiceWidget(_Choice):
     """A list that shows a word for each value of an enumeration of static strings."""
 
     def createWidget(self, words: Sequence[str] = ()) -> QComboBox:
@@ -60,21 +76,27 @@ class ChoiceWidget(WidgetWrapper):
         return self.widget.currentData()
 
 
-class SeveralChoicesWidget(WidgetWrapper):
+class SeveralChoicesWidget(_Choice):
     """Several values of an enumeration of static strings: checkboxes in dialogs, a list of them in tables and models.
 
     QGIS 3.22 shows a wrong name for those that are chosen in its own list.
     """
 
-    def createWidget(self) -> QWidget:
-        """Return the checkboxes, or the list with them; in models also a list of other sources, if there are any."""
+    def createWidget(self, words: Sequence[str] = ()) -> QWidget:
+        """Return the checkboxes, or the list with them; in models also a list of other sources, if there are any.
+
+        Args:
+            words: What is shown for each value, in the order of the parameter.
+        """
+        values = self.parameterDefinition().options()
+        shown = dict(zip(values, words or values))
         self._list = self._sources = None
         self._boxes: dict[str, QCheckBox] = {}
         if self.dialogType == DIALOG_STANDARD:
-            return self._make_boxes()
+            return self._make_boxes(shown)
         self._list = QgsCheckableComboBox()
-        for value in self.parameterDefinition().options():
-            self._list.addItemWithCheckState(value, Qt.CheckState.Unchecked, value)
+        for value, word in shown.items():
+            self._list.addItemWithCheckState(word, Qt.CheckState.Unchecked, value)
         sources = QComboBox()
         sources.addItem(tr("Those chosen above"), None)
         _add_sources(self, sources)
@@ -111,12 +133,12 @@ class SeveralChoicesWidget(WidgetWrapper):
             return list(self._list.checkedItemsData())
         return [name for name, box in self._boxes.items() if box.isChecked()]
 
-    def _make_boxes(self) -> QWidget:
+    def _make_boxes(self, shown: Mapping[str, str]) -> QWidget:
         panel = QWidget()
         layout = QGridLayout(panel)
         layout.setContentsMargins(0, 0, 0, 0)
-        for number, value in enumerate(self.parameterDefinition().options()):
-            self._boxes[value] = QCheckBox(value)
+        for number, value in enumerate(shown):
+            self._boxes[value] = QCheckBox(shown[value])
             layout.addWidget(self._boxes[value], *divmod(number, _COLUMNS))
         return panel
 

@@ -29,7 +29,7 @@ from dubai_landcover_plugin.gui.set_up_message import tell_outcome, withdraw_off
 from dubai_landcover_plugin.gui.uninstallation import is_removal_confirmed
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import Monitor
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import direction, tr
 from dubai_landcover_plugin.runner.administration import set_up_is_allowed, sources, wheels_folder
 from dubai_landcover_plugin.runner.downloads import fetch
 from dubai_landcover_plugin.runner.engine_removal import engine_parts, remove_engine
@@ -49,7 +49,7 @@ from dubai_landcover_plugin.runner.interpreter import engine_folder, installed_e
 from dubai_landcover_plugin.runner.run import run_task
 from dubai_landcover_plugin.runner.settings import data_folder, engine_interpreter, profile_folder
 
-_HEIGHT, _LOG_HEIGHT = 270, 220  # px
+_WIDTH, _LOG_HEIGHT = 680, 220  # px
 _WAIT = 20.0  # s, for the end of a task when the plugin is unloaded
 
 
@@ -66,7 +66,7 @@ class EngineDialog(QDialog):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("Dubai Land Cover: engine"))
-        self.resize(680, _HEIGHT)
+        self.resize(_WIDTH, 0)
         self._task: EngineTask | None = None
         self._state = _wrapped()
         self._step = _wrapped()
@@ -117,6 +117,8 @@ class EngineDialog(QDialog):
         layout.addLayout(above)
         for widget in (self._step, self._progress, self._log):
             layout.addWidget(widget)
+        layout.setStretchFactor(self._log, 100)
+        layout.addStretch(1)
         layout.addLayout(below)
         self._show_state()
 
@@ -168,6 +170,13 @@ class EngineDialog(QDialog):
         if not set_up_is_allowed():
             self._step.setText(tr("Your administrator provides the engine: it is not set up here."))
         self._cancel.setEnabled(self.is_busy)
+        self._fit()
+
+    def _fit(self, freed: int = 0) -> None:
+        """Make the window as high as its texts need, and ``freed`` px lower if it is higher."""
+        layout = self.layout()
+        layout.activate()
+        self.resize(self.width(), max(layout.totalHeightForWidth(self.width()), self.height() - freed))
 
     def _update_note(self) -> str:
         """Return a sentence where this version of the plugin has newer libraries; empty otherwise."""
@@ -243,7 +252,8 @@ class EngineDialog(QDialog):
 
     def _append(self, level: str, text: str) -> None:
         shown = escape(text, quote=False).replace("\n", "<br>")
-        self._log.append(f'<span style="color:#b35900">{shown}</span>' if level == "warning" else shown)
+        colour = "color:#b35900" if level == "warning" else ""
+        self._log.append(f'<div dir="{direction()}" style="{colour}">{shown}</div>')
 
     def _end(self, succeeded: bool) -> None:
         """Show the outcome of the task."""
@@ -282,9 +292,10 @@ class EngineDialog(QDialog):
 
     def _toggle_log(self) -> None:
         shown = self._log.isHidden()
+        freed = 0 if shown else self._log.height()
         self._log.setVisible(shown)
         self._show_log.setText(tr("Hide log") if shown else tr("Show log"))
-        self.resize(self.width(), _HEIGHT + (_LOG_HEIGHT if shown else 0))
+        self._fit(freed)
 
     def _cancel_task(self) -> None:
         if self._task is not None:

@@ -13,7 +13,7 @@ from qgis.PyQt.QtWidgets import QApplication, QPushButton
 
 from dubai_landcover_plugin.processing.algorithm import SET_UP_LINK
 from dubai_landcover_plugin.protocol.errors import LandCoverError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import isolated, tr
 from dubai_landcover_plugin.runner.administration import set_up_is_allowed
 from dubai_landcover_plugin.runner.settings import engine_interpreter
 
@@ -58,7 +58,7 @@ def offer_set_up(bar: QgsMessageBar, set_up: Callable[[], None]) -> bool:
         engine_interpreter()
     except LandCoverError as error:
         size = tr("It is 200 MB to download and 0.6 GB on disk.") if set_up_is_allowed() else ""
-        item = bar.createMessage("Dubai Land Cover", f"{error.message} {size}".strip())
+        item = bar.createMessage(isolated("Dubai Land Cover"), f"{error.message} {size}".strip())
         if set_up_is_allowed():
             button = QPushButton(tr("Set up now"))
             button.clicked.connect(set_up)

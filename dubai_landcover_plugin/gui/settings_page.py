@@ -5,11 +5,12 @@ from __future__ import annotations
 from qgis.core import QgsSettings
 from qgis.gui import QgsFileWidget, QgsOptionsPageWidget, QgsOptionsWidgetFactory
 from qgis.PyQt.QtGui import QIcon
-from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qgis.PyQt.QtWidgets import QCheckBox, QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from dubai_landcover_plugin.gui.engine_dialog import show_engine_dialog
 from dubai_landcover_plugin.protocol.classes import DATASET, NATURAL
 from dubai_landcover_plugin.protocol.errors import LandCoverError
+from dubai_landcover_plugin.protocol.model_folders import user_model_folder
 from dubai_landcover_plugin.protocol.resources import resource
 from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import (
@@ -18,6 +19,7 @@ from dubai_landcover_plugin.runner.settings import (
     MODEL_FOLDER,
     engine_interpreter,
     natural_colours,
+    profile_model_folder,
     text_setting,
 )
 
@@ -34,20 +36,32 @@ class SettingsPage(QgsOptionsPageWidget):
         self._models = QgsFileWidget()
         self._models.setStorageMode(QgsFileWidget.StorageMode.GetDirectory)
         self._models.setFilePath(text_setting(MODEL_FOLDER))
-        self._models.lineEdit().setPlaceholderText(tr("Empty: only the shipped models and ~/.dubai_landcover/models"))
+        self._models.lineEdit().setPlaceholderText(tr("Empty: none"))
         self._natural = QCheckBox(tr("Natural colours: water blue, land sand, vegetation green…"))
         self._natural.setToolTip(tr("Otherwise results have the colours of the Dubai dataset."))
         self._natural.setChecked(natural_colours())
+        folders = QLabel(
+            tr(
+                "Also listed: models of the plugin, of {profile} and of {home}.",
+                profile=profile_model_folder(),
+                home=user_model_folder(),
+            )
+        )
         self._state = QLabel()
-        self._state.setWordWrap(True)
+        for label in (folders, self._state):
+            label.setWordWrap(True)
         set_up = QPushButton(tr("Set up the engine…"))
         set_up.clicked.connect(self._open_engine_dialog)
 
         form = QFormLayout()
         form.addRow(tr("Python of the engine"), self._python)
-        form.addRow(tr("Model folder"), self._models)
+        form.addRow(tr("Further model folder"), self._models)
+        form.addRow("", folders)
         form.addRow("", self._natural)
-        form.addRow("", set_up)
+        row = QHBoxLayout()
+        row.addWidget(set_up)
+        row.addStretch()
+        form.addRow("", row)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
         layout.addWidget(self._state)

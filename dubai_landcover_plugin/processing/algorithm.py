@@ -30,6 +30,9 @@ from dubai_landcover_plugin.protocol.translation import direction, tr
 from dubai_landcover_plugin.runner.run import run_task
 from dubai_landcover_plugin.runner.settings import engine_interpreter
 
+_TAGS = {"p": ("div", "margin-top: 12px; margin-bottom: 12px"), "li": ("li", ""), "b": ("span", "font-weight: bold")}
+"""Tags of a help, with the tag and the style that stand for them in a dialog."""
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(%|m|m²|px|MB|GB)(?!\w))")
 SET_UP_LINK = "landcover:setup"
 """Address that opens the window of the set-up, in messages of QGIS's windows."""
 
@@ -65,9 +68,13 @@ def _without_tags(text: str) -> str:
 def _themed(text: str) -> str:
     """Return HTML that is readable in every theme and language.
 
-    QGIS gives bold text a dark colour, which dark themes swallow. Arabic has no italics: many fonts show boxes.
+    QGIS gives paragraphs and bold text dark colours, which dark themes swallow. A paragraph that begins with a Latin
+    name would be laid out from the left. Arabic has no italics: many fonts show boxes.
     """
-    text = text.replace("<b>", '<span style="font-weight: bold">').replace("</b>", "</span>")
+    for tag, (name, style) in _TAGS.items():
+        text = text.replace(f"<{tag}>", f'<{name} dir="{direction()}" style="{style}">')
+        text = text.replace(f"</{tag}>", f"</{name}>")
+    text = "</p>" + _BEFORE_UNIT.sub("\u00a0", text)  # QGIS puts it into a paragraph
     if direction() == "rtl":
         text = text.replace("<i>", "«").replace("</i>", "»")
     return text

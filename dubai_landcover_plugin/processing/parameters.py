@@ -191,7 +191,12 @@ def enumeration(
 
 
 def checkboxes(
-    name: str, title: str, values: Sequence[str], default: Sequence[str], optional: bool = False
+    name: str,
+    title: str,
+    values: Sequence[str],
+    default: Sequence[str],
+    optional: bool = False,
+    words: Sequence[str] = (),
 ) -> QgsProcessingParameterEnum:
     """Return a parameter of several values, shown as checkboxes: QGIS 3.22 has no working list for texts.
 
@@ -201,9 +206,10 @@ def checkboxes(
         values: The values.
         default: Those that are checked by default.
         optional: Whether none may be checked.
+        words: What dialogs show for each value; by default the values.
     """
     parameter = QgsProcessingParameterEnum(name, title, list(values), True, list(default), optional, True)
-    parameter.setMetadata({"widget_wrapper": {"class": _SEVERAL_CHOICES_WIDGET}})
+    parameter.setMetadata({"widget_wrapper": {"class": _SEVERAL_CHOICES_WIDGET, "words": list(words)}})
     return parameter
 
 

@@ -46,6 +46,34 @@ def test_classes_are_checkboxes(algorithm: Callable[[str], Any], qgis_processing
     assert wrapper.parameterValue() == ["Water", "Road", "Building"]
 
 
+def test_formats_have_their_names(algorithm: Callable[[str], Any], qgis_processing: Any):
+    from processing.gui.wrappers import WidgetWrapperFactory
+    from qgis.PyQt.QtWidgets import QCheckBox
+
+    made = algorithm("exportmodel")
+    wrapper = WidgetWrapperFactory.create_wrapper(made.parameterDefinition("FORMATS"), None)
+    assert [box.text() for box in wrapper.widget.findChildren(QCheckBox)] == ["ONNX", "OpenVINO", "Esri", "STAC"]
+    assert wrapper.parameterValue() == ["onnx"]
+
+
+def test_labels_are_those_of_qgis(
+    algorithm: Callable[[str], Any], qgis_processing: Any, monkeypatch: pytest.MonkeyPatch
+):
+    from processing.gui.wrappers import WidgetWrapperFactory
+
+    from dubai_landcover_plugin.gui import choice_widget
+
+    def translate(context: str, text: str) -> str:
+        return {("QObject", "%1 [optional]"): "%1 [اختياري]"}[context, text]
+
+    monkeypatch.setattr(choice_widget.QCoreApplication, "translate", translate)
+    made = algorithm("extractroadnetwork")
+    parameter = made.parameterDefinition("BARRIERS")
+    label = WidgetWrapperFactory.create_wrapper(parameter, None).label
+    assert label.text() == "Barriers [اختياري]"
+    assert parameter.help() in label.toolTip()
+
+
 def test_words_do_not_widen_a_dialog(widget: Callable[[str], Any]):
     model = widget("MODEL").widget
     assert max(len(model.itemText(row)) for row in range(model.count())) > 40

@@ -13,6 +13,7 @@ from qgis.PyQt.QtCore import QUrl
 import dubai_landcover_plugin
 from dubai_landcover_plugin.processing import documentation
 from dubai_landcover_plugin.processing.documentation import help_url
+from dubai_landcover_plugin.protocol.translation import use_language
 from tests.processing.test_plugin import ALGORITHMS
 
 pytestmark = pytest.mark.qgis
@@ -66,5 +67,31 @@ def test_the_help_beside_a_dialog_has_the_colours_of_the_theme(
 ):
     monkeypatch.setattr("qgis.utils.iface", object())
     text = algorithm(name).shortHelpString()
-    assert text.count("<span") == text.count("</span>")
-    assert not re.search("</?b>", text)
+    for tag in ("span", "div", "li"):
+        assert text.count(f"<{tag} dir=") == text.count(f"</{tag}>")
+    assert not re.search("<(p|b|li)>|</b>", text)
+
+
+def test_the_help_in_arabic_runs_from_the_right(algorithm: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch):
+    from qgis.PyQt.QtCore import Qt
+    from qgis.PyQt.QtGui import QTextDocument
+
+    monkeypatch.setattr("qgis.utils.iface", object())
+    use_language("ar")
+    try:
+        text = algorithm("exportmodel").shortHelpString()
+    finally:
+        use_language("")
+    document = QTextDocument()
+    document.setDefaultStyleSheet("p { color: #666666; }")  # as QGIS does
+    document.setHtml(f"<p>{text}</p>")
+    blocks = [document.findBlockByNumber(number) for number in range(document.blockCount())]
+    filled = [block for block in blocks if block.text()]
+    assert any(block.text().startswith("ONNX") for block in filled)
+    assert {block.textDirection() for block in filled} == {Qt.LayoutDirection.RightToLeft}
+    assert "#666666" not in document.toHtml()
+
+
+def test_numbers_and_units_of_the_help_stay_together(algorithm: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("qgis.utils.iface", object())
+    assert "95\u00a0% intervals" in algorithm("evaluatemodel").shortHelpString()

@@ -15,7 +15,7 @@ import pytest
 from qgis.core import QgsApplication
 from qgis.gui import QgsMessageBar
 from qgis.PyQt.QtCore import QCoreApplication, QTranslator
-from qgis.PyQt.QtWidgets import QMessageBox, QPushButton
+from qgis.PyQt.QtWidgets import QLabel, QMessageBox, QPushButton
 
 import dubai_landcover_plugin
 from dubai_landcover_plugin.gui import engine_dialog
@@ -24,7 +24,12 @@ from dubai_landcover_plugin.gui.set_up_message import offer_set_up
 from dubai_landcover_plugin.gui.settings_page import SettingsPage
 from dubai_landcover_plugin.plugin import DubaiLandCoverPlugin
 from dubai_landcover_plugin.protocol.translation import use_language
-from dubai_landcover_plugin.runner.settings import available_models, natural_colours, text_setting
+from dubai_landcover_plugin.runner.settings import (
+    available_models,
+    natural_colours,
+    profile_model_folder,
+    text_setting,
+)
 
 pytestmark = pytest.mark.qgis
 PACKAGE = Path(dubai_landcover_plugin.__file__).parent
@@ -174,6 +179,7 @@ def test_the_settings_page_keeps_what_is_entered(tmp_path: Path, provider: objec
     assert text_setting("dubai_landcover/interpreter") == "/some/python"
     assert natural_colours()
     again = SettingsPage(None)
+    assert any(str(profile_model_folder()) in label.text() for label in again.findChildren(QLabel))
     assert again._python.filePath() == "/some/python"
     assert "/some/python" in again._state.text()
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dubai_landcover_plugin.core.html.environment import render
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.assessment import REFERENCE_FIELD
+from dubai_landcover_plugin.protocol.translation import marked, tr
 
 _NULL = "{2839923C-8B7D-419E-B84B-CA2FE9B80EC7}"  # value of NULL in a QGIS value map
-_SHOWN = {"point_id": "Point", REFERENCE_FIELD: "Class on the ground"}  # attributes in the form, and their labels
+_SHOWN = {"point_id": marked("Point"), REFERENCE_FIELD: marked("Class on the ground")}
+"""Attributes in the form, and their labels."""
 
 
 def point_style_qml(scheme: ClassScheme, fields: list[str]) -> str:
@@ -20,6 +22,5 @@ def point_style_qml(scheme: ClassScheme, fields: list[str]) -> str:
         scheme: Classes to choose from; Unlabeled is for points that cannot be interpreted.
         fields: Attributes of the layer, in their order.
     """
-    return render(
-        "point_form.qml.j2", scheme=scheme, fields=fields, reference=REFERENCE_FIELD, shown=_SHOWN, null=_NULL
-    )
+    shown = {field: tr(label) for field, label in _SHOWN.items()}
+    return render("point_form.qml.j2", scheme=scheme, fields=fields, reference=REFERENCE_FIELD, shown=shown, null=_NULL)

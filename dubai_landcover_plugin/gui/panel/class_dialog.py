@@ -9,6 +9,8 @@ from qgis.PyQt.QtWidgets import QDialog, QDialogButtonBox, QFormLayout, QLineEdi
 from dubai_landcover_plugin.protocol.classes import MAX_NAME
 from dubai_landcover_plugin.protocol.translation import tr
 
+_WIDTH = 300  # px, with room for title and name
+
 
 class ClassDialog(QDialog):
     """Name and colour of a new class.
@@ -21,6 +23,7 @@ class ClassDialog(QDialog):
     def __init__(self, colour: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle(tr("New class"))
+        self.setMinimumWidth(_WIDTH)
         self.name = QLineEdit()
         self.name.setMaxLength(MAX_NAME)
         self.colour = QgsColorButton()

@@ -27,12 +27,13 @@ from qgis.PyQt.QtWidgets import (
     QWidget,
 )
 
-from dubai_landcover_plugin.gui.panel.look_tab import swatch
+from dubai_landcover_plugin.gui.panel.look_tab import NUMBER, swatch
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.translation import tr
 
 _ID = Qt.ItemDataRole.UserRole
 _LEAST_HEIGHT = 100  # of a list, px
+_CLASSES_HEIGHT = 130  # of the list of classes, px: the shipped models have five
 _BOX_WIDTH = 105  # px
 
 
@@ -106,6 +107,7 @@ class DrawTab(QWidget):
         self.width_box.setMinimumWidth(_BOX_WIDTH)  # the widest number would widen the panel
         self.width_box.valueChanged.connect(self.width_changed)
         self.classes = _tree(class_titles)
+        self.classes.setMinimumHeight(_CLASSES_HEIGHT)
         self.classes.currentItemChanged.connect(self._choose_class)
         self.features = _tree(feature_titles)
         self.features.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
@@ -147,7 +149,7 @@ class DrawTab(QWidget):
             item = QTreeWidgetItem([key, entry.name, str(counts.get(entry.name, 0))])
             item.setIcon(1, swatch(colours[entry.name]))
             for column in range(2, self.classes.columnCount()):
-                item.setTextAlignment(column, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+                item.setTextAlignment(column, NUMBER)
             self.classes.addTopLevelItem(item)
             if entry.name == chosen or (number == 1 and not chosen):
                 self.classes.setCurrentItem(item)

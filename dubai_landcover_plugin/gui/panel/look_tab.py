@@ -21,8 +21,11 @@ from qgis.PyQt.QtWidgets import (
 from dubai_landcover_plugin.gui.panel.view_layer import Reading
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
 from dubai_landcover_plugin.protocol.requests.session import ViewResult
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import direction, isolated, tr
 
+NUMBER = int(
+    Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignAbsolute | Qt.AlignmentFlag.AlignVCenter
+)  # digits below each other in every language
 _SWATCH_PX = 14
 _COLUMN_PX = 70
 _MOST_ROWS = 12  # without scrolling
@@ -92,7 +95,7 @@ class LookTab(QWidget):
             item = QTreeWidgetItem([entry.name, "", ""])
             item.setIcon(0, swatch(colours[entry.name]))
             for column in (1, 2):
-                item.setTextAlignment(column, int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter))
+                item.setTextAlignment(column, NUMBER)
             self.classes.addTopLevelItem(item)
         rows = min(self.classes.topLevelItemCount(), _MOST_ROWS)
         row = max(self.classes.sizeHintForRow(0), _SWATCH_PX)
@@ -122,9 +125,12 @@ class LookTab(QWidget):
         """Show the class under the cursor; None for no class."""
         entry = None if reading is None else self._entries.get(reading.class_id)
         if entry is None or reading is None:
-            self.place.setText(f"<span style='color:gray'>{tr('Move the cursor over the map')}</span>")
+            self._say(f"<span style='color:gray'>{tr('Move the cursor over the map')}</span>")
             return
         colour = self._colours.get(entry.name, entry.colour)
         square = f"<span style='background-color:{colour}'>{4 * '&nbsp;'}</span>"
         sure = "" if reading.confidence is None else f", {tr('confidence')} {reading.confidence} %"
-        self.place.setText(f"{square} <b>{entry.name}</b>{sure}")
+        self._say(f"{square} <b>{isolated(entry.name)}</b>{sure}")
+
+    def _say(self, text: str) -> None:
+        self.place.setText(f'<div dir="{direction()}">{text}</div>')

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from qgis.core import Qgis, QgsMessageLog
+from qgis.core import Qgis, QgsApplication, QgsMessageLog
 from qgis.PyQt.QtCore import Qt
-from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QStyle, QToolButton, QWidget
+from qgis.PyQt.QtWidgets import QFrame, QHBoxLayout, QLabel, QToolButton, QWidget
 
 from dubai_landcover_plugin.protocol.translation import tr
 
 _BARS = {"info": "#3B8EC2", "warning": "#D99A00", "error": "#C8372D"}
 _ICONS = {
-    "info": QStyle.StandardPixmap.SP_MessageBoxInformation,
-    "warning": QStyle.StandardPixmap.SP_MessageBoxWarning,
-    "error": QStyle.StandardPixmap.SP_MessageBoxCritical,
+    "info": "/mIconInfo.svg",
+    "warning": "/mIconWarning.svg",
+    "error": "/mIconCritical.svg",
 }
 _ICON_PX = 18
 
@@ -58,9 +58,10 @@ class Notice(QFrame):
         self.is_passing = passing
         self.level = level if level in _BARS else "info"
         self._text.setText(text)
-        self._icon.setPixmap(self.style().standardIcon(_ICONS[self.level]).pixmap(_ICON_PX, _ICON_PX))
+        self._icon.setPixmap(QgsApplication.getThemeIcon(_ICONS[self.level]).pixmap(_ICON_PX, _ICON_PX))
         self.setObjectName("notice")
-        self.setStyleSheet(f"QFrame#notice {{ border: 0; border-left: 4px solid {_BARS[self.level]}; }}")
+        side = "right" if self.isRightToLeft() else "left"
+        self.setStyleSheet(f"QFrame#notice {{ border: 0; border-{side}: 4px solid {_BARS[self.level]}; }}")
         self.show()
         levels = {"info": Qgis.MessageLevel.Info, "warning": Qgis.MessageLevel.Warning}
         log(text, levels.get(self.level, Qgis.MessageLevel.Critical))

@@ -32,6 +32,9 @@ from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.training import FORMATS, ExportRequest
 from dubai_landcover_plugin.protocol.translation import tr
 
+_WORDS = ("ONNX", "OpenVINO", "Esri", "STAC")
+"""What the dialog shows of the formats, in their order."""
+
 
 class ExportModel(LandCoverAlgorithm):
     """Writes a model for other programs."""
@@ -43,12 +46,12 @@ class ExportModel(LandCoverAlgorithm):
         tags="land cover,export,ONNX,Deepness,OpenVINO,ArcGIS,Esri,emd,STAC,own model",
         summary="Writes a model as ONNX for Deepness, OpenVINO IR, Esri model definition or STAC item.",
         help="<p>Writes files named after the model into a folder:</p><ul>"
-        "<li><b>onnx</b>: for ONNX Runtime and the plugin Deepness, which reads classes, resolution and tile size from "
+        "<li><b>ONNX</b>: for ONNX Runtime and the plugin Deepness, which reads classes, resolution and tile size from "
         "the file.</li>"
-        "<li><b>openvino</b>: OpenVINO IR (.xml and .bin), from 8-bit pixels to probabilities.</li>"
-        "<li><b>esri</b>: model definition (.emd) for the deep-learning tools of ArcGIS, with ONNX and a Python raster "
+        "<li><b>OpenVINO</b>: OpenVINO IR (.xml and .bin), from 8-bit pixels to probabilities.</li>"
+        "<li><b>Esri</b>: model definition (.emd) for the deep-learning tools of ArcGIS, with ONNX and a Python raster "
         "function, which needs onnxruntime there.</li>"
-        "<li><b>stac</b>: STAC item with the Machine Learning Model extension.</li></ul>"
+        "<li><b>STAC</b>: STAC item with the Machine Learning Model extension.</li></ul>"
         "<p>What ONNX and OpenVINO compute is compared with the model; files that do not agree are not written.</p>",
         page="training-in-qgis.md#export-model",
     )
@@ -60,7 +63,7 @@ class ExportModel(LandCoverAlgorithm):
         self.addOutput(QgsProcessingOutputString("FILES", tr("Paths of the files, as JSON")))
 
     def _add_formats(self, item: Described) -> None:
-        add_parameter(self, item, checkboxes(str(item.key), label(item), FORMATS, item.default))
+        add_parameter(self, item, checkboxes(str(item.key), label(item), FORMATS, item.default, words=_WORDS))
 
     def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
         """Refuse models that cannot be exported, and no format."""

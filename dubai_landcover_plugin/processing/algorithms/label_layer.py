@@ -36,7 +36,7 @@ class LabelLayer(ImageAlgorithm):
         page="training-in-qgis.md#create-label-layer",
     )
     REQUEST = LabelLayerRequest
-    FIRST = ("input", "model", "sampling", "count", "size", "new_classes", "bands")
+    FIRST = ("input", "model", "sampling", "count", "size", "new_classes", "seed", "bands")
     UNUSED = UNUSED_OPTIONS
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:

@@ -13,6 +13,7 @@ from qgis.core import (
     QgsProcessingOutputString,
     QgsProcessingParameterBoolean,
     QgsProcessingParameterField,
+    QgsProcessingParameterString,
 )
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
@@ -67,7 +68,7 @@ class LandCoverReport(ClassifiedRasterAlgorithm):
 
     def initAlgorithm(self, configuration: dict[str, Any] | None = None) -> None:
         """Declare parameters and outputs."""
-        own = {"zone_field": self._add_zone_field, "colours": self._add_colours}
+        own = {"zone_field": self._add_zone_field, "title": self._add_title, "colours": self._add_colours}
         add_inputs(self, ReportRequest, first=("input", "confidence", "zones", "zone_field"), own=own)
         add_outputs(self, ReportRequest)
         for name, text in (
@@ -89,8 +90,12 @@ class LandCoverReport(ClassifiedRasterAlgorithm):
         parameter = QgsProcessingParameterField(item.key, label(item), parentLayerParameterName="ZONES", optional=True)
         add_parameter(self, item, parameter)
 
+    def _add_title(self, item: Described) -> None:
+        parameter = QgsProcessingParameterString(item.key, label(item), defaultValue=tr(item.default), optional=True)
+        add_parameter(self, item, parameter)
+
     def _add_colours(self, item: Described) -> None:
-        parameter = QgsProcessingParameterBoolean(item.key, label(item), defaultValue=natural_colours(), optional=True)
+        parameter = QgsProcessingParameterBoolean(item.key, label(item), defaultValue=natural_colours())
         add_parameter(self, item, parameter)
 
     def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:

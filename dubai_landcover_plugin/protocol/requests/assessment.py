@@ -86,7 +86,9 @@ class AccuracySampleRequest(Request):
         title="Minimum points per class",
         help="Used by the allocation 'minimum'. 50 to 100 give usable figures for rare classes.",
     )
-    seed: int = option(1, low=0, advanced=True, title="Seed", help="The same seed and raster give the same points.")
+    seed: int = option(
+        1, low=0, advanced=True, title="Random seed", help="The same seed and raster give the same points."
+    )
     scheme: str | None = scheme_option()
     overwrite: bool = option(False, key=None, title="Overwrite", help=OVERWRITE_HELP)
 

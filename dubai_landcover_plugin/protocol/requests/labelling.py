@@ -77,7 +77,7 @@ class LabelledData(Request):
     class_field: str | None = option(
         None,
         filled=True,
-        title="Attribute with the class",
+        title="Field with the class",
         help="Attribute of the label layer with the name or id of the class. By default class, class_id, name or to.",
         metavar="NAME",
         example="class",

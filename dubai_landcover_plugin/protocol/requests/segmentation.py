@@ -173,7 +173,7 @@ class SegmentOptions(Request):
         unit="m/px",
         advanced=True,
         section="Image",
-        title="Ground sampling distance of the raster",
+        title="Ground sampling distance",
         help="Pixel size of the input on the ground, for rasters whose georeference is missing or wrong. By default "
         "it is computed from the georeference.",
     )

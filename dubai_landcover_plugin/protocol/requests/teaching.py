@@ -39,7 +39,7 @@ class TeachRequest(Request):
     class_field: str | None = option(
         None,
         filled=True,
-        title="Attribute with the class",
+        title="Field with the class",
         help="Attribute of the labels with the name or id of a class of the model; labels without one are left out. By "
         "default class, or to where there is no class, as in a layer of corrections.",
         metavar="NAME",

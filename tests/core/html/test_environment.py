@@ -33,6 +33,12 @@ def test_a_value_that_is_not_given_is_an_error(folder):
         render("page.html.j2", folder, title="", text="", value={})
 
 
+@pytest.mark.parametrize("path", sorted(environment.TEMPLATES.glob("*.html.j2")), ids=lambda path: path.name)
+def test_sentences_on_two_lines_of_a_template_have_a_space_between_them(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.endswith("{% endtrans %}")] == []  # Jinja drops the end of such a line
+
+
 def test_pages_are_in_the_language_in_use(tmp_path, monkeypatch):
     (tmp_path / "page.html.j2").write_text(
         '{% extends "base.html.j2" %}{% set translated = true %}{% block body %}'
