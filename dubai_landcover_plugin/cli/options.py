@@ -12,7 +12,6 @@ import click
 from dubai_landcover_plugin.cli.program import print_result
 from dubai_landcover_plugin.cli.terminal import TerminalMonitor
 from dubai_landcover_plugin.cli.values import Argument, Command, Suffix, Values, ValuesOption, is_assignment, pair
-from dubai_landcover_plugin.protocol.requests.assessment import expected_accuracies
 from dubai_landcover_plugin.protocol.requests.options import Described, number_text
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 
@@ -150,6 +149,8 @@ def request_of(request: type[_Request], values: dict[str, Any]) -> _Request:
     Raises:
         RequestError: for values out of range.
     """
+    from dubai_landcover_plugin.protocol.requests.assessment import expected_accuracies
+
     tables = {item.name for item in request.described() if item.kind.startswith("dict")}
     return request.from_options(
         {name: expected_accuracies(value) if name in tables else value for name, value in values.items()}

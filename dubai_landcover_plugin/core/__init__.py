@@ -15,8 +15,9 @@ Example:
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dubai_landcover_plugin.protocol.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.assessment.assess import assess_accuracy
@@ -73,12 +74,4 @@ _MODULES = {
     "create_label_layer": "teaching.label_layer",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

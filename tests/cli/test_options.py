@@ -69,13 +69,17 @@ REQUESTS = {
 }
 
 
+def command_of(name: str) -> click.Command:
+    return landcover.get_command(click.Context(landcover), name)
+
+
 def options_of(command: str) -> set[str]:
-    return {name for item in landcover.commands[command].params for name in item.opts if name.startswith("--")}
+    return {name for item in command_of(command).params for name in item.opts if name.startswith("--")}
 
 
 def values(command: str, words: str) -> dict:
     """Return the values that were given to a command."""
-    context = landcover.commands[command].make_context(command, words.split())
+    context = command_of(command).make_context(command, words.split())
     return {name: value for name, value in context.params.items() if value not in (None, False)}
 
 
@@ -85,22 +89,22 @@ def test_commands_keep_their_options(command):
 
 
 def test_there_are_no_other_commands():
-    assert set(landcover.commands) == set(OPTIONS)
+    assert set(landcover.list_commands(click.Context(landcover))) == set(OPTIONS)
 
 
 @pytest.mark.parametrize("command", OPTIONS)
 def test_every_option_and_argument_has_help(command):
-    context = click.Context(landcover.commands[command], info_name=command)
-    for item in landcover.commands[command].get_params(context):
+    context = click.Context(command_of(command), info_name=command)
+    for item in command_of(command).get_params(context):
         text = item.help if isinstance(item, click.Option) else item.text
         assert text, item.name
         assert len(text) > 10, item.name
-    assert landcover.commands[command].get_short_help_str(60).endswith(".")
+    assert command_of(command).get_short_help_str(60).endswith(".")
 
 
 @pytest.mark.parametrize("command", REQUESTS)
 def test_every_option_of_a_request_is_in_the_command(command):
-    params = {item.name for item in landcover.commands[command].params}
+    params = {item.name for item in command_of(command).params}
     expected = {item.name for request in REQUESTS[command] for item in request.described()}
     assert expected - {"output_folder"} <= params
 

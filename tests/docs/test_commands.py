@@ -56,8 +56,9 @@ def test_a_command_is_one_of_the_program(program: str, page: str, line: str):
         assert name in ("--help", "--version", "-h")
         return
     group = PROGRAMS[program]
-    command = group.commands[name]
-    context = click.Context(command, info_name=name, parent=click.Context(group))
+    parent = click.Context(group)
+    command = group.get_command(parent, name)
+    context = click.Context(command, info_name=name, parent=parent)
     values, left, _ = command.make_parser(context).parse_args(
         args=list(_joined(arguments, command.params))
     )  # refuses unknown options

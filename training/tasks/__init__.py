@@ -5,8 +5,9 @@ They are imported on first use, so that importing this package is fast.
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dubai_landcover_plugin.protocol.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from .check import check_labels
@@ -25,12 +26,4 @@ _MODULES = {
     "train_model": "train",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _MODULES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f".{_MODULES[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+__getattr__, __dir__ = lazy_names(__name__, _MODULES)

@@ -115,6 +115,16 @@ def _is_rough(values: npt.NDArray[Any], limit: float) -> Mask:
     return found
 
 
+def _as_items(pixels: npt.NDArray[np.generic]) -> npt.NDArray[Any]:
+    """Return pixels, (N, C), as one item each, (N,), so that sorting finds equal ones: integers, if 8 bytes suffice."""
+    size = pixels.dtype.itemsize * pixels.shape[1]
+    if size > 8:
+        return pixels.view(np.dtype((np.void, size))).ravel()
+    padded = np.zeros((len(pixels), 8), np.uint8)
+    padded[:, :size] = pixels.view(np.uint8)
+    return padded.view(np.uint64).ravel()
+
+
 def nodata_warning(values: npt.NDArray[np.generic]) -> str | None:
     """Return a warning if one colour fills so many pixels that it looks like no data; None otherwise.
 
@@ -123,15 +133,14 @@ def nodata_warning(values: npt.NDArray[np.generic]) -> str | None:
     """
     if values.shape[1] == 0:
         return None
-    # Each pixel as one item, so that sorting finds equal ones.
     pixels = np.ascontiguousarray(values.T)
-    items = pixels.view(np.dtype((np.void, pixels.dtype.itemsize * pixels.shape[1]))).ravel()
-    _, first, counts = np.unique(items, return_index=True, return_counts=True)
+    items, counts = np.unique(_as_items(pixels), return_counts=True)
     most = int(counts.argmax())
-    share = float(counts[most] / len(items))
+    share = float(counts[most] / len(pixels))
     if not _CONSPICUOUS <= share < 1:  # one colour everywhere is a constant raster
         return None
-    colour = [f"{value:g}" for value in pixels[first[most]].tolist()]
+    commonest = np.frombuffer(items[most].tobytes(), pixels.dtype, pixels.shape[1])
+    colour = [f"{value:g}" for value in commonest.tolist()]
     if len(set(colour)) == 1:
         return tr(
             "{share:.0%} of the sampled pixels have the value {colour} in all bands, which looks like no "

@@ -10,6 +10,9 @@ import zlib
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from dubai_landcover_plugin.core.io.files import sweep, write_bytes
 
 _MAX_FILES = 12  # of a kind; a network takes about 30 MB
@@ -54,18 +57,23 @@ def is_cached(kind: str, key: Iterable[object]) -> bool:
 
 
 def read_cached(kind: str, key: Iterable[object]) -> bytes | None:
-    """Return the bytes stored under a key; None if there are none or they are damaged.
+    """Return the bytes stored under a key; None if there are none or they are damaged."""
+    mapped = map_cached(kind, key)
+    return None if mapped is None else mapped.tobytes()
+
+
+def map_cached(kind: str, key: Iterable[object]) -> npt.NDArray[np.uint8] | None:
+    """Return the bytes stored under a key, (N,), mapped from the file; None if there are none or they are damaged.
 
     What killed runs left in the folder is removed.
     """
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(OSError, ValueError):  # ValueError: an empty file
         path = _path(kind, key)
         sweep(path.parent)
-        stored = path.read_bytes()
+        stored = np.memmap(path, np.uint8, "r")
         os.utime(path)  # recently used files are kept
-        checksum, content = stored[:_CHECKSUM], stored[_CHECKSUM:]
-        if checksum == _checksum(content):
-            return content
+        if stored[:_CHECKSUM].tobytes() == _checksum(stored[_CHECKSUM:].data):
+            return stored[_CHECKSUM:]
     return None
 
 
@@ -79,7 +87,7 @@ def write_cached(kind: str, key: Iterable[object], content: bytes) -> None:
             old.unlink(missing_ok=True)
 
 
-def _checksum(content: bytes) -> bytes:
+def _checksum(content: bytes | memoryview) -> bytes:
     return zlib.crc32(content).to_bytes(_CHECKSUM, "little")
 
 

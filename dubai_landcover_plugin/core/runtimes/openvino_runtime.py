@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import io
 import queue
 import sys
 import tempfile
@@ -26,7 +25,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.bundle.graphs import AUGMENTED, FEATURES, FLOAT, INT8, pack_whole, unpack
-from dubai_landcover_plugin.core.runtimes.cache import is_cached, read_cached, write_cached
+from dubai_landcover_plugin.core.runtimes.cache import is_cached, map_cached, read_cached, write_cached
 from dubai_landcover_plugin.core.runtimes.hardware import may_have_intel_gpu, processor
 from dubai_landcover_plugin.core.runtimes.onnx_runtime import OnnxAdapter
 from dubai_landcover_plugin.core.runtimes.runtime import (
@@ -241,12 +240,11 @@ def compile_graph(
     """Return the compiled network, from the cache if possible."""
     core = openvino.Core()
     key = (*source.key, shape, device, sorted(settings.items()), processor())
-    stored = read_cached("compiled", key)
+    stored = map_cached("compiled", key)
     if stored is not None:
-        try:
-            return core.import_model(io.BytesIO(stored), device, settings)
-        except RuntimeError:  # written by another version: compile again
-            stored = None
+        with contextlib.suppress(RuntimeError):  # written by another version: compile again
+            # A copy in memory of OpenVINO, which the compiled network may go on using.
+            return core.import_model(openvino.Tensor(stored), device, settings)
     graph = _read_graph(openvino, source)
     graph.reshape([1, *shape])
     compiled = core.compile_model(graph, device, settings)

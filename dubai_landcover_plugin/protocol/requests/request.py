@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, asdict, fields
+from functools import cache
 from typing import Any, Callable, TypeVar
 
 from dubai_landcover_plugin.protocol.errors import RequestError
@@ -84,6 +85,7 @@ class Request:
             raise RequestError(f"Outputs need different paths, got {', '.join(outputs)}.")
 
     @classmethod
+    @cache
     def described(cls) -> tuple[Described, ...]:
         """Return the options in the order of the fields; those of a nested request take its place."""
         found: list[Described] = []

@@ -7,29 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from importlib import import_module
 from typing import Any
 
-from dubai_landcover_plugin.protocol.requests.assessment import AccuracyRequest, AccuracySampleRequest
-from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
-from dubai_landcover_plugin.protocol.requests.change import ChangeRequest
-from dubai_landcover_plugin.protocol.requests.corrections import CorrectionsRequest, RecodeRequest
-from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
-from dubai_landcover_plugin.protocol.requests.labelling import CheckLabelsRequest, LabelLayerRequest
 from dubai_landcover_plugin.protocol.requests.options import VECTORS
-from dubai_landcover_plugin.protocol.requests.polygons import ClassFilesRequest, PolygonizeRequest
-from dubai_landcover_plugin.protocol.requests.preview import PreviewRequest
-from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyRequest
-from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.request import Request
-from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
-from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
-from dubai_landcover_plugin.protocol.requests.teaching import TeachRequest
-from dubai_landcover_plugin.protocol.requests.training import (
-    EvaluateRequest,
-    ExportRequest,
-    SampleDataRequest,
-    TrainRequest,
-)
 
 
 @dataclass(frozen=True)
@@ -37,16 +20,23 @@ class Task:
     """A task and the fields of its request that name files; the fields of unused ones are None.
 
     Args:
-        request: Class of the request.
+        place: Module and class of the request; it is imported on first use.
         tree: Whether it writes into subfolders of its output folder too.
         training: Whether it is a function of the package of training rather than of the engine.
         grace: Time that a cancelled run has to save what it made, s.
     """
 
-    request: type[Request]
+    place: str
     tree: bool = False
     training: bool = False
     grace: float = 1.2
+
+    @cached_property
+    def request(self) -> type[Request]:
+        """Class of the request."""
+        module, _, name = self.place.partition(".")
+        found: type[Request] = getattr(import_module(f"{__package__}.{module}"), name)
+        return found
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -83,34 +73,37 @@ class Task:
 
 
 TASKS = {
-    "segment_raster": Task(SegmentationRequest),
-    "segment_folder": Task(FolderRequest, tree=True),
-    "polygonize": Task(PolygonizeRequest),
-    "export_class_polygons": Task(ClassFilesRequest),
-    "regularize_buildings": Task(BuildingsRequest),
-    "extract_roads": Task(RoadsRequest),
-    "write_report": Task(ReportRequest),
-    "draw_accuracy_sample": Task(AccuracySampleRequest),
-    "assess_accuracy": Task(AccuracyRequest),
-    "map_change": Task(ChangeRequest),
-    "apply_corrections": Task(CorrectionsRequest),
-    "recode_classes": Task(RecodeRequest),
-    "reclassify_probabilities": Task(ReclassifyRequest),
-    "teach_model": Task(TeachRequest),
-    "preview_land_cover": Task(PreviewRequest),
-    "create_label_layer": Task(LabelLayerRequest),
-    "check_labels": Task(CheckLabelsRequest, training=True),
-    "train_model": Task(TrainRequest, training=True, grace=180.0),
-    "evaluate_model": Task(EvaluateRequest, training=True),
-    "export_model": Task(ExportRequest, training=True),
-    "make_sample_data": Task(SampleDataRequest, training=True),
+    "segment_raster": Task("segmentation.SegmentationRequest"),
+    "segment_folder": Task("folder.FolderRequest", tree=True),
+    "polygonize": Task("polygons.PolygonizeRequest"),
+    "export_class_polygons": Task("polygons.ClassFilesRequest"),
+    "regularize_buildings": Task("buildings.BuildingsRequest"),
+    "extract_roads": Task("roads.RoadsRequest"),
+    "write_report": Task("report.ReportRequest"),
+    "draw_accuracy_sample": Task("assessment.AccuracySampleRequest"),
+    "assess_accuracy": Task("assessment.AccuracyRequest"),
+    "map_change": Task("change.ChangeRequest"),
+    "apply_corrections": Task("corrections.CorrectionsRequest"),
+    "recode_classes": Task("corrections.RecodeRequest"),
+    "reclassify_probabilities": Task("probabilities.ReclassifyRequest"),
+    "teach_model": Task("teaching.TeachRequest"),
+    "preview_land_cover": Task("preview.PreviewRequest"),
+    "create_label_layer": Task("labelling.LabelLayerRequest"),
+    "check_labels": Task("labelling.CheckLabelsRequest", training=True),
+    "train_model": Task("training.TrainRequest", training=True, grace=180.0),
+    "evaluate_model": Task("training.EvaluateRequest", training=True),
+    "export_model": Task("training.ExportRequest", training=True),
+    "make_sample_data": Task("training.SampleDataRequest", training=True),
 }
 """Tasks by name; each is the function of that name in :mod:`dubai_landcover_plugin.core` or :mod:`training.tasks`."""
 
 
 def task_of(request: Request) -> Task:
     """Return the task that a request is for."""
-    return next(task for task in TASKS.values() if isinstance(request, task.request))
+    kind = type(request)
+    return next(
+        task for task in TASKS.values() if f"{__package__}.{task.place}" == f"{kind.__module__}.{kind.__name__}"
+    )
 
 
 def paths(request: Mapping[str, Any], fields: tuple[str, ...]) -> list[str]:

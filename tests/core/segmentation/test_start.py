@@ -49,3 +49,14 @@ def test_a_run_without_vectors_loads_no_library_for_them():
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_the_command_imports_no_other_commands_and_their_requests():
+    code = (
+        "import sys; from dubai_landcover_plugin.cli.main import main; main(['segment', 'none.tif', 'out.tif']);"
+        "names = 'accuracy corrections change session training'.split();"
+        "print(*(name for name in sys.modules if name.rpartition('.')[2] in names and 'dubai' in name))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "none.tif" in done.stderr
+    assert done.stdout == "\n"
