@@ -107,8 +107,9 @@ class ConfidenceSource:
             return np.empty(0, np.float32)
         top, left = int(rows.min()), int(cols.min())
         window = RasterioWindow(left, top, int(cols.max()) - left + 1, int(rows.max()) - top + 1)
-        values = self._percents({"window": window})[rows - top, cols - left].astype(np.float32)
-        values[values == UNKNOWN] = np.nan
+        found = self._whole(self._values({"window": window})[rows - top, cols - left])
+        values = found.astype(np.float32)
+        values[found == UNKNOWN] = np.nan
         return values
 
     def preview(self, height: int, width: int) -> Percents:
@@ -121,9 +122,11 @@ class ConfidenceSource:
 
     def _percents(self, how: dict[str, Any]) -> Percents:
         """Return whole percents, uint8, with ``UNKNOWN`` where the confidence is not known."""
-        values = self._values(how)
-        known = self._known(values)
-        percents: Percents = np.where(known, values, UNKNOWN)
+        return self._whole(self._values(how))
+
+    def _whole(self, values: Values) -> Percents:
+        """Return values as whole percents, uint8, with ``UNKNOWN`` where the confidence is not known."""
+        percents: Percents = np.where(self._known(values), values, UNKNOWN)
         return percents if percents.dtype == np.uint8 else np.rint(percents).astype(np.uint8)
 
     def _values(self, how: dict[str, Any]) -> Values:

@@ -18,6 +18,7 @@ _BAND = 512  # rows of cells that are unpacked at once, without margins
 _BLEND = 2.0  # cells on both sides of the edge in which partly covered cells are summed
 
 Coverage = npt.NDArray[np.uint8]
+Indices = npt.NDArray[np.int64]
 
 
 def is_class(coverage: Coverage) -> npt.NDArray[np.bool_]:
@@ -85,33 +86,34 @@ class RoadArea:
             limits: (N,) largest distance.
             starts: (N,) distance within which the ray is known to be in the class. None: 0.
         """
-        origin, way = points / self.cell, vectors / self.cell
-        scale = np.maximum(np.hypot(way[:, 0], way[:, 1]), 1e-12)  # cells for a distance of 1
-        way = way / scale[:, None]
-        edge = self._exit(origin, way)
+        rays = np.concatenate([points.T, vectors.T]) / self.cell  # (4, N) x, y, and their steps, cells
+        scale = np.maximum(np.hypot(rays[2], rays[3]), 1e-12)  # cells for a distance of 1
+        rays[2:] /= scale
+        edge = self._exit(rays)
         farthest = np.minimum(limits * scale, edge + 1)
         nearest = np.zeros(len(points)) if starts is None else np.minimum(starts * scale, farthest)
         distance, is_open = np.full(len(points), np.nan), np.zeros(len(points), bool)
-        band = np.floor(origin[:, 1] / _BAND).astype(np.int64)
+        band = np.floor(rays[1] / _BAND).astype(np.int64)
         order = np.argsort(band, kind="stable")
         edges = np.flatnonzero(np.diff(band[order], prepend=-1)) if len(order) else np.empty(0, int)
-        for rays in np.split(order, edges[1:]) if len(order) else []:
-            first = int(band[rays[0]]) * _BAND
-            margin = int(farthest[rays].max()) + 4
+        for chosen in np.split(order, edges[1:]) if len(order) else []:
+            first = int(band[chosen[0]]) * _BAND
+            margin = int(farthest[chosen].max()) + 4
             window = _Window(self.read(first - margin, first + _BAND + margin), first - margin)
-            distance[rays], is_open[rays] = window.cast(
-                origin[rays], way[rays], nearest[rays], farthest[rays], self.cell > 1
+            distance[chosen], is_open[chosen] = window.cast(
+                rays[:, chosen], nearest[chosen], farthest[chosen], self.cell > 1
             )
         # The last row and column of cells may be partly outside of the raster.
         distance = np.where(is_open, np.minimum(distance, edge), distance) / scale
         return Hits(np.where(distance <= limits, distance, np.nan), is_open)
 
-    def _exit(self, origin: Points, way: Points) -> Floats:
+    def _exit(self, rays: Floats) -> Floats:
         """Return the distance at which each ray leaves the raster, (N,) cells."""
-        size = np.array([self.width, self.height]) / self.cell
-        with np.errstate(divide="ignore", invalid="ignore"):
-            far = np.where(way > 0, (size - origin) / way, np.where(way < 0, -origin / way, np.inf))
-        result: Floats = np.maximum(far.min(axis=1), 0)
+        far = []
+        for origin, way, size in zip(rays[:2], rays[2:], (self.width / self.cell, self.height / self.cell)):
+            with np.errstate(divide="ignore", invalid="ignore"):
+                far.append(np.where(way > 0, (size - origin) / way, np.where(way < 0, -origin / way, np.inf)))
+        result: Floats = np.maximum(np.minimum(*far), 0)
         return result
 
 
@@ -126,47 +128,55 @@ class _Window:
     def __init__(self, rows: Coverage, top: int) -> None:
         self._height, self._width, self._top = rows.shape[0], rows.shape[1] + 2, top
         self._cells = np.pad(rows, ((0, 0), (1, 1)), constant_values=UNKNOWN).ravel()
-
-    def at(self, points: Points) -> Coverage:
-        """Return the coverage at points, (N, 2) cells."""
-        col = np.floor(points[:, 0]).astype(np.int64).clip(-1, self._width - 2) + 1
-        row = (np.floor(points[:, 1]).astype(np.int64) - self._top).clip(0, self._height - 1)
-        cells: Coverage = self._cells[row * self._width + col]
-        return cells
-
-    def _inside(self, points: Points) -> npt.NDArray[np.bool_]:
-        """Return whether points are in the class."""
-        return is_class(self.at(points))
+        self._is_class = is_class(self._cells)
 
     def cast(
-        self, origin: Points, way: Points, nearest: Floats, farthest: Floats, partly: bool
+        self, rays: Floats, nearest: Floats, farthest: Floats, partly: bool
     ) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Return the distance at which each ray leaves the class, cells, NaN if nowhere, and whether to the unknown."""
-        distance, is_open = np.full(len(origin), np.nan), np.zeros(len(origin), bool)
-        low = np.where(self._inside(origin + nearest[:, None] * way), nearest, 0.0)
-        active = np.flatnonzero(self._inside(origin + low[:, None] * way))
+        distance, is_open = np.full(len(nearest), np.nan), np.zeros(len(nearest), bool)
+        low = np.where(self._inside(rays, nearest), nearest, 0.0)
+        active = np.flatnonzero(self._inside(rays, low))
+        leaving = [np.empty(0, np.int64)]
+        near, at, limit = rays[:, active], low[active], farthest[active]
         while len(active):
             # Steps until the first sample outside of the class, or to the limit.
-            high = low[active] + _STEP
-            inside = self._inside(origin[active] + high[:, None] * way[active])
-            low[active[inside]] = high[inside]
-            found = active[~inside]
-            distance[found], is_open[found] = self._bisect(origin[found], way[found], low[found])
-            active = active[inside & (high <= farthest[active])]
+            high = at + _STEP
+            inside = self._inside(near, high)
+            leaving.append(active[~inside])
+            low[leaving[-1]] = at[~inside]
+            going = np.flatnonzero(inside & (high <= limit))
+            active, near, at, limit = active[going], near[:, going], high[going], limit[going]
+        found = np.concatenate(leaving)
+        distance[found], is_open[found] = self._bisect(rays[:, found], low[found])
         if partly:
-            distance = self._refined(origin, way, distance)
+            distance = self._refined(rays, distance)
         return distance, is_open
 
-    def _bisect(self, origin: Points, way: Points, low: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+    def _at(self, rays: Floats, distance: Floats) -> Indices:
+        """Return the flat index of the cells at a distance along rays."""
+        x, y, across, down = rays
+        col = np.floor(x + distance * across).astype(np.int64).clip(-1, self._width - 2)
+        index: Indices = (np.floor(y + distance * down).astype(np.int64) - self._top).clip(0, self._height - 1)
+        index *= self._width
+        index += col
+        index += 1
+        return index
+
+    def _inside(self, rays: Floats, distance: Floats) -> npt.NDArray[np.bool_]:
+        """Return whether rays are in the class at a distance."""
+        return self._is_class.take(self._at(rays, distance))
+
+    def _bisect(self, rays: Floats, low: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
         """Return the edge between a sample in the class and the next one."""
         high = low + _STEP
         for _ in range(_BISECTIONS):
             middle = (low + high) / 2
-            inside = self._inside(origin + middle[:, None] * way)
+            inside = self._inside(rays, middle)
             low, high = np.where(inside, middle, low), np.where(inside, high, middle)
-        return (low + high) / 2, self.at(origin + high[:, None] * way) == UNKNOWN
+        return (low + high) / 2, self._cells.take(self._at(rays, high)) == UNKNOWN
 
-    def _refined(self, origin: Points, way: Points, distance: Floats) -> Floats:
+    def _refined(self, rays: Floats, distance: Floats) -> Floats:
         """Sum the coverage of cells near the edge, which are partly covered where pixels are aggregated."""
         start = np.maximum(distance - _BLEND, 0)
         total = start.copy()
@@ -174,7 +184,7 @@ class _Window:
         step = 1 / 8
         for index in range(round(2 * _BLEND / step)):
             at = start + (index + 0.5) * step
-            coverage = self.at(origin + np.nan_to_num(at)[:, None] * way)
+            coverage = self._cells.take(self._at(rays, np.nan_to_num(at)))
             share = np.where(coverage == UNKNOWN, 0, coverage / FULL)
             beyond = at > distance
             going &= ~(beyond & ((share == 0) | (share > 0.5)))  # only the partly covered cells at the edge

@@ -120,7 +120,7 @@ def _usual(cuts: _Cuts, cell: float) -> Mask:
     """Return which cuts are about as long as their neighbours, (N,): others reach into a side road or a car park."""
     usual = cuts.known.copy()
     values = cuts.half_width[usual]
-    if len(values):
+    if len(values) and np.ptp(values) > max(_UNUSUAL[0] * values.min(), _UNUSUAL[1] * cell):
         size = int(max(_NEIGHBOURS[0] * median(values) / cell, _NEIGHBOURS[1]))
         around = median_filter(values, size, mode="nearest")
         usual[usual] = np.abs(values - around) <= np.maximum(_UNUSUAL[0] * around, _UNUSUAL[1] * cell)

@@ -17,24 +17,24 @@ import numpy as np
 import numpy.typing as npt
 
 Mask = npt.NDArray[np.bool_]
-Steps = npt.NDArray[np.int32]
+Steps = npt.NDArray[np.int16] | npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 Bits = TypeVar("Bits", np.bool_, np.uint64)
 
-FAR = 1 << 30  # rows: there is no target in the column
+FAR = 1 << 14  # rows: there is no target in the column, or none that is nearer
 
 
 def column_distances(target: Mask, outside: bool) -> Steps:
-    """Return the number of rows to the nearest target of the same column, (H, W) int32.
+    """Return the number of rows to the nearest target of the same column, (H, W).
 
     Args:
         target: (H, W) bool.
         outside: Whether the rows above and below the array are targets, too.
     """
-    steps = np.empty(target.shape, np.int32)
+    steps = np.empty(target.shape, np.int16 if len(target) < FAR else np.int32)
     for ways in (1, -1):  # downwards, then upwards
-        last = np.full(target.shape[1], 0 if outside else FAR, np.int32)
+        last = np.full(target.shape[1], 0 if outside else FAR, steps.dtype)
         for row, hit in zip(steps[::ways], target[::ways]):
             last += 1
             np.copyto(last, 0, where=hit)

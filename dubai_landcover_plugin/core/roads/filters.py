@@ -36,21 +36,24 @@ def gaussian_of_lines(points: Points, counts: Indices, sigmas: Floats) -> Points
     """
     reach = (TRUNCATE * sigmas + 0.5).astype(np.int64)
     weights = _weights(sigmas, reach)
-    # Points by descending reach: those that a tap concerns are the first ones.
-    line = np.repeat(np.arange(len(counts)), counts)
-    order = np.argsort(-reach[line], kind="stable")
-    line = line[order]
-    shorter = -reach[line]
-    first = (np.cumsum(counts) - counts)[line]
-    last = first + counts[line] - 1
-    found = points[order] * weights[line, 0, None]
+    # Lines by descending reach: those that a tap concerns are the first ones. Their ends are repeated.
+    order = np.argsort(-reach, kind="stable")
+    first, counts, reach, weights = (np.cumsum(counts) - counts)[order], counts[order], reach[order], weights[order]
+    lengths = counts + 2 * reach
+    last = np.cumsum(lengths)
+    line = np.repeat(np.arange(len(counts)), lengths)
+    along = np.arange(len(line)) - (last - counts - reach)[line]  # from the first point of the line
+    source = first[line] + np.minimum(along.clip(0), counts[line] - 1)
+    padded = np.ascontiguousarray(points[source].T)
+    found = padded * weights[line, 0]
     for tap in range(int(reach.max(initial=0)), 0, -1):  # in the order in which SciPy sums
-        size = int(np.searchsorted(shorter, -tap, "right"))
-        here = order[:size]
-        both = points[np.maximum(here - tap, first[:size])] + points[np.minimum(here + tap, last[:size])]
-        found[:size] += both * weights[line[:size], tap, None]
+        lines = int(np.searchsorted(-reach, -tap, "right"))
+        size = int(last[lines - 1])
+        both = padded[:, : size - 2 * tap] + padded[:, 2 * tap : size]
+        found[:, tap : size - tap] += both * weights[line[tap : size - tap], tap]
+    inner = (along >= 0) & (along < counts[line])
     filtered = np.empty_like(points)
-    filtered[order] = found
+    filtered[source[inner]] = found[:, inner].T
     return filtered
 
 

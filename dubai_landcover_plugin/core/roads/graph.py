@@ -47,15 +47,16 @@ class Line:
     def reversed(self) -> Line:
         """Return the line in the opposite direction."""
         line = Line(self.end, self.start, self.points[::-1], self.half_width[::-1], self.confidence[::-1])
-        return line if self._steps is None else line._with_steps(self._steps[::-1])
+        return line if self._steps is None else line.with_steps(self._steps[::-1])
 
     def section(self, first: int, last: int, start: int, end: int) -> Line:
         """Return the section from point ``first`` to ``last`` (included), between the nodes ``start`` and ``end``."""
         kept = slice(first, last + 1)
         line = Line(start, end, self.points[kept], self.half_width[kept], self.confidence[kept])
-        return line if self._steps is None else line._with_steps(self._steps[first:last])
+        return line if self._steps is None else line.with_steps(self._steps[first:last])
 
-    def _with_steps(self, steps: Floats) -> Line:
+    def with_steps(self, steps: Floats) -> Line:
+        """Set the ground lengths of its segments, (N - 1,), where they are known; return the line."""
         object.__setattr__(self, "_steps", steps)
         return self
 

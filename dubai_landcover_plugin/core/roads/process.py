@@ -7,6 +7,7 @@ ended. A process that ends without a network, for lack of memory or because of a
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import pickle  # only between the engine and a process that it has started  # nosec B403
@@ -137,6 +138,7 @@ def serve() -> None:
     os.dup2(2, 1)  # what libraries print must not come between the messages
     request = pickle.load(sys.stdin.buffer)  # noqa: S301  # nosec B301
     threading.Thread(target=_exit_with_engine, daemon=True).start()
+    gc.disable()  # the process makes many objects, few cycles of references, and ends soon
     monitor = _PipeMonitor(stream)
     try:
         with limited_cache():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 import numpy as np
 import numpy.typing as npt
 
@@ -23,43 +25,66 @@ def trace_skeleton(skeleton: Skeleton, metric: Metric) -> RoadGraph:
     """
     graph = RoadGraph(metric, skeleton.cell)
     starts, targets = _cell_adjacency(skeleton)
-    degree = np.diff(starts)
     # Cell centres in pixels.
     points: Points = (np.column_stack([skeleton.cols, skeleton.rows]).astype(np.float64) + 0.5) * skeleton.cell
-    first, around = starts.tolist(), targets.tolist()
-    is_node = (degree != 2).tolist()
+    paths = _paths(starts, targets)
+    cells = np.fromiter(chain.from_iterable(paths), np.int64)
+    # Points and lengths of all lines at once; those of a line are parts of these.
+    points = points[cells]
+    steps = metric.steps(points) if len(points) else np.empty(0)
+    half_width, confidence = skeleton.half_width[cells], skeleton.confidence[cells]
     nodes: dict[int, int] = {}
-    seen = np.zeros(len(degree), bool).tolist()
+    first = 0
+    for path in paths:
+        last = first + len(path)
+        for cell, at in ((path[0], first), (path[-1], last - 1)):
+            if cell not in nodes:
+                nodes[cell] = graph.add_node(points[at])
+        part = slice(first, last)
+        line = Line(nodes[path[0]], nodes[path[-1]], points[part], half_width[part], confidence[part])
+        graph.add(line.with_steps(steps[first : last - 1]))
+        first = last
+    return graph
+
+
+def _paths(starts: Indices, targets: Indices) -> list[list[int]]:
+    """Return the cells of each line, from node to node.
+
+    Args:
+        starts: See :func:`_cell_adjacency`.
+        targets: See there.
+    """
+    degree = np.diff(starts)
+    between = np.flatnonzero(degree == 2)  # cells of lines
+    both = np.full(len(degree), -1, np.int64)
+    both[between] = targets[starts[between]] + targets[starts[between] + 1]
+    # Sum of the two neighbours of a cell of a line: the next one is the sum less the one before. -1 for nodes.
+    sums, first, around = both.tolist(), starts.tolist(), targets.tolist()
+    ends: set[int] = set()  # cells of lines beside a node, once their line is found
+    paths = []
 
     def walk(start: int, following: int) -> list[int]:
         """Follow a line from a node over a neighbour to the next node."""
         path, before, cell = [start, following], start, following
-        while not is_node[cell]:
-            seen[cell] = True
-            one, other = around[first[cell]], around[first[cell] + 1]
-            before, cell = cell, other if one == before else one
+        while (both := sums[cell]) >= 0:
+            before, cell = cell, both - before
             path.append(cell)
         return path
-
-    def add_line(path: list[int]) -> None:
-        """Add the line of a path of cells, and its nodes."""
-        for cell in (path[0], path[-1]):
-            if cell not in nodes:
-                nodes[cell] = graph.add_node(points[cell])
-        graph.add(
-            Line(nodes[path[0]], nodes[path[-1]], points[path], skeleton.half_width[path], skeleton.confidence[path])
-        )
 
     for cell in np.flatnonzero((degree != 2) & (degree > 0)).tolist():
         for following in around[first[cell] : first[cell + 1]]:
             # Each line is found from both of its ends; it is kept once.
-            if following > cell if is_node[following] else not seen[following]:
-                add_line(walk(cell, following))
-    for cell in np.flatnonzero(degree == 2).tolist():
+            if following > cell if sums[following] < 0 else following not in ends:
+                paths.append(walk(cell, following))
+                ends.update((paths[-1][1], paths[-1][-2]))
+    seen = np.zeros(len(degree), bool)
+    seen[np.fromiter(chain.from_iterable(paths), np.int64)] = True
+    for cell in between[~seen[between]].tolist():
         if not seen[cell]:  # a ring without junctions: its first cell becomes a node
-            is_node[cell] = True
-            add_line(walk(cell, around[first[cell]]))
-    return graph
+            sums[cell] = -1
+            paths.append(walk(cell, around[first[cell]]))
+            seen[paths[-1]] = True
+    return paths
 
 
 def _cell_adjacency(skeleton: Skeleton) -> tuple[Indices, Indices]:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from dubai_landcover_plugin.core.roads.distance import column_distances, distances_at, farther_than
+from dubai_landcover_plugin.core.roads.distance import FAR, column_distances, distances_at, farther_than
 
 SIZES = [(1.0, 1.0), (0.7, 1.3), (2.0, 0.6)]
 
@@ -49,3 +49,10 @@ def test_cells_far_from_the_background(size, radius):
     found.ravel()[farther_than(radius, column_distances(~mask, outside=True), size)] = True
     assert (found == (edge > radius)).all()
     assert found.any() == (radius < 60)
+
+
+def test_columns_may_be_longer_than_the_largest_distance():
+    target = np.zeros((2 * FAR + 5, 1), bool)
+    target[0] = True
+    steps = column_distances(target, outside=False)[:, 0]
+    assert (steps == np.minimum(np.arange(len(steps)), FAR)).all()
