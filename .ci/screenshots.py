@@ -220,10 +220,11 @@ def settings() -> None:
     from dubai_landcover_plugin.gui.settings_page import SettingsPage
 
     def choose(dialog: QWidget) -> None:
-        stack = dialog.findChild(QStackedWidget, "mOptionsStackedWidget")
-        for number in range(stack.count()):
-            if stack.widget(number).findChild(SettingsPage) is not None:
-                stack.setCurrentIndex(number)
+        page = next((one for one in dialog.findChildren(QWidget) if isinstance(one, SettingsPage)), None)
+        while page is not None and not isinstance(page.parentWidget(), QStackedWidget):
+            page = page.parentWidget()
+        if page is not None:
+            page.parentWidget().setCurrentWidget(page)
 
     save_modal(lambda: iface.showOptionsDialog(iface.mainWindow(), ""), "settings", choose)
 

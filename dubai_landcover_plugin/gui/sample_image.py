@@ -73,7 +73,7 @@ class SampleImage:
         processing.execAlgorithmDialog("dubailandcover:segmentlandcover", {"INPUT": layer.id(), **outputs})
 
     def _show(self, text: str, level: Qgis.MessageLevel) -> QgsMessageBarItem:
-        item = self._iface.messageBar().createMessage("Dubai Land Cover", text)
+        item = self._iface.messageBar().createMessage(tr("Land Cover"), text)
         self._iface.messageBar().pushWidget(item, level, 0)  # until it is removed, or the user closes it
         return item
 

@@ -13,7 +13,7 @@ from qgis.PyQt.QtWidgets import QApplication, QPushButton
 
 from dubai_landcover_plugin.processing.algorithm import SET_UP_LINK
 from dubai_landcover_plugin.protocol.errors import LandCoverError
-from dubai_landcover_plugin.protocol.translation import isolated, tr
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.administration import set_up_is_allowed
 from dubai_landcover_plugin.runner.settings import engine_interpreter
 
@@ -58,7 +58,7 @@ def offer_set_up(bar: QgsMessageBar, set_up: Callable[[], None]) -> bool:
         engine_interpreter()
     except LandCoverError as error:
         size = tr("It is 200 MB to download and 0.6 GB on disk.") if set_up_is_allowed() else ""
-        item = bar.createMessage(isolated("Dubai Land Cover"), f"{error.message} {size}".strip())
+        item = bar.createMessage(tr("Land Cover"), f"{error.message} {size}".strip())
         if set_up_is_allowed():
             button = QPushButton(tr("Set up now"))
             button.clicked.connect(set_up)
@@ -99,7 +99,7 @@ def tell_outcome(bar: QgsMessageBar, error: str, show: Callable[[], None], try_s
 
 def _show(bar: QgsMessageBar, text: str, level: Qgis.MessageLevel, action: str, called: Callable[[], None]) -> None:
     """Show a message with a button, which removes it, until the user closes it."""
-    item, button = bar.createMessage("Dubai Land Cover", text), QPushButton(action)
+    item, button = bar.createMessage(tr("Land Cover"), text), QPushButton(action)
     item.layout().addWidget(button)
     bar.pushWidget(item, level, 0)
     button.clicked.connect(lambda: (bar.popWidget(item), called()))

@@ -16,7 +16,7 @@ from qgis.PyQt.QtCore import QTimer
 from qgis.PyQt.QtWidgets import QMessageBox, QWidget
 
 from dubai_landcover_plugin.gui.engine_task import EngineTask
-from dubai_landcover_plugin.protocol.translation import isolated, tr
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.engine_removal import engine_parts, remove_engine, size_mb
 from dubai_landcover_plugin.runner.interpreter import engine_folder
 from dubai_landcover_plugin.runner.settings import data_folder, profile_folder
@@ -65,7 +65,7 @@ def ask_if_uninstalled(iface: Any) -> None:
     def show_end(task: EngineTask, succeeded: bool) -> None:
         text = tr("The engine is removed.") if succeeded else task.error
         level = Qgis.MessageLevel.Success if succeeded else Qgis.MessageLevel.Warning
-        iface.messageBar().pushMessage(isolated("Dubai Land Cover"), text, level)
+        iface.messageBar().pushMessage(tr("Land Cover"), text, level)
         _TASKS.remove(task)
 
     QTimer.singleShot(0, ask)

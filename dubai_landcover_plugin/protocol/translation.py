@@ -50,7 +50,11 @@ def tr(text: str, /, **fields: object) -> str:
             that is not a number is isolated from the text around it.
     """
     translated = _in_use[0][1].gettext(text) if text else ""
-    return _TEMPLATES.vformat(translated, (), fields) if fields else translated
+    if not fields:
+        return translated
+    filled = _TEMPLATES.vformat(translated, (), fields)
+    # Qt 5 takes the direction of a paragraph from its first letter, also where that is isolated.
+    return f"\u200f{filled}" if filled.lstrip("'«(").startswith("\u2068") else filled
 
 
 def marked(text: str) -> str:

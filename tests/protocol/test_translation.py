@@ -66,9 +66,15 @@ def test_fields_are_put_in(catalogues):
 
 
 def test_fields_are_isolated_in_a_language_written_right_to_left(catalogues):
-    write_catalogue(catalogues / "ar.mo", "{count} in {path!r}", "{count} في {path!r}")
+    write_catalogue(catalogues / "ar.mo", "{count} in {path!r}", "في {path!r} {count}")
     use_language("ar")
-    assert tr("{count} in {path!r}", count=3, path="/tmp/a.tif") == "3 في \u2068'/tmp/a.tif'\u2069"
+    assert tr("{count} in {path!r}", count=3, path="/tmp/a.tif") == "في \u2068'/tmp/a.tif'\u2069 3"
+
+
+def test_a_text_that_begins_with_a_name_runs_from_the_right(catalogues):
+    write_catalogue(catalogues / "ar.mo", "{path} exists.", "{path} موجود.")
+    use_language("ar")
+    assert tr("{path} exists.", path="a.tif") == "\u200f\u2068a.tif\u2069 موجود."
 
 
 @pytest.mark.parametrize(("locale", "text"), [("de", "1\u202f234"), ("ar", "1,234"), ("", "1,234")])

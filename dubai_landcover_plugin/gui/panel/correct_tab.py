@@ -22,7 +22,7 @@ from dubai_landcover_plugin.gui.panel.header import RasterHeader
 from dubai_landcover_plugin.gui.panel.look_tab import swatch
 from dubai_landcover_plugin.gui.panel.sample_tool import LINE, PLACE, POLYGON
 from dubai_landcover_plugin.protocol.classes import LandCoverClass
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import isolated, tr
 
 _TIME_LETTERS = slice(11, 19)  # of a date with time
 
@@ -142,7 +142,7 @@ class CorrectTab(DrawTab):
         ordered = sorted(enumerate(corrections.items(), 1), key=lambda one: (one[1][1].time, one[0]))
         rows = {}
         for number, (_, (name, one)) in reversed(list(enumerate(ordered, 1))):
-            text = f"{one.source} → {one.target}" if one.source else f"→ {one.target}"
+            text = isolated(f"{one.source} → {one.target}" if one.source else f"→ {one.target}")
             colour = colours.get(one.target, "#808080")
             rows[name] = Row((str(number), text, one.time[_TIME_LETTERS]), colour, problems.get(name, ""))
         self.show_rows(rows)
