@@ -15,6 +15,7 @@ from dubai_landcover_plugin.core.runtimes.versions import OPTIONAL, PACKAGES
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.model_folders import installed_models, model_folders, readable_models
 from dubai_landcover_plugin.protocol.requests.segmentation import DEFAULT_MODEL
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _REMEDY = "Set up the engine again."
 
@@ -58,15 +59,31 @@ def _packages() -> tuple[dict[str, str], list[str]]:
             if is_missing and name in OPTIONAL:
                 continue
             found[name] = "missing" if is_missing else "broken"
-            reason = "is missing" if is_missing else f"cannot be loaded ({type(error).__name__}: {error})"
-            problems.append(f"The package {name} {reason}. {_REMEDY}")
+            problems.append(
+                tr("The package {name} is missing. {remedy}", name=name, remedy=tr(_REMEDY))
+                if is_missing
+                else tr(
+                    "The package {name} cannot be loaded ({kind}: {error}). {remedy}",
+                    name=name,
+                    kind=type(error).__name__,
+                    error=error,
+                    remedy=tr(_REMEDY),
+                )
+            )
     if not problems:
         try:
             from dubai_landcover_plugin.core.runtimes.versions import versions
 
             found = {**versions(), **found}
         except Exception as error:
-            problems.append(f"The engine cannot be loaded ({type(error).__name__}: {error}). {_REMEDY}")
+            problems.append(
+                tr(
+                    "The engine cannot be loaded ({kind}: {error}). {remedy}",
+                    kind=type(error).__name__,
+                    error=error,
+                    remedy=tr(_REMEDY),
+                )
+            )
     return found, problems
 
 
@@ -79,8 +96,13 @@ def _models() -> tuple[list[dict[str, Any]], list[str]]:
         for name, metadata in readable.items()
     ]
     if DEFAULT_MODEL not in [model["name"] for model in models]:
-        folders = ", ".join(map(str, model_folders())) or "no model folder"
-        problems.append(f"The default model '{DEFAULT_MODEL}' was not found in {folders}. Install the plugin again.")
+        problems.append(
+            tr(
+                "The default model '{name}' was not found in these folders: {folders}. Install the plugin again.",
+                name=DEFAULT_MODEL,
+                folders=joined(model_folders()) or tr("none"),
+            )
+        )
     return models, problems
 
 
@@ -94,4 +116,15 @@ def _device() -> tuple[str, str, list[str]]:
     except LandCoverError as error:
         return "unknown", "unknown", [str(error)]
     except Exception as error:  # a broken driver may raise anything
-        return "unknown", "unknown", [f"The device query failed ({type(error).__name__}: {error}). {_REMEDY}"]
+        return (
+            "unknown",
+            "unknown",
+            [
+                tr(
+                    "The device query failed ({kind}: {error}). {remedy}",
+                    kind=type(error).__name__,
+                    error=error,
+                    remedy=tr(_REMEDY),
+                )
+            ],
+        )

@@ -31,6 +31,7 @@ from dubai_landcover_plugin.protocol.requests.session import TEACH_SESSION
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS
 from dubai_landcover_plugin.protocol.streams import open_standard_streams
 from dubai_landcover_plugin.protocol.training_package import missing_packages, training_package
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 TaskFunction = Callable[[dict[str, Any], Monitor], dict[str, Any]]
 
@@ -127,14 +128,17 @@ def _read_task(line: str) -> tuple[str, dict[str, Any]]:
         protocol, task, request = message["protocol"], message["task"], message.get("request", {})
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProtocolError(
-            f"The first line is not a request: {line[:200]!r}.", "Start the worker from the plugin."
+            tr("The first line is not a request: {line!r}.", line=line[:200]), tr("Start the worker from the plugin.")
         ) from error
     if protocol != PROTOCOL:
         raise ProtocolError(
-            f"Plugin and engine use different protocols, {protocol} and {PROTOCOL}.", "Install the plugin again."
+            tr("The engine uses protocol {engine}, the plugin {plugin}.", engine=PROTOCOL, plugin=protocol),
+            tr("Install the plugin again."),
         )
     if not isinstance(task, str) or task not in _TASKS:
-        raise ProtocolError(f"The task '{task}' is unknown.", f"Use one of: {', '.join(_TASKS)}.")
+        raise ProtocolError(
+            tr("The task '{task}' is unknown.", task=task), tr("Choose one of: {names}.", names=joined(_TASKS))
+        )
     return task, request
 
 
@@ -219,7 +223,7 @@ def _teach_session(request: dict[str, Any], monitor: Monitor) -> dict[str, Any]:
     from dubai_landcover_plugin.core.teaching.service import TeachService
 
     if not isinstance(monitor, LineMonitor):
-        raise ProtocolError("A teaching session runs in a worker only.", "Start the worker from the plugin.")
+        raise ProtocolError(tr("A teaching session runs in a worker only."), tr("Start the worker from the plugin."))
     TeachService(monitor).run()
     return {}
 

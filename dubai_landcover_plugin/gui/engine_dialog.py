@@ -29,7 +29,7 @@ from dubai_landcover_plugin.gui.set_up_message import tell_outcome, withdraw_off
 from dubai_landcover_plugin.gui.uninstallation import is_removal_confirmed
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import Monitor
-from dubai_landcover_plugin.protocol.translation import direction, tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 from dubai_landcover_plugin.runner.administration import set_up_is_allowed, sources, wheels_folder
 from dubai_landcover_plugin.runner.downloads import fetch
 from dubai_landcover_plugin.runner.engine_removal import engine_parts, remove_engine
@@ -149,7 +149,7 @@ class EngineDialog(QDialog):
             tr(
                 "Land cover is computed in a separate Python environment, so that its libraries do not conflict with "
                 "those of QGIS. It is put into {folder}. You can close this window and go on working meanwhile.",
-                folder=str(engine_folder(data_folder()).parent),
+                folder=engine_folder(data_folder()).parent,
             )
         )
         return label
@@ -158,7 +158,7 @@ class EngineDialog(QDialog):
         """Show the engine in use and enable the available buttons."""
         try:
             found = engine_interpreter()
-            text = tr("Engine in use: {path} (from {origin})", path=str(found.path), origin=found.origin)
+            text = tr("Engine in use: {path} (from {origin})", path=found.path, origin=found.origin)
             self._state.setText(f"<b>{escape(text, quote=False)}</b>{self._update_note()}")
             self._check.setEnabled(not self.is_busy)
         except LandCoverError as error:
@@ -286,7 +286,7 @@ class EngineDialog(QDialog):
         models = [
             model.get("name", "") if isinstance(model, dict) else str(model) for model in report.get("models", [])
         ]
-        self._append("info", tr("Models: {names}", names=", ".join(models) or tr("none")))
+        self._append("info", tr("Models: {names}", names=joined(models) or tr("none")))
         for problem in report.get("problems", []):
             self._append("warning", str(problem))
 

@@ -83,7 +83,7 @@ class SettingsPage(QgsOptionsPageWidget):
     def _show_state(self) -> None:
         try:
             found = engine_interpreter()
-            self._state.setText(tr("Engine in use: {path} (from {origin}).", path=str(found.path), origin=found.origin))
+            self._state.setText(tr("Engine in use: {path} (from {origin}).", path=found.path, origin=found.origin))
         except LandCoverError as error:
             self._state.setText(str(error))
 

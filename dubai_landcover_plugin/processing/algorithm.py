@@ -193,7 +193,7 @@ class LandCoverAlgorithm(QgsProcessingAlgorithm):
         if parameter.isDestination():
             parameter.setCreateByDefault(created)
         if not self.addParameter(parameter):
-            raise QgsProcessingException(f"The parameter {parameter.name()} was refused by QGIS.")
+            raise QgsProcessingException(tr("The parameter {name} was refused by QGIS.", name=parameter.name()))
 
     def check(self, parameters: Mapping[str, Any], context: QgsProcessingContext) -> None:
         """Refuse parameters that the engine would refuse later; subclasses extend it.

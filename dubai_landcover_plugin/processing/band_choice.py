@@ -11,7 +11,7 @@ from qgis.core import QgsProcessingContext, QgsProcessingParameterBand, QgsProce
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm
 from dubai_landcover_plugin.protocol.errors import BandError
 from dubai_landcover_plugin.protocol.requests.options import Described
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 COLOURS = ("red", "green", "blue")
 _LIST = "BANDS"
@@ -70,11 +70,11 @@ def chosen_bands(
     missing = [tr(colour) for colour in COLOURS if colour not in given]
     if missing:
         raise BandError(
-            tr("No band is chosen for {names}.", names=", ".join(missing)), tr("Choose all three bands or none.")
+            tr("No band is chosen for {names}.", names=joined(missing)), tr("Choose all three bands or none.")
         )
     if sorted(names) != sorted(COLOURS):
         raise BandError(
-            tr("The model reads {n} bands ({names}), not red, green and blue.", n=len(names), names=", ".join(names)),
+            tr("The model reads {n} bands ({names}), not red, green and blue.", n=len(names), names=joined(names)),
             tr("Give their numbers in the list of bands instead."),
         )
     return tuple(given[name] for name in names)

@@ -13,7 +13,7 @@ from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import VECTORS, Described
 from dubai_landcover_plugin.protocol.requests.request import Request
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 
 def destinations(
@@ -96,5 +96,5 @@ def _check_suffix(name: str, target: str, allowed: list[str]) -> None:
     if Path(target).suffix.lower()[1:] not in allowed:
         raise RequestError(
             tr("{name} cannot be written to '{target}'.", name=name, target=target),
-            tr("Choose a file that ends in {suffixes}.", suffixes=", ".join(f".{one}" for one in allowed)),
+            tr("Choose a file that ends in {suffixes}.", suffixes=joined(f".{one}" for one in allowed)),
         )

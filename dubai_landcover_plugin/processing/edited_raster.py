@@ -12,6 +12,7 @@ from qgis.core import (
     QgsProcessingOutputString,
 )
 
+from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, destinations
 from dubai_landcover_plugin.processing.inputs import engine_path
@@ -63,7 +64,7 @@ class EditAlgorithm(ClassifiedRasterAlgorithm):
         request = build_request(self, self.REQUEST, parameters, context, paths, **self.inputs, **self.vectors)
         value = self.run_engine(self.TASK, request.to_json(), feedback)
         for pair, pixels in value["changes"].items():
-            feedback.pushInfo(f"{pair:<28} {pixels:>12,d} px")
+            feedback.pushInfo(class_line(pair, pixels=pixels))
         feedback.pushInfo(
             tr(
                 "{n} edits, {unused} without effect: {changed:,} px changed.",

@@ -7,7 +7,7 @@ import time
 from qgis.core import QgsProcessingFeedback
 
 from dubai_landcover_plugin.protocol.remaining_time import RemainingTime
-from dubai_landcover_plugin.protocol.translation import grouped
+from dubai_landcover_plugin.protocol.translation import joined
 
 _SECONDS_BETWEEN_LINES = 5.0
 
@@ -40,7 +40,7 @@ class FeedbackMonitor:
         if total > 0:
             self._feedback.setProgress(100.0 * min(done / total, 1.0))
         left = self._remaining.words(done, total)
-        text = f"{text}, {left}" if text and left else text or left
+        text = joined(filter(None, (text, left)))
         now = time.monotonic()
         if text and text != self._last_stage and now - self._last_line >= _SECONDS_BETWEEN_LINES:
             self._last_line, self._last_stage = now, text

@@ -39,7 +39,7 @@ from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 from dubai_landcover_plugin.protocol.requests.labelling import LabelledData
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import Request
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 from dubai_landcover_plugin.runner.settings import available_models, default_model
 
 _FIRST = ("rasters", "folder", "labels", "class_field", "masks")
@@ -100,7 +100,7 @@ class LabelledAlgorithm(LandCoverAlgorithm):
         if not path:
             raise BundleError(
                 tr("The model '{name}' is not installed.", name=name),
-                tr("Choose one of those installed ({names}) or give a model file.", names=", ".join(installed)),
+                tr("Choose one of those installed ({names}) or give a model file.", names=joined(installed)),
             )
         read_metadata(path)  # refuses what is no model
         return path

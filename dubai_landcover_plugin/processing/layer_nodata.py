@@ -16,7 +16,7 @@ from qgis.core import (
     QgsRasterRange,
 )
 
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 Ranges = Mapping[int, Sequence[QgsRasterRange]]
 """Ranges of no data values by band."""
@@ -62,7 +62,7 @@ def single_value(ranges: Ranges, bands: int) -> float | None:
 def nodata_text(ranges: Ranges) -> str:
     """Return the values and ranges of all bands as a text such as ``0, 3 to 9``."""
     pairs = sorted({(one.min(), one.max()) for listed in ranges.values() for one in listed})
-    return ", ".join(f"{low:g}" if low == high else f"{low:g} {tr('to')} {high:g}" for low, high in pairs)
+    return joined(f"{low:g}" if low == high else tr("{low:g} to {high:g}", low=low, high=high) for low, high in pairs)
 
 
 def without_nodata(layer: QgsRasterLayer) -> str:

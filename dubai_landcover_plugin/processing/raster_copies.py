@@ -29,7 +29,7 @@ from qgis.core import (
 from dubai_landcover_plugin.processing.layer_nodata import nuller, open_source
 from dubai_landcover_plugin.processing.web_requests import WebRequests, check_blank
 from dubai_landcover_plugin.protocol.errors import RunCancelled
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 MAX_DRAWN_PIXELS = 400_000_000
 _DEFAULT_ELLIPSOID = "EPSG:7030"
@@ -218,7 +218,7 @@ def _write(
     if feedback.isCanceled():
         raise RunCancelled(tr("The run was cancelled; nothing was written."))
     requests.check(feedback)
-    messages = "; ".join(block_feedback.errors())
+    messages = joined(block_feedback.errors(), mark="; ")
     if error != QgsRasterFileWriter.WriterError.NoError or not os.path.exists(path):
         code = getattr(error, "value", error)
         text = tr("The layer '{name}' could not be drawn (error {code}).", name=source.name, code=code)

@@ -14,7 +14,7 @@ from dubai_landcover_plugin.processing.inputs import opened_for_engine, raster_i
 from dubai_landcover_plugin.processing.raster_copies import RasterInput, has_pixels
 from dubai_landcover_plugin.protocol.derived_bands import RECIPES
 from dubai_landcover_plugin.protocol.errors import BandError, GeoreferenceError, RequestError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _SECOND = "SECOND"
 
@@ -67,7 +67,7 @@ def check_enough_bands(names: Sequence[str], layer: QgsRasterLayer, second: QgsR
         tr(
             "The model reads {n} bands ({names}), '{layer}' has {given}.",
             n=len(names),
-            names=", ".join(names),
+            names=joined(names),
             layer=layer.name(),
             given=given,
         )
@@ -75,7 +75,7 @@ def check_enough_bands(names: Sequence[str], layer: QgsRasterLayer, second: QgsR
         else tr(
             "The model reads {n} bands ({names}), '{layer}' and '{second}' have {given}.",
             n=len(names),
-            names=", ".join(names),
+            names=joined(names),
             layer=layer.name(),
             second=second.name(),
             given=given,

@@ -15,6 +15,7 @@ from qgis.core import (
 
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm
 from dubai_landcover_plugin.processing.band_choice import COLOURS, chosen_bands
+from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, is_skipped
 from dubai_landcover_plugin.processing.feedback import class_line
 from dubai_landcover_plugin.processing.inputs import engine_path, is_classified
@@ -34,7 +35,7 @@ from dubai_landcover_plugin.protocol.requests.segmentation import (
     SegmentationResult,
     SegmentOptions,
 )
-from dubai_landcover_plugin.protocol.translation import isolated, tr
+from dubai_landcover_plugin.protocol.translation import isolated, joined, tr
 from dubai_landcover_plugin.runner.settings import available_models, colours, default_model
 
 _NAMES = 3  # of rasters in a message
@@ -79,7 +80,7 @@ def model_words(name: str, metadata: BundleMetadata) -> str:
     }
     words = f"{isolated(name)}: {purposes.get(name) or metadata.title}"
     if sorted(metadata.bands) != sorted(COLOURS):
-        words += " " + tr("(bands: {names})", names=", ".join(metadata.bands))
+        words += " " + tr("(bands: {names})", names=joined(metadata.bands))
     return words
 
 
@@ -97,7 +98,7 @@ def chosen_model(algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], c
     name = given if isinstance(given, str) and given else algorithm.parameterAsEnumString(parameters, "MODEL", context)
     if name in installed:
         return installed[name]
-    names = ", ".join(installed) or tr("none")
+    names = joined(installed) or tr("none")
     if not name:
         raise BundleError(
             tr("No model was chosen. Installed: {names}.", names=names),
@@ -168,7 +169,7 @@ def check_parameters(
             tr(
                 "The model reads {n} bands ({names}), {given} are chosen.",
                 n=len(inputs),
-                names=", ".join(inputs),
+                names=joined(inputs),
                 given=len(options.bands),
             ),
             tr("Choose one for each, in that order, or none."),
@@ -246,7 +247,7 @@ def warn_of_novel_rasters(items: Sequence[Mapping[str, Any]], model: str, folder
         "{count} of {all} rasters are unlike the training images of the model {model}: expect more errors than the "
         "confidence says ({names}). Choose another model, teach this one, or train one with labels of this area."
     )
-    names = ", ".join(novel[:_NAMES]) + (", …" if len(novel) > _NAMES else "")
+    names = joined(novel, _NAMES)
     warn_in_message_bar(folder, text.format(count=len(novel), all=len(items), model=model, names=names))
 
 
@@ -254,8 +255,8 @@ def report_areas(result: SegmentationResult, feedback: QgsProcessingFeedback) ->
     """Write a table of classes into the log; the engine has logged its warnings."""
     total = max(result.valid_pixels, 1)
     for name, pixels in result.pixels.items():
-        area = "" if result.area_m2 is None else f"{result.area_m2.get(name, 0.0) / 1e4:,.2f} ha"
-        feedback.pushInfo(class_line(name, pixels / total, area, f"{pixels:,d} px"))
+        area = None if result.area_m2 is None else result.area_m2.get(name, 0.0)
+        feedback.pushInfo(class_line(name, pixels=pixels, area=area, share=pixels / total))
     speed = result.height * result.width / 1e6 / max(result.seconds, 1e-9)
     feedback.pushInfo(
         tr(

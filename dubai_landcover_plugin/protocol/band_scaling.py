@@ -8,7 +8,7 @@ from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.json_values import array, mapping, number, text
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _KIND = "standardize"
 
@@ -61,11 +61,10 @@ class BandScaling:
     def describe(self, names: tuple[str, ...]) -> str:
         """Return the range of each band for messages, such as ``nir 0 to 5210``."""
         units = self.units or ("",) * self.bands
-        parts = (
-            f"{name} {low:.4g} to {high:.4g}{f' {unit}' if unit else ''}"
+        return joined(
+            tr("{name} {low:.4g} to {high:.4g}", name=name, low=low, high=high) + (unit and f" {unit}")
             for name, (low, high), unit in zip(names, self.limits, units)
         )
-        return ", ".join(parts)
 
     def to_json(self) -> dict[str, Any]:
         """Return a JSON-ready description."""

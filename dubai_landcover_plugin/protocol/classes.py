@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 NODATA_ID = 0
 MAX_NAME = 255
@@ -111,7 +111,7 @@ class ClassScheme:
         for entry in self.entries:
             if entry.name.casefold() == name.strip().casefold():
                 return entry
-        names = ", ".join(entry.name for entry in self.entries)
+        names = joined(entry.name for entry in self.entries)
         raise ClassSchemeError(tr("There is no class '{name}'.", name=name), tr("Choose one of: {names}.", names=names))
 
     def find(self, name_or_id: str) -> LandCoverClass:

@@ -9,7 +9,7 @@ from pathlib import Path
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 VARIABLE = "DUBAI_LANDCOVER_MODELS"
 """Environment variable with a folder of models that an administrator provides; nothing is written there."""
@@ -61,7 +61,7 @@ def find_model(name_or_path: str) -> Path:
     path = Path(os.path.expanduser(name_or_path))
     if _exists(path):
         return path  # check_file names what is not a regular file
-    names = ", ".join(installed) or "none"
+    names = joined(installed) or tr("none")
     raise BundleError(
         tr("There is no model '{name}'.", name=name_or_path),
         tr("Give a file, or one of the installed models: {names}.", names=names),

@@ -20,7 +20,7 @@ from typing import IO, Any
 from dubai_landcover_plugin.protocol.classes import ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import BundleError
 from dubai_landcover_plugin.protocol.json_values import DAMAGED, array, mapping, number, parse_json, text
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 ONNX_SUFFIX = ".onnx"
 _GRAPH, _PROPERTIES = 7, 14  # of a model
@@ -310,7 +310,8 @@ def _check_tensors(name: str, pixels: Tensor, scores: Tensor) -> None:
 
 
 def _shape_text(tensor: Tensor) -> str:
-    return f"'{tensor.name}' of shape {', '.join('any' if side is None else str(side) for side in tensor.shape)}"
+    shape = joined(tr("any") if side is None else side for side in tensor.shape)
+    return tr("'{name}' of shape {shape}", name=tensor.name, shape=shape)
 
 
 class _Properties:

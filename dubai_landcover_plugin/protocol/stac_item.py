@@ -21,7 +21,7 @@ from dubai_landcover_plugin.protocol.model_metadata import (
     ModelSpec,
 )
 from dubai_landcover_plugin.protocol.onnx_metadata import MAX_BANDS, MAX_WINDOW
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 MAX_TEXT = 100_000
@@ -216,7 +216,7 @@ def _check_requirements(properties: dict[str, Any]) -> None:
     unknown = [name for name in map(text, array(properties.get(_REQUIRES, []))) if name not in _ABILITIES]
     if unknown:
         raise BundleError(
-            tr("The model needs what this version of the plugin does not have: {names}.", names=", ".join(unknown)),
+            tr("The model needs what this version of the plugin does not have: {names}.", names=joined(unknown)),
             tr("Update the plugin, or choose another model."),
         )
 

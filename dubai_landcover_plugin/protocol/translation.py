@@ -12,6 +12,7 @@ from __future__ import annotations
 import gettext
 import os
 import string
+from collections.abc import Iterable
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.resources import resource
@@ -79,6 +80,24 @@ def isolated(text: str) -> str:
         Unicode Standard Annex 9, Unicode bidirectional algorithm, explicit directional isolates.
     """
     return f"\u2068{text}\u2069" if direction() == "rtl" else text
+
+
+def joined(items: Iterable[object], most: int | None = None, mark: str = ", ") -> str:
+    """Return a list as the language in use writes it: in Arabic with its own comma, in order from right to left.
+
+    Args:
+        items: Names, values or texts; empty: an empty text.
+        most: Only so many are listed, followed by an ellipsis where there are more.
+        mark: What separates them, ``, `` or ``; ``.
+    """
+    texts = [isolated(str(item)) for item in items]
+    if most is not None and len(texts) > most:
+        texts = [*texts[:most], "…"]
+    # The mark of right to left (U+200F) gives the list its direction where its items are Latin.
+    return ("\u200f" if texts and direction() == "rtl" else "") + tr(mark).join(texts)
+
+
+_MARKS = (marked(", "), marked("; "))
 
 
 def grouped(number: str) -> str:

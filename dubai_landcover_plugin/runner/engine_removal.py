@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.monitor import Monitor
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 from dubai_landcover_plugin.runner.errors import EngineSetupError
 from dubai_landcover_plugin.runner.installer import lock_set_up, own_cache, own_tools, remove_environment
 from dubai_landcover_plugin.runner.interpreter import engine_folder, engine_folders
@@ -63,7 +63,7 @@ def remove_engine(base: str | Path, earlier_folder: str | Path | None, monitor: 
                 kept.append(str(folder))
     if kept:
         raise EngineSetupError(
-            tr("Not all of the engine could be removed: {names}.", names=", ".join(kept)),
+            tr("Not all of the engine could be removed: {names}.", names=joined(kept)),
             tr("Close programs that use it, then try again."),
         )
     (parent / "set-up.lock").unlink(missing_ok=True)

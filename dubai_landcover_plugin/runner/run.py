@@ -119,7 +119,8 @@ class _Exchange:
         value = message.get("value")
         if not isinstance(value, dict):
             raise ProtocolError(
-                f"The engine's result must be an object, got {type(value).__name__}.", "Install the plugin again."
+                tr("The engine's result must be an object, got {kind}.", kind=type(value).__name__),
+                tr("Install the plugin again."),
             )
         self._worker.close_input()
         self._worker.wait(EXIT_GRACE_SECONDS)

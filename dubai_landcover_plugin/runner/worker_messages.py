@@ -8,7 +8,7 @@ from typing import Any, Callable
 
 from dubai_landcover_plugin.protocol.errors import LandCoverError, ProtocolError, RunCancelled
 from dubai_landcover_plugin.protocol.messages import HELLO, PROTOCOL
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 from dubai_landcover_plugin.runner.errors import WorkerDiedError, WorkerError
 from dubai_landcover_plugin.runner.exit_codes import explain_exit
 from dubai_landcover_plugin.runner.worker_process import END, WorkerProcess
@@ -94,9 +94,7 @@ class MessageReader:
             )
         self.greeted = True
         versions = message.get("versions")
-        listed = (
-            ", ".join(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, dict) else ""
-        )
+        listed = joined(f"{name} {version}" for name, version in versions.items()) if isinstance(versions, dict) else ""
         self._log("info", tr("Engine started: {listed}", listed=listed))
 
 

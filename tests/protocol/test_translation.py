@@ -10,7 +10,16 @@ import sys
 import pytest
 
 from dubai_landcover_plugin.protocol import translation
-from dubai_landcover_plugin.protocol.translation import direction, grouped, isolated, language, marked, tr, use_language
+from dubai_landcover_plugin.protocol.translation import (
+    direction,
+    grouped,
+    isolated,
+    joined,
+    language,
+    marked,
+    tr,
+    use_language,
+)
 
 
 def write_catalogue(path, text, translated):
@@ -82,6 +91,16 @@ def test_thousands_are_not_taken_for_decimals(catalogues, locale, text):
     write_catalogue(catalogues / "ar.mo", "Road", "طريق")
     use_language(locale)
     assert (tr("{count:,}", count=1234), grouped("1,234")) == (text, text)
+
+
+def test_lists_are_joined_as_the_language_does(catalogues):
+    assert joined(["a", 2]) == "a, 2"
+    assert joined("abc", 2) == "a, b, …"
+    assert joined(("a", "b"), mark="; ") == "a; b"
+    write_catalogue(catalogues / "ar.mo", ", ", "، ")
+    use_language("ar")
+    assert joined(["a", 2]) == "\u200f\u2068a\u2069، \u20682\u2069"
+    assert joined([]) == ""
 
 
 def test_a_marked_text_is_the_text(catalogues):

@@ -39,7 +39,7 @@ def make_sample_data(request: SampleDataRequest, monitor: Monitor | None = None)
     monitor = monitor or LoggingMonitor()
     check_outputs(request)
     places = choose_squares(request.size, request.place, request.count, request.seed) if request.labels else []
-    monitor.report(0, 10, tr("Drawing the town"))
+    monitor.report(0, 3, tr("drawing the town"))
     scene = draw_scene(request.seed, request.size)
     raise_if_cancelled(monitor)
     write_image(request.output, scene.image)

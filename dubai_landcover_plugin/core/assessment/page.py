@@ -98,9 +98,9 @@ def _area_table(found: Assessment) -> Table:
         estimate = with_margin(figure.value / unit.size, figure.margin / unit.size, unit.decimals)
         bar = _bar(found, index, figure, longest, found.mapped[index])
         rows.append((_name(found, index), unit.text(found.mapped[index]), bar, estimate))
-    areas = tr("Estimated, {unit}" if found.kind == "points" else "Reference, {unit}", unit=unit.sign)
+    areas = tr("Estimated, {unit}" if found.kind == "points" else "Reference, {unit}", unit=unit.shown)
     heads = (
-        Column(tr("Class")), Column(tr("Map, {unit}", unit=unit.sign), number=True), Column(""),
+        Column(tr("Class")), Column(tr("Map, {unit}", unit=unit.shown), number=True), Column(""),
         Column(areas, number=True),
     )  # fmt: skip
     return Table(heads, tuple(rows))

@@ -33,7 +33,7 @@ from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _MAX_UNLABELLED = 0.05  # fraction of the points; more of them may bias the result
 _MAX_WEIGHT = 0.1  # fraction of a rare class that one point of a large class may represent
@@ -332,7 +332,7 @@ def _check_rare(
                 "producer's accuracy and area depend on few points, and the intervals are unreliable. Add points "
                 "in the large classes.",
                 percent=100 * _MAX_WEIGHT,
-                names=", ".join(names),
+                names=joined(names),
             )
         )
 

@@ -10,7 +10,7 @@ from dubai_landcover_plugin.core.assessment.strata import NO_CLASS, Indices, cla
 from dubai_landcover_plugin.core.io.class_scheme import read_scheme, scheme_of
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _ASSUMED = "The reference does not name its classes: its values are taken for ids of the map."
 
@@ -87,4 +87,4 @@ def _check_names(source: str, reference: ClassScheme, scheme: ClassScheme) -> No
 
 
 def _listed(scheme: ClassScheme) -> str:
-    return ", ".join(entry.name for entry in scheme.classes)
+    return joined(entry.name for entry in scheme.classes)

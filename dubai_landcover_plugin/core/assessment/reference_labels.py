@@ -12,7 +12,7 @@ from dubai_landcover_plugin.core.assessment.strata import NO_CLASS
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 
 def attribute(layer: VectorLayer, name: str) -> npt.NDArray[Any]:
@@ -25,7 +25,7 @@ def attribute(layer: VectorLayer, name: str) -> npt.NDArray[Any]:
     if values is None:
         raise RequestError(
             tr("The layer has no attribute '{name}'.", name=name),
-            tr("Choose the attribute with the class: {names}.", names=", ".join(layer.fields)),
+            tr("Choose the attribute with the class: {names}.", names=joined(layer.fields)),
         )
     return values
 
@@ -61,8 +61,8 @@ def class_indices_of(
     texts = [value_text(value) for value in values.tolist()]
     unknown = sorted({text for text in texts if text.casefold() not in known})
     if unknown:
-        listed = ", ".join(f"'{text}'" for text in unknown[:8]) + (" …" if len(unknown) > 8 else "")
-        names = ", ".join(f"{entry.id} {entry.name}" for entry in scheme.entries)
+        listed = joined((f"'{text}'" for text in unknown), 8)
+        names = joined(f"{entry.id} {entry.name}" for entry in scheme.entries)
         raise ClassSchemeError(
             tr("The reference has values that are not classes of the map: {listed}.", listed=listed),
             tr("Use ids or names among {names}; empty means not labelled.", names=names)

@@ -26,7 +26,7 @@ from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _MIN_POLYGONS = 30  # fewer make the intervals of ratio estimates unreliable
 _METHOD = (
@@ -153,7 +153,7 @@ def _warnings(facts: dict[str, int], missing: list[str]) -> list[str]:
             tr(
                 "There is no polygon of {missing}: inside the polygons, pixels of that class on the map always "
                 "count as errors.",
-                missing=", ".join(missing),
+                missing=joined(missing),
             )
         )
     if facts["polygons"] < _MIN_POLYGONS:

@@ -25,7 +25,7 @@ from dubai_landcover_plugin.core.io.raster_access import gdal_options, open_rast
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RasterReadError
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _METHOD = (
     "The reference is a raster: all pixels with a class in both rasters were counted. Nothing is estimated, so there "
@@ -118,7 +118,7 @@ class ReferenceRaster:
         """Return the warnings for the user, those about the values read so far included."""
         if not self.unknown:
             return list(self.warnings)
-        listed = ", ".join(f"{value:g}" for value in sorted(self.unknown)[:8])
+        listed = joined(f"{value:g}" for value in sorted(self.unknown)[:8])
         skipped = tr(
             "Pixels of the reference with values that are not classes of the map were skipped: {listed}.", listed=listed
         )

@@ -165,7 +165,7 @@ def _draw(
     for strip, counts in enumerate(strips.counts):
         raise_if_cancelled(monitor)
         first = strip * strip_rows(source.grid)
-        monitor.report(height + first, 2 * height, tr("drawing"))
+        monitor.report(height + first, 2 * height, tr("drawing points"))
         here = {class_id: ranks[slice(*np.searchsorted(ranks, (seen[class_id], seen[class_id] + counts[class_id])))]
                 for class_id, ranks in ranks_of_class.items()}  # fmt: skip
         if any(map(len, here.values())):

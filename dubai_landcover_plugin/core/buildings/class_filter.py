@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _FIELDS = ("class_id", "class")
 _MOST_LISTED = 20  # classes named in a message
@@ -37,7 +37,7 @@ def polygons_of_class(layer: VectorLayer, name_or_id: str, source: str) -> Vecto
             tr(
                 "{source} has no attribute class or class_id; it has {names}.",
                 source=source,
-                names=", ".join(layer.fields) or tr("none"),
+                names=joined(layer.fields) or tr("none"),
             ),
             tr("Give no class to take all polygons, or choose a layer of Classified Raster to Polygons."),
         )
@@ -45,13 +45,12 @@ def polygons_of_class(layer: VectorLayer, name_or_id: str, source: str) -> Vecto
     chosen = np.logical_or.reduce([_texts(values) == wanted for values in present])
     if not chosen.any():
         names = sorted({str(value) for value in present[-1].tolist()})
-        listed = _listed(names)
         raise ClassSchemeError(
             tr(
                 "{source} has no polygons of class {name}; it has {listed}.",
                 source=source,
                 name=name_or_id,
-                listed=listed,
+                listed=joined(names, _MOST_LISTED),
             ),
             tr("Choose one of these."),
         )
@@ -68,10 +67,6 @@ def _texts(values: npt.NDArray[Any]) -> npt.NDArray[np.object_]:
     return np.array([str(value).strip().casefold() for value in whole], object)
 
 
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:_MOST_LISTED]) + (", …" if len(names) > _MOST_LISTED else "")
-
-
 def note_on_classes(layer: VectorLayer) -> str:
     """Return a warning if a layer has both attributes and polygons of several classes; else an empty string."""
     fields = {name.lower(): values for name, values in layer.fields.items()}
@@ -80,5 +75,5 @@ def note_on_classes(layer: VectorLayer) -> str:
         return ""
     return tr(
         "Polygons of {names} are all taken as buildings. Choose one of these classes to take it alone.",
-        names=_listed(names),
+        names=joined(names, _MOST_LISTED),
     )

@@ -103,7 +103,7 @@ def regularize_checked(
     if request.split > 0:
         buildings = _split_buildings(buildings, local, request.split, request.min_part, monitor)
         local = local_frames(buildings.polygons, buildings.crs)
-    unit = "m" if buildings.crs is not None else tr("units of the layer")
+    unit = tr("units of the layer" if buildings.crs is None else "m")
     monitor.log(
         "info",
         tr(

@@ -12,7 +12,7 @@ from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.protocol.errors import BundleError, ModelError
 from dubai_landcover_plugin.protocol.model_file import GRAPH_PREFIX, SCALE_PREFIX
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _REMEDY = "Export the model again with the training module, or update this software."
 
@@ -109,7 +109,8 @@ def check_shapes(source: str, shapes: dict[str, tuple[int, ...]], model: Segment
     ):
         if names:
             more = tr(" and {count} more", count=len(names) - 3) if len(names) > 3 else ""
-            raise BundleError(f"{problem}: {'; '.join(names[:3])}{more}.", tr(_REMEDY))
+            listed = joined(names[:3], mark="; ")
+            raise BundleError(f"{problem}: {listed}{more}.", tr(_REMEDY))
 
 
 def _loaded(key: str, value: torch.Tensor, dtype: torch.dtype, path: Path, scale: torch.Tensor | None) -> torch.Tensor:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 UNCERTAIN = 1
 """Code of pixels with data in both dates of which one is Unlabeled or below the minimum confidence."""
@@ -142,7 +142,7 @@ def _match(earlier: ClassScheme, later: ClassScheme) -> tuple[list[str], list[in
     first = {_key(entry.name): entry for entry in earlier.classes}
     second = {_key(entry.name): entry for entry in later.classes}
     if not first.keys() & second.keys():
-        listed = [", ".join(entry.name for entry in scheme.classes) for scheme in (earlier, later)]
+        listed = [joined(entry.name for entry in scheme.classes) for scheme in (earlier, later)]
         raise ClassSchemeError(
             tr(
                 "The rasters have no class name in common: {earlier} in the earlier, {later} in the later raster.",

@@ -30,7 +30,7 @@ from dubai_landcover_plugin.core.io.raster_writer import LandCoverWriter, Raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.change import ChangeRequest, ChangeResult
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _STRIP_PIXELS, _STRIP_ROWS = 1 << 22, 512
 _LARGE_SHIFT_PX = 1.0
@@ -127,7 +127,7 @@ def _scheme_warnings(dates: _Dates) -> list[str]:
         warnings.append(
             tr(
                 "Only one of the rasters has the classes {names}: all their pixels count as change.",
-                names=", ".join(dates.coding.unmatched),
+                names=joined(dates.coding.unmatched),
             )
         )
     request = dates.request

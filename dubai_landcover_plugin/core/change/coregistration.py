@@ -71,8 +71,8 @@ class Shift:
             for value, axis in ((self.cols, "across"), (self.rows, "down"))
             if abs(value) >= 0.05
         ]
-        on_ground = "" if self.metres is None else f" ({self.metres:.2f} m)"
-        return f"{tr(' and ').join(parts)}{on_ground}" if parts else "0.0 px"
+        on_ground = "" if self.metres is None else f" ({self.metres:.2f} {tr('m')})"
+        return f"{tr(' and ').join(parts)}{on_ground}" if parts else f"0.0 {tr('px')}"
 
 
 def estimate_shift(read: ReadPair, grid: Grid) -> Shift | None:

@@ -67,7 +67,7 @@ def _overview(comparison: Comparison, unit: AreaUnit) -> Table:
     ]
     whole = transitions.compared or 1.0
     rows = tuple(
-        (name, Bar(colour, area / whole), percent(area / whole, 2), f"{unit.text(area)} {unit.sign}")
+        (name, Bar(colour, area / whole), percent(area / whole, 2), f"{unit.text(area)} {unit.shown}")
         for name, area, colour in listed
     )
     return Table((Column(""), Column("", width="50%"), Column("", number=True), Column("", number=True)), rows)
@@ -107,7 +107,7 @@ def _transitions(comparison: Comparison, unit: AreaUnit) -> Table:
     for code in changes[:_MOST_TRANSITIONS]:
         colour, area = _css(code.rgb), areas[code.id]
         bar = Bar(colour, area / areas[changes[0].id])
-        rows.append((Named(code.name, colour), bar, f"{unit.text(area)} {unit.sign}", tr("code {id}", id=code.id)))
+        rows.append((Named(code.name, colour), bar, f"{unit.text(area)} {unit.shown}", tr("code {id}", id=code.id)))
     return Table((Column(""), Column("", width="45%"), Column("", number=True), Column("", number=True)), tuple(rows))
 
 

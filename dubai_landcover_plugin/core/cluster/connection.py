@@ -22,7 +22,7 @@ from dubai_landcover_plugin.core.runtimes.versions import versions
 from dubai_landcover_plugin.protocol.errors import ClusterError, RunCancelled
 from dubai_landcover_plugin.protocol.failures import one_line
 from dubai_landcover_plugin.protocol.monitor import Monitor, raise_if_cancelled
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _RETRIES = 1  # of a task that failed; tasks of workers that die are rescheduled anyway
 _CONNECT_TIMEOUT = 5  # s
@@ -58,7 +58,7 @@ class Cluster:
         self.slots = sum(hosts.values())
 
     def __str__(self) -> str:
-        listed = ", ".join(
+        listed = joined(
             tr("{host} ({threads} cores for each task)", host=host, threads=threads)
             for host, threads in self.threads.items()
         )

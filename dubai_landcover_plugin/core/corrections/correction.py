@@ -21,7 +21,7 @@ from dubai_landcover_plugin.core.teaching.labels import brush_widths, class_ids
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.drawn_layers import BRUSH, COLOUR, FROM, TIME, TO
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 ANY = NODATA_ID
 """In :attr:`Correction.source`: all classes."""
@@ -99,7 +99,7 @@ def read_corrections(
             tr("The corrections have no attribute '{name}' with the class to set.", name=TO),
             tr(
                 "Choose another layer, or rename an attribute: {names}.",
-                names=", ".join(layer.fields) or tr("there are none"),
+                names=joined(layer.fields) or tr("there are none"),
             ),
         )
     scheme = _with_new_classes(scheme, targets.tolist(), _attribute(layer, COLOUR))

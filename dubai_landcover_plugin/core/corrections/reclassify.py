@@ -31,7 +31,7 @@ from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.probabilities import ReclassifyRequest, ReclassifyResult
 from dubai_landcover_plugin.protocol.requests.request import dumps
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _STRIP_VALUES = 1 << 23  # probabilities in memory at once
 
@@ -152,7 +152,7 @@ def _by_class(given: dict[str, float], scheme: ClassScheme, name: str, default: 
         )
     if len(set(ids)) < len(ids):
         raise ClassSchemeError(
-            tr("The {name} have a class twice: {names}.", name=name, names=", ".join(given)),
+            tr("The {name} have a class twice: {names}.", name=name, names=joined(given)),
             tr("Give each class once."),
         )
     values = dict(zip(ids, given.values()))

@@ -16,7 +16,7 @@ from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
 from dubai_landcover_plugin.protocol.requests.corrections import EditResult, RecodeRequest
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 
 def recode_classes(request: RecodeRequest, monitor: Monitor | None = None) -> EditResult:
@@ -90,12 +90,12 @@ def _pairs(request: RecodeRequest, scheme: ClassScheme) -> list[tuple[int, int]]
     new = class_ids([second for _, second in request.pairs], scheme.entries, tr("pairs"), tr("raster"))
     if NODATA_ID in (*old, *new):
         raise ClassSchemeError(
-            tr("The pairs {names} have the id 0, which is no data.", names=", ".join(request.classes)),
+            tr("The pairs {names} have the id 0, which is no data.", names=joined(request.classes)),
             tr("Replace classes by classes."),
         )
     if len(set(old)) < len(old):
         raise ClassSchemeError(
-            tr("The pairs {names} replace a class twice.", names=", ".join(request.classes)),
+            tr("The pairs {names} replace a class twice.", names=joined(request.classes)),
             tr("Give one pair for each class."),
         )
     return list(zip(old, new))

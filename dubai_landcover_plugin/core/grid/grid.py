@@ -15,7 +15,7 @@ from rasterio.warp import transform as warp_points
 
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 LonLat = tuple[float, float]
 
@@ -151,7 +151,7 @@ class Grid:
 
 
 def _listed(numbers: tuple[float, ...] | list[float]) -> str:
-    return ", ".join(f"{number:.10g}" for number in numbers)
+    return joined(f"{number:.10g}" for number in numbers)
 
 
 _SEMI_MAJOR_M = 6_378_137.0  # WGS 84

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from dubai_landcover_plugin.protocol.translation import grouped
+from dubai_landcover_plugin.protocol.translation import grouped, marked, tr
 
 MISSING = "–"
 """Text for a value that is not defined."""
@@ -57,13 +57,18 @@ class AreaUnit:
     size: float
     decimals: int
 
+    @property
+    def shown(self) -> str:
+        """The symbol in the language in use."""
+        return tr(self.sign)
+
     def text(self, area: float) -> str:
         """Return an area, m² (px without a CRS), as text without the sign."""
         return decimals(area / self.size, self.decimals)
 
 
-PIXELS = AreaUnit("px", 1.0, 0)
-HECTARES = AreaUnit("ha", SQUARE_METRES_PER_HECTARE, 2)
+PIXELS = AreaUnit(marked("px"), 1.0, 0)
+HECTARES = AreaUnit(marked("ha"), SQUARE_METRES_PER_HECTARE, 2)
 
 
 def area_unit(total: float, unit: str) -> AreaUnit:
@@ -76,7 +81,7 @@ def area_unit(total: float, unit: str) -> AreaUnit:
     if unit == "px":
         return PIXELS
     if total < 1e4:
-        return AreaUnit("m²", 1.0, 0 if total >= 100 else 2)
+        return AreaUnit(marked("m²"), 1.0, 0 if total >= 100 else 2)
     if total < 1e9:
-        return HECTARES if total < 1e7 else AreaUnit("ha", SQUARE_METRES_PER_HECTARE, 1)
-    return AreaUnit("km²", 1e6, 2 if total < 1e10 else 1)
+        return HECTARES if total < 1e7 else AreaUnit(HECTARES.sign, SQUARE_METRES_PER_HECTARE, 1)
+    return AreaUnit(marked("km²"), 1e6, 2 if total < 1e10 else 1)

@@ -27,7 +27,7 @@ from dubai_landcover_plugin.core.io.band_words import (
 )
 from dubai_landcover_plugin.protocol.errors import BandError
 from dubai_landcover_plugin.protocol.model_metadata import is_unnamed_band
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, marked, tr
 
 _TAGS = ("eo:common_name", "common_name", "name", "band_name", "bandname", "long_name", "description")
 _COMMON = _TAGS[:2]
@@ -40,7 +40,7 @@ _NO_MEANING = _NOT_RGB | {
 }  # fmt: skip
 _GENERIC = re.compile(r"(?:band|channel|layer|b)?\d*|gray|grey")  # words of a name that say nothing about a band
 _MAX_NAME = 100  # characters; longer descriptions are not names
-_COLOURS = ("red", "green", "blue")
+_COLOURS = (marked("red"), marked("green"), marked("blue"))
 _FIRST_COUNTS = (*_COLOURS, "nir")
 _REMEDY = "choose the bands yourself: --bands, or Bands in QGIS"
 
@@ -73,7 +73,7 @@ class _Found:
         new = {name: band for name, band in found.items() if name not in self.bands and band not in self.bands.values()}
         self.bands.update(new)
         if new:
-            self.ways.append(f"{way} ({', '.join(new)})" if self.ways or len(new) < len(found) else way)
+            self.ways.append(f"{way} ({joined(new)})" if self.ways or len(new) < len(found) else way)
 
 
 def chosen_bands(
@@ -95,7 +95,7 @@ def chosen_bands(
             tr(
                 "The model reads {count} bands ({names}), got {given}: {chosen}.",
                 count=len(wanted),
-                names=", ".join(wanted),
+                names=joined(wanted),
                 given=len(chosen),
                 chosen=list(chosen),
             ),
@@ -115,10 +115,10 @@ def chosen_bands(
     note = tr(
         "Bands {listed} are read as {names}, as chosen{other}.",
         listed=_listed(chosen),
-        names=", ".join(wanted),
+        names=_shown(wanted),
         other=other,
     )
-    warning = tr("The chosen bands contradict the raster: {names}.", names="; ".join(differing))
+    warning = tr("The chosen bands contradict the raster: {names}.", names=joined(differing, mark="; "))
     return Bands(chosen, (note,), (warning,) if differing else ())
 
 
@@ -149,7 +149,7 @@ def find_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], trained
             tr(
                 "Names and colour interpretation of the bands differ for {names}: the names count. Choose the "
                 "bands yourself if they are wrong.",
-                names=", ".join(differing),
+                names=joined(differing),
             )
         )
     if numbered:
@@ -157,7 +157,7 @@ def find_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], trained
             tr(
                 "Bands named {names} are read as in Sentinel-2 and Landsat 8: B4 is red, B3 green, B2 blue. "
                 "Choose the bands yourself for other sensors.",
-                names=", ".join(numbered),
+                names=joined(numbered),
             )
         )
     if not set(wanted) <= set(found.bands):
@@ -175,7 +175,7 @@ def find_bands(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], trained
     note = tr(
         "Bands {listed} are read as {names}, by {ways}.",
         listed=_listed(numbers),
-        names=", ".join(wanted),
+        names=_shown(wanted),
         ways=tr(" and ").join(found.ways),
     )
     return Bands(numbers, (note,), tuple(found.warnings))
@@ -209,7 +209,7 @@ def _add_by_number(
     found.ways.append(tr("their numbers in the training rasters"))
     numbers = tuple(left.values())
     names = zip(numbers, band_names(dataset, numbers))
-    listed = ", ".join(f"{band}{'' if is_unnamed_band(name) else f' ({name})'}" for band, name in names)
+    listed = joined(f"{band}{'' if is_unnamed_band(name) else f' ({name})'}" for band, name in names)
     found.warnings.append(
         tr(
             "The training rasters do not name bands {listed}: bands {other_listed} of this raster are read. "
@@ -222,7 +222,7 @@ def _add_by_number(
             "The raster does not say which of its {count} bands are {missing}: bands {listed} are read, by "
             "their numbers in the training rasters. Choose the bands yourself if their order differs.",
             count=dataset.count,
-            missing=", ".join(left),
+            missing=joined(left),
             listed=listed,
         )
     )
@@ -250,7 +250,7 @@ def band_names(dataset: rasterio.DatasetReader, numbers: tuple[int, ...]) -> tup
 
 def bands_remedy(wanted: tuple[str, ...]) -> str:
     """Return what to do if a raster lacks bands that a model reads."""
-    return tr("Use a raster with these bands: {names}; or {remedy}.", names=", ".join(wanted), remedy=tr(_REMEDY))
+    return tr("Use a raster with these bands: {names}; or {remedy}.", names=joined(wanted), remedy=tr(_REMEDY))
 
 
 def _interpreted_bands(dataset: rasterio.DatasetReader) -> dict[str, int]:
@@ -285,8 +285,8 @@ def _add_by_position(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], n
             tr(
                 "The model reads {count} bands ({names}), but the raster does not say which band is {missing}. {bands}",
                 count=len(wanted),
-                names=", ".join(wanted),
-                missing=", ".join(left),
+                names=joined(wanted),
+                missing=joined(left),
                 bands=band_list(dataset),
             ),
             tr("Name the bands in the file, or {remedy}. One band may be chosen several times.", remedy=tr(_REMEDY)),
@@ -298,7 +298,7 @@ def _add_by_position(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], n
             tr(
                 "The model reads {count} bands ({names}). {bands}",
                 count=len(wanted),
-                names=", ".join(wanted),
+                names=joined(wanted),
                 bands=band_list(dataset),
             ),
             tr("Use a raster with these bands, or {remedy} (one band may be given several times).", remedy=tr(_REMEDY)),
@@ -310,7 +310,7 @@ def _add_by_position(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], n
             "The raster does not say which of its {count} bands are {missing}: bands {listed} were taken in "
             "that order.",
             count=dataset.count,
-            missing=", ".join(left),
+            missing=joined(left),
             listed=_listed(free[: len(left)]),
         )
         if len(left) > 1
@@ -326,14 +326,14 @@ def _add_by_position(dataset: rasterio.DatasetReader, wanted: tuple[str, ...], n
 def band_list(dataset: rasterio.DatasetReader) -> str:
     """Return the bands of a raster with name, colour interpretation and type, for messages."""
     parts = [
-        f"{band} ({', '.join(filter(None, (dataset.descriptions[band - 1], colour.name, kind)))})"
+        f"{band} ({joined(filter(None, (dataset.descriptions[band - 1], colour.name, kind)))})"
         for band, (colour, kind) in enumerate(zip(dataset.colorinterp, dataset.dtypes), 1)
     ]
     return tr(
         "{name} has {count} band(s): {names}.",
         name=Path(dataset.name).name,
         count=dataset.count,
-        names=", ".join(parts[:20]),
+        names=joined(parts[:20]),
     )
 
 
@@ -392,5 +392,10 @@ def _label(dataset: rasterio.DatasetReader, band: int) -> str:
     return dataset.descriptions[band - 1] or tr("band {band}", band=band)
 
 
+def _shown(names: tuple[str, ...]) -> str:
+    """Return names of bands for the log; colours in the language in use."""
+    return joined(tr(name) if name in _COLOURS else name for name in names)
+
+
 def _listed(numbers: tuple[int, ...] | list[int]) -> str:
-    return ", ".join(map(str, numbers))
+    return joined(map(str, numbers))

@@ -23,7 +23,7 @@ from dubai_landcover_plugin.core.io.input_files import check_unchanged, identify
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError, RasterReadError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _REMEDY = "Choose a classified raster: one made by Segment Land Cover, or a mosaic or an edited copy of such rasters."
 
@@ -106,9 +106,9 @@ class ClassDecoder:
         return np.zeros(values.shape, bool) if self.nodata is None else values == self.nodata
 
     def _refuse(self, found: npt.NDArray[Any]) -> None:
-        listed = ", ".join(f"{value:.10g}" for value in found[:_NAMED_IN_ERRORS].tolist())
+        listed = joined(f"{value:.10g}" for value in found[:_NAMED_IN_ERRORS].tolist())
         more = tr(" and {count} more", count=len(found) - _NAMED_IN_ERRORS) if len(found) > _NAMED_IN_ERRORS else ""
-        known = ", ".join(f"{entry.id} {entry.name}" for entry in self._scheme.entries)
+        known = joined(f"{entry.id} {entry.name}" for entry in self._scheme.entries)
         choose = tr("Choose the raster's own classes with the class scheme (--scheme)")
         if self._given:
             choose = tr("Add them to the class scheme {given}, choose another one", given=self._given)

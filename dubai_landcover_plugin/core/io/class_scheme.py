@@ -22,7 +22,7 @@ from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.model_folders import find_model, installed_models
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 from dubai_landcover_plugin.protocol.onnx_metadata import ONNX_SUFFIX
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _REMEDY = (
     "Give a model, a raster or a file with classes: a table (CSV or JSON with id, name and colour, which may be left "
@@ -89,7 +89,7 @@ def choose_scheme(dataset: rasterio.DatasetReader, given: str | None = None) -> 
     known = [coloured(DUBAI, one) for one in COLOURS]  # natural first, for rasters without colours
     assumed = next((scheme for scheme in known if _has_colours(scheme, colours)), None)
     if assumed is not None:
-        listed = ", ".join(f"{entry.id} {entry.name}" for entry in assumed.entries)
+        listed = joined(f"{entry.id} {entry.name}" for entry in assumed.entries)
         return assumed, tr(
             "{name} does not name its classes; assumed: {listed}. {choose}",
             name=name,
@@ -179,7 +179,7 @@ def _scheme_of_parts(dataset: rasterio.DatasetReader, nested: int) -> ClassSchem
 
 
 def _names(scheme: ClassScheme) -> str:
-    return ", ".join(f"{entry.id} {entry.name}" for entry in scheme.entries)
+    return joined(f"{entry.id} {entry.name}" for entry in scheme.entries)
 
 
 def _palette(dataset: rasterio.DatasetReader) -> dict[int, str]:

@@ -11,7 +11,7 @@ from typing import Any
 from dubai_landcover_plugin.core.io.class_legend import generated_colour
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _SPELLINGS = {"color": "colour", "ignored": "unlabeled", "unlabelled": "unlabeled"}
 _FIELDS = {"id", "name"}
@@ -117,7 +117,7 @@ def _spelled(row: Any, number: int, path: Path) -> dict[str, Any]:
                 "{path}, class {number} has the fields {names}.",
                 path=path,
                 number=number,
-                names=", ".join(map(str, row)),
+                names=joined(map(str, row)),
             ),
             tr(_REMEDY),
         )
@@ -191,7 +191,7 @@ def _scheme(classes: list[LandCoverClass], unlabeled: LandCoverClass, path: Path
     colours = [entry.colour for entry in classes]
     if len(set(colours)) != len(colours):
         raise ClassSchemeError(
-            tr("{path} gives several classes the same colour: {names}.", path=path, names=", ".join(colours)),
+            tr("{path} gives several classes the same colour: {names}.", path=path, names=joined(colours)),
             tr("Choose distinct colours."),
         )
     try:

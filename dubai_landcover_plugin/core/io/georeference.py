@@ -15,7 +15,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.io.declared_crs import declared_crs
 from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _LARGEST_COORDINATE = 1e12  # of a corner, in the unit of the CRS
 _LARGEST_ANGLE = 1000.0  # of a corner in a geographic CRS; 360° beyond the antimeridian occur
@@ -101,7 +101,7 @@ def _check_transform(name: str, grid: Grid) -> None:
     """
     numbers = tuple(grid.transform)[:6]
     corners = [grid.transform @ (x, y) for x in (0, grid.width) for y in (0, grid.height)]
-    shown = ", ".join(f"{value:g}" for value in numbers)
+    shown = joined(f"{value:g}" for value in numbers)
     remedy = tr("Georeference the raster again, or remove a damaged world file (.tfw, .wld) beside it.")
     if not all(math.isfinite(value) for value in numbers):
         raise GeoreferenceError(

@@ -29,7 +29,7 @@ from dubai_landcover_plugin.protocol.partial_files import make_partial, remove_p
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest
 from dubai_landcover_plugin.protocol.requests.tasks import paths, task_of
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _OTHER_PLACE = "Move it elsewhere, or choose another output path."
 
@@ -115,7 +115,7 @@ def _check_sides(outputs: Outputs) -> None:
         made = _recorded(outputs.records)
         foreign = [(side, path) for side, path in foreign if path.exists() or os.path.realpath(path) not in made]
     for first, path in foreign:
-        names = ", ".join(side.name for side, other in foreign if other == path and side != first)
+        names = joined(side.name for side, other in foreign if other == path and side != first)
         raise OutputError(
             tr(
                 "{first} exists and does not belong to {name}; nor do {names}.",
@@ -250,7 +250,7 @@ def _check_geopackage(path: Path) -> None:
         ) from error
     if others:
         raise OutputError(
-            tr("{path} has other content, which would be lost: {names}.", path=path, names=", ".join(others)),
+            tr("{path} has other content, which would be lost: {names}.", path=path, names=joined(others)),
             tr("Choose another output path, or delete the file."),
         )
 

@@ -20,7 +20,7 @@ from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.class_tags import scheme_from_tags
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError, RasterReadError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 CERTAIN = 100  # percent
 
@@ -126,9 +126,9 @@ class ProbabilitySource:
                 tr(
                     "{path} has the classes {names}, {other_path} has {other_names}.",
                     path=other.path,
-                    names=", ".join(theirs),
+                    names=joined(theirs),
                     other_path=self.path,
-                    other_names=", ".join(mine),
+                    other_names=joined(mine),
                 ),
                 tr("Average rasters of models with the same classes in the same order."),
             )

@@ -40,7 +40,7 @@ from dubai_landcover_plugin.core.io.validity import (
     rounded,
 )
 from dubai_landcover_plugin.protocol.errors import BandError, RasterOpenError, RasterReadError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _PALETTE_BANDS = ("red", "green", "blue")
 _SAMPLE_SIDE = 1024  # px a side of the decimated read from which the stretch is computed
@@ -332,7 +332,7 @@ class RasterSource:
             self.warnings.append(
                 tr(
                     "No pixel of type {names} has the nodata value {given:g}.",
-                    names=", ".join(sorted(kinds)),
+                    names=joined(sorted(kinds)),
                     given=given,
                 )
             )
@@ -485,7 +485,7 @@ class RasterSource:
                 raise BandError(
                     tr(
                         "The model reads {names}. {band_list}",
-                        names=", ".join(self._wanted),
+                        names=joined(self._wanted),
                         band_list=band_list(self._dataset),
                     ),
                     tr("A palette only has red, green and blue: use a raster with these bands."),

@@ -11,7 +11,7 @@ from rasterio.enums import ColorInterp
 
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.errors import RasterOpenError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def open_dataset(path: str, options: SourceOptions) -> rasterio.DatasetReader:
     if dataset.count == 0:
         inside = dataset.subdatasets
         dataset.close()
-        remedy = tr("Choose one of: {names}.", names=", ".join(inside[:8])) if inside else tr("Choose a raster file.")
+        remedy = tr("Choose one of: {names}.", names=joined(inside[:8])) if inside else tr("Choose a raster file.")
         raise RasterOpenError(tr("{path} has no raster bands.", path=path), remedy)
     kinds = set(dataset.dtypes)
     if any(kind.startswith("complex") for kind in kinds):
         dataset.close()
         raise RasterOpenError(
-            tr("{path} contains complex numbers ({names}).", path=path, names=", ".join(kinds)),
+            tr("{path} contains complex numbers ({names}).", path=path, names=joined(kinds)),
             tr("Convert it to real numbers first."),
         )
     return dataset

@@ -23,7 +23,7 @@ from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.layer_source import file_of, layer_of, layer_source
 from dubai_landcover_plugin.core.io.raster_access import open_raster
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RasterOpenError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 Geometries = npt.NDArray[np.object_]
 
@@ -96,7 +96,7 @@ def read_vector(source: str, may_be_empty: bool = False) -> VectorLayer:
         spatial = [name for name, kind in ogr.list_layers(name) if kind is not None]
         if not layer and len(spatial) > 1:
             raise RasterOpenError(
-                tr("{path} has several layers: {names}.", path=path, names=", ".join(spatial)),
+                tr("{path} has several layers: {names}.", path=path, names=joined(spatial)),
                 tr("Name one: {example}", example=layer_source(path, spatial[0])),
             )
         layer = layer or next(iter(spatial), "")

@@ -212,7 +212,7 @@ def export_class_polygons(request: ClassFilesRequest, monitor: Monitor | None = 
             monitor,
             request.overwrite,
         )
-        unit = "px" if source.grid.crs is None else "m²"
+        unit = tr("px" if source.grid.crs is None else "m²")
     notes = [
         tr(
             "No polygon of class {name} reaches the minimum area of {min_area:g} {unit}: its file is empty.",

@@ -232,5 +232,5 @@ def _scale_bar(grid: Grid, view: _View) -> ScaleBar | None:
     longest = across * min(250 / view.width, 1)
     power = 10.0 ** math.floor(math.log10(longest))
     length = max(step * power for step in (1, 2, 5) if step * power <= longest)
-    text = f"{length / 1000:g} km" if length >= 1000 else f"{length:g} m"
+    text = f"{length / 1000:g} {tr('km')}" if length >= 1000 else f"{length:g} {tr('m')}"
     return ScaleBar(length / across * view.width, text)

@@ -19,7 +19,7 @@ from dubai_landcover_plugin.core.report.statistics import (
     ClassStatistics,
     ErrorEstimate,
 )
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _MOST_ZONES = 500  # listed on the page; the CSV table has all
 _MOST_EDITS, _MOST_PAIRS = 20, 6
@@ -70,14 +70,14 @@ def report_page(source: Provenance, raster: AreaStatistics, zones: Sequence[Area
         confidence_legend=_confidence_legend(),
         ramp=", ".join(f"{colour} {percentage}%" for percentage, colour in CONFIDENCE_STOPS),
         zones=_zone_tables(source, raster, zones) if zones else None,
-        block=f"{BLOCK_M:g} {'px' if source.crs is None else 'm'}",
+        block=f"{BLOCK_M:g} {tr('px' if source.crs is None else 'm')}",
         edits=_edit_table(source.edits, sum(one.pixels for one in raster.classes)) if source.edits else None,
         sources=_sources(source),
     )
 
 
 def _key_figures(raster: AreaStatistics, unit: AreaUnit) -> list[tuple[str, str]]:
-    figures = [(f"{unit.text(raster.area)} {unit.sign}", tr("classified"))]
+    figures = [(f"{unit.text(raster.area)} {unit.shown}", tr("classified"))]
     if raster.largest is not None:
         figures.append((percent(raster.largest.share), tr("{name}, the largest class", name=raster.largest.entry.name)))
     if raster.confidence is not None:
@@ -113,7 +113,7 @@ def _class_table(source: Provenance, raster: AreaStatistics, unit: AreaUnit) -> 
     )
     columns = (
         Column(tr("Class"), width="20%"), Column("", width="40%"),
-        Column(tr("Area, {unit}", unit=unit.sign), number=True),
+        Column(tr("Area, {unit}", unit=unit.shown), number=True),
         Column(tr("Share"), number=True), Column(tr("Pixels"), number=True),
     )  # fmt: skip
     whole = percent(1.0) if raster.pixels else MISSING
@@ -126,7 +126,7 @@ def _confidence_table(source: Provenance, raster: AreaStatistics, unit: AreaUnit
     if not rows:
         return None
     heads = (tr("Mean"), *(tr("below\n{value} %", value=threshold) for threshold in THRESHOLDS),
-             tr("Probably\nwrong, {unit}", unit=unit.sign), tr("Range (95 %)"), tr("of the\nclass"))  # fmt: skip
+             tr("Probably\nwrong, {unit}", unit=unit.shown), tr("Range (95 %)"), tr("of the\nclass"))  # fmt: skip
     first = (Column(tr("Class")), Column(tr("Confidence of its pixels"), width="26%"))
     return Table((*first, *(Column(head, number=True) for head in heads)), rows)
 
@@ -180,11 +180,11 @@ def _zone_tables(source: Provenance, raster: AreaStatistics, zones: Sequence[Are
         last.append(Column(tr("Mean\nconfid."), number=True))
     if has_remarks:
         last.append(Column(tr("Remark")))
-    total_area = Column(tr("All,\n{unit}", unit=unit.sign), number=True)
+    total_area = Column(tr("All,\n{unit}", unit=unit.shown), number=True)
     return _ZoneTables(
         Table((*first, Column("", width="24%"), *classes), tuple(shares), totals=totals, classes="zones"),
         Table((*first, total_area, *classes, *last), tuple(areas), classes="zones"),
-        unit.sign,
+        unit.shown,
         max(len(zones) - _MOST_ZONES, 0),
     )
 
@@ -195,7 +195,7 @@ def _edit_table(edits: Sequence[EditRecord], pixels: int) -> Table:
     for edit in edits[-_MOST_EDITS:]:
         pairs = [f"{pair} {thousands(count)}" for pair, count in edit.changes[:_MOST_PAIRS]]
         more = len(edit.changes) - len(pairs)
-        text = ", ".join([*pairs, *([tr("{count} more", count=more)] if more > 0 else [])])
+        text = joined([*pairs, *([tr("{count} more", count=more)] if more > 0 else [])])
         rows.append(
             (
                 (tr(_TOOLS[edit.tool]) if edit.tool in _TOOLS else edit.tool) or MISSING,
@@ -224,7 +224,8 @@ def _sources(source: Provenance) -> list[tuple[str, str]]:
             tr(", named by {field}", field=source.zone_field) if source.zone_field else tr(", numbered")
         )
     return [
-        (tr("Classified raster"), source.raster), (tr("Size"), f"{thousands(width)} × {thousands(height)} px{gsd}"),
+        (tr("Classified raster"), source.raster),
+        (tr("Size"), tr("{width:,} × {height:,} px", width=width, height=height) + gsd),
         (tr("CRS"), source.crs or tr("none")),
         (tr("Areas"), tr(_SURFACES[source.measured_on]) if source.measured_on in _SURFACES else ""),
         (tr("Model"), model), (tr("Classified on"), source.classified),

@@ -29,7 +29,7 @@ from dubai_landcover_plugin.core.report.zones import Zone, Zones, read_zones
 from dubai_landcover_plugin.protocol.classes import ClassScheme, coloured
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest, ReportResult
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,12 @@ def _notes_on_thin_zones(zones: Sequence[AreaStatistics]) -> list[str]:
         )
     if not found:
         return []
-    return [f"{'; '.join(found)}: a pixel belongs to a zone if its centre does. Use a raster of finer pixels for them."]
+    return [
+        tr(
+            "{found}: a pixel belongs to a zone if its centre does. Use a raster of finer pixels for them.",
+            found=joined(found, mark="; "),
+        )
+    ]
 
 
 def _crs_name(crs: Any) -> str:

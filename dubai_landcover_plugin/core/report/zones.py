@@ -21,7 +21,7 @@ from dubai_landcover_plugin.core.io.gdal_errors import GDAL_ERRORS
 from dubai_landcover_plugin.core.io.layer_source import file_of
 from dubai_landcover_plugin.core.io.vector_reader import VectorLayer, read_vector
 from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _STEPS = 256  # segments of an edge as long as the raster, since straight edges are curves in another CRS
 _PIXEL_RADIUS = 0.5  # px
@@ -152,7 +152,7 @@ def _names(layer: VectorLayer, field: str | None) -> list[str]:
     if field is None:
         return [f"Zone {number}" for number in range(1, count + 1)]
     if field not in layer.fields:
-        known = ", ".join(layer.fields) or tr("none")
+        known = joined(layer.fields) or tr("none")
         raise RequestError(
             tr("The zones have no attribute '{field}'.", field=field), tr("There is: {known}.", known=known)
         )

@@ -106,7 +106,7 @@ def extract_network(request: RoadsRequest, monitor: Monitor) -> Extraction:
     if crs is None:
         notes.append(tr("The raster has no CRS: lengths and widths are in pixels."))
     if not len(network.lines):
-        unit = "m" if crs is not None else "px"
+        unit = tr("px" if crs is None else "m")
         notes.append(
             tr(
                 "No network of class {name} reaches the minimum length of {min_length:g} {unit}.",

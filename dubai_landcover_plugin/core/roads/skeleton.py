@@ -147,7 +147,7 @@ def _margins(options: SkeletonOptions, metric: Metric, smallest: float) -> tuple
         smallest: Smallest side of a cell, m or px.
     """
     radius = options.max_width / 2 / smallest  # cells
-    text = tr("The maximum road width is {max_width:g} {unit}", max_width=options.max_width, unit=metric.unit)
+    text = tr("The maximum road width is {max_width:g} {unit}", max_width=options.max_width, unit=tr(metric.unit))
     if radius < 1:
         raise RequestError(
             tr("{text}, which is less than two pixels of the raster.", text=text),

@@ -10,7 +10,7 @@ from dubai_landcover_plugin.core.bundle.graphs import FLOAT
 from dubai_landcover_plugin.core.runtimes import hardware, onnx_runtime, openvino_runtime
 from dubai_landcover_plugin.core.runtimes.runtime import RuntimeUnavailableError
 from dubai_landcover_plugin.protocol.errors import DeviceError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def list_candidates(
             tr("{runtime} does not support ONNX models.", runtime=requested.runtime)
             if onnx
             else tr("{runtime} does not support models of this project.", runtime=requested.runtime),
-            tr("Choose one of: {names}.", names=", ".join(("auto", *known))),
+            tr("Choose one of: {names}.", names=joined(("auto", *known))),
         )
     names = [name for name in known if requested.runtime in ("auto", name)]
     if "openvino" in names and not openvino_runtime.is_installed():
@@ -157,7 +157,7 @@ def _devices(requested: str, onnx: bool) -> list[str]:
             tr(
                 "The device '{requested}' is not available; available: {names}.",
                 requested=requested,
-                names=", ".join(available),
+                names=joined(available),
             ),
             tr("Choose one of them or auto."),
         )

@@ -44,7 +44,7 @@ from dubai_landcover_plugin.protocol.requests.folder import FolderRequest, Folde
 from dubai_landcover_plugin.protocol.requests.request import dumps
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentationResult
 from dubai_landcover_plugin.protocol.requests.tasks import TASKS, paths
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _TASK = TASKS["segment_raster"]
 _VECTORS = ("polygons", "buildings", "roads")
@@ -195,7 +195,7 @@ def _changed(paths: list[Path]) -> OutputError:
             tr("{path} exists and was changed after an earlier run had written it; it is kept.", path=paths[0]),
             tr("Move it elsewhere, or allow overwriting."),
         )
-    names = ", ".join(str(path) for path in paths)
+    names = joined(paths)
     return OutputError(
         tr("{names} exist and were changed after an earlier run had written them; they are kept.", names=names),
         tr("Move them elsewhere, or allow overwriting."),

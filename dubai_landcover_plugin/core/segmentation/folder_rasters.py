@@ -16,7 +16,7 @@ from dubai_landcover_plugin.protocol.monitor import Monitor
 from dubai_landcover_plugin.protocol.partial_files import is_partial
 from dubai_landcover_plugin.protocol.requests.folder import FolderRequest
 from dubai_landcover_plugin.protocol.requests.options import SUFFIXES
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _IMAGES = (".tif", ".tiff", ".vrt", ".jp2", ".img", ".png", ".jpg", ".jpeg", ".ecw", ".sid", ".bil", ".nc")
 """Files that a user may take for rasters of the folder, although the pattern does not."""
@@ -78,7 +78,7 @@ def find_rasters(request: FolderRequest) -> FolderRasters:
             else tr("No file in {folder} matches {pattern}.", folder=folder, pattern=request.pattern)
         )
         if left_out:
-            example = "; ".join(left_out[0])
+            example = joined(left_out[0], mark="; ")
             others = tr("{count} images are left out, such as {example}.", count=len(left_out), example=example)
             text = f"{text} {others}"
         raise RequestError(text, tr("Change the pattern, or search subfolders."))

@@ -21,7 +21,7 @@ from dubai_landcover_plugin.core.segmentation.matching import match
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentOptions
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 _COARSE = 3  # windows along each axis, which are read for other checks too
@@ -51,7 +51,7 @@ class StretchChoice:
     def add_constant(self, bands: list[int]) -> None:
         """Add a warning about bands that have one value, if there are any."""
         if bands:
-            listed = ", ".join(map(str, bands))
+            listed = joined(map(str, bands))
             self.warnings.append(tr("Band {listed} is constant: classes cannot be distinguished by it.", listed=listed))
 
 
@@ -221,4 +221,4 @@ def _count(source: RasterSource) -> int:
 def _listed(stretch: Stretch) -> str:
     """Return the limits for messages, once if they are those of all bands."""
     limits = list(dict.fromkeys(stretch.limits))
-    return ", ".join(f"{low:.6g}–{high:.6g}" if low >= 0 else f"({low:.6g})–{high:.6g}" for low, high in limits)
+    return joined(f"{low:.6g}–{high:.6g}" if low >= 0 else f"({low:.6g})–{high:.6g}" for low, high in limits)

@@ -19,7 +19,7 @@ from dubai_landcover_plugin.protocol.requests.buildings import BuildingsRequest
 from dubai_landcover_plugin.protocol.requests.report import ReportRequest
 from dubai_landcover_plugin.protocol.requests.roads import RoadsRequest
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentationResult
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 if TYPE_CHECKING:
     from dubai_landcover_plugin.core.io.vector_reader import VectorLayer
@@ -101,7 +101,7 @@ def check_classes(chosen: ChosenOutputs, scheme: ClassScheme, owner: str = "mode
     }
     for option, name in needed.items():
         if name is not None and _find(scheme, name) is None:
-            names = ", ".join(entry.name for entry in scheme.classes)
+            names = joined(entry.name for entry in scheme.classes)
             raise ClassSchemeError(
                 tr(_LACKS[owner], name=name, names=names),
                 tr(

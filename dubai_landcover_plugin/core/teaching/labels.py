@@ -11,7 +11,7 @@ from dubai_landcover_plugin.protocol.classes import NODATA_ID, LandCoverClass
 from dubai_landcover_plugin.protocol.drawn_layers import BRUSH
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RequestError
 from dubai_landcover_plugin.protocol.requests.session import MAX_BRUSH
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _NAMED_IN_ERRORS = 8
 
@@ -43,18 +43,16 @@ def class_ids(
     texts = [value_text(value) for value in values]
     unknown = sorted({text for text in texts if text.casefold() not in known})
     if unknown:
-        more = " …" if len(unknown) > _NAMED_IN_ERRORS else ""
-        listed = ", ".join(f"'{text}'" for text in unknown[:_NAMED_IN_ERRORS]) + more
         raise ClassSchemeError(
             tr(
                 "The {layer} have values that are not classes of the {owner}: {listed}.",
                 layer=layer,
                 owner=owner,
-                listed=listed,
+                listed=joined((f"'{text}'" for text in unknown), _NAMED_IN_ERRORS),
             ),
             tr(
                 "Use names or ids among {names}; leave other {layer} empty.",
-                names=", ".join(f"{entry.id} {entry.name}" for entry in classes),
+                names=joined(f"{entry.id} {entry.name}" for entry in classes),
                 layer=layer,
             ),
         )

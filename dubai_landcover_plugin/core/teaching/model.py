@@ -47,7 +47,7 @@ def check_teachable(bundle: ModelBundle) -> None:
         )
         raise BundleError(
             tr("The model '{model}' cannot be taught: it is {kind}.", model=metadata.name, kind=kind),
-            tr("Choose a .safetensors model of the type {names}, such as dubai.", names=" or ".join(TEACHABLE)),
+            tr("Choose a .safetensors model of the type {names}, such as dubai.", names=tr(" or ").join(TEACHABLE)),
         )
 
 

@@ -21,7 +21,7 @@ from dubai_landcover_plugin.protocol.requests.session import (
     TeachSamples,
     ViewRequest,
 )
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 IDLE_SECONDS = 600.0
 """Time without a message after which a session gives its memory back, s."""
@@ -158,5 +158,8 @@ def _parse(message: Any) -> tuple[str, Request]:
     """
     name = message.get("message") if isinstance(message, dict) else None
     if not isinstance(name, str) or name not in MESSAGES:
-        raise ProtocolError(f"This is not a message of a session: {message!r:.200}.", f"Use {', '.join(MESSAGES)}.")
+        raise ProtocolError(
+            tr("This is not a message of a session: {message!r:.200}.", message=message),
+            tr("Choose one of: {names}.", names=joined(MESSAGES)),
+        )
     return name, MESSAGES[name].from_json(message.get("request", {}))

@@ -63,7 +63,7 @@ from dubai_landcover_plugin.protocol.requests.session import (
     ViewRequest,
     ViewResult,
 )
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _NOTHING = {"undo": "There is nothing to undo.", "redo": "There is nothing to redo."}
 
@@ -276,7 +276,7 @@ class TeachingSession:
                     ),
                     tr(
                         "Use one of {names}, or add a class.",
-                        names=", ".join(f"{entry.id} {entry.name}" for entry in scheme.classes),
+                        names=joined(f"{entry.id} {entry.name}" for entry in scheme.classes),
                     ),
                 )
         if not self.features.is_open:  # before any view, such as after a restart: there is no time to prepare

@@ -178,7 +178,7 @@ class ModelsDialog(QDialog):
 
     def _added(self, path: Path) -> None:
         self.refresh(path.stem)
-        self.state.setText(tr("Added: {path}", path=str(path)))
+        self.state.setText(tr("Added: {path}", path=path))
 
     def _rename(self) -> None:
         (model,) = self.selected()
@@ -188,7 +188,7 @@ class ModelsDialog(QDialog):
 
     def _remove(self) -> None:
         (model,) = self.selected()
-        question = tr("Delete the model {name} and its card? {path}", name=model.name, path=str(model.path))
+        question = tr("Delete the model {name} and its card? {path}", name=model.name, path=model.path)
         answer = QMessageBox.question(self, self.windowTitle(), question)
         if answer == QMessageBox.StandardButton.Yes:
             remove_model(model)

@@ -10,6 +10,7 @@ from qgis.core import QgsFileDownloader
 from qgis.PyQt.QtCore import QObject, QUrl
 
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
+from dubai_landcover_plugin.protocol.translation import joined
 
 _UNNAMED = "model"
 
@@ -63,5 +64,5 @@ class Download(QObject):
     def _end(self) -> None:
         if not self._cancelled:
             complete = self._path.is_file() and not self._errors
-            self._done(self._path if complete else None, "; ".join(dict.fromkeys(self._errors)))
+            self._done(self._path if complete else None, joined(dict.fromkeys(self._errors), mark="; "))
         self._folder.cleanup()

@@ -8,7 +8,7 @@ from typing import Any
 
 from dubai_landcover_plugin.protocol.classes import coloured
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
-from dubai_landcover_plugin.protocol.translation import direction, isolated, tr
+from dubai_landcover_plugin.protocol.translation import direction, isolated, joined, tr
 from dubai_landcover_plugin.runner.model_library import InstalledModel
 from dubai_landcover_plugin.runner.settings import colours
 
@@ -29,7 +29,7 @@ def facts_html(model: InstalledModel) -> str:
     else:
         rows += _rows(model.metadata)
     try:
-        rows.append((tr("Size"), isolated(f"{model.path.stat().st_size / 1e6:.1f} MB")))
+        rows.append((tr("Size"), tr("{size:.1f} MB", size=model.path.stat().st_size / 1e6)))
     except OSError:
         rows.append((tr("Size"), "–"))
     title = _stated(model.metadata.title) if model.metadata else ""
@@ -42,7 +42,7 @@ def _rows(metadata: BundleMetadata) -> list[tuple[str, str]]:
     metrics = metadata.metrics
     rows = [
         (tr("Classes"), _classes(metadata)),
-        (tr("Bands"), _stated(", ".join(metadata.bands))),
+        (tr("Bands"), escape(joined(metadata.bands))),
         (tr("Pixels"), tr("about {gsd:g} m, windows of {window} px", gsd=metadata.gsd, window=metadata.window)),
         (
             tr("Network"),
@@ -61,7 +61,7 @@ def _rows(metadata: BundleMetadata) -> list[tuple[str, str]]:
             for name, entry in by_class.items()
             if isinstance(entry, dict)
         ]
-        rows.append((tr("IoU by class"), ", ".join(figures)))
+        rows.append((tr("IoU by class"), joined(figures)))
     start = metadata.training.get("started_from")
     if start:
         rows.append((tr("Started from"), _stated(str(start))))
@@ -70,7 +70,7 @@ def _rows(metadata: BundleMetadata) -> list[tuple[str, str]]:
 
 def _classes(metadata: BundleMetadata) -> str:
     shown = coloured(metadata.scheme, colours())
-    return ", ".join(
+    return joined(
         isolated(f'<span style="color:{entry.colour}">■</span>&nbsp;{escape(entry.name)}') for entry in shown.classes
     )
 

@@ -15,6 +15,7 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
+from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import check_destinations, destinations
 from dubai_landcover_plugin.processing.feedback import class_line
@@ -117,11 +118,11 @@ def _log_areas(value: dict[str, Any], feedback: QgsProcessingFeedback) -> None:
     """Write a table of the transitions and the shift into the log."""
     whole = value["compared"] or 1.0
     for code in value["legend"]:
-        area = f"{code['area'] / 1e4:,.2f} ha" if value["unit"] == "m²" else f"{code['area']:,.0f} px"
-        feedback.pushInfo(class_line(f"{code['code']} {code['name']}", code["area"] / whole, area))
+        size = {"area": code["area"]} if value["unit"] == "m²" else {"pixels": round(code["area"])}
+        feedback.pushInfo(class_line(f"{code['code']} {code['name']}", share=code["area"] / whole, **size))
     shift = value["shift"]
     if shift is not None:
-        on_ground = "" if shift["metres"] is None else f", {shift['metres']:.2f} m"
+        on_ground = "" if shift["metres"] is None else tr(", {metres:.2f} m", metres=shift["metres"])
         feedback.pushInfo(
             tr(
                 "Shift of the later raster: {cols:+.2f} columns, {rows:+.2f} rows{on_ground}",

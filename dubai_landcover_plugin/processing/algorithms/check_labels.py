@@ -13,6 +13,7 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
+from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.feedback import class_line
 from dubai_landcover_plugin.processing.labelled_data import LabelledAlgorithm
@@ -62,7 +63,7 @@ class CheckLabels(LabelledAlgorithm):
         value = self.run_task("check_labels", data, paths, parameters, context, feedback, start=start)
         total = max(sum(value["pixels"].values()), 1)
         for name, pixels in value["pixels"].items():
-            feedback.pushInfo(class_line(name, pixels / total, f"{pixels:,d} px"))
+            feedback.pushInfo(class_line(name, pixels=pixels, share=pixels / total))
         if value["usable"]:
             feedback.pushInfo(tr("A training can start."))
         else:

@@ -70,7 +70,7 @@ class EvaluateModel(LabelledAlgorithm):
         model = str(chosen_model(self, parameters, context))
         value = self.run_task("evaluate_model", data, paths, parameters, context, feedback, model=model)
         for name, figures in value["classes"].items():
-            feedback.pushInfo(f"{name:<12} IoU {_figure(figures['iou'])}")
+            feedback.pushInfo(tr("{name}: IoU {iou}", name=name, iou=_figure(figures["iou"])))
         feedback.pushInfo(
             tr(
                 "Accuracy {accuracy}, mean IoU {miou} on {count} labelled images",

@@ -17,6 +17,7 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
+from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations, is_skipped
 from dubai_landcover_plugin.processing.feedback import class_line
@@ -134,8 +135,8 @@ class LandCoverReport(ClassifiedRasterAlgorithm):
 def _log_areas(value: dict[str, Any], feedback: QgsProcessingFeedback) -> None:
     """Write a table of classes into the log; the engine has logged its warnings."""
     for name, area in value["areas"].items():
-        shown = f"{area / 1e4:,.2f} ha" if value["unit"] == "m2" else f"{area:,.0f} px"
-        feedback.pushInfo(class_line(name, value["shares"][name], shown))
+        size = {"area": area} if value["unit"] == "m2" else {"pixels": round(area)}
+        feedback.pushInfo(class_line(name, share=value["shares"][name], **size))
 
 
 def _outputs(value: dict[str, Any], paths: dict[str, str]) -> dict[str, Any]:

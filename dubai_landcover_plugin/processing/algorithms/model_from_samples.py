@@ -118,10 +118,22 @@ class ModelFromSamples(ImageAlgorithm):
             )
             value = self.run_engine("teach_model", request.to_json(), feedback)
         for name, found in value["classes"].items():
-            text = f"{name:<12} {value['samples'][name]:>6,d}  {_percent(found['before'])} → {_percent(found['after'])}"
-            feedback.pushInfo(text)
-        total = f"{_percent(value['before'])} → {_percent(value['after'])}"
-        feedback.pushInfo(tr("Agreement with the samples, before → after in cross-validation: {total}", total=total))
+            feedback.pushInfo(
+                tr(
+                    "{name}: {count:,} samples, {before} → {after}",
+                    name=name,
+                    count=value["samples"][name],
+                    before=_percent(found["before"]),
+                    after=_percent(found["after"]),
+                )
+            )
+        feedback.pushInfo(
+            tr(
+                "Agreement with the samples, before → after in cross-validation: {before} → {after}",
+                before=_percent(value["before"]),
+                after=_percent(value["after"]),
+            )
+        )
         results = {**paths, "BEFORE": value["before"], "SAMPLES": dumps(value["samples"])}
         return {**results, "AFTER": value["after"], "MODEL_HASH": value["model_hash"]}
 

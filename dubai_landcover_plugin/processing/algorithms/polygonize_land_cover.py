@@ -73,10 +73,15 @@ class PolygonizeLandCover(ClassifiedRasterAlgorithm):
 
 def _log_areas(value: dict[str, Any], feedback: QgsProcessingFeedback) -> None:
     """Write the areas before and after into the log."""
-    unit = "px" if value["area_m2"] is None else "m²"
-    feedback.pushInfo(
-        tr("Areas in {unit}: raster, after merging small regions, polygons. 0 gaps, 0 overlaps.", unit=unit)
-    )
+    unit = tr("px" if value["area_m2"] is None else "m²")
+    feedback.pushInfo(tr("Areas in {unit}, without gaps and overlaps:", unit=unit))
     for name, areas in value["conservation"]["areas"].items():
-        numbers = "  ".join(f"{area:15,.0f}" for area in areas.values())
-        feedback.pushInfo(f"{name:12}  {numbers}  ({value['counts'].get(name, 0):,})")
+        feedback.pushInfo(
+            tr(
+                "{name}: {raster:,.0f} in the raster, {merged:,.0f} after merging small regions, {polygons:,.0f} in "
+                "{count:,} polygons",
+                name=name,
+                count=value["counts"].get(name, 0),
+                **areas,
+            )
+        )

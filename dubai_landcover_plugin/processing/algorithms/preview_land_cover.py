@@ -12,6 +12,7 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
+from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.destinations import destinations, output_values
 from dubai_landcover_plugin.processing.feedback import class_line
 from dubai_landcover_plugin.processing.image_input import ImageAlgorithm
@@ -68,7 +69,7 @@ class PreviewLandCover(ImageAlgorithm):
             value = self.run_engine("preview_land_cover", request.to_json(), feedback)
         total = max(sum(value["pixels"].values()), 1)
         for name, pixels in value["pixels"].items():
-            feedback.pushInfo(class_line(name, pixels / total, f"{pixels:,d} px"))
+            feedback.pushInfo(class_line(name, pixels=pixels, share=pixels / total))
         style = ResultStyle(ClassScheme.from_json(value["scheme"]), natural_colours(), self.source.name)
         kinds = {"OUTPUT": "classes", "CONFIDENCE": "confidence"}
         titles = {key: tr(option_of(PreviewRequest, key.lower()).option.title) for key in kinds}

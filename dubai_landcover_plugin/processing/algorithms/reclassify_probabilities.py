@@ -15,6 +15,7 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo, LandCoverAlgorithm
+from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, destinations
 from dubai_landcover_plugin.processing.inputs import engine_path
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request, option_of
@@ -112,7 +113,7 @@ class ReclassifyProbabilities(LandCoverAlgorithm):
         request = build_request(self, ReclassifyRequest, parameters, context, paths, **self._paths)
         value = self.run_engine("reclassify_probabilities", request.to_json(), feedback)
         for pair, pixels in value["changes"].items():
-            feedback.pushInfo(f"{pair:<28} {pixels:>12,d} px")
+            feedback.pushInfo(class_line(pair, pixels=pixels))
         style = ResultStyle(ClassScheme.from_json(value["scheme"]), natural_colours(), Path(request.input).stem)
         titles = {key: tr(option_of(ReclassifyRequest, key.lower()).option.title) for key in _KINDS}
         results = [(paths.get(key), kind, titles[key]) for key, kind in _KINDS.items()]

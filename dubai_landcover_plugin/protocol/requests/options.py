@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from dubai_landcover_plugin.protocol.errors import RequestError
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 VECTOR_SUFFIXES = {
     ".gpkg": "GPKG",
@@ -128,7 +128,7 @@ class Option:
                 tr(
                     "{name} must be one of {names}, got '{value}'.",
                     name=name,
-                    names=", ".join(self.choices),
+                    names=joined(self.choices),
                     value=value,
                 )
             )
@@ -305,7 +305,7 @@ def vector_path(name: str, path: str | None) -> None:
             tr(
                 "{name} must end in {suffixes}, got '{path}'.",
                 name=name,
-                suffixes=", ".join(VECTOR_SUFFIXES),
+                suffixes=joined(VECTOR_SUFFIXES),
                 path=path,
             )
         )

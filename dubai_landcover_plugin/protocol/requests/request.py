@@ -14,6 +14,7 @@ from typing import Any, Callable, TypeVar
 
 from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.options import Described, description_of
+from dubai_landcover_plugin.protocol.translation import joined, marked, tr
 
 _Request = TypeVar("_Request", bound="Request")
 _Check = Callable[[Any], bool]
@@ -44,23 +45,23 @@ def _table_of(check: _Check) -> _Check:
 
 
 _KINDS: dict[str, tuple[_Check, str]] = {  # by annotation: the check and its name in messages
-    "str": (_is_text, "a text"),
-    "bool": (lambda value: isinstance(value, bool), "true or false"),
-    "int": (_is_whole, "a whole number"),
-    "float": (_is_number, "a finite number"),
-    "None": (lambda value: value is None, "null"),
-    "tuple[int, int]": (_list_of(_is_whole, 2), "a list of 2 whole numbers"),
-    "tuple[str, str]": (_list_of(_is_text, 2), "a list of 2 texts"),
-    "tuple[int, ...]": (_list_of(_is_whole), "a list of whole numbers"),
-    "tuple[str, ...]": (_list_of(_is_text), "a list of texts"),
-    "tuple[float, float, float, float]": (_list_of(_is_number, 4), "a list of 4 finite numbers"),
-    "tuple[tuple[float, float], ...]": (_list_of(_list_of(_is_number, 2)), "a list of pairs of finite numbers"),
-    "dict[str, str]": (_table_of(_is_text), "an object of texts"),
-    "dict[str, Any]": (_table_of(lambda value: True), "an object"),
-    "tuple[float, ...]": (_list_of(_is_number), "a list of finite numbers"),
-    "tuple[dict[str, Any], ...]": (_list_of(_table_of(lambda value: True)), "a list of objects"),
-    "dict[str, int]": (_table_of(_is_whole), "an object of whole numbers"),
-    "dict[str, float]": (_table_of(_is_number), "an object of finite numbers"),
+    "str": (_is_text, marked("a text")),
+    "bool": (lambda value: isinstance(value, bool), marked("true or false")),
+    "int": (_is_whole, marked("a whole number")),
+    "float": (_is_number, marked("a finite number")),
+    "None": (lambda value: value is None, marked("null")),
+    "tuple[int, int]": (_list_of(_is_whole, 2), marked("a list of 2 whole numbers")),
+    "tuple[str, str]": (_list_of(_is_text, 2), marked("a list of 2 texts")),
+    "tuple[int, ...]": (_list_of(_is_whole), marked("a list of whole numbers")),
+    "tuple[str, ...]": (_list_of(_is_text), marked("a list of texts")),
+    "tuple[float, float, float, float]": (_list_of(_is_number, 4), marked("a list of 4 finite numbers")),
+    "tuple[tuple[float, float], ...]": (_list_of(_list_of(_is_number, 2)), marked("a list of pairs of finite numbers")),
+    "dict[str, str]": (_table_of(_is_text), marked("an object of texts")),
+    "dict[str, Any]": (_table_of(lambda value: True), marked("an object")),
+    "tuple[float, ...]": (_list_of(_is_number), marked("a list of finite numbers")),
+    "tuple[dict[str, Any], ...]": (_list_of(_table_of(lambda value: True)), marked("a list of objects")),
+    "dict[str, int]": (_table_of(_is_whole), marked("an object of whole numbers")),
+    "dict[str, float]": (_table_of(_is_number), marked("an object of finite numbers")),
 }
 _NESTED: dict[str, type[Request]] = {}
 
@@ -82,7 +83,7 @@ class Request:
                 option.check(item.name, value)
                 outputs += [value] if option.writes and value else []
         if len(set(outputs)) != len(outputs):
-            raise RequestError(f"Outputs need different paths, got {', '.join(outputs)}.")
+            raise RequestError(tr("Outputs need different paths, got {paths}.", paths=joined(outputs)))
 
     @classmethod
     @cache
@@ -140,17 +141,20 @@ class Request:
             RequestError: for unknown keys, missing keys and values out of range.
         """
         if not isinstance(value, Mapping):
-            raise RequestError(f"{cls.__name__} must be an object, got {value!r:.100}.")
+            raise _of_other_type(cls.__name__, tr("an object"), value)
         known = {item.name: item for item in fields(cls)}  # type: ignore[arg-type]
         unknown = sorted(map(str, set(value) - set(known)))
         if unknown:
             raise RequestError(
-                f"Unknown keys in {cls.__name__}: {', '.join(unknown)}.", f"Known: {', '.join(sorted(known))}."
+                tr("Unknown keys in {name}: {keys}.", name=cls.__name__, keys=joined(unknown)),
+                tr("Known: {keys}.", keys=joined(sorted(known))),
             )
         needed = [name for name, item in known.items() if item.default is MISSING and item.default_factory is MISSING]
         missing = [name for name in needed if name not in value]
         if missing:
-            raise RequestError(f"Missing keys in {cls.__name__}: {', '.join(missing)}.", "Add them.")
+            raise RequestError(
+                tr("Missing keys in {name}: {keys}.", name=cls.__name__, keys=joined(missing)), tr("Add them.")
+            )
         arguments = {key: _frozen(item) for key, item in value.items()}
         for name, item in known.items():
             kind = _NESTED.get(str(item.type))
@@ -170,7 +174,7 @@ class Result(Request):
 def nested(cls: type[_Request]) -> type[_Request]:
     """Register a request as the type of a field of others."""
     _NESTED[cls.__name__] = cls
-    _KINDS[cls.__name__] = (lambda value: isinstance(value, cls), "an object of options")
+    _KINDS[cls.__name__] = (lambda value: isinstance(value, cls), marked("an object of options"))
     return cls
 
 
@@ -178,8 +182,11 @@ def _check_type(item: Field[Any], value: Any) -> None:
     """Refuse a value that does not fit the field's annotation."""
     kinds = [_KINDS[kind] for kind in str(item.type).split(" | ")]
     if not any(check(value) for check, _ in kinds):
-        expected = " or ".join(text for _, text in kinds)
-        raise RequestError(f"{item.name} must be {expected}, got {value!r:.100}.")
+        raise _of_other_type(item.name, tr(" or ").join(tr(text) for _, text in kinds), value)
+
+
+def _of_other_type(name: str, expected: str, value: Any) -> RequestError:
+    return RequestError(tr("{name} must be {expected}, got {value!r:.100}.", name=name, expected=expected, value=value))
 
 
 def _frozen(value: Any) -> Any:

@@ -13,7 +13,7 @@ from dubai_landcover_plugin.protocol.requests.labelling import START_HELP, Label
 from dubai_landcover_plugin.protocol.requests.options import OVERWRITE_HELP, option
 from dubai_landcover_plugin.protocol.requests.request import Request, Result
 from dubai_landcover_plugin.protocol.requests.segmentation import DEFAULT_MODEL
-from dubai_landcover_plugin.protocol.translation import tr
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 LENGTHS = ("quick", "normal", "long")
 FORMATS = ("onnx", "openvino", "esri", "stac")
@@ -206,8 +206,8 @@ class ExportRequest(Request):
         unknown = [name for name in self.formats if name not in FORMATS]
         if unknown:
             raise RequestError(
-                tr("There is no format {unknown}.", unknown=", ".join(unknown)),
-                tr("Choose among {names}.", names=", ".join(FORMATS)),
+                tr("There is no format {unknown}.", unknown=joined(unknown)),
+                tr("Choose among {names}.", names=joined(FORMATS)),
             )
 
 

@@ -43,7 +43,9 @@ class TestConfidence:
         assert float(after[0, "Land"]["wrong_m2"]) == pytest.approx(218)
         assert after[0, "Road"] == before[0, "Road"]
         assert float(after[0, "Land"]["wrong_high_m2"]) < float(before[0, "Land"]["wrong_high_m2"])
-        assert "Land 0.50, Road 1.00, Building 1.50" in (tmp_path / "r.html").read_text(encoding="utf-8")
+        assert "Land 0.50</bdi>, <bdi>Road 1.00</bdi>, <bdi>Building 1.50" in (tmp_path / "r.html").read_text(
+            encoding="utf-8"
+        )
         with rasterio.open(town, "r+") as dataset:
             dataset.update_tags(**error_ratio_tags(DUBAI, (1, 0.5, 1, 3, 1)))
         house = table(tmp_path, town, confidence=sure)[0, "Building"]

@@ -21,7 +21,7 @@ def test_names_and_ids_of_classes():
 def test_unknown_classes_are_named_as_they_are_written():
     with pytest.raises(ClassSchemeError, match="The labels have values that are not classes of the model: '7', 'Hut'"):
         class_ids(["Hut", 7, "Road"], DUBAI.classes, "labels", "model")
-    with pytest.raises(ClassSchemeError, match="'h5' …") as caught:
+    with pytest.raises(ClassSchemeError, match="'h5', …") as caught:
         class_ids([f"h{number}" for number in range(12)], DUBAI.classes, "labels", "model")
     assert "1 Water, 2 Land" in caught.value.remedy
 
