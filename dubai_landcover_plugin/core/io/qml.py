@@ -13,8 +13,16 @@ from dubai_landcover_plugin.core.io.outputs import outputs_of, vector_files
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.request import Request
 from dubai_landcover_plugin.protocol.resources import resource
+from dubai_landcover_plugin.protocol.translation import marked, tr
 
 _FILL_ALPHA = 140
+_LABELS = (
+    marked("Mostly right angles"),
+    marked("Other directions, or given outline"),
+    marked("Junction"),
+    marked("End"),
+    marked("Ring"),
+)  # of the shipped styles
 _PALETTE = "   <colorPalette>"
 _PALETTE_ENTRY = '    <paletteEntry value="{}" color="#{:02x}{:02x}{:02x}" alpha="255" label="{}"/>'
 _DARKER = 160  # percent, of outlines compared with fills, as QColor.darker counts
@@ -25,8 +33,14 @@ _EARLIER = re.compile(r'<!DOCTYPE[^>]*>\s*<qgis\b[^>]* version="3\.22(\.0)?"')
 
 
 def shipped_style(name: str) -> str:
-    """Return a QML document that is shipped: ``buildings``, ``roads``, ``road_nodes`` or ``raster_categories``."""
-    return Path(resource(f"styles/{name}.qml")).read_text(encoding="utf-8")
+    """Return a QML document that is shipped: ``buildings``, ``roads``, ``road_nodes`` or ``raster_categories``.
+
+    Its labels are in the language in use.
+    """
+    qml = Path(resource(f"styles/{name}.qml")).read_text(encoding="utf-8")
+    for label in _LABELS:
+        qml = qml.replace(f'label="{label}"', f'label="{html.escape(tr(label))}"')
+    return qml
 
 
 def class_style(scheme: ClassScheme) -> str:
