@@ -29,7 +29,7 @@ from dubai_landcover_plugin.gui.set_up_message import tell_outcome, withdraw_off
 from dubai_landcover_plugin.gui.uninstallation import is_removal_confirmed
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.monitor import Monitor
-from dubai_landcover_plugin.protocol.translation import joined, tr
+from dubai_landcover_plugin.protocol.translation import direction, joined, tr
 from dubai_landcover_plugin.runner.administration import set_up_is_allowed, sources, wheels_folder
 from dubai_landcover_plugin.runner.downloads import fetch
 from dubai_landcover_plugin.runner.engine_removal import engine_parts, remove_engine

@@ -12,9 +12,9 @@ from qgis.core import (
     QgsProcessingOutputString,
 )
 
-from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, destinations
+from dubai_landcover_plugin.processing.feedback import class_line
 from dubai_landcover_plugin.processing.inputs import engine_path
 from dubai_landcover_plugin.processing.parameters import add_inputs, add_outputs, build_request, option_of
 from dubai_landcover_plugin.processing.result_layers import ResultStyle

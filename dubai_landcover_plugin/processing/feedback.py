@@ -7,20 +7,26 @@ import time
 from qgis.core import QgsProcessingFeedback
 
 from dubai_landcover_plugin.protocol.remaining_time import RemainingTime
-from dubai_landcover_plugin.protocol.translation import joined
+from dubai_landcover_plugin.protocol.translation import joined, tr
 
 _SECONDS_BETWEEN_LINES = 5.0
 
 
-def class_line(name: str, share: float, *amounts: str) -> str:
-    """Return a line of the log about a class; QGIS's log keeps no columns.
+def class_line(name: str, *, share: float | None = None, area: float | None = None, pixels: int | None = None) -> str:
+    """Return a line of the log with the figures of a class, in the language of QGIS; its log keeps no columns.
 
     Args:
-        name: The class.
-        share: Its share, 0..1.
-        amounts: Areas or pixels, with their units.
+        name: The class, a pair of classes, or a code with its name.
+        share: Its share of the whole, 0 to 1.
+        area: Its area on the ground, m².
+        pixels: Number of its pixels.
     """
-    return f"{name}: " + ", ".join([f"{100 * share:.2f} %", *(grouped(one) for one in amounts if one)])
+    figures = [
+        *([] if share is None else [tr("{share:.2f} %", share=100 * share)]),
+        *([] if area is None else [tr("{area:,.2f} ha", area=area / 1e4)]),
+        *([] if pixels is None else [tr("{pixels:,} px", pixels=pixels)]),
+    ]
+    return tr("{name}: {figures}", name=name, figures=joined(figures))
 
 
 class FeedbackMonitor:

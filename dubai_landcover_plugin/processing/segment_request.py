@@ -15,7 +15,6 @@ from qgis.core import (
 
 from dubai_landcover_plugin.processing.algorithm import LandCoverAlgorithm
 from dubai_landcover_plugin.processing.band_choice import COLOURS, chosen_bands
-from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.destinations import check_destinations, check_not_input, is_skipped
 from dubai_landcover_plugin.processing.feedback import class_line
 from dubai_landcover_plugin.processing.inputs import engine_path, is_classified

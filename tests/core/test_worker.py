@@ -152,7 +152,7 @@ def test_error_carries_code_message_and_remedy(start, tmp_path, tiny_model):
         ("hello?\n", "not a request"),
         ("[1]\n", "not a request"),
         ("\n", "not a request"),
-        (json.dumps({"protocol": 99, "task": "segment_raster", "request": {}}) + "\n", "The engine uses protocol 2, the plugin 99"),
+        (json.dumps({"protocol": 99, "task": "segment_raster", "request": {}}) + "\n", "protocol 2, the plugin 99"),
         (json.dumps({"protocol": PROTOCOL, "task": "fly", "request": {}}) + "\n", "task 'fly' is unknown"),
         (json.dumps({"protocol": PROTOCOL, "task": "segment_raster", "request": {"input": "a"}}) + "\n", "output"),
     ],

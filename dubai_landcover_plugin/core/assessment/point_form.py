@@ -8,8 +8,8 @@ from dubai_landcover_plugin.protocol.requests.assessment import REFERENCE_FIELD
 from dubai_landcover_plugin.protocol.translation import marked, tr
 
 _NULL = "{2839923C-8B7D-419E-B84B-CA2FE9B80EC7}"  # value of NULL in a QGIS value map
-# Attributes in the form, and their labels.
 _SHOWN = {"point_id": marked("Point"), REFERENCE_FIELD: marked("Class on the ground")}
+"""Attributes in the form, and their labels."""
 
 
 def point_style_qml(scheme: ClassScheme, fields: list[str]) -> str:
@@ -22,5 +22,5 @@ def point_style_qml(scheme: ClassScheme, fields: list[str]) -> str:
         scheme: Classes to choose from; Unlabeled is for points that cannot be interpreted.
         fields: Attributes of the layer, in their order.
     """
-    shown = {field: tr(alias) for field, alias in _SHOWN.items()}
+    shown = {field: tr(label) for field, label in _SHOWN.items()}
     return render("point_form.qml.j2", scheme=scheme, fields=fields, reference=REFERENCE_FIELD, shown=shown, null=_NULL)

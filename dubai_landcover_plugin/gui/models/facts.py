@@ -42,7 +42,7 @@ def _rows(metadata: BundleMetadata) -> list[tuple[str, str]]:
     metrics = metadata.metrics
     rows = [
         (tr("Classes"), _classes(metadata)),
-        (tr("Bands"), escape(joined(metadata.bands))),
+        (tr("Bands"), _stated(joined(metadata.bands))),
         (tr("Pixels"), tr("about {gsd:g} m, windows of {window} px", gsd=metadata.gsd, window=metadata.window)),
         (
             tr("Network"),

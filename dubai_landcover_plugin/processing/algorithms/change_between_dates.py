@@ -15,7 +15,6 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
-from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import check_destinations, destinations
 from dubai_landcover_plugin.processing.feedback import class_line

@@ -13,7 +13,6 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
-from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.feedback import class_line
 from dubai_landcover_plugin.processing.labelled_data import LabelledAlgorithm

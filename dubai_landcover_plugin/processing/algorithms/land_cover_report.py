@@ -17,7 +17,6 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
-from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.classified_raster import ClassifiedRasterAlgorithm
 from dubai_landcover_plugin.processing.destinations import destinations, is_skipped
 from dubai_landcover_plugin.processing.feedback import class_line

@@ -12,7 +12,6 @@ from qgis.core import (
 )
 
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
-from dubai_landcover_plugin.processing.class_lines import class_line
 from dubai_landcover_plugin.processing.destinations import destinations, output_values
 from dubai_landcover_plugin.processing.feedback import class_line
 from dubai_landcover_plugin.processing.image_input import ImageAlgorithm
