@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from dubai_landcover_plugin.processing.feedback import class_line
 from dubai_landcover_plugin.protocol.translation import use_language
-
 
 pytestmark = pytest.mark.qgis
 
