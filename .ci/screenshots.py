@@ -33,7 +33,6 @@ from qgis.PyQt.QtWidgets import (
     QApplication,
     QDockWidget,
     QGroupBox,
-    QMenu,
     QScrollArea,
     QStackedWidget,
     QTabWidget,
@@ -296,9 +295,8 @@ def surroundings() -> None:
                 tree.setExpanded(tree.model().index(group, 0, index), True)
     save(toolbox, "toolbox")
     toolbox.hide()
-    for menu in iface.pluginMenu().findChildren(QMenu):
+    for menu in filter(None, (action.menu() for action in iface.pluginMenu().actions())):
         if menu.title().replace("&", "") == "Dubai Land Cover":
-            menu.popup(iface.mainWindow().pos())
             save(menu, "menu")
             menu.close()
     iface.messageBar().clearWidgets()
