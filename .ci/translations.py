@@ -31,6 +31,15 @@ FOLDER = ROOT / "resources" / "translations"
 PACKAGE = ROOT / "dubai_landcover_plugin"
 TRAINING = ROOT / "training"
 _INFO = {"title", "group", "tags", "summary", "help"}
+# Modules of training that only its command line and its configurations reach: they are in English, as these are.
+_COMMAND_LINE = re.compile(
+    r"commands/|(config|config_parser|data_config|start_config)\.py$"
+    r"|data/(class_table|dubai|label_layers|layouts|sources)\.py$"
+    r"|evaluation/(calibration|cross_calibration|figures|files|selection)\.py$"
+    r"|exports/(card|export|graphs|precisions|quantize|statistics)\.py$"
+)
+# What names a setting of a configuration or an option of the command line.
+_SETTING = re.compile(r"\b(chips|data|loss|model|optimizer|run|split|start)\.[a-z_]+|--[a-z]")
 # Placeholders and tags, which translations keep.
 _FIELDS = re.compile(r"\{[a-z_]*[^{}]*\}|</?[a-z]+[^<>]*>|%\(\w+\)s|%%")
 
@@ -90,6 +99,33 @@ def _strings(node: ast.expr) -> set[str]:
     return {part.value for part in ast.walk(node) if isinstance(part, ast.Constant) and isinstance(part.value, str)}
 
 
+def plain_errors(source: str, name: str = "") -> list[str]:
+    """Return the errors of data and training in a module that are not translated.
+
+    Those that name a setting of a configuration, which QGIS does not have, may be in English.
+    """
+    found = []
+    for node in ast.walk(ast.parse(source)):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Name) or not node.args:
+            continue
+        if node.func.id not in ("DatasetError", "TrainingError"):
+            continue
+        texts = [
+            text for part in node.args[:2] if isinstance(part, ast.Constant | ast.JoinedStr) for text in _strings(part)
+        ]
+        if any(re.search("[a-z]{2}", text) and " " in text for text in texts) and not _SETTING.search(
+            ast.unparse(node)
+        ):
+            found.append(f"{name}:{node.lineno}: the error is not translated: {ast.unparse(node.args[0])[:70]}")
+    return found
+
+
+def all_plain_errors() -> list[str]:
+    """Return :func:`plain_errors` of the modules of training that the tools in QGIS use."""
+    paths = (path for path in sorted(TRAINING.rglob("*.py")) if not _COMMAND_LINE.search(path.as_posix()))
+    return [fault for path in paths for fault in plain_errors(path.read_text(encoding="utf-8"), path.name)]
+
+
 def texts_of_options() -> Iterator[str]:
     """Return titles, sections, units, words and helps of the options that have a parameter in QGIS."""
     for task in TASKS.values():
@@ -98,11 +134,11 @@ def texts_of_options() -> Iterator[str]:
 
 
 def all_texts() -> list[str]:
-    """Return all texts of the plugin, sorted."""
+    """Return all texts of the plugin and of training, sorted."""
     found = set(texts_of_options())
     for path in sorted([*PACKAGE.rglob("*.py"), *TRAINING.rglob("*.py")]):
         found |= texts_of_source(path.read_text(encoding="utf-8"), path.name)
-    for path in sorted(PACKAGE.rglob("*.j2")):
+    for path in sorted([*PACKAGE.rglob("*.j2"), *TRAINING.rglob("*.j2")]):
         for _, _, message in environment().extract_translations(path.read_text(encoding="utf-8")):
             found.add(message if isinstance(message, str) else str(message[0]))
     return sorted(text for text in found if text.strip())
@@ -144,7 +180,7 @@ def problems(catalogue: Catalog) -> list[str]:
 
 def main() -> int:
     """Write the catalogues, or check them; return the exit status."""
-    texts, faults = all_texts(), []
+    texts, faults = all_texts(), all_plain_errors()
     for language in LANGUAGES:
         catalogue = updated(language, texts)
         faults += problems(catalogue)

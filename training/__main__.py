@@ -59,13 +59,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; return the exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted."""
     prepare_streams()
     monitor = TerminalMonitor()
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    resumable = words[:1] == [train.name]  # the other commands leave no checkpoint
     return Program(
         PROGRAM,
         "error",
         training,
-        "Interrupted. Continue a run from its last checkpoint with train --resume.",
-        "Continue a run with train --resume.",
-    ).run(arguments, monitor, monitor.finish)
+        "Interrupted. Continue the run from its last checkpoint with train --resume." if resumable else "Interrupted.",
+        "Continue the run with train --resume." if resumable else "",
+        training=True,
+    ).run(words, monitor, monitor.finish)
 
 
 if __name__ == "__main__":

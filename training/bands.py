@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from dubai_landcover_plugin.protocol.band_scaling import BandScaling
 from dubai_landcover_plugin.protocol.derived_bands import RECIPES, inputs_of
 from dubai_landcover_plugin.protocol.model_metadata import MAX_BAND_NUMBER, BundleMetadata
+from dubai_landcover_plugin.protocol.translation import tr
 
 from .config_parser import require
 
-_REMEDY = 'Give one for each input of the network: numbers, names or both, such as [4, 1, 2], ["nir", "red", "green"] '
-_REMEDY += 'or ["nir=4", "red=1", "green=2"].'
+_REMEDY = "Give a band for each input of the network by its number, its name or both, such as 4, nir or nir=4."
+_HINT = 'In a configuration: data.bands = [4, 1, 2], ["nir", "red", "green"] or ["nir=4", "red=1", "green=2"].'
 
 
 MOST_BANDS = 12
@@ -113,28 +114,44 @@ def parse_bands(values: Sequence[int | str]) -> InputBands:
     for value in values:
         name, _, digits = str(value).rpartition("=") if "=" in str(value) else ("", "", str(value))
         if not digits.strip().isdecimal():
-            require("=" not in str(value) and bool(digits.strip()), f"data.bands has '{value}'.", _REMEDY)
+            require(
+                "=" not in str(value) and bool(digits.strip()),
+                tr("'{value}' is not a band.", value=value),
+                tr(_REMEDY),
+                _HINT,
+            )
             names.append(digits.strip().casefold())
             derived += names[-1] in RECIPES
             continue
         number = int(digits)
         require(
             1 <= number <= MAX_BAND_NUMBER,
-            f"data.bands has the band {number}; bands count from 1 to {MAX_BAND_NUMBER:,}.",
-            _REMEDY,
+            tr("There is no band {number}; bands count from 1 to {limit:,}.", number=number, limit=MAX_BAND_NUMBER),
+            tr(_REMEDY),
+            _HINT,
         )
         numbers.append(number)
         names.append(name.strip().casefold() or f"band {number}")
-        require(names[-1] not in RECIPES, f"data.bands has a number for {names[-1]}.", "It is computed: leave it out.")
+        require(
+            names[-1] not in RECIPES,
+            tr("{name} has a number, but is computed from other bands.", name=names[-1]),
+            tr("Leave the number out."),
+        )
     needed = [name for name in inputs_of(tuple(names)) if name not in names] if numbers else []
     require(
         not needed,
-        f"data.bands has numbers, but none for {', '.join(needed)}, of which a band is computed.",
-        "Add these bands with their numbers, or name the bands in the files.",
+        tr("Bands have numbers, but not {names}, of which a band is computed.", names=", ".join(needed)),
+        tr("Add these bands with their numbers, or name the bands in the files."),
     )
     require(
         len(numbers) in (0, len(names) - derived),
-        f"data.bands has numbers for {len(numbers)} of {len(names)} bands: {list(values)}.",
-        _REMEDY,
+        tr(
+            "There are numbers for {count} of {total} bands: {names}.",
+            count=len(numbers),
+            total=len(names),
+            names=", ".join(map(str, values)),
+        ),
+        tr(_REMEDY),
+        _HINT,
     )
     return InputBands(tuple(names), tuple(numbers), fixed=bool(numbers))

@@ -18,10 +18,10 @@ else:
 _Section = TypeVar("_Section")
 
 
-def require(condition: bool, message: str, remedy: str = "") -> None:
+def require(condition: bool, message: str, remedy: str = "", hint: str = "") -> None:
     """Raise a :class:`ConfigError` unless a condition holds."""
     if not condition:
-        raise ConfigError(message, remedy)
+        raise ConfigError(message, remedy, hint)
 
 
 def build_section(name: str, kind: type[_Section], table: Any) -> _Section:

@@ -8,6 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from dubai_landcover_plugin.protocol.translation import tr
+
 from .bands import MOST_BANDS, InputBands, parse_bands
 from .config_parser import build_section, require
 from .errors import ConfigError
@@ -107,8 +109,9 @@ class DataConfig:
     def __post_init__(self) -> None:
         require(
             len(self.input_bands.names) <= MOST_BANDS,
-            f"data.bands must have at most {MOST_BANDS} bands, got {len(self.bands)}.",
-            "Give the bands in the order of the network's inputs.",
+            tr("A network reads at most {limit} bands, got {count}.", limit=MOST_BANDS, count=len(self.bands)),
+            tr("Choose fewer bands."),
+            "In a configuration: data.bands.",
         )
         require(self.scaling in SCALINGS, f"data.scaling must be one of {', '.join(SCALINGS)}, got '{self.scaling}'.")
         require(

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from dubai_landcover_plugin.protocol.address_space import check_address_space
-from dubai_landcover_plugin.protocol.errors import LandCoverError, OutputError, RunCancelled
+from dubai_landcover_plugin.protocol.errors import LandCoverError, OutOfMemoryError, OutputError, RunCancelled
 from dubai_landcover_plugin.protocol.failures import explained
 from dubai_landcover_plugin.protocol.streams import open_standard_streams, silence, write_text
 
@@ -29,7 +29,8 @@ class Program:
         label: Prefix of error messages.
         commands: The commands, a ``click.Group`` or command.
         interrupted: Message after Ctrl+C; empty for none.
-        hint: Sentence added to the remedy of errors of the system, such as a full disk.
+        hint: Sentence added to the remedy if the disk is full or memory is short.
+        training: Whether the commands train, so that they lack the options of a run.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Program:
     commands: click.Command
     interrupted: str = ""
     hint: str = ""
+    training: bool = False
 
     def run(
         self, arguments: Sequence[str] | None = None, obj: Any = None, before_message: Callable[[], None] = lambda: None
@@ -74,8 +76,8 @@ class Program:
             return FAILED, f"{self.label}: {self._explained(error)}"
 
     def _explained(self, error: Exception) -> LandCoverError:
-        found = explained(error)
-        if found is not error and self.hint:
+        found = explained(error, self.training)
+        if found is not error and self.hint and isinstance(found, (OutOfMemoryError, OutputError)):
             found.remedy = f"{found.remedy} {self.hint}".strip()
         return found
 

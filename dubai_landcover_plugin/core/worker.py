@@ -93,6 +93,7 @@ def main() -> int:
     """Serve one request; return the exit status."""
     open_standard_streams()
     monitor = LineMonitor(_claim_stdout())
+    task = ""
     try:
         check_address_space()
         task, request = _read_task(sys.stdin.readline())
@@ -102,7 +103,7 @@ def main() -> int:
         monitor.finished = True
         monitor.send(RESULT, value=value)
     except Exception as error:
-        found = explained(error)
+        found = explained(error, training=task in TASKS and TASKS[task].training)
         with suppress(OSError):  # the plugin has closed the pipe
             monitor.send(ERROR, code=found.code, message=found.message, remedy=found.remedy)
         return 1

@@ -24,7 +24,7 @@ class LandCoverError(Exception):
     def __str__(self) -> str:
         return f"{self.message} {self.remedy}".strip()
 
-    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+    def __reduce__(self) -> tuple[type, tuple[str, ...]]:
         return type(self), (self.message, self.remedy)  # keeps the remedy when pickled
 
 

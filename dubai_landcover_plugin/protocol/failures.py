@@ -23,21 +23,25 @@ from dubai_landcover_plugin.protocol.errors import (
 )
 from dubai_landcover_plugin.protocol.translation import tr
 
-MEMORY_REMEDY = "Lower the window size or the batch size, restrict the extent, or close other programs."
 _MEMORY_SIGNS = ("bad_alloc", "allocate memory", "out of memory", "failed to map segment")
 _FULL = (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
 _LONGEST = 500
 
 
-def explained(error: BaseException) -> LandCoverError:
-    """Return the error to show for an exception: itself if it is one of the project, else one that describes it."""
+def explained(error: BaseException, training: bool = False) -> LandCoverError:
+    """Return the error to show for an exception: itself if it is one of the project, else one that describes it.
+
+    Args:
+        error: The exception.
+        training: Whether a task of training raised it.
+    """
     if isinstance(error, LandCoverError):
         return error
     text = one_line(error)
     if isinstance(error, MemoryError) or any(sign in text.lower() for sign in _MEMORY_SIGNS):
         return OutOfMemoryError(
             tr("There is not enough memory: {error}.", error=text) if text else tr("There is not enough memory."),
-            tr(MEMORY_REMEDY),
+            memory_remedy(training),
         )
     if isinstance(error, OSError) and error.errno is not None:
         remedy = (
@@ -67,6 +71,13 @@ def explained(error: BaseException) -> LandCoverError:
         if log
         else tr("Please report it; its log could not be written."),
     )
+
+
+def memory_remedy(training: bool = False) -> str:
+    """Return what to do for lack of memory; a task of training does not have the options of a run."""
+    if training:
+        return tr("Close other programs, or use fewer or smaller rasters.")
+    return tr("Lower the window size or the batch size, restrict the extent, or close other programs.")
 
 
 def one_line(error: BaseException) -> str:

@@ -12,7 +12,8 @@ from __future__ import annotations
 import gettext
 import os
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.resources import resource
@@ -66,6 +67,17 @@ def marked(text: str) -> str:
 def language() -> str:
     """Return the language in use, as the catalogue is named; empty for English."""
     return _in_use[0][0]
+
+
+@contextmanager
+def english() -> Iterator[None]:
+    """Leave texts in English meanwhile: those that are stored in files, such as model cards and metadata."""
+    kept = _in_use[0]
+    _in_use[:] = [("", gettext.NullTranslations())]
+    try:
+        yield
+    finally:
+        _in_use[:] = [kept]
 
 
 def direction() -> str:

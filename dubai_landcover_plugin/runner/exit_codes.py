@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from dubai_landcover_plugin.protocol.failures import MEMORY_REMEDY
+from dubai_landcover_plugin.protocol.failures import memory_remedy
 from dubai_landcover_plugin.protocol.translation import tr
 
 _MEMORY_SIGNS = ("MemoryError", "bad_alloc", "can't allocate memory", "Cannot allocate memory", "CUDA out of memory")
@@ -17,22 +17,23 @@ _WINDOWS_CODES = {
 }
 
 
-def explain_exit(code: int | None, log_tail: str) -> tuple[str, str]:
+def explain_exit(code: int | None, log_tail: str, training: bool = False) -> tuple[str, str]:
     """Return why a worker exited, as a clause, and the remedy.
 
     Args:
         code: Exit code of ``subprocess``; negative for a signal, None for a worker that did not exit by itself.
         log_tail: Last lines of its error output.
+        training: Whether it ran a task of training.
     """
     setup = tr("Choose Plugins > Dubai Land Cover > Set up the engine… again.")
     if code is None:
         return tr("it stopped responding"), tr("Try again; if it happens again, report it with the log.")
     if code < 0:
-        return _explain_signal(-code)
+        return _explain_signal(-code, training)
     if code > 128 and code - 128 in (signal.SIGTERM, 9, 11):
-        return _explain_signal(code - 128)  # a wrapper script reports signals this way
+        return _explain_signal(code - 128, training)  # a wrapper script reports signals this way
     if any(sign in log_tail for sign in _MEMORY_SIGNS) or code == 0xC0000017:
-        return tr("it ran out of memory"), tr(MEMORY_REMEDY)
+        return tr("it ran out of memory"), memory_remedy(training)
     if "No module named" in log_tail or code == 0xC0000135:
         return tr("a library it needs is missing (exit code {code})", code=code), setup
     if code in _WINDOWS_CODES:
@@ -40,9 +41,9 @@ def explain_exit(code: int | None, log_tail: str) -> tuple[str, str]:
     return tr("its exit code was {code}", code=code), tr("See the last lines of its log.")
 
 
-def _explain_signal(number: int) -> tuple[str, str]:
+def _explain_signal(number: int, training: bool) -> tuple[str, str]:
     if number == 9:
-        return tr("the system killed it, probably for lack of memory (signal 9)"), tr(MEMORY_REMEDY)
+        return tr("the system killed it, probably for lack of memory (signal 9)"), memory_remedy(training)
     try:
         name = signal.Signals(number).name
     except ValueError:

@@ -47,7 +47,7 @@ def run_task(
     """
     with WorkerProcess(command or worker_command(python), engine_environment()) as worker:
         worker.send({"protocol": PROTOCOL, "task": task, "request": dict(request)})
-        exchange = _Exchange(worker, monitor, TASKS.get(task, Task).grace)
+        exchange = _Exchange(worker, monitor, TASKS.get(task, Task))
         try:
             return exchange.result()
         except LandCoverError as error:
@@ -60,11 +60,11 @@ def run_task(
 class _Exchange:
     """Exchange of messages with a worker during one run."""
 
-    def __init__(self, worker: WorkerProcess, monitor: Monitor, grace: float) -> None:
+    def __init__(self, worker: WorkerProcess, monitor: Monitor, task: Task | type[Task]) -> None:
         self._worker = worker
         self._monitor = monitor
-        self._grace = grace  # s
-        self._messages = MessageReader(worker, monitor.log)
+        self._grace = task.grace  # s
+        self._messages = MessageReader(worker, monitor.log, task.training)
         self._started = time.monotonic()
         self._slow_start_logged = False
         self._cancelled_at: float | None = None

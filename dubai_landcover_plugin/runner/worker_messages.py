@@ -23,10 +23,12 @@ class MessageReader:
     Args:
         worker: The process.
         log: Receives level and text of messages to the user.
+        training: Whether it runs a task of training.
     """
 
-    def __init__(self, worker: WorkerProcess, log: Callable[[str, str], None]) -> None:
+    def __init__(self, worker: WorkerProcess, log: Callable[[str, str], None], training: bool = False) -> None:
         self._worker = worker
+        self._training = training
         self._log = log
         self._foreign_lines = 0
         self.greeted = False
@@ -53,7 +55,7 @@ class MessageReader:
         """Return the error for a worker that exited without a result."""
         code = self._worker.wait(_EXIT_SECONDS)
         tail = self._worker.log_tail()
-        reason, remedy = explain_exit(code, tail)
+        reason, remedy = explain_exit(code, tail, self._training)
         text = tr("The engine exited without a result: {reason}.", reason=reason)
         log = tr("Last lines of the engine's log:")
         return WorkerDiedError(f"{text}\n{log}\n{tail}\n" if tail else text, remedy)

@@ -83,3 +83,10 @@ def test_full_and_closed_streams(redirection, status, message, tmp_path):
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize(("error", "added"), [(MemoryError(), True), (RecursionError("deep"), False)])
+def test_the_hint_is_for_lack_of_space_and_memory(error, added, capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    program(error).run([])
+    assert ("Run it again." in capsys.readouterr().err) == added

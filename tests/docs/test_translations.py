@@ -44,7 +44,29 @@ def test_values_put_in_after_translation_are_refused():
 def test_titles_helps_and_descriptions_are_collected():
     texts = script.all_texts()
     assert {"Segment Land Cover", "Shortest edge", "Set up now", "Segmentation"} <= set(texts)
+    assert {"There is no labelled training image.", "Would more labels help?", "Labelled data"} <= set(
+        texts
+    )  # training
     assert "" not in texts
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ('raise DatasetError(f"{path} is empty.")', 1),
+        ('raise DatasetError(tr("{path} is empty.", path=path), "Give another one.")', 1),
+        ('raise TrainingError(tr("{path} is empty.", path=path), tr("Give another one."), "Set it.")', 0),
+        ('raise TrainingError("There is no window.", "Set model.window.")', 0),
+        ('raise TrainingError(f"{symptom} {kept}")', 0),
+        ('raise ValueError("a bug")', 0),
+    ],
+)
+def test_errors_of_training_that_are_not_translated_are_found(source, lines):
+    assert len(script.plain_errors(source)) == lines
+
+
+def test_errors_of_training_are_translated():
+    assert script.all_plain_errors() == []
 
 
 def test_faults_of_a_catalogue_are_found():

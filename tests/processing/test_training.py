@@ -100,7 +100,7 @@ def test_a_label_layer_is_drawn_on_and_checked(town: dict[str, Any], tmp_path: P
     assert "Images and labels" in Path(checked["REPORT"]).read_text(encoding="utf-8")
     unknown = run("checklabels", {"RASTERS": town["RASTERS"], "LABELS": layer}, feedback)
     assert not unknown["USABLE"]
-    assert any("'Pool' in 'class' is no class" in text for text in feedback.texts("warning"))
+    assert any("'Pool' in 'class' is not a class" in text for text in feedback.texts("warning"))
     del places, layer
 
 

@@ -94,3 +94,8 @@ def test_exceptions_without_a_text():
 
     assert explained(SilentError()).message == "Unexpected error: SilentError."
     assert explained(KeyError("\ud800")).remedy.startswith("Please report it with the log")
+
+
+def test_a_training_is_not_told_to_change_options_of_a_run():
+    found = explained(MemoryError(), training=True)
+    assert found.remedy == "Close other programs, or use fewer or smaller rasters."

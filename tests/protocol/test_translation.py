@@ -12,6 +12,7 @@ import pytest
 from dubai_landcover_plugin.protocol import translation
 from dubai_landcover_plugin.protocol.translation import (
     direction,
+    english,
     grouped,
     isolated,
     joined,
@@ -101,6 +102,13 @@ def test_lists_are_joined_as_the_language_does(catalogues):
     use_language("ar")
     assert joined(["a", 2]) == "\u200f\u2068a\u2069، \u20682\u2069"
     assert joined([]) == ""
+
+
+def test_texts_of_files_stay_english(catalogues):
+    use_language("de")
+    with english():
+        assert (tr("Road"), language(), grouped("1,234")) == ("Road", "", "1,234")
+    assert (tr("Road"), language()) == ("Straße", "de")
 
 
 def test_a_marked_text_is_the_text(catalogues):

@@ -253,3 +253,8 @@ def test_exit_codes_are_explained(code: int | None, tail: str, reason: str, reme
     text, advice = explain_exit(code, tail)
     assert reason in text
     assert remedy in advice
+
+
+def test_a_training_out_of_memory_is_not_told_to_change_options_of_a_run():
+    assert "use fewer or smaller rasters" in explain_exit(-9, "", training=True)[1]
+    assert "use fewer or smaller rasters" in explain_exit(1, "MemoryError", training=True)[1]

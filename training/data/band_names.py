@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.model_metadata import is_unnamed_band
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..bands import InputBands
 from ..errors import DatasetError
@@ -40,8 +41,11 @@ def identify_bands(entries: Sequence[Entry], bands: InputBands, report: Callable
     names = tuple(_name(index, name, found) for index, name in enumerate(bands.names))
     orders = {numbers for numbers, _ in found.values()}
     numbers = bands.numbers if len(bands.numbers) == len(names) else orders.pop() if len(orders) == 1 else ()
-    where = f" (bands {', '.join(map(str, numbers))})" if numbers and not all(map(is_unnamed_band, names)) else ""
-    report(f"Bands: the network reads {', '.join(names)}{where}.")
+    if numbers and not all(map(is_unnamed_band, names)):
+        listed = ", ".join(map(str, numbers))
+        report(tr("Bands: the network reads {names} (bands {numbers}).", names=", ".join(names), numbers=listed))
+    else:
+        report(tr("Bands: the network reads {names}.", names=", ".join(names)))
     return replace(bands, names=names, numbers=numbers, fixed=False)
 
 
@@ -51,9 +55,10 @@ def _name(index: int, given: str, found: dict[Path, tuple[tuple[int, ...], tuple
         return given
     named = {names[index]: path for path, (_, names) in found.items() if not is_unnamed_band(names[index])}
     if len(named) > 1:
-        listed = ", ".join(f"{name} in {path}" for name, path in list(named.items())[:3])
+        listed = ", ".join(tr("{name} in {path}", name=name, path=path) for name, path in list(named.items())[:3])
         raise DatasetError(
-            f"{given.capitalize()} is {listed}.",
-            'Choose the bands by name, for example data.bands = ["nir", "red", "green"], or leave files out.',
+            tr("{band} is {listed}.", band=given.capitalize(), listed=listed),
+            tr("Choose the bands by name, or leave files out."),
+            'For example data.bands = ["nir", "red", "green"].',
         )
     return next(iter(named), given)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from dubai_landcover_plugin.protocol.band_scaling import BandScaling
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..bands import InputBands
 from ..errors import DatasetError
@@ -48,9 +49,11 @@ def standardized(entries: Sequence[Entry], bands: InputBands) -> InputBands:
     spread = np.sqrt(np.maximum(squares / np.maximum(count, 1) - mean**2, 0))
     for name, pixels, deviation, level in zip(bands.names, count, spread, mean, strict=True):
         if not pixels or deviation <= 1e-9 * max(abs(level), 1e-9):
-            state = f"has the value {level:g} everywhere" if pixels else "has no valid pixel"
             raise DatasetError(
-                f"The band {name} {state} in the training images.", "Leave it out of data.bands, or check the files."
+                tr("The band {name} has the value {level:g} everywhere in the training images.", name=name, level=level)
+                if pixels
+                else tr("The band {name} has no valid pixel in the training images.", name=name),
+                tr("Leave this band out, or check the files."),
             )
     low, high = mean - _REACH * spread, mean + _REACH * spread
     of_light = np.isin(np.arange(len(mean)), bands.light) & (least >= 0)

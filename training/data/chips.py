@@ -21,6 +21,7 @@ from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels, Stretch
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..config import ChipConfig, DataConfig
 from ..errors import DatasetError
@@ -119,7 +120,7 @@ class ChipSampler:
         weights: Mapping[str, float] | None = None,
     ) -> None:
         if not images:
-            raise DatasetError("There is no labelled training image.", "Label some images or hold out fewer.")
+            raise DatasetError(tr("There is no labelled training image."), tr("Label some images, or hold out fewer."))
         self._images, self._scenes = list(images), list(scenes)
         self._scene_share = scene_share if scenes else 0.0
         self._config, self._calm, self._seed = config, config.calmed(), seed
@@ -270,6 +271,7 @@ def draw_scenes(config: DataConfig, scheme: ClassScheme = DUBAI, gsd: float = 1.
         except (TypeError, AttributeError, IndexError) as error:
             raise DatasetError(
                 f"The scenes '{config.scenes}' cannot be drawn: {type(error).__name__}: {error}.",
-                "The function takes a seed and a side in px, and returns an object with image and truth.",
+                "Correct data.scenes: the function takes a seed and a side in px, and returns an object with image and "
+                "truth.",
             ) from error
     return scenes

@@ -15,6 +15,7 @@ from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.array_source import read_array
 from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels, fill_invalid
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..bands import RGB, InputBands
 from ..config import SourceConfig
@@ -58,10 +59,18 @@ class LabelledImage:
     def __post_init__(self) -> None:
         if self.pixels.shape != (*self.labels.shape, len(self.bands.names)):
             raise DatasetError(
-                f"{self.name}: the image has {self.pixels.shape[1]}×{self.pixels.shape[0]} px and "
-                f"{self.pixels.shape[2]} bands ({self.bands}), its mask {self.labels.shape[1]}×{self.labels.shape[0]} "
-                "px.",
-                "Export image and mask with the same size.",
+                tr(
+                    "{name}: the image has {width}×{height} px and {count} bands ({bands}), its mask "
+                    "{mask_width}×{mask_height} px.",
+                    name=self.name,
+                    width=self.pixels.shape[1],
+                    height=self.pixels.shape[0],
+                    count=self.pixels.shape[2],
+                    bands=self.bands,
+                    mask_width=self.labels.shape[1],
+                    mask_height=self.labels.shape[0],
+                ),
+                tr("Export image and mask with the same size."),
             )
 
     @property
@@ -194,9 +203,15 @@ class Dataset:
         twice = sorted({name for name in names if names.count(name) > 1}) if len(set(names)) < len(names) else []
         if twice:
             raise DatasetError(
-                f"Images need different names, but {', '.join(twice[:5])} occurs twice.",
-                "Rename one; names that differ only in their suffix (a.png, a.tif) count as equal.",
+                tr("Images need different names, but {names} occurs twice.", names=", ".join(twice[:5])),
+                tr("Rename one; names that differ only in their suffix (a.png, a.tif) count as equal."),
             )
         known = {entry.group for entry in self.entries}
         if not {group for fold in self.folds for group in fold} <= known:
-            raise DatasetError(f"Folds name groups that do not exist: {self.folds}, groups: {sorted(known)}.")
+            raise DatasetError(
+                tr(
+                    "Folds name groups that do not exist: {folds}, groups: {names}.",
+                    folds=self.folds,
+                    names=sorted(known),
+                )
+            )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..bands import InputBands
 from ..config import DataConfig
@@ -24,11 +25,12 @@ class LabelledFiles:
     Args:
         images: Rasters by name.
         scheme: Classes of the labels.
-        title: Description of the data, one sentence.
+        title: Description of the data in English, for the model's file, one sentence.
         origin: Where the classes come from, in words.
         labels: Vector file with polygons; None with masks.
         masks: Masks by the names of their images; empty with a vector file.
         gsd: Pixel size of images without georeference, m; 0 if it is not known.
+        shown: Description of the data in the language in use.
     """
 
     images: Mapping[str, Path]
@@ -38,6 +40,7 @@ class LabelledFiles:
     labels: Path | None = None
     masks: Mapping[str, Path] | None = None
     gsd: float = 0.0
+    shown: str = ""
 
 
 def open_files(config: DataConfig, files: LabelledFiles, bands: InputBands | None = None) -> Dataset:
@@ -61,7 +64,7 @@ def open_files(config: DataConfig, files: LabelledFiles, bands: InputBands | Non
 def _open(config: DataConfig, files: LabelledFiles, bands: InputBands | None) -> Dataset:
     classes = files.scheme, files.origin
     if files.labels is None:
-        codes = label_values(config.values, files.scheme, "The meaning of mask values")
+        codes = label_values(config.values, files.scheme, tr("The meaning of mask values"))
         read = bands or config.input_bands
         return mask_dataset(files.images, files.masks or {}, classes, codes, read, files.title)
     layer = read_layer(files.labels, files.scheme, config.layer, config.field)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..errors import ConfigError
 from .dataset import NOT_CLASS
@@ -67,8 +68,12 @@ def label_of(meaning: str, scheme: ClassScheme, where: str) -> int:
     except (ClassSchemeError, ValueError) as error:
         names = ", ".join(one.name for one in scheme.classes)
         raise ConfigError(
-            f"{where} means '{meaning}', but there is no class '{name}'.",
-            f"The classes are {names}. Partial labels are such as 'not {scheme.classes[0].name}'.",
+            tr("{where} means '{meaning}', but there is no class '{name}'.", where=where, meaning=meaning, name=name),
+            tr(
+                "The classes are {names}. Partial labels are such as 'not {example}'.",
+                names=names,
+                example=scheme.classes[0].name,
+            ),
         ) from error
     return channel + NOT_CLASS if negative else channel
 
@@ -91,16 +96,21 @@ def label_values(table: Mapping[str, str], scheme: ClassScheme, where: str) -> L
     for text, colour in zip(texts, colours, strict=True):
         if not colour and not _NUMBER.fullmatch(text):
             raise ConfigError(
-                f"{where}: '{text}' is not a mask value.",
-                "Write whole numbers such as 255, or colours such as #FF0000.",
+                tr("{where}: '{text}' is not a mask value.", where=where, text=text),
+                tr("Write whole numbers such as 255, or colours such as #FF0000."),
             )
     if any(colours) and not all(colours):
-        raise ConfigError(f"{where} has numbers and colours: {', '.join(texts)}.", "A mask has one kind of values.")
+        raise ConfigError(
+            tr("{where} has numbers and colours: {names}.", where=where, names=", ".join(texts)),
+            tr("A mask has one kind of values."),
+        )
     numbers = [int(text[1:], 16) if colour else int(text) for text, colour in zip(texts, colours, strict=True)]
     if len(set(numbers)) < len(numbers):
-        raise ConfigError(f"{where} has a value twice: {', '.join(texts)}.", "Name each value once.")
+        raise ConfigError(
+            tr("{where} has a value twice: {names}.", where=where, names=", ".join(texts)), tr("Name each value once.")
+        )
     meanings = [
-        label_of(str(meaning), scheme, f"{where}: value {text}")
+        label_of(str(meaning), scheme, tr("{where}: value {text}", where=where, text=text))
         for text, meaning in zip(texts, table.values(), strict=True)
     ]
     return LabelValues(dict(zip(numbers, meanings, strict=True)), all(colours))

@@ -19,6 +19,7 @@ from dubai_landcover_plugin.core.io.vector_reader import READ_ERRORS, geometries
 from dubai_landcover_plugin.protocol.classes import NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.drawn_layers import FROM, TO
 from dubai_landcover_plugin.protocol.errors import ClassSchemeError, RasterOpenError
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..errors import DatasetError
 from .class_table import TABLE
@@ -72,8 +73,13 @@ class LabelLayer:
             shapes = shapely.transform(close.geometries, lambda points: transformed(points, self.crs, crs))
         except Exception as error:  # as above
             raise DatasetError(
-                f"The polygons of {self.path} cannot be reprojected to {crs.to_string()}: {error}.",
-                "Reproject the layer to the CRS of the rasters and correct it there.",
+                tr(
+                    "The polygons of {path} cannot be reprojected to {crs}: {error}.",
+                    path=self.path,
+                    crs=crs.to_string(),
+                    error=error,
+                ),
+                tr("Reproject the layer to the CRS of the rasters and correct it there."),
             ) from error
         return LabelLayer(self.path, shapes, close.channels, crs, self.notes, self.background)
 
@@ -127,37 +133,71 @@ def read_layer(path: Path, scheme: ClassScheme, layer: str = "", field: str = ""
     except RasterOpenError as error:
         raise DatasetError(error.message, error.remedy) from error
     except READ_ERRORS as error:
-        raise DatasetError(f"The polygon layer {path} cannot be read: {error}.", "Check file and layer.") from error
+        raise DatasetError(
+            tr("The polygon layer {path} cannot be read: {error}.", path=path, error=error), tr("Check file and layer.")
+        ) from error
     if not is_on_earth(crs):
         raise DatasetError(
-            f"{path} has no coordinate reference system, so its polygons cannot be located on the images.",
-            "Set the layer's CRS in QGIS and export it again; a shapefile needs its .prj file.",
+            tr(
+                "{path} has no coordinate reference system, so its polygons cannot be located on the images.", path=path
+            ),
+            tr("Set the layer's CRS in QGIS and export it again; a shapefile needs its .prj file."),
         )
     usable = np.isin(shapely.get_type_id(geometries), POLYGONS)
     if not usable.any():
-        raise DatasetError(f"{path} has {len(geometries)} features but no polygon.", "Draw or export polygons.")
+        raise DatasetError(
+            tr("{path} has {count} features but no polygon.", path=path, count=len(geometries)),
+            tr("Draw or export polygons."),
+        )
     notes: list[str] = []
     if not usable.all():
-        notes.append(f"{path}: {(~usable).sum()} features are not polygons and are not used; buffer lines and points.")
+        notes.append(
+            tr(
+                "{path}: {count} features are not polygons and are not used; buffer lines and points.",
+                path=path,
+                count=(~usable).sum(),
+            )
+        )
     for limit in replaced:
         # They say nothing about pixels of other classes, and which pixels had the class is not known here.
         limited = usable & np.array([not is_missing(value) for value in columns[limit]])
         if limited.any():
-            notes.append(f"{path}: {limited.sum()} corrections of one class only (field '{limit}') are not used.")
+            notes.append(
+                tr(
+                    "{path}: {count} corrections of one class only (field '{field}') are not used.",
+                    path=path,
+                    count=limited.sum(),
+                    field=limit,
+                )
+            )
             usable &= ~limited
     if not usable.any():
         raise DatasetError(
-            f"{path} has no label: all corrections are limited to one class.",
-            f"Add polygons whose field '{FROM}' is empty: they hold for all their pixels.",
+            tr("{path} has no label: all corrections are limited to one class.", path=path),
+            tr("Add polygons whose field '{field}' is empty: they hold for all their pixels.", field=FROM),
         )
     channels, without = _channels(columns[field][usable], scheme, path, field)
-    notes.insert(0, f"Polygons: {usable.sum()} of {path.name}, classes in its field '{field}'.")
+    notes.insert(
+        0,
+        tr(
+            "Polygons: {count} of {name}, classes in its field '{field}'.",
+            count=usable.sum(),
+            name=path.name,
+            field=field,
+        ),
+    )
     if without:
-        notes.append(f"{path}: {without} polygons have no class; their area counts as unlabelled.")
+        notes.append(
+            tr("{path}: {count} polygons have no class; their area counts as unlabelled.", path=path, count=without)
+        )
     broken = ~shapely.is_valid(geometries[usable])
     if broken.any():
         notes.append(
-            f"{path}: {broken.sum()} polygons intersect themselves; run Fix Geometries in QGIS if they look wrong."
+            tr(
+                "{path}: {count} polygons intersect themselves; run Fix Geometries in QGIS if they look wrong.",
+                path=path,
+                count=broken.sum(),
+            )
         )
     return LabelLayer(path, geometries[usable], channels, crs, tuple(notes))
 
@@ -171,8 +211,14 @@ def only_layer(path: Path, name: str) -> str:
     layers = [str(layer) for layer, kind in ogr.list_layers(name) if kind is not None]
     if len(layers) != 1:
         raise DatasetError(
-            f"{path} has {len(layers)} layers with geometries: {', '.join(layers)}.",
-            'Set the layer with the labels: data.layer = "NAME".',
+            tr(
+                "{path} has {count} layers with geometries: {names}.",
+                path=path,
+                count=len(layers),
+                names=", ".join(layers),
+            ),
+            tr("Choose the layer with the labels."),
+            'In a configuration: data.layer = "NAME".',
         )
     return layers[0]
 
@@ -188,8 +234,14 @@ def class_field(known: list[str], given: str, path: Path) -> str:
             if name.casefold() == candidate.casefold():
                 return name
     raise DatasetError(
-        f"{path} has no field '{given or ', '.join(FIELDS)}'; its fields: {', '.join(known) or 'none'}.",
-        'Set the field with the names or ids of the classes: data.field = "NAME".',
+        tr(
+            "{path} has no field '{field}'; its fields: {names}.",
+            path=path,
+            field=given or ", ".join(FIELDS),
+            names=", ".join(known) or tr("none"),
+        ),
+        tr("Choose the attribute with the names or ids of the classes."),
+        'In a configuration: data.field = "NAME".',
     )
 
 
@@ -203,8 +255,14 @@ def _channels(
     if unknown:
         named = ", ".join(f"{entry.id} {entry.name}" for entry in scheme.entries)
         raise DatasetError(
-            f"{path}, field '{field}': {', '.join(unknown[:8])} are not classes.",
-            f"The classes are {named}: correct the field or {TABLE}.",
+            tr(
+                "{path}, field '{field}': {names} are not classes.",
+                path=path,
+                field=field,
+                names=", ".join(unknown[:8]),
+            ),
+            tr("The classes are {names}: correct the attribute, or add the missing classes.", names=named),
+            f"They are in {TABLE}.",
         )
     without = sum(is_missing(value) for value in values)
     return np.array(found, np.uint8), without

@@ -20,6 +20,7 @@ from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.io.raster_source import Chip
 from dubai_landcover_plugin.protocol.classes import DUBAI, NODATA_ID, ClassScheme
 from dubai_landcover_plugin.protocol.errors import BandError
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..bands import RGB, InputBands
 from ..config import DataConfig
@@ -70,7 +71,9 @@ def open_masks(
     codes = codes or label_values(config.values, scheme, "data.values")
     images, masks = (list_images(root / folder) for folder in folders)
     if not images:
-        raise DatasetError(f"There are no images in {root / folders[0]}.", "Put .tif, .png or .jpg files there.")
+        raise DatasetError(
+            tr("There are no images in {folder}.", folder=root / folders[0]), tr("Put .tif, .png or .jpg files there.")
+        )
     title = config.title or f"Images and masks of the folder '{root.resolve().name}', licence not stated"
     return mask_dataset(images, masks, (scheme, source), codes, bands or config.input_bands, title)
 
@@ -111,18 +114,25 @@ def mask_dataset(
     )
     if not entries:
         raise DatasetError(
-            f"No image in {_folder(images)} has a mask of the same name in {_folder(masks)}: "
-            f"{', '.join(list(images)[:3])}… and {', '.join(list(masks)[:3]) or 'none'}.",
-            "Give image and mask the same name, for example images/a.tif and masks/a.png.",
+            tr(
+                "No image in {folder} has a mask of the same name in {masks}: {names}… and {others}.",
+                folder=_folder(images),
+                masks=_folder(masks),
+                names=", ".join(list(images)[:3]),
+                others=", ".join(list(masks)[:3]) or tr("none"),
+            ),
+            tr("Give image and mask the same name, for example images/a.tif and masks/a.png."),
         )
-    lonely = [f"{path} has no image and is not used." for name, path in masks.items() if name not in images]
+    lonely = [
+        tr("{path} has no image and is not used.", path=path) for name, path in masks.items() if name not in images
+    ]
     unlabelled = tuple(name for name in images if name not in masks)
-    return Dataset(title, scheme, entries, unlabelled, notes=(f"Classes: {source}.", *lonely))
+    return Dataset(title, scheme, entries, unlabelled, notes=(tr("Classes: {source}.", source=source), *lonely))
 
 
 def _folder(files: Mapping[str, Path]) -> str:
     """Return the folder of the first of some files, for messages."""
-    return str(next(iter(files.values())).parent) if files else "the folder of masks"
+    return str(next(iter(files.values())).parent) if files else tr("the folder of masks")
 
 
 def _group(name: str) -> str:
@@ -151,13 +161,26 @@ def load_pair(
     if not _is_same(grid, picture.grid):
         if not (is_on_earth(grid.crs) and is_on_earth(picture.grid.crs)):
             raise DatasetError(
-                f"{name}: the image has {_size(picture.grid)}, its mask {_size(grid)} ({image}, {mask}).",
-                "Export image and mask with the same size, or give both a CRS, so that the mask can be resampled.",
+                tr(
+                    "{name}: the image has {size}, its mask {mask_size} ({image}, {mask}).",
+                    name=name,
+                    size=_size(picture.grid),
+                    mask_size=_size(grid),
+                    image=image,
+                    mask=mask,
+                ),
+                tr("Export image and mask with the same size, or give both a CRS, so that the mask can be resampled."),
             )
         moved = _resampled(labels, grid, picture.grid)
         if moved is None:
             raise DatasetError(
-                f"{name}: image and mask have no ground in common ({image}, {mask}).", "Check the CRS of both."
+                tr(
+                    "{name}: image and mask have no ground in common ({image}, {mask}).",
+                    name=name,
+                    image=image,
+                    mask=mask,
+                ),
+                tr("Check the CRS of both."),
             )
         labels = moved
     return labelled(name, picture.pixels, labels, group, picture.valid, bands)
@@ -199,8 +222,15 @@ def _resampling_notes(image: Path, mask: Path) -> tuple[str, ...]:
     if _is_same(own, target) or not (is_on_earth(own.crs) and is_on_earth(target.crs)):
         return ()
     return (
-        f"{mask.name} has other pixels ({_size(own)}, {own.gsd() or 0:.3g} m) than its image ({_size(target)}, "
-        f"{target.gsd() or 0:.3g} m): it is resampled.",
+        tr(
+            "{name} has other pixels ({size}, {gsd:.3g} m) than its image ({image_size}, {image_gsd:.3g} "
+            "m): it is resampled.",
+            name=mask.name,
+            size=_size(own),
+            gsd=own.gsd() or 0,
+            image_size=_size(target),
+            image_gsd=target.gsd() or 0,
+        ),
     )
 
 
@@ -226,7 +256,8 @@ def read_labels(path: Path, scheme: ClassScheme = DUBAI) -> tuple[npt.NDArray[np
         raise
     if chip.values.dtype != np.uint8:
         raise DatasetError(
-            f"{path} has {chip.values.dtype} colours.", "Save masks as 8-bit colours or as one band of class ids."
+            tr("{path} has {dtype} colours.", path=path, dtype=chip.values.dtype),
+            tr("Save masks as 8-bit colours or as one band of class ids."),
         )
     colours = _as_colours(chip)
     colours[~chip.valid] = _BLACK
@@ -259,8 +290,11 @@ def _read_codes(path: Path, codes: LabelValues) -> tuple[npt.NDArray[np.uint8], 
     unknown = ~known & chip.valid
     if unknown.any():
         raise DatasetError(
-            f"{path} has values without a meaning: {_listed(values[unknown], form)}.",
-            f"Labels are defined for {codes.listed}: add the others, or an empty text to ignore a value.",
+            tr("{path} has values without a meaning: {listed}.", path=path, listed=_listed(values[unknown], form)),
+            tr(
+                "Labels are defined for {listed}: add the others, or an empty text to ignore a value.",
+                listed=codes.listed,
+            ),
         )
     return np.where(valid, labels, IGNORE).astype(np.uint8), grid
 
@@ -279,7 +313,9 @@ def _read_colours(path: Path) -> tuple[Chip, Grid]:
     with open_image(path) as source:
         chip, grid = source.read(Window(0, 0, source.grid.height, source.grid.width)), source.grid
     if chip.values.dtype != np.uint8:
-        raise DatasetError(f"{path} has {chip.values.dtype} colours.", "Save masks as 8-bit colours.")
+        raise DatasetError(
+            tr("{path} has {dtype} colours.", path=path, dtype=chip.values.dtype), tr("Save masks as 8-bit colours.")
+        )
     return chip, grid
 
 
@@ -297,8 +333,8 @@ def _read_numbers(path: Path) -> tuple[Chip, Grid]:
             return chip, grid
         if (colours.values[1:] != colours.values[:1]).any():
             raise DatasetError(
-                f"{path} has colours, but its labels are defined for numbers.",
-                'Define them for colours, such as "#FF0000" = "Building".',
+                tr("{path} has colours, but its labels are defined for numbers.", path=path),
+                tr("Define them for colours, such as #FF0000=Building."),
             )
     return chip, grid
 
@@ -321,8 +357,11 @@ def labels_from_colours(
     if unknown.any():
         listed = _listed(codes[unknown], "#{:06X}")
         raise DatasetError(
-            f"{source} has unknown colours: {listed}.",
-            f"Save masks with lossless compression, in the colours of the classes: {_classes(scheme, 'colour')}. "
+            tr("{source} has unknown colours: {listed}.", source=source, listed=listed),
+            tr(
+                "Save masks with lossless compression, in the colours of the classes: {names}.",
+                names=_classes(scheme, "colour"),
+            ),
             f"Others belong into {TABLE}.",
         )
     return labels
@@ -344,14 +383,22 @@ def labels_from_ids(
         unknown &= ~hit
     if (labels == IGNORE).all() and (ids == IGNORE).any():
         raise DatasetError(
-            f"{source} has only {', '.join(f'{value:g}' for value in np.unique(ids)[:5])}, which are no labels.",
-            f"If it is a mask of one class, say what its values mean, such as [data.values] 255 = "
-            f'"{scheme.classes[0].name}", 0 = "not {scheme.classes[0].name}".',
+            tr(
+                "{source} has only {listed}, which are no labels.",
+                source=source,
+                listed=", ".join(f"{value:g}" for value in np.unique(ids)[:5]),
+            ),
+            tr(
+                "If it is a mask of one class, say what its values mean, such as 255={name} and 0=not {name}.",
+                name=scheme.classes[0].name,
+            ),
+            f'In a configuration: [data.values] 255 = "{scheme.classes[0].name}", 0 = "not {scheme.classes[0].name}".',
         )
     if unknown.any():
         raise DatasetError(
-            f"{source} has unknown ids: {_listed(ids[unknown], '{:g}')}.",
-            f"The classes are {_classes(scheme, 'id')}: correct the mask or {TABLE}.",
+            tr("{source} has unknown ids: {listed}.", source=source, listed=_listed(ids[unknown], "{:g}")),
+            tr("The classes are {names}: correct the mask, or add the missing classes.", names=_classes(scheme, "id")),
+            f"They are in {TABLE}.",
         )
     return labels
 
@@ -361,7 +408,7 @@ def _listed(values: npt.NDArray[np.generic], form: str) -> str:
     kinds, counts = np.unique(values, return_counts=True)
     order = np.argsort(-counts, kind="stable")[:5]
     named = ", ".join(f"{form.format(kinds[index])} ({counts[index]} px)" for index in order)
-    return named + (f" and {len(kinds) - 5} more" if len(kinds) > 5 else "")
+    return tr("{names} and {count} more", names=named, count=len(kinds) - 5) if len(kinds) > 5 else named
 
 
 def _classes(scheme: ClassScheme, field: str) -> str:

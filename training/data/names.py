@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Sequence
 
+from dubai_landcover_plugin.protocol.translation import tr
+
 from ..errors import ConfigError
 
 
@@ -23,4 +25,6 @@ def check_names(names: Iterable[str], known: set[str], where: str) -> None:
 def listing(names: Sequence[str], most: int = 12) -> str:
     """Return up to ``most`` names as text, and the number of the others."""
     shown = ", ".join(names[:most])
-    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+    if len(names) <= most:
+        return shown
+    return tr("{names} and {count} more", names=shown, count=len(names) - most)

@@ -20,6 +20,7 @@ from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels, Stret
 from dubai_landcover_plugin.protocol.errors import BandError, LandCoverError
 from dubai_landcover_plugin.protocol.model_metadata import is_unnamed_band
 from dubai_landcover_plugin.protocol.partial_files import is_partial
+from dubai_landcover_plugin.protocol.translation import isolated, tr
 
 from ..bands import RGB, InputBands
 from ..errors import DatasetError
@@ -100,10 +101,21 @@ def _check_names(path: Path, source: RasterSource, bands: InputBands) -> None:
         return
     for name, number, own in zip(bands.names, source.bands, source.band_names, strict=True):
         if own != common_name(name) and not is_unnamed_band(name) and not (bands.fixed and is_unnamed_band(own)):
-            called = "has no name" if is_unnamed_band(own) else f"is called {own}"
             raise DatasetError(
-                f"{path}: {name} is chosen in data.bands, but band {number} {called}.",
-                f'Name the bands in the file, or give their numbers, for example data.bands = ["{name}={number}", …].',
+                tr("{path}: {name} is chosen, but band {number} has no name.", path=path, name=name, number=number)
+                if is_unnamed_band(own)
+                else tr(
+                    "{path}: {name} is chosen, but band {number} is called {called}.",
+                    path=path,
+                    name=name,
+                    number=number,
+                    called=own,
+                ),
+                tr(
+                    "Name the bands in the file, or give their numbers, for example {example}.",
+                    example=f"{name}={number}",
+                ),
+                f'In a configuration: data.bands = ["{name}={number}", …].',
             )
 
 
@@ -114,16 +126,19 @@ def _open(path: Path, names: tuple[str, ...], options: SourceOptions) -> Iterato
             yield source
     except BandError as error:
         if names == RGB.names:
-            remedy = "Save it with these bands, or set the bands, for example data.bands = [3, 2, 1]."
-            raise DatasetError(f"{path} is not RGB. {error.message}", remedy) from error
+            remedy = tr("Save it with these bands, or choose the bands, for example red=3, green=2 and blue=1.")
+            hint = "In a configuration: data.bands = [3, 2, 1]."
+            text = tr("{path} is not RGB. {message}", path=path, message=error.message)
+            raise DatasetError(text, remedy, hint) from error
         raise DatasetError(
-            f"{path}: {error.message}",
-            f'Name the bands in the file, or give their numbers, for example data.bands = ["{names[0]}=4", …].',
+            f"{isolated(str(path))}: {error.message}",
+            tr("Name the bands in the file, or give their numbers, for example {example}.", example=f"{names[0]}=4"),
+            f'In a configuration: data.bands = ["{names[0]}=4", …].',
         ) from error
     except DatasetError:
         raise
     except LandCoverError as error:
-        message = error.message if str(path) in error.message else f"{path}: {error.message}"
+        message = error.message if str(path) in error.message else f"{isolated(str(path))}: {error.message}"
         raise DatasetError(message, error.remedy) from error
 
 
@@ -220,6 +235,9 @@ def list_images(folder: Path) -> dict[str, Path]:
             continue
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
-            raise DatasetError(f"{found[name]} and {path} have the same name.", "Rename or remove one of them.")
+            raise DatasetError(
+                tr("{one} and {other} have the same name.", one=found[name], other=path),
+                tr("Rename or remove one of them."),
+            )
         found[name] = path
     return dict(sorted(found.items()))

@@ -9,6 +9,8 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from dubai_landcover_plugin.protocol.translation import tr
+
 from ..config import SplitConfig
 from ..errors import ConfigError
 from .dataset import Dataset, Entry
@@ -71,7 +73,7 @@ def place_names(dataset: Dataset, entries: Iterable[Entry] | None = None) -> dic
     pairs = np.concatenate([ground.pairs, np.array(of_one_file, np.int64).reshape(-1, 2)])
     found = {}
     for place in _places(dataset, ground, pairs):
-        label = place[0] if len(place) == 1 else f"{place[0]} and {len(place) - 1} more"
+        label = place[0] if len(place) == 1 else tr("{names} and {count} more", names=place[0], count=len(place) - 1)
         found.update(dict.fromkeys(place, label))
     names = {entry.name: found.get(entry.name) or found[entry.group] for entry in dataset.entries}
     if entries is None:

@@ -22,6 +22,7 @@ from dubai_landcover_plugin.core.grid.grid import Grid
 from dubai_landcover_plugin.core.grid.windows import Window
 from dubai_landcover_plugin.core.segmentation.preprocessing import Stretch
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.translation import isolated, tr
 
 from ..bands import RGB, InputBands
 from ..config import DataConfig
@@ -54,12 +55,12 @@ class LabelledRaster:
         self.name, self.path, self._bands = name, path, bands
         with open_image(path, bands) as source:
             self.grid = source.grid
-            self.notes = tuple(f"{path}: {note}" for note in source.warnings if "CRS" not in note)
+            self.notes = tuple(f"{isolated(str(path))}: {note}" for note in source.warnings)
         self.crs: CRS = self.grid.crs
         if not is_on_earth(self.crs):
             raise DatasetError(
-                f"{path} has no coordinate reference system, so polygons cannot be located on it.",
-                "Assign its CRS (Raster > Projections > Assign Projection in QGIS).",
+                tr("{path} has no coordinate reference system, so polygons cannot be located on it.", path=path),
+                tr("Assign its CRS (Raster > Projections > Assign Projection in QGIS)."),
             )
         corners = self._corners()
         west, south = corners.min(axis=0)
@@ -176,7 +177,11 @@ class LabelledRaster:
         disputed = int((self.labels(window) != self.labels(window, reverse=True)).sum())
         if not disputed:
             return ()
-        return (f"{disputed} px are in overlapping polygons of different classes; the later feature counts.",)
+        return (
+            tr(
+                "{count} px are in overlapping polygons of different classes; the later feature counts.", count=disputed
+            ),
+        )
 
 
 def joined_boxes(boxes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
@@ -212,7 +217,9 @@ def open_polygons(config: DataConfig, root: Path, labels: Path, bands: InputBand
     scheme, source = find_scheme(root, config.classes)
     paths = list_images(root / "images")
     if not paths:
-        raise DatasetError(f"There are no images in {root / 'images'}.", "Put georeferenced rasters there.")
+        raise DatasetError(
+            tr("There are no images in {folder}.", folder=root / "images"), tr("Put georeferenced rasters there.")
+        )
     if config.layers:
         layer = read_label_layers(config, root, scheme)
     else:
@@ -250,9 +257,9 @@ def polygon_dataset(
     entries = [*(entry for blocks in cut.values() for entry in blocks), *broken]
     if not entries:
         if not rasters:
-            raise DatasetError("There is no raster.", "Give one.")
+            raise DatasetError(tr("There is no raster."), tr("Give one."))
         raise _apart(layer, rasters[0])
-    notes = [f"Classes: {source}.", *layer.notes, *_resolution(rasters)]
+    notes = [tr("Classes: {source}.", source=source), *layer.notes, *_resolution(rasters)]
     notes.extend(note for raster in rasters for note in raster.notes)
     return Dataset(
         title=title,
@@ -287,23 +294,37 @@ def _resolution(rasters: list[LabelledRaster]) -> list[str]:
         return []
     (finest, fine), (coarsest, coarse) = sizes[0], sizes[-1]
     if coarsest <= _GSD_SPREAD * finest:
-        return [f"The pixel size is {finest:.3g} m."]
+        return [tr("The pixel size is {finest:.3g} m.", finest=finest)]
     return [
-        f"The pixel size is {finest:.3g} m ({fine}) to {coarsest:.3g} m ({coarse}), but a model has one ground "
-        "sampling distance. Resample the rasters, or use [[sources]] with a gsd for each."
+        tr(
+            "The pixel size is {finest:.3g} m ({fine}) to {coarsest:.3g} m ({coarse}), but a model has "
+            "one ground sampling distance. Resample the rasters to one pixel size.",
+            finest=finest,
+            fine=fine,
+            coarsest=coarsest,
+            coarse=coarse,
+        )
     ]
 
 
 def _apart(layer: LabelLayer, raster: LabelledRaster) -> DatasetError:
     return DatasetError(
-        f"No polygon of {layer.path} intersects a raster: they cover "
-        f"{_extent(shapely.total_bounds(layer.geometries))} in "
-        f"{layer.crs.to_string():.40}, but {raster.path.name} covers {_extent(raster.bounds)} in "
-        f"{raster.crs.to_string():.40}.",
-        "Check the CRS of layer and rasters.",
+        tr(
+            "No polygon of {path} intersects a raster: they cover {extent} in {crs:.40}, but {raster} "
+            "covers {raster_extent} in {raster_crs:.40}.",
+            path=layer.path,
+            extent=_extent(shapely.total_bounds(layer.geometries)),
+            crs=layer.crs.to_string(),
+            raster=raster.path.name,
+            raster_extent=_extent(raster.bounds),
+            raster_crs=raster.crs.to_string(),
+        ),
+        tr("Check the CRS of layer and rasters."),
     )
 
 
 def _extent(bounds: Sequence[float]) -> str:
     west, south, east, north = bounds
-    return f"{west:.10g} to {east:.10g}, {south:.10g} to {north:.10g}"
+    return tr(
+        "{west:.10g} to {east:.10g}, {south:.10g} to {north:.10g}", west=west, east=east, south=south, north=north
+    )

@@ -8,6 +8,7 @@ from functools import partial
 from statistics import median
 
 from dubai_landcover_plugin.core.grid.work_grid import GSD_TOLERANCE, MAX_UPSAMPLING, is_near, is_too_coarse
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..config import TrainingConfig
 from ..errors import ConfigError
@@ -61,19 +62,31 @@ def settle_gsd(
     gsd = config.model.gsd or _common_gsd(sizes, unknown)
     stated = {entry.name for entry in entries if entry.gsd}
     for name, size in sizes.items():
-        text = f"model.gsd is {gsd:g} m, but {name} has pixels of {_metres(size)}"
         if name not in stated and not of_start and not is_near(size, gsd):
             raise ConfigError(
-                f"{text}.", f"Leave model.gsd out, which takes it from the images, or {_DECLARE}, to resample them."
+                f"model.gsd is {gsd:g} m, but {name} has pixels of {_metres(size)}.",
+                hint=f"Leave model.gsd out, which takes it from the images, or {_DECLARE}, to resample them.",
             )
         if is_too_coarse(size, gsd):
             raise ConfigError(
-                f"{text}, more than {MAX_UPSAMPLING:g} times coarser.", "Raise model.gsd or leave the source out."
+                tr(
+                    "The ground sampling distance of the model is {gsd:g} m, but {name} has pixels of {size}, more "
+                    "than {limit:g} times coarser.",
+                    gsd=gsd,
+                    name=name,
+                    size=_metres(size),
+                    limit=MAX_UPSAMPLING,
+                ),
+                tr("Leave this image out, or start from a model of coarser images."),
+                "Or raise model.gsd.",
             )
-    origin = "that of the start" if of_start else "as configured" if config.model.gsd else "that of the images"
-    report(f"Ground sampling distance: {gsd:g} m/px, {origin}.")
+    origin = "as configured" if config.model.gsd else tr("that of the images")
+    origin = tr("that of the start") if of_start else origin
+    report(tr("Ground sampling distance: {gsd:g} m/px, {origin}.", gsd=gsd, origin=origin))
     if unknown:
-        report(f"{listing(unknown, 3)}: without a georeference, the pixels count as {gsd:g} m.")
+        report(
+            tr("{names}: without a georeference, the pixels count as {gsd:g} m.", names=listing(unknown, 3), gsd=gsd)
+        )
     return replace(config, model=replace(config.model, gsd=gsd))
 
 
@@ -102,16 +115,25 @@ def _common_gsd(sizes: dict[str, tuple[float, float]], unknown: Sequence[str]) -
     """
     if unknown:
         raise ConfigError(
-            f"The pixel size of {listing(unknown, 3)} is unknown: neither image nor mask has a CRS.",
+            tr("The pixel size of {names} is unknown: neither image nor mask has a CRS.", names=listing(unknown, 3)),
+            tr("Give the pixel size."),
             f"Set model.gsd to it, m/px, or {_DECLARE}.",
         )
     distances = {name: (across * down) ** 0.5 for name, (across, down) in sizes.items()}
     finest, coarsest = min(distances, key=distances.__getitem__), max(distances, key=distances.__getitem__)
     if distances[coarsest] > GSD_TOLERANCE * distances[finest]:
         raise ConfigError(
-            f"The pixel sizes contradict each other: {distances[finest]:.3g} m in {finest}, "
-            f"{distances[coarsest]:.3g} m in {coarsest}; they may differ by a factor of {GSD_TOLERANCE:g}.",
-            f"Set model.gsd and {_DECLARE}, or train a model for each.",
+            tr(
+                "The pixel sizes contradict each other: {fine:.3g} m in {one}, {coarse:.3g} m in {other}; "
+                "they may differ by a factor of {factor:g}.",
+                fine=distances[finest],
+                one=finest,
+                coarse=distances[coarsest],
+                other=coarsest,
+                factor=GSD_TOLERANCE,
+            ),
+            tr("Resample the images to one pixel size, or train a model for each."),
+            f"Or set model.gsd and {_DECLARE}.",
         )
     return float(f"{median(distances.values()):.3g}")
 

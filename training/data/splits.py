@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from torch.utils.data import random_split
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.translation import english, tr
 
 from ..config import SplitConfig
 from ..errors import ConfigError, DatasetError
@@ -34,21 +35,38 @@ class Split:
     Args:
         training: Training images.
         validation: Validation images; may be empty.
-        description: Description of the split for logs and cards; names leakage.
+        description: Description of the split in English, for checkpoints and cards; names leakage.
+        shown: The description in the language in use; empty for that in English.
     """
 
     training: tuple[LabelledImage, ...]
     validation: tuple[LabelledImage, ...]
     description: str
+    shown: str = ""
+
+
+Sentence = Callable[[], str]
+"""A sentence, translated when it is called."""
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """Training and validation images of a split, not loaded, and its description."""
+    """Training and validation images of a split, not loaded, and the sentences that describe it."""
 
     training: tuple[Entry, ...]
     validation: tuple[Entry, ...]
-    description: str
+    sentences: tuple[Sentence, ...] = field(compare=False)
+
+    @property
+    def shown(self) -> str:
+        """The description in the language in use."""
+        return " ".join(sentence() for sentence in self.sentences)
+
+    @property
+    def description(self) -> str:
+        """The description in English."""
+        with english():
+            return self.shown
 
 
 def make_split(dataset: Dataset, config: SplitConfig, report: Callable[[str], None] = print) -> Split:
@@ -65,16 +83,25 @@ def make_split(dataset: Dataset, config: SplitConfig, report: Callable[[str], No
     """
     if dataset.unlabelled:
         total = len(dataset.entries) + len(dataset.unlabelled)
-        report(f"{len(dataset.unlabelled)} of {total} images have no labels: {listing(dataset.unlabelled)}")
+        report(
+            tr(
+                "{count} of {total} images have no labels: {names}",
+                count=len(dataset.unlabelled),
+                total=total,
+                names=listing(dataset.unlabelled),
+            )
+        )
     choice = choose(dataset, config)
     _report_memory((*choice.training, *choice.validation), report)
     training, validation = _load(choice.training, report), _load(choice.validation, report)
     if config.kind == "patch":
         training, validation = _divide(training, config)
     _check_classes(training, dataset.scheme, report)
-    report(f"Split: {choice.description}")
-    report(f"{len(training)} training images, {len(validation)} validation images")
-    return Split(tuple(training), tuple(validation), choice.description)
+    report(tr("Split: {text}", text=choice.shown))
+    report(
+        tr("{count} training images, {held} validation images", count=len(training), held=len(validation)),
+    )
+    return Split(tuple(training), tuple(validation), choice.description, choice.shown)
 
 
 def choose(dataset: Dataset, config: SplitConfig) -> Choice:
@@ -90,36 +117,54 @@ def choose(dataset: Dataset, config: SplitConfig) -> Choice:
     known = {name for entry in dataset.entries for name in (entry.name, entry.group)} | set(dataset.unlabelled)
     check_names(config.exclude, known, "split.exclude")
     ground = Ground(dataset.entries if config.kind not in ("none", "patch") else ())
-    held, description = _KINDS[config.kind](dataset, config, ground)
+    held, sentence = _KINDS[config.kind](dataset, config, ground)
+    exclusions = _exclusions(config)
     kept = [entry for entry in dataset.entries if not {entry.name, entry.group} & set(config.exclude)]
     if config.kind == "quarter":
-        return _quarters(kept, description + _overlap_note(ground, dataset.entries, kept) + _exclusions(config))
+        return _quarters(kept, (sentence, *_overlap_note(ground, dataset.entries, kept), *exclusions))
     validation = tuple(entry for entry in kept if entry.name in held)
     common = overlapping(ground, dataset.entries, (entry.name for entry in validation))
     training = tuple(entry for entry in kept if entry.name not in held | common)
     left_out = [entry.name for entry in kept if entry.name in common - held]
     if left_out and not training:
         raise ConfigError(
-            f"No training image remains: all {len(left_out)} show the same ground as those held out "
-            f"({listing([entry.name for entry in validation])}).",
-            "Hold out fewer images, or add images of other ground.",
+            tr(
+                "No training image remains: all {count} show the same ground as those held out ({names}).",
+                count=len(left_out),
+                names=listing([entry.name for entry in validation]),
+            ),
+            tr("Hold out fewer images, or add images of other ground."),
         )
+    sentences = [sentence]
     if left_out:
-        description += f" {len(left_out)} images show the same ground as those and are not used: {listing(left_out)}."
+        sentences.append(
+            lambda: tr(
+                "{count} images show the same ground as those and are not used: {names}.",
+                count=len(left_out),
+                names=listing(left_out),
+            )
+        )
     leaks = _shared_places(named_places(dataset, ground), training, validation)
     if leaks:
-        description += f" It leaks: images of {listing(leaks)} are in both parts, so the metrics are too optimistic."
+        sentences.append(
+            lambda: tr(
+                "It leaks: images of {names} are in both parts, so the metrics are too optimistic.",
+                names=listing(leaks),
+            )
+        )
     alike = _same_names(training, validation) if dataset.sources else []
     if alike:
-        description += (
-            f" Places of one name in different sources are in both parts: {listing(alike)}. Without a CRS, images are "
-            "not compared on the ground: if these show the same one, hold out both."
+        sentences.append(
+            lambda: (
+                f"Places of one name in different sources are in both parts: {listing(alike)}. Without a CRS, images "
+                "are not compared on the ground: if these show the same one, hold out both."
+            )
         )
-    return Choice(training, validation, description + _exclusions(config))
+    return Choice(training, validation, (*sentences, *exclusions))
 
 
-def _exclusions(config: SplitConfig) -> str:
-    return f" Not used: {', '.join(config.exclude)}." if config.exclude else ""
+def _exclusions(config: SplitConfig) -> tuple[Sentence, ...]:
+    return (lambda: f"Not used: {', '.join(config.exclude)}.",) if config.exclude else ()
 
 
 def _settled(dataset: Dataset, config: SplitConfig) -> SplitConfig:
@@ -134,28 +179,33 @@ def _settled(dataset: Dataset, config: SplitConfig) -> SplitConfig:
     return by_location if enough else by_quarter
 
 
-def _quarter(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
-    return set(), (
+def _quarter(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], Sentence]:
+    return set(), lambda: tr(
         "A quarter of each image held out: a strip along its left, upper, right or lower side in turn. Both parts show "
         "the same places: the metrics hold for more ground like this, and are too optimistic for other places."
     )
 
 
-def _overlap_note(ground: Ground, entries: Sequence[Entry], kept: Sequence[Entry]) -> str:
+def _overlap_note(ground: Ground, entries: Sequence[Entry], kept: Sequence[Entry]) -> tuple[Sentence, ...]:
     names = {entry.name for entry in kept}
     pairs = [{entries[index].name for index in pair} for pair in ground.pairs.tolist()]
     common = sorted(set().union(*(pair for pair in pairs if pair <= names)))
     if not common:
-        return ""
-    return f" It leaks: these show common ground, held out in one and trained in another: {listing(common)}."
+        return ()
+    return (
+        lambda: tr(
+            "It leaks: these show common ground, held out in one and trained in another: {names}.",
+            names=listing(common),
+        ),
+    )
 
 
-def _quarters(entries: Sequence[Entry], description: str) -> Choice:
+def _quarters(entries: Sequence[Entry], sentences: tuple[Sentence, ...]) -> Choice:
     parts = [
         tuple(replace(entry, load=partial(_load_quarter, entry, side % 4, held)) for side, entry in enumerate(entries))
         for held in (False, True)
     ]
-    return Choice(parts[0], parts[1], description)
+    return Choice(parts[0], parts[1], sentences)
 
 
 def _load_quarter(entry: Entry, side: int, held: bool) -> LabelledImage:
@@ -172,11 +222,11 @@ def _load_quarter(entry: Entry, side: int, held: bool) -> LabelledImage:
     return replace(image, labels=labels)
 
 
-def _none(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
-    return set(), "All labelled images are training images; there is no validation."
+def _none(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], Sentence]:
+    return set(), lambda: "All labelled images are training images; there is no validation."
 
 
-def _seed(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
+def _seed(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], Sentence]:
     """Apply ``torch.utils.data.random_split`` to the sorted list of all images, including unlabelled ones."""
     names = sorted([entry.name for entry in dataset.entries] + list(dataset.unlabelled))
     if config.images >= len(names):
@@ -187,15 +237,13 @@ def _seed(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[st
     labelled = chosen - set(dataset.unlabelled)
     text = f"Random split of {len(names)} images into {lengths[0]} and {lengths[1]} with seed {config.seed}"
     if not labelled:
-        return labelled, (
-            f"{text}. None of the {config.images} images held out has labels here, so there is no validation."
-        )
-    if len(labelled) < len(chosen):
+        text += f". None of the {config.images} images held out has labels here, so there is no validation"
+    elif len(labelled) < len(chosen):
         text += f"; only {len(labelled)} of the images held out have labels here"
-    return labelled, f"{text}."
+    return labelled, lambda: f"{text}."
 
 
-def _location(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
+def _location(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], Sentence]:
     folds = folds_of(dataset, config, ground)
     if len(folds) < 2:
         raise ConfigError(
@@ -207,22 +255,27 @@ def _location(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[se
         raise ConfigError(f"split.fold is {config.fold}, but the folds are {listed}.", "Choose one of them.")
     out = folds[config.fold]
     held = {entry.name for entry in dataset.entries if {entry.name, entry.group} & set(out)}
-    return held, f"By location, fold {config.fold} of {len(folds)}: {listing(out)} held out."
-
-
-def _patch(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
-    return set(), (
-        f"Random patches of {config.patch} px, {config.share:.0%} of them held out, seed {config.seed}. It leaks: "
-        "patches of one image are in both parts, so the metrics are too optimistic. Only for comparison with the "
-        "literature."
+    return held, lambda: tr(
+        "By location, fold {fold} of {count}: {names} held out.", fold=config.fold, count=len(folds), names=listing(out)
     )
 
 
-def _listed(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], str]:
+def _patch(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], Sentence]:
+    return (
+        set(),
+        lambda: (
+            f"Random patches of {config.patch} px, {config.share:.0%} of them held out, seed {config.seed}. It leaks: "
+            "patches of one image are in both parts, so the metrics are too optimistic. Only for comparison with the "
+            "literature."
+        ),
+    )
+
+
+def _listed(dataset: Dataset, config: SplitConfig, ground: Ground) -> tuple[set[str], Sentence]:
     known = {entry.name for entry in dataset.entries} | {entry.group for entry in dataset.entries}
     check_names(config.validation, known, "split.validation")
     held = {entry.name for entry in dataset.entries if {entry.name, entry.group} & set(config.validation)}
-    return held, f"Own list: {listing(config.validation)} held out."
+    return held, lambda: f"Own list: {listing(config.validation)} held out."
 
 
 _KINDS = {
@@ -261,8 +314,12 @@ def _report_memory(entries: Sequence[Entry], report: Callable[[str], None]) -> N
     needed = sum(entry.window.height * entry.window.width * _BYTES for entry in entries if entry.window is not None)
     if needed > _MUCH:
         report(
-            f"{len(entries)} blocks are kept in memory, about {needed / 1e9:.0f} GB. If this is too much, lower "
-            "data.block, which reduces the area around the polygons, or use fewer rasters."
+            tr(
+                "{count} blocks are kept in memory, about {needed:.0f} GB. If this is too much, use fewer rasters, or "
+                "label fewer places.",
+                count=len(entries),
+                needed=needed / 1e9,
+            )
         )
 
 
@@ -273,12 +330,16 @@ def _load(entries: Iterable[Entry], report: Callable[[str], None]) -> list[Label
         try:
             image = entry.load()
         except DatasetError as error:
-            remedy = f'{error.remedy} Or exclude it: split.exclude = ["{entry.name}"].'.strip()
-            raise DatasetError(error.message, remedy) from error
+            hint = f'{error.hint} Or exclude it: split.exclude = ["{entry.name}"].'.strip()
+            raise DatasetError(error.message, error.remedy, hint) from error
         (images if (image.labels != IGNORE).any() else empty).append(image)
     if empty:
         report(
-            f"{len(empty)} images have no labelled pixel and are not used: {listing([image.name for image in empty])}"
+            tr(
+                "{count} images have no labelled pixel and are not used: {names}",
+                count=len(empty),
+                names=listing([image.name for image in empty]),
+            )
         )
     return images
 
@@ -327,12 +388,12 @@ def _check_classes(training: Sequence[LabelledImage], scheme: ClassScheme, repor
         others += class_counts(image.labels - np.uint8(NOT_CLASS), len(counts))
     present = [entry.name for entry, count in zip(scheme.classes, counts, strict=True) if count]
     if not training or not present:
-        raise DatasetError("There is no labelled training image.", "Label some images, or hold out fewer.")
+        raise DatasetError(tr("There is no labelled training image."), tr("Label some images, or hold out fewer."))
     if len(present) < 2 and not others.any():
         raise DatasetError(
-            f"All training labels are {present[0]}, but at least two classes are required.",
-            f"Label a second class: {', '.join(entry.name for entry in scheme.classes)}.",
+            tr("All training labels are {name}, but at least two classes are required.", name=present[0]),
+            tr("Label a second class: {names}.", names=", ".join(entry.name for entry in scheme.classes)),
         )
     missing = [entry.name for entry in scheme.classes if entry.name not in present]
     if missing:
-        report(f"No training label for {', '.join(missing)}: the model will not predict it.")
+        report(tr("No training label for {names}: the model will not predict it.", names=", ".join(missing)))

@@ -29,6 +29,7 @@ from dubai_landcover_plugin.core.segmentation.class_rows import CONFIDENCE_NODAT
 from dubai_landcover_plugin.core.segmentation.segment import run_segmentation
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.requests.segmentation import SegmentationRequest, SegmentOptions
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..data.dataset import NOT_CLASS, Dataset, Entry, LabelledImage
 from ..data.pixels import read_grid, second_of
@@ -179,7 +180,15 @@ def evaluate(
         counts = Counts.of(image.labels, predicted, confidence, metadata.spec.classes, distance)
         results.append(ImageResult(entry.name, entry.group, counts, seconds, places[entry.name]))
         headline = counts.headline()
-        report(f"{entry.name}: accuracy {headline['accuracy']:.3f}, mIoU {headline['miou']:.3f}, {seconds:.1f} s")
+        report(
+            tr(
+                "{name}: accuracy {accuracy:.3f}, mean IoU {miou:.3f}, {seconds:.1f} s",
+                name=entry.name,
+                accuracy=headline["accuracy"],
+                miou=headline["miou"],
+                seconds=seconds,
+            )
+        )
         if draw is not None:
             draw(image, predicted, results[-1])
     return Evaluation(
@@ -232,9 +241,12 @@ def in_channels_of(model: ClassScheme, dataset: ClassScheme, image: LabelledImag
     for channel, entry in enumerate(dataset.classes):
         if entry.name.casefold() not in names:
             raise DatasetError(
-                f"The labels have the class '{entry.name}', which the model lacks; its classes are "
-                f"{', '.join(known.name for known in model.classes)}.",
-                "Use the same class names, or evaluate a model with these classes.",
+                tr(
+                    "The labels have the class '{name}', which the model lacks; its classes are {names}.",
+                    name=entry.name,
+                    names=", ".join(known.name for known in model.classes),
+                ),
+                tr("Use the same class names, or evaluate a model with these classes."),
             )
         table[channel] = names.index(entry.name.casefold())
         table[NOT_CLASS + channel] = NOT_CLASS + table[channel]

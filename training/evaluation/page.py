@@ -14,12 +14,20 @@ from dubai_landcover_plugin.core.html.images import chart, jpeg_uri
 from dubai_landcover_plugin.core.html.numbers import MISSING, thousands
 from dubai_landcover_plugin.core.html.table import Cell, Column, Named, Shaded, Table, columns
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..monitoring.curves import Log, curves_figure
 from ..monitoring.pictures import PANELS
 from .figures import Evaluation
 from .text import CLASS_FIGURES, HEADLINE, facts, interval_note, intervals_of, number, with_interval
 
+_CLASS_HEADS = {
+    "iou": "IoU",
+    "precision": "Precision\n(user's accuracy)",
+    "recall": "Recall\n(producer's accuracy)",
+    "f1": "F1",
+    "boundary_iou": "Boundary IoU",
+}
 MOST_PICTURES = 80
 STRIP_WIDTH = 1200  # px of four panels side by side
 
@@ -36,11 +44,10 @@ def page(evaluation: Evaluation, value: Mapping[str, Any], log: Log, pictures: M
         pictures: Strips of four panels by image name; may be empty.
     """
     excess = value["excess_confidence"]
-    direction = "more" if (excess or 0) > 0 else "less"
     return render(
         "evaluation.html.j2",
         _TEMPLATES,
-        title=f"Evaluation of {', '.join(model['name'] for model in value['models'])}",
+        title=tr("Evaluation of {names}", names=", ".join(model["name"] for model in value["models"])),
         split=evaluation.split,
         facts=facts(value),
         warnings=evaluation.warnings,
@@ -48,25 +55,35 @@ def page(evaluation: Evaluation, value: Mapping[str, Any], log: Log, pictures: M
         interval_note=interval_note(value),
         classes=_classes(value, evaluation.scheme),
         confusion=_confusion(value, evaluation.scheme),
-        diagram=chart(reliability_diagram(value["reliability"]), "Reliability diagram: accuracy by confidence"),
+        diagram=chart(reliability_diagram(value["reliability"]), tr("Reliability diagram: accuracy by confidence")),
         ece=number(value["ece"]),
         temperatures=", ".join(dict.fromkeys(f"{model['temperature']:.4g}" for model in value["models"])),
-        excess=f"{abs(excess):.3f} {direction}" if excess is not None else MISSING,
+        tendency=_tendency(excess),
         reliability=_reliability(value),
-        curves=chart(curves_figure(log), "Curves of the training") if log else None,
-        panels=PANELS,
+        curves=chart(curves_figure(log), tr("Curves of the training")) if log else None,
+        panels=[tr(name) for name in PANELS],
         pictures=_pictures(value, pictures),
         images=_images(value),
     )
 
 
+def _tendency(excess: float | None) -> str:
+    """Return how the mean confidence differs from the accuracy, as a sentence; empty if it is not known."""
+    if excess is None:
+        return ""
+    if excess > 0:
+        return tr("On average the confidence is {difference:.3f} more than the accuracy.", difference=excess)
+    return tr("On average the confidence is {difference:.3f} less than the accuracy.", difference=-excess)
+
+
 def _headline(value: Mapping[str, Any]) -> Table:
     intervals = intervals_of(value)
     if not intervals:
-        plain = tuple((name, number(value[key])) for key, name in HEADLINE.items())
-        return Table(columns(("Metric", "Value")), plain, classes="narrow", row_heads=True)
-    rows = tuple((name, number(value[key]), _between(intervals.get(key))) for key, name in HEADLINE.items())
-    return Table(columns(("Metric", "Value", "95 % interval")), rows, classes="narrow", row_heads=True)
+        plain = tuple((tr(name), number(value[key])) for key, name in HEADLINE.items())
+        return Table(columns((tr("Metric"), tr("Value"))), plain, classes="narrow", row_heads=True)
+    rows = tuple((tr(name), number(value[key]), _between(intervals.get(key))) for key, name in HEADLINE.items())
+    heads = tr("Metric"), tr("Value"), tr("95 % interval")
+    return Table(columns(heads), rows, classes="narrow", row_heads=True)
 
 
 def _classes(value: Mapping[str, Any], scheme: ClassScheme) -> Table:
@@ -75,7 +92,7 @@ def _classes(value: Mapping[str, Any], scheme: ClassScheme) -> Table:
         intervals = intervals_of(value).get("classes", {}).get(name, {})
         cells = (with_interval(figures[figure], intervals.get(figure)) for figure in CLASS_FIGURES)
         rows.append((Named(name, entry.colour), *cells))
-    return Table(columns(("Class", *CLASS_FIGURES.values())), tuple(rows), row_heads=True)
+    return Table(columns((tr("Class"), *(tr(_CLASS_HEADS[key]) for key in CLASS_FIGURES))), tuple(rows), row_heads=True)
 
 
 def _confusion(value: Mapping[str, Any], scheme: ClassScheme) -> Table:
@@ -87,10 +104,12 @@ def _confusion(value: Mapping[str, Any], scheme: ClassScheme) -> Table:
         cells = (_cell(count, labelled, correct=column == index) for column, count in enumerate(counts[index]))
         rows.append((Named(entry.name, entry.colour), *cells, f"{100 * labelled / total:.1f}"))
     return Table(
-        (Column(""), *columns([entry.name for entry in scheme.classes], text=0), Column("share", number=True)),
+        (Column(""), *columns([entry.name for entry in scheme.classes], text=0), Column(tr("share"), number=True)),
         tuple(rows),
-        caption="Distribution of the pixels of each labelled class (row) over the predicted classes (columns), percent "
-        "of the row; blue is correct, orange wrong.",
+        caption=tr(
+            "Distribution of the pixels of each labelled class (row) over the predicted classes (columns), percent of "
+            "the row; blue is correct, orange wrong."
+        ),
         classes="matrix narrow",
         row_heads=True,
     )
@@ -103,7 +122,7 @@ def _cell(count: int, labelled: int, correct: bool) -> Cell:
     rgb = "31,111,180" if correct else "214,110,20"
     opacity = 0.75 * share if correct else min(1.5 * share, 0.75)
     ink = "#fff" if opacity > 0.5 else "#222"
-    return Shaded(f"{100 * share:.1f}", f"rgba({rgb},{opacity:.2f})", ink, f"{count:,} px")
+    return Shaded(f"{100 * share:.1f}", f"rgba({rgb},{opacity:.2f})", ink, f"{thousands(count)} px")
 
 
 def _reliability(value: Mapping[str, Any]) -> Table:
@@ -117,7 +136,8 @@ def _reliability(value: Mapping[str, Any]) -> Table:
         for row in value["reliability"]
         if row["pixels"]
     )
-    return Table(columns(("Confidence", "Pixels", "Mean confidence", "Accuracy"), text=0), rows)
+    heads = tr("Confidence"), tr("Pixels"), tr("Mean confidence"), tr("Accuracy")
+    return Table(columns(heads, text=0), rows)
 
 
 def reliability_diagram(rows: Sequence[Mapping[str, Any]]) -> Figure:
@@ -132,7 +152,7 @@ def reliability_diagram(rows: Sequence[Mapping[str, Any]]) -> Figure:
             axes.bar(middle, row["accuracy"], 0.94 * width, color="#1f6fb4", alpha=shade)
             axes.hlines(row["confidence"], middle - 0.47 * width, middle + 0.47 * width, colors="#c4521b", lw=2)
     axes.plot((0, 1), (0, 1), color="#444", lw=1, ls="--")
-    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="confidence", ylabel="accuracy", aspect="equal")
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel=tr("confidence"), ylabel=tr("accuracy"), aspect="equal")
     axes.grid(alpha=0.3)
     return figure
 
@@ -143,7 +163,12 @@ def _pictures(value: Mapping[str, Any], pictures: Mapping[str, Image.Image]) -> 
     shown = [image for image in worst if image["name"] in pictures][:MOST_PICTURES]
     return [
         (
-            f"{image['name']}: accuracy {number(image['accuracy'])}, mean IoU {number(image['miou'])}",
+            tr(
+                "{name}: accuracy {accuracy}, mean IoU {miou}",
+                name=image["name"],
+                accuracy=number(image["accuracy"]),
+                miou=number(image["miou"]),
+            ),
             jpeg_uri(pictures[image["name"]]),
         )
         for image in shown
@@ -155,8 +180,9 @@ def _images(value: Mapping[str, Any]) -> Table:
         (image["name"], image["place"], thousands(image["pixels"]), number(image["accuracy"]), number(image["miou"]))
         for image in value["images"]
     )
-    return Table(columns(("Image", "Place", "Labelled pixels", "Accuracy", "Mean IoU"), text=2), rows, row_heads=True)
+    heads = tr("Image"), tr("Place"), tr("Labelled pixels"), tr("Accuracy"), tr("Mean IoU")
+    return Table(columns(heads, text=2), rows, row_heads=True)
 
 
 def _between(interval: Sequence[float | None] | None) -> str:
-    return f"{number(interval[0])} to {number(interval[1])}" if interval else MISSING
+    return f"{number(interval[0])} – {number(interval[1])}" if interval else MISSING

@@ -6,17 +6,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
+from dubai_landcover_plugin.protocol.translation import english, marked, tr
 
 from .scores import FEWEST_PLACES
 
 HEADLINE = {
-    "accuracy": "Pixel accuracy",
-    "miou": "Mean IoU",
-    "mean_precision": "Mean precision",
-    "mean_recall": "Mean recall",
-    "mean_f1": "Mean F1",
-    "boundary_iou": "Mean boundary IoU",
-    "ece": "Expected calibration error",
+    "accuracy": marked("Pixel accuracy"),
+    "miou": marked("Mean IoU"),
+    "mean_precision": marked("Mean precision"),
+    "mean_recall": marked("Mean recall"),
+    "mean_f1": marked("Mean F1"),
+    "boundary_iou": marked("Mean boundary IoU"),
+    "ece": marked("Expected calibration error"),
 }
 CLASS_FIGURES = {
     "iou": "IoU",
@@ -48,12 +49,18 @@ def interval_note(value: Mapping[str, Any]) -> str:
     """Return a sentence on the intervals of an evaluation, or on why there are none."""
     places = value["places"]
     if intervals_of(value):
-        return f"In brackets: 95 % intervals from a bootstrap over {places} places."
-    where = f"{places} places" if places > 1 else "one place"
-    return (
-        f"No intervals: the images are at {where}; intervals take at least {FEWEST_PLACES} places. At other places the"
-        " metrics may differ by more than between images of one place."
+        return tr("In brackets: 95 % intervals from a bootstrap over {count} places.", count=places)
+    text = (
+        tr("No intervals: the images are at one place; intervals take at least {least} places.", least=FEWEST_PLACES)
+        if places == 1
+        else tr(
+            "No intervals: the images are at {count} places; intervals take at least {least} places.",
+            count=places,
+            least=FEWEST_PLACES,
+        )
     )
+    more = tr("At other places the metrics may differ by more than between images of one place.")
+    return f"{text} {more}"
 
 
 def bias_list(metadata: BundleMetadata) -> str:
@@ -67,14 +74,16 @@ def facts(value: Mapping[str, Any]) -> list[str]:
     settings = value["settings"]
     kinds = ", ".join(dict.fromkeys(model["architecture"] for model in value["models"]))
     megapixels = value["pixels"] / 1e6
-    places = f" at {value['places']} place{'s' if value['places'] > 1 else ''}" if value.get("places") else ""
+    places = value.get("places")
     return [
         kinds,
-        f"{len(value['images'])} images{places}, {megapixels:.1f} million labelled pixels",
+        tr("{count} images", count=len(value["images"])),
+        *([tr("{count} places", count=places) if places > 1 else tr("1 place")] if places else []),
+        tr("{count:.1f} million labelled pixels", count=megapixels),
         value["data"],
-        "with test-time augmentation" if settings["tta"] else "no test-time augmentation",
-        f"boundary IoU within {settings['boundary_px']} px",
-        f"{value['seconds']:.0f} s",
+        tr("with test-time augmentation") if settings["tta"] else tr("no test-time augmentation"),
+        tr("boundary IoU within {distance} px", distance=settings["boundary_px"]),
+        tr("{seconds:.0f} s", seconds=value["seconds"]),
     ]
 
 
@@ -103,16 +112,17 @@ def class_table(value: Mapping[str, Any]) -> str:
 
 
 def markdown(value: Mapping[str, Any]) -> str:
-    """Return an evaluation as Markdown."""
+    """Return an evaluation as Markdown, in English as model cards are."""
     names = ", ".join(model["name"] for model in value["models"])
-    summary = "\n".join(f"- {fact}" for fact in facts(value))
+    with english():
+        summary, note = "\n".join(f"- {fact}" for fact in facts(value)), interval_note(value)
     classes = list(value["classes"])
     return (
         f"# Evaluation of {names}\n\n{value['split']}\n\n{summary}\n\n"
         f"{headline_table(value)}\n\n{class_table(value)}\n\n"
         "Confusion matrix: labelled class (row) by predicted class (column), percent of the row:\n\n"
         f"| | {' | '.join(classes)} |\n|{'---|' * (len(classes) + 1)}\n{_rows(value['confusion'], classes)}\n\n"
-        f"{interval_note(value)}\n"
+        f"{note}\n"
     )
 
 

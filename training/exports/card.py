@@ -8,6 +8,7 @@ from typing import Any
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, PRECISION_METRICS, BundleMetadata
+from dubai_landcover_plugin.protocol.translation import english, tr
 
 from ..errors import TrainingError
 from ..evaluation.text import (
@@ -41,18 +42,19 @@ def write_card(path: Path, metadata: BundleMetadata, size: int) -> None:
     Raises:
         OutputError: if it cannot be written.
     """
-    sections = [
-        _overview(metadata, size),
-        _data(metadata),
-        _metrics(metadata),
-        _calibration(metadata),
-        _int8(metadata.training.get("int8") or {}),
-        _precisions(metadata.metrics.get(PRECISION_METRICS) or {}),
-        _confusions(metadata.metrics),
-        _limits(metadata),
-        _training(metadata.training),
-        _terms(metadata),
-    ]
+    with english():  # as the other texts of the model's file
+        sections = [
+            _overview(metadata, size),
+            _data(metadata),
+            _metrics(metadata),
+            _calibration(metadata),
+            _int8(metadata.training.get("int8") or {}),
+            _precisions(metadata.metrics.get(PRECISION_METRICS) or {}),
+            _confusions(metadata.metrics),
+            _limits(metadata),
+            _training(metadata.training),
+            _terms(metadata),
+        ]
     write_text(path, "\n\n".join(section for section in sections if section) + "\n", make_folders=True)
 
 
@@ -71,7 +73,8 @@ def check_card(path: Path) -> None:
         is_card = False
     if not is_card:
         raise TrainingError(
-            f"The card would replace {path}, which is not a model card.", "Rename that file or the model."
+            tr("The card would replace {path}, which is not a model card.", path=path),
+            tr("Rename that file or the model."),
         )
 
 

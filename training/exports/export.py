@@ -18,6 +18,7 @@ from dubai_landcover_plugin.core.bundle.save import Storage, save_bundle
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.core.runtimes.openvino_runtime import is_installed
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..config import TrainingConfig
 from ..errors import ConfigError, DatasetError, TrainingError
@@ -27,7 +28,7 @@ from ..loop.provenance import current_commit, describe_machine
 from .card import check_card, write_card
 from .graphs import float_graphs, pack_for, read_int8
 from .onnx_file import ONNX_SUFFIX, export_onnx
-from .parity import Parity, ProbabilityNetwork, compare, random_chips, require
+from .parity import RANDOM, RANDOM_AND_IMAGE, Parity, ProbabilityNetwork, compare, random_chips, require
 from .stac import check_name, write_stac_item
 
 ENCODER_SOURCE = (
@@ -160,8 +161,16 @@ def export_model(
     else:
         metadata, parity = _export_bundle(output, loaded, pixels, storage, graphs)
         write_card(output.with_suffix(".md"), metadata, output.stat().st_size)
-    report(f"{output}: {metadata.title}, {metadata.parameters:,} weights, {output.stat().st_size / 1e6:.1f} MB")
-    report(f"Agreement with {source}: {parity}")
+    report(
+        tr(
+            "{path}: {title}, {count:,} weights, {size:.1f} MB",
+            path=output,
+            title=metadata.title,
+            count=metadata.parameters,
+            size=output.stat().st_size / 1e6,
+        )
+    )
+    report(tr("Agreement with {source}: {parity}", source=source, parity=parity))
     compared = metadata.training.get("start")
     if compared:
         report(describe_comparison(compared))
@@ -178,9 +187,9 @@ def _export_bundle(
     reference = ProbabilityNetwork(model, metadata.mean, metadata.std, metadata.temperature).eval()
     side = metadata.window
     batches = [random_chips((1, len(metadata.bands), height, side)) for height in (side, side // 2 + 1)]
-    chips = "random chips"
+    chips = RANDOM
     if pixels is not None:
-        batches, chips = [*batches, pixels], "random chips and an image"
+        batches, chips = [*batches, pixels], RANDOM_AND_IMAGE
     with tempfile.TemporaryDirectory() as folder:
         trial = Path(folder) / output.name
         save_bundle(trial, metadata, model, storage)

@@ -29,6 +29,7 @@ from dubai_landcover_plugin.core.bundle.weights import is_weight
 from dubai_landcover_plugin.core.runtimes.network import norms_to_fold
 from dubai_landcover_plugin.core.runtimes.openvino_runtime import convert_network, serialize_graph
 from dubai_landcover_plugin.protocol.model_metadata import TEACHABLE
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..errors import TrainingError
 
@@ -50,7 +51,12 @@ def add_float_graphs(path: str | Path) -> str:
     if quantized is not None:
         graphs[INT8] = pack_for(path, bundle, *quantized)
     add_graphs(path, bundle.metadata, graphs)
-    return f"{path}: graphs {describe_graphs(graphs)}, {path.stat().st_size / 1e6:.1f} MB"
+    return tr(
+        "{path}: graphs {graphs}, {size:.1f} MB",
+        path=path,
+        graphs=describe_graphs(graphs),
+        size=path.stat().st_size / 1000000.0,
+    )
 
 
 def read_int8(bundle: ModelBundle) -> tuple[bytes, Array] | None:
@@ -64,7 +70,8 @@ def read_int8(bundle: ModelBundle) -> tuple[bytes, Array] | None:
         return None if stored is None else unpack(stored, bundle.path)
     except ValueError as error:
         raise TrainingError(
-            f"The int8 graph in {bundle.path} cannot be read: {error}", "Make it anew with python -m training quantize."
+            tr("The int8 graph in {path} cannot be read: {error}", path=bundle.path, error=error),
+            tr("Make it anew with python -m training quantize."),
         ) from error
 
 

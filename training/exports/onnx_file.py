@@ -21,10 +21,11 @@ from dubai_landcover_plugin.core.io.files import write_bytes
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.protocol.model_file import HEADER_KEY
 from dubai_landcover_plugin.protocol.model_metadata import BundleMetadata
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..errors import TrainingError
 from .esri import limits_of
-from .parity import Parity, ProbabilityNetwork, compare, random_chips, require
+from .parity import RANDOM, RANDOM_AND_IMAGE, Parity, ProbabilityNetwork, compare, random_chips, require
 from .stac import onnx_item
 
 ONNX_SUFFIX = ".onnx"
@@ -77,11 +78,15 @@ def export_onnx(
     """
     path = Path(path)
     if path.suffix != ONNX_SUFFIX:
-        raise TrainingError(f"ONNX files end in {ONNX_SUFFIX}, got '{path.name}'.")
+        raise TrainingError(tr("ONNX files end in {suffix}, got '{name}'.", suffix=ONNX_SUFFIX, name=path.name))
     if window is not None and (window < 1 or window % metadata.stride):
         raise TrainingError(
-            f"A fixed window must be a multiple of the network's stride, {metadata.stride} px, got {window} px.",
-            f"Give {max(round(window / metadata.stride), 1) * metadata.stride}.",
+            tr(
+                "A fixed window must be a multiple of the network's stride, {stride} px, got {window} px.",
+                stride=metadata.stride,
+                window=window,
+            ),
+            tr("Give {number}.", number=max(round(window / metadata.stride), 1) * metadata.stride),
         )
     file = import_package("onnx").load_from_string(_trace(metadata, model, window))
     if window is not None:
@@ -178,10 +183,10 @@ def _parity(
     reference = ProbabilityNetwork(model, metadata.mean, metadata.std, metadata.temperature).eval()
     bands = len(metadata.bands)
     batches = [random_chips((count, bands, height, width)) for count, height, width in _sizes(metadata, window)]
-    chips = "random chips"
+    chips = RANDOM
     if pixels is not None and (window is None or pixels.shape[-2:] == (window, window)):
         batches.append(pixels)
-        chips += " and an image"
+        chips = RANDOM_AND_IMAGE
     return require(compare(reference, run, batches, chips), MOST_DEVIATION)
 
 
@@ -203,6 +208,7 @@ def import_package(name: str) -> Any:
         return importlib.import_module(name)
     except ImportError as error:
         raise TrainingError(
-            f"ONNX files require the package {name.split('.')[0]}, which is not installed.",
-            "Install the extra 'training': pip install .[training]",
+            tr("ONNX files require the package {name}, which is not installed.", name=name.split(".")[0]),
+            tr("Set up the engine with training (Plugins > Dubai Land Cover > Set up the engine…)."),
+            "Without QGIS, install the extra 'training': pip install .[training]",
         ) from error

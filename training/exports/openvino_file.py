@@ -12,7 +12,7 @@ from dubai_landcover_plugin.core.bundle.bundle import ModelBundle
 from dubai_landcover_plugin.core.io.files import write_bytes
 from dubai_landcover_plugin.core.runtimes.openvino_runtime import convert_network, load_openvino, serialize_graph
 
-from .parity import Parity, ProbabilityNetwork, compare, random_chips, require
+from .parity import RANDOM, Parity, ProbabilityNetwork, compare, random_chips, require
 
 IR_SUFFIX = ".xml"
 
@@ -52,7 +52,7 @@ def export_openvino(path: Path, bundle: ModelBundle, overwrite: bool = False) ->
 
     reference = ProbabilityNetwork(bundle.model, metadata.mean, metadata.std, metadata.temperature).eval()
     batch = (random_chips(shape) * 255).round() / 255
-    parity = require(compare(reference, run, [batch], "random chips"))
+    parity = require(compare(reference, run, [batch], RANDOM))
     write_bytes(path.with_suffix(".bin"), bytes(constants), overwrite=overwrite)
     write_bytes(path, text, overwrite=overwrite)
     return parity

@@ -10,9 +10,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from dubai_landcover_plugin.protocol.translation import marked, tr
+
 from ..errors import TrainingError
 
 LEAST_AGREEMENT = 0.995
+RANDOM, RANDOM_AND_IMAGE = marked("random chips"), marked("random chips and an image")
+"""Descriptions of compared chips."""
 _SEED = 20240607
 _COARSE = 8  # grid spacing of the smooth component of random chips, px
 
@@ -45,9 +49,13 @@ class Parity:
         }
 
     def __str__(self) -> str:
-        return (
-            f"largest difference of a probability {self.deviation:.2g}, same class for {100 * self.agreement:.3f} % of "
-            f"{self.pixels:,} pixels ({self.chips})"
+        return tr(
+            "largest difference of a probability {deviation:.2g}, same class for {agreement:.3f} % of {pixels:,} "
+            "pixels ({chips})",
+            deviation=self.deviation,
+            agreement=100 * self.agreement,
+            pixels=self.pixels,
+            chips=tr(self.chips),
         )
 
 
@@ -111,7 +119,9 @@ def compare(reference: Network, candidate: Network, batches: Iterable[torch.Tens
             expected, given = reference(batch), candidate(batch)  # (N, K, H, W)
             difference = float((expected - given).abs().max())
             if difference != difference:  # NaN
-                raise TrainingError("The network returns NaN.", "Train with a lower rate.")
+                raise TrainingError(
+                    tr("The network returns NaN."), tr("Check the labels, and train again."), "Train with a lower rate."
+                )
             deviation = max(deviation, difference)
             same = expected.argmax(dim=1) == given.argmax(dim=1)
             equal, pixels = equal + int(same.sum()), pixels + same.numel()
@@ -126,8 +136,14 @@ def require(parity: Parity, most_deviation: float = 1.0) -> Parity:
     """
     if parity.agreement < LEAST_AGREEMENT or parity.deviation > most_deviation:
         raise TrainingError(
-            f"The exported model differs from the trained one: {parity}. Required are an agreement of at least "
-            f"{100 * LEAST_AGREEMENT:g} % and a difference of at most {most_deviation:g}.",
-            "Train longer, or with more weight decay: such sensitivity to rounding means badly conditioned weights.",
+            tr(
+                "The exported model differs from the trained one: {parity}. Required are an agreement of at least "
+                "{agreement:g} % and a difference of at most {deviation:g}.",
+                parity=parity,
+                agreement=100 * LEAST_AGREEMENT,
+                deviation=most_deviation,
+            ),
+            tr("Train longer: such sensitivity to rounding means badly conditioned weights."),
+            "Or with more weight decay.",
         )
     return parity

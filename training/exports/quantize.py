@@ -22,6 +22,7 @@ from dubai_landcover_plugin.core.io.files import temporary_folder
 from dubai_landcover_plugin.core.runtimes.openvino_runtime import convert_network, serialize_graph
 from dubai_landcover_plugin.core.runtimes.predictor import Predictor
 from dubai_landcover_plugin.protocol.model_metadata import PRECISION_METRICS
+from dubai_landcover_plugin.protocol.translation import marked
 
 from ..data.dataset import Dataset
 from ..data.sources import open_data_of
@@ -131,4 +132,4 @@ def _compare(exact: Path, quantized: Path, chips: list[Chips]) -> Parity:
         predictor.close()
     expected, given = (np.concatenate(result) for result in results)
     same = expected.argmax(axis=1) == given.argmax(axis=1)
-    return Parity(float(np.abs(expected - given).max()), float(same.mean()), same.size, "windows of the images")
+    return Parity(float(np.abs(expected - given).max()), float(same.mean()), same.size, marked("windows of the images"))

@@ -14,6 +14,7 @@ from typing import Any
 from dubai_landcover_plugin.core.io.files import write_text
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, BundleMetadata
 from dubai_landcover_plugin.protocol.stac_item import to_stac_item
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..errors import TrainingError
 
@@ -33,9 +34,12 @@ def check_name(name: str) -> str:
     """
     if not is_name(name):
         raise TrainingError(
-            f"'{name}' is not a valid model name: STAC requires at least three characters: a letter, then letters, "
-            "digits, spaces and _ . - and finally a letter or digit.",
-            "Choose another name for the model file.",
+            tr(
+                "'{name}' is not a valid model name: STAC requires at least three characters: a letter, then letters, "
+                "digits, spaces and _ . - and finally a letter or digit.",
+                name=name,
+            ),
+            tr("Choose another name for the model file."),
         )
     return name
 

@@ -8,6 +8,7 @@ from dubai_landcover_plugin.core.bundle.weights import empty_model
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.stac_item import from_stac_item, to_stac_item
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..errors import TrainingError
 from ..loop.checkpoint import Checkpoint
@@ -31,10 +32,9 @@ def check_export(checkpoint: Checkpoint, model: SegmentationModel, name: str = "
     name = check_name(name) if name else _NAME
     try:
         item = to_stac_item(describe(name, checkpoint, model))
-        empty_model(from_stac_item(json.loads(json.dumps(item))), "The configuration")
+        empty_model(from_stac_item(json.loads(json.dumps(item))), tr("The model"))
     except LandCoverError as error:
-        remedy = f"{error.remedy} Change the configuration or the data." if error.remedy else ""
         raise TrainingError(
-            f"A model of this run could not be exported: {error.message}",
-            remedy or "Change the configuration or the data.",
+            tr("A model of this run could not be exported: {message}", message=error.message),
+            f"{error.remedy} {tr('Change the settings or the data.')}".strip(),
         ) from error

@@ -17,6 +17,7 @@ from dubai_landcover_plugin.core.io import ogr
 from dubai_landcover_plugin.core.io.vector_reader import READ_ERRORS, geometries_of, layer_crs
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.errors import RasterOpenError
+from dubai_landcover_plugin.protocol.translation import isolated, tr
 
 from ..data.layers import POLYGONS, channel_of, class_field, is_missing, is_on_earth, only_layer
 from ..data.pixels import read_grid
@@ -63,33 +64,46 @@ def check_features(
 
     def note(found: npt.NDArray[np.bool_], text: str, target: list[str] = problems) -> None:
         if found.any():
-            target.append(f"{path.name}, {_ids(fids[found])}: {text}")
+            target.append(f"{isolated(path.name)}, {_ids(fids[found])}: {text}")
 
     if not is_on_earth(crs):
-        errors.append(f"{path.name} has no coordinate reference system: set it in QGIS and save the layer again.")
+        errors.append(
+            tr("{name} has no coordinate reference system: set it in QGIS and save the layer again.", name=path.name)
+        )
     missing = np.array([is_missing(value) for value in values], bool)
     channels = [channel_of(value, scheme) for value in values]
     unknown = np.array([channel is None for channel in channels], bool)
     for value in dict.fromkeys(str(value) for value in np.asarray(values, object)[unknown]):
         same = unknown & np.array([str(one) == value for one in values], bool)
         names = ", ".join(entry.name for entry in scheme.classes)
-        note(same, f"'{value}' in '{name}' is no class; the classes are {names}. Correct it, or add a class.", errors)
+        text = tr(
+            "'{value}' in '{field}' is not a class; the classes are {names}. Correct it, or add a class.",
+            value=value,
+            field=name,
+            names=names,
+        )
+        note(same, text, errors)
     usable = np.isin(shapely.get_type_id(geometries), POLYGONS)
-    note(~usable, "not polygons; buffer points and lines.")
-    note(missing & usable, f"without a class in '{name}'; their area is not used.")
-    note(usable & ~shapely.is_valid(geometries), "they intersect themselves; run Fix Geometries if they look wrong.")
+    note(~usable, tr("not polygons; buffer points and lines."))
+    note(missing & usable, tr("without a class in '{field}'; their area is not used.", field=name))
+    note(
+        usable & ~shapely.is_valid(geometries), tr("they intersect themselves; run Fix Geometries if they look wrong.")
+    )
     labelled = usable & ~missing & ~unknown
     outside = _outside(geometries, crs, rasters) if is_on_earth(crs) else None
     if outside is not None:
-        note(outside & labelled, "outside of all rasters.")
+        note(outside & labelled, tr("outside of all rasters."))
         if (outside | ~labelled).all() and labelled.any():
-            errors.append(f"No label of {path.name} lies on a raster: check the CRS of both.")
+            errors.append(tr("No label of {name} lies on a raster: check the CRS of both.", name=path.name))
     _overlaps(geometries, channels, labelled, note)
     count = int(labelled.sum())
     if not count:
-        errors.append(f"{path.name} has no polygon with a class: draw some.")
+        errors.append(tr("{name} has no polygon with a class: draw some.", name=path.name))
     elif count < FEW:
-        problems.insert(0, f"Only {count} label{'s' if count > 1 else ''}: draw at least {FEW}, at several places.")
+        text = tr("Only {count} labels: draw at least {least}, at several places.", count=count, least=FEW)
+        problems.insert(
+            0, tr("Only 1 label: draw at least {least}, at several places.", least=FEW) if count == 1 else text
+        )
     return LayerFindings(count, tuple(errors), tuple(problems))
 
 
@@ -109,7 +123,9 @@ def _read(
     except DatasetError:
         raise
     except READ_ERRORS as error:
-        raise DatasetError(f"The label layer {path} cannot be read: {error}.", "Check file and layer.") from error
+        raise DatasetError(
+            tr("The label layer {path} cannot be read: {error}.", path=path, error=error), tr("Check file and layer.")
+        ) from error
 
 
 def _outside(
@@ -145,10 +161,11 @@ def _overlaps(
     differing = classes[one] != classes[other]
     found = np.zeros(len(geometries), bool)
     found[used[one[differing]]] = True
-    note(found, "overlap a polygon of another class; the later feature counts.")
+    note(found, tr("overlap a polygon of another class; the later feature counts."))
 
 
 def _ids(fids: npt.NDArray[np.int64]) -> str:
     shown = ", ".join(map(str, fids[:_LISTED].tolist()))
-    more = f" and {len(fids) - _LISTED} more" if len(fids) > _LISTED else ""
-    return f"feature{'s' if len(fids) > 1 else ''} {shown}{more}"
+    if len(fids) > _LISTED:
+        return tr("features {numbers} and {count} more", numbers=shown, count=len(fids) - _LISTED)
+    return tr("features {numbers}", numbers=shown) if len(fids) > 1 else tr("feature {number}", number=shown)

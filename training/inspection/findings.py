@@ -11,11 +11,12 @@ from PIL import Image
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.translation import isolated, tr
 
 from ..config import SourceConfig
 from ..data.dataset import NOT_CLASS, Dataset, Entry, LabelledImage
 from ..data.splits import class_counts
-from ..errors import DatasetError
+from ..errors import DatasetError, in_words
 
 _ALIKE = 4  # largest Hamming distance of the 64-bit hashes of near-duplicates
 _FLAT = 3.0  # standard deviation in grey levels below which a hash would only reflect noise
@@ -135,11 +136,14 @@ def sum_partial(images: Iterable[ImageReport], scheme: ClassScheme) -> npt.NDArr
 
 def partial_names(scheme: ClassScheme) -> list[str]:
     """Return the names of the partial labels, such as ``not Building``, by channel."""
-    return [f"not {entry.name}" for entry in scheme.classes]
+    return [tr("not {name}", name=entry.name) for entry in scheme.classes]
 
 
 def inspect_dataset(
-    dataset: Dataset, look: Callable[[LabelledImage], None] | None = None, report: Callable[[str], None] = print
+    dataset: Dataset,
+    look: Callable[[LabelledImage], None] | None = None,
+    report: Callable[[str], None] = print,
+    hints: bool = True,
 ) -> Inspection:
     """Load every image once and collect contents and problems.
 
@@ -147,6 +151,7 @@ def inspect_dataset(
         dataset: Labelled images.
         look: Called with each image that could be loaded, for pictures.
         report: Receives lines of text on the progress.
+        hints: Whether errors name settings of a configuration, too.
     """
     images: list[ImageReport] = []
     errors: list[str] = []
@@ -154,18 +159,18 @@ def inspect_dataset(
         try:
             image = entry.load()
         except DatasetError as error:
-            errors.append(str(error))
+            errors.append(str(error) if hints else in_words(error))
             continue
         images.append(_report(entry, image, dataset.scheme))
         if look is not None:
             look(image)
         if done % 50 == 0:
-            report(f"{done} of {len(dataset.entries)} images read")
+            report(tr("{done} of {total} images read", done=done, total=len(dataset.entries)))
     problems = [
         *_sparse(images),
         *_single_classes(images, dataset.scheme),
         *_missing_classes(images, dataset.scheme),
-        *(f"{image.name}: {note}" for image in images for note in image.notes),
+        *(f"{isolated(image.name)}: {note}" for image in images for note in image.notes),
         *_twins(images),
     ]
     return Inspection(dataset, tuple(images), tuple(errors), tuple(problems))
@@ -175,7 +180,7 @@ def _report(entry: Entry, image: LabelledImage, scheme: ClassScheme) -> ImageRep
     height, width = image.labels.shape
     notes = list(entry.check())
     if (image.labels == IGNORE).all():
-        notes.insert(0, "no pixel is labelled; the image is not used.")
+        notes.insert(0, tr("no pixel is labelled; the image is not used."))
     counts = class_counts(image.labels, len(scheme.classes))
     # subtracting NOT_CLASS maps partial labels to channels, and wraps classes around to values from 128
     partial = class_counts(image.labels - np.uint8(NOT_CLASS), len(scheme.classes))
@@ -213,12 +218,15 @@ def _twins(images: list[ImageReport]) -> list[str]:
     """Report pairs of near-duplicates, which would leak between the parts of a split."""
     known = [image for image in images if image.dhash is not None]
     hashes = np.array([image.dhash for image in known], np.uint64)
-    pairs: list[str] = []
+    pairs: list[tuple[str, str]] = []
     for index, image in enumerate(known[:-1]):
         # Hamming distance to all following images
         alike = np.bitwise_count(hashes[index + 1 :] ^ hashes[index]) <= _ALIKE
-        pairs.extend(f"{image.name} and {known[index + 1 + other].name}" for other in np.flatnonzero(alike))
-    return [f"{pair} are nearly identical: keep them in the same part of a split." for pair in pairs]
+        pairs.extend((image.name, known[index + 1 + other].name) for other in np.flatnonzero(alike))
+    return [
+        tr("{one} and {other} are nearly identical: keep them in the same part of a split.", one=one, other=other)
+        for one, other in pairs
+    ]
 
 
 def _single_classes(images: list[ImageReport], scheme: ClassScheme) -> list[str]:
@@ -228,10 +236,14 @@ def _single_classes(images: list[ImageReport], scheme: ClassScheme) -> list[str]
         for image in images
         if not image.partial.any() and np.count_nonzero(image.counts) == 1 and 2 * image.labelled > image.pixels
     ]
-    named = [f"{image.name} has only {scheme.classes[int(np.argmax(image.counts))].name}" for image in single]
+    named = [(image.name, scheme.classes[int(np.argmax(image.counts))].name) for image in single]
     if len(named) <= _LISTED:
-        return [f"{text}: check whether its labels are complete." for text in named]
-    return [f"{len(named)} images have a single class: {', '.join(named[:_LISTED])}…"]
+        return [
+            tr("{image} has only {name}: check whether its labels are complete.", image=image, name=name)
+            for image, name in named
+        ]
+    listed = ", ".join(f"{image} ({name})" for image, name in named[:_LISTED])
+    return [tr("{count} images have a single class: {listed}…", count=len(named), listed=listed)]
 
 
 def _sparse(images: list[ImageReport]) -> list[str]:
@@ -239,7 +251,10 @@ def _sparse(images: list[ImageReport]) -> list[str]:
     if not images or labelled > _SPARSE * pixels:
         return []
     return [
-        f"Only {labelled / pixels:.1%} of the pixels are labelled: set chips.balance = 1 so that chips have labels."
+        tr(
+            "Only {share:.1%} of the pixels are labelled: label places completely rather than single objects.",
+            share=labelled / pixels,
+        )
     ]
 
 
@@ -249,7 +264,13 @@ def _missing_classes(images: list[ImageReport], scheme: ClassScheme) -> list[str
     for channel, entry in enumerate(scheme.classes):
         places = {image.group for image in images if image.counts[channel]}
         if not places:
-            problems.append(f"No image has labels of {entry.name}: a model will not predict it.")
+            problems.append(tr("No image has labels of {name}: a model will not predict it.", name=entry.name))
         elif len(places) == 1 and len({image.group for image in images}) > 1:
-            problems.append(f"{entry.name} occurs only in {places.pop()}: it cannot be both trained and validated.")
+            problems.append(
+                tr(
+                    "{name} occurs only in {place}: it cannot be both trained and validated.",
+                    name=entry.name,
+                    place=places.pop(),
+                )
+            )
     return problems

@@ -11,9 +11,11 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dubai_landcover_plugin.core.html.environment import render
 from dubai_landcover_plugin.core.html.images import chart, jpeg_uri, literal
+from dubai_landcover_plugin.core.html.numbers import thousands
 from dubai_landcover_plugin.core.html.table import Cell, Named, Table, columns
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder, write_text
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.translation import grouped, isolated, tr
 
 from ..config import SplitConfig
 from ..data.dataset import NOT_CLASS, LabelledImage
@@ -37,14 +39,14 @@ def describe(found: Inspection) -> str:
     """Return the whole inspection as text."""
     dataset, images = found.dataset, found.images
     lines = [dataset.title, _overview(found), ""]
-    lines += _table([_CLASS_HEADS, *_class_rows(found)], left=3)
+    lines += _table([_class_heads(), *_class_rows(found)], left=3)
     if found.dataset.sources:
         lines += ["", *_table([source_heads(found), *source_rows(found)], left=1)]
-        lines += ["", "Terms:", *(f"  - {text}" for text in source_terms(found))]
+        lines += ["", tr("Terms:"), *(f"  - {text}" for text in source_terms(found))]
     lines += ["", *_table([_group_heads(found.scheme), *_group_rows(found)], left=1)]
     lines += ["", _folds(found)]
     if len(images) <= 100:
-        lines += ["", *_table([_IMAGE_HEADS, *_image_rows(found)], left=2)]
+        lines += ["", *_table([_image_heads(), *_image_rows(found)], left=2)]
     for title, texts in _findings(found):
         lines += ["", f"{title}:", *(f"  - {text}" for text in texts)]
     return "\n".join(lines)
@@ -52,28 +54,42 @@ def describe(found: Inspection) -> str:
 
 def _folds(found: Inspection) -> str:
     folds = [
-        ", ".join(fold) if len(fold) <= _NAMED else f"{fold[0]} … {fold[-1]} ({len(fold)} places)"
+        ", ".join(fold)
+        if len(fold) <= _NAMED
+        else tr("{first} … {last} ({count} places)", first=fold[0], last=fold[-1], count=len(fold))
         for fold in folds_of(found.dataset, SplitConfig())
     ]
-    listed = " · ".join(f"{index}: {fold}" for index, fold in enumerate(folds))
-    return f"Folds of split.kind = 'location': {listed}"
+    listed = " · ".join(f"{index}: {isolated(fold)}" for index, fold in enumerate(folds))
+    return tr("Parts for a split by location: {listed}", listed=listed)
 
 
 def _overview(found: Inspection) -> str:
     images = found.images
-    parts = [f"{len(images)} labelled images", f"{len(found.dataset.unlabelled)} without labels"]
+    parts = [
+        tr("{count} labelled images", count=len(images)),
+        tr("{count} without labels", count=len(found.dataset.unlabelled)),
+    ]
     if images:
         small, large = (choice(images, key=lambda image: image.pixels) for choice in (min, max))
-        parts.append(f"{len({image.group for image in images})} places")
-        parts.append(f"{small.width}×{small.height} to {large.width}×{large.height} px, {_mpx(found.pixels)} Mpx")
-    return ", ".join(parts)
+        parts.append(tr("{count} places", count=len({image.group for image in images})))
+        parts.append(
+            tr(
+                "{smallest} to {largest} px",
+                smallest=f"{small.width}×{small.height}",
+                largest=f"{large.width}×{large.height}",
+            )
+        )
+        parts.append(f"{_mpx(found.pixels)} Mpx")
+    return " · ".join(map(isolated, parts))
 
 
 def _mpx(pixels: int) -> str:
-    return f"{pixels / 1e6:,.1f}" if pixels >= 1e6 else f"{pixels / 1e6:.2g}"
+    return grouped(f"{pixels / 1e6:,.1f}") if pixels >= 1e6 else f"{pixels / 1e6:.2g}"
 
 
-_CLASS_HEADS = ("class", "id", "colour", "images", "pixels", "of labelled", "of all")
+def _class_heads() -> tuple[str, ...]:
+    names = tr("class"), tr("id"), tr("colour"), tr("images"), tr("pixels")
+    return (*names, tr("of labelled"), tr("of all"))
 
 
 def _class_rows(found: Inspection) -> list[tuple[str, ...]]:
@@ -83,14 +99,14 @@ def _class_rows(found: Inspection) -> list[tuple[str, ...]]:
     for channel, entry in enumerate(found.scheme.classes):
         count, seen = int(counts[channel]), sum(bool(image.counts[channel]) for image in found.images)
         share = (f"{count / labelled:.1%}", f"{count / everything:.1%}")
-        rows.append((entry.name, str(entry.id), entry.colour, str(seen), f"{count:,}", *share))
+        rows.append((entry.name, str(entry.id), isolated(entry.colour), str(seen), thousands(count), *share))
     for channel in found.partial_channels:
         count, seen = int(found.partial[channel]), sum(bool(image.partial[channel]) for image in found.images)
         share = (f"{count / labelled:.1%}", f"{count / everything:.1%}")
-        rows.append((partial_names(found.scheme)[channel], "", "", str(seen), f"{count:,}", *share))
+        rows.append((partial_names(found.scheme)[channel], "", "", str(seen), thousands(count), *share))
     rest = found.pixels - found.labelled
     seen = sum(image.labelled < image.pixels for image in found.images)
-    rows.append(("unlabelled", "", "", str(seen), f"{rest:,}", "", f"{rest / everything:.1%}"))
+    rows.append((tr("unlabelled"), "", "", str(seen), thousands(rest), "", f"{rest / everything:.1%}"))
     return rows
 
 
@@ -102,7 +118,7 @@ def _shares(images: Sequence[ImageReport], scheme: ClassScheme) -> tuple[str, ..
 
 
 def _group_heads(scheme: ClassScheme) -> tuple[str, ...]:
-    return ("place", "images", "Mpx", *(entry.name for entry in scheme.classes), "unlabelled")
+    return (tr("place"), tr("images"), "Mpx", *(entry.name for entry in scheme.classes), tr("unlabelled"))
 
 
 def _group_rows(found: Inspection) -> list[tuple[str, ...]]:
@@ -112,7 +128,8 @@ def _group_rows(found: Inspection) -> list[tuple[str, ...]]:
     ]
 
 
-_IMAGE_HEADS = ("image", "place", "px", "largest class", "unlabelled")
+def _image_heads() -> tuple[str, ...]:
+    return (tr("image"), tr("place"), tr("px"), tr("largest class"), tr("unlabelled"))
 
 
 def _image_rows(found: Inspection) -> list[tuple[str, ...]]:
@@ -129,16 +146,18 @@ def _image_rows(found: Inspection) -> list[tuple[str, ...]]:
 def _findings(found: Inspection) -> list[tuple[str, tuple[str, ...]]]:
     unlabelled = found.dataset.unlabelled
     lists = (
-        ("Errors, which stop training", _capped(found.errors)),
-        ("Problems", _capped(found.problems)),
-        ("Without labels, not used", (", ".join(unlabelled),) if unlabelled else ()),
-        ("Notes", _capped(found.dataset.notes)),
+        (tr("Errors, which stop training"), _capped(found.errors)),
+        (tr("Problems"), _capped(found.problems)),
+        (tr("Without labels, not used"), (", ".join(unlabelled),) if unlabelled else ()),
+        (tr("Notes"), _capped(found.dataset.notes)),
     )
     return [(title, texts) for title, texts in lists if texts]
 
 
 def _capped(texts: tuple[str, ...]) -> tuple[str, ...]:
-    return texts if len(texts) <= _LONGEST else (*texts[:_LONGEST], f"and {len(texts) - _LONGEST} more")
+    if len(texts) <= _LONGEST:
+        return texts
+    return (*texts[:_LONGEST], tr("and {count} more", count=len(texts) - _LONGEST))
 
 
 def _table(rows: Sequence[Sequence[str]], left: int) -> list[str]:
@@ -214,7 +233,7 @@ def _cut(text: str, length: int) -> str:
 def draw_shares(found: Inspection) -> Figure:
     """Return a chart of the class shares in the labelled pixels of each place and of all."""
     places = list(found.by_group())[:40]
-    bars = [(f"all ({len(found.images)})", list(found.images))]
+    bars = [(f"{tr('all')} ({len(found.images)})", list(found.images))]
     bars += [(literal(f"{group} ({len(images)})"), images) for group, images in places]
     figure = Figure(figsize=(9, 1.4 + 0.36 * len(bars)), layout="constrained")
     axes = figure.subplots()
@@ -227,7 +246,7 @@ def draw_shares(found: Inspection) -> Figure:
         )
         left += shares[:, channel]
     axes.invert_yaxis()
-    axes.set(xlim=(0, 1), xlabel="share of the labelled pixels, by place (images)")
+    axes.set(xlim=(0, 1), xlabel=tr("share of the labelled pixels, by place (images)"))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:.0%}")
     axes.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside upper center", ncols=6, frameon=False)
@@ -250,7 +269,10 @@ def save_pictures(found: Inspection, sheet: ContactSheet, folder: Path) -> list[
             with atomic_path(written[-1]) as partial:
                 page.save(partial)
     except OSError as error:
-        raise DatasetError(f"The pictures cannot be written to {folder}: {error}.", "Choose another folder.") from error
+        raise DatasetError(
+            tr("The pictures cannot be written to {folder}: {error}.", folder=folder, error=error),
+            tr("Choose another folder."),
+        ) from error
     return written
 
 
@@ -277,16 +299,16 @@ def page(found: Inspection, sheet: ContactSheet) -> str:
     return render(
         "inspection.html.j2",
         _TEMPLATES,
-        title="Labelled data",
+        title=tr("Labelled data"),
         dataset=found.dataset.title,
         overview=_overview(found),
         findings=_findings(found),
-        classes=Table(columns(_CLASS_HEADS, text=3), tuple(classes), row_heads=True),
+        classes=Table(columns(_class_heads(), text=3), tuple(classes), row_heads=True),
         sources=sources,
         terms=source_terms(found),
-        shares=chart(draw_shares(found), "Shares of the classes"),
+        shares=chart(draw_shares(found), tr("Shares of the classes")),
         places=Table(columns(_group_heads(found.scheme)), tuple(_group_rows(found)), row_heads=True),
         folds=_folds(found),
         sheets=[jpeg_uri(image) for image in sheet.pages()],
-        images=Table(columns(_IMAGE_HEADS, text=2), tuple(_image_rows(found)), row_heads=True),
+        images=Table(columns(_image_heads(), text=2), tuple(_image_rows(found)), row_heads=True),
     )

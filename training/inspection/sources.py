@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dubai_landcover_plugin.protocol.translation import grouped, tr
+
 from ..config import SourceConfig
 from .findings import ImageReport, Inspection, partial_names, sum_counts, sum_partial
 
@@ -12,7 +14,8 @@ def source_heads(found: Inspection) -> tuple[str, ...]:
     """Return the column heads of :func:`source_rows`: partial labels have a column each if they occur."""
     classes = [entry.name for entry in found.scheme.classes]
     partial = [partial_names(found.scheme)[channel] for channel in found.partial_channels]
-    return ("source", "images", "places", "Mpx", "GSD, m", "weight", *classes, *partial, "unlabelled")
+    heads = tr("source"), tr("images"), tr("places"), "Mpx", tr("GSD, m"), tr("weight")
+    return (*heads, *classes, *partial, tr("unlabelled"))
 
 
 def source_rows(found: Inspection) -> list[tuple[str, ...]]:
@@ -28,7 +31,7 @@ def source_rows(found: Inspection) -> list[tuple[str, ...]]:
                 source.name,
                 str(len(images)),
                 str(len({image.group for image in images})),
-                f"{pixels / 1e6:,.1f}",
+                grouped(f"{pixels / 1e6:,.1f}"),
                 ground_sampling_distance(source, images),
                 f"{source.weight / total:.0%}",
                 *(f"{count / labelled:.0%}" if count else "–" for count in counts),
@@ -43,9 +46,9 @@ def ground_sampling_distance(source: SourceConfig, images: Sequence[ImageReport]
     places = {image.group.partition("/")[2] for image in images}
     distances = sorted({source.gsds.get(place, source.gsd) for place in places} or {source.gsd})
     listed = "–".join(f"{distance:g}" for distance in dict.fromkeys((distances[0], distances[-1])))
-    return "as the model" if distances == [0.0] else listed
+    return tr("as the model") if distances == [0.0] else listed
 
 
 def source_terms(found: Inspection) -> list[str]:
     """Return the terms of each source as ``name: terms``."""
-    return [f"{source.name}: {source.terms or 'terms not stated'}" for source in found.dataset.sources]
+    return [f"{source.name}: {source.terms or tr('terms not stated')}" for source in found.dataset.sources]

@@ -17,6 +17,7 @@ from dubai_landcover_plugin.protocol.errors import LandCoverError
 from dubai_landcover_plugin.protocol.failures import one_line
 from dubai_landcover_plugin.protocol.ground_samples import GroundSamples
 from dubai_landcover_plugin.protocol.json_values import DAMAGED
+from dubai_landcover_plugin.protocol.translation import marked, tr
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 from ..bands import InputBands
@@ -124,8 +125,11 @@ class Checkpoint:
             return None if value is None else kind.from_json(value)
         except DAMAGED as error:
             raise TrainingError(
-                f"The statistics of the training images in the checkpoint are damaged: {one_line(error)}.",
-                f"Give the {LAST} or {BEST} of another run.",
+                tr(
+                    "The statistics of the training images in the checkpoint are damaged: {error}.",
+                    error=one_line(error),
+                ),
+                tr("Give the {last} or {best} of another run.", last=LAST, best=BEST),
             ) from error
 
     @property
@@ -150,8 +154,9 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint) -> None:
             torch.save(content, stream)
     except (OSError, RuntimeError) as error:  # torch.save raises RuntimeError
         raise TrainingError(
-            f"The checkpoint {path} cannot be written: {_cause(error)}.",
-            "Free some space; --resume then continues from the previous checkpoint.",
+            tr("The checkpoint {path} cannot be written: {error}.", path=path, error=_cause(error)),
+            tr("Free some space; the training can then be resumed from its previous checkpoint."),
+            "Resume it with --resume.",
         ) from error
 
 
@@ -168,7 +173,10 @@ def load_checkpoint(path: Path) -> Checkpoint:
         TrainingError: if it is missing, damaged or of an unsupported version.
     """
     if path.exists() and not path.is_file():  # reading a pipe would wait for ever
-        raise TrainingError(f"The checkpoint {path} is not a regular file.", f"Give the {LAST} or {BEST} of a run.")
+        raise TrainingError(
+            tr("The checkpoint {path} is not a regular file.", path=path),
+            tr("Give the {last} or {best} of a run.", last=LAST, best=BEST),
+        )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many types for a damaged file
@@ -176,17 +184,22 @@ def load_checkpoint(path: Path) -> Checkpoint:
         reason = (
             error.strerror
             if isinstance(error, OSError) and not path.is_file()
-            else "the file is damaged or not a checkpoint"
+            else tr("the file is damaged or not a checkpoint")
         )
         raise TrainingError(
-            f"The checkpoint {path} cannot be read: {reason}.",
-            f"Give the {LAST} or {BEST} of a run; if {LAST} is damaged, {BEST} may be intact.",
+            tr("The checkpoint {path} cannot be read: {reason}.", path=path, reason=reason),
+            tr("Give the {last} or {best} of a run; if {last} is damaged, {best} may be intact.", last=LAST, best=BEST),
         ) from error
     version = content.get("version") if isinstance(content, dict) else None
     if not isinstance(version, int) or version not in (1, _VERSION):
         raise TrainingError(
-            f"{path} has checkpoint version {version!s:.60}; versions 1 and {_VERSION} are supported.",
-            f"Give the {LAST} or {BEST} of a run of this version.",
+            tr(
+                "{path} has checkpoint version {version}; versions 1 and {supported} are supported.",
+                path=path,
+                version=f"{version!s:.60}",
+                supported=_VERSION,
+            ),
+            tr("Give the {last} or {best} of a run of this version.", last=LAST, best=BEST),
         )
     try:
         if version == 1:
@@ -198,8 +211,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
     except (LandCoverError, *DAMAGED) as error:
         kind = "" if isinstance(error, LandCoverError | TypeError) else f"{type(error).__name__}: "
         raise TrainingError(
-            f"The checkpoint {path} is inconsistent: {kind}{one_line(error)}.",
-            f"Give the {LAST} or {BEST} of another run, or start a new run.",
+            tr("The checkpoint {path} is inconsistent: {error}.", path=path, error=f"{kind}{one_line(error)}"),
+            tr("Give the {last} or {best} of another run, or start a new run.", last=LAST, best=BEST),
         ) from error
 
 
@@ -246,8 +259,9 @@ def load_weights(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
     differences = compare_weights(model.state_dict(), weights)
     if differences:
         raise TrainingError(
-            f"The checkpoint has the weights of another network. {' '.join(differences)}",
-            "Use the [model] section of that training.",
+            tr("The checkpoint has the weights of another network.") + f" {' '.join(differences)}",
+            tr("Use the start and the settings of that training."),
+            "In a configuration: its [model] section.",
         )
     model.load_state_dict(dict(weights), strict=True)
 
@@ -255,16 +269,16 @@ def load_weights(model: nn.Module, weights: Mapping[str, torch.Tensor]) -> None:
 def compare_weights(expected: Mapping[str, torch.Tensor], given: Mapping[str, torch.Tensor]) -> list[str]:
     """Return one sentence each on missing weights, unexpected weights and weights of another shape."""
     shapes = [
-        f"{name} ({_shape(given[name])} instead of {_shape(value)})"
+        tr("{name} ({given} instead of {expected})", name=name, given=_shape(given[name]), expected=_shape(value))
         for name, value in expected.items()
         if name in given and given[name].shape != value.shape
     ]
     listed = (
-        ("Missing", [name for name in expected if name not in given]),
-        ("Unexpected", [name for name in given if name not in expected]),
-        ("Of another shape", shapes),
+        (marked("Missing ({count}): {names}."), [name for name in expected if name not in given]),
+        (marked("Unexpected ({count}): {names}."), [name for name in given if name not in expected]),
+        (marked("Of another shape ({count}): {names}."), shapes),
     )
-    return [f"{difference} ({len(names)}): {listing(names, _LISTED)}." for difference, names in listed if names]
+    return [tr(text, count=len(names), names=listing(names, _LISTED)) for text, names in listed if names]
 
 
 def _shape(tensor: torch.Tensor) -> str:
@@ -299,29 +313,37 @@ def check_resumable(
     """
     if checkpoint.version == 1:
         raise TrainingError(
-            "The checkpoint has version 1, which lacks the state needed to resume a run exactly.",
-            "Start a new run from its weights (--start-from), or export it.",
+            tr("The checkpoint has version 1, which lacks the state needed to resume a run exactly."),
+            tr("Start a new run."),
+            "It can start from its weights (--start-from); the checkpoint can also be exported.",
         )
     if checkpoint.scheme != scheme:
         ours, theirs = (", ".join(entry.name for entry in known.classes) for known in (scheme, checkpoint.scheme))
         raise TrainingError(
-            f"The checkpoint has the classes {theirs}; the data have {ours}.",
-            "Use the data of that run, or start a new run from its weights (--start-from).",
+            tr("The checkpoint has the classes {theirs}; the data have {ours}.", theirs=theirs, ours=ours),
+            tr("Use the data of that run, or start a new one."),
+            "A new run can start from its weights: --start-from.",
         )
     if checkpoint.step > config.optimizer.steps:
         raise TrainingError(
-            f"The checkpoint is at step {checkpoint.step}, but optimizer.steps is {config.optimizer.steps}.",
+            tr(
+                "The checkpoint is at step {step}, but the training has only {steps} steps.",
+                step=checkpoint.step,
+                steps=config.optimizer.steps,
+            ),
+            tr("Choose a longer training, or start a new one."),
             "Raise optimizer.steps or use a new folder.",
         )
     differences = config_differences(checkpoint.config, config)
     refused = {key: pair for key, pair in differences.items() if not _may_change(key)}
     if refused:
         raise TrainingError(
-            f"The run was started with other settings: {_listed(refused)}.",
-            "Use the earlier settings (config.json in the run folder), or start a new run (--start-from).",
+            tr("The run was started with other settings: {listed}.", listed=_listed(refused)),
+            tr("Use the earlier settings, or start a new run."),
+            "They are in config.json of the run's folder; a new run can start from its weights: --start-from.",
         )
     if differences:
-        report(f"Resuming with changed settings: {_listed(differences)}.")
+        report(tr("Resuming with changed settings: {listed}.", listed=_listed(differences)))
 
 
 def _may_change(key: str) -> bool:
@@ -329,4 +351,7 @@ def _may_change(key: str) -> bool:
 
 
 def _listed(differences: Mapping[str, tuple[object, object]]) -> str:
-    return "; ".join(f"{key} was {before!r}, now {now!r}" for key, (before, now) in differences.items())
+    return "; ".join(
+        tr("{key} was {before!r}, now {now!r}", key=key, before=before, now=now)
+        for key, (before, now) in differences.items()
+    )

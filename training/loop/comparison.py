@@ -10,6 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from dubai_landcover_plugin.protocol.translation import tr
+
 from ..data.names import listing
 from .start import interpolate
 
@@ -91,10 +93,15 @@ def candidates(
         best: Weights of the best epoch; None if it is the start or the last one.
     """
     mixed = [
-        Candidate(f"{1 - alpha:.0%} start, {alpha:.0%} result", alpha, steps, interpolate(start, last, alpha, rows))
+        Candidate(
+            tr("{start:.0%} start, {result:.0%} result", start=1 - alpha, result=alpha),
+            alpha,
+            steps,
+            interpolate(start, last, alpha, rows),
+        )
         for alpha in sorted(set(alphas))
     ]
-    found = [Candidate("start", 0.0, 0, start), *mixed, Candidate("result", 1.0, steps, last)]
+    found = [Candidate(tr("start"), 0.0, 0, start), *mixed, Candidate(tr("result"), 1.0, steps, last)]
     return found if best is None else [*found, best]
 
 
@@ -145,7 +152,10 @@ def compare(
         better=better,
         worse=_fallen(counted[0], counted[best], lambda counts: summary(counts)["miou"], parts),
     )
-    lines = [f"  {candidate.label}: mean IoU {score:.3f}" for candidate, score in zip(tried, scores, strict=True)]
+    lines = [
+        "  " + tr("{label}: mean IoU {score:.3f}", label=candidate.label, score=score)
+        for candidate, score in zip(tried, scores, strict=True)
+    ]
     chosen = best if better else 0
     return comparison, tried[chosen], figures[chosen], lines
 
@@ -196,32 +206,53 @@ def standard_error(one: Counts, other: Counts, score: Callable[[Counts], float |
 def describe_comparison(found: Mapping[str, Any]) -> str:
     """Return sentences on a comparison as :meth:`Comparison.to_json` gives it, for the log, the card and the export."""
     start, result = found["start"], found["result"]
-    noise = "of unknown error" if found["error"] is None else f"± {found['error']:.3f} (standard error)"
-    kind = "result" if found["alpha"] == 1 else f"result, {found['alpha']:.0%} of the way from the start"
-    images = f"{found['images']} held-out image{'s' if found['images'] != 1 else ''}"
-    text = (
-        f"On {images}: mean IoU {_number(start['miou'])} of the start {found['name']}, {_number(result['miou'])} of "
-        f"the {kind} (accuracy {_number(start['accuracy'])} and {_number(result['accuracy'])}); "
-        f"gain {found['gain']:+.3f}, {noise}."
+    noise = (
+        tr("of unknown error") if found["error"] is None else tr("± {error:.3f} (standard error)", error=found["error"])
     )
+    images = tr("1 held-out image") if found["images"] == 1 else tr("{count} held-out images", count=found["images"])
+    sentences = [
+        tr(
+            "On {images}: mean IoU {before} of the start {name}, {after} of the result (accuracy {accuracy_before} and "
+            "{accuracy_after}); gain {gain:+.3f}, {noise}.",
+            images=images,
+            before=_number(start["miou"]),
+            name=found["name"],
+            after=_number(result["miou"]),
+            accuracy_before=_number(start["accuracy"]),
+            accuracy_after=_number(result["accuracy"]),
+            gain=found["gain"],
+            noise=noise,
+        )
+    ]
+    if found["alpha"] != 1:
+        share = tr(
+            "The compared weights are {share:.0%} of the way from the start to the result.", share=found["alpha"]
+        )
+        sentences.append(share)
     if found["new_classes"]:
-        text += f" The start does not have {', '.join(found['new_classes'])}."
+        sentences.append(tr("The start does not have {names}.", names=", ".join(found["new_classes"])))
     if not found["better"]:
-        text += " The result is no better than its start beyond this noise: the model has the weights of the start"
-        text += " and never predicts these classes." if found["new_classes"] else "."
+        sentences.append(
+            tr("The result is no better than its start beyond this noise: the model has the weights of the start.")
+        )
+        if found["new_classes"]:
+            sentences.append(tr("It never predicts the new classes."))
     if found.get("worse"):
-        text += f" Worse than the start on {listing(found['worse'], 5)}."
-    return text + _too_few(found)
+        sentences.append(tr("Worse than the start on {names}.", names=listing(found["worse"], 5)))
+    return " ".join(filter(None, (*sentences, _too_few(found))))
 
 
 def _too_few(found: Mapping[str, Any]) -> str:
     """Return a warning if the held-out images cannot tell the result from its start; else an empty text."""
     if found["error"] is None:
-        return " One held-out image cannot tell a gain from chance: hold out more, or measure both models on others."
+        return tr("One held-out image cannot tell a gain from chance: hold out more, or measure both models on others.")
     least = 2 * found["error"]
     if abs(found["gain"]) >= least:
         return ""
-    return f" The held-out images are too few to tell: a gain below {least:.3f} (two standard errors) can be chance."
+    return tr(
+        "The held-out images are too few to tell: a gain below {least:.3f} (two standard errors) can be chance.",
+        least=least,
+    )
 
 
 def _number(value: float | None) -> str:

@@ -11,6 +11,7 @@ from torch import nn
 
 from dubai_landcover_plugin.core.networks import SegmentationModel, build_model
 from dubai_landcover_plugin.core.networks.efficientnet import EfficientNetLite
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..bands import RGB, InputBands
 from ..config import RunConfig, TrainingConfig
@@ -35,8 +36,8 @@ def make_fabric(config: RunConfig) -> Fabric:
         )
     except (MisconfigurationException, RuntimeError, TypeError, ValueError) as error:
         raise TrainingError(
-            f"The devices of [run] are not available: {error}",
-            "Set run.accelerator, run.devices, run.strategy and run.precision.",
+            tr("The devices for the training are not available: {error}", error=error),
+            hint="Set run.accelerator, run.devices, run.strategy and run.precision.",
         ) from error
     fabric.launch()
     if config.threads:
@@ -57,7 +58,11 @@ def make_model(config: TrainingConfig, classes: int, pretrained: bool, bands: In
         TrainingError: if the window is not a multiple of the stride, or there are no ImageNet weights for the network.
     """
     if not config.model.gsd:
-        raise TrainingError("The ground sampling distance of the model is unknown.", "Set model.gsd, m/px.")
+        raise TrainingError(
+            tr("The ground sampling distance of the model is unknown."),
+            tr("Give the pixel size."),
+            "Set model.gsd, m/px.",
+        )
     model = build_model(config.model.spec(classes, len(bands.names)))
     if config.model.window % model.stride:  # checked here, because the export would fail after hours of training
         above = -(-config.model.window // model.stride) * model.stride
@@ -68,7 +73,9 @@ def make_model(config: TrainingConfig, classes: int, pretrained: bool, bands: In
     if pretrained:
         encoder = _convolutions(model)
         if encoder is None:
-            raise TrainingError(f"{config.model.architecture} has no ImageNet weights.", "Set pretrained = false.")
+            raise TrainingError(
+                f"{config.model.architecture} has no ImageNet weights.", "Set model.pretrained = false."
+            )
         load_imagenet_weights(encoder, bands)
     return model.to(memory_format=memory_format(model))  # type: ignore[call-overload, no-any-return]
 

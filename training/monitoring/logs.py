@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from dubai_landcover_plugin.core.io.csv_cells import CsvWriter
 from dubai_landcover_plugin.core.io.files import write_text
+from dubai_landcover_plugin.protocol.translation import marked, tr
 
 from .curves import read_log
 
@@ -148,17 +149,22 @@ class RunLog:
         } | {f"iou {name}": classes.get(name, {}).get("iou") for name in self._classes}
 
     def _line(self, row: Row) -> str:
-        parts = [f"step {row.step}/{self._steps}"]
         if row.loss is None:
-            parts = ["start"]
+            parts = [tr("start")]
         else:
-            parts += [f"loss {row.loss:.4f}", f"rate {row.rate:.2g}", f"{row.speed:.1f} chips/s"]
+            parts = [
+                tr("step {step}/{steps}", step=row.step, steps=self._steps),
+                tr("loss {loss:.4f}", loss=row.loss),
+                tr("rate {rate:.2g}", rate=row.rate),
+                tr("{speed:.1f} chips/s", speed=row.speed),
+            ]
         if row.step > self._first:
             left = (time.monotonic() - self._started) / (row.step - self._first) * (self._steps - row.step)
-            parts.append(f"{left / 60:.0f} min left" if left >= 90 else f"{left:.0f} s left")
-        for name, key in (("accuracy", "accuracy"), ("mIoU", "miou")):
+            minutes = tr("{minutes:.0f} min left", minutes=left / 60)
+            parts.append(minutes if left >= 90 else tr("{seconds:.0f} s left", seconds=left))
+        for text, key in ((marked("accuracy {value:.3f}"), "accuracy"), (marked("mIoU {value:.3f}"), "miou")):
             if row.figures.get(key) is not None:
-                parts.append(f"{name} {row.figures[key]:.3f}")
+                parts.append(tr(text, value=row.figures[key]))
         return "  ".join(parts)
 
     def _keep_until(self, step: int) -> None:

@@ -11,11 +11,12 @@ from PIL import Image
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.translation import marked, tr
 
 from ..data.dataset import NOT_CLASS, LabelledImage, is_partial
 from ..errors import TrainingError
 
-PANELS = ("image", "labels", "prediction", "disagreement")
+PANELS = (marked("image"), marked("labels"), marked("prediction"), marked("disagreement"))
 _WRONG = np.array((214, 39, 40), np.uint8)
 _GAP = 6  # px of white between panels of a strip
 
@@ -65,7 +66,9 @@ def save_comparison(path: Path, image: LabelledImage, predicted: Pixels, scheme:
         with atomic_path(path) as partial:
             Image.fromarray(np.concatenate(panels(image, predicted, scheme), axis=1)).save(partial)
     except OSError as error:
-        raise TrainingError(f"The picture {path} cannot be written: {error}.", "Free some space.") from error
+        raise TrainingError(
+            tr("The picture {path} cannot be written: {error}.", path=path, error=error), tr("Free some space.")
+        ) from error
 
 
 def strip(image: LabelledImage, predicted: Pixels, scheme: ClassScheme, width: int) -> Image.Image:

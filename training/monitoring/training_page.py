@@ -13,6 +13,7 @@ from dubai_landcover_plugin.core.html.environment import render
 from dubai_landcover_plugin.core.html.images import chart, jpeg_uri
 from dubai_landcover_plugin.core.html.table import Cell, Named, Table, columns
 from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..config import TrainingConfig
 from .curves import curves_figure, read_log
@@ -42,7 +43,7 @@ def training_page(
     """
     rows = read_log(folder / LOG) if (folder / LOG).is_file() else []
     listed = Table(
-        columns(("Labelled images", "Mean IoU"), text=0),
+        columns((tr("Labelled images"), tr("Mean IoU")), text=0),
         tuple((str(point["images"]), _figure(point["miou"])) for point in curve),
         classes="narrow",
     )
@@ -53,11 +54,14 @@ def training_page(
         data=texts["data"],
         verdict=texts["verdict"],
         split=texts["split"],
-        facts=[*facts, f"{config.chips.batch} chips of {config.chips.size} px in a step"],
+        facts=[
+            *facts,
+            tr("{count} chips of {size} px in a step", count=config.chips.batch, size=config.chips.size),
+        ],
         classes=_classes(folder, rows, scheme),
         curve=listed if curve else None,
         curve_text=texts["curve"],
-        curves=chart(curves_figure(rows), "Loss, rate and validation") if rows else None,
+        curves=chart(curves_figure(rows), tr("Loss, rate and validation")) if rows else None,
         pictures=_pictures(folder),
     )
 
@@ -72,7 +76,7 @@ def _classes(folder: Path, rows: Sequence[Mapping[str, str]], scheme: ClassSchem
         before = first.get(f"iou {entry.name}") or ""
         after = kept.get(entry.name, {}).get("iou")
         found.append((Named(entry.name, entry.colour), _figure(float(before) if before else None), _figure(after)))
-    heads = ("Class", f"IoU at step {first.get('step', '–')}", "IoU of the model")
+    heads = (tr("Class"), tr("IoU at step {step}", step=first.get("step", "–")), tr("IoU of the model"))
     return Table(columns(heads), tuple(found), classes="narrow", row_heads=True)
 
 
@@ -84,7 +88,8 @@ def _pictures(folder: Path) -> list[tuple[str, str]]:
         with Image.open(path) as image:
             picture = image.convert("RGB")
         picture.thumbnail((_PICTURE, 10 * _PICTURE))
-        found.append((f"Image, labels, prediction and disagreement, {path.stem.replace('_', ' ')}", jpeg_uri(picture)))
+        step = int(path.stem.rpartition("_")[2])
+        found.append((tr("Image, labels, prediction and disagreement, step {step}", step=step), jpeg_uri(picture)))
     return found
 
 

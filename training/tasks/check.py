@@ -20,6 +20,7 @@ from ..data.files import LabelledFiles, open_files
 from ..data.names import listing
 from ..data.pixels import band_count
 from ..data.places import folds_of
+from ..errors import in_words
 from ..inspection.features import check_features
 from ..inspection.findings import Inspection, inspect_dataset
 from ..inspection.page import ContactSheet, page
@@ -59,7 +60,7 @@ def check_labels(request: CheckLabelsRequest, monitor: Monitor | None = None) ->
             errors += found.errors
             problems += found.problems
         except LandCoverError as error:
-            errors.append(str(error))
+            errors.append(in_words(error))
     inspection, sheet = _inspect(config, files, start, errors, monitor)
     problems += inspection.problems
     errors = list(dict.fromkeys([*errors, *inspection.errors]))
@@ -92,9 +93,9 @@ def _inspect(
     try:
         _, dataset, _ = open_training_data(config, files, start, notes.append)
     except LandCoverError as error:
-        errors.append(str(error))
+        errors.append(in_words(error))
         dataset = _unopened(config, files, errors)
-    dataset = replace(dataset, notes=(*notes, *dataset.notes))
+    dataset = replace(dataset, title=files.shown, notes=(*notes, *dataset.notes))
     sheet = ContactSheet(dataset.scheme, len(dataset.entries))
     done = 0
 
@@ -105,7 +106,7 @@ def _inspect(
         monitor.report(done, len(dataset.entries), tr("images"))
         sheet.add(image)
 
-    return inspect_dataset(dataset, look, Report(monitor)), sheet
+    return inspect_dataset(dataset, look, Report(monitor), hints=False), sheet
 
 
 def _unopened(config: TrainingConfig, files: LabelledFiles, errors: list[str]) -> Dataset:
@@ -113,7 +114,7 @@ def _unopened(config: TrainingConfig, files: LabelledFiles, errors: list[str]) -
     try:
         return open_files(config.data, files)
     except LandCoverError as error:
-        errors.append(str(error))
+        errors.append(in_words(error))
         return Dataset(files.title, files.scheme, ())
 
 
@@ -128,7 +129,12 @@ def _band_counts(paths: Sequence[Path]) -> list[str]:
     if len(by_count) < 2:
         return []
     parts = "; ".join(f"{count}: {listing(names, 5)}" for count, names in sorted(by_count.items()))
-    return [f"The rasters have different numbers of bands ({parts}): check that the same ones are used in all."]
+    return [
+        tr(
+            "The rasters have different numbers of bands ({parts}): check that the same ones are used in all.",
+            parts=parts,
+        )
+    ]
 
 
 def _too_few_classes(found: Inspection) -> list[str]:
@@ -136,8 +142,16 @@ def _too_few_classes(found: Inspection) -> list[str]:
     present = _names(found.scheme, found.counts.tolist())
     if len(present) > 1 or found.partial_channels:
         return []
-    only = f"All labels are {present[0]}" if present else "No pixel of a raster is labelled"
-    return [f"{only}, but a training needs at least two classes: {', '.join(_names(found.scheme))}."]
+    names = ", ".join(_names(found.scheme))
+    if present:
+        return [
+            tr(
+                "All labels are {name}, but a training needs at least two classes: {names}.",
+                name=present[0],
+                names=names,
+            )
+        ]
+    return [tr("No pixel of a raster is labelled, but a training needs at least two classes: {names}.", names=names)]
 
 
 def _names(scheme: ClassScheme, counts: Sequence[int] | None = None) -> list[str]:

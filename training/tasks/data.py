@@ -11,6 +11,7 @@ from dubai_landcover_plugin.core.io.layer_source import file_of, layer_of
 from dubai_landcover_plugin.core.teaching.teach import new_classes
 from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, LandCoverClass
 from dubai_landcover_plugin.protocol.requests.labelling import LabelledData
+from dubai_landcover_plugin.protocol.translation import english, tr
 
 from ..config import DataConfig
 from ..data.files import LabelledFiles
@@ -40,14 +41,22 @@ def files_of(
     data.check_complete()
     images = _images(data)
     classes = with_new_classes(scheme, data.new_classes)
-    origin = f"those of {start}" if scheme is not None else "the new classes" if data.new_classes else "Dubai dataset"
-    if scheme is not None and data.new_classes:
-        origin += f", and {', '.join(entry.name for entry in classes.classes[len(scheme.classes) :])}"
+    origin = tr("the new classes") if data.new_classes else tr("Dubai dataset")
+    if scheme is not None:
+        added = ", ".join(entry.name for entry in classes.classes[len(scheme.classes) :])
+        own = tr("those of {start}", start=start)
+        origin = tr("those of {start}, and {names}", start=start, names=added) if added else own
     labels = None if data.labels is None else Path(file_of(data.labels))
     masks = None if data.masks is None else list_images(_folder(data.masks))
     named = labels.name if labels is not None else Path(data.masks or "").name
-    title = f"Rasters {listing(list(images), 5)} with the labels of {named}, licence not stated"
-    return LabelledFiles(images, classes, title, origin, labels, masks, gsd or 0.0)
+    with english():
+        title = _title(images, named)
+    return LabelledFiles(images, classes, title, origin, labels, masks, gsd or 0.0, _title(images, named))
+
+
+def _title(images: Mapping[str, Path], labels: str) -> str:
+    names = listing(list(images), 5)
+    return tr("Rasters {names} with the labels of {labels}, licence not stated", names=names, labels=labels)
 
 
 def data_config(data: LabelledData) -> DataConfig:
@@ -98,15 +107,21 @@ def _images(data: LabelledData) -> Mapping[str, Path]:
         unique = stems.count(path.stem) == 1 and path.stem not in found
         name = path.stem if unique else f"{path.parent.name}/{path.stem}"
         if name in found:
-            raise DatasetError(f"{found[name]} and {path} have the same name.", "Rename or remove one of them.")
+            raise DatasetError(
+                tr("{one} and {other} have the same name.", one=found[name], other=path),
+                tr("Rename or remove one of them."),
+            )
         found[name] = path
     if not found:
-        raise DatasetError(f"There are no images in {data.folder}.", "Choose a folder with .tif, .png or .jpg files.")
+        raise DatasetError(
+            tr("There are no images in {folder}.", folder=data.folder),
+            tr("Choose a folder with .tif, .png or .jpg files."),
+        )
     return found
 
 
 def _folder(name: str) -> Path:
     folder = Path(name)
     if not folder.is_dir():
-        raise DatasetError(f"The folder {folder} does not exist.", "Choose another one.")
+        raise DatasetError(tr("The folder {folder} does not exist.", folder=folder), tr("Choose another one."))
     return folder

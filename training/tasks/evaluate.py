@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from PIL import Image
@@ -50,11 +51,12 @@ def evaluate_model(request: EvaluateRequest, monitor: Monitor | None = None) -> 
     bands = bands_of(config, metadata)
     if bands.names != metadata.bands:
         raise DatasetError(
-            f"The bands {bands} are given, the model reads {', '.join(metadata.bands)}.", "Give them in that order."
+            tr("The bands {bands} are given, the model reads {names}.", bands=bands, names=", ".join(metadata.bands)),
+            tr("Give them in that order."),
         )
     dataset = open_files(config.data, files, bands)
-    dataset = at_gsd(dataset, metadata.gsd)
-    selection = Selection(dataset.entries, "All labelled images; the model may have been trained on them.")
+    dataset = replace(at_gsd(dataset, metadata.gsd), title=files.shown)
+    selection = Selection(dataset.entries, tr("All labelled images; the model may have been trained on them."))
     total, strips = len(dataset.entries), dict[str, Image.Image]()
 
     def draw(image: Any, predicted: Any, result: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from dubai_landcover_plugin.core.bundle.bundle import load_bundle
@@ -10,11 +11,11 @@ from dubai_landcover_plugin.protocol.errors import OutputError
 from dubai_landcover_plugin.protocol.model_folders import find_model
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor, raise_if_cancelled
 from dubai_landcover_plugin.protocol.requests.training import FORMATS, ExportRequest, ExportResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..errors import TrainingError
 from ..exports.esri import write_esri
-from ..exports.export import export_model as write_model
-from ..exports.onnx_file import ONNX_SUFFIX
+from ..exports.onnx_file import ONNX_SUFFIX, export_onnx
 from ..exports.openvino_file import IR_SUFFIX, export_openvino
 from ..exports.stac import check_name, write_stac_item
 from .start import Report
@@ -37,13 +38,16 @@ def export_model(request: ExportRequest, monitor: Monitor | None = None) -> Expo
     path, folder = find_model(request.model), Path(request.output)
     bundle = load_bundle(str(path))
     if bundle.is_onnx:
-        raise TrainingError(f"{path} is an ONNX file already.", "Choose a .safetensors model.")
+        raise TrainingError(tr("{path} is an ONNX file already.", path=path), tr("Choose a .safetensors model."))
     name = check_name(path.stem)
     formats = [one for one in FORMATS if one in request.formats]
     planned = [folder / file for one in formats for file in _names(one, name)]
     existing = sorted({file.name for file in planned if file.exists()})
     if existing and not request.overwrite:
-        raise OutputError(f"{folder} has {', '.join(existing)}.", "Choose another folder, or allow overwriting.")
+        raise OutputError(
+            tr("{folder} has {names}.", folder=folder, names=", ".join(existing)),
+            tr("Choose another folder, or allow overwriting."),
+        )
     make_folder(folder)
     files: list[Path] = []
     agreement: dict[str, str] = {}
@@ -53,11 +57,8 @@ def export_model(request: ExportRequest, monitor: Monitor | None = None) -> Expo
         if kind in ("onnx", "esri"):
             fixed = kind == "esri" or not request.any_size
             onnx = folder / f"{name}{'-esri' if kind == 'esri' else ''}{ONNX_SUFFIX}"
-            said: list[str] = []
-            write_model(
-                path, onnx, window=bundle.metadata.window if fixed else None, report=said.append, overwrite=True
-            )
-            agreement[kind] = said[1].partition(": ")[2]
+            metadata = replace(bundle.metadata, name=onnx.stem)
+            agreement[kind] = str(export_onnx(onnx, metadata, bundle.model, metadata.window if fixed else None))
             files.append(onnx)
         if kind == "esri":
             files += write_esri(folder / f"{name}.emd", bundle.metadata, onnx, overwrite=True)

@@ -11,10 +11,14 @@ from typing import Any
 import numpy as np
 
 from dubai_landcover_plugin.protocol.monitor import Monitor
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..data.splits import Split
 from ..loop.train import Run
 
+_ROSE = "From {first} to {last} labelled images the mean IoU rose by {change:.3f}."
+_FELL = "From {first} to {last} labelled images the mean IoU fell by {change:.3f}."
+_STAYED = "From {first} to {last} labelled images the mean IoU did not change."
 SHARES = (0.25, 0.5)
 """Shares of the training images of the additional trainings."""
 _ENOUGH = 0.01  # gain in mean IoU from half to all images below which more labels of this kind hardly help
@@ -36,7 +40,8 @@ def learning_curve(
         split = part_of(run.split, share)
         if monitor.cancelled() or (points and points[-1]["images"] == len(split.training)):
             continue
-        monitor.log("info", f"Learning curve: {len(split.training)} of {len(run.split.training)} images")
+        count, total = len(split.training), len(run.split.training)
+        monitor.log("info", tr("Learning curve: {count} of {total} images", count=count, total=total))
         where = folder / f"curve-{share:g}"
         shutil.rmtree(where, ignore_errors=True)
         part = make(split, where, monitor)
@@ -57,14 +62,21 @@ def part_of(split: Split, share: float) -> Split:
 def describe_curve(points: tuple[dict[str, Any], ...]) -> str:
     """Return whether more labels are likely to help, in a sentence; empty without a curve."""
     known = [point for point in points if point["miou"] is not None]
-    if len(known) < 2:
+    if len(known) < 2 or known[-2]["images"] == known[-1]["images"]:
         return ""
     gain = known[-1]["miou"] - known[-2]["miou"]
-    first, last = known[-2]["images"], known[-1]["images"]
-    text = f"From {first} to {last} labelled images the mean IoU rose by {gain:+.3f}: "
+    change = _change(gain, known[-2]["images"], known[-1]["images"])
     if gain >= _ENOUGH:
-        return text + "more labels are likely to help."
-    return text + "more labels of this kind are unlikely to help much; label other ground, or other classes."
+        return f"{change} {tr('More labels are likely to help.')}"
+    few = tr("More labels of this kind are unlikely to help much; label other ground, or other classes.")
+    return f"{change} {few}"
+
+
+def _change(gain: float, first: int, last: int) -> str:
+    shown = round(gain, 3)
+    if not shown:
+        return tr(_STAYED, first=first, last=last)
+    return tr(_ROSE if shown > 0 else _FELL, first=first, last=last, change=abs(shown))
 
 
 def _point(share: float, images: int, run: Run) -> dict[str, Any]:

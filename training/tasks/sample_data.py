@@ -80,7 +80,14 @@ def choose_squares(size: int, side: int, count: int, seed: int) -> list[tuple[in
     across = (size + _GAP) // (side + _GAP)
     if count > across**2:
         raise RequestError(
-            f"{count} places of {side} px do not fit into {size} px; {across**2} do.", "Choose fewer or smaller ones."
+            tr(
+                "{count} places of {side} px do not fit into {size} px; {fitting} do.",
+                count=count,
+                side=side,
+                size=size,
+                fitting=across**2,
+            ),
+            tr("Choose fewer or smaller ones."),
         )
     chosen = np.sort(np.random.default_rng([21, seed]).choice(across**2, count, replace=False))
     return [(int(cell) // across * (side + _GAP), int(cell) % across * (side + _GAP)) for cell in chosen]

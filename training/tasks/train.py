@@ -14,6 +14,7 @@ from dubai_landcover_plugin.core.io.output_check import check_outputs
 from dubai_landcover_plugin.protocol.errors import RunCancelled
 from dubai_landcover_plugin.protocol.monitor import LoggingMonitor, Monitor
 from dubai_landcover_plugin.protocol.requests.training import TrainRequest, TrainResult
+from dubai_landcover_plugin.protocol.translation import tr
 
 from ..data.ground_samples import ground_samples
 from ..data.places import place_names
@@ -49,11 +50,13 @@ class Prepared:
         run: The run.
         make: Makes a run with another split, folder and monitor from the same start.
         estimate: Its expected time.
+        title: The data in the language in use.
     """
 
     run: Run
     make: Callable[[Split, Path, Monitor], Run]
     estimate: Estimate
+    title: str
 
 
 def train_model(request: TrainRequest, monitor: Monitor | None = None) -> TrainResult:
@@ -88,9 +91,9 @@ def train_model(request: TrainRequest, monitor: Monitor | None = None) -> TrainR
     run.go()
     cancelled = monitor.cancelled()
     if cancelled and run.step == 0:
-        raise RunCancelled("The training was cancelled before its first step; nothing was written.")
+        raise RunCancelled(tr("The training was cancelled before its first step; nothing was written."))
     curve = () if cancelled or not request.curve else learning_curve(run, prepared.make, folder, monitor)
-    return _result(request, run, folder, name, monitor, curve, minutes, (time.monotonic() - started) / 60)
+    return _result(request, prepared, folder, name, monitor, curve, minutes, (time.monotonic() - started) / 60)
 
 
 _CURVE_FACTOR = 3  # the learning curve trains twice more
@@ -104,10 +107,15 @@ def run_folder(request: TrainRequest) -> Path:
 
 def describe_estimate(found: Estimate, minutes: float) -> str:
     """Return an estimate in words."""
-    time_text = "less than a minute" if minutes < 1 else f"about {minutes:.0f} minutes"
-    return (
-        f"This will take {time_text}: {found.steps} steps of {found.step:.1f} s and {found.validations} validations of "
-        f"{found.validation:.0f} s on this computer."
+    time_text = tr("less than a minute") if minutes < 1 else tr("about {minutes:.0f} minutes", minutes=minutes)
+    return tr(
+        "This will take {time}: {steps} steps of {step:.1f} s and {validations} validations of {validation:.0f} s on "
+        "this computer.",
+        time=time_text,
+        steps=found.steps,
+        step=found.step,
+        validations=found.validations,
+        validation=found.validation,
     )
 
 
@@ -120,11 +128,13 @@ def _check_folder(request: TrainRequest, folder: Path) -> None:
     exists = (folder / LAST).is_file()
     if exists and not request.resume and not request.estimate:
         raise TrainingError(
-            f"{folder} has a training that was not finished.",
-            "Continue it with Resume, or delete that folder, or choose another name for the model.",
+            tr("{folder} has a training that was not finished.", folder=folder),
+            tr("Continue it with Resume, or delete that folder, or choose another name for the model."),
         )
     if request.resume and not exists:
-        raise TrainingError(f"There is no training to resume in {folder}.", "Start a new one, without Resume.")
+        raise TrainingError(
+            tr("There is no training to resume in {folder}.", folder=folder), tr("Start a new one, without Resume.")
+        )
 
 
 def _prepare(request: TrainRequest, folder: Path, monitor: Monitor) -> Prepared:
@@ -160,7 +170,7 @@ def _prepare(request: TrainRequest, folder: Path, monitor: Monitor) -> Prepared:
 
     # an estimate starts nothing, so the folder may have another run
     run = make(split, folder / "estimate" if request.estimate else folder, monitor)
-    return Prepared(run, make, estimate(run))
+    return Prepared(run, make, estimate(run), files.shown)
 
 
 def _without_new(start: Start, request: TrainRequest, resumed: bool) -> Start:
@@ -182,7 +192,7 @@ def _estimated(run: Run, minutes: float) -> TrainResult:
 
 def _result(
     request: TrainRequest,
-    run: Run,
+    prepared: Prepared,
     folder: Path,
     name: str,
     monitor: Monitor,
@@ -191,10 +201,10 @@ def _result(
     minutes: float,
 ) -> TrainResult:
     """Export the best weights, write the page and return the result."""
-    cancelled = monitor.cancelled()
+    run, cancelled = prepared.run, monitor.cancelled()
     weights = folder / (BEST if (folder / BEST).is_file() else LAST)
     verdict, better = _verdict(run, cancelled)
-    monitor.log("info", "Writing the model")
+    monitor.log("info", tr("Writing the model"))
     export_model(
         weights,
         request.output,
@@ -204,26 +214,30 @@ def _result(
         graphs=not cancelled,
     )
     if better is False:
-        monitor.log("warning", _KEEP)
+        monitor.log("warning", tr(_KEEP))
     elif not run.comparison:  # the export has reported a comparison
         monitor.log("info", verdict)
     found = run.comparison
     after = found["result"]["miou"] if found else run.best
     if request.report:
         texts = {
-            "title": f"Training of {name}",
-            "data": run.title,
+            "title": tr("Training of {name}", name=name),
+            "data": prepared.title,
             "verdict": verdict,
-            "split": run.split.description,
+            "split": run.split.shown or run.split.description,
             "curve": describe_curve(curve),
         }
-        facts = (f"{run.step} of {run.config.optimizer.steps} steps", f"{minutes:.1f} min")
+        facts = (
+            tr("{step} of {steps} steps", step=run.step, steps=run.config.optimizer.steps),
+            tr("{minutes:.1f} min", minutes=minutes),
+        )
         write_text(request.report, training_page(folder, run.config, run.scheme, texts, facts, curve))
     keep = cancelled or bool(request.run)
     if not keep:
         shutil.rmtree(folder, ignore_errors=True)
     else:
-        monitor.log("info", f"The training is kept in {folder}" + (", to be resumed." if cancelled else "."))
+        text = tr("The training is kept in {folder}, to be resumed.", folder=folder)
+        monitor.log("info", text if cancelled else tr("The training is kept in {folder}.", folder=folder))
     return TrainResult(
         output=request.output,
         better=better,
@@ -250,19 +264,22 @@ def _verdict(run: Run, cancelled: bool) -> tuple[str, bool | None]:
     if run.comparison:
         text = describe_comparison(run.comparison)
         if not run.comparison["better"]:
-            text += f" {_KEEP}"
+            text += f" {tr(_KEEP)}"
         return text, bool(run.comparison["better"])
     if cancelled:
-        best = "" if run.best is None else f" with a mean IoU of {run.best:.3f} on the held-out labels"
-        return f"Cancelled after {run.step} steps: the model has the best weights so far{best}.", None
+        text = tr("Cancelled after {steps} steps: the model has the best weights so far.", steps=run.step)
+        best = "" if run.best is None else tr("Their mean IoU on the held-out labels is {miou:.3f}.", miou=run.best)
+        return f"{text} {best}".strip(), None
     if run.best is None:
-        return "Nothing was held out: measure the model on other labels before you rely on it.", None
-    return f"Mean IoU on the held-out labels: {run.best:.3f}. There is no start to compare it with.", None
+        return tr("Nothing was held out: measure the model on other labels before you rely on it."), None
+    text = tr("Mean IoU on the held-out labels: {miou:.3f}. There is no start to compare it with.", miou=run.best)
+    return text, None
 
 
 def _warnings(run: Run) -> tuple[str, ...]:
     held = len(run.split.validation)
     if held >= _FEW_HELD_OUT:
         return ()
-    found = "1 image is" if held else "No image is"
-    return (f"{found} held out, too few to tell how good the model is: label more places.",)
+    if held:
+        return (tr("1 image is held out, too few to tell how good the model is: label more places."),)
+    return (tr("No image is held out, so it is not known how good the model is: label more places."),)

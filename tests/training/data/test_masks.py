@@ -176,7 +176,8 @@ def test_a_mask_of_0_and_255_without_a_meaning_is_explained(tmp_path: Path) -> N
     write_pair(tmp_path, mask=np.where(LABELS == 3, 255, 0).astype(np.uint8))
     with pytest.raises(DatasetError, match=r"a\.png has only 0, 255, which are no labels") as caught:
         opened(tmp_path).entries[0].load()
-    assert "[data.values] 255 =" in caught.value.remedy
+    assert "255=Water and 0=not Water" in caught.value.remedy
+    assert "[data.values] 255 =" in caught.value.hint
 
 
 @pytest.mark.parametrize("kind", ["uint16", "int32", "float32"])
@@ -261,7 +262,7 @@ def test_an_image_that_is_not_rgb_is_refused(tmp_path: Path, bands: int) -> None
     write_image(tmp_path / "images" / "a.png", grey[..., 0] if bands == 1 else grey)
     with pytest.raises(DatasetError, match=r"a\.png is not RGB") as caught:
         opened(tmp_path).entries[0].load()
-    assert "data.bands" in caught.value.remedy
+    assert "data.bands" in caught.value.hint
 
 
 def test_transparent_pixels_are_ignored(tmp_path: Path) -> None:

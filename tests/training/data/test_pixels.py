@@ -58,7 +58,7 @@ def test_images_of_other_bands_name_the_setting(tmp_path: Path) -> None:
     path = write_raster(tmp_path / "grey.tif", PIXELS[..., :1], photometric="MINISBLACK")
     with pytest.raises(DatasetError, match=r"grey\.tif is not RGB") as caught:
         read_picture(path)
-    assert "data.bands" in caught.value.remedy
+    assert "data.bands" in caught.value.hint
 
 
 def test_damaged_files_are_named_once(tmp_path: Path) -> None:

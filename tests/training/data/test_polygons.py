@@ -144,7 +144,7 @@ def test_the_field_can_be_named(tmp_path: Path) -> None:
     write(tmp_path, [ROAD, LAKE], ["Road", "Water"], field="use")
     with pytest.raises(DatasetError, match=r"no field 'class, class_id, name, to'; its fields: use") as caught:
         opened(tmp_path)
-    assert "data.field" in caught.value.remedy
+    assert "data.field" in caught.value.hint
     np.testing.assert_array_equal(labels_of(tmp_path, field="use"), wanted())
 
 
@@ -236,7 +236,7 @@ def test_one_of_several_layers_is_named(tmp_path: Path) -> None:
     write_polygons(tmp_path / "labels.gpkg", [ROAD], ["Road"], layer="second", append=True)
     with pytest.raises(DatasetError, match=r"2 layers with geometries: first, second") as caught:
         opened(tmp_path)
-    assert "data.layer" in caught.value.remedy
+    assert "data.layer" in caught.value.hint
     assert set(np.unique(labels_of(tmp_path, layer="second"))) == {2, IGNORE}
 
 

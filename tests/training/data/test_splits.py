@@ -265,7 +265,7 @@ def test_a_damaged_image_is_named_and_can_be_left_out(tmp_path: Path) -> None:
     dataset = open_dataset(DataConfig(), tmp_path)
     with pytest.raises(DatasetError, match=r"image_part_001\.jpg") as caught:
         make_split(dataset, SplitConfig(), quiet)
-    assert 'split.exclude = ["tile1/image_part_001"]' in caught.value.remedy
+    assert 'split.exclude = ["tile1/image_part_001"]' in caught.value.hint
     split = make_split(dataset, SplitConfig(exclude=("tile1/image_part_001",)), quiet)
     assert len(split.training) == 3
 

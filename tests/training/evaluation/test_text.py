@@ -46,7 +46,7 @@ def test_classes_have_the_columns_that_occur() -> None:
 
 
 def test_facts_name_an_architecture_once() -> None:
-    assert facts(VALUE)[:2] == ["unet", "2 images at 8 places, 2.5 million labelled pixels"]
+    assert facts(VALUE)[:4] == ["unet", "2 images", "8 places", "2.5 million labelled pixels"]
     assert "no test-time augmentation" in facts(VALUE)
     assert "with test-time augmentation" in facts({**VALUE, "settings": {"tta": True, "boundary_px": 2}})
 

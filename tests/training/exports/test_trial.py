@@ -32,4 +32,4 @@ def test_what_a_model_file_cannot_hold_is_refused(tmp_path: Path) -> None:
     window = replace(checkpoint.config, model=replace(checkpoint.config.model, window=8194))
     with pytest.raises(TrainingError, match="the limits are 8192 px") as caught:
         check_export(replace(checkpoint, config=window), model)
-    assert caught.value.remedy.endswith("Change the configuration or the data.")
+    assert caught.value.remedy.endswith("Change the settings or the data.")

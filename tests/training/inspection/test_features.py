@@ -31,7 +31,7 @@ def test_features_are_named_by_id(raster: Path, tmp_path: Path) -> None:
     found = check_features(layer, DUBAI, [raster])
     assert found.polygons == 4
     (error,) = found.errors
-    assert error.startswith("labels.gpkg, feature 3: 'Watr' in 'class' is no class; the classes are Water, Land")
+    assert error.startswith("labels.gpkg, feature 3: 'Watr' in 'class' is not a class; the classes are Water, Land")
     texts = "\n".join(found.problems)
     assert "Only 4 labels" in texts
     assert "feature 7: not polygons" in texts

@@ -73,8 +73,8 @@ def test_the_text_has_classes_shares_places_and_sizes(folder: Path) -> None:
         (line,) = [line for line in text.splitlines() if line.startswith(name)]
         assert f"{count:,}" in line
         assert f"{count / counts.sum():.1%}" in line
-    assert "6 labelled images, 1 without labels, 3 places, 80×96 to 80×96 px" in text
-    assert "Folds of split.kind = 'location': 0: tile1, tile3 · 1: tile2" in text
+    assert "6 labelled images · 1 without labels · 3 places · 80×96 to 80×96 px" in text
+    assert "Parts for a split by location: 0: tile1, tile3 · 1: tile2" in text
     assert "Errors, which stop training:" in text
     assert "tile2/image_part_009" in text
 
@@ -211,13 +211,13 @@ def test_the_command_succeeds_on_sound_data(tmp_path: Path, capsys: pytest.Captu
     assert main(["inspect", str(write_dataset(tmp_path))]) == 0
     text = capsys.readouterr().out
     assert "4 labelled images" in text
-    assert "neither image nor mask has a CRS. Set model.gsd to it" in text
+    assert "neither image nor mask has a CRS. Give the pixel size. Set model.gsd to it" in text
     assert main(["inspect", str(tmp_path), "--set", "model.gsd=0.5"]) == 0
     assert "Ground sampling distance: 0.5 m/px, as configured." in capsys.readouterr().out
     assert main(["inspect", str(tmp_path / "nowhere")]) == 1
     assert "does not exist" in capsys.readouterr().err
     assert main(["inspect", str(tmp_path), "--set", "data.bands=[1,2,3,4,5,6,7,8,9,10,11,12,13]"]) == 1
-    assert "data.bands must have at most 12 bands" in capsys.readouterr().err
+    assert "A network reads at most 12 bands, got 13. Choose fewer bands." in capsys.readouterr().err
 
 
 def test_names_are_escaped_and_empty_inspections_can_be_shown(folder: Path) -> None:

@@ -91,9 +91,12 @@ def test_the_sentences_have_both_figures_gain_and_share() -> None:
         "gain +0.140, ± 0.000 (standard error). The start does not have Palm."
     )
     text = describe_comparison(choose([50], [45], [40])[0].to_json())
-    assert "On 1 held-out image: mean IoU 0.500 of the start dubai, 0.450 of the result, 50% of the way from" in text
+    assert "On 1 held-out image: mean IoU 0.500 of the start dubai, 0.450 of the result (accuracy" in text
+    assert "are 50% of the way from the start to the result." in text
     assert "gain -0.050, of unknown error." in text
-    assert "the model has the weights of the start and never predicts these classes. One held-out image cannot" in text
+    assert (
+        "the model has the weights of the start. It never predicts the new classes. One held-out image cannot" in text
+    )
 
 
 def test_too_few_images_to_tell_are_said() -> None:

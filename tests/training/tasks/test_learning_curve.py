@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from tests.training.dataset import make_image
 from training.data.splits import Split
 from training.tasks.learning_curve import describe_curve, part_of
@@ -20,3 +22,13 @@ def test_the_sentence_says_whether_more_labels_help():
     flat = (*rising[:1], {"share": 1.0, "images": 8, "miou": 0.501})
     assert "unlikely to help" in describe_curve(flat)
     assert describe_curve(rising[:1]) == ""
+    assert describe_curve(({**rising[0], "images": 8}, rising[1])) == ""
+
+
+@pytest.mark.parametrize(
+    ("miou", "words"),
+    [(0.6, "rose by 0.100."), (0.46, "fell by 0.040."), (0.4999, "did not change."), (0.5, "did not")],
+)
+def test_the_sentence_has_no_sign(miou, words):
+    points = ({"share": 0.5, "images": 4, "miou": 0.5}, {"share": 1.0, "images": 8, "miou": miou})
+    assert f"From 4 to 8 labelled images the mean IoU {words}" in describe_curve(points)
