@@ -55,6 +55,10 @@ make_system() {
     mount --rbind / "$root/host"
     mount --bind /tmp "$root/tmp"
     mount --bind "$project" "$root$project"
+    if [ -d "$project/../shared" ]; then # data of tests that are marked so
+        mkdir -p "$root$(dirname "$project")/shared"
+        mount --bind "$project/../shared" "$root$(dirname "$project")/shared"
+    fi
     cat >"$root/usr/local/bin/engine-python" <<END
 #!/bin/sh
 exec chroot /host sh -c 'cd "\$0" && exec $project/.venv/bin/python "\$@"' "\$PWD" "\$@"
