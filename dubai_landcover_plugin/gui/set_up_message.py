@@ -57,10 +57,10 @@ def offer_set_up(bar: QgsMessageBar, set_up: Callable[[], None]) -> bool:
     try:
         engine_interpreter()
     except LandCoverError as error:
-        size = tr("It is 200 MB to download and 0.6 GB on disk.") if set_up_is_allowed() else ""
-        item = bar.createMessage(tr("Land Cover"), f"{error.message} {size}".strip())
+        item = bar.createMessage(tr("Land Cover"), error.message)
         if set_up_is_allowed():
-            button = QPushButton(tr("Set up now"))
+            button = QPushButton(tr("Set up now (200 MB)"))
+            button.setToolTip(tr("It is 200 MB to download and 0.6 GB on disk."))
             button.clicked.connect(set_up)
             item.layout().addWidget(button)
         bar.pushWidget(item, Qgis.MessageLevel.Info, 0)  # until the user closes it

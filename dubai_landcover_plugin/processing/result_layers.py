@@ -216,7 +216,14 @@ def arrange(project: QgsProject, layer_id: str, kind: str, layers: RunLayers) ->
             group.insertChildNode(-1, node.clone())
             parent.removeChildNode(node)
             parent = group
+        _number(project.mapLayer(layer_id), group.name(), layers.group)
     _sort(parent, layers.run)
+
+
+def _number(layer: QgsMapLayer, group: str, source: str) -> None:
+    """Give a layer that is named after the image the number of its group, so that lists of layers tell runs apart."""
+    if group != source and layer.name().endswith(f": {source}"):
+        layer.setName(layer.name().removesuffix(source) + group)
 
 
 def _group_of(root: QgsLayerTreeGroup, layers: RunLayers) -> QgsLayerTreeGroup | None:

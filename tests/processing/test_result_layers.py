@@ -36,9 +36,11 @@ class Context:
         self.project = lambda: project
 
 
-def load(project: QgsProject, tmp_path: Path, kind: str, layers: RunLayers, in_tree: bool = True) -> str:
+def load(
+    project: QgsProject, tmp_path: Path, kind: str, layers: RunLayers, in_tree: bool = True, name: str = ""
+) -> str:
     """Load a layer as Processing does; newer versions of QGIS add it to the tree afterwards."""
-    layer = QgsRasterLayer(str(tmp_path / "classes.tif"), kind)
+    layer = QgsRasterLayer(str(tmp_path / "classes.tif"), name or kind)
     project.addMapLayer(layer, in_tree)
     LayerStyler(lambda layer: None, kind, layers).postProcessLayer(layer, Context(project), None)
     if not in_tree:
@@ -73,6 +75,17 @@ def test_each_run_has_its_own_group(tmp_path: Path, project: QgsProject):
     assert names(root) == ["town (2)", "town", "image"]
     assert [names(group) for group in root.children()[:2]] == [["classes", "confidence"]] * 2
     assert root.children()[0].children()[0].isVisible()  # no polygons cover the classes
+
+
+def test_layers_of_a_later_run_have_the_number_of_their_group(tmp_path: Path, project: QgsProject):
+    for run in ("one", "another"):
+        for kind, name in (("classes", "Land cover: town"), ("polygons", "own name")):
+            load(project, tmp_path, kind, RunLayers(run, "town"), name=name)
+    groups = project.layerTreeRoot().children()[:2]
+    assert [names(group) for group in groups] == [
+        ["own name", "Land cover: town (2)"],
+        ["own name", "Land cover: town"],
+    ]
 
 
 def test_a_run_does_not_go_into_the_group_of_another(tmp_path: Path, project: QgsProject):
