@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
@@ -151,10 +150,8 @@ def _write_rasters(
         refuse_inputs(outputs_of(request), job.source.files)
         monitor.measure(job.source.grid.height * job.source.grid.width)
         monitor.enter(CLASSIFYING)
-        with ThreadPoolExecutor(1, "novelty") as beside:  # while the network is loaded
-            measured = beside.submit(_novelty, job)
-            executor = stack.enter_context(make_executor(job, monitor))
-            novelty = measured.result()
+        executor = stack.enter_context(make_executor(job, monitor))
+        novelty = measure_novelty(job.plan, job.source, bundle.metadata)
         warnings = _log_plan(monitor, job, executor, novelty)
         outputs = _open_outputs(stack, job)
         journal = Journal(request.output, _key(job, executor, inputs))
@@ -176,14 +173,6 @@ def _write_rasters(
             raise
         journal.remove()
     return replace(result, seconds=round(time.perf_counter() - started, 3))
-
-
-def _novelty(job: Job) -> Novelty | None:
-    """Return the novelty of the raster, which is opened again: the loading of the network may read it too."""
-    if job.bundle.metadata.ground is None:
-        return None
-    with job.source.reopen() as source:
-        return measure_novelty(job.plan, source, job.bundle.metadata)
 
 
 def _log_plan(monitor: Monitor, job: Job, executor: Executor, novelty: Novelty | None) -> list[str]:
