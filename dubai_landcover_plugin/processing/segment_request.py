@@ -259,7 +259,7 @@ def report_areas(result: SegmentationResult, feedback: QgsProcessingFeedback) ->
     speed = result.height * result.width / 1e6 / max(result.seconds, 1e-9)
     feedback.pushInfo(
         tr(
-            "{windows} windows on {device} ({runtime}, {precision}) in {seconds:.1f} s, {speed:.2f} Mpx/s",
+            "Windows: {windows}, on {device} ({runtime}, {precision}) in {seconds:.1f} s, {speed:.2f} Mpx/s",
             windows=result.windows,
             device=result.device,
             runtime=result.runtime,

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import platform
 import queue
 import shutil
 import sys
@@ -202,7 +203,9 @@ def _trim(folder: Path) -> None:
 
 def _imports(kind: str) -> str:
     """Return the program that tests an environment, with OpenVINO's telemetry disabled."""
-    packages = "nanoarrow, numpy, openvino, pyogrio, rasterio, safetensors, shapely"
+    packages = "nanoarrow, numpy, pyogrio, rasterio, safetensors, shapely"
+    if sys.platform != "darwin" or platform.machine() == "arm64":  # as the requirements
+        packages += ", openvino"
     formats = ", pyarrow, onnxruntime" if kind != STANDARD else ""
     quiet = "import sys; sys.modules['openvino_telemetry'] = None; "
     return f"{quiet}import {packages}{formats}" + (", torch" if kind in (CPU_TORCH, CUDA_TORCH) else "")

@@ -13,7 +13,7 @@ from dubai_landcover_plugin.core.html.environment import render
 from dubai_landcover_plugin.core.html.images import chart, jpeg_uri
 from dubai_landcover_plugin.core.html.numbers import MISSING, thousands
 from dubai_landcover_plugin.core.html.table import Cell, Column, Named, Shaded, Table, columns
-from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.classes import ClassScheme, coloured
 from dubai_landcover_plugin.protocol.translation import tr
 
 from ..monitoring.curves import Log, curves_figure
@@ -53,8 +53,8 @@ def page(evaluation: Evaluation, value: Mapping[str, Any], log: Log, pictures: M
         warnings=evaluation.warnings,
         headline=_headline(value),
         interval_note=interval_note(value),
-        classes=_classes(value, evaluation.scheme),
-        confusion=_confusion(value, evaluation.scheme),
+        classes=_classes(value, coloured(evaluation.scheme)),
+        confusion=_confusion(value, coloured(evaluation.scheme)),
         diagram=chart(reliability_diagram(value["reliability"]), tr("Reliability diagram: accuracy by confidence")),
         ece=number(value["ece"]),
         temperatures=", ".join(dict.fromkeys(f"{model['temperature']:.4g}" for model in value["models"])),

@@ -135,7 +135,7 @@ def _data(metadata: BundleMetadata) -> str:
         paragraphs.append(f"Training started from the weights of {training['started_from']} that fit the network.")
         if training.get("start"):
             paragraphs.append(describe_comparison(training["start"]))
-    elif training.get("encoder"):
+    if training.get("encoder"):
         paragraphs.append(f"The encoder was initialized with: {training['encoder']}.")
     return "## Data\n\n" + "\n\n".join(paragraphs)
 

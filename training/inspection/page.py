@@ -14,7 +14,7 @@ from dubai_landcover_plugin.core.html.images import chart, jpeg_uri, literal
 from dubai_landcover_plugin.core.html.numbers import thousands
 from dubai_landcover_plugin.core.html.table import Cell, Named, Table, columns
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder, write_text
-from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.classes import ClassScheme, coloured
 from dubai_landcover_plugin.protocol.translation import grouped, isolated, tr
 
 from ..config import SplitConfig
@@ -183,7 +183,7 @@ class ContactSheet:
     def __init__(self, scheme: ClassScheme, total: int) -> None:
         most = 4 * _ACROSS * _ROWS
         self._chosen = set(np.linspace(0, total - 1, most).round().astype(int).tolist()) if total > most else None
-        self._scheme, self._seen = scheme, 0
+        self._scheme, self._seen = coloured(scheme), 0
         self._partial: set[int] = set()  # channels with partial labels
         self._pairs: list[tuple[str, Image.Image, Image.Image]] = []
 
@@ -240,7 +240,7 @@ def draw_shares(found: Inspection) -> Figure:
     left = np.zeros(len(bars))
     counts = np.array([sum_counts(images, found.scheme) for _, images in bars])  # (N, K)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    for channel, entry in enumerate(found.scheme.classes):
+    for channel, entry in enumerate(coloured(found.scheme).classes):
         axes.barh(
             [name for name, _ in bars], shares[:, channel], left=left, color=entry.colour, label=literal(entry.name)
         )
@@ -288,7 +288,7 @@ def save_page(found: Inspection, sheet: ContactSheet, path: Path) -> None:
 def page(found: Inspection, sheet: ContactSheet) -> str:
     """Return a self-contained HTML page."""
     rows = _class_rows(found)
-    colours = [entry.colour for entry in found.scheme.classes]
+    colours = [entry.colour for entry in coloured(found.scheme).classes]
     colours += [""] * (len(rows) - len(colours))  # partial and unlabelled pixels have none
     classes: list[Sequence[Cell]] = [
         (Named(name, colour), *cells) for (name, *cells), colour in zip(rows, colours, strict=True)

@@ -10,7 +10,7 @@ from PIL import Image
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.io.files import atomic_path, make_folder
-from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.classes import ClassScheme, coloured
 from dubai_landcover_plugin.protocol.translation import marked, tr
 
 from ..data.dataset import NOT_CLASS, LabelledImage, is_partial
@@ -31,6 +31,7 @@ def pale(rgb: tuple[int, int, int]) -> tuple[int, int, int]:
 
 def colour(channels: Pixels, scheme: ClassScheme) -> Pixels:
     """Return an (H, W, 3) uint8 picture of (H, W) labels; partial labels are pale, ignored pixels grey."""
+    scheme = coloured(scheme)
     table = np.full((256, 3), scheme.unlabeled.rgb, np.uint8)
     table[: len(scheme.classes)] = [entry.rgb for entry in scheme.classes]
     table[NOT_CLASS : NOT_CLASS + len(scheme.classes)] = [pale(entry.rgb) for entry in scheme.classes]

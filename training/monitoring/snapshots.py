@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
 from dubai_landcover_plugin.core.segmentation.preprocessing import Pixels
-from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.classes import ClassScheme, coloured
 
 from ..data.dataset import LabelledImage
 from .pictures import PANELS, panels
@@ -101,7 +101,7 @@ def draw_snapshot(
 def _legend(scheme: ClassScheme, width: int) -> Image.Image:
     """Return colour swatches with class names, wrapped to the width."""
     font = ImageFont.load_default(13)
-    entries = [(entry.name, entry.rgb) for entry in scheme.entries] + [("wrong", (214, 39, 40))]
+    entries = [(entry.name, entry.rgb) for entry in coloured(scheme).entries] + [("wrong", (214, 39, 40))]
     positions, left, top = [], _GAP, 0
     for name, _ in entries:
         length = _SWATCH + 6 + round(font.getlength(name)) + 2 * _GAP

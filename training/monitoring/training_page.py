@@ -12,7 +12,7 @@ from PIL import Image
 from dubai_landcover_plugin.core.html.environment import render
 from dubai_landcover_plugin.core.html.images import chart, jpeg_uri
 from dubai_landcover_plugin.core.html.table import Cell, Named, Table, columns
-from dubai_landcover_plugin.protocol.classes import ClassScheme
+from dubai_landcover_plugin.protocol.classes import ClassScheme, coloured
 from dubai_landcover_plugin.protocol.translation import tr
 
 from ..config import TrainingConfig
@@ -58,7 +58,7 @@ def training_page(
             *facts,
             tr("{count} chips of {size} px in a step", count=config.chips.batch, size=config.chips.size),
         ],
-        classes=_classes(folder, rows, scheme),
+        classes=_classes(folder, rows, coloured(scheme)),
         curve=listed if curve else None,
         curve_text=texts["curve"],
         curves=chart(curves_figure(rows), tr("Loss, rate and validation")) if rows else None,

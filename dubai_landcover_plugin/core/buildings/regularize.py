@@ -107,7 +107,7 @@ def regularize_checked(
     monitor.log(
         "info",
         tr(
-            "Tolerance {tolerance:.3g} {unit}, {count:,} polygons.",
+            "Buildings: {count:,}, tolerance {tolerance:.3g} {unit}.",
             tolerance=tolerance,
             unit=unit,
             count=len(buildings.polygons),

@@ -8,11 +8,11 @@ from importlib.metadata import PackageNotFoundError, version
 
 from dubai_landcover_plugin import __version__
 
-PACKAGES = ("torch", "numpy", "rasterio", "shapely", "pyogrio", "safetensors")
+PACKAGES = ("openvino", "torch", "numpy", "rasterio", "shapely", "pyogrio", "safetensors")
 """Import names of the packages that the engine requires."""
 MISSING = "missing"
-OPTIONAL = ("torch",)
-"""Those that an engine may lack: the shipped models run on OpenVINO."""
+OPTIONAL = ("openvino", "torch")
+"""Those that an engine may lack: OpenVINO on Intel Macs, and PyTorch, which shipped models do not need elsewhere."""
 
 
 def versions() -> dict[str, str]:

@@ -139,7 +139,7 @@ def test_the_dubai_data_and_the_encoder_are_named(tmp_path: Path) -> None:
         assert part in text
     tuned = card(tmp_path, training={**training, "started_from": "dubai.safetensors"})
     assert "Training started from the weights of dubai.safetensors" in tuned
-    assert "The encoder was initialized with" not in tuned
+    assert "The encoder was initialized with: weights by somebody" in tuned
     sources = [
         {"name": "dubai", "weight": 3.0, "terms": DATASET},
         {"name": "towns", "weight": 1.0, "terms": ""},

@@ -11,7 +11,7 @@ import pytest
 import shapely
 from PIL import Image
 
-from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme
+from dubai_landcover_plugin.protocol.classes import DUBAI, ClassScheme, coloured
 from tests.pages import HOSTILE, ParsedPage, assert_self_contained
 from tests.training.dataset import (
     colours_of,
@@ -30,7 +30,7 @@ from training.data.layouts import open_dataset
 from training.data_config import SourceConfig
 from training.inspection.findings import Inspection, difference_hash, inspect_dataset
 from training.inspection.page import ContactSheet, describe, draw_shares, page
-from training.monitoring.pictures import pale
+from training.monitoring.pictures import colour, pale
 
 
 def inspected(root: Path, **settings: object) -> Inspection:
@@ -158,10 +158,10 @@ def test_a_sheet_shows_partial_labels_pale_and_names_them() -> None:
     plain.add(image)
     partial.add(replace(image, labels=labels))
     drawn, before = (np.asarray(sheet.pages()[0]) for sheet in (partial, plain))
-    assert tuple(drawn[40, 10 + 42 + 20]) == pale(DUBAI.classes[3].rgb)
+    assert tuple(drawn[40, 10 + 42 + 20]) == pale(coloured(DUBAI).classes[3].rgb)
     legend, legend_before = drawn[:20], before[:20]
-    assert (legend == pale(DUBAI.classes[3].rgb)).all(axis=2).any()
-    assert not (legend_before == pale(DUBAI.classes[3].rgb)).all(axis=2).any()
+    assert (legend == pale(coloured(DUBAI).classes[3].rgb)).all(axis=2).any()
+    assert not (legend_before == pale(coloured(DUBAI).classes[3].rgb)).all(axis=2).any()
 
 
 def test_images_alike_have_hashes_alike() -> None:
@@ -183,7 +183,7 @@ def test_a_sheet_shows_images_beside_their_labels(folder: Path) -> None:
     pixels = np.asarray(drawn)
     top, left = 28, 10
     np.testing.assert_array_equal(pixels[top : top + 96, left : left + 80], image.pixels)
-    np.testing.assert_array_equal(pixels[top : top + 96, left + 82 : left + 162], colours_of(image.labels))
+    np.testing.assert_array_equal(pixels[top : top + 96, left + 82 : left + 162], colour(image.labels, DUBAI))
 
 
 def test_a_long_dataset_gives_evenly_chosen_pages() -> None:

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE
-from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI, coloured
 from training.data.dataset import NOT_CLASS, LabelledImage
 from training.errors import TrainingError
 from training.monitoring.pictures import colour, disagreement, pale, panels, save_comparison, strip
@@ -21,9 +21,9 @@ IMAGE = LabelledImage("i", np.full((1, 5, 3), 100, np.uint8), LABELS)
 
 def test_labels_have_the_colours_of_classes_and_partial_ones_are_pale() -> None:
     found = colour(LABELS, DUBAI)[0].tolist()
-    assert found[0] == list(DUBAI.classes[0].rgb)
-    assert found[2] == list(DUBAI.unlabeled.rgb)
-    assert found[3] == list(pale(DUBAI.classes[1].rgb))
+    assert found[0] == list(coloured(DUBAI).classes[0].rgb)
+    assert found[2] == list(coloured(DUBAI).unlabeled.rgb)
+    assert found[3] == list(pale(coloured(DUBAI).classes[1].rgb))
     assert pale((255, 255, 255)) == (255, 255, 255)
     assert pale((55, 255, 155)) == (205, 255, 230)
 

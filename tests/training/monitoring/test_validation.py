@@ -15,7 +15,7 @@ import training.monitoring.validation
 from dubai_landcover_plugin.core.assessment.confusion import IGNORE, Confusion
 from dubai_landcover_plugin.core.networks import SegmentationModel
 from dubai_landcover_plugin.core.segmentation.preprocessing import Standardize
-from dubai_landcover_plugin.protocol.classes import DUBAI
+from dubai_landcover_plugin.protocol.classes import DUBAI, coloured
 from tests.training.dataset import LOOKS, make_image
 from training.data.dataset import NOT_CLASS, LabelledImage
 from training.data.partial_labels import PartialConfusion
@@ -123,7 +123,7 @@ def test_a_snapshot_shows_labels_prediction_and_what_is_wrong() -> None:
     lefts = [gap + index * (side + gap) for index in range(4)]
     panels = [picture[top : top + side, left : left + side] for left in lefts]
     np.testing.assert_array_equal(panels[0], place.pixels)
-    colours = np.array([entry.rgb for entry in DUBAI.classes], np.uint8)
+    colours = np.array([entry.rgb for entry in coloured(DUBAI).classes], np.uint8)
     np.testing.assert_array_equal(panels[1], colours[place.labels])
     np.testing.assert_array_equal(panels[2], colours[wrong])
     reddish = panels[3][..., 0].astype(int) - panels[3][..., 1] > 60
@@ -132,7 +132,7 @@ def test_a_snapshot_shows_labels_prediction_and_what_is_wrong() -> None:
     assert (picture[:44] < 100).any(), "there is text"
     assert picture.shape[1] == 4 * side + 5 * gap
     legend = {tuple(pixel) for pixel in picture[44 + 2 * (side + 22) :].reshape(-1, 3).tolist()}
-    assert {entry.rgb for entry in DUBAI.entries} <= legend
+    assert {entry.rgb for entry in coloured(DUBAI).entries} <= legend
 
 
 def test_without_a_log_there_are_no_curves(tmp_path: Path) -> None:
