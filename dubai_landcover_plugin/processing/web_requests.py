@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from types import TracebackType
 
 from osgeo import gdal
@@ -14,7 +15,7 @@ from qgis.core import (
     QgsProcessingFeedback,
     QgsRasterBlockFeedback,
 )
-from qgis.PyQt.QtCore import Qt, QUrl
+from qgis.PyQt.QtCore import QObject, Qt, QThread, QUrl, pyqtSignal
 from qgis.PyQt.QtNetwork import QNetworkRequest
 
 from dubai_landcover_plugin.protocol.translation import tr
@@ -24,9 +25,30 @@ _MAIN = QgsNetworkAccessManager.instance() if QgsApplication.instance() else Non
 _HTTP = QNetworkRequest.Attribute.HttpStatusCodeAttribute
 _ABSENT = (204, 404, 410)
 """Status of a tile that a server does not have, which may be right at the rim of its area."""
+_SETTLED = 2.0  # s to wait for the main thread, which may be waiting for this one
 _MOST_FAILURES = 12  # replies; QGIS itself asks again for a tile that failed
 _SIDE = 64  # px of the squares that are tested for blank tiles
 _FEW = 0.02  # share of blank squares that is not worth a word
+
+
+class _MainThread(QObject):
+    """An object of the main thread that other threads can wait for."""
+
+    _asked = pyqtSignal(object)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._asked.connect(threading.Event.set)
+
+    def wait(self) -> None:
+        """Wait until the main thread has handled the signals that were sent to it before."""
+        if QThread.currentThread() is not self.thread():
+            handled = threading.Event()
+            self._asked.emit(handled)
+            handled.wait(_SETTLED)
+
+
+_MAIN_THREAD = _MainThread()
 
 
 class WebRequests:
@@ -57,6 +79,7 @@ class WebRequests:
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        _MAIN_THREAD.wait()  # signals that its manager repeats may still be on their way
         for signal in self._signals:
             signal.disconnect(self._note)
 
