@@ -1,12 +1,14 @@
 """Commands in processor seconds, relative to bare forward passes, and the comparison with those of the last release.
 
-Processor seconds depend less than wall times on what else a machine does, and their ratio to forward passes measured in
-the same minutes less on the machine. ``python -m tests.benchmarks steps`` prints the table; with ``--store`` it also
-becomes the table of the release, ``release.json``.
+Processor seconds depend less than wall times on what else a machine does, and so does their ratio to forward passes
+measured in the same minutes. It does depend on the processor and on the network, so that only equal ones are compared.
+``python -m tests.benchmarks steps`` prints the table; with ``--store`` it also becomes the table of the release,
+``release.json``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -25,6 +27,7 @@ from rasterio.windows import Window
 from dubai_landcover_plugin import __version__
 from dubai_landcover_plugin.core.bundle.bundle import open_bundle
 from dubai_landcover_plugin.core.runtimes.candidates import Candidate
+from dubai_landcover_plugin.core.runtimes.hardware import processor
 from tests.benchmarks.forward import open_runtime
 from tests.benchmarks.rasters import ROOT, base_raster
 
@@ -33,7 +36,7 @@ REGRESSION = 0.05
 """Smallest rise of a ratio or of the memory that is named."""
 PART = Window(1500, 1000, 3000, 2000)
 SMALL, COUNT = 1000, 12  # px a side, rasters of a folder
-WINDOW, WINDOWS = 512, 16  # of bare forward passes
+WINDOW, WINDOWS, ROUNDS = 512, 16, 6  # of bare forward passes; the fastest round counts
 HEAD = f"{'':<50}{'Mpx':>6}{'CPU s':>9}{'of bare':>9}{'peak MB':>9}{'last release':>14}"
 _MEASURED = """
 import json, resource, subprocess, sys
@@ -69,12 +72,18 @@ class Step:
         return f"{self.name:<50}{self.mpx:6.1f}{self.cpu_s:9.1f}{self.ratio:9.2f}{self.peak_mb:9.0f}{earlier}"
 
 
-def read_release(path: Path = STORED) -> dict[str, dict[str, float]]:
-    """Return ratio and memory of each step of the last release; empty without a stored table."""
+def read_release(path: Path = STORED, conditions: str = "") -> dict[str, dict[str, float]]:
+    """Return ratio and memory of each step of the last release; empty without a table of these conditions."""
     if not path.exists():
         return {}
-    steps: dict[str, dict[str, float]] = json.loads(path.read_text(encoding="utf-8"))["steps"]
-    return steps
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    steps: dict[str, dict[str, float]] = stored["steps"]
+    return steps if stored.get("conditions") == conditions else {}
+
+
+def current_conditions() -> str:
+    """Return a digest of the processor and of the weights, on which the ratios depend."""
+    return hashlib.sha256(f"{processor()} {open_bundle('dubai').digest}".encode()).hexdigest()[:16]
 
 
 def regressions(steps: list[Step], release: Mapping[str, Mapping[str, float]]) -> list[str]:
@@ -129,12 +138,14 @@ def measure_steps(folder: Path) -> list[Step]:
 
 def print_steps(steps: list[Step]) -> None:
     """Print the table, and the steps that have become slower."""
-    release = read_release()
+    release = read_release(conditions=current_conditions())
     print(f"\nCommands with the model dubai in float32, relative to bare forward passes in float32\n\n{HEAD}")
     for step in steps:
         print(step.line(release.get(step.name)))
     for line in regressions(steps, release):
         print(f"REGRESSION {line}")
+    if not release:
+        print("The last release was measured on another processor or with other weights: nothing to compare with.")
 
 
 def _cut(source: Path, part: Path, small: Path) -> None:
@@ -159,12 +170,14 @@ def _bare_cpu() -> float:
         raise SystemExit("OpenVINO is needed.")
     chips = np.random.default_rng(0).integers(0, 256, (1, 3, WINDOW, WINDOW), np.uint8)
     runtime.submit(chips).result()
-    started = time.process_time()
-    for future in [runtime.submit(chips) for _ in range(WINDOWS)]:
-        future.result()
-    used = time.process_time() - started
+    used = []
+    for _ in range(ROUNDS):
+        started = time.process_time()
+        for future in [runtime.submit(chips) for _ in range(WINDOWS)]:
+            future.result()
+        used.append(time.process_time() - started)
     runtime.close()
-    return used / (WINDOWS * WINDOW * WINDOW / 1e6)
+    return min(used) / (WINDOWS * WINDOW * WINDOW / 1e6)
 
 
 def _run(words: list[str], cache: Path) -> tuple[float, float]:
@@ -187,4 +200,5 @@ def steps(store: bool) -> None:
     print_steps(measured)
     if store:
         table = {step.name: asdict(step) for step in measured}
-        STORED.write_text(json.dumps({"version": __version__, "steps": table}, indent=2) + "\n", encoding="utf-8")
+        stored = {"version": __version__, "conditions": current_conditions(), "steps": table}
+        STORED.write_text(json.dumps(stored, indent=2) + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.benchmarks.steps import Step, read_release, regressions
+from tests.benchmarks.steps import STORED, Step, read_release, regressions
 
 RELEASE = {"first run": {"ratio": 2.0, "peak_mb": 400.0}, "1 Mpx": {"ratio": 3.0, "peak_mb": 350.0}}
 
@@ -28,11 +28,15 @@ def test_what_takes_over_five_percent_more_is_named(step: Step, named: list[str]
     assert regressions([step], {}) == []
 
 
-def test_the_table_of_the_release_is_read(tmp_path: Path) -> None:
-    assert read_release(tmp_path / "missing.json") == {}
+def test_a_table_is_read_for_the_same_conditions_only(tmp_path: Path) -> None:
+    assert read_release(tmp_path / "missing.json", "a") == {}
     path = tmp_path / "release.json"
-    path.write_text(json.dumps({"version": "0.1.0", "steps": RELEASE}))
-    assert read_release(path) == RELEASE
-    stored = read_release()
+    path.write_text(json.dumps({"version": "0.1.0", "conditions": "a", "steps": RELEASE}))
+    assert read_release(path, "a") == RELEASE
+    assert read_release(path, "b") == {}
+
+
+def test_the_table_of_the_release_is_whole() -> None:
+    stored = read_release(conditions=json.loads(STORED.read_text(encoding="utf-8"))["conditions"])
     assert stored
     assert all(step["ratio"] > 0 and step["peak_mb"] > 0 for step in stored.values())
