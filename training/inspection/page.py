@@ -96,7 +96,7 @@ def _class_rows(found: Inspection) -> list[tuple[str, ...]]:
     counts = found.counts
     labelled, everything = max(found.labelled, 1), max(found.pixels, 1)
     rows: list[tuple[str, ...]] = []
-    for channel, entry in enumerate(found.scheme.classes):
+    for channel, entry in enumerate(coloured(found.scheme).classes):
         count, seen = int(counts[channel]), sum(bool(image.counts[channel]) for image in found.images)
         share = (f"{count / labelled:.1%}", f"{count / everything:.1%}")
         rows.append((entry.name, str(entry.id), isolated(entry.colour), str(seen), thousands(count), *share))
