@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 import time
 
+import pytest
 from qgis.core import QgsApplication
 from qgis.PyQt.QtCore import QObject, pyqtSignal
 
 from dubai_landcover_plugin.processing import web_requests
+
+pytestmark = pytest.mark.qgis
 
 
 class Sender(QObject):
