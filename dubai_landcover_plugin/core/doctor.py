@@ -48,7 +48,6 @@ def _free_disk() -> float | None:
 def _packages() -> tuple[dict[str, str], list[str]]:
     """Return versions and problems of the required packages, by importing them: an installed one may be broken."""
     found, problems = {"python": platform.python_version()}, []
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # sends usage data when it is imported
     for name in PACKAGES:
         try:
             importlib.import_module(name)

@@ -30,16 +30,16 @@ from dubai_landcover_plugin.processing.parameters import (
 )
 from dubai_landcover_plugin.processing.raster_copies import RasterInput, has_pixels
 from dubai_landcover_plugin.processing.second_raster import opened_second, second_input, second_layer
-from dubai_landcover_plugin.processing.segment_request import model_words
+from dubai_landcover_plugin.processing.segment_request import chosen_name, installed_model, model_words
 from dubai_landcover_plugin.processing.vector_inputs import check_saved, vector_source
-from dubai_landcover_plugin.protocol.errors import BundleError, GeoreferenceError, LandCoverError, RequestError
+from dubai_landcover_plugin.protocol.errors import GeoreferenceError, LandCoverError, RequestError
 from dubai_landcover_plugin.protocol.model_file import read_metadata
 from dubai_landcover_plugin.protocol.model_folders import readable_models
 from dubai_landcover_plugin.protocol.model_metadata import BUNDLE_SUFFIX
 from dubai_landcover_plugin.protocol.requests.labelling import LabelledData
 from dubai_landcover_plugin.protocol.requests.options import Described
 from dubai_landcover_plugin.protocol.requests.request import Request
-from dubai_landcover_plugin.protocol.translation import joined, tr
+from dubai_landcover_plugin.protocol.translation import tr
 from dubai_landcover_plugin.runner.settings import available_models, default_model
 
 _FIRST = ("rasters", "folder", "labels", "class_field", "masks")
@@ -91,17 +91,10 @@ class LabelledAlgorithm(LandCoverAlgorithm):
             BundleError: if it is not installed or cannot be read.
         """
         file = self.parameterAsFile(parameters, "START_FILE", context)
-        given = parameters.get("START")  # read as it is: QGIS replaces a name that it does not know by the default
-        name = given if isinstance(given, str) and given else self.parameterAsEnumString(parameters, "START", context)
+        name = chosen_name(self, "START", parameters, context)
         if not file and name == NONE:
             return ""
-        installed = available_models()
-        path = file or str(installed.get(name, ""))
-        if not path:
-            raise BundleError(
-                tr("The model '{name}' is not installed.", name=name),
-                tr("Choose one of those installed ({names}) or give a model file.", names=joined(installed)),
-            )
+        path = file or str(installed_model(name))
         read_metadata(path)  # refuses what is no model
         return path
 
@@ -132,11 +125,7 @@ class LabelledAlgorithm(LandCoverAlgorithm):
         if parameters.get("LABELS"):
             check_saved(parameters["LABELS"], context)
             for layer in layers:
-                if not layer.crs().isValid():
-                    raise GeoreferenceError(
-                        tr("The raster '{name}' has no CRS, so labels cannot be placed on it.", name=layer.name()),
-                        tr("Set the CRS of the layer first."),
-                    )
+                check_crs(layer)
         second_layer(self, parameters, context)
         if self.parameterDefinition("START") is not None:
             self.start(parameters, context)
@@ -223,4 +212,17 @@ class LabelledAlgorithm(LandCoverAlgorithm):
             masks=self.parameterAsFile(parameters, "MASKS", context) or None,
             class_field=fields[0] if fields else None,
             **plain,
+        )
+
+
+def check_crs(layer: QgsRasterLayer) -> None:
+    """Refuse a raster on which labels cannot be placed.
+
+    Raises:
+        GeoreferenceError: if it has no CRS.
+    """
+    if not layer.crs().isValid():
+        raise GeoreferenceError(
+            tr("The raster '{name}' has no CRS, so labels cannot be placed on it.", name=layer.name()),
+            tr("Set the CRS of the layer first."),
         )

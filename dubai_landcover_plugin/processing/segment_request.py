@@ -92,21 +92,36 @@ def chosen_model(algorithm: LandCoverAlgorithm, parameters: Mapping[str, Any], c
     file = algorithm.parameterAsFile(parameters, "MODEL_FILE", context)
     if file:
         return Path(file)
-    installed = available_models()
-    given = parameters.get("MODEL")  # read as it is: QGIS replaces a name that it does not know by the default
-    name = given if isinstance(given, str) and given else algorithm.parameterAsEnumString(parameters, "MODEL", context)
-    if name in installed:
-        return installed[name]
-    names = joined(installed) or tr("none")
+    name = chosen_name(algorithm, "MODEL", parameters, context)
     if not name:
         raise BundleError(
-            tr("No model was chosen. Installed: {names}.", names=names),
+            tr("No model was chosen. Installed: {names}.", names=joined(available_models()) or tr("none")),
             tr("Choose a model or give a model file; models can be put into {folder}.", folder=user_model_folder()),
         )
-    raise BundleError(
-        tr("The model '{name}' is not installed.", name=name),
-        tr("Choose one of those installed ({names}) or give a model file.", names=names),
-    )
+    return installed_model(name)
+
+
+def chosen_name(
+    algorithm: LandCoverAlgorithm, key: str, parameters: Mapping[str, Any], context: QgsProcessingContext
+) -> str:
+    """Return the name of a model as it is given: QGIS replaces a name that it does not know by the default."""
+    given = parameters.get(key)
+    return given if isinstance(given, str) and given else algorithm.parameterAsEnumString(parameters, key, context)
+
+
+def installed_model(name: str) -> Path:
+    """Return the file of an installed model.
+
+    Raises:
+        BundleError: if there is none of this name.
+    """
+    installed = available_models()
+    if name not in installed:
+        raise BundleError(
+            tr("The model '{name}' is not installed.", name=name),
+            tr("Choose one of those installed ({names}) or give a model file.", names=joined(installed) or tr("none")),
+        )
+    return installed[name]
 
 
 def segment_options(

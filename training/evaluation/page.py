@@ -43,7 +43,7 @@ def page(evaluation: Evaluation, value: Mapping[str, Any], log: Log, pictures: M
         log: Log of the training run, for the curves; may be empty.
         pictures: Strips of four panels by image name; may be empty.
     """
-    excess = value["excess_confidence"]
+    excess, scheme = value["excess_confidence"], coloured(evaluation.scheme)
     return render(
         "evaluation.html.j2",
         _TEMPLATES,
@@ -53,8 +53,8 @@ def page(evaluation: Evaluation, value: Mapping[str, Any], log: Log, pictures: M
         warnings=evaluation.warnings,
         headline=_headline(value),
         interval_note=interval_note(value),
-        classes=_classes(value, coloured(evaluation.scheme)),
-        confusion=_confusion(value, coloured(evaluation.scheme)),
+        classes=_classes(value, scheme),
+        confusion=_confusion(value, scheme),
         diagram=chart(reliability_diagram(value["reliability"]), tr("Reliability diagram: accuracy by confidence")),
         ece=number(value["ece"]),
         temperatures=", ".join(dict.fromkeys(f"{model['temperature']:.4g}" for model in value["models"])),

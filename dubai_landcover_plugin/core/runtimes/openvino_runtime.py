@@ -190,8 +190,7 @@ def _left_out(module: str) -> Iterator[None]:
 
 
 def load_openvino() -> Any:
-    """Import and return OpenVINO, with its telemetry disabled and without its converter, which few runs need."""
-    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    """Import and return OpenVINO without its converter, which few runs need."""
     try:
         with _left_out(_CONVERTER):
             import openvino

@@ -10,10 +10,11 @@ from qgis.core import QgsProcessingContext, QgsProcessingFeedback, QgsProcessing
 from dubai_landcover_plugin.processing.algorithm import AlgorithmInfo
 from dubai_landcover_plugin.processing.destinations import destinations
 from dubai_landcover_plugin.processing.image_input import ImageAlgorithm
+from dubai_landcover_plugin.processing.labelled_data import check_crs
 from dubai_landcover_plugin.processing.parameters import add_outputs, build_request
 from dubai_landcover_plugin.processing.raster_copies import has_pixels
 from dubai_landcover_plugin.processing.result_layers import style_on_load
-from dubai_landcover_plugin.protocol.errors import GeoreferenceError, RequestError
+from dubai_landcover_plugin.protocol.errors import RequestError
 from dubai_landcover_plugin.protocol.requests.labelling import UNUSED_OPTIONS, LabelLayerRequest
 from dubai_landcover_plugin.protocol.translation import tr
 
@@ -56,11 +57,7 @@ class LabelLayer(ImageAlgorithm):
                 tr("The layer '{name}' is drawn from the web, and has no pixels of its own.", name=layer.name()),
                 tr("Save the part that you want to label as a GeoTIFF (Export > Save As…) and use that."),
             )
-        if not layer.crs().isValid():
-            raise GeoreferenceError(
-                tr("The raster '{name}' has no CRS, so labels cannot be placed on it.", name=layer.name()),
-                tr("Set the CRS of the layer first."),
-            )
+        check_crs(layer)
 
     def processAlgorithm(
         self, parameters: dict[str, Any], context: QgsProcessingContext, feedback: QgsProcessingFeedback
